@@ -1,0 +1,208 @@
+// One provider's front: a TLS port on loopback that speaks HTTP/2 and, where
+// asked for, HTTP/1.1. It owns the connections and can refuse, reset and freeze
+// them; what a request means is the handler's business.
+import { createServer as createHttp1Server } from 'node:http';
+import { createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2';
+import {
+  type AddressInfo,
+  createServer as createTcpServer,
+  type Server,
+  type Socket,
+} from 'node:net';
+import type { Duplex } from 'node:stream';
+import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls';
+import { Connection, type ConnectionReport, type GoAway } from './connection.ts';
+import { type ExchangeHandler, receiveMessage, receiveStream } from './exchange.ts';
+import { FreezableSocket } from './freezable-socket.ts';
+import type { Identity } from './identity.ts';
+
+const HOST = '127.0.0.1';
+/** Connections whose counters are kept after their end, for `stats`. */
+const MAX_KEPT_CONNECTIONS = 10_000;
+/** Idle HTTP/1.1 connections are kept this long, in ms; Google's front ends keep theirs 4 minutes. */
+const KEEP_ALIVE_MS = 240_000;
+/** Above any test's burst: Node's default of 100 refused streams would end the session instead. */
+const MAX_REFUSED_STREAMS = 1_000_000;
+
+export interface EndpointOptions {
+  readonly identity: Identity;
+  readonly port: number;
+  /** Whether a client without HTTP/2 is served too. */
+  readonly http1: boolean;
+  /** SETTINGS_MAX_CONCURRENT_STREAMS at the start of each connection. */
+  readonly initialStreams: number;
+  readonly handle: ExchangeHandler;
+}
+
+export interface ConnectionStats {
+  readonly opened: number;
+  readonly open: number;
+  readonly requests: number;
+  readonly invalidTokens: number;
+  readonly goAwaysSent: number;
+  /** The most recent 10,000 connections, oldest first. */
+  readonly perConnection: readonly ConnectionReport[];
+}
+
+export interface Endpoint {
+  readonly url: string;
+  stats(): ConnectionStats;
+  /** Connections still open, oldest first. */
+  open(): readonly Connection[];
+  goAway(goAway: GoAway): void;
+  freeze(): void;
+  /** Stops listening, so that a connect is refused; resets what is open if told so. */
+  refuse(options: { readonly reset: boolean }): void;
+  /** Listens again on the same port. */
+  accept(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts listening; resolves when the port accepts connections. */
+export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> {
+  const connections = new Set<Connection>();
+  let opened = 0;
+  const dispatch = createDispatcher(options);
+
+  function onSocket(socket: Socket): void {
+    const freezable = new FreezableSocket(socket);
+    freezable.on('error', () => undefined);
+    opened += 1;
+    const connection = new Connection(opened, freezable);
+    connections.add(connection);
+    forgetOldest(connections);
+    dispatch(freezable, connection);
+  }
+
+  let server: Server | undefined = await listen(options.port, onSocket);
+  const port = portOf(server);
+  const open = (): Connection[] => [...connections].filter((connection) => connection.open);
+
+  return {
+    url: `https://${HOST}:${port}`,
+    stats: () => summarize(opened, connections),
+    open,
+    goAway(goAway) {
+      for (const connection of open()) connection.goAway(goAway);
+    },
+    freeze() {
+      for (const connection of open()) connection.freeze();
+    },
+    refuse({ reset }) {
+      server?.close();
+      server = undefined;
+      if (reset) for (const connection of open()) connection.reset();
+    },
+    async accept() {
+      server ??= await listen(port, onSocket);
+    },
+    async close() {
+      const listening = server;
+      server = undefined;
+      const closed = new Promise<void>((resolve) => {
+        if (listening === undefined) resolve();
+        else listening.close(() => resolve());
+      });
+      for (const connection of open()) connection.destroy();
+      await closed;
+    },
+  };
+}
+
+/**
+ * Each connection gets a TLS server object of its own that never listens: only so a TLS
+ * socket is known to belong to its TCP connection, which the faults act on. It costs a
+ * fraction of the handshake.
+ */
+function createDispatcher({ identity, http1, initialStreams, handle }: EndpointOptions) {
+  const tls: TlsOptions = {
+    key: identity.certificateKey,
+    cert: identity.certificate,
+    minVersion: 'TLSv1.2',
+    ALPNProtocols: http1 ? ['h2', 'http/1.1'] : ['h2'],
+  };
+  const plain = createHttp1Server({ keepAliveTimeout: KEEP_ALIVE_MS });
+  const multiplexed = createHttp2Server({
+    settings: { maxConcurrentStreams: initialStreams },
+    maxSessionRejectedStreams: MAX_REFUSED_STREAMS,
+  });
+  const owners = new WeakMap<object, Connection>();
+
+  plain.on('request', (request, response) => {
+    const connection = owners.get(request.socket);
+    if (connection !== undefined) receiveMessage(request, response, { connection, handle });
+  });
+
+  function onSecure(secure: TLSSocket, connection: Connection): void {
+    secure.on('error', () => undefined);
+    if (secure.alpnProtocol === 'h2') {
+      // The session is made within `emit`, so that this catches no other connection's.
+      const attach = (session: ServerHttp2Session): void =>
+        onSession(session, { secure, connection });
+      multiplexed.on('session', attach);
+      multiplexed.emit('connection', secure);
+      multiplexed.off('session', attach);
+    } else if (http1) {
+      connection.speaks(secure);
+      owners.set(secure, connection);
+      plain.emit('connection', secure);
+    } else {
+      connection.destroy();
+    }
+  }
+
+  function onSession(
+    session: ServerHttp2Session,
+    { secure, connection }: { secure: TLSSocket; connection: Connection },
+  ): void {
+    session.on('error', () => undefined);
+    session.on('stream', (stream, headers, _flags, rawHeaders) => {
+      receiveStream(stream, { headers, rawHeaders }, { connection, handle });
+    });
+    connection.speaks(secure, session);
+  }
+
+  return (socket: Duplex, connection: Connection): void => {
+    createTlsServer(tls, (secure) => onSecure(secure, connection)).emit('connection', socket);
+  };
+}
+
+function listen(port: number, onSocket: (socket: Socket) => void): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createTcpServer({ noDelay: true }, onSocket);
+    server.once('error', reject);
+    server.listen(port, HOST, () => {
+      server.off('error', reject);
+      resolve(server);
+    });
+  });
+}
+
+function portOf(server: Server): number {
+  const address: AddressInfo | string | null = server.address();
+  if (address === null || typeof address === 'string') throw new Error('not listening on a port');
+  return address.port;
+}
+
+function forgetOldest(connections: Set<Connection>): void {
+  if (connections.size <= MAX_KEPT_CONNECTIONS) return;
+  for (const connection of connections) {
+    if (connection.open) continue;
+    connections.delete(connection);
+    return;
+  }
+}
+
+function summarize(opened: number, connections: ReadonlySet<Connection>): ConnectionStats {
+  const perConnection = [...connections].map((connection) => connection.report());
+  const sum = (pick: (report: ConnectionReport) => number): number =>
+    perConnection.reduce((total, report) => total + pick(report), 0);
+  return {
+    opened,
+    open: sum((report) => (report.open ? 1 : 0)),
+    requests: sum((report) => report.requests),
+    invalidTokens: sum((report) => report.invalidTokens),
+    goAwaysSent: sum((report) => report.goAwaysSent),
+    perConnection,
+  };
+}

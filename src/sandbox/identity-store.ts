@@ -1,0 +1,81 @@
+// An identity kept in a directory, with the files that a service is configured with:
+// the authority, Apple's `.p8` key and Google's service account.
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { createIdentity, type Identity } from './identity.ts';
+import type { Sandbox } from './sandbox.ts';
+
+const IDENTITY_FILE = 'identity.json';
+
+const identitySchema = z.strictObject({
+  ca: z.string(),
+  certificate: z.string(),
+  certificateKey: z.string(),
+  apnsKey: z.string(),
+  apnsKeyId: z.string(),
+  teamId: z.string(),
+  projectId: z.string(),
+  clientEmail: z.string(),
+  clientId: z.string(),
+  privateKeyId: z.string(),
+  serviceAccountKey: z.string(),
+});
+
+/** The paths of what was written, all with mode 0600. */
+export interface CredentialFiles {
+  readonly ca: string;
+  readonly apnsKey: string;
+  readonly serviceAccount: string;
+}
+
+/**
+ * The directory's identity, made and stored if there is none yet.
+ * @throws when the stored one cannot be read; it is never replaced in silence.
+ */
+export async function loadIdentity(directory: string): Promise<Identity> {
+  const file = join(directory, IDENTITY_FILE);
+  const stored = await readIfPresent(file);
+  if (stored !== undefined) {
+    try {
+      return identitySchema.parse(JSON.parse(stored));
+    } catch (cause) {
+      throw new Error(`${file} is not a sandbox identity; remove it to get a new one`, { cause });
+    }
+  }
+  const identity = await createIdentity();
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await writeSecret(file, JSON.stringify(identity, null, 2));
+  return identity;
+}
+
+/** Writes what a service needs to reach this sandbox; the service account names its port. */
+export async function writeCredentials(
+  directory: string,
+  sandbox: Sandbox,
+): Promise<CredentialFiles> {
+  const files: CredentialFiles = {
+    ca: join(directory, 'ca.pem'),
+    apnsKey: join(directory, `AuthKey_${sandbox.apns.keyId}.p8`),
+    serviceAccount: join(directory, 'service-account.json'),
+  };
+  await writeSecret(files.ca, sandbox.ca);
+  await writeSecret(files.apnsKey, sandbox.apns.key);
+  await writeSecret(files.serviceAccount, JSON.stringify(sandbox.fcm.serviceAccount, null, 2));
+  return files;
+}
+
+async function readIfPresent(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function writeSecret(file: string, text: string): Promise<void> {
+  await writeFile(file, text, { mode: 0o600 });
+  // The mode of `writeFile` holds for new files alone.
+  await chmod(file, 0o600);
+}

@@ -1,0 +1,31 @@
+// What the stand-ins share while they run: the clock, the fault script, the waiting
+// answers and the two journals.
+import { createFaultScript, type FaultScript } from './faults.ts';
+import { createJournal, type Journal } from './journal.ts';
+import { createDelays, type Delays } from './perform-fault.ts';
+import type { ReceivedPush, SandboxRequest } from './records.ts';
+
+export interface Memory {
+  /** Wall clock, ms: expiry and the times of records. Credentials go by the machine's clock. */
+  readonly now: () => number;
+  readonly faults: FaultScript;
+  readonly delays: Delays;
+  readonly pushes: Journal<ReceivedPush>;
+  readonly requests: Journal<SandboxRequest>;
+}
+
+export interface MemoryOptions {
+  readonly now: () => number;
+  readonly keepPushes: number;
+  readonly keepRequests: number;
+}
+
+export function createMemory({ now, keepPushes, keepRequests }: MemoryOptions): Memory {
+  return {
+    now,
+    faults: createFaultScript(),
+    delays: createDelays(),
+    pushes: createJournal(keepPushes),
+    requests: createJournal(keepRequests),
+  };
+}

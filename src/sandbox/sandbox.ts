@@ -1,0 +1,214 @@
+// Stand-ins for APNs and FCM on loopback that speak the real protocols: for the demo,
+// the tests and the benchmark. A service reaches them by an endpoint and a certificate
+// authority in its configuration, as it would reach any other server.
+import { type ApnsOptions, openApns } from './apns/server.ts';
+import type { GoAway } from './connection.ts';
+import { type Controlled, openControl } from './control.ts';
+import { type Credentials, credentialsOf } from './credentials.ts';
+import type { ConnectionStats, Endpoint } from './endpoint.ts';
+import type { FaultRule } from './faults.ts';
+import { openFcm } from './fcm/server.ts';
+import { type Identity, sharedIdentity } from './identity.ts';
+import { createMemory, type Memory } from './memory.ts';
+import type { ProviderName, ReceivedPush, SandboxRequest } from './records.ts';
+
+/** The types that the interface speaks of. */
+export type { ServiceAccount } from './credentials.ts';
+export type { ConnectionStats } from './endpoint.ts';
+export type { Fault, FaultRule } from './faults.ts';
+export type { Identity } from './identity.ts';
+export type { ReceivedPush, SandboxRequest } from './records.ts';
+
+const DEFAULT_TOPIC = 'com.example.wallet';
+const DEFAULT_STREAMS = 1000;
+const DEFAULT_KEPT = 100_000;
+const GOOGLE_TOKEN_SECONDS = 3599;
+
+export interface SandboxOptions {
+  /** Keys and certificates; default: one set per process, made at the first start. */
+  readonly identity?: Identity;
+  /** 0, the default, takes a free port. */
+  readonly apnsPort?: number;
+  readonly fcmPort?: number;
+  readonly controlPort?: number;
+  /** Wall clock in ms for expiry and records; default Date.now. Credentials use the machine's. */
+  readonly now?: () => number;
+  /** Bundle ids of the team; the first one is `apns.topic`. */
+  readonly topics?: readonly string[];
+  /** APNs' stream limit after the first valid push of a connection; default 1000. */
+  readonly maxConcurrentStreams?: number;
+  /** APNs says GOAWAY after so many BadDeviceToken answers on one connection; default never. */
+  readonly closeAfterBadTokens?: number;
+  /** Lifetime of FCM's access tokens, seconds; default 3599. */
+  readonly accessTokenSeconds?: number;
+  /** Pushes and requests kept, the oldest dropped first; default 100,000 each, 0 counts only. */
+  readonly keepPushes?: number;
+  readonly keepRequests?: number;
+}
+
+export interface Stats {
+  readonly pushes: number;
+  readonly requests: number;
+  readonly apns: ConnectionStats;
+  readonly fcm: ConnectionStats;
+}
+
+/** What happened. */
+export interface Observations {
+  /** The pushes that were taken, oldest first; with a token only those of that phone. */
+  received(token?: string): readonly ReceivedPush[];
+  /**
+   * Resolves with the first `count` matching pushes, past ones included, at the moment the
+   * last of them is taken. Rejects when the sandbox closes before.
+   */
+  waitFor(
+    predicate: (push: ReceivedPush) => boolean,
+    count: number,
+  ): Promise<readonly ReceivedPush[]>;
+  /** The same for requests, the refused and the hanging ones included. */
+  waitForRequests(
+    predicate: (request: SandboxRequest) => boolean,
+    count: number,
+  ): Promise<readonly SandboxRequest[]>;
+  /** Called synchronously for every push taken; returns how to stop. */
+  onPush(listener: (push: ReceivedPush) => void): () => void;
+  /** Every request, oldest first, the refused ones included. */
+  requests(): readonly SandboxRequest[];
+  connections(): { readonly apns: ConnectionStats; readonly fcm: ConnectionStats };
+  stats(): Stats;
+}
+
+/** What can be done to the stand-ins. */
+export interface Actions {
+  /** Adds a fault; rules for one token come before those for any, older before newer. */
+  script(fault: FaultRule): void;
+  clearFaults(): void;
+  /** Forgets pushes, requests and faults; connections and their counts stay. */
+  reset(): void;
+  /** GOAWAY on every open HTTP/2 connection now; each closes when its streams are done. */
+  goAway(provider: ProviderName, options?: GoAway): void;
+  /**
+   * true: stops listening, so that a connect is refused; open connections go on unless
+   * `reset` is given. false: listens again on the same port; resolves when it does.
+   */
+  refuseConnections(
+    provider: ProviderName,
+    refuse: boolean,
+    options?: { readonly reset?: boolean },
+  ): Promise<void>;
+  /** The open connections go silent for good, without a close; new ones work. */
+  blackhole(provider: ProviderName): void;
+  /** Makes the access tokens given out so far invalid: FCM answers them with a bare 401. */
+  revokeAccessTokens(): void;
+}
+
+export interface Sandbox extends Credentials, Observations, Actions {
+  /** Plain HTTP on loopback; the routes are described in `control.ts`. */
+  readonly controlUrl: string;
+  /** Drops every connection and timer, and leaves no handle behind. */
+  close(): Promise<void>;
+}
+
+/** Starts both stand-ins and the control route on 127.0.0.1. */
+export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  const identity = options.identity ?? (await sharedIdentity());
+  const memory = createMemory({
+    now: options.now ?? Date.now,
+    keepPushes: options.keepPushes ?? DEFAULT_KEPT,
+    keepRequests: options.keepRequests ?? DEFAULT_KEPT,
+  });
+  const started: Closable[] = [];
+  const close = async (): Promise<void> => {
+    memory.delays.clear();
+    memory.pushes.close();
+    memory.requests.close();
+    await Promise.all(started.map((server) => server.close()));
+  };
+  try {
+    const topics = options.topics ?? [DEFAULT_TOPIC];
+    const apns = await openApns(apnsOptionsOf(options, { identity, topics }), memory);
+    started.push(apns);
+    const { accessTokenSeconds = GOOGLE_TOKEN_SECONDS, fcmPort = 0 } = options;
+    const fcm = await openFcm({ identity, port: fcmPort, accessTokenSeconds }, memory);
+    started.push(fcm.endpoint);
+    const controlled: Controlled = {
+      ...credentialsOf(identity, {
+        apnsUrl: apns.url,
+        fcmUrl: fcm.endpoint.url,
+        tokenUrl: fcm.tokenUrl,
+        topic: topics[0] ?? DEFAULT_TOPIC,
+      }),
+      ...observe(memory, { apns, fcm: fcm.endpoint }),
+      ...act(memory, { apns, fcm: fcm.endpoint }),
+      revokeAccessTokens: fcm.revokeAccessTokens,
+    };
+    const control = await openControl(controlled, options.controlPort ?? 0);
+    started.push(control);
+    return { ...controlled, controlUrl: control.url, close };
+  } catch (error) {
+    // A taken port must not leave the others open.
+    await close();
+    throw error;
+  }
+}
+
+interface Closable {
+  close(): Promise<void>;
+}
+
+type Endpoints = Readonly<Record<ProviderName, Endpoint>>;
+
+function apnsOptionsOf(
+  options: SandboxOptions,
+  { identity, topics }: { identity: Identity; topics: readonly string[] },
+): ApnsOptions {
+  return {
+    identity,
+    topics,
+    port: options.apnsPort ?? 0,
+    maxConcurrentStreams: options.maxConcurrentStreams ?? DEFAULT_STREAMS,
+    closeAfterBadTokens: options.closeAfterBadTokens ?? Infinity,
+  };
+}
+
+function observe(memory: Memory, endpoints: Endpoints): Observations {
+  const connections = () => ({ apns: endpoints.apns.stats(), fcm: endpoints.fcm.stats() });
+  return {
+    received(token) {
+      const pushes = memory.pushes.entries();
+      return token === undefined ? pushes : pushes.filter((push) => push.token === token);
+    },
+    waitFor: memory.pushes.waitFor,
+    waitForRequests: memory.requests.waitFor,
+    onPush: memory.pushes.listen,
+    requests: memory.requests.entries,
+    connections,
+    stats: () => ({
+      pushes: memory.pushes.count,
+      requests: memory.requests.count,
+      ...connections(),
+    }),
+  };
+}
+
+function act(memory: Memory, endpoints: Endpoints): Omit<Actions, 'revokeAccessTokens'> {
+  return {
+    script: memory.faults.add,
+    clearFaults: memory.faults.clear,
+    reset() {
+      memory.faults.clear();
+      memory.pushes.clear();
+      memory.requests.clear();
+    },
+    goAway(provider, goAway = {}) {
+      endpoints[provider].goAway(goAway);
+    },
+    async refuseConnections(provider, refuse, { reset = false } = {}) {
+      if (refuse) endpoints[provider].refuse({ reset });
+      else await endpoints[provider].accept();
+    },
+    blackhole(provider) {
+      endpoints[provider].freeze();
+    },
+  };
+}
