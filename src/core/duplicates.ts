@@ -1,0 +1,79 @@
+// Which notification was taken already. Keys live in memory; those whose window outlasts a restart are also
+// in the store. A key is released when its delivery ends undelivered, so a failed first try blocks nothing.
+
+import type { Clock } from './clock.ts';
+
+/** What the first call of a key came to; a repeat gets the same. Rejects as the first one was refused. */
+export interface FirstCall {
+  readonly deliveryId: string;
+  readonly end: Promise<unknown>;
+}
+
+interface Entry extends FirstCall {
+  readonly key: string;
+  readonly expiresAtMs: number;
+}
+
+export interface DuplicatesOptions {
+  /** Keys kept in memory; beyond, the oldest are forgotten. */
+  readonly maxKeys: number;
+}
+
+export class Duplicates {
+  readonly #clock: Clock;
+  readonly #options: DuplicatesOptions;
+  readonly #byKey = new Map<string, Entry>();
+  readonly #byDelivery = new Map<string, Entry>();
+
+  constructor(clock: Clock, options: DuplicatesOptions) {
+    this.#clock = clock;
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  /** The call that holds the key, if its window is not over. */
+  find(key: string): FirstCall | undefined {
+    const entry = this.#byKey.get(key);
+    if (entry === undefined) return undefined;
+    if (entry.expiresAtMs > this.#clock.nowMs()) return entry;
+    this.#remove(entry);
+    return undefined;
+  }
+
+  /** Remembers the first call of a key; its window runs from now and is not extended by repeats. */
+  hold(key: string, first: FirstCall, windowMs: number): void {
+    const entry: Entry = { ...first, key, expiresAtMs: this.#clock.nowMs() + windowMs };
+    // A repeat that is refused for the same reason has its own handler; this one only keeps Node quiet.
+    entry.end.catch(() => {});
+    this.#byKey.set(key, entry);
+    this.#byDelivery.set(first.deliveryId, entry);
+    if (this.#byKey.size > this.#options.maxKeys) this.#forgetOldest();
+  }
+
+  /** The delivery ended undelivered: a repeat is a new try. */
+  release(deliveryId: string): void {
+    const entry = this.#byDelivery.get(deliveryId);
+    if (entry !== undefined) this.#remove(entry);
+  }
+
+  /** Drops what is over; called now and then so that a quiet service holds no old keys. */
+  sweep(): void {
+    const nowMs = this.#clock.nowMs();
+    for (const entry of this.#byKey.values()) {
+      if (entry.expiresAtMs <= nowMs) this.#remove(entry);
+    }
+  }
+
+  #forgetOldest(): void {
+    const oldest = this.#byKey.values().next();
+    if (!oldest.done) this.#remove(oldest.value);
+  }
+
+  #remove(entry: Entry): void {
+    if (this.#byKey.get(entry.key) === entry) this.#byKey.delete(entry.key);
+    this.#byDelivery.delete(entry.deliveryId);
+  }
+}

@@ -1,0 +1,18 @@
+// The port for chance: identifiers, jitter, and the keyed fingerprint under which secrets are remembered.
+
+export interface Ids {
+  /**
+   * A new delivery id: UUID version 7 in lower case (RFC 9562), which APNs accepts as `apns-id` and
+   * whose order in time keeps the database's index dense.
+   */
+  deliveryId(): string;
+  /** A secret that grants something: 128 random bits as 22 base64url characters. */
+  secret(): string;
+  /** A uniform number from 0 (inclusive) to 1 (exclusive), for jitter. */
+  fraction(): number;
+  /**
+   * A keyed one-way fingerprint (128 bits of HMAC-SHA-256, 22 base64url characters) of a push token,
+   * payment hash or other value that the log must find again but never show.
+   */
+  fingerprint(value: string): string;
+}

@@ -1,0 +1,165 @@
+// The lane of one app at one provider: a bounded pool of sends in flight, a bounded queue before it, and a
+// breaker. Lanes share nothing, so that a hanging provider cannot slow another one's pushes.
+
+import { Breaker, type BreakerOptions } from './breaker.ts';
+import type { Clock, Timer } from './clock.ts';
+import type { Outcome } from './outcome.ts';
+import type { Provider, Trust } from './provider.ts';
+
+export interface LaneOptions {
+  /** Sends in flight at once. */
+  readonly maxInFlight: number;
+  /** The part of `maxInFlight` that tokens which never worked may take. */
+  readonly maxUnprovenInFlight: number;
+  /** Deliveries that wait in memory for a place in flight. */
+  readonly maxQueued: number;
+  /** How long one waits there before it is kept for a later try instead. */
+  readonly maxQueueMs: number;
+  readonly breaker: BreakerOptions;
+}
+
+export interface LaneConfig {
+  readonly app: string;
+  readonly provider: Provider;
+  readonly clock: Clock;
+  readonly options: LaneOptions;
+}
+
+/** A place in flight. Absent where one was expected: the breaker is open, or the wait grew too long. */
+export interface Ticket {
+  readonly trust: Trust;
+  readonly round: number;
+}
+
+const LATELY_MS = 600_000;
+
+interface Waiter {
+  readonly timer: Timer;
+  settle(ticket: Ticket | undefined): void;
+}
+
+/** How a report changed the breaker. */
+export type BreakerChange = 'opened' | 'closed' | undefined;
+
+export class Lane {
+  readonly app: string;
+  readonly provider: Provider;
+  readonly #clock: Clock;
+  readonly #options: LaneOptions;
+  readonly #breaker: Breaker;
+  readonly #waiting: Record<Trust, Set<Waiter>> = { proven: new Set(), unproven: new Set() };
+  #lastDeliveredAtMs: number | undefined;
+  readonly #inFlight: Record<Trust, number> = { proven: 0, unproven: 0 };
+
+  constructor({ app, provider, clock, options }: LaneConfig) {
+    this.app = app;
+    this.provider = provider;
+    this.#clock = clock;
+    this.#options = options;
+    this.#breaker = new Breaker(options.breaker);
+  }
+
+  /** Whether a delivery that came now would find room, in flight, in the queue or (breaker open) in the store. */
+  hasRoom(trust: Trust): boolean {
+    const share = trust === 'unproven' ? this.#options.maxQueued / 2 : this.#options.maxQueued;
+    return this.#waiting[trust].size < share && this.queued < this.#options.maxQueued;
+  }
+
+  get isOpen(): boolean {
+    return this.#breaker.isOpen;
+  }
+
+  get nextProbeAtMs(): number {
+    return this.#breaker.nextProbeAtMs;
+  }
+
+  /** Whether a push of this app arrived lately, which clears its credentials of suspicion. */
+  get deliveredLately(): boolean {
+    const last = this.#lastDeliveredAtMs;
+    return last !== undefined && this.#clock.nowMs() - last < LATELY_MS;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight.proven + this.#inFlight.unproven;
+  }
+
+  get queued(): number {
+    return this.#waiting.proven.size + this.#waiting.unproven.size;
+  }
+
+  /** How many more deliveries would find a place in flight at once, whoever they are for. */
+  get freePlaces(): number {
+    const free = this.#options.maxInFlight - this.inFlight - this.queued;
+    const freeUnproven = this.#options.maxUnprovenInFlight - this.#inFlight.unproven;
+    return Math.max(0, Math.min(free, freeUnproven - this.#waiting.unproven.size));
+  }
+
+  /** Waits for a place in flight. Whoever gets a ticket must `leave` with it and the outcome. */
+  enter(trust: Trust): Promise<Ticket | undefined> {
+    if (!this.#breaker.mayStart(this.#clock.nowMs())) return Promise.resolve(undefined);
+    if (this.#hasPlace(trust)) return Promise.resolve(this.#take(trust));
+    this.#breaker.abandonProbe();
+    return new Promise((resolve) => {
+      const queue = this.#waiting[trust];
+      const waiter: Waiter = {
+        timer: this.#clock.after(this.#options.maxQueueMs, () => waiter.settle(undefined)),
+        settle: (ticket) => {
+          if (!queue.delete(waiter)) return;
+          waiter.timer.cancel();
+          resolve(ticket);
+        },
+      };
+      queue.add(waiter);
+    });
+  }
+
+  /** Gives the place back and tells the breaker what became of the try. */
+  leave(ticket: Ticket, outcome: Outcome): BreakerChange {
+    this.#inFlight[ticket.trust] -= 1;
+    if (outcome.kind === 'delivered') this.#lastDeliveredAtMs = this.#clock.nowMs();
+    const change = this.#report(ticket, outcome);
+    if (this.#breaker.isOpen) this.#turnAllAway();
+    else this.#admitWaiting();
+    return change;
+  }
+
+  /** Gives the place back without a try. */
+  abandon(ticket: Ticket): void {
+    this.#inFlight[ticket.trust] -= 1;
+    this.#breaker.abandonProbe();
+    if (!this.#breaker.isOpen) this.#admitWaiting();
+  }
+
+  #take(trust: Trust): Ticket {
+    this.#inFlight[trust] += 1;
+    return { trust, round: this.#breaker.round };
+  }
+
+  #report(ticket: Ticket, outcome: Outcome): BreakerChange {
+    const failed = outcome.kind === 'retry' && outcome.certainty !== 'throttled';
+    if (!failed) return this.#breaker.succeeded() ? 'closed' : undefined;
+    const opened = this.#breaker.failed(ticket.round, this.#clock.nowMs(), outcome.retryAfterMs);
+    return opened ? 'opened' : undefined;
+  }
+
+  #hasPlace(trust: Trust): boolean {
+    if (this.inFlight >= this.#options.maxInFlight) return false;
+    return trust === 'proven' || this.#inFlight.unproven < this.#options.maxUnprovenInFlight;
+  }
+
+  #admitWaiting(): void {
+    // Proven tokens first: strangers' invented ones must never delay them.
+    for (const trust of ['proven', 'unproven'] as const) {
+      for (const waiter of this.#waiting[trust]) {
+        if (!this.#hasPlace(trust)) break;
+        waiter.settle(this.#take(trust));
+      }
+    }
+  }
+
+  #turnAllAway(): void {
+    for (const trust of ['proven', 'unproven'] as const) {
+      for (const waiter of this.#waiting[trust]) waiter.settle(undefined);
+    }
+  }
+}

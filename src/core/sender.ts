@@ -1,0 +1,313 @@
+// One delivery from its first try in this run to its end or its next appointment:
+//
+//   wait for a place ── none ──> queued for later, or expired
+//        │
+//      try ── delivered, unregistered, rejected, misconfigured ──> settled
+//        │
+//   not processed, or unclear for the first time ──> try once more at once, on a fresh connection
+//        │
+//   any other failure ──> queued after a gap if that fits the useful life, else expired
+
+import type { Clock } from './clock.ts';
+import { type Attempt, type Delivery, type Next, usefulUntilMs } from './delivery.ts';
+import type { Duplicates } from './duplicates.ts';
+import type { Ids } from './ids.ts';
+import type { Lane, Ticket } from './lane.ts';
+import type { Ledger } from './ledger.ts';
+import type { Observer } from './observer.ts';
+import type { Outcome } from './outcome.ts';
+import type { Policy } from './policy.ts';
+import type { PreparedPush, PushMessage } from './provider.ts';
+import type { Quarantine } from './quarantine.ts';
+import { isRetriedAtOnce, scheduleRetry } from './retry.ts';
+import type { Settlement } from './store.ts';
+
+/** How a run ended, for whoever waits for it. */
+export interface SendEnd {
+  readonly next: Next;
+  /** The last outcome, as the core understood it; absent if no try took place. */
+  readonly outcome?: Outcome;
+}
+
+export interface SenderParts {
+  readonly owner: string;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly policy: Policy;
+  readonly ledger: Ledger;
+  readonly quarantine: Quarantine;
+  readonly duplicates: Duplicates;
+  readonly observer: Observer;
+  /** Told whenever a delivery was left for later, and when a provider came back. */
+  readonly onQueued: (lane: Lane, dueAtMs: number) => void;
+  readonly onProviderBack: (lane: Lane) => void;
+}
+
+export class Sender {
+  readonly #parts: SenderParts;
+  readonly #running = new Set<Promise<SendEnd>>();
+  readonly #watchers = new Map<string, (end: SendEnd) => void>();
+
+  constructor(parts: SenderParts) {
+    this.#parts = parts;
+  }
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Resolves when every send that runs now has ended and is on its way into the store. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#running);
+  }
+
+  /**
+   * Runs a delivery. `stored` tells whether its row exists; without one nothing is left for later.
+   * `prepared` is what the first try sends, if it was built already.
+   */
+  send(
+    delivery: Delivery,
+    lane: Lane,
+    stored: Promise<boolean>,
+    prepared?: PreparedPush,
+  ): Promise<SendEnd> {
+    const run = this.#run(delivery, lane, stored, prepared);
+    this.#running.add(run);
+    const done = () => this.#running.delete(run);
+    run.then(done, done);
+    return run;
+  }
+
+  /** Calls back once when the delivery is settled, in this run or a later one of this process. */
+  watch(deliveryId: string, listener: (end: SendEnd) => void): () => void {
+    this.#watchers.set(deliveryId, listener);
+    return () => this.#watchers.delete(deliveryId);
+  }
+
+  async #run(
+    delivery: Delivery,
+    lane: Lane,
+    stored: Promise<boolean>,
+    prepared: PreparedPush | undefined,
+  ): Promise<SendEnd> {
+    let current = delivery;
+    for (let tries = 1; ; tries += 1) {
+      const blocked = this.#blocked(current);
+      if (blocked !== undefined) return this.#end(current, stored, blocked);
+      const ticket = await lane.enter(this.#parts.quarantine.trustOf(current.tokenHash));
+      if (ticket === undefined || this.#isTooLate(current)) {
+        if (ticket !== undefined) lane.abandon(ticket);
+        return this.#later(current, lane, stored, { outcome: NOT_TRIED });
+      }
+      const push =
+        (tries === 1 ? prepared : undefined) ??
+        lane.provider.prepare(messageOf(current, this.#parts.clock));
+      const attempt = await this.#attempt(current, lane, { ticket, push });
+      const { outcome } = attempt;
+      current = { ...current, attempts: attempt.number };
+      if (isRetriedAtOnce(outcome, tries) && !lane.isOpen && !this.#isTooLate(current)) {
+        this.#record(current, stored, {
+          attempt,
+          next: { status: 'queued', dueAtMs: this.#parts.clock.nowMs() },
+          keepLeaseUntilMs: this.#parts.clock.nowMs() + this.#parts.policy.leaseMs,
+        });
+        continue;
+      }
+      if (outcome.kind === 'retry') return this.#later(current, lane, stored, { outcome, attempt });
+      return this.#end(current, stored, { next: settledAs(outcome), outcome }, attempt);
+    }
+  }
+
+  /** A delivery that waited may have become pointless: its token died meanwhile, or its time is over. */
+  #blocked(delivery: Delivery): SendEnd | undefined {
+    if (this.#isTooLate(delivery)) return { next: { status: 'expired' } };
+    const entry = this.#parts.quarantine.find(delivery.tokenHash);
+    if (entry === undefined) return undefined;
+    const status = entry.kind === 'unregistered' ? 'unregistered' : 'rejected';
+    return { next: { status, reason: entry.reason } };
+  }
+
+  #isTooLate(delivery: Delivery): boolean {
+    const until = usefulUntilMs(delivery.expiresAtMs, delivery.notification.lifetimeMs);
+    return this.#parts.clock.nowMs() > until;
+  }
+
+  async #attempt(
+    delivery: Delivery,
+    lane: Lane,
+    { ticket, push }: { readonly ticket: Ticket; readonly push: PreparedPush },
+  ): Promise<Attempt> {
+    const { clock, policy } = this.#parts;
+    const startedAtMs = clock.wallMs();
+    const startMs = clock.nowMs();
+    const timeoutMs = lane.isOpen ? policy.probeTimeoutMs : policy.attemptTimeoutMs;
+    const answer = await sendSafely(push, { timeoutMs, trust: ticket.trust });
+    const change = lane.leave(ticket, answer);
+    const outcome = this.#learn(delivery, lane, answer);
+    const attempt: Attempt = {
+      number: delivery.attempts + 1,
+      startedAtMs,
+      latencyMs: Math.round(clock.nowMs() - startMs),
+      outcome,
+    };
+    this.#tellAttempt(delivery, attempt);
+    if (change !== undefined) this.#tellBreaker(lane, change, outcome);
+    return attempt;
+  }
+
+  /** Notes what the answer says of the token, and doubts the configuration where that is the likelier cause. */
+  #learn(delivery: Delivery, lane: Lane, outcome: Outcome): Outcome {
+    const { app } = delivery.target;
+    const { provider, tokenHash } = delivery;
+    const verdict = this.#parts.quarantine.report({ app, provider, tokenHash }, outcome);
+    if (verdict.condemned !== undefined) {
+      const { reason } = verdict.condemned;
+      this.#parts.observer.observe({ name: 'token_quarantined', app, provider, tokenHash, reason });
+      void this.#parts.ledger.quarantine(verdict.condemned);
+    }
+    if (verdict.pardoned !== undefined) void this.#parts.ledger.pardon(verdict.pardoned);
+    if (verdict.doubt !== undefined) {
+      const name = verdict.doubt === 'began' ? 'condemning_stopped' : 'condemning_resumed';
+      const detail = this.#parts.quarantine.doubtOf(app, provider) ?? '';
+      this.#parts.observer.observe({ name, app, provider, detail });
+    }
+    if (verdict.doubted === true && 'reason' in outcome) {
+      return { kind: 'misconfigured', reason: outcome.reason };
+    }
+    if (outcome.kind === 'rejected' && outcome.blame === 'sender' && !lane.deliveredLately) {
+      return { kind: 'misconfigured', reason: outcome.reason };
+    }
+    return outcome;
+  }
+
+  async #later(
+    delivery: Delivery,
+    lane: Lane,
+    stored: Promise<boolean>,
+    ended: { readonly outcome: Outcome; readonly attempt?: Attempt },
+  ): Promise<SendEnd> {
+    const { outcome, attempt } = ended;
+    const retryAfterMs = outcome.kind === 'retry' ? outcome.retryAfterMs : undefined;
+    const next = scheduleRetry({
+      failures: delivery.attempts,
+      nowMs: this.#parts.clock.nowMs(),
+      expiresAtMs: delivery.expiresAtMs,
+      lifetimeMs: delivery.notification.lifetimeMs,
+      fraction: this.#parts.ids.fraction(),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...('reason' in outcome ? { reason: outcome.reason } : {}),
+    });
+    const end: SendEnd = { next, outcome };
+    if (next.status !== 'queued') return this.#end(delivery, stored, end, attempt);
+    const recorded = this.#record(delivery, stored, {
+      next,
+      ...(attempt === undefined ? {} : { attempt }),
+    });
+    void recorded.then(() => this.#parts.onQueued(lane, next.dueAtMs));
+    return end;
+  }
+
+  #end(delivery: Delivery, stored: Promise<boolean>, end: SendEnd, attempt?: Attempt): SendEnd {
+    const { next } = end;
+    if (next.status === 'queued') throw new Error('an end must be final');
+    if (next.status !== 'delivered') this.#parts.duplicates.release(delivery.id);
+    void this.#record(delivery, stored, { next, ...(attempt === undefined ? {} : { attempt }) });
+    this.#parts.observer.observe({
+      name: 'delivery_settled',
+      deliveryId: delivery.id,
+      app: delivery.target.app,
+      provider: delivery.provider,
+      type: delivery.notification.type,
+      status: next.status,
+      attempts: delivery.attempts,
+      sinceReceiptMs: this.#sinceReceiptMs(delivery),
+      ...(next.reason === undefined ? {} : { reason: next.reason }),
+    });
+    const watcher = this.#watchers.get(delivery.id);
+    this.#watchers.delete(delivery.id);
+    watcher?.(end);
+    return end;
+  }
+
+  #sinceReceiptMs(delivery: Delivery): number {
+    const receivedAtMs = delivery.expiresAtMs - delivery.notification.lifetimeMs;
+    return Math.max(0, Math.round(this.#parts.clock.nowMs() - receivedAtMs));
+  }
+
+  async #record(
+    delivery: Delivery,
+    stored: Promise<boolean>,
+    what: Pick<Settlement, 'attempt' | 'next' | 'keepLeaseUntilMs'>,
+  ): Promise<void> {
+    if (!(await stored)) return;
+    const { owner, clock, ledger } = this.#parts;
+    await ledger.settle({ deliveryId: delivery.id, owner, nowMs: clock.nowMs(), ...what });
+  }
+
+  #tellAttempt(delivery: Delivery, attempt: Attempt): void {
+    const { outcome } = attempt;
+    this.#parts.observer.observe({
+      name: 'attempt_ended',
+      deliveryId: delivery.id,
+      app: delivery.target.app,
+      provider: delivery.provider,
+      type: delivery.notification.type,
+      number: attempt.number,
+      latencyMs: attempt.latencyMs,
+      outcome: outcome.kind,
+      ...('reason' in outcome ? { reason: outcome.reason } : {}),
+    });
+  }
+
+  #tellBreaker(lane: Lane, change: 'opened' | 'closed', outcome: Outcome): void {
+    this.#parts.observer.observe({
+      name: 'breaker_changed',
+      app: lane.app,
+      provider: lane.provider.name,
+      state: change === 'opened' ? 'open' : 'closed',
+      ...('reason' in outcome ? { reason: outcome.reason } : {}),
+    });
+    if (change === 'closed') this.#parts.onProviderBack(lane);
+  }
+}
+
+/** The provider was not asked: its breaker is open or the queue before it too long. */
+const NOT_TRIED: Outcome = {
+  kind: 'retry',
+  reason: 'provider_unavailable',
+  certainty: 'throttled',
+};
+
+/** The message as it is now: what is left of the lifetime shrinks with every try. */
+export function messageOf(delivery: Delivery, clock: Clock): PushMessage {
+  const { target, notification } = delivery;
+  const remainingMs = Math.max(0, delivery.expiresAtMs - clock.nowMs());
+  return {
+    id: delivery.id,
+    platform: target.platform,
+    token: target.token,
+    ...(target.appData === undefined ? {} : { appData: target.appData }),
+    type: notification.type,
+    payload: notification.payload,
+    title: notification.title,
+    remainingMs,
+    expiresAtUnixSeconds: Math.floor((clock.wallMs() + remainingMs) / 1_000),
+  };
+}
+
+function settledAs(outcome: Exclude<Outcome, { kind: 'retry' }>): Next {
+  if (outcome.kind === 'delivered') return { status: 'delivered' };
+  return { status: outcome.kind, reason: outcome.reason };
+}
+
+/** An adapter must not reject; if one does, the try may have reached the provider. */
+async function sendSafely(
+  push: PreparedPush,
+  options: Parameters<PreparedPush['send']>[0],
+): Promise<Outcome> {
+  try {
+    return await push.send(options);
+  } catch {
+    return { kind: 'retry', reason: 'adapter_failed', certainty: 'uncertain' };
+  }
+}
