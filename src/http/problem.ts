@@ -1,0 +1,39 @@
+// Failures as RFC 9457 problem JSON: a stable code, the fields at fault, never their values.
+
+import { ERRORS, type ServiceError } from '../core/errors.ts';
+
+const CODE_PAGE = 'https://github.com/nds-project/nds/blob/main/docs/errors.md#';
+
+/** `requestId` becomes `instance`, by which the operator finds the request in the log. */
+export function problemBody(error: ServiceError, requestId: string): string {
+  const { code, details } = error;
+  return JSON.stringify({
+    type: `${CODE_PAGE}${code}`,
+    title: ERRORS[code].title,
+    status: error.status,
+    code,
+    detail: details.detail ?? ERRORS[code].remedy,
+    instance: `urn:uuid:${requestId}`,
+    id: details.deliveryId,
+    reason: details.reason,
+    excess_bytes: details.excessBytes,
+    errors: details.faults,
+  });
+}
+
+export function problemHeaders(error: ServiceError): Record<string, string> {
+  const { retryAfterSeconds, allow } = error.details;
+  return {
+    'content-type': 'application/problem+json',
+    'cache-control': 'no-store',
+    ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
+    ...(allow === undefined ? {} : { allow }),
+  };
+}
+
+export function problemResponse(error: ServiceError, requestId: string): Response {
+  return new Response(problemBody(error, requestId), {
+    status: error.status,
+    headers: problemHeaders(error),
+  });
+}
