@@ -1,0 +1,215 @@
+// `nds demo`: the service against stand-ins of APNs and FCM on this machine. It posts what the LSPs post,
+// shows what each phone got and the log as it was written, and stays up for a try by hand.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Config, parseConfig } from '../config.ts';
+import { type Service, startService } from '../main.ts';
+import { createLog } from '../observe/log.ts';
+import type { ReceivedPush } from '../sandbox/records.ts';
+import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts';
+import { createSystemClock } from '../system.ts';
+import { DEMO_CALLS, type DemoCall } from './demo-calls.ts';
+import { onStopSignal } from './signals.ts';
+import { formatTable } from './table.ts';
+
+const IOS_TOKEN = '9f2c0a7be61d4c58a3f0b1d2e3c4f5061728394a5b6c7d8e9fa0b1c2d3e4f506';
+const ANDROID_TOKEN = 'dQw4w9WgXcQ-Ex_1:APA91bDemoPhone';
+const INVOICE = '{"invoice":"lni1qqdemo"}';
+const APP_DATA = 'wallet-1';
+
+const clock = createSystemClock();
+
+interface Phone {
+  readonly platform: 'ios' | 'android';
+  readonly token: string;
+}
+
+const PHONES: readonly Phone[] = [
+  { platform: 'ios', token: IOS_TOKEN },
+  { platform: 'android', token: ANDROID_TOKEN },
+];
+
+interface Result {
+  readonly phone: Phone;
+  readonly call: DemoCall;
+  readonly status: number;
+  readonly push: ReceivedPush | undefined;
+  readonly milliseconds: number;
+  readonly fault: string | undefined;
+}
+
+export async function demo(args: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      once: { type: 'boolean', default: false },
+      port: { type: 'string', default: '8080' },
+    },
+  });
+  const folder = mkdtempSync(join(tmpdir(), 'nds-demo-'));
+  const sandbox = await startSandbox();
+  let service: Service | undefined;
+  try {
+    const config = demoConfig(sandbox, folder, values.port);
+    service = await startService(config, createLog('silent'));
+    await service.reach;
+    const hangUp = answerInvoiceRequests(sandbox);
+    print(`\nThe service listens on ${config.externalUrl}, its log is ${config.database}.\n`);
+    const results = await callAll(config.externalUrl ?? service.url, sandbox);
+    hangUp();
+    print(`${formatResults(results)}\n`);
+    print(`${await formatLog(service)}\n`);
+    const failed = results.filter(({ fault }) => fault !== undefined);
+    print(
+      failed.length === 0 ? 'Every push arrived as it should.\n' : `${failed.length} failed.\n`,
+    );
+    if (!values.once) await stayUp(config.externalUrl ?? service.url, sandbox);
+    return failed.length === 0 ? 0 : 1;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  } finally {
+    await service?.stop();
+    await sandbox.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The same variables that production has; the stand-ins are reached by endpoint and authority alone. */
+function demoConfig(sandbox: Sandbox, folder: string, port: string): Config {
+  const ca = join(folder, 'ca.pem');
+  writeFileSync(ca, sandbox.ca);
+  return parseConfig({
+    PORT: port,
+    NOTIFY_EXTERNAL_URL: `http://localhost:${port}`,
+    NDS_DATABASE: join(folder, 'nds.sqlite'),
+    NDS_PROVIDER_CA_FILE: ca,
+    APNS_KEY: sandbox.apns.key,
+    APNS_KEY_ID: sandbox.apns.keyId,
+    APNS_TEAM_ID: sandbox.apns.teamId,
+    APNS_TOPIC: sandbox.apns.topic,
+    APNS_ENVIRONMENT: 'sandbox',
+    APNS_ENDPOINT: sandbox.apns.url,
+    GOOGLE_APPLICATION_CREDENTIALS_JSON: JSON.stringify(sandbox.fcm.serviceAccount),
+    FCM_ENDPOINT: sandbox.fcm.url,
+  });
+}
+
+/** A phone that is awake within a moment and answers, as the wallet's extension would. */
+function answerInvoiceRequests(sandbox: Sandbox): () => void {
+  return sandbox.onPush((push) => {
+    if (push.data.notification_type !== 'invoice_request') return;
+    const payload: unknown = JSON.parse(push.data.notification_payload ?? '{}');
+    const replyUrl = isRecord(payload) ? payload.reply_url : undefined;
+    if (typeof replyUrl !== 'string') return;
+    fetch(replyUrl, { method: 'POST', body: INVOICE }).catch(() => {});
+  });
+}
+
+async function callAll(url: string, sandbox: Sandbox): Promise<readonly Result[]> {
+  const results: Result[] = [];
+  for (const call of DEMO_CALLS) {
+    for (const phone of PHONES) results.push(await callOne(url, sandbox, { call, phone }));
+  }
+  return results;
+}
+
+async function callOne(
+  url: string,
+  sandbox: Sandbox,
+  { call, phone }: { readonly call: DemoCall; readonly phone: Phone },
+): Promise<Result> {
+  const query = new URLSearchParams({ ...phone, app_data: APP_DATA });
+  const before = sandbox.received(phone.token).length;
+  const startedMs = clock.nowMs();
+  const response = await fetch(`${url}/api/v1/notify?${query}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: call.body,
+  });
+  const answer = await response.text();
+  const milliseconds = clock.nowMs() - startedMs;
+  const pushes = sandbox.received(phone.token).slice(before);
+  const [push] = pushes;
+  const fault = faultOf({ call, pushes, status: response.status, answer });
+  return { phone, call, status: response.status, push, milliseconds, fault };
+}
+
+/** What is wrong with what the phone and the caller got; nothing if all is well. */
+function faultOf(got: {
+  readonly call: DemoCall;
+  readonly pushes: readonly ReceivedPush[];
+  readonly status: number;
+  readonly answer: string;
+}): string | undefined {
+  const { call, pushes, status, answer } = got;
+  const [push] = pushes;
+  if (status !== 200) return `answered ${status}`;
+  if (push === undefined || pushes.length !== 1) return `${pushes.length} pushes`;
+  // An Android push is data only: the app writes its own title.
+  const title = push.platform === 'ios' ? call.title : undefined;
+  if (push.title !== title) return `title ${push.title}`;
+  if (push.data.notification_type !== call.type) return `type ${push.data.notification_type}`;
+  if (push.data.app_data !== APP_DATA) return `app_data ${push.data.app_data}`;
+  if (call.wantsReply === true) return answer === INVOICE ? undefined : `the caller got ${answer}`;
+  const expected = JSON.stringify(call.payload);
+  return push.data.notification_payload === expected ? undefined : 'another payload';
+}
+
+function formatResults(results: readonly Result[]): string {
+  const rows = results.map(({ phone, call, status, push, milliseconds, fault }) => [
+    phone.platform,
+    call.caller,
+    push?.data.notification_type ?? '–',
+    push?.title ?? (phone.platform === 'android' ? '(the app’s own)' : '–'),
+    String(status),
+    `${milliseconds.toFixed(1)} ms`,
+    fault ?? 'ok',
+  ]);
+  return `What the phones received\n\n${formatTable(
+    ['phone', 'caller', 'notification_type', 'title', 'answer', 'took', ''],
+    rows,
+  )}\n`;
+}
+
+async function formatLog(service: Service): Promise<string> {
+  const deliveries = await service.store.findDeliveries({ limit: 100 });
+  const rows = deliveries
+    .toReversed()
+    .map((delivery) => [
+      delivery.id,
+      delivery.provider,
+      delivery.type,
+      delivery.status,
+      String(delivery.attempts.length),
+      delivery.attempts.map((attempt) => `${attempt.latencyMs} ms`).join(', '),
+      delivery.answeredAtMs === undefined ? '' : 'yes',
+    ]);
+  return `The deliveries as the database has them\n\n${formatTable(
+    ['id', 'provider', 'type', 'status', 'attempts', 'provider took', 'replied'],
+    rows,
+  )}\n`;
+}
+
+async function stayUp(url: string, sandbox: Sandbox): Promise<void> {
+  const stop = sandbox.onPush((push) => {
+    print(
+      `  ${push.platform} got ${push.data.notification_type} "${push.title ?? ''}" ${push.data.notification_payload ?? ''}\n`,
+    );
+  });
+  print(`Try it yourself (Ctrl-C ends the demo):\n
+  curl -i '${url}/api/v1/notify?platform=android&token=${ANDROID_TOKEN}' \\
+    -d '{"template":"payment_received","data":{"payment_hash":"1234"}}'\n\n`);
+  await onStopSignal(async () => stop());
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}

@@ -1,0 +1,70 @@
+// The secret that protects the log at rest: from the configuration, or made once and kept beside the
+// database; and the encryption keys that are derived from it.
+
+import { hkdfSync, randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+
+export interface Secrets {
+  readonly current: Uint8Array;
+  readonly previous: readonly Uint8Array[];
+  /** The file that holds a secret we made ourselves; absent if it came from the configuration. */
+  readonly madeFile?: string;
+}
+
+/** Keys of 32 bytes for AES-256-GCM, by HKDF-SHA-256, so that any text of enough chance will do as a secret. */
+function encryptionKey(secret: string): Uint8Array {
+  return new Uint8Array(
+    hkdfSync('sha256', secret, 'nds', 'encryption key of the log, version 1', 32),
+  );
+}
+
+/**
+ * A secret beside the database protects a copy of the database alone (a backup, a lost volume snapshot of
+ * the file), not one of the whole folder: main warns so.
+ */
+export function loadSecrets(options: {
+  readonly configured: string | undefined;
+  readonly previous: readonly string[];
+  readonly databaseFile: string;
+}): Secrets {
+  const previous = options.previous.map(encryptionKey);
+  if (options.configured !== undefined) {
+    const made = readIfThere(secretFile(options.databaseFile));
+    // Moving from the made secret to a configured one is a rotation like any other.
+    const older = made === undefined ? previous : [...previous, encryptionKey(made)];
+    return { current: encryptionKey(options.configured), previous: older };
+  }
+  const madeFile = secretFile(options.databaseFile);
+  return {
+    current: encryptionKey(readIfThere(madeFile) ?? makeSecret(madeFile)),
+    previous,
+    madeFile,
+  };
+}
+
+function secretFile(databaseFile: string): string {
+  return `${databaseFile}.secret`;
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    const secret = readFileSync(file, 'utf8').trim();
+    return secret === '' ? undefined : secret;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Written through to the disk before anything is encrypted with it. */
+function makeSecret(file: string): string {
+  const secret = randomBytes(32).toString('base64url');
+  const handle = openSync(file, 'wx', 0o600);
+  try {
+    writeSync(handle, `${secret}\n`);
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+  return secret;
+}
