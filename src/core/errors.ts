@@ -23,6 +23,27 @@ export const ERRORS = {
     title: 'The request is not valid HTTP for this service',
     remedy: 'Mend the request line, the headers or the transfer.',
   },
+  bad_signature: {
+    status: 401,
+    title: 'The signature is missing or wrong',
+    remedy:
+      'Sign the raw body with the secret or key that was registered for this URL, in the header of this source.',
+  },
+  stale_timestamp: {
+    status: 401,
+    title: 'The signed time is missing, malformed or too far from now',
+    remedy: 'Check the caller’s clock, and send the call when it is signed.',
+  },
+  unauthorized: {
+    status: 401,
+    title: 'The bearer token is missing or wrong',
+    remedy: 'Send `Authorization: Bearer` with a token that may do this.',
+  },
+  unknown_handle: {
+    status: 404,
+    title: 'There is no such handle at this door',
+    remedy: 'The wallet has to register again, or use the URL that was made for this door.',
+  },
   not_found: {
     status: 404,
     title: 'There is nothing at this address',
