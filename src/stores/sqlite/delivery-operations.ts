@@ -1,0 +1,153 @@
+// Writing the life of a delivery: accepted, attempted, settled. The hot path, so plain prepared SQL.
+
+import type Database from 'better-sqlite3';
+import type { Attempt, Delivery, DeliveryStatus } from '../../core/delivery.ts';
+import type { AcceptedDelivery, Settlement } from '../../core/store.ts';
+import {
+  codeOf,
+  OUTCOMES,
+  PLATFORMS,
+  PROVIDERS,
+  packFingerprint,
+  packUuid,
+  STATUSES,
+  wholeMs,
+} from './codec.ts';
+import { sealContents } from './contents.ts';
+import { createMessageIds } from './message-ids.ts';
+import type { Sealer } from './seal.ts';
+
+export type DeliveryOperations = ReturnType<typeof prepareDeliveryOperations>;
+
+/** An open delivery as `finish` needs it. */
+export interface OpenRow {
+  readonly rowId: number;
+  readonly id: Buffer;
+  readonly keyHash: Buffer | null;
+}
+
+interface End {
+  readonly status: Exclude<DeliveryStatus, 'queued'>;
+  readonly reason?: string;
+  readonly nowMs: number;
+}
+
+export function prepareDeliveryOperations(db: Database.Database, sealer: Sealer) {
+  const finish = prepareFinish(db);
+  const recordAttempt = prepareAttempt(db);
+  const findHeld = db.prepare<[Buffer, string], OpenRow>(
+    `SELECT q.row_id AS rowId, d.id, q.key_hash AS keyHash
+     FROM deliveries d JOIN queue q ON q.row_id = d.row_id WHERE d.id = ? AND q.lease_owner = ?`,
+  );
+  const requeue = db.prepare(
+    'UPDATE queue SET due_at_ms = ?, lease_owner = ?, lease_until_ms = ? WHERE row_id = ?',
+  );
+
+  function settle({ deliveryId, owner, attempt, next, ...rest }: Settlement): boolean {
+    const row = findHeld.get(packUuid(deliveryId), owner);
+    if (row === undefined) return false;
+    if (attempt !== undefined) recordAttempt(row.rowId, attempt);
+    if (next.status !== 'queued') {
+      finish(row, { ...next, nowMs: rest.nowMs });
+      return true;
+    }
+    const untilMs = rest.keepLeaseUntilMs;
+    if (untilMs === undefined) requeue.run(wholeMs(next.dueAtMs), null, null, row.rowId);
+    else requeue.run(wholeMs(next.dueAtMs), owner, wholeMs(untilMs), row.rowId);
+    return true;
+  }
+
+  return { insert: prepareInsert(db, sealer), settle, finish };
+}
+
+function prepareInsert(db: Database.Database, sealer: Sealer) {
+  const insertDelivery = db.prepare(
+    `INSERT INTO deliveries (id, app, platform, provider, type, status, token_hash, subject_hash,
+       received_at_ms, expires_at_ms) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?)`,
+  );
+  const insertQueued = db.prepare(
+    `INSERT INTO queue (row_id, app, provider, due_at_ms, lease_owner, lease_until_ms, lifetime_ms, key_hash)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const insertSecret = db.prepare('INSERT INTO secrets (row_id, sealed) VALUES (?, ?)');
+  const holdKey = db.prepare(
+    `INSERT OR REPLACE INTO duplicate_keys (key_hash, delivery_id, expires_at_ms) VALUES (?, ?, ?)`,
+  );
+
+  return function insert({ delivery, owner, leaseUntilMs, duplicateKey }: AcceptedDelivery): void {
+    const id = packUuid(delivery.id);
+    const keyHash = duplicateKey && packFingerprint(duplicateKey.keyHash);
+    const rowId = insertRow(id, delivery);
+    insertQueued.run(
+      rowId,
+      delivery.target.app,
+      codeOf(PROVIDERS, delivery.provider),
+      // Due as soon as the lease is over; receipt is wall time, which may be ahead of service time.
+      wholeMs(Math.min(delivery.receivedAtMs, leaseUntilMs)),
+      owner,
+      wholeMs(leaseUntilMs),
+      wholeMs(delivery.notification.lifetimeMs),
+      keyHash ?? null,
+    );
+    insertSecret.run(rowId, sealContents(sealer, id, delivery));
+    if (duplicateKey) holdKey.run(keyHash, id, wholeMs(duplicateKey.expiresAtMs));
+  };
+
+  function insertRow(id: Buffer, delivery: Delivery): number | bigint {
+    const { target, subjectHash } = delivery;
+    return insertDelivery.run(
+      id,
+      target.app,
+      codeOf(PLATFORMS, target.platform),
+      codeOf(PROVIDERS, delivery.provider),
+      delivery.notification.type,
+      packFingerprint(delivery.tokenHash),
+      subjectHash === undefined ? null : packFingerprint(subjectHash),
+      wholeMs(delivery.receivedAtMs),
+      wholeMs(delivery.expiresAtMs),
+    ).lastInsertRowid;
+  }
+}
+
+/** A repeat of an attempt whose commit seemed to fail overwrites it. */
+function prepareAttempt(db: Database.Database) {
+  const messageIds = createMessageIds(db);
+  const insertAttempt = db.prepare(
+    `INSERT OR REPLACE INTO attempts (row_id, number, started_at_ms, latency_ms, outcome, reason,
+       prefix_id, message_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  return function recordAttempt(rowId: number, { outcome, ...attempt }: Attempt): void {
+    const { prefixId, messageId } = messageIds.pack(
+      outcome.kind === 'delivered' ? outcome.messageId : undefined,
+    );
+    insertAttempt.run(
+      rowId,
+      attempt.number,
+      wholeMs(attempt.startedAtMs),
+      wholeMs(attempt.latencyMs),
+      codeOf(OUTCOMES, outcome.kind),
+      outcome.kind === 'delivered' ? null : outcome.reason,
+      prefixId,
+      messageId,
+    );
+  };
+}
+
+/** Ends an open delivery: erases what is secret, and releases its key unless it was delivered. */
+function prepareFinish(db: Database.Database) {
+  const settleRow = db.prepare(
+    'UPDATE deliveries SET status = ?, reason = ?, settled_at_ms = ?, expires_at_ms = NULL WHERE row_id = ?',
+  );
+  const eraseSecret = db.prepare('DELETE FROM secrets WHERE row_id = ?');
+  const leaveQueue = db.prepare('DELETE FROM queue WHERE row_id = ?');
+  const releaseKey = db.prepare(
+    'DELETE FROM duplicate_keys WHERE key_hash = ? AND delivery_id = ?',
+  );
+
+  return function finish({ rowId, id, keyHash }: OpenRow, { status, reason, nowMs }: End): void {
+    settleRow.run(codeOf(STATUSES, status), reason ?? null, wholeMs(nowMs), rowId);
+    eraseSecret.run(rowId);
+    leaveQueue.run(rowId);
+    if (keyHash !== null && status !== 'delivered') releaseKey.run(keyHash, id);
+  };
+}

@@ -1,0 +1,131 @@
+// What the main thread and the worker threads say to each other. Everything is plain data that survives
+// the structured clone.
+
+import type {
+  AcceptedDelivery,
+  Claim,
+  ClaimResult,
+  DeliveryQuery,
+  HastenOptions,
+  LoggedDelivery,
+  QuarantineEntry,
+  Settlement,
+} from '../../core/store.ts';
+import type { Reason } from './errors.ts';
+import type { ConnectionOptions } from './open-database.ts';
+import type { Keys } from './vault.ts';
+
+export interface WriterOptions extends ConnectionOptions {
+  readonly role: 'writer';
+  readonly keys: Keys;
+  /** Set when the worker is started again: the file must exist and be the same database. */
+  readonly expectedLookupKey?: Uint8Array;
+}
+
+export interface ReaderOptions extends ConnectionOptions {
+  readonly role: 'reader';
+}
+
+interface Call<Input, Output> {
+  readonly input: Input;
+  readonly output: Output;
+}
+
+/** The writer's operations; those of a batch share one transaction. */
+export interface WriteCalls {
+  readonly insert: Call<AcceptedDelivery, undefined>;
+  readonly settle: Call<Settlement, boolean>;
+  readonly claim: Call<Claim, ClaimResult>;
+  readonly release_leases: Call<{ readonly owner: string }, undefined>;
+  readonly recover: Call<{ readonly nowMs: number }, number>;
+  readonly hasten: Call<HastenOptions, number>;
+  readonly quarantine: Call<QuarantineEntry, undefined>;
+  readonly release_quarantine: Call<{ readonly tokenHash: string }, boolean>;
+  readonly prune: Call<PruneOptions, number>;
+  readonly record_reply: Call<ReplyRecord, undefined>;
+  readonly probe: Call<undefined, undefined>;
+}
+
+/** The reader's operations. */
+export interface ReadCalls {
+  readonly find_duplicate: Call<DuplicateQuery, string | undefined>;
+  readonly list_quarantine: Call<QuarantineQuery, readonly QuarantineEntry[]>;
+  readonly proven_tokens: Call<TokenPageQuery, TokenPage>;
+  readonly find_deliveries: Call<DeliveryQuery, readonly LoggedDelivery[]>;
+}
+
+export interface PruneOptions {
+  readonly beforeMs: number;
+  readonly nowMs: number;
+  readonly limit: number;
+}
+
+export interface ReplyRecord {
+  readonly deliveryId: string;
+  readonly answeredAtMs: number;
+}
+
+export interface DuplicateQuery {
+  readonly keyHash: string;
+  readonly nowMs: number;
+}
+
+export interface QuarantineQuery {
+  readonly nowMs: number;
+  readonly limit: number;
+}
+
+/** Looks at `maxRows` deliveries, from the newest or from before a row on. */
+export interface TokenPageQuery {
+  readonly beforeRowId?: number;
+  readonly maxRows: number;
+}
+
+export interface TokenPage {
+  readonly tokenHashes: readonly string[];
+  /** Where to go on; absent at the end. */
+  readonly nextRowId?: number;
+}
+
+export type Operation<Calls> = {
+  [Kind in keyof Calls]: Calls[Kind] extends Call<infer Input, unknown>
+    ? { readonly kind: Kind; readonly input: Input }
+    : never;
+}[keyof Calls];
+
+export type Result<Calls> = {
+  [Kind in keyof Calls]: Calls[Kind] extends Call<unknown, infer Output>
+    ? { readonly kind: Kind; readonly output: Output }
+    : never;
+}[keyof Calls];
+
+export type WriteOperation = Operation<WriteCalls>;
+export type ReadOperation = Operation<ReadCalls>;
+export type WriteResult = Result<WriteCalls>;
+export type ReadResult = Result<ReadCalls>;
+
+/** An error as it crosses to the other thread. */
+export type Failure =
+  | { readonly kind: 'unavailable'; readonly reason: Reason; readonly message: string }
+  | { readonly kind: 'fault'; readonly name: string; readonly message: string };
+
+export type Reply<Calls> =
+  | { readonly ok: true; readonly result: Result<Calls> }
+  | { readonly ok: false; readonly failure: Failure };
+
+export type ToWorker<Calls> =
+  | { readonly kind: 'batch'; readonly operations: readonly Operation<Calls>[] }
+  | { readonly kind: 'close' };
+
+export interface Opened {
+  readonly kind: 'opened';
+  /** The writer tells it; the reader needs no keys. */
+  readonly lookupKey?: Uint8Array;
+  readonly resealedRows?: number;
+}
+
+export type FromWorker<Calls> =
+  | Opened
+  | { readonly kind: 'not_opened'; readonly failure: Failure }
+  /** One reply for each operation of the batch, in its order. */
+  | { readonly kind: 'replies'; readonly replies: readonly Reply<Calls>[] };

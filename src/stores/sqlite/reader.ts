@@ -1,0 +1,87 @@
+// The connection for queries: operators' lookups and what the core asks before a push, beside the writer so
+// that neither waits for the other.
+
+import type Database from 'better-sqlite3';
+import { prepareDeliverySearch } from './delivery-search.ts';
+import { reasonOf } from './errors.ts';
+import { failureOf } from './failure.ts';
+import { openReading } from './open-database.ts';
+import type {
+  Opened,
+  ReadCalls,
+  ReaderOptions,
+  ReadOperation,
+  ReadResult,
+  Reply,
+} from './protocol.ts';
+import { prepareTokenQueries } from './token-queries.ts';
+
+interface Connection {
+  readonly db: Database.Database;
+  readonly run: (operation: ReadOperation) => ReadResult;
+}
+
+export class Reader {
+  readonly #options: ReaderOptions;
+  #connection: Connection | undefined;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+  }
+
+  open(): Opened {
+    this.#connect();
+    return { kind: 'opened' };
+  }
+
+  /** One reply for each operation; each sees everything that was committed before it. */
+  runBatch(operations: readonly ReadOperation[]): readonly Reply<ReadCalls>[] {
+    return operations.map((operation) => {
+      try {
+        return { ok: true, result: this.#connect().run(operation) };
+      } catch (error) {
+        const reason = reasonOf(error);
+        if (reason !== undefined && reason !== 'locked') this.close();
+        return { ok: false, failure: failureOf(error) };
+      }
+    });
+  }
+
+  close(): void {
+    this.#connection?.db.close();
+    this.#connection = undefined;
+  }
+
+  #connect(): Connection {
+    this.#connection ??= connect(this.#options);
+    return this.#connection;
+  }
+}
+
+function connect(options: ReaderOptions): Connection {
+  const db = openReading(options);
+  try {
+    return { db, run: prepareReadOperations(db) };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function prepareReadOperations(db: Database.Database) {
+  const tokens = prepareTokenQueries(db);
+  const search = db.transaction(prepareDeliverySearch(db));
+
+  return function run({ kind, input }: ReadOperation): ReadResult {
+    switch (kind) {
+      case 'find_duplicate':
+        return { kind, output: tokens.findDuplicate(input) };
+      case 'list_quarantine':
+        return { kind, output: tokens.listQuarantine(input) };
+      case 'proven_tokens':
+        return { kind, output: tokens.provenTokens(input) };
+      case 'find_deliveries':
+        return { kind, output: search(input) };
+    }
+  };
+}

@@ -1,0 +1,184 @@
+// The Store port on one SQLite file. This side runs on the main thread and only asks: a writer thread
+// commits batches, a reader thread answers queries, and neither can hold up a push or the other.
+
+import { Worker } from 'node:worker_threads';
+import type { Store } from '../../core/store.ts';
+import type { ConnectionOptions } from './open-database.ts';
+import type {
+  PruneOptions,
+  ReadCalls,
+  ReaderOptions,
+  WriteCalls,
+  WriterOptions,
+} from './protocol.ts';
+import type { Keys } from './vault.ts';
+import { WorkerLink } from './worker-link.ts';
+
+const DEFAULT_MAX_PENDING_OPERATIONS = 20_000;
+const DEFAULT_BUSY_TIMEOUT_MS = 250;
+/** Deletions per transaction: small, so that inserts get in between. */
+const PRUNE_ROWS = 200;
+const TOKEN_PAGE_ROWS = 10_000;
+
+export interface SqliteStoreOptions {
+  /** Path of the database; made if there is none, with its directory. */
+  readonly file: string;
+  readonly keys: Keys;
+  readonly maxPendingOperations?: number;
+  /** One of eight waits for another process's lock; at most 250. */
+  readonly busyTimeoutMs?: number;
+  /** Largest size of the file; what does not fit any more is refused as `full`. */
+  readonly maxFileBytes?: number;
+  readonly onEvent?: (event: SqliteStoreEvent) => void;
+}
+
+export type SqliteStoreEvent =
+  /** A batch of writes goes to the writer as one transaction. */
+  | { readonly name: 'batch_sent'; readonly operations: number }
+  /** The encryption key was replaced. */
+  | { readonly name: 'key_rotated'; readonly resealedRows: number }
+  /** A thread died; the next operation starts another. */
+  | { readonly name: 'worker_crashed'; readonly role: 'writer' | 'reader'; readonly error: Error };
+
+export interface OpenedStore {
+  readonly store: Store;
+  /** 32 bytes, for the life of the database: the key of `Ids.fingerprint`. */
+  readonly lookupKey: Uint8Array;
+}
+
+/**
+ * Rejects with `UnknownKeyError`, `CorruptDatabaseError` or `MigrationMismatchError`, whose messages tell
+ * the operator what to do, or with `StoreUnavailableError`.
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<OpenedStore> {
+  const { file, keys, busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS, maxFileBytes, onEvent } = options;
+  if (busyTimeoutMs < 0 || busyTimeoutMs > DEFAULT_BUSY_TIMEOUT_MS) {
+    throw new RangeError(`busyTimeoutMs must be from 0 to ${DEFAULT_BUSY_TIMEOUT_MS}`);
+  }
+  const maxPendingOperations = options.maxPendingOperations ?? DEFAULT_MAX_PENDING_OPERATIONS;
+  const connection: ConnectionOptions = {
+    file,
+    busyTimeoutMs,
+    ...(maxFileBytes === undefined ? {} : { maxFileBytes }),
+  };
+  let lookupKey: Uint8Array | undefined;
+
+  const writer = new WorkerLink<WriteCalls>({
+    spawn: () =>
+      spawn({
+        role: 'writer',
+        ...connection,
+        keys,
+        ...(lookupKey === undefined ? {} : { expectedLookupKey: lookupKey }),
+      }),
+    maxPendingOperations,
+    onBatch: (operations) => onEvent?.({ name: 'batch_sent', operations }),
+    onCrash: (error) => onEvent?.({ name: 'worker_crashed', role: 'writer', error }),
+  });
+  const reader = new WorkerLink<ReadCalls>({
+    spawn: () => spawn({ role: 'reader', ...connection }),
+    maxPendingOperations,
+    onCrash: (error) => onEvent?.({ name: 'worker_crashed', role: 'reader', error }),
+  });
+
+  const opened = await writer.open();
+  if (opened.lookupKey === undefined) throw new Error('the writer told no lookup key');
+  lookupKey = opened.lookupKey;
+  if (opened.resealedRows !== undefined) {
+    onEvent?.({ name: 'key_rotated', resealedRows: opened.resealedRows });
+  }
+  return { store: createStore(writer, reader), lookupKey };
+}
+
+function spawn(options: WriterOptions | ReaderOptions): Worker {
+  return new Worker(new URL('./worker.ts', import.meta.url), {
+    workerData: options,
+    name: `store ${options.role}`,
+  });
+}
+
+function createStore(writer: WorkerLink<WriteCalls>, reader: WorkerLink<ReadCalls>): Store {
+  return {
+    async insert(input) {
+      await writer.call({ kind: 'insert', input });
+    },
+    async settle(input) {
+      return (await writer.call({ kind: 'settle', input })).output;
+    },
+    async claimDue(input) {
+      return (await writer.call({ kind: 'claim', input })).output;
+    },
+    async releaseLeases(owner) {
+      await writer.call({ kind: 'release_leases', input: { owner } });
+    },
+    async recover(input) {
+      return (await writer.call({ kind: 'recover', input })).output;
+    },
+    async hasten(input) {
+      return (await writer.call({ kind: 'hasten', input })).output;
+    },
+    async findDuplicate(input) {
+      return (await reader.call({ kind: 'find_duplicate', input })).output;
+    },
+    async quarantine(input) {
+      await writer.call({ kind: 'quarantine', input });
+    },
+    async releaseQuarantine(tokenHash) {
+      return (await writer.call({ kind: 'release_quarantine', input: { tokenHash } })).output;
+    },
+    async listQuarantine(input) {
+      return (await reader.call({ kind: 'list_quarantine', input })).output;
+    },
+    listProvenTokens: (limit) => listProvenTokens(reader, limit),
+    async findDeliveries(input) {
+      return (await reader.call({ kind: 'find_deliveries', input })).output;
+    },
+    prune: (options) => prune(writer, options),
+    async probe() {
+      await writer.call({ kind: 'probe', input: undefined });
+    },
+    async recordReply(input) {
+      await writer.call({ kind: 'record_reply', input });
+    },
+    async close() {
+      // The connection that closes last empties the WAL and removes it, which a reader cannot do.
+      await writer.close(reader.close());
+    },
+  };
+}
+
+/** Page by page, so that the reader answers others in between. */
+async function listProvenTokens(
+  reader: WorkerLink<ReadCalls>,
+  limit: number,
+): Promise<readonly string[]> {
+  const tokenHashes = new Set<string>();
+  let beforeRowId: number | undefined;
+  do {
+    const input = {
+      maxRows: TOKEN_PAGE_ROWS,
+      ...(beforeRowId === undefined ? {} : { beforeRowId }),
+    };
+    const { output } = await reader.call({ kind: 'proven_tokens', input });
+    for (const tokenHash of output.tokenHashes) {
+      if (tokenHashes.size === limit) return [...tokenHashes];
+      tokenHashes.add(tokenHash);
+    }
+    beforeRowId = output.nextRowId;
+  } while (beforeRowId !== undefined);
+  return [...tokenHashes];
+}
+
+async function prune(
+  writer: WorkerLink<WriteCalls>,
+  { beforeMs, nowMs, limit }: PruneOptions,
+): Promise<number> {
+  let gone = 0;
+  while (gone < limit) {
+    const input = { beforeMs, nowMs, limit: Math.min(PRUNE_ROWS, limit - gone) };
+    const { output } = await writer.call({ kind: 'prune', input });
+    if (output === 0) break;
+    gone += output;
+  }
+  return gone;
+}

@@ -1,0 +1,97 @@
+// The keys of a database. The encryption key comes from the configuration and can be replaced; the lookup
+// key, under which fingerprints are made, is born with the file, kept sealed in it, and never changes.
+
+import { randomBytes } from 'node:crypto';
+import type Database from 'better-sqlite3';
+import { contextOf } from './contents.ts';
+import { corruptDatabase, unknownKey } from './errors.ts';
+import { KEY_BYTES, keyIdOf, Sealer } from './seal.ts';
+
+const LOOKUP_KEY_CONTEXT = 'lookup key';
+const RESEAL_ROWS = 500;
+
+export interface Keys {
+  /** 32 bytes; everything is sealed under it from now on. */
+  readonly current: Uint8Array;
+  /** Keys that were replaced; a database written under one of them is sealed anew at open. */
+  readonly previous: readonly Uint8Array[];
+}
+
+export interface Vault {
+  readonly sealer: Sealer;
+  readonly lookupKey: Buffer;
+  /** Rows that were sealed anew because the key was replaced. */
+  readonly resealedRows?: number;
+}
+
+interface VaultRow {
+  readonly keyId: Buffer;
+  readonly lookupKey: Buffer;
+}
+
+/**
+ * Unseals the lookup key, making one if the database is new, and replaces the encryption key of the whole
+ * database if it is a previous one. One transaction: after a crash either all is under the new key or nothing.
+ */
+export function openVault(db: Database.Database, keys: Keys, file: string): Vault {
+  const open = db.transaction((): Vault => {
+    const current = new Sealer(keys.current);
+    const row = db
+      .prepare<[], VaultRow>('SELECT key_id AS keyId, lookup_key AS lookupKey FROM vault')
+      .get();
+    if (row === undefined) return createVault(db, current);
+    if (row.keyId.equals(current.keyId)) {
+      return { sealer: current, lookupKey: unsealLookupKey(current, row, file) };
+    }
+    const previousKey = keys.previous.find((key) => keyIdOf(key).equals(row.keyId));
+    if (previousKey === undefined) throw unknownKey(file);
+    const previous = new Sealer(previousKey);
+    const lookupKey = unsealLookupKey(previous, row, file);
+    const resealedRows = reseal(db, previous, current);
+    storeVault(db, current, lookupKey);
+    return { sealer: current, lookupKey, resealedRows };
+  });
+  return open.immediate();
+}
+
+function createVault(db: Database.Database, sealer: Sealer): Vault {
+  const lookupKey = randomBytes(KEY_BYTES);
+  storeVault(db, sealer, lookupKey);
+  return { sealer, lookupKey };
+}
+
+function storeVault(db: Database.Database, sealer: Sealer, lookupKey: Buffer): void {
+  db.prepare('INSERT OR REPLACE INTO vault (one, key_id, lookup_key) VALUES (1, ?, ?)').run(
+    sealer.keyId,
+    sealer.seal(lookupKey, LOOKUP_KEY_CONTEXT),
+  );
+}
+
+function unsealLookupKey(sealer: Sealer, row: VaultRow, file: string): Buffer {
+  const lookupKey = sealer.open(row.lookupKey, LOOKUP_KEY_CONTEXT);
+  if (lookupKey === undefined) throw corruptDatabase(file, 'its lookup key is damaged');
+  return lookupKey;
+}
+
+/** A row that cannot be opened stays as it is; whoever claims it settles it. */
+function reseal(db: Database.Database, from: Sealer, to: Sealer): number {
+  const page = db.prepare<[number, number], { rowId: number; id: Buffer; sealed: Buffer }>(
+    `SELECT s.row_id AS rowId, d.id, s.sealed FROM secrets s JOIN deliveries d ON d.row_id = s.row_id
+     WHERE s.row_id > ? ORDER BY s.row_id LIMIT ?`,
+  );
+  const update = db.prepare('UPDATE secrets SET sealed = ? WHERE row_id = ?');
+  let resealed = 0;
+  let lastRowId = 0;
+  for (;;) {
+    const rows = page.all(lastRowId, RESEAL_ROWS);
+    for (const { rowId, id, sealed } of rows) {
+      lastRowId = rowId;
+      const context = contextOf(id);
+      const plain = from.open(sealed, context);
+      if (plain === undefined) continue;
+      update.run(to.seal(plain, context), rowId);
+      resealed += 1;
+    }
+    if (rows.length < RESEAL_ROWS) return resealed;
+  }
+}

@@ -1,0 +1,208 @@
+// The main thread's end of one worker: waits while a batch is in flight and sends what has come in meanwhile
+// as the next one, so that nothing is delayed and one fsync serves many. A worker that died is started
+// again by the next operation; those it had taken with it are refused.
+
+import type { Worker } from 'node:worker_threads';
+import { StoreUnavailableError } from '../../core/store.ts';
+import { reasonOf } from './errors.ts';
+import { errorOf } from './failure.ts';
+import type { FromWorker, Opened, Operation, Reply, Result, ToWorker } from './protocol.ts';
+
+/** Bounds how long one transaction holds the lock and how much is lost with it if it fails. */
+const MAX_BATCH = 1_000;
+
+export interface WorkerLinkOptions {
+  /** Starts the thread. */
+  readonly spawn: () => Worker;
+  /** Operations in flight and waiting; beyond, they are refused as `busy`. */
+  readonly maxPendingOperations: number;
+  readonly onBatch?: (operations: number) => void;
+  readonly onCrash?: (error: Error) => void;
+}
+
+interface Pending<Calls> {
+  readonly operation: Operation<Calls>;
+  succeed(result: Result<Calls>): void;
+  fail(error: Error): void;
+}
+
+type State = 'stopped' | 'opening' | 'idle' | 'busy' | 'stopping';
+
+export class WorkerLink<Calls> {
+  readonly #options: WorkerLinkOptions;
+  #state: State = 'stopped';
+  #worker: Worker | undefined;
+  #waiting: Pending<Calls>[] = [];
+  #inFlight: readonly Pending<Calls>[] = [];
+  #flushPlanned = false;
+  #opening: PromiseWithResolvers<Opened> | undefined;
+  #closing: PromiseWithResolvers<void> | undefined;
+  #mayStop = false;
+
+  constructor(options: WorkerLinkOptions) {
+    this.#options = options;
+  }
+
+  /** Starts the worker now rather than with the first operation. Rejects as the database refused. */
+  open(): Promise<Opened> {
+    const opening = Promise.withResolvers<Opened>();
+    this.#opening = opening;
+    this.#start();
+    return opening.promise;
+  }
+
+  /** Rejects with `StoreUnavailableError`, or with a plain error if the operation itself is at fault. */
+  call<Kind extends Operation<Calls>['kind']>(
+    operation: Extract<Operation<Calls>, { readonly kind: Kind }>,
+  ): Promise<Extract<Result<Calls>, { readonly kind: Kind }>> {
+    if (this.#closing) return Promise.reject(new StoreUnavailableError('closed'));
+    if (this.#waiting.length + this.#inFlight.length >= this.#options.maxPendingOperations) {
+      return Promise.reject(new StoreUnavailableError('busy'));
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({
+        operation,
+        succeed: (result) => {
+          if (isOfKind<Calls, Kind>(result, operation.kind)) resolve(result);
+          else reject(new Error(`"${String(operation.kind)}" was answered as another operation`));
+        },
+        fail: reject,
+      });
+      this.#planFlush();
+    });
+  }
+
+  /**
+   * Refuses calls from now on, finishes what was asked, and ends the thread once `after` has resolved.
+   * Harmless when called again.
+   */
+  close(after: Promise<void> = Promise.resolve()): Promise<void> {
+    if (this.#closing === undefined) {
+      this.#closing = Promise.withResolvers();
+      void after.then(() => {
+        this.#mayStop = true;
+        this.#flush();
+      });
+    }
+    return this.#closing.promise;
+  }
+
+  /** At the end of the turn, so that operations which come in together go together. */
+  #planFlush(): void {
+    if (this.#flushPlanned) return;
+    this.#flushPlanned = true;
+    queueMicrotask(() => {
+      this.#flushPlanned = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#state !== 'idle' && this.#state !== 'stopped') return;
+    if (this.#waiting.length === 0) this.#stopIfClosing();
+    else if (this.#state === 'stopped') this.#start();
+    else this.#sendBatch();
+  }
+
+  #sendBatch(): void {
+    this.#inFlight = this.#waiting.splice(0, MAX_BATCH);
+    this.#state = 'busy';
+    this.#options.onBatch?.(this.#inFlight.length);
+    this.#post({ kind: 'batch', operations: this.#inFlight.map(({ operation }) => operation) });
+  }
+
+  #post(message: ToWorker<Calls>): void {
+    this.#worker?.postMessage(message);
+  }
+
+  #start(): void {
+    this.#state = 'opening';
+    const worker = this.#options.spawn();
+    this.#worker = worker;
+    let death = new Error('the worker thread ended');
+    worker.on('message', (message: FromWorker<Calls>) => {
+      if (this.#worker === worker) this.#receive(message);
+    });
+    worker.on('error', (error: Error) => {
+      death = error;
+    });
+    worker.on('exit', () => {
+      if (this.#worker === worker) this.#buryWorker(death);
+    });
+  }
+
+  #receive(message: FromWorker<Calls>): void {
+    switch (message.kind) {
+      case 'opened':
+        this.#state = 'idle';
+        this.#opening?.resolve(message);
+        this.#opening = undefined;
+        break;
+      case 'not_opened':
+        this.#state = 'stopped';
+        this.#worker = undefined;
+        this.#refuseAll(errorOf(message.failure));
+        break;
+      case 'replies':
+        this.#state = 'idle';
+        settleAll(this.#takeInFlight(), message.replies);
+        break;
+    }
+    this.#flush();
+  }
+
+  #takeInFlight(): readonly Pending<Calls>[] {
+    const batch = this.#inFlight;
+    this.#inFlight = [];
+    return batch;
+  }
+
+  #refuseAll(error: Error): void {
+    this.#opening?.reject(error);
+    this.#opening = undefined;
+    const refusal = new StoreUnavailableError(reasonOf(error) ?? 'io', { cause: error });
+    for (const { fail } of this.#waiting.splice(0)) fail(refusal);
+  }
+
+  #stopIfClosing(): void {
+    if (this.#closing === undefined || !this.#mayStop) return;
+    if (this.#worker === undefined) {
+      this.#closing.resolve();
+      return;
+    }
+    this.#state = 'stopping';
+    this.#post({ kind: 'close' });
+  }
+
+  /** The thread is gone, because it was asked to close or because it crashed. */
+  #buryWorker(death: Error): void {
+    const diedAs = this.#state;
+    this.#state = 'stopped';
+    this.#worker = undefined;
+    if (diedAs !== 'stopping') this.#options.onCrash?.(death);
+    const refusal = new StoreUnavailableError('io', { cause: death });
+    for (const { fail } of this.#takeInFlight()) fail(refusal);
+    // One that dies while it opens would die again at once: whoever calls next decides about the next.
+    if (diedAs === 'opening') this.#refuseAll(death);
+    this.#flush();
+  }
+}
+
+function settleAll<Calls>(
+  batch: readonly Pending<Calls>[],
+  replies: readonly Reply<Calls>[],
+): void {
+  for (const [index, pending] of batch.entries()) {
+    const reply = replies[index];
+    if (reply === undefined) pending.fail(new StoreUnavailableError('io'));
+    else if (reply.ok) pending.succeed(reply.result);
+    else pending.fail(errorOf(reply.failure));
+  }
+}
+
+function isOfKind<Calls, Kind extends Operation<Calls>['kind']>(
+  result: Result<Calls>,
+  kind: Kind,
+): result is Extract<Result<Calls>, { readonly kind: Kind }> {
+  return result.kind === kind;
+}

@@ -1,0 +1,322 @@
+// What every provider promises, whatever goes wrong between it and the service: run for each adapter against
+// the sandbox with every fault that can be scripted there.
+
+import { describe, expect, it } from 'vitest';
+import type { ProviderName } from '../../src/core/target.ts';
+import type { Fault } from '../../src/sandbox/faults.ts';
+import { connected, openProvider, openSandbox, TOKENS, turn } from '../providers/support.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+
+export interface ContractCase {
+  readonly name: ProviderName;
+  /** Tokens of the form that the provider takes. */
+  token(index: number): string;
+  /** What a body that breaks off after a 200 means. */
+  readonly cutOff: object;
+}
+
+const delivered = expect.objectContaining({ kind: 'delivered' });
+
+function retry(certainty: string, reason: string) {
+  return { kind: 'retry', certainty, reason };
+}
+
+/** Faults of a single request, what they mean, and whether the connection survives. */
+const FAULTS: readonly [string, Fault, unknown, 'same' | 'fresh'][] = [
+  [
+    'a refused stream',
+    { kind: 'refused_stream' },
+    retry('not_processed', 'refused_stream'),
+    'same',
+  ],
+  [
+    'a reset stream',
+    { kind: 'reset', scope: 'stream' },
+    retry('uncertain', 'stream_reset'),
+    'same',
+  ],
+  [
+    'a reset stream whose push was taken',
+    { kind: 'reset', scope: 'stream', accepted: true },
+    retry('uncertain', 'stream_reset'),
+    'same',
+  ],
+  [
+    'a reset connection',
+    { kind: 'reset', scope: 'connection' },
+    retry('uncertain', 'connection_lost'),
+    'fresh',
+  ],
+  ['a GOAWAY that covers the stream', { kind: 'goaway' }, delivered, 'fresh'],
+  [
+    'a GOAWAY below the stream',
+    { kind: 'goaway', processed: false },
+    retry('not_processed', 'goaway'),
+    'fresh',
+  ],
+  [
+    'a GOAWAY with an error',
+    { kind: 'goaway', code: 2 },
+    retry('uncertain', 'connection_lost'),
+    'fresh',
+  ],
+  [
+    'a GOAWAY with an error below the stream',
+    { kind: 'goaway', code: 11, processed: false },
+    retry('not_processed', 'goaway'),
+    'fresh',
+  ],
+  ['an HTML page with 502', { kind: 'html' }, retry('answered', 'status_502'), 'same'],
+  ['an HTML page with 504', { kind: 'html', status: 504 }, retry('answered', 'status_504'), 'same'],
+  ['an empty 503', { kind: 'empty' }, retry('answered', 'status_503'), 'same'],
+  [
+    'an empty 503 with Retry-After',
+    { kind: 'empty', retryAfterSeconds: 7 },
+    { ...retry('answered', 'status_503'), retryAfterMs: 7_000 },
+    'same',
+  ],
+  [
+    'JSON that breaks off after 500',
+    { kind: 'bad_json', status: 500 },
+    retry('answered', 'status_500'),
+    'same',
+  ],
+];
+
+export function describeProvider(test: ContractCase): void {
+  const { name } = test;
+
+  async function setup() {
+    const sandbox = await openSandbox();
+    const opened = await openProvider(name, sandbox);
+    return { sandbox, ...opened };
+  }
+
+  describe(`${name}: answers and faults of one request`, () => {
+    it('delivers a push with all that the app needs', async () => {
+      const { sandbox, send } = await setup();
+      expect(await send()).toEqual({ kind: 'delivered', messageId: expect.any(String) });
+      expect(sandbox.received()).toMatchObject([
+        {
+          token: TOKENS[name],
+          data: {
+            notification_type: 'payment_received',
+            notification_payload: '{"payment_hash":"00"}',
+          },
+          expired: false,
+        },
+      ]);
+    });
+
+    it.each(FAULTS)('survives %s', async (_name, fault, expected, connection) => {
+      const { sandbox, send, events } = await setup();
+      await send();
+      sandbox.script({ provider: name, fault });
+      expect(await send()).toEqual(expected);
+      expect(await send()).toEqual(delivered);
+      expect(connected(events)).toBe(connection === 'same' ? 1 : 2);
+    });
+
+    it('reads a 200 that breaks off', async () => {
+      const { sandbox, send } = await setup();
+      sandbox.script({ provider: name, fault: { kind: 'bad_json' } });
+      expect(await send()).toEqual(test.cutOff);
+    });
+  });
+
+  describe(`${name}: deadlines`, () => {
+    async function setupManual() {
+      const clock = new ManualClock(Date.now());
+      const sandbox = await openSandbox();
+      const opened = await openProvider(name, sandbox, { clock });
+      await opened.provider.warm();
+      expect(await opened.send()).toEqual(delivered);
+      return { clock, sandbox, ...opened };
+    }
+
+    it.each([
+      ['never answered', { kind: 'hang' }],
+      ['answered too late', { kind: 'delay', delayMs: 600_000 }],
+    ] as const)('gives up a push that is %s, and the connection with it', async (_name, fault) => {
+      const { clock, sandbox, send, events } = await setupManual();
+      sandbox.script({ provider: name, fault });
+      const outcome = send({ timeoutMs: 100 });
+      // Its answer proves that the peer lives, so that the stream alone is given up.
+      await sandbox.waitForRequests(({ provider }) => provider === name, 2);
+      expect(await send()).toEqual(delivered);
+      clock.advance(100);
+      expect(await outcome).toEqual(retry('uncertain', 'timeout'));
+      expect(await send()).toEqual(delivered);
+      expect(connected(events)).toBe(2);
+      const requests = sandbox.requests().filter(({ provider }) => provider === name);
+      expect(requests).toHaveLength(4);
+    });
+
+    it('resets a connection on which the peer kept silent until the deadline', async () => {
+      const { clock, sandbox, send, events } = await setupManual();
+      sandbox.blackhole(name);
+      const outcome = send({ timeoutMs: 300 });
+      await turn();
+      clock.advance(300);
+      expect(await outcome).toEqual(retry('uncertain', 'timeout'));
+      expect(events).toContainEqual({
+        kind: 'connection_ended',
+        why: 'connection_dead',
+        carried: 2,
+        lane: 'proven',
+      });
+      expect(await send()).toEqual(delivered);
+      expect(sandbox.received()).toHaveLength(2);
+    });
+
+    it('finds a half-dead connection out and is back within the deadline', async () => {
+      const { clock, sandbox, send } = await setupManual();
+      sandbox.blackhole(name);
+      const startedAtMs = clock.nowMs();
+      const outcomes = [send(), send(), send()];
+      while (clock.nowMs() - startedAtMs < 1_500) {
+        await turn();
+        clock.advance(100);
+        await turn();
+      }
+      expect(await Promise.all(outcomes)).toEqual(
+        Array.from({ length: 3 }, () => retry('uncertain', 'connection_dead')),
+      );
+      expect(await send()).toEqual(delivered);
+    });
+
+    it('counts the time that a push waits for a free stream', async () => {
+      const clock = new ManualClock(Date.now());
+      const sandbox = await openSandbox();
+      const { send } = await openProvider(name, sandbox, { clock, maxConcurrentStreams: 1 });
+      expect(await send()).toEqual(delivered);
+      sandbox.script({ provider: name, fault: { kind: 'hang' } });
+      const first = send({ timeoutMs: 400 });
+      const second = send({ timeoutMs: 300 });
+      await sandbox.waitForRequests(({ provider }) => provider === name, 2);
+      clock.advance(300);
+      expect(await second).toEqual(retry('not_processed', 'timeout_waiting'));
+      clock.advance(100);
+      expect(await first).toEqual(retry('uncertain', 'timeout'));
+      expect(sandbox.received()).toHaveLength(1);
+    });
+  });
+
+  describe(`${name}: connections`, () => {
+    it('loses none of the pushes in flight when the provider says GOAWAY', async () => {
+      const { sandbox, send, events } = await setup();
+      await send();
+      sandbox.script({ provider: name, times: 20, fault: { kind: 'delay', delayMs: 20 } });
+      const outcomes = Array.from({ length: 20 }, (_, index) => send({ token: test.token(index) }));
+      await sandbox.waitForRequests(({ provider }) => provider === name, 21);
+      sandbox.goAway(name);
+      // Written before the GOAWAY was read, so above its last id; the next one goes a new way at once,
+      // while the twenty are still being answered on the old.
+      expect(await send()).toEqual(retry('not_processed', 'goaway'));
+      expect(await send()).toEqual(delivered);
+      expect(await Promise.all(outcomes)).toEqual(Array.from({ length: 20 }, () => delivered));
+      expect(connected(events)).toBe(2);
+      expect(sandbox.received()).toHaveLength(22);
+    });
+
+    it('delivers a cold burst of 300 over one connection without a refusal', async () => {
+      const { sandbox, send, events } = await setup();
+      const outcomes = await Promise.all(
+        Array.from({ length: 300 }, (_, index) => send({ token: test.token(index) })),
+      );
+      expect(outcomes).toEqual(Array.from({ length: 300 }, () => delivered));
+      expect(sandbox.received()).toHaveLength(300);
+      expect(connected(events)).toBe(1);
+    });
+
+    it('sends thousands of pushes over one connection', async () => {
+      const { sandbox, send } = await setup();
+      for (let round = 0; round < 40; round += 1) {
+        await Promise.all(
+          Array.from({ length: 50 }, (_, index) => send({ token: test.token(index) })),
+        );
+      }
+      const { perConnection } = sandbox.connections()[name];
+      expect(perConnection.map(({ requests }) => requests).filter((count) => count > 1)).toEqual([
+        2_000,
+      ]);
+      expect(sandbox.received()).toHaveLength(2_000);
+    });
+
+    it('knows a refused connection from an uncertain one, and recovers', async () => {
+      const { sandbox, send, provider } = await setup();
+      await send();
+      await sandbox.refuseConnections(name, true, { reset: true });
+      // The first may still meet the old connection; the second cannot.
+      await send();
+      expect(await send()).toEqual(retry('not_processed', 'connection_refused'));
+      expect(provider.health()).toEqual({
+        ready: false,
+        detail: expect.stringMatching(/^connection_refused: /),
+      });
+      await sandbox.refuseConnections(name, false);
+      expect(await send()).toEqual(delivered);
+      expect(provider.health()).toEqual({ ready: true });
+    });
+
+    it('does not talk to a server whose certificate it does not trust', async () => {
+      const sandbox = await openSandbox();
+      const { send, provider } = await openProvider(name, sandbox, { ca: undefined });
+      const health = await provider.warm();
+      expect(health).toEqual({ ready: false, detail: expect.stringMatching(/tls_untrusted: /) });
+      expect(await send()).toEqual({
+        kind: 'misconfigured',
+        reason: expect.stringMatching(/tls_untrusted$/),
+      });
+      expect(sandbox.requests()).toEqual([]);
+    });
+
+    it('keeps tokens that never worked on a connection of their own', async () => {
+      const { sandbox, send, events } = await setup();
+      expect(await send({ trust: 'unproven' })).toEqual(delivered);
+      expect(await send({ trust: 'proven' })).toEqual(delivered);
+      expect(events.map(({ lane }) => lane)).toEqual(['unproven', 'proven']);
+      const [unproven, proven] = sandbox.received().map(({ connection }) => connection);
+      expect(unproven).not.toBe(proven);
+    });
+
+    it('connects and gets its credentials before the first push', async () => {
+      const { sandbox, send, provider, events } = await setup();
+      expect(provider.health().ready).toBe(false);
+      expect(await provider.warm()).toEqual({ ready: true });
+      const before = sandbox.requests().length;
+      expect(await send()).toEqual(delivered);
+      expect(sandbox.requests()).toHaveLength(before + 1);
+      expect(connected(events)).toBe(1);
+    });
+  });
+
+  describe(`${name}: closing`, () => {
+    it('leaves no connection behind and refuses what comes later', async () => {
+      const sandbox = await openSandbox();
+      const { provider, send } = await openProvider(name, sandbox, { keepOpen: true });
+      await send();
+      await send({ trust: 'unproven' });
+      await provider.close();
+      await provider.close();
+      expect(await send()).toEqual(retry('not_processed', 'closed'));
+      expect(await provider.warm()).toMatchObject({ ready: false });
+      while (sandbox.connections()[name].open > 0) await turn();
+    });
+
+    it('lets pushes in flight finish', async () => {
+      const sandbox = await openSandbox();
+      const { provider, send } = await openProvider(name, sandbox, { keepOpen: true });
+      await send();
+      sandbox.script({ provider: name, fault: { kind: 'delay', delayMs: 30 } });
+      const inFlight = send();
+      await sandbox.waitForRequests((request) => request.provider === name, 2);
+      const order: string[] = [];
+      await Promise.all([
+        inFlight.then((outcome) => order.push(outcome.kind)),
+        provider.close().then(() => order.push('closed')),
+      ]);
+      expect(order).toEqual(['delivered', 'closed']);
+    });
+  });
+}

@@ -1,0 +1,115 @@
+// Deliveries, settlements and quarantines as the store's tests hand them in.
+
+import { createHash } from 'node:crypto';
+import type { Attempt, Delivery, Next } from '../../src/core/delivery.ts';
+import type { AcceptedDelivery, Claim, QuarantineEntry, Settlement } from '../../src/core/store.ts';
+
+/** A service time that every sample is received at. */
+export const NOW = 1_754_049_600_000;
+export const OWNER = 'owner-a';
+export const LEASE_MS = 10_000;
+
+/** UUID version 7 whose order is that of `number`. */
+export function sampleId(number: number): string {
+  const tail = number.toString(16).padStart(12, '0');
+  return `01986476-4c00-7000-8000-${tail}`;
+}
+
+export function sampleFingerprint(value: string): string {
+  return createHash('sha256').update(value).digest().subarray(0, 16).toString('base64url');
+}
+
+export function sampleDelivery(number: number, changes: Partial<Delivery> = {}): Delivery {
+  return {
+    id: sampleId(number),
+    target: {
+      app: 'default',
+      platform: 'android',
+      token: `fcm-token-${number}:APA91bH`,
+      appData: '{"network":"bitcoin"}',
+    },
+    provider: 'fcm',
+    notification: {
+      type: 'payment_received',
+      title: 'Incoming payment',
+      payload: `{"payment_hash":"${number}"}`,
+      lifetimeMs: 60_000,
+    },
+    tokenHash: sampleFingerprint(`token ${number}`),
+    subjectHash: sampleFingerprint(`subject ${number}`),
+    receivedAtMs: NOW,
+    expiresAtMs: NOW + 60_000,
+    attempts: 0,
+    ...changes,
+  };
+}
+
+export function accept(
+  delivery: Delivery,
+  changes: Partial<Omit<AcceptedDelivery, 'delivery'>> = {},
+): AcceptedDelivery {
+  return { delivery, owner: OWNER, leaseUntilMs: NOW + LEASE_MS, ...changes };
+}
+
+export const DELIVERED: Attempt = {
+  number: 1,
+  startedAtMs: NOW + 2,
+  latencyMs: 87,
+  outcome: {
+    kind: 'delivered',
+    messageId: 'projects/nds-demo/messages/0:1754049600000000%abcdef0123456789',
+  },
+};
+
+export const FAILED: Attempt = {
+  number: 1,
+  startedAtMs: NOW + 2,
+  latencyMs: 2_000,
+  outcome: { kind: 'retry', reason: 'timeout', certainty: 'uncertain' },
+};
+
+/** Delivered at the first attempt, unless changed. */
+export function settlement(
+  delivery: Delivery,
+  next: Next = { status: 'delivered' },
+  changes: Partial<Settlement> = {},
+): Settlement {
+  return {
+    deliveryId: delivery.id,
+    owner: OWNER,
+    attempt: next.status === 'delivered' ? DELIVERED : FAILED,
+    next,
+    nowMs: NOW + 100,
+    ...changes,
+  };
+}
+
+export function claim(changes: Partial<Claim> = {}): Claim {
+  const nowMs = changes.nowMs ?? NOW;
+  return {
+    owner: 'owner-b',
+    app: 'default',
+    provider: 'fcm',
+    nowMs,
+    dueByMs: nowMs,
+    leaseUntilMs: nowMs + LEASE_MS,
+    limit: 100,
+    ...changes,
+  };
+}
+
+export function quarantineEntry(
+  token: string,
+  changes: Partial<QuarantineEntry> = {},
+): QuarantineEntry {
+  return {
+    tokenHash: sampleFingerprint(token),
+    app: 'default',
+    provider: 'apns',
+    kind: 'unregistered',
+    reason: 'Unregistered',
+    sinceMs: NOW,
+    untilMs: NOW + 1_000,
+    ...changes,
+  };
+}

@@ -1,0 +1,152 @@
+// Sick disks and damaged files: what is refused, with which reason, and how the store gets well again.
+
+import { closeSync, openSync, readFileSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { expect, test } from 'vitest';
+import {
+  CorruptDatabaseError,
+  MigrationMismatchError,
+  reasonOf,
+} from '../../../src/stores/sqlite/errors.ts';
+import { accept, NOW, sampleDelivery, settlement } from '../../contract/store-samples.ts';
+import { useFiles } from './files.ts';
+
+const { newFile, open } = useFiles();
+
+function overwrite(file: string, position: number, bytes: Uint8Array): void {
+  const descriptor = openSync(file, 'r+');
+  writeSync(descriptor, bytes, 0, bytes.length, position);
+  closeSync(descriptor);
+}
+
+/** A closed database with a hundred settled deliveries. */
+async function makeDatabase(): Promise<string> {
+  const file = newFile();
+  const { store } = await open(file);
+  const deliveries = Array.from({ length: 100 }, (_, number) => sampleDelivery(number));
+  await Promise.all(deliveries.map((delivery) => store.insert(accept(delivery))));
+  await Promise.all(deliveries.map((delivery) => store.settle(settlement(delivery))));
+  await store.close();
+  return file;
+}
+
+test('refuses inserts as full, settles what it has, and takes inserts again when there is room', async () => {
+  const { store } = await open(newFile(), { maxFileBytes: 300_000 });
+  const notification = { ...sampleDelivery(0).notification, payload: 'x'.repeat(4_000) };
+  const deliveries = Array.from({ length: 100 }, (_, number) =>
+    sampleDelivery(number, { notification }),
+  );
+  const results = await Promise.allSettled(
+    deliveries.map((delivery) => store.insert(accept(delivery))),
+  );
+  const refused = results.filter((result) => result.status === 'rejected');
+  const accepted = deliveries.filter((_, index) => results[index]?.status === 'fulfilled');
+  expect(accepted.length).toBeGreaterThan(10);
+  expect(refused.length).toBeGreaterThan(10);
+  expect(refused.every(({ reason }) => reason.reason === 'full')).toBe(true);
+  await expect(store.probe()).rejects.toMatchObject({ reason: 'full' });
+
+  const settled = accepted.map((delivery) => store.settle(settlement(delivery)));
+  expect((await Promise.all(settled)).every(Boolean)).toBe(true);
+  await store.probe();
+  await store.insert(accept(sampleDelivery(200)));
+});
+
+test('refuses a database that cannot be written, as read-only', async () => {
+  const file = await makeDatabase();
+  // A write version above 2 makes SQLite treat a file as read-only (https://sqlite.org/fileformat.html, 1.3.3).
+  overwrite(file, 18, Buffer.from([3]));
+
+  await expect(open(file)).rejects.toMatchObject({ reason: 'read_only' });
+});
+
+test('refuses a directory that does not exist and cannot be made', async () => {
+  const file = newFile();
+  writeFileSync(file, '');
+
+  await expect(open(`${file}/below/nds.sqlite`)).rejects.toThrow(/ENOTDIR|EEXIST/);
+});
+
+test('refuses a file that is no database, and says how to restore it', async () => {
+  const file = newFile();
+  writeFileSync(file, 'this is not a database at all, but somebody’s shopping list\n'.repeat(99));
+  const opening = open(file);
+
+  await expect(opening).rejects.toBeInstanceOf(CorruptDatabaseError);
+  await expect(opening).rejects.toThrow(`${file}-wal`);
+  await expect(opening).rejects.toThrow(/restore a backup/);
+});
+
+test('refuses a file that was cut', async () => {
+  const file = await makeDatabase();
+  truncateSync(file, 8_192);
+
+  await expect(open(file)).rejects.toBeInstanceOf(CorruptDatabaseError);
+});
+
+test('finds a damaged page after an unclean end', async () => {
+  const file = await makeDatabase();
+  const { store } = await open(file);
+  await store.insert(accept(sampleDelivery(500)));
+  const [main, wal] = [readFileSync(file), readFileSync(`${file}-wal`)];
+  const crashed = newFile();
+  writeFileSync(crashed, main);
+  writeFileSync(`${crashed}-wal`, wal);
+  const db = new Database(file, { readonly: true });
+  const page = db
+    .prepare<[], number>(
+      "SELECT min(pageno) FROM dbstat WHERE name = 'attempts' AND pagetype = 'leaf'",
+    )
+    .pluck()
+    .get();
+  db.close();
+  overwrite(crashed, (Number(page) - 1) * 4_096, Buffer.alloc(4_096, 0xff));
+
+  await expect(open(crashed)).rejects.toBeInstanceOf(CorruptDatabaseError);
+});
+
+test('goes on with a database whose last end was unclean', async () => {
+  const file = newFile();
+  const { store } = await open(file);
+  await store.insert(accept(sampleDelivery(1)));
+  const crashed = newFile();
+  writeFileSync(crashed, readFileSync(file));
+  writeFileSync(`${crashed}-wal`, readFileSync(`${file}-wal`));
+
+  const reopened = await open(crashed);
+  expect(await reopened.store.recover({ nowMs: NOW })).toBe(1);
+});
+
+test('refuses a database that a newer version has migrated', async () => {
+  const file = await makeDatabase();
+  const db = new Database(file);
+  db.exec("INSERT INTO migrations (tag, hash) VALUES ('9999_later', 'x')");
+  db.close();
+
+  await expect(open(file)).rejects.toBeInstanceOf(MigrationMismatchError);
+});
+
+test('refuses a database whose migrations are not its own', async () => {
+  const file = await makeDatabase();
+  const db = new Database(file);
+  db.exec("UPDATE migrations SET hash = 'x' WHERE number = 1");
+  db.close();
+
+  await expect(open(file)).rejects.toThrow(/0000_log/);
+});
+
+test.each([
+  ['SQLITE_FULL', 'full'],
+  ['SQLITE_BUSY', 'locked'],
+  ['SQLITE_BUSY_RECOVERY', 'locked'],
+  ['SQLITE_LOCKED', 'locked'],
+  ['SQLITE_READONLY_DBMOVED', 'read_only'],
+  ['SQLITE_CORRUPT_INDEX', 'corrupt'],
+  ['SQLITE_NOTADB', 'corrupt'],
+  ['SQLITE_IOERR_FSYNC', 'io'],
+  ['SQLITE_CANTOPEN', 'io'],
+  ['SQLITE_CONSTRAINT_UNIQUE', undefined],
+  ['SQLITE_FULLISH', undefined],
+])('reads %s as %s', (code, reason) => {
+  expect(reasonOf(new Database.SqliteError('message', code))).toBe(reason);
+});
