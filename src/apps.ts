@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { type Config, ConfigError } from './config.ts';
+import type { Config } from './config.ts';
 import { MAX_APP_NAME_CHARACTERS } from './core/target.ts';
 
 export const DEFAULT_APP = 'default';
@@ -66,22 +66,24 @@ const appsFile = z.record(
   }),
 );
 
-/** Reads the credentials of all apps. Throws a `ConfigError` with every fault. */
-export function loadApps(config: Config): readonly AppCredentials[] {
-  const faults: string[] = [];
+/** What of the configuration names credentials; any of it may be missing or was faulty. */
+type Given = Partial<Config>;
+
+/** Reads the credentials of all apps and adds what is wrong to `faults`. */
+export function loadApps(config: Given, faults: string[]): readonly AppCredentials[] {
+  const before = faults.length;
   const fallback = defaultApp(config, faults);
   const others = config.appsFile === undefined ? [] : namedApps(config.appsFile, faults);
   const apps = [...(fallback === undefined ? [] : [fallback]), ...others];
-  if (apps.length === 0 && faults.length === 0) {
+  if (apps.length === 0 && faults.length === before) {
     faults.push(
       'No provider is configured. For APNs set APNS_KEY_FILE, APNS_KEY_ID, APNS_TEAM_ID, APNS_TOPIC and APNS_ENVIRONMENT; for FCM set GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_APPLICATION_CREDENTIALS_JSON. To try the service without accounts run `npm run demo`.',
     );
   }
-  if (faults.length > 0) throw new ConfigError(faults);
   return apps;
 }
 
-function defaultApp(config: Config, faults: string[]): AppCredentials | undefined {
+function defaultApp(config: Given, faults: string[]): AppCredentials | undefined {
   const apns = defaultApns(config, faults);
   const fcm = defaultFcm(config, faults);
   if (apns === undefined && fcm === undefined) return undefined;
@@ -92,7 +94,7 @@ function defaultApp(config: Config, faults: string[]): AppCredentials | undefine
   };
 }
 
-function defaultApns(config: Config, faults: string[]): ApnsCredentials | undefined {
+function defaultApns(config: Given, faults: string[]): ApnsCredentials | undefined {
   const { apnsKeyId, apnsTeamId, apnsTopic, apnsEnvironment } = config;
   const hasKey = config.apnsKey !== undefined || config.apnsKeyFile !== undefined;
   const others = [apnsKeyId, apnsTeamId, apnsTopic, apnsEnvironment];
@@ -129,7 +131,7 @@ function defaultApns(config: Config, faults: string[]): ApnsCredentials | undefi
   };
 }
 
-function defaultFcm(config: Config, faults: string[]): FcmCredentials | undefined {
+function defaultFcm(config: Given, faults: string[]): FcmCredentials | undefined {
   const { googleCredentialsJson, googleCredentialsFile, googleProject } = config;
   const endpoint = config.fcmEndpoint ?? GOOGLE;
   if (googleCredentialsJson !== undefined) {

@@ -326,10 +326,13 @@ export class ConfigError extends Error {
   }
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Reads the environment. Throws a `ConfigError` with every fault; values of secrets are not repeated. */
-export function parseConfig(environment: Environment): Config {
+/** What could be read of the environment, and every fault; values of secrets are not repeated. */
+export function readSettings(environment: Environment): {
+  readonly values: Partial<Config>;
+  readonly faults: readonly string[];
+} {
   const faults: string[] = [];
   const values: Record<string, unknown> = {};
   for (const [key, setting] of Object.entries<Setting>(SETTINGS_BY_KEY)) {
@@ -338,6 +341,17 @@ export function parseConfig(environment: Environment): Config {
     if (parsed.success) values[key] = parsed.data;
     else faults.push(`${setting.name} ${parsed.error.issues[0]?.message ?? 'is not valid'}`);
   }
-  if (faults.length > 0) throw new ConfigError(faults);
-  return values as Config;
+  return { values, faults };
+}
+
+/** The whole configuration. Throws a `ConfigError` with every fault. */
+export function parseConfig(environment: Environment): Config {
+  const { values, faults } = readSettings(environment);
+  if (isComplete(values, faults)) return values;
+  throw new ConfigError(faults);
+}
+
+/** Every setting was read by its own schema, so without faults the values are those of `Config`. */
+export function isComplete(values: Partial<Config>, faults: readonly string[]): values is Config {
+  return faults.length === 0 && Object.keys(SETTINGS_BY_KEY).every((key) => key in values);
 }

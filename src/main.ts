@@ -1,9 +1,8 @@
 // The only place that wires things together: configuration in, a running service out.
 
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { loadApps } from './apps.ts';
-import { type Config, ConfigError } from './config.ts';
+import type { Config } from './config.ts';
 import { Asker } from './core/asker.ts';
 import type { Clock } from './core/clock.ts';
 import { Dispatcher } from './core/dispatcher.ts';
@@ -29,7 +28,8 @@ import { type RunningServer, startServer } from './http/server.ts';
 import { type AllLanes, createLanes } from './lanes.ts';
 import { stopService } from './lifecycle.ts';
 import type { Log } from './observe/log.ts';
-import { type AppProvider, openProviders } from './providers.ts';
+import type { Prepared } from './preparation.ts';
+import type { AppProvider } from './providers.ts';
 import { readReadiness } from './readiness.ts';
 import { loadSecrets } from './secret.ts';
 import { parseBreezBody } from './sources/breez.ts';
@@ -68,35 +68,32 @@ export interface Overrides {
   readonly clock?: Clock;
 }
 
-/** Throws a `ConfigError` with every fault, before anything listens or is written. */
+/** Starts what was prepared. If it throws, nothing of it is left running. */
 export async function startService(
-  config: Config,
+  { config, providers }: Prepared,
   log: Log,
   overrides: Overrides = {},
 ): Promise<Service> {
   const clock = overrides.clock ?? createSystemClock();
-  const providers = await openProviders(loadApps(config), {
-    clock,
-    ca: readCa(config),
-    maxInFlight: config.maxInFlight,
-  });
+  await using opened = new AsyncDisposableStack();
+  opened.defer(() => closeAll(providers));
   const { store, lookupKey } = await openStore(config, log);
+  opened.defer(() => store.close());
   const ids = createSystemIds(clock, lookupKey);
   const core = wireCore({ config, clock, ids, store, providers, observer: log.observer });
   await recover(core, store, clock);
-
   const readiness = () =>
     readReadiness({ ...core, lanes: core.lanes.all, isDraining: () => core.draining });
   const server = await listen(core, config, { clock, ids, log, readiness });
+  // From here on only `stop` ends what was opened.
+  opened.move();
+
   core.retrier.start();
-  const housekeeping = startHousekeeping({
-    clock,
-    store,
-    duplicates: core.duplicates,
-    retentionMs: config.retentionMs,
-  });
+  const { duplicates } = core;
+  const { graceMs, retentionMs } = config;
+  const housekeeping = startHousekeeping({ clock, store, duplicates, retentionMs });
   return {
-    url: `http://${server.host.includes(':') ? `[${server.host}]` : server.host}:${server.port}`,
+    url: urlOf(server),
     store,
     ids,
     reach: warmAll(providers),
@@ -104,28 +101,17 @@ export async function startService(
     stop: () => {
       core.draining = true;
       housekeeping.stop();
-      return stopService({
-        ...core,
-        store,
-        clock,
-        server,
-        providers,
-        log,
-        graceMs: config.graceMs,
-      });
+      return stopService({ ...core, store, clock, server, providers, log, graceMs });
     },
   };
 }
 
-function readCa(config: Config): string | undefined {
-  if (config.providerCaFile === undefined) return undefined;
-  try {
-    return readFileSync(config.providerCaFile, 'utf8');
-  } catch {
-    throw new ConfigError([
-      `NDS_PROVIDER_CA_FILE names ${config.providerCaFile}, which cannot be read`,
-    ]);
-  }
+function urlOf({ host, port }: RunningServer): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+async function closeAll(providers: readonly AppProvider[]): Promise<void> {
+  await Promise.all(providers.map(({ provider }) => provider.close()));
 }
 
 async function openStore(

@@ -1,7 +1,6 @@
 // Opens a provider for each set of credentials: which adapter, with which key, is decided only here.
 
 import type { AppCredentials } from './apps.ts';
-import { ConfigError } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import type { Provider } from './core/provider.ts';
 
@@ -19,12 +18,12 @@ export interface AppProvider {
   readonly address: string;
 }
 
-/** Opens the providers of all apps. Throws a `ConfigError` that lists every credential that is no good. */
+/** Opens the providers of all apps and adds every credential that is no good to `faults`. */
 export async function openProviders(
   apps: readonly AppCredentials[],
   options: OpenOptions,
+  faults: string[],
 ): Promise<readonly AppProvider[]> {
-  const faults: string[] = [];
   const opened: AppProvider[] = [];
   const open = async (app: string, address: string, create: () => Promise<Provider>) => {
     try {
@@ -48,10 +47,6 @@ export async function openProviders(
       const { createFcmProvider } = await import('./providers/fcm/send.ts');
       await open(name, fcm.endpoint, async () => createFcmProvider({ ...fcm, ...common }));
     }
-  }
-  if (faults.length > 0) {
-    await Promise.all(opened.map(({ provider }) => provider.close()));
-    throw new ConfigError(faults);
   }
   return opened;
 }

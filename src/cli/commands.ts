@@ -1,5 +1,7 @@
 // The commands of `nds` and what they are for; each has a file of its own, loaded only when it runs.
 
+import { readEnvironment } from './environment.ts';
+
 interface Command {
   readonly summary: string;
   run(args: readonly string[]): Promise<number>;
@@ -8,7 +10,7 @@ interface Command {
 const COMMANDS: Readonly<Record<string, Command>> = {
   serve: {
     summary: 'run the service, configured by the environment (the default)',
-    run: async () => (await import('./serve.ts')).serve(process.env),
+    run: async () => (await import('./serve.ts')).serve(readEnvironment()),
   },
   demo: {
     summary: 'run it against stand-ins of APNs and FCM and wake two phones; --once ends by itself',

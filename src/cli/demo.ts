@@ -5,9 +5,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Config, parseConfig } from '../config.ts';
+import type { Environment } from '../config.ts';
+
 import { type Service, startService } from '../main.ts';
 import { createLog } from '../observe/log.ts';
+import { prepare } from '../preparation.ts';
 import type { ReceivedPush } from '../sandbox/records.ts';
 import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts';
 import { createSystemClock } from '../system.ts';
@@ -53,8 +55,9 @@ export async function demo(args: readonly string[]): Promise<number> {
   const sandbox = await startSandbox();
   let service: Service | undefined;
   try {
-    const config = demoConfig(sandbox, folder, values.port);
-    service = await startService(config, createLog('silent'));
+    const prepared = await prepare(demoEnvironment(sandbox, folder, values.port), clock);
+    const { config } = prepared;
+    service = await startService(prepared, createLog('silent'), { clock });
     await service.reach;
     const hangUp = answerInvoiceRequests(sandbox);
     print(`\nThe service listens on ${config.externalUrl}, its log is ${config.database}.\n`);
@@ -79,10 +82,10 @@ export async function demo(args: readonly string[]): Promise<number> {
 }
 
 /** The same variables that production has; the stand-ins are reached by endpoint and authority alone. */
-function demoConfig(sandbox: Sandbox, folder: string, port: string): Config {
+function demoEnvironment(sandbox: Sandbox, folder: string, port: string): Environment {
   const ca = join(folder, 'ca.pem');
   writeFileSync(ca, sandbox.ca);
-  return parseConfig({
+  return {
     PORT: port,
     NOTIFY_EXTERNAL_URL: `http://localhost:${port}`,
     NDS_DATABASE: join(folder, 'nds.sqlite'),
@@ -95,7 +98,7 @@ function demoConfig(sandbox: Sandbox, folder: string, port: string): Config {
     APNS_ENDPOINT: sandbox.apns.url,
     GOOGLE_APPLICATION_CREDENTIALS_JSON: JSON.stringify(sandbox.fcm.serviceAccount),
     FCM_ENDPOINT: sandbox.fcm.url,
-  });
+  };
 }
 
 /** A phone that is awake within a moment and answers, as the wallet's extension would. */

@@ -1,18 +1,20 @@
 // `nds serve`: the real thing. Refuses to start with one message that lists every fault.
 
-import { type Config, ConfigError, parseConfig } from '../config.ts';
+import { ConfigError, type Environment } from '../config.ts';
 import { type Service, startService } from '../main.ts';
 import { createLog, type Log } from '../observe/log.ts';
+import { prepare } from '../preparation.ts';
+import { createSystemClock } from '../system.ts';
 import { onStopSignal } from './signals.ts';
 
-export async function serve(environment: NodeJS.ProcessEnv): Promise<number> {
-  let config: Config;
+export async function serve(environment: Environment): Promise<number> {
+  const clock = createSystemClock();
   let service: Service;
   let log: Log | undefined;
   try {
-    config = parseConfig(environment);
-    log = createLog(config.logLevel);
-    service = await startService(config, log);
+    const prepared = await prepare(environment, clock);
+    log = createLog(prepared.config.logLevel);
+    service = await startService(prepared, log, { clock });
   } catch (error) {
     log?.flush();
     process.stderr.write(`nds cannot start.\n${explain(error)}\n`);

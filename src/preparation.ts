@@ -1,0 +1,37 @@
+// Everything that can be wrong before the service starts, gathered into one message: variables, files,
+// keys. Nothing listens and nothing is written until all of it is right.
+
+import { readFileSync } from 'node:fs';
+import { loadApps } from './apps.ts';
+import { type Config, ConfigError, type Environment, isComplete, readSettings } from './config.ts';
+import type { Clock } from './core/clock.ts';
+import { type AppProvider, openProviders } from './providers.ts';
+
+export interface Prepared {
+  readonly config: Config;
+  readonly providers: readonly AppProvider[];
+}
+
+/** Throws a `ConfigError` that lists every fault and how to mend it. */
+export async function prepare(environment: Environment, clock: Clock): Promise<Prepared> {
+  const settings = readSettings(environment);
+  const faults = [...settings.faults];
+  const { values } = settings;
+  const ca = readCa(values.providerCaFile, faults);
+  const apps = loadApps(values, faults);
+  const maxInFlight = values.maxInFlight ?? 1;
+  const providers = await openProviders(apps, { clock, ca, maxInFlight }, faults);
+  if (isComplete(values, faults)) return { config: values, providers };
+  await Promise.all(providers.map(({ provider }) => provider.close()));
+  throw new ConfigError(faults);
+}
+
+function readCa(file: string | undefined, faults: string[]): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    faults.push(`NDS_PROVIDER_CA_FILE names ${file}, which cannot be read`);
+    return undefined;
+  }
+}
