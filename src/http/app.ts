@@ -1,5 +1,6 @@
 // The routes: which door opens at which path, 405 at a known path, 404 elsewhere, and one way to fail.
 
+import type { IncomingMessage } from 'node:http';
 import { Hono } from 'hono';
 import { ServiceError } from '../core/errors.ts';
 import type { ReplyExchange } from '../core/replies.ts';
@@ -74,6 +75,12 @@ function refuse(parts: AppParts, context: DoorContext, error: ServiceError): Res
   parts.onRefused({ requestId, method: incoming.method ?? '', route, error });
   const response = problemResponse(error, requestId);
   // What was not read of the body would otherwise be taken for the next request.
-  if (!incoming.complete) response.headers.set('connection', 'close');
+  if (hasUnreadBody(incoming)) response.headers.set('connection', 'close');
   return response;
+}
+
+function hasUnreadBody({ complete, headers }: IncomingMessage): boolean {
+  const hasBody =
+    headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  return hasBody && !complete;
 }

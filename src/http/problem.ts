@@ -2,13 +2,14 @@
 
 import { ERRORS, type ServiceError } from '../core/errors.ts';
 
-const CODE_PAGE = 'https://github.com/nds-project/nds/blob/main/docs/errors.md#';
+/** The codes are explained in docs/errors.md. */
+const TYPE = 'urn:nds:error:';
 
 /** `requestId` becomes `instance`, by which the operator finds the request in the log. */
 export function problemBody(error: ServiceError, requestId: string): string {
   const { code, details } = error;
   return JSON.stringify({
-    type: `${CODE_PAGE}${code}`,
+    type: `${TYPE}${code}`,
     title: ERRORS[code].title,
     status: error.status,
     code,

@@ -16,7 +16,15 @@ export interface Log {
 /** Lines are written beside the work, many at once when many come; `flush` before the process ends. */
 export function createLog(level: Level): Log {
   const destination = pino.destination({ dest: 1, sync: false });
-  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
   return {
     observer: { observe: (event) => logEvent(logger, event) },
     say: (at, message, fields = {}) => logger[at](fields, message),
