@@ -1,0 +1,119 @@
+// The house rule: imports run one way, and time and chance come in through ports.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const SRC = join(ROOT, 'src');
+
+/** Which rooms a room may import from, beside itself, node built-ins and packages. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  http: ['core'],
+  sources: ['core'],
+  'providers/transport': ['core'],
+  'providers/apns': ['core', 'providers/transport'],
+  'providers/fcm': ['core', 'providers/transport'],
+  'stores/sqlite': ['core'],
+  observe: ['core'],
+  sandbox: [],
+};
+
+/** The core knows no library but zod. */
+const PACKAGES_OF_CORE = ['zod'];
+
+/** Files directly in src are the wiring; only cli may import them, and bin only cli. */
+const WIRING = 'wiring';
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+  readonly file: string;
+}
+
+function filesBelow(folder: string): readonly string[] {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+function roomOf(file: string): string {
+  const parts = relative(SRC, file).split('/');
+  if (parts.length === 1) return WIRING;
+  const [first = '', second = ''] = parts;
+  return (first === 'providers' || first === 'stores') && parts.length > 2
+    ? `${first}/${second}`
+    : first;
+}
+
+function specifiersIn(source: string): readonly string[] {
+  const pattern =
+    /^(?:import|export|\}).*? from '([^']+)';$|^import '([^']+)';$|\bimport\('([^']+)'\)/gm;
+  return [...withoutComments(source).matchAll(pattern)].map(
+    (match) => match[1] ?? match[2] ?? match[3] ?? '',
+  );
+}
+
+const imports: readonly Import[] = filesBelow(SRC).flatMap((file) =>
+  specifiersIn(readFileSync(file, 'utf8')).map((specifier) => ({
+    file: relative(ROOT, file),
+    from: roomOf(file),
+    to: specifier.startsWith('.') ? roomOf(resolve(dirname(file), specifier)) : specifier,
+  })),
+);
+
+test('imports between rooms run one way', () => {
+  const wrong = imports.filter(({ from, to }) => {
+    if (from === to || to.startsWith('node:') || !isRoom(to)) return false;
+    if (from === WIRING) return to === 'cli';
+    if (from === 'cli') return false;
+    return !(MAY_IMPORT[from] ?? []).includes(to);
+  });
+  expect(wrong).toEqual([]);
+});
+
+test('every room is known to the rule', () => {
+  const rooms = new Set(imports.map(({ from }) => from));
+  rooms.delete(WIRING);
+  rooms.delete('cli');
+  expect([...rooms].filter((room) => !Object.hasOwn(MAY_IMPORT, room))).toEqual([]);
+});
+
+test('the core imports no library but zod', () => {
+  const packages = imports
+    .filter(({ from, to }) => from === 'core' && !isRoom(to) && !to.startsWith('node:'))
+    .map(({ to }) => to)
+    .filter((name) => !PACKAGES_OF_CORE.includes(name));
+  expect(packages).toEqual([]);
+});
+
+test('only bin imports the commands', () => {
+  expect(imports.filter(({ from, to }) => to === 'cli' && from !== 'cli')).toEqual([]);
+});
+
+test('nothing but system.ts and the stand-ins reads the clock, chance or timers', () => {
+  const pattern =
+    /\b(?:Date\.now|performance\.now|Math\.random|setTimeout|setInterval)\s*\(|new Date\(\s*\)/;
+  const wrong = filesBelow(SRC)
+    .filter((file) => roomOf(file) !== 'sandbox' && relative(SRC, file) !== 'system.ts')
+    .filter((file) => pattern.test(withoutComments(readFileSync(file, 'utf8'))))
+    .map((file) => relative(ROOT, file));
+  expect(wrong).toEqual([]);
+});
+
+test('files stay under 400 lines and begin with a comment that says what they own', () => {
+  for (const file of filesBelow(SRC)) {
+    const lines = readFileSync(file, 'utf8').split('\n');
+    expect(lines.length, relative(ROOT, file)).toBeLessThanOrEqual(400);
+    expect(lines[0], relative(ROOT, file)).toMatch(/^\/\/ |^\/\*\*/);
+  }
+});
+
+function isRoom(name: string): boolean {
+  return name === WIRING || name === 'cli' || Object.hasOwn(MAY_IMPORT, name);
+}
+
+function withoutComments(source: string): string {
+  return source.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/(^|\s)\/\/.*$/gm, '');
+}

@@ -1,0 +1,159 @@
+// The whole service in this process, as `npm start` wires it, against stand-ins of APNs and FCM.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { Clock } from '../../src/core/clock.ts';
+import type { ServiceEvent } from '../../src/core/observer.ts';
+import { type Service, startService } from '../../src/main.ts';
+import type { Log } from '../../src/observe/log.ts';
+import { prepare } from '../../src/preparation.ts';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts';
+
+import { createSystemClock } from '../../src/system.ts';
+
+export const IOS_TOKEN = '9f2c0a7be61d4c58a3f0b1d2e3c4f5061728394a5b6c7d8e9fa0b1c2d3e4f506';
+export const ANDROID_TOKEN = 'dQw4w9WgXcQ-Ex_1:APA91bExampleTokenForTests';
+export const EXTERNAL_URL = 'https://nds.example.com';
+
+export interface SpokenLine {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: Record<string, unknown>;
+}
+
+/** A log that a test can read. */
+export interface TestLog extends Log {
+  readonly events: ServiceEvent[];
+  readonly lines: SpokenLine[];
+}
+
+export function createTestLog(): TestLog {
+  const events: ServiceEvent[] = [];
+  const lines: SpokenLine[] = [];
+  return {
+    events,
+    lines,
+    observer: { observe: (event) => events.push(event) },
+    say: (level, message, fields = {}) => lines.push({ level, message, fields }),
+    flush: () => {},
+  };
+}
+
+/** The variables with which a service reaches the stand-ins. */
+export function sandboxEnvironment(sandbox: Sandbox, folder: string): Record<string, string> {
+  const ca = join(folder, 'ca.pem');
+  writeFileSync(ca, sandbox.ca);
+  return {
+    NOTIFY_HTTP_ADDRESS: '127.0.0.1:0',
+    NOTIFY_EXTERNAL_URL: EXTERNAL_URL,
+    NDS_DATABASE: join(folder, 'nds.sqlite'),
+    NDS_SECRET: 'a secret for tests only',
+    NDS_PROVIDER_CA_FILE: ca,
+    APNS_KEY: sandbox.apns.key,
+    APNS_KEY_ID: sandbox.apns.keyId,
+    APNS_TEAM_ID: sandbox.apns.teamId,
+    APNS_TOPIC: sandbox.apns.topic,
+    APNS_ENVIRONMENT: 'sandbox',
+    APNS_ENDPOINT: sandbox.apns.url,
+    GOOGLE_APPLICATION_CREDENTIALS_JSON: JSON.stringify(sandbox.fcm.serviceAccount),
+    FCM_ENDPOINT: sandbox.fcm.url,
+  };
+}
+
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'nds-test-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export interface Setup {
+  readonly sandbox: Sandbox;
+  readonly service: Service;
+  readonly log: TestLog;
+  readonly folder: string;
+  readonly environment: Record<string, string>;
+  /** POSTs as the LSPs do. */
+  post(path: string, body: string | Uint8Array, init?: RequestInit): Promise<Response>;
+  /** POSTs a payment_received for a token. */
+  notify(token: string, paymentHash: string): Promise<Response>;
+  /** Stops the service and starts another one on the same database. */
+  restart(environment?: Record<string, string>): Promise<Service>;
+}
+
+export interface SetupOptions {
+  readonly clock?: Clock;
+  readonly environment?: Record<string, string | undefined>;
+  readonly sandbox?: SandboxOptions;
+}
+
+/** Starts everything on free ports and takes it down when the test is over. */
+export async function setup(options: SetupOptions = {}): Promise<Setup> {
+  const folder = temporaryFolder();
+  const { clock } = options;
+  const sandbox = await startSandbox({
+    ...(clock === undefined ? {} : { now: () => clock.wallMs() }),
+    ...options.sandbox,
+  });
+  const environment = withoutUndefined({
+    ...sandboxEnvironment(sandbox, folder),
+    ...options.environment,
+  });
+  const log = createTestLog();
+  const systemClock = clock ?? createSystemClock();
+  const overrides = { clock: systemClock };
+  let service = await startService(await prepare(environment, systemClock), log, overrides);
+  onTestFinished(async () => {
+    await service.stop();
+    await sandbox.close();
+  });
+  const post = (path: string, body: string | Uint8Array, init: RequestInit = {}) =>
+    fetch(`${service.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: typeof body === 'string' ? body : new Uint8Array(body),
+      ...init,
+    });
+  return {
+    sandbox,
+    get service() {
+      return service;
+    },
+    log,
+    folder,
+    environment,
+    post,
+    notify: (token, paymentHash) =>
+      post(
+        notifyPath(token),
+        JSON.stringify({
+          template: 'payment_received',
+          data: { payment_hash: paymentHash },
+        }),
+      ),
+    restart: async (changed = {}) => {
+      await service.stop();
+      service = await startService(
+        await prepare({ ...environment, ...changed }, systemClock),
+        log,
+        overrides,
+      );
+      return service;
+    },
+  };
+}
+
+export function notifyPath(token: string, extra: Record<string, string> = {}): string {
+  const platform = /^[0-9a-f]+$/i.test(token) ? 'ios' : 'android';
+  return `/api/v1/notify?${new URLSearchParams({ platform, token, ...extra })}`;
+}
+
+function withoutUndefined(
+  variables: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const entries = Object.entries(variables).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+  return Object.fromEntries(entries);
+}
