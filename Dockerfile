@@ -1,0 +1,20 @@
+# The service alone: production dependencies without the parts of firebase-admin that talk to Firestore
+# and Storage, no build step, no root.
+FROM node:24-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev --omit=optional --ignore-scripts
+
+FROM node:24-slim
+WORKDIR /app
+ENV NODE_ENV=production
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY package.json LICENSE ./
+COPY bin ./bin
+COPY drizzle ./drizzle
+COPY src ./src
+RUN mkdir /data && chown node:node /data
+ENV NDS_DATABASE=/data/nds.sqlite
+USER node
+EXPOSE 8080
+CMD ["node", "bin/nds.ts", "serve"]
