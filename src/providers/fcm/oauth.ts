@@ -1,0 +1,148 @@
+// One access token for FCM from Google, or from whoever the credential names. google-auth-library signs and
+// knows the kinds of credentials; its caches and retries are not used, because they know no deadline.
+
+import { Agent } from 'node:https';
+import type { SecureContext } from 'node:tls';
+import { GoogleAuth, type GoogleAuthOptions, gaxios } from 'google-auth-library';
+import type { Clock } from '../../core/clock.ts';
+import type { Outcome } from '../../core/outcome.ts';
+import { connectFailureOf, errorCode } from '../transport/failure.ts';
+import type { CredentialJson } from './credential-file.ts';
+
+export interface AccessToken {
+  /** `authorization`, and `x-goog-user-project` where the credential asks for it; lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly expiresAtMs: number;
+}
+
+export type TokenResult =
+  | { readonly kind: 'token'; readonly token: AccessToken }
+  | { readonly kind: 'failure'; readonly outcome: Outcome };
+
+export interface OAuthOptions {
+  readonly json: CredentialJson | 'default';
+  /** Made by `trustAlso`; `undefined` is Node's default. */
+  readonly authorities: SecureContext | undefined;
+  readonly clock: Clock;
+}
+
+const SCOPE = 'https://www.googleapis.com/auth/firebase.messaging';
+/** google-auth-library sends service accounts there, whatever their `token_uri` says. */
+const GOOGLE_TOKEN_URL = 'https://oauth2.googleapis.com/token';
+const DEFAULT_LIFETIME_MS = 3_600_000;
+/** Bounds against a token endpoint, or a wall clock, that says nonsense. */
+const MIN_LIFETIME_MS = 60_000;
+const MAX_LIFETIME_MS = 12 * 3_600_000;
+
+/** Never rejects; ends early when `signal` aborts. */
+export async function requestToken(
+  options: OAuthOptions,
+  signal: AbortSignal,
+): Promise<TokenResult> {
+  try {
+    return await fetchToken(options, signal);
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
+/** No answer in time, or none that helps: nothing was sent to FCM. */
+export function tokenUnavailable(reason: string): TokenResult {
+  return { kind: 'failure', outcome: { kind: 'retry', reason, certainty: 'not_processed' } };
+}
+
+async function fetchToken(options: OAuthOptions, signal: AbortSignal): Promise<TokenResult> {
+  // A new client for each token, so that no cache of the library stands between us and Google.
+  const auth = new GoogleAuth(authOptions(options, signal));
+  // Not as an option, where the library writes a warning about untrusted files to stderr each time.
+  if (options.json !== 'default') auth.jsonContent = options.json;
+  const client = await auth.getClient();
+  const headers = await client.getRequestHeaders();
+  const authorization = headers.get('authorization');
+  // An answer without a token leaves the library with the word "undefined".
+  if (authorization === null || !/^Bearer (?!undefined$)\S+$/.test(authorization)) {
+    return tokenUnavailable('oauth_unavailable');
+  }
+  const expiresAtWallMs = client.credentials.expiry_date;
+  const lifetimeMs =
+    typeof expiresAtWallMs === 'number'
+      ? expiresAtWallMs - options.clock.wallMs()
+      : DEFAULT_LIFETIME_MS;
+  const boundedMs = Math.min(Math.max(lifetimeMs, MIN_LIFETIME_MS), MAX_LIFETIME_MS);
+  const token: AccessToken = {
+    headers: Object.fromEntries(headers.entries()),
+    expiresAtMs: options.clock.nowMs() + boundedMs,
+  };
+  return { kind: 'token', token };
+}
+
+function authOptions({ json, authorities }: OAuthOptions, signal: AbortSignal): GoogleAuthOptions {
+  const tokenUri = json === 'default' ? undefined : json.token_uri;
+  const transporter = createTransporter({ tokenUri, authorities, signal });
+  const isServiceAccount = json !== 'default' && 'type' in json && json.type === 'service_account';
+  return {
+    scopes: [SCOPE],
+    clientOptions: {
+      transporter,
+      // A token endpoint expects its own URL as audience.
+      ...(isServiceAccount && tokenUri !== undefined
+        ? { additionalClaims: { aud: tokenUri } }
+        : {}),
+    },
+  };
+}
+
+function createTransporter({
+  tokenUri,
+  authorities,
+  signal,
+}: {
+  readonly tokenUri: string | undefined;
+  readonly authorities: SecureContext | undefined;
+  readonly signal: AbortSignal;
+}): gaxios.Gaxios {
+  const transporter = new gaxios.Gaxios({
+    retryConfig: { retry: 0, noResponseRetries: 0 },
+    ...(authorities === undefined ? {} : { agent: new Agent({ secureContext: authorities }) }),
+  });
+  transporter.interceptors.request.add({
+    resolved: async (request) => {
+      if (tokenUri !== undefined && request.url.href === GOOGLE_TOKEN_URL) {
+        request.url = new URL(tokenUri);
+      }
+      request.signal = signal;
+      return request;
+    },
+  });
+  return transporter;
+}
+
+function misconfigured(reason: string): TokenResult {
+  return { kind: 'failure', outcome: { kind: 'misconfigured', reason } };
+}
+
+/** RFC 6749 section 5.2 names the errors of a token endpoint. */
+function failureOf(error: unknown): TokenResult {
+  if (error instanceof gaxios.GaxiosError) {
+    const status = error.response?.status;
+    if (status === undefined) {
+      const reason = connectFailureOf(error);
+      return reason === 'tls_untrusted'
+        ? misconfigured('oauth_tls_untrusted')
+        : tokenUnavailable('oauth_unavailable');
+    }
+    if (status >= 500 || status === 408 || status === 429)
+      return tokenUnavailable('oauth_unavailable');
+    return misconfigured(refusalOf(error.response?.data));
+  }
+  return errorCode(error) === ''
+    ? misconfigured('credential_unusable')
+    : tokenUnavailable('oauth_unavailable');
+}
+
+function refusalOf(data: unknown): string {
+  const error = typeof data === 'object' && data !== null && 'error' in data ? data.error : '';
+  if (error === 'invalid_grant') return 'oauth_invalid_grant';
+  if (error === 'invalid_client' || error === 'unauthorized_client') return 'oauth_invalid_client';
+  return 'oauth_refused';
+}

@@ -1,0 +1,100 @@
+// One request and its answer on the way through the transport. Settles exactly once.
+
+import type {
+  IncomingHttpHeaders,
+  IncomingHttpStatusHeader,
+  OutgoingHttpHeaders,
+} from 'node:http2';
+import type { Timer } from '../../core/clock.ts';
+import type { FailureReason } from './failure.ts';
+
+export interface TransportRequest {
+  /** With `:method` and `:path`; nothing in it may come unchecked from outside. */
+  readonly headers: OutgoingHttpHeaders;
+  readonly body: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** Up to 64 KiB; what exceeds them is cut off. */
+  readonly body: string;
+}
+
+export type TransportResult =
+  | ({ readonly kind: 'answer' } & Answer)
+  | { readonly kind: 'failure'; readonly reason: FailureReason };
+
+/** Providers answer in a few hundred bytes; an HTML error page of a proxy may have some thousand. */
+const MAX_ANSWER_BYTES = 65_536;
+
+export class Exchange {
+  readonly request: TransportRequest;
+  /** What the socket had received when the request was written; tells a silent peer from a slow one. */
+  bytesReadAtStart = 0;
+  #resolve: ((result: TransportResult) => void) | undefined;
+  #timer: Timer | undefined;
+  #status = 0;
+  #headers: IncomingHttpHeaders = {};
+  #chunks: Buffer[] | undefined;
+  #receivedBytes = 0;
+
+  constructor(request: TransportRequest, resolve: (result: TransportResult) => void) {
+    this.request = request;
+    this.#resolve = resolve;
+  }
+
+  get settled(): boolean {
+    return this.#resolve === undefined;
+  }
+
+  /** Set right after construction; cancelled when the exchange settles. */
+  set deadline(timer: Timer) {
+    this.#timer = timer;
+  }
+
+  receiveHeaders(headers: IncomingHttpHeaders & IncomingHttpStatusHeader): void {
+    this.#status = headers[':status'] ?? 0;
+    this.#headers = headers;
+  }
+
+  /** False once the bound is reached: the rest is not worth reading. */
+  receiveBody(chunk: Buffer): boolean {
+    const room = MAX_ANSWER_BYTES - this.#receivedBytes;
+    this.#receivedBytes += chunk.length;
+    this.#chunks ??= [];
+    this.#chunks.push(chunk.length > room ? chunk.subarray(0, Math.max(room, 0)) : chunk);
+    return this.#receivedBytes < MAX_ANSWER_BYTES;
+  }
+
+  /** The answer is complete. */
+  answer(): void {
+    this.#settle({
+      kind: 'answer',
+      status: this.#status,
+      headers: this.#headers,
+      body: this.#chunks === undefined ? '' : Buffer.concat(this.#chunks).toString('utf8'),
+    });
+  }
+
+  /**
+   * The answer will not be completed. A 200 already tells everything that matters; any other status
+   * without its body would be guessing.
+   */
+  fail(reason: FailureReason): void {
+    if (this.#status === 200) this.answer();
+    else this.#settle({ kind: 'failure', reason });
+  }
+
+  get answered(): boolean {
+    return this.#status !== 0;
+  }
+
+  #settle(result: TransportResult): void {
+    const resolve = this.#resolve;
+    if (resolve === undefined) return;
+    this.#resolve = undefined;
+    this.#timer?.cancel();
+    resolve(result);
+  }
+}

@@ -1,0 +1,39 @@
+// Two transports to one provider: tokens that never worked travel apart, because APNs closes a connection
+// that carries many bad tokens, and that must not be the one which the proven ones use.
+
+import type { Trust } from '../../core/provider.ts';
+import { Transport, type TransportEvent, type TransportOptions } from './transport.ts';
+
+export type LaneEvent = TransportEvent & { readonly lane: Trust };
+
+export interface LanesOptions extends Omit<TransportOptions, 'keepWarm' | 'onEvent'> {
+  readonly onEvent?: (event: LaneEvent) => void;
+}
+
+export interface Lanes {
+  /** The second one is opened when it is needed first. */
+  of(trust: Trust): Transport;
+  close(): Promise<void>;
+}
+
+export function createLanes({ onEvent, ...options }: LanesOptions): Lanes {
+  const create = (lane: Trust): Transport =>
+    new Transport({
+      ...options,
+      keepWarm: lane === 'proven',
+      ...(onEvent === undefined ? {} : { onEvent: (event) => onEvent({ ...event, lane }) }),
+    });
+  const proven = create('proven');
+  let unproven: Transport | undefined;
+
+  return {
+    of(trust) {
+      if (trust === 'proven') return proven;
+      unproven ??= create('unproven');
+      return unproven;
+    },
+    async close() {
+      await Promise.all([proven.close(), unproven?.close()]);
+    },
+  };
+}

@@ -1,0 +1,98 @@
+// Finds out whether the peer of a connection is still there. While requests wait, 500 ms without a single
+// byte lead to a PING, and another 500 ms of silence to the verdict: a half-dead connection is recognised
+// within 1 to 1.5 s, inside one attempt's deadline, so that the next attempt goes over a fresh one. A peer
+// that is merely slow answers the PING. An idle connection is probed every 15 s, for the same reason: the
+// first push after a quiet hour must not be the one that finds it dead.
+
+import type { Clock, Timer } from '../../core/clock.ts';
+
+export interface LivenessOptions {
+  readonly clock: Clock;
+  /** 15 s unless a test says otherwise. */
+  readonly idlePingMs?: number;
+  /** How many bytes the peer has sent so far. */
+  bytesRead(): number;
+  /** How many requests wait for an answer. */
+  waiting(): number;
+  ping(): void;
+  onDead(): void;
+}
+
+/** Rhythm of the checks while requests wait: the silence before a PING, and again before the verdict. */
+const CHECK_MS = 500;
+const DEFAULT_IDLE_PING_MS = 15_000;
+
+export class Liveness {
+  readonly #options: LivenessOptions;
+  #timer: Timer | undefined;
+  #idle = true;
+  #checkIsDue = false;
+  #stopped = false;
+  #probing = false;
+  #usedSinceCheck = false;
+  #bytesAtCheck = 0;
+
+  constructor(options: LivenessOptions) {
+    this.#options = options;
+    this.#watchIdle();
+  }
+
+  /** Call when a request has been written. */
+  used(): void {
+    this.#usedSinceCheck = true;
+    if (!this.#idle || this.#checkIsDue || this.#stopped) return;
+    this.#idle = false;
+    this.#timer?.cancel();
+    this.#bytesAtCheck = this.#options.bytesRead();
+    this.#schedule(CHECK_MS);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+
+  #schedule(delayMs: number): void {
+    this.#timer = this.#options.clock.after(delayMs, () => {
+      // Timers run before the sockets are read: after a pause of this process the peer's bytes may
+      // still lie there unread, and must not be held against it.
+      this.#checkIsDue = true;
+      setImmediate(() => this.#check());
+    });
+  }
+
+  #check(): void {
+    this.#checkIsDue = false;
+    if (this.#stopped) return;
+    if (this.#heardSomething()) {
+      this.#probing = false;
+    } else if (this.#probing) {
+      this.#stopped = true;
+      this.#options.onDead();
+      return;
+    } else if (this.#idle || this.#options.waiting() > 0) {
+      this.#probing = true;
+      this.#options.ping();
+    }
+    if (this.#probing || this.#usedSinceCheck || this.#options.waiting() > 0) {
+      this.#idle = false;
+      this.#usedSinceCheck = false;
+      this.#schedule(CHECK_MS);
+    } else {
+      this.#watchIdle();
+    }
+  }
+
+  #watchIdle(): void {
+    this.#idle = true;
+    this.#bytesAtCheck = this.#options.bytesRead();
+    this.#schedule(this.#options.idlePingMs ?? DEFAULT_IDLE_PING_MS);
+  }
+
+  #heardSomething(): boolean {
+    const bytes = this.#options.bytesRead();
+    const heard = bytes !== this.#bytesAtCheck;
+    this.#bytesAtCheck = bytes;
+    return heard;
+  }
+}

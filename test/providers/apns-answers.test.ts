@@ -1,0 +1,202 @@
+// Every answer of APNs and what it means, as the sandbox gives it over the wire; the pure table for what the
+// sandbox cannot say.
+
+import { expect, it } from 'vitest';
+import {
+  APNS_REASONS,
+  explainApnsReason,
+  readApnsAnswer,
+} from '../../src/providers/apns/response.ts';
+import { apnsReasons } from '../../src/sandbox/apns/reasons.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { connected, openProvider, openSandbox, TOKENS } from './support.ts';
+
+const MEANINGS: Readonly<Record<string, object>> = {
+  BadCollapseId: { kind: 'rejected', blame: 'message' },
+  BadDeviceToken: { kind: 'rejected', blame: 'token' },
+  BadExpirationDate: { kind: 'rejected', blame: 'message' },
+  BadMessageId: { kind: 'rejected', blame: 'message' },
+  BadPriority: { kind: 'rejected', blame: 'message' },
+  BadTopic: { kind: 'misconfigured' },
+  DeviceTokenNotForTopic: { kind: 'rejected', blame: 'sender' },
+  DuplicateHeaders: { kind: 'rejected', blame: 'message' },
+  IdleTimeout: { kind: 'retry', certainty: 'answered' },
+  InvalidPushType: { kind: 'rejected', blame: 'message' },
+  MissingDeviceToken: { kind: 'rejected', blame: 'message' },
+  MissingTopic: { kind: 'misconfigured' },
+  PayloadEmpty: { kind: 'rejected', blame: 'message' },
+  TopicDisallowed: { kind: 'misconfigured' },
+  BadCertificate: { kind: 'misconfigured' },
+  BadCertificateEnvironment: { kind: 'misconfigured' },
+  BadEnvironmentKeyIdInToken: { kind: 'misconfigured' },
+  BadEnvironmentKeyInToken: { kind: 'misconfigured' },
+  ExpiredProviderToken: { kind: 'misconfigured' },
+  Forbidden: { kind: 'misconfigured' },
+  InvalidProviderToken: { kind: 'misconfigured' },
+  MissingProviderToken: { kind: 'misconfigured' },
+  UnrelatedKeyIdInToken: { kind: 'misconfigured' },
+  BadPath: { kind: 'rejected', blame: 'message' },
+  MethodNotAllowed: { kind: 'rejected', blame: 'message' },
+  ExpiredToken: { kind: 'unregistered', sinceMs: 1_700_000_000_000 },
+  Unregistered: { kind: 'unregistered', sinceMs: 1_700_000_000_000 },
+  PayloadTooLarge: { kind: 'rejected', blame: 'message' },
+  TooManyProviderTokenUpdates: { kind: 'retry', certainty: 'answered' },
+  TooManyRequests: { kind: 'retry', certainty: 'answered' },
+  InternalServerError: { kind: 'retry', certainty: 'answered' },
+  ServiceUnavailable: { kind: 'retry', certainty: 'answered' },
+  Shutdown: { kind: 'retry', certainty: 'answered' },
+};
+
+it('knows every reason that Apple documents, and no other', () => {
+  expect(Object.keys(APNS_REASONS).sort()).toEqual(Object.keys(apnsReasons).sort());
+  expect(Object.keys(MEANINGS).sort()).toEqual(Object.keys(apnsReasons).sort());
+});
+
+it('translates every reason of Apple, over the wire', async () => {
+  const sandbox = await openSandbox();
+  const { send } = await openProvider('apns', sandbox);
+  for (const [reason, meaning] of Object.entries(MEANINGS)) {
+    sandbox.script({
+      provider: 'apns',
+      fault: { kind: 'reason', reason, timestampMs: 1_700_000_000_000 },
+    });
+    expect(await send(), reason).toEqual({ reason, ...meaning });
+  }
+  expect(await send()).toMatchObject({ kind: 'delivered' });
+});
+
+it('tells the operator what to do about every reason that needs somebody to act', () => {
+  for (const [reason, { meaning, remedy }] of Object.entries(APNS_REASONS)) {
+    if (meaning === 'misconfigured') expect(remedy, reason).toMatch(/\.$/);
+  }
+  expect(explainApnsReason('constructor')).toMatch(/^APNs refuses/);
+});
+
+it('passes Retry-After on', async () => {
+  const sandbox = await openSandbox();
+  const { send } = await openProvider('apns', sandbox);
+  sandbox.script({
+    provider: 'apns',
+    fault: { kind: 'reason', reason: 'TooManyRequests', retryAfterSeconds: 12 },
+  });
+  expect(await send()).toEqual({
+    kind: 'retry',
+    reason: 'TooManyRequests',
+    certainty: 'answered',
+    retryAfterMs: 12_000,
+  });
+});
+
+it('reports broken credentials as health and forgets it with the next success', async () => {
+  const sandbox = await openSandbox();
+  const { send, provider } = await openProvider('apns', sandbox);
+  sandbox.script({ provider: 'apns', fault: { kind: 'reason', reason: 'InvalidProviderToken' } });
+  await send();
+  // That the connection is open says nothing about the key.
+  await provider.warm();
+  expect(provider.health()).toEqual({
+    ready: false,
+    detail:
+      'InvalidProviderToken: Check key, key id and team id, and that the key was not revoked.',
+  });
+  await send();
+  expect(provider.health()).toEqual({ ready: true });
+});
+
+it('lets nobody turn the health with a bad token or an outage of Apple', async () => {
+  const sandbox = await openSandbox();
+  const { send, provider } = await openProvider('apns', sandbox);
+  await send();
+  for (const reason of ['BadDeviceToken', 'DeviceTokenNotForTopic', 'Unregistered', 'Shutdown']) {
+    sandbox.script({ provider: 'apns', fault: { kind: 'reason', reason } });
+    await send();
+    expect(provider.health()).toEqual({ ready: true });
+  }
+});
+
+it('tries refused credentials on a new connection, but not more often than once a minute', async () => {
+  const clock = new ManualClock(Date.now());
+  const sandbox = await openSandbox();
+  const { send, events } = await openProvider('apns', sandbox, { clock });
+  sandbox.script({
+    provider: 'apns',
+    times: 4,
+    fault: { kind: 'reason', reason: 'TopicDisallowed' },
+  });
+  for (let round = 0; round < 3; round += 1) await send();
+  expect(connected(events)).toBe(2);
+  clock.advance(60_000);
+  await send();
+  await send();
+  expect(connected(events)).toBe(3);
+});
+
+it('keeps the connection of proven tokens when strangers’ tokens get theirs closed', async () => {
+  const sandbox = await openSandbox({ closeAfterBadTokens: 3 });
+  const { send, events } = await openProvider('apns', sandbox);
+  await send();
+  sandbox.script({
+    provider: 'apns',
+    token: 'ff'.repeat(32),
+    times: 3,
+    fault: { kind: 'reason', reason: 'BadDeviceToken' },
+  });
+  for (let round = 0; round < 3; round += 1) {
+    await send({ token: 'ff'.repeat(32), trust: 'unproven' });
+  }
+  await send();
+  expect(events.filter(({ kind }) => kind === 'connection_ended')).toMatchObject([
+    { lane: 'unproven', why: 'goaway' },
+  ]);
+});
+
+it.each(['', 'abc', 'zz', '../../3/device/aa', `${TOKENS.apns}?x=1`, 'ab'.repeat(101)])(
+  'never puts %j into a path',
+  async (token) => {
+    const sandbox = await openSandbox();
+    const { send } = await openProvider('apns', sandbox);
+    expect(await send({ token })).toEqual({
+      kind: 'rejected',
+      reason: 'token_not_hex',
+      blame: 'token',
+    });
+    expect(sandbox.requests()).toEqual([]);
+  },
+);
+
+it.each([
+  [400, { kind: 'rejected', reason: 'status_400', blame: 'message' }],
+  [403, { kind: 'misconfigured', reason: 'status_403' }],
+  [404, { kind: 'rejected', reason: 'status_404', blame: 'message' }],
+  [408, { kind: 'retry', reason: 'status_408', certainty: 'answered' }],
+  [410, { kind: 'unregistered', reason: 'status_410' }],
+  [413, { kind: 'rejected', reason: 'status_413', blame: 'message' }],
+  [429, { kind: 'retry', reason: 'status_429', certainty: 'answered' }],
+  [502, { kind: 'retry', reason: 'status_502', certainty: 'answered' }],
+  [302, { kind: 'retry', reason: 'status_302', certainty: 'answered' }],
+])('reads an unknown reason with %i by the status', (status, outcome) => {
+  for (const body of ['{"reason":"NewIn2031"}', '<html>', '', '[]', '{"reason":7}', 'null']) {
+    expect(readApnsAnswer({ status, headers: {}, body }, 0)).toEqual(outcome);
+  }
+});
+
+it('lets no word but 410 kill a token, and no text of the provider out', () => {
+  expect(
+    readApnsAnswer({ status: 400, headers: {}, body: '{"reason":"Unregistered"}' }, 0),
+  ).toEqual({ kind: 'rejected', reason: 'Unregistered', blame: 'message' });
+  expect(readApnsAnswer({ status: 410, headers: {}, body: '{"reason":"toString"}' }, 0)).toEqual({
+    kind: 'unregistered',
+    reason: 'status_410',
+  });
+  expect(readApnsAnswer({ status: 200, headers: { 'apns-id': 'not an id' }, body: '' }, 0)).toEqual(
+    { kind: 'delivered' },
+  );
+});
+
+it('prefers the id that Apple’s push console knows', () => {
+  const headers = { 'apns-id': 'aaaa-1', 'apns-unique-id': 'bbbb-2' };
+  expect(readApnsAnswer({ status: 200, headers, body: '' }, 0)).toEqual({
+    kind: 'delivered',
+    messageId: 'bbbb-2',
+  });
+});

@@ -1,0 +1,140 @@
+// Every answer of FCM and what it means, as the sandbox gives it over the wire, and the pure table for the rest.
+
+import { expect, it } from 'vitest';
+import { explainFcmReason, readFcmAnswer } from '../../src/providers/fcm/response.ts';
+import type { Fault } from '../../src/sandbox/faults.ts';
+import { openProvider, openSandbox } from './support.ts';
+
+const ANSWERS: readonly [string, Fault, object][] = [
+  [
+    'UNREGISTERED',
+    { kind: 'fcm_error', error: 'UNREGISTERED' },
+    { kind: 'unregistered', reason: 'UNREGISTERED' },
+  ],
+  [
+    'a 404 without details: the project, never the token',
+    { kind: 'google_error', status: 404 },
+    { kind: 'misconfigured', reason: 'NOT_FOUND' },
+  ],
+  ['an HTML 404', { kind: 'html', status: 404 }, { kind: 'misconfigured', reason: 'NOT_FOUND' }],
+  [
+    'SENDER_ID_MISMATCH',
+    { kind: 'fcm_error', error: 'SENDER_ID_MISMATCH' },
+    { kind: 'rejected', reason: 'SENDER_ID_MISMATCH', blame: 'sender' },
+  ],
+  [
+    'INVALID_ARGUMENT without a field',
+    { kind: 'fcm_error', error: 'INVALID_ARGUMENT' },
+    { kind: 'rejected', reason: 'INVALID_ARGUMENT', blame: 'message' },
+  ],
+  [
+    'INVALID_ARGUMENT that names the token',
+    { kind: 'fcm_error', error: 'INVALID_ARGUMENT', field: 'message.token' },
+    { kind: 'rejected', reason: 'INVALID_ARGUMENT', blame: 'token' },
+  ],
+  [
+    'INVALID_ARGUMENT that names something else',
+    { kind: 'fcm_error', error: 'INVALID_ARGUMENT', field: 'message.data[0].key' },
+    { kind: 'rejected', reason: 'INVALID_ARGUMENT', blame: 'message' },
+  ],
+  [
+    'THIRD_PARTY_AUTH_ERROR',
+    { kind: 'fcm_error', error: 'THIRD_PARTY_AUTH_ERROR' },
+    { kind: 'misconfigured', reason: 'THIRD_PARTY_AUTH_ERROR' },
+  ],
+  [
+    'a 403 without details',
+    { kind: 'google_error', status: 403 },
+    { kind: 'misconfigured', reason: 'PERMISSION_DENIED' },
+  ],
+  [
+    'QUOTA_EXCEEDED',
+    { kind: 'fcm_error', error: 'QUOTA_EXCEEDED', retryAfterSeconds: 30 },
+    { kind: 'retry', reason: 'QUOTA_EXCEEDED', certainty: 'answered', retryAfterMs: 30_000 },
+  ],
+  [
+    'a 429 without details',
+    { kind: 'google_error', status: 429 },
+    { kind: 'retry', reason: 'status_429', certainty: 'answered' },
+  ],
+  [
+    'INTERNAL',
+    { kind: 'fcm_error', error: 'INTERNAL' },
+    { kind: 'retry', reason: 'INTERNAL', certainty: 'answered' },
+  ],
+  [
+    'UNAVAILABLE',
+    { kind: 'fcm_error', error: 'UNAVAILABLE' },
+    { kind: 'retry', reason: 'UNAVAILABLE', certainty: 'answered' },
+  ],
+  [
+    'UNSPECIFIED_ERROR with 500',
+    { kind: 'fcm_error', error: 'UNSPECIFIED_ERROR' },
+    { kind: 'retry', reason: 'status_500', certainty: 'answered' },
+  ],
+  [
+    'UNSPECIFIED_ERROR with 403',
+    { kind: 'fcm_error', error: 'UNSPECIFIED_ERROR', status: 403 },
+    { kind: 'misconfigured', reason: 'PERMISSION_DENIED' },
+  ],
+  [
+    'UNREGISTERED with another status',
+    { kind: 'fcm_error', error: 'UNREGISTERED', status: 400 },
+    { kind: 'rejected', reason: 'INVALID_ARGUMENT', blame: 'message' },
+  ],
+  [
+    'a 413',
+    { kind: 'google_error', status: 413 },
+    { kind: 'rejected', reason: 'status_413', blame: 'message' },
+  ],
+  [
+    'an empty 200',
+    { kind: 'empty', status: 200 },
+    { kind: 'retry', reason: 'answer_unreadable', certainty: 'uncertain' },
+  ],
+];
+
+it.each(ANSWERS)('translates %s, over the wire', async (_name, fault, expected) => {
+  const sandbox = await openSandbox();
+  const { send } = await openProvider('fcm', sandbox);
+  sandbox.script({ provider: 'fcm', fault });
+  expect(await send()).toEqual(expected);
+  expect(await send()).toMatchObject({ kind: 'delivered' });
+});
+
+it('reads a body that is not what Google documents by the status', () => {
+  const bodies = ['', '<html>', 'null', '[]', '{"error":7}', '{"error":{"details":[7,{}]}}'];
+  for (const body of bodies) {
+    expect(readFcmAnswer({ status: 503, headers: {}, body }, 0)).toEqual({
+      kind: 'retry',
+      reason: 'status_503',
+      certainty: 'answered',
+    });
+    expect(readFcmAnswer({ status: 404, headers: {}, body }, 0)).toMatchObject({
+      kind: 'misconfigured',
+    });
+  }
+});
+
+it('lets no text of the provider out', () => {
+  const body = '{"name":"projects/p/messages/with spaces"}';
+  expect(readFcmAnswer({ status: 200, headers: {}, body }, 0)).toEqual({ kind: 'delivered' });
+  const unknown = JSON.stringify({
+    error: {
+      details: [
+        {
+          '@type': 'type.googleapis.com/google.firebase.fcm.v1.FcmError',
+          errorCode: 'token xyz is odd',
+        },
+      ],
+    },
+  });
+  expect(readFcmAnswer({ status: 500, headers: {}, body: unknown }, 0)).toMatchObject({
+    reason: 'status_500',
+  });
+});
+
+it('explains what the operator has to do', () => {
+  expect(explainFcmReason('NOT_FOUND')).toMatch(/project id/);
+  expect(explainFcmReason('constructor')).toMatch(/^FCM refuses/);
+});

@@ -1,0 +1,10 @@
+// The provider contract, fulfilled by FCM.
+
+import { describeProvider } from '../contract/provider-contract.ts';
+
+describeProvider({
+  name: 'fcm',
+  token: (index) => `phone-${index}:APA91b`,
+  // Success is a message name (projects.messages.send, "Response body").
+  cutOff: { kind: 'retry', certainty: 'uncertain', reason: 'answer_unreadable' },
+});

@@ -1,0 +1,100 @@
+// What the provider tests share: a sandbox that ends with its test, providers that reach it, and messages.
+
+import { onTestFinished } from 'vitest';
+import type { Clock } from '../../src/core/clock.ts';
+import type { Outcome } from '../../src/core/outcome.ts';
+import type { Provider, PushMessage, Trust } from '../../src/core/provider.ts';
+import type { ProviderName } from '../../src/core/target.ts';
+import { createApnsProvider } from '../../src/providers/apns/send.ts';
+import { createFcmProvider } from '../../src/providers/fcm/send.ts';
+import type { LaneEvent } from '../../src/providers/transport/lanes.ts';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts';
+import { createSystemClock } from '../../src/system.ts';
+
+export const TOKENS = { apns: 'ab'.repeat(32), fcm: 'phone-token:APA91b' } as const;
+
+export async function openSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  const sandbox = await startSandbox(options);
+  onTestFinished(() => sandbox.close());
+  return sandbox;
+}
+
+export interface OpenedProvider {
+  readonly provider: Provider;
+  readonly events: LaneEvent[];
+  /** Sends to the usual token unless told otherwise. */
+  send(options?: SendOptions): Promise<Outcome>;
+}
+
+interface SendOptions {
+  readonly token?: string;
+  readonly timeoutMs?: number;
+  readonly trust?: Trust;
+}
+
+export interface OpenOptions {
+  readonly clock?: Clock;
+  /** `undefined` trusts only the system's authorities. */
+  readonly ca?: string | undefined;
+  readonly endpoint?: string;
+  readonly maxConcurrentStreams?: number;
+  /** Closed by the test itself. */
+  readonly keepOpen?: boolean;
+}
+
+/** A provider that reaches the sandbox; closed when the test ends. */
+export async function openProvider(
+  name: ProviderName,
+  sandbox: Sandbox,
+  options: OpenOptions = {},
+): Promise<OpenedProvider> {
+  const events: LaneEvent[] = [];
+  const ca = 'ca' in options ? options.ca : sandbox.ca;
+  const common = {
+    clock: options.clock ?? createSystemClock(),
+    endpoint: options.endpoint ?? sandbox[name].url,
+    onEvent: (event: LaneEvent) => events.push(event),
+    ...(ca === undefined ? {} : { ca }),
+    ...(options.maxConcurrentStreams === undefined
+      ? {}
+      : { maxConcurrentStreams: options.maxConcurrentStreams }),
+  };
+  const { key, keyId, teamId, topic } = sandbox.apns;
+  const provider =
+    name === 'apns'
+      ? createApnsProvider({ key, keyId, teamId, topic, ...common })
+      : await createFcmProvider({ credentials: sandbox.fcm.serviceAccount, ...common });
+  if (options.keepOpen !== true) onTestFinished(() => provider.close());
+  return {
+    provider,
+    events,
+    send: ({ token = TOKENS[name], timeoutMs = 2_000, trust = 'proven' } = {}) =>
+      provider.prepare(messageTo(name, token)).send({ timeoutMs, trust }),
+  };
+}
+
+let messages = 0;
+
+export function messageTo(name: ProviderName, token: string): PushMessage {
+  messages += 1;
+  return {
+    id: `00000000-0000-7000-8000-${messages.toString(16).padStart(12, '0')}`,
+    platform: name === 'apns' ? 'ios' : 'android',
+    token,
+    type: 'payment_received',
+    payload: '{"payment_hash":"00"}',
+    title: 'Incoming payment',
+    expiresAtUnixSeconds: Math.floor(Date.now() / 1_000) + 60,
+    remainingMs: 60_000,
+  };
+}
+
+/** Lets what is due on the event loop happen: sockets read, immediates run. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** How many times a connection was opened so far. */
+export function connected(events: readonly LaneEvent[]): number {
+  return events.filter(({ kind }) => kind === 'connected').length;
+}
