@@ -88,3 +88,44 @@ export const titles = z.string().transform((value, context) => {
   context.addIssue('must be a JSON object such as {"payment_received":"Zahlung kommt an"}');
   return z.NEVER;
 });
+
+export const onOrOff = z
+  .enum(['on', 'off'], 'must be on or off')
+  .transform((value) => value === 'on');
+
+const MIN_KEY_CHARACTERS = 16;
+
+function listOf(value: string): readonly string[] {
+  return value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+/** Bearer tokens. */
+export const keyList = z
+  .string()
+  .transform(listOf)
+  .refine(
+    (keys) => keys.every((key) => key.length >= MIN_KEY_CHARACTERS && /^[\x21-\x7e]+$/.test(key)),
+    `must hold keys of ${MIN_KEY_CHARACTERS} or more visible ASCII characters`,
+  );
+
+/** `APP=KEY`, the bearer token of an app. */
+export const appKeyList = z.string().transform((value, context) => {
+  const keys = listOf(value).map((part) => {
+    const equals = part.indexOf('=');
+    return { app: part.slice(0, Math.max(0, equals)), key: part.slice(equals + 1) };
+  });
+  const isGood = keys.every(
+    ({ app, key }) =>
+      /^[A-Za-z0-9._-]{1,64}$/.test(app) &&
+      key.length >= MIN_KEY_CHARACTERS &&
+      /^[\x21-\x7e]+$/.test(key),
+  );
+  if (isGood) return keys;
+  context.addIssue(
+    `must be a list of APP=KEY with keys of ${MIN_KEY_CHARACTERS} or more characters`,
+  );
+  return z.NEVER;
+});

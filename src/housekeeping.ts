@@ -1,7 +1,9 @@
 // The work that comes round: pruning the log in small batches, forgetting old duplicate keys.
 
 import type { Clock, Timer } from './core/clock.ts';
+import type { DeviceStore } from './core/devices.ts';
 import type { Duplicates } from './core/duplicates.ts';
+import type { Observer } from './core/observer.ts';
 import type { Store } from './core/store.ts';
 
 const PRUNE_EVERY_MS = 10 * 60_000;
@@ -18,7 +20,11 @@ export function startHousekeeping(parts: {
   readonly clock: Clock;
   readonly store: Store;
   readonly duplicates: Duplicates;
+  readonly devices: DeviceStore;
+  readonly observer: Observer;
   readonly retentionMs: number;
+  readonly deviceDeadMs: number;
+  readonly deviceUnseenMs: number;
 }): Housekeeping {
   const { clock, store, duplicates, retentionMs } = parts;
   const timers = new Map<string, Timer>();
@@ -40,7 +46,25 @@ export function startHousekeeping(parts: {
     }
     every('prune', pruned > 0 ? PAUSE_MS : PRUNE_EVERY_MS, () => void prune());
   };
+  const pruneDevices = async () => {
+    const nowMs = clock.wallMs();
+    let pruned = { dead: 0, unseen: 0 };
+    try {
+      pruned = await parts.devices.pruneDevices({
+        deadBeforeMs: nowMs - parts.deviceDeadMs,
+        unseenBeforeMs: nowMs - parts.deviceUnseenMs,
+        nowMs: clock.nowMs(),
+        limit: PRUNE_BATCH,
+      });
+    } catch {
+      // As above.
+    }
+    const any = pruned.dead + pruned.unseen > 0;
+    if (any) parts.observer.observe({ name: 'devices_pruned', ...pruned });
+    every('devices', any ? PAUSE_MS : PRUNE_EVERY_MS, () => void pruneDevices());
+  };
   every('sweep', SWEEP_EVERY_MS, sweep);
+  every('devices', PRUNE_EVERY_MS, () => void pruneDevices());
   every('prune', PRUNE_EVERY_MS, () => void prune());
   return {
     stop: () => {

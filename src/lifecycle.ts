@@ -12,7 +12,7 @@ import type { RunningServer } from './http/server.ts';
 import type { Log } from './observe/log.ts';
 import type { AppProvider } from './providers.ts';
 
-/** For what comes after the sends: answers on their way out, the last commit. */
+/** For all that comes after the sends: answers on their way out, the last commit, the connections. */
 const LAST_SECOND_MS = 1_000;
 
 export interface StopParts {
@@ -31,24 +31,24 @@ export interface StopParts {
 }
 
 export async function stopService(parts: StopParts): Promise<void> {
-  const { clock, server, store, ledger } = parts;
+  const { clock, server, store, ledger, sender } = parts;
   parts.dispatcher.drain();
   parts.asker.drain();
   parts.retrier.stop();
-  await within(clock, parts.graceMs, parts.sender.idle());
+  const grace = startLimit(clock, parts.graceMs);
+  await grace.atMost(sender.idle());
+  grace.cancel();
 
   // Whoever still waits is told "queued", which the released lease makes true for the next process.
   parts.dispatcher.hurry();
-  await within(clock, LAST_SECOND_MS, server.close());
+  const lastSecond = startLimit(clock, LAST_SECOND_MS);
+  await lastSecond.atMost(server.close());
   server.destroy();
   ledger.close();
-  await within(clock, LAST_SECOND_MS, giveBack(parts));
-  await within(
-    clock,
-    LAST_SECOND_MS,
-    Promise.all(parts.providers.map((one) => one.provider.close())),
-  );
-  await within(clock, LAST_SECOND_MS, store.close());
+  await lastSecond.atMost(giveBack(parts));
+  await lastSecond.atMost(Promise.all(parts.providers.map((one) => one.provider.close())));
+  await lastSecond.atMost(store.close());
+  lastSecond.cancel();
   parts.log.flush();
 }
 
@@ -61,9 +61,19 @@ async function giveBack({ ledger, store, owner }: StopParts): Promise<void> {
   }
 }
 
-async function within(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
+interface Limit {
+  /** Waits for the work, but not beyond the limit, which began when it was started. */
+  atMost(work: Promise<unknown>): Promise<void>;
+  cancel(): void;
+}
+
+function startLimit(clock: Clock, ms: number): Limit {
+  const { promise: over, resolve } = Promise.withResolvers<void>();
   const timer = clock.after(ms, resolve);
-  await Promise.race([work, promise]);
-  timer.cancel();
+  return {
+    atMost: async (work) => {
+      await Promise.race([work, over]);
+    },
+    cancel: () => timer.cancel(),
+  };
 }

@@ -6,10 +6,12 @@ import { loadApps } from './apps.ts';
 import { type Config, ConfigError, type Environment, isComplete, readSettings } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import { type AppProvider, openProviders } from './providers.ts';
+import { loadSources, type SignedSources } from './signed-sources.ts';
 
 export interface Prepared {
   readonly config: Config;
   readonly providers: readonly AppProvider[];
+  readonly sources: SignedSources;
 }
 
 /** Throws a `ConfigError` that lists every fault and how to mend it. */
@@ -19,11 +21,26 @@ export async function prepare(environment: Environment, clock: Clock): Promise<P
   const { values } = settings;
   const ca = readCa(values.providerCaFile, faults);
   const apps = loadApps(values, faults);
+  const sources = loadSources(values, faults);
+  requireForRegistering(values, faults);
   const maxInFlight = values.maxInFlight ?? 1;
   const providers = await openProviders(apps, { clock, ca, maxInFlight }, faults);
-  if (isComplete(values, faults)) return { config: values, providers };
+  if (isComplete(values, faults)) return { config: values, providers, sources };
   await Promise.all(providers.map(({ provider }) => provider.close()));
   throw new ConfigError(faults);
+}
+
+/** A registry whose secret lies beside it protects nobody, and a device without URLs is of no use. */
+function requireForRegistering(config: Partial<Config>, faults: string[]): void {
+  const users = [
+    ...((config.backendKeys ?? []).length > 0 ? ['NDS_BACKEND_KEYS'] : []),
+    ...((config.appKeys ?? []).length > 0 ? ['NDS_APP_KEYS'] : []),
+    ...(config.selfRegistration === true ? ['NDS_SELF_REGISTRATION'] : []),
+  ];
+  if (users.length === 0) return;
+  const names = users.join(', ');
+  if (config.secret === undefined) faults.push(`NDS_SECRET is required by ${names}`);
+  if (config.externalUrl === undefined) faults.push(`NOTIFY_EXTERNAL_URL is required by ${names}`);
 }
 
 function readCa(file: string | undefined, faults: string[]): string | undefined {

@@ -37,6 +37,34 @@ CREATE INDEX `deliveries_by_token` ON `deliveries` (`token_hash`);--> statement-
 CREATE INDEX `deliveries_by_subject` ON `deliveries` (`subject_hash`) WHERE subject_hash IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `deliveries_by_receipt` ON `deliveries` (`received_at_ms`);--> statement-breakpoint
 CREATE INDEX `deliveries_failed` ON `deliveries` (`status`) WHERE status > 1;--> statement-breakpoint
+CREATE TABLE `device_count` (
+	`one` integer PRIMARY KEY NOT NULL,
+	`total` integer NOT NULL,
+	CONSTRAINT "device_count_single" CHECK(one = 1)
+) STRICT;
+--> statement-breakpoint
+CREATE TABLE `devices` (
+	`row_id` integer PRIMARY KEY NOT NULL,
+	`id` blob NOT NULL,
+	`app` text NOT NULL,
+	`platform` integer NOT NULL,
+	`registrar` integer NOT NULL,
+	`token_hash` blob NOT NULL,
+	`user_hash` blob,
+	`identity_hash` blob NOT NULL,
+	`created_at_ms` integer NOT NULL,
+	`seen_at_ms` integer NOT NULL,
+	`dead_since_ms` integer,
+	`sealed` blob NOT NULL,
+	CONSTRAINT "devices_registrar_known" CHECK(registrar BETWEEN 0 AND 2)
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX `devices_by_id` ON `devices` (`id`);--> statement-breakpoint
+CREATE UNIQUE INDEX `devices_by_identity` ON `devices` (`identity_hash`) WHERE registrar = 0;--> statement-breakpoint
+CREATE INDEX `devices_by_token` ON `devices` (`token_hash`);--> statement-breakpoint
+CREATE INDEX `devices_by_user` ON `devices` (`user_hash`) WHERE user_hash IS NOT NULL;--> statement-breakpoint
+CREATE INDEX `devices_by_death` ON `devices` (`dead_since_ms`) WHERE dead_since_ms IS NOT NULL;--> statement-breakpoint
+CREATE INDEX `devices_by_sight` ON `devices` (`seen_at_ms`);--> statement-breakpoint
 CREATE TABLE `duplicate_keys` (
 	`key_hash` blob PRIMARY KEY NOT NULL,
 	`delivery_id` blob NOT NULL,
@@ -44,6 +72,14 @@ CREATE TABLE `duplicate_keys` (
 ) STRICT, WITHOUT ROWID;
 --> statement-breakpoint
 CREATE INDEX `duplicate_keys_by_end` ON `duplicate_keys` (`expires_at_ms`);--> statement-breakpoint
+CREATE TABLE `handles` (
+	`handle_hash` blob PRIMARY KEY NOT NULL,
+	`device_row_id` integer NOT NULL,
+	`door` text NOT NULL,
+	FOREIGN KEY (`device_row_id`) REFERENCES `devices`(`row_id`) ON UPDATE no action ON DELETE cascade
+) STRICT, WITHOUT ROWID;
+--> statement-breakpoint
+CREATE INDEX `handles_by_device` ON `handles` (`device_row_id`);--> statement-breakpoint
 CREATE TABLE `message_prefixes` (
 	`prefix_id` integer PRIMARY KEY NOT NULL,
 	`prefix` text NOT NULL
@@ -77,10 +113,12 @@ CREATE TABLE `queue` (
 	`lease_until_ms` integer,
 	`lifetime_ms` integer NOT NULL,
 	`key_hash` blob,
+	`device_id` blob,
 	FOREIGN KEY (`row_id`) REFERENCES `deliveries`(`row_id`) ON UPDATE no action ON DELETE cascade,
 	CONSTRAINT "queue_lease_whole" CHECK((lease_owner IS NULL) = (lease_until_ms IS NULL))
 ) STRICT;
 --> statement-breakpoint
+CREATE INDEX `queue_by_device` ON `queue` (`device_id`) WHERE device_id IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `queue_waiting` ON `queue` (`app`,`provider`,`due_at_ms`) WHERE lease_until_ms IS NULL;--> statement-breakpoint
 CREATE INDEX `queue_leased` ON `queue` (`app`,`provider`,`lease_until_ms`) WHERE lease_until_ms IS NOT NULL;--> statement-breakpoint
 CREATE TABLE `secrets` (
@@ -89,12 +127,26 @@ CREATE TABLE `secrets` (
 	FOREIGN KEY (`row_id`) REFERENCES `deliveries`(`row_id`) ON UPDATE no action ON DELETE cascade
 ) STRICT;
 --> statement-breakpoint
+CREATE TABLE `used_signatures` (
+	`key_hash` blob PRIMARY KEY NOT NULL,
+	`expires_at_ms` integer NOT NULL
+) STRICT, WITHOUT ROWID;
+--> statement-breakpoint
+CREATE INDEX `used_signatures_by_end` ON `used_signatures` (`expires_at_ms`);--> statement-breakpoint
 CREATE TABLE `vault` (
 	`one` integer PRIMARY KEY NOT NULL,
 	`key_id` blob NOT NULL,
 	`lookup_key` blob NOT NULL,
 	CONSTRAINT "vault_single" CHECK(one = 1)
 ) STRICT;
+--> statement-breakpoint
+INSERT INTO `device_count` (`one`, `total`) VALUES (1, 0);--> statement-breakpoint
+CREATE TRIGGER `devices_added` AFTER INSERT ON `devices` BEGIN
+	UPDATE `device_count` SET `total` = `total` + 1;
+END;--> statement-breakpoint
+CREATE TRIGGER `devices_deleted` AFTER DELETE ON `devices` BEGIN
+	UPDATE `device_count` SET `total` = `total` - 1;
+END;
 --> statement-breakpoint
 -- For the operator with the sqlite3 shell: SELECT * FROM delivery_log ORDER BY row_id DESC LIMIT 20;
 CREATE VIEW `delivery_log` AS

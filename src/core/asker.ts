@@ -11,7 +11,7 @@ import type { Notification } from './notification.ts';
 import type { Observer } from './observer.ts';
 import type { ReplyExchange } from './replies.ts';
 import type { SendEnd, Sender } from './sender.ts';
-import { type Target, tokenKey } from './target.ts';
+import { type Recipient, tokenKey } from './target.ts';
 
 export interface AskerOptions {
   /** Callers that may wait at once, in all and for one target. */
@@ -20,7 +20,7 @@ export interface AskerOptions {
 }
 
 export interface Question {
-  readonly target: Target;
+  readonly recipient: Recipient;
   /** What makes a repeat the same question while one waits. */
   readonly key: string;
   /** How long the callers wait, from the first one on. */
@@ -91,8 +91,8 @@ export class Asker {
    * caller's place is free at once; the push goes on.
    */
   async ask(question: Question, hungUp: AbortSignal): Promise<Uint8Array> {
-    const targetKey = tokenKey(question.target);
-    const key = JSON.stringify([question.target, question.key]);
+    const targetKey = tokenKey(question.recipient.target);
+    const key = JSON.stringify([question.recipient, question.key]);
     this.#refuseBeyondBounds(targetKey);
     const pending = this.#waits.get(key);
     const wait = pending ?? this.#open(key, targetKey, question.deadlineMs);
@@ -129,7 +129,7 @@ export class Asker {
       await exchange.open(wait.replyId, (body) => this.#finish(wait, 'answered', { body }));
       if (this.#waits.get(wait.key) !== wait) return exchange.close(wait.replyId);
       const notification = question.notification(wait.replyId);
-      wait.dispatch = dispatcher.dispatch(notification, question.target);
+      wait.dispatch = dispatcher.dispatch(notification, question.recipient);
       await this.#follow(wait, wait.dispatch);
     } catch (error) {
       const refusal =
@@ -167,7 +167,7 @@ export class Asker {
   async #follow(wait: Wait, dispatch: Dispatch): Promise<void> {
     const settled = (end: SendEnd) => {
       if (end.next.status === 'delivered') {
-        wait.pushedAtMs = this.#parts.clock.nowMs();
+        wait.pushedAtMs ??= this.#parts.clock.nowMs();
         return;
       }
       if (end.next.status === 'queued') return;
@@ -180,9 +180,13 @@ export class Asker {
       unwatch();
     };
     const end = await dispatch.end;
+    // One that ended before anybody could watch: its time was over, or its token dead, from the start.
+    settled(end);
     if (end.next.status !== 'queued' || (await dispatch.stored)) return;
     // Nobody will try again what is in no store.
-    this.#finish(wait, 'failed', { refusal: new ServiceError('store_unavailable') });
+    this.#finish(wait, 'failed', {
+      refusal: new ServiceError('store_unavailable', { retryAfterSeconds: 1 }),
+    });
   }
 
   #finish(wait: Wait, end: 'answered' | 'silent' | 'failed' | 'shut_down', verdict: Verdict): void {

@@ -11,12 +11,22 @@ export interface BreakerOptions {
   readonly probeIntervalMs: number;
 }
 
+/** Leave to try. */
+export interface Pass {
+  /** The round in which the try counts. */
+  readonly round: number;
+  /** The number of the probe that it is; absent for any other try. */
+  readonly probe?: number;
+}
+
 export class Breaker {
   readonly #options: BreakerOptions;
   #failures = 0;
   #round = 0;
   #open = false;
-  #probing = false;
+  #probes = 0;
+  /** The probe under way, by its number. */
+  #probe: number | undefined;
   #nextProbeAtMs = 0;
 
   constructor(options: BreakerOptions) {
@@ -27,41 +37,37 @@ export class Breaker {
     return this.#open;
   }
 
-  /** The round in which a try that starts now will count. */
-  get round(): number {
-    return this.#round;
+  /** When to ask for a probe; meaningless while closed. While one is under way, later. */
+  probeDueAtMs(nowMs: number): number {
+    if (this.#probe === undefined) return this.#nextProbeAtMs;
+    return Math.max(this.#nextProbeAtMs, nowMs + this.#options.probeIntervalMs);
   }
 
-  /** When the next probe may go; meaningless while closed. */
-  get nextProbeAtMs(): number {
-    return this.#nextProbeAtMs;
+  /** A pass for a try that starts now; nothing if it may not. Whoever gets a probe's must end it. */
+  admit(nowMs: number): Pass | undefined {
+    if (!this.#open) return { round: this.#round };
+    if (this.#probe !== undefined || nowMs < this.#nextProbeAtMs) return undefined;
+    this.#probes += 1;
+    this.#probe = this.#probes;
+    return { round: this.#round, probe: this.#probe };
   }
 
-  /** Whether a try may start now. While open, a `true` is the one probe: report its end. */
-  mayStart(nowMs: number): boolean {
-    if (!this.#open) return true;
-    if (this.#probing || nowMs < this.#nextProbeAtMs) return false;
-    this.#probing = true;
-    return true;
-  }
-
-  /** The probe did not take place after all. */
-  abandonProbe(): void {
-    this.#probing = false;
+  /** The try is over, or did not take place after all. Only the probe's own end makes way for the next. */
+  end({ probe }: Pass): void {
+    if (probe !== undefined && probe === this.#probe) this.#probe = undefined;
   }
 
   /** The provider answered. Returns true if this closed the breaker. */
   succeeded(): boolean {
     this.#failures = 0;
-    this.#probing = false;
     if (!this.#open) return false;
     this.#open = false;
+    this.#probe = undefined;
     return true;
   }
 
   /** The provider failed a try that started in `round`. Returns true if this opened the breaker. */
   failed(round: number, nowMs: number, retryAfterMs = 0): boolean {
-    this.#probing = false;
     if (round !== this.#round) return false;
     this.#round += 1;
     this.#failures += 1;

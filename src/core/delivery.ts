@@ -18,6 +18,8 @@ export interface Delivery {
   /** Also the `apns-id`, the same on every try. */
   readonly id: string;
   readonly target: Target;
+  /** The registered device that it is for; absent for the token form. */
+  readonly deviceId?: string;
   readonly provider: ProviderName;
   readonly notification: Notification;
   /** Fingerprint of app and token. */

@@ -3,7 +3,7 @@
 
 import type { Clock } from './clock.ts';
 import { type Delivery, usefulUntilMs } from './delivery.ts';
-import type { Duplicates } from './duplicates.ts';
+import type { Duplicates, FirstCall } from './duplicates.ts';
 import { ServiceError } from './errors.ts';
 import type { Ids } from './ids.ts';
 import type { Lane } from './lane.ts';
@@ -16,7 +16,7 @@ import type { PreparedPush } from './provider.ts';
 import type { Quarantine } from './quarantine.ts';
 import { messageOf, type SendEnd, type Sender } from './sender.ts';
 import type { Store } from './store.ts';
-import { providerFor, type Target, tokenKey } from './target.ts';
+import { providerFor, type Recipient, tokenKey } from './target.ts';
 
 /** What the caller is told of a success. Refusals are `ServiceError`s. */
 export interface Answer {
@@ -74,34 +74,40 @@ export class Dispatcher {
     for (const over of this.#waiting) over();
   }
 
+  /** Callers that wait for their answer. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   /** Takes a notification and answers as DESIGN says: delivered, queued, duplicate, or a `ServiceError`. */
-  async accept(notification: Notification, target: Target): Promise<Answer> {
-    const prepared = this.#prepare(notification, target);
-    const key = duplicateKey(notification, target);
-    const first = (await this.#findStored(notification, key)) ?? this.#findHeld(key);
+  async accept(notification: Notification, recipient: Recipient): Promise<Answer> {
+    const prepared = this.#prepare(notification, recipient);
+    const key = duplicateKey(notification, recipient);
+    const stored = await this.#findStored(notification, key);
+    this.#refuseWhileDraining();
+    // Whoever took the key meanwhile is asked first: its end is what a repeat has to wait for.
+    const first = this.#findHeld(key) ?? stored;
     if (first !== undefined) return this.#answerRepeat(notification, first);
     const dispatch = this.#admit(prepared, key);
     const answer = this.#answer(dispatch);
-    if (key !== undefined && notification.duplicateOf !== undefined) {
-      const held = { deliveryId: dispatch.delivery.id, end: answer };
-      this.#parts.duplicates.hold(key, held, notification.duplicateOf.windowMs);
-    }
+    this.#hold(key, notification, { deliveryId: dispatch.delivery.id, end: answer });
     return answer;
   }
 
   /** Sends a notification whose answer comes from elsewhere (a device's reply); no duplicates are looked for. */
-  dispatch(notification: Notification, target: Target): Dispatch {
-    return this.#admit(this.#prepare(notification, target), undefined);
+  dispatch(notification: Notification, recipient: Recipient): Dispatch {
+    return this.#admit(this.#prepare(notification, recipient), undefined);
   }
 
-  #prepare(notification: Notification, target: Target): Prepared {
-    if (this.#draining) throw new ServiceError('shutting_down', { retryAfterSeconds: 1 });
+  #prepare(notification: Notification, { target, deviceId }: Recipient): Prepared {
+    this.#refuseWhileDraining();
     const { clock, ids, lanes } = this.#parts;
     const lane = lanes.find(target.app, providerFor(target.platform, target.token));
     const { subject } = notification;
     const delivery: Delivery = {
       id: ids.deliveryId(),
       target,
+      ...(deviceId === undefined ? {} : { deviceId }),
       provider: lane.provider.name,
       notification,
       tokenHash: ids.fingerprint(tokenKey(target)),
@@ -118,6 +124,18 @@ export class Dispatcher {
     return { delivery, lane, push };
   }
 
+  #refuseWhileDraining(): void {
+    if (this.#draining) throw new ServiceError('shutting_down', { retryAfterSeconds: 1 });
+  }
+
+  #hold(key: string | undefined, { duplicateOf }: Notification, first: FirstCall): void {
+    if (key === undefined || duplicateOf === undefined) return;
+    const { duplicates } = this.#parts;
+    duplicates.hold(key, first, duplicateOf.windowMs);
+    // Whoever is refused may try again, also when it was the store that failed and not the push.
+    first.end.catch(() => duplicates.release(first.deliveryId));
+  }
+
   /** Must run right before the key is held: nothing may come between. */
   #findHeld(key: string | undefined): First | undefined {
     const first = key === undefined ? undefined : this.#parts.duplicates.find(key);
@@ -129,18 +147,23 @@ export class Dispatcher {
     notification: Notification,
     key: string | undefined,
   ): Promise<First | undefined> {
-    const { duplicates, store, ids, clock, policy } = this.#parts;
+    const { duplicates, ids, policy } = this.#parts;
     const windowMs = notification.duplicateOf?.windowMs ?? 0;
     if (key === undefined || windowMs < policy.storedWindowFromMs) return undefined;
     if (duplicates.find(key) !== undefined) return undefined;
-    try {
-      const keyHash = ids.fingerprint(key);
-      const id = await store.findDuplicate({ keyHash, nowMs: clock.nowMs() });
-      return id === undefined ? undefined : { id };
-    } catch {
-      // A sick store must not stop a push; the worst is a second one for the same event.
-      return undefined;
-    }
+    const id = await this.#lookUp(ids.fingerprint(key));
+    return id === undefined || duplicates.hasFailed(id) ? undefined : { id };
+  }
+
+  /** A store that is sick or slow must not stop a push; the worst is a second one for the same event. */
+  async #lookUp(keyHash: string): Promise<string | undefined> {
+    const { store, clock, policy } = this.#parts;
+    const { promise: over, resolve } = Promise.withResolvers<undefined>();
+    const timer = clock.after(policy.lookupTimeoutMs, () => resolve(undefined));
+    const found = store.findDuplicate({ keyHash, nowMs: clock.nowMs() }).catch(() => undefined);
+    const id = await Promise.race([found, over]);
+    timer.cancel();
+    return id;
   }
 
   /** Waits for the first call: what it is refused, the repeat is refused, too. */
@@ -167,7 +190,7 @@ export class Dispatcher {
       type: delivery.notification.type,
     });
     const stored = this.#insert(delivery, key);
-    const end = sender.send(delivery, lane, stored, push);
+    const end = sender.send(delivery, lane, { stored, prepared: push });
     return { delivery, lane, stored, end };
   }
 
@@ -243,12 +266,13 @@ interface Prepared {
   readonly push: PreparedPush;
 }
 
-/** Type and device belong to the key: the same payment for another device is another push. */
-function duplicateKey(notification: Notification, target: Target): string | undefined {
+/** Source, type and device belong to the key: the same payment for another device is another push. */
+function duplicateKey(notification: Notification, recipient: Recipient): string | undefined {
   if (notification.duplicateOf === undefined) return undefined;
+  const { target, deviceId, source } = recipient;
   const { app, platform, token, appData } = target;
-  const { key } = notification.duplicateOf;
-  return JSON.stringify([notification.type, app, platform, token, appData ?? null, key]);
+  const device = [app, platform, token, appData ?? null, deviceId ?? null];
+  return JSON.stringify([source, notification.type, ...device, notification.duplicateOf.key]);
 }
 
 /** What the caller is told when the push ended undelivered. */

@@ -19,11 +19,18 @@ export interface DuplicatesOptions {
   readonly maxKeys: number;
 }
 
+/**
+ * Deliveries that ended undelivered and are remembered as such: the store may learn it later, or not while
+ * it is sick, and must not be believed until then.
+ */
+const MAX_FAILED = 20_000;
+
 export class Duplicates {
   readonly #clock: Clock;
   readonly #options: DuplicatesOptions;
   readonly #byKey = new Map<string, Entry>();
   readonly #byDelivery = new Map<string, Entry>();
+  readonly #failed = new Set<string>();
 
   constructor(clock: Clock, options: DuplicatesOptions) {
     this.#clock = clock;
@@ -57,6 +64,15 @@ export class Duplicates {
   release(deliveryId: string): void {
     const entry = this.#byDelivery.get(deliveryId);
     if (entry !== undefined) this.#remove(entry);
+    this.#failed.add(deliveryId);
+    if (this.#failed.size <= MAX_FAILED) return;
+    const oldest = this.#failed.values().next();
+    if (!oldest.done) this.#failed.delete(oldest.value);
+  }
+
+  /** Whether this process saw the delivery end undelivered, whatever the store still says of its key. */
+  hasFailed(deliveryId: string): boolean {
+    return this.#failed.has(deliveryId);
   }
 
   /** Drops what is over; called now and then so that a quiet service holds no old keys. */

@@ -44,6 +44,21 @@ export const ERRORS = {
     title: 'There is no such handle at this door',
     remedy: 'The wallet has to register again, or use the URL that was made for this door.',
   },
+  unknown_user: {
+    status: 404,
+    title: 'This user has no device',
+    remedy: 'The wallet has to register with this user, or the call names another one.',
+  },
+  unknown_device: {
+    status: 404,
+    title: 'There is no such device',
+    remedy: 'Look the device up by its user, or register it again.',
+  },
+  unknown_source: {
+    status: 404,
+    title: 'There is no such source',
+    remedy: 'Use the name of a source that the service knows; docs/sources lists them.',
+  },
   not_found: {
     status: 404,
     title: 'There is nothing at this address',
@@ -58,6 +73,16 @@ export const ERRORS = {
     status: 405,
     title: 'This address does not take that method',
     remedy: 'Use the method that the `Allow` header names.',
+  },
+  too_many_devices: {
+    status: 409,
+    title: 'There are too many devices',
+    remedy: 'Delete devices that are not used any more, or raise the limit that `detail` names.',
+  },
+  device_exists: {
+    status: 409,
+    title: 'Another device has this app, token, user and app_data',
+    remedy: 'Delete one of the two, or change what tells them apart.',
   },
   token_unregistered: {
     status: 410,
@@ -165,6 +190,8 @@ export interface ErrorDetails {
   readonly reason?: string;
   readonly excessBytes?: number;
   readonly allow?: string;
+  /** Another status for the same truth, where the source of the call needs one. */
+  readonly status?: number;
 }
 
 /** A refused request: expected, told to the caller, never a stack trace. */
@@ -180,6 +207,6 @@ export class ServiceError extends Error {
   }
 
   get status(): number {
-    return ERRORS[this.code].status;
+    return this.details.status ?? ERRORS[this.code].status;
   }
 }

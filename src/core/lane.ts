@@ -1,7 +1,7 @@
 // The lane of one app at one provider: a bounded pool of sends in flight, a bounded queue before it, and a
 // breaker. Lanes share nothing, so that a hanging provider cannot slow another one's pushes.
 
-import { Breaker, type BreakerOptions } from './breaker.ts';
+import { Breaker, type BreakerOptions, type Pass } from './breaker.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { Outcome } from './outcome.ts';
 import type { Provider, Trust } from './provider.ts';
@@ -28,8 +28,11 @@ export interface LaneConfig {
 /** A place in flight. Absent where one was expected: the breaker is open, or the wait grew too long. */
 export interface Ticket {
   readonly trust: Trust;
-  readonly round: number;
+  readonly pass: Pass;
 }
+
+/** Whether a delivery that finds no place in flight waits for one. */
+export type Patience = 'queue' | 'none';
 
 const LATELY_MS = 600_000;
 
@@ -69,8 +72,9 @@ export class Lane {
     return this.#breaker.isOpen;
   }
 
-  get nextProbeAtMs(): number {
-    return this.#breaker.nextProbeAtMs;
+  /** When the next probe may go; meaningless while the breaker is closed. */
+  get probeDueAtMs(): number {
+    return this.#breaker.probeDueAtMs(this.#clock.nowMs());
   }
 
   /** Whether a push of this app arrived lately, which clears its credentials of suspicion. */
@@ -87,18 +91,21 @@ export class Lane {
     return this.#waiting.proven.size + this.#waiting.unproven.size;
   }
 
-  /** How many more deliveries would find a place in flight at once, whoever they are for. */
-  get freePlaces(): number {
-    const free = this.#options.maxInFlight - this.inFlight - this.queued;
-    const freeUnproven = this.#options.maxUnprovenInFlight - this.#inFlight.unproven;
-    return Math.max(0, Math.min(free, freeUnproven - this.#waiting.unproven.size));
+  /** How many more deliveries would find a place in flight at once, if all were for such tokens. */
+  freePlaces(trust: Trust): number {
+    const free = this.#options.maxInFlight - this.inFlight - this.#waiting.proven.size;
+    if (trust === 'proven') return Math.max(0, free);
+    const share = this.#options.maxUnprovenInFlight - this.#inFlight.unproven;
+    return Math.max(0, Math.min(free, share) - this.#waiting.unproven.size);
   }
 
-  /** Waits for a place in flight. Whoever gets a ticket must `leave` with it and the outcome. */
-  enter(trust: Trust): Promise<Ticket | undefined> {
-    if (!this.#breaker.mayStart(this.#clock.nowMs())) return Promise.resolve(undefined);
-    if (this.#hasPlace(trust)) return Promise.resolve(this.#take(trust));
-    this.#breaker.abandonProbe();
+  /** Takes a place in flight, or waits for one. Whoever gets a ticket must `leave` with it and the outcome. */
+  enter(trust: Trust, patience: Patience): Promise<Ticket | undefined> {
+    const pass = this.#breaker.admit(this.#clock.nowMs());
+    if (pass === undefined) return Promise.resolve(undefined);
+    if (this.#hasPlace(trust)) return Promise.resolve(this.#take(trust, pass));
+    this.#breaker.end(pass);
+    if (patience === 'none') return Promise.resolve(undefined);
     return new Promise((resolve) => {
       const queue = this.#waiting[trust];
       const waiter: Waiter = {
@@ -116,6 +123,7 @@ export class Lane {
   /** Gives the place back and tells the breaker what became of the try. */
   leave(ticket: Ticket, outcome: Outcome): BreakerChange {
     this.#inFlight[ticket.trust] -= 1;
+    this.#breaker.end(ticket.pass);
     if (outcome.kind === 'delivered') this.#lastDeliveredAtMs = this.#clock.nowMs();
     const change = this.#report(ticket, outcome);
     if (this.#breaker.isOpen) this.#turnAllAway();
@@ -126,19 +134,23 @@ export class Lane {
   /** Gives the place back without a try. */
   abandon(ticket: Ticket): void {
     this.#inFlight[ticket.trust] -= 1;
-    this.#breaker.abandonProbe();
+    this.#breaker.end(ticket.pass);
     if (!this.#breaker.isOpen) this.#admitWaiting();
   }
 
-  #take(trust: Trust): Ticket {
+  #take(trust: Trust, pass: Pass): Ticket {
     this.#inFlight[trust] += 1;
-    return { trust, round: this.#breaker.round };
+    return { trust, pass };
   }
 
   #report(ticket: Ticket, outcome: Outcome): BreakerChange {
     const failed = outcome.kind === 'retry' && outcome.certainty !== 'throttled';
     if (!failed) return this.#breaker.succeeded() ? 'closed' : undefined;
-    const opened = this.#breaker.failed(ticket.round, this.#clock.nowMs(), outcome.retryAfterMs);
+    const opened = this.#breaker.failed(
+      ticket.pass.round,
+      this.#clock.nowMs(),
+      outcome.retryAfterMs,
+    );
     return opened ? 'opened' : undefined;
   }
 
@@ -151,8 +163,9 @@ export class Lane {
     // Proven tokens first: strangers' invented ones must never delay them.
     for (const trust of ['proven', 'unproven'] as const) {
       for (const waiter of this.#waiting[trust]) {
-        if (!this.#hasPlace(trust)) break;
-        waiter.settle(this.#take(trust));
+        const pass = this.#hasPlace(trust) ? this.#breaker.admit(this.#clock.nowMs()) : undefined;
+        if (pass === undefined) break;
+        waiter.settle(this.#take(trust, pass));
       }
     }
   }

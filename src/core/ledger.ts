@@ -12,22 +12,29 @@ import {
 } from './store.ts';
 
 const RETRY_MS = 1_000;
-/** Ends that a sick store could not take. Beyond, the oldest are given up: their rows are sent again. */
+/** Deliveries whose records a sick store could not take. Beyond, the oldest are given up and sent again. */
 const MAX_PENDING = 20_000;
+/** Deliveries that are written at once when it is well again: one transaction of the store. */
+const FLUSH_BATCH = 500;
+
+export interface LedgerParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly observer: Observer;
+  /** Told when the store is well again and has everything: what is due there may have changed. */
+  readonly onRecovered: () => void;
+}
 
 export class Ledger {
-  readonly #store: Store;
-  readonly #clock: Clock;
-  readonly #observer: Observer;
-  readonly #pending = new Map<string, Settlement>();
+  readonly #parts: LedgerParts;
+  /** By delivery, in the order in which they have to be written. */
+  readonly #pending = new Map<string, Settlement[]>();
   #trouble: string | undefined;
   #retryPlanned = false;
   #closed = false;
 
-  constructor(store: Store, clock: Clock, observer: Observer) {
-    this.#store = store;
-    this.#clock = clock;
-    this.#observer = observer;
+  constructor(parts: LedgerParts) {
+    this.#parts = parts;
   }
 
   /** What ails the store, from our own words; nothing if it is well. */
@@ -35,10 +42,15 @@ export class Ledger {
     return this.#trouble;
   }
 
+  /** Deliveries whose records wait for the store. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
   /** Whether the row of an accepted delivery was committed. Never rejects. */
   async insert(accepted: AcceptedDelivery): Promise<boolean> {
     try {
-      await this.#store.insert(accepted);
+      await this.#parts.store.insert(accepted);
       return true;
     } catch (error) {
       this.#noteTrouble(error);
@@ -46,43 +58,50 @@ export class Ledger {
     }
   }
 
-  /** Records an end; keeps it and tries again while the store cannot take it. Never rejects. */
+  /** Records an attempt or an end; keeps it and tries again while the store cannot take it. Never rejects. */
   async settle(settlement: Settlement): Promise<void> {
+    const earlier = this.#pending.get(settlement.deliveryId);
+    if (earlier !== undefined) {
+      earlier.push(settlement);
+      return;
+    }
     if (await this.#trySettle(settlement)) return;
-    this.#pending.delete(settlement.deliveryId);
-    this.#pending.set(settlement.deliveryId, settlement);
+    this.#pending.set(settlement.deliveryId, [settlement]);
     if (this.#pending.size > MAX_PENDING) {
       const oldest = this.#pending.keys().next();
       if (!oldest.done) this.#pending.delete(oldest.value);
     }
   }
 
-  /** Whether an end of this delivery waits to be written: it must not be sent again. */
+  /** Whether a record of this delivery waits to be written: it must not be sent again before. */
   awaitsSettling(deliveryId: string): boolean {
     return this.#pending.has(deliveryId);
   }
 
   async quarantine(entry: QuarantineEntry): Promise<void> {
-    await this.#attempt(() => this.#store.quarantine(entry));
+    await this.#attempt(() => this.#parts.store.quarantine(entry));
   }
 
   async recordReply(reply: {
     readonly deliveryId: string;
     readonly answeredAtMs: number;
   }): Promise<void> {
-    await this.#attempt(() => this.#store.recordReply(reply));
+    await this.#attempt(() => this.#parts.store.recordReply(reply));
   }
 
   async pardon(tokenHashes: readonly string[]): Promise<void> {
     for (const tokenHash of tokenHashes) {
-      await this.#attempt(() => this.#store.releaseQuarantine(tokenHash));
+      await this.#attempt(() => this.#parts.store.releaseQuarantine(tokenHash));
     }
   }
 
   /** Writes what is still waiting, once. */
   async flush(): Promise<void> {
-    for (const settlement of [...this.#pending.values()]) {
-      if (!(await this.#trySettle(settlement))) return;
+    const deliveryIds = [...this.#pending.keys()];
+    for (let from = 0; from < deliveryIds.length; from += FLUSH_BATCH) {
+      const batch = deliveryIds.slice(from, from + FLUSH_BATCH);
+      const written = await Promise.all(batch.map((deliveryId) => this.#flushOne(deliveryId)));
+      if (written.includes(false)) return;
     }
   }
 
@@ -90,13 +109,21 @@ export class Ledger {
     this.#closed = true;
   }
 
+  async #flushOne(deliveryId: string): Promise<boolean> {
+    const settlements = this.#pending.get(deliveryId) ?? [];
+    for (const settlement of [...settlements]) {
+      if (!(await this.#trySettle(settlement))) return false;
+      if (settlements[0] === settlement) settlements.shift();
+    }
+    if (settlements.length === 0) this.#pending.delete(deliveryId);
+    return true;
+  }
+
   async #trySettle(settlement: Settlement): Promise<boolean> {
+    const { store, observer } = this.#parts;
     try {
-      const held = await this.#store.settle(settlement);
-      if (this.#pending.get(settlement.deliveryId) === settlement) {
-        this.#pending.delete(settlement.deliveryId);
-      }
-      if (!held) this.#observer.observe({ name: 'lease_lost', deliveryId: settlement.deliveryId });
+      const held = await store.settle(settlement);
+      if (!held) observer.observe({ name: 'lease_lost', deliveryId: settlement.deliveryId });
       return true;
     } catch (error) {
       this.#noteTrouble(error);
@@ -117,7 +144,7 @@ export class Ledger {
     if (error.reason === 'closed') return;
     if (this.#trouble !== error.reason) {
       this.#trouble = error.reason;
-      this.#observer.observe({ name: 'store_failed', reason: error.reason });
+      this.#parts.observer.observe({ name: 'store_failed', reason: error.reason });
     }
     this.#planRetry();
   }
@@ -125,7 +152,7 @@ export class Ledger {
   #planRetry(): void {
     if (this.#retryPlanned || this.#closed) return;
     this.#retryPlanned = true;
-    this.#clock.after(RETRY_MS, () => {
+    this.#parts.clock.after(RETRY_MS, () => {
       this.#retryPlanned = false;
       void this.#recover();
     });
@@ -134,12 +161,13 @@ export class Ledger {
   async #recover(): Promise<void> {
     if (this.#closed) return;
     try {
-      await this.#store.probe();
+      await this.#parts.store.probe();
       await this.flush();
       if (this.#pending.size > 0) return this.#planRetry();
       const reason = this.#trouble ?? 'unknown';
       this.#trouble = undefined;
-      this.#observer.observe({ name: 'store_recovered', reason });
+      this.#parts.observer.observe({ name: 'store_recovered', reason });
+      this.#parts.onRecovered();
     } catch (error) {
       this.#noteTrouble(error);
     }

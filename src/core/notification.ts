@@ -47,6 +47,21 @@ export const CATALOGUE: Readonly<Record<string, Kind>> = {
   swap_updated: { title: 'Swap updated', lifetimeMs: DAY },
   invoice_request: { title: 'Invoice request', lifetimeMs: 50 * SECOND },
   nwc_event: { title: 'NWC Event Received', lifetimeMs: 60 * SECOND },
+  // bLIP-55: as long as an LSP holds a payment; expiry_soon comes 24 blocks before the end.
+  lsps5_payment_incoming: { title: 'Incoming payment', lifetimeMs: 60 * SECOND },
+  lsps5_onion_message_incoming: { title: 'Incoming message', lifetimeMs: 60 * SECOND },
+  lsps5_expiry_soon: { title: 'Payment about to expire', lifetimeMs: 4 * HOUR },
+  lsps5_liquidity_management_request: { title: 'Liquidity request', lifetimeMs: DAY },
+  lsps5_webhook_registered: { title: 'Notifications enabled', lifetimeMs: DAY },
+  // News of what has happened already.
+  spark_payment_received: { title: 'Payment received', lifetimeMs: DAY },
+  spark_lightning_receive_finished: { title: 'Payment received', lifetimeMs: DAY },
+  spark_lightning_send_finished: { title: 'Payment sent', lifetimeMs: DAY },
+  spark_coop_exit_finished: { title: 'Withdrawal finished', lifetimeMs: DAY },
+  spark_static_deposit_finished: { title: 'Deposit received', lifetimeMs: DAY },
+  payment_succeeded: { title: 'Payment received', lifetimeMs: DAY },
+  payment_failed: { title: 'Payment failed', lifetimeMs: DAY },
+  refund_created: { title: 'Refund issued', lifetimeMs: DAY },
 };
 
 /** Completes a parsed notification from the catalogue, whose entries the vendor may have overridden. */

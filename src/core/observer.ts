@@ -59,6 +59,19 @@ export type ServiceEvent =
     }
   | { readonly name: 'store_failed' | 'store_recovered'; readonly reason: string }
   | {
+      readonly name: 'signature_refused';
+      readonly source: string;
+      readonly app: string;
+      readonly code: string;
+      /** The allowance is used up: an attack, or a secret that differs. */
+      readonly repeated: boolean;
+    }
+  | {
+      readonly name: 'devices_pruned';
+      readonly dead: number;
+      readonly unseen: number;
+    }
+  | {
       readonly name: 'reply_waited';
       readonly deliveryId: string;
       readonly end: 'answered' | 'silent' | 'hung_up' | 'failed' | 'shut_down';

@@ -7,6 +7,8 @@ export interface Policy {
   readonly probeTimeoutMs: number;
   /** The caller is answered after this at the latest. */
   readonly answerDeadlineMs: number;
+  /** How long a push waits for the store to say whether it is a repeat from before a restart. */
+  readonly lookupTimeoutMs: number;
   /** A claim outlasts the longest wait in the queue and two tries. */
   readonly leaseMs: number;
   /** When a provider is back, what waited goes out spread over this. */
@@ -19,6 +21,7 @@ export const DEFAULT_POLICY: Policy = {
   attemptTimeoutMs: 2_000,
   probeTimeoutMs: 1_000,
   answerDeadlineMs: 5_000,
+  lookupTimeoutMs: 500,
   leaseMs: 30_000,
   hastenSpreadMs: 1_000,
   storedWindowFromMs: 10 * 60_000,

@@ -126,6 +126,8 @@ export class Quarantine {
     const pardoned = deadOnes
       .map((send) => send.tokenHash)
       .filter((tokenHash) => this.#entries.delete(tokenHash));
+    // They had worked, and were forgotten as such only because they were condemned.
+    for (const tokenHash of pardoned) this.#prove(tokenHash);
     return { doubt: 'began', pardoned };
   }
 

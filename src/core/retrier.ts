@@ -2,7 +2,7 @@
 // claims one delivery at a time as the probe; when the provider is back, all that waits becomes due.
 
 import type { Clock, Timer } from './clock.ts';
-import type { Lane } from './lane.ts';
+import type { Lane, Patience } from './lane.ts';
 import type { Ledger } from './ledger.ts';
 import type { Policy } from './policy.ts';
 import type { Sender } from './sender.ts';
@@ -10,6 +10,13 @@ import type { Store } from './store.ts';
 
 const BATCH = 200;
 const STORE_PAUSE_MS = 1_000;
+/** All places are taken; the next one is free as soon as a provider answers. */
+const PLACES_PAUSE_MS = 25;
+/**
+ * While tokens that never worked use up their share, every so often a batch is looked through for proven
+ * ones, which have places, and the others are put back: strangers must not hold up anybody's retries.
+ */
+const LOOK_PAST_EVERY_MS = 100;
 const STORED = Promise.resolve(true);
 
 export interface RetrierParts {
@@ -27,7 +34,15 @@ interface Round {
   timer?: Timer;
   wakeAtMs: number;
   running: boolean;
+  /** Woken while it ran: what it saw may be out of date. */
+  wokenMeanwhile: boolean;
+  lookedPastAtMs: number;
 }
+
+/** What to claim now, or when to look again. */
+type Plan =
+  | { readonly limit: number; readonly patience: Patience; readonly dueByMs: number }
+  | { readonly nextAtMs: number };
 
 export class Retrier {
   readonly #parts: RetrierParts;
@@ -37,11 +52,17 @@ export class Retrier {
   constructor(parts: RetrierParts) {
     this.#parts = parts;
     for (const lane of parts.lanes) {
-      this.#rounds.set(lane, { lane, wakeAtMs: Number.POSITIVE_INFINITY, running: false });
+      this.#rounds.set(lane, {
+        lane,
+        wakeAtMs: Number.POSITIVE_INFINITY,
+        running: false,
+        wokenMeanwhile: false,
+        lookedPastAtMs: Number.NEGATIVE_INFINITY,
+      });
     }
   }
 
-  /** Looks for what an earlier run left behind. */
+  /** Looks for what an earlier run left behind, or what the store was too sick to tell. */
   start(): void {
     for (const round of this.#rounds.values()) this.#wake(round, this.#parts.clock.nowMs());
   }
@@ -86,40 +107,77 @@ export class Retrier {
   }
 
   async #run(round: Round): Promise<void> {
-    if (round.running || this.#stopped) return;
-    round.running = true;
-    let nextAtMs: number | undefined;
-    try {
-      nextAtMs = await this.#claim(round.lane);
-    } catch {
-      nextAtMs = this.#parts.clock.nowMs() + STORE_PAUSE_MS;
+    if (this.#stopped) return;
+    if (round.running) {
+      round.wokenMeanwhile = true;
+      return;
     }
+    round.running = true;
+    round.wokenMeanwhile = false;
+    const nextAtMs = await this.#turn(round);
     round.running = false;
-    if (nextAtMs !== undefined) this.#wake(round, nextAtMs);
+    this.#wake(round, round.wokenMeanwhile ? this.#parts.clock.nowMs() : nextAtMs);
   }
 
   /** Claims and sends; returns when to look again. */
-  async #claim(lane: Lane): Promise<number | undefined> {
-    const { clock, store, owner, policy } = this.#parts;
-    const nowMs = clock.nowMs();
+  async #turn(round: Round): Promise<number> {
+    const { clock, policy } = this.#parts;
+    const plan = this.#plan(round);
+    if ('nextAtMs' in plan) return plan.nextAtMs;
+    try {
+      const found = await this.#claim(round.lane, plan);
+      // Leases that end unseen: nobody may have planned for them.
+      const latestMs = clock.nowMs() + policy.leaseMs;
+      return Math.min(found ?? latestMs, latestMs);
+    } catch {
+      return clock.nowMs() + STORE_PAUSE_MS;
+    }
+  }
+
+  #plan(round: Round): Plan {
+    const { lane } = round;
+    const nowMs = this.#parts.clock.nowMs();
+    if (lane.isOpen) {
+      const { probeDueAtMs } = lane;
+      if (nowMs < probeDueAtMs) return { nextAtMs: probeDueAtMs };
+      return { limit: 1, patience: 'none', dueByMs: Number.MAX_SAFE_INTEGER };
+    }
+    const limit = Math.min(BATCH, lane.freePlaces('unproven'));
+    if (limit > 0) return { limit, patience: 'queue', dueByMs: nowMs };
+    const isProvenFree = lane.freePlaces('proven') > 0;
+    if (!isProvenFree || nowMs < round.lookedPastAtMs + LOOK_PAST_EVERY_MS) {
+      return { nextAtMs: nowMs + PLACES_PAUSE_MS };
+    }
+    round.lookedPastAtMs = nowMs;
+    return {
+      limit: Math.min(BATCH, lane.freePlaces('proven')),
+      patience: 'none',
+      dueByMs: nowMs,
+    };
+  }
+
+  async #claim(
+    lane: Lane,
+    { limit, patience, dueByMs }: Exclude<Plan, { readonly nextAtMs: number }>,
+  ): Promise<number | undefined> {
+    const { clock, store, owner, policy, ledger, sender } = this.#parts;
     const isProbe = lane.isOpen;
-    if (isProbe && nowMs < lane.nextProbeAtMs) return lane.nextProbeAtMs;
-    const limit = isProbe ? 1 : Math.min(BATCH, lane.freePlaces);
-    if (limit === 0) return nowMs + STORE_PAUSE_MS;
     const { deliveries, nextDueAtMs } = await store.claimDue({
       owner,
       app: lane.app,
       provider: lane.provider.name,
-      nowMs,
-      dueByMs: isProbe ? Number.MAX_SAFE_INTEGER : nowMs,
-      leaseUntilMs: nowMs + policy.leaseMs,
+      nowMs: clock.nowMs(),
+      dueByMs,
+      leaseUntilMs: clock.nowMs() + policy.leaseMs,
       limit,
     });
+    // The leases are given back with all others.
+    if (this.#stopped) return undefined;
     const ends = deliveries
-      .filter((delivery) => !this.#parts.ledger.awaitsSettling(delivery.id))
-      .map((delivery) => this.#parts.sender.send(delivery, lane, STORED));
+      .filter((delivery) => !ledger.awaitsSettling(delivery.id))
+      .map((delivery) => sender.send(delivery, lane, { stored: STORED, patience }));
     if (isProbe) await Promise.all(ends);
-    if (lane.isOpen) return deliveries.length > 0 ? lane.nextProbeAtMs : nextDueAtMs;
+    if (lane.isOpen) return deliveries.length > 0 ? lane.probeDueAtMs : nextDueAtMs;
     return deliveries.length === limit ? clock.nowMs() : nextDueAtMs;
   }
 }

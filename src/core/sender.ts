@@ -12,7 +12,7 @@ import type { Clock } from './clock.ts';
 import { type Attempt, type Delivery, type Next, usefulUntilMs } from './delivery.ts';
 import type { Duplicates } from './duplicates.ts';
 import type { Ids } from './ids.ts';
-import type { Lane, Ticket } from './lane.ts';
+import type { Lane, Patience, Ticket } from './lane.ts';
 import type { Ledger } from './ledger.ts';
 import type { Observer } from './observer.ts';
 import type { Outcome } from './outcome.ts';
@@ -27,6 +27,15 @@ export interface SendEnd {
   readonly next: Next;
   /** The last outcome, as the core understood it; absent if no try took place. */
   readonly outcome?: Outcome;
+}
+
+export interface SendOptions {
+  /** Whether the row exists; without one nothing is left for later. */
+  readonly stored: Promise<boolean>;
+  /** What the first try sends, if it was built already. */
+  readonly prepared?: PreparedPush;
+  /** `queue` unless told otherwise. */
+  readonly patience?: Patience;
 }
 
 export interface SenderParts {
@@ -56,22 +65,19 @@ export class Sender {
     return this.#running.size;
   }
 
+  /** Deliveries whose end somebody waits for. */
+  get watched(): number {
+    return this.#watchers.size;
+  }
+
   /** Resolves when every send that runs now has ended and is on its way into the store. */
   async idle(): Promise<void> {
     await Promise.allSettled(this.#running);
   }
 
-  /**
-   * Runs a delivery. `stored` tells whether its row exists; without one nothing is left for later.
-   * `prepared` is what the first try sends, if it was built already.
-   */
-  send(
-    delivery: Delivery,
-    lane: Lane,
-    stored: Promise<boolean>,
-    prepared?: PreparedPush,
-  ): Promise<SendEnd> {
-    const run = this.#run(delivery, lane, stored, prepared);
+  /** Runs a delivery to its end, or to the appointment for its next try. */
+  send(delivery: Delivery, lane: Lane, options: SendOptions): Promise<SendEnd> {
+    const run = this.#run(delivery, lane, options);
     this.#running.add(run);
     const done = () => this.#running.delete(run);
     run.then(done, done);
@@ -84,17 +90,14 @@ export class Sender {
     return () => this.#watchers.delete(deliveryId);
   }
 
-  async #run(
-    delivery: Delivery,
-    lane: Lane,
-    stored: Promise<boolean>,
-    prepared: PreparedPush | undefined,
-  ): Promise<SendEnd> {
+  async #run(delivery: Delivery, lane: Lane, options: SendOptions): Promise<SendEnd> {
+    const { prepared, patience = 'queue' } = options;
+    let { stored } = options;
     let current = delivery;
     for (let tries = 1; ; tries += 1) {
       const blocked = this.#blocked(current);
       if (blocked !== undefined) return this.#end(current, stored, blocked);
-      const ticket = await lane.enter(this.#parts.quarantine.trustOf(current.tokenHash));
+      const ticket = await lane.enter(this.#parts.quarantine.trustOf(current.tokenHash), patience);
       if (ticket === undefined || this.#isTooLate(current)) {
         if (ticket !== undefined) lane.abandon(ticket);
         return this.#later(current, lane, stored, { outcome: NOT_TRIED });
@@ -106,7 +109,8 @@ export class Sender {
       const { outcome } = attempt;
       current = { ...current, attempts: attempt.number };
       if (isRetriedAtOnce(outcome, tries) && !lane.isOpen && !this.#isTooLate(current)) {
-        this.#record(current, stored, {
+        // The next record waits for this one, so that the log gets them in order.
+        stored = this.#record(current, stored, {
           attempt,
           next: { status: 'queued', dueAtMs: this.#parts.clock.nowMs() },
           keepLeaseUntilMs: this.#parts.clock.nowMs() + this.#parts.policy.leaseMs,
@@ -140,7 +144,8 @@ export class Sender {
     const { clock, policy } = this.#parts;
     const startedAtMs = clock.wallMs();
     const startMs = clock.nowMs();
-    const timeoutMs = lane.isOpen ? policy.probeTimeoutMs : policy.attemptTimeoutMs;
+    const isProbe = ticket.pass.probe !== undefined;
+    const timeoutMs = isProbe ? policy.probeTimeoutMs : policy.attemptTimeoutMs;
     const answer = await sendSafely(push, { timeoutMs, trust: ticket.trust });
     const change = lane.leave(ticket, answer);
     const outcome = this.#learn(delivery, lane, answer);
@@ -234,14 +239,16 @@ export class Sender {
     return Math.max(0, Math.round(this.#parts.clock.nowMs() - receivedAtMs));
   }
 
+  /** Resolves with `stored` when the log has it, or keeps it until the store is well again. */
   async #record(
     delivery: Delivery,
     stored: Promise<boolean>,
     what: Pick<Settlement, 'attempt' | 'next' | 'keepLeaseUntilMs'>,
-  ): Promise<void> {
-    if (!(await stored)) return;
+  ): Promise<boolean> {
+    if (!(await stored)) return false;
     const { owner, clock, ledger } = this.#parts;
     await ledger.settle({ deliveryId: delivery.id, owner, nowMs: clock.nowMs(), ...what });
+    return true;
   }
 
   #tellAttempt(delivery: Delivery, attempt: Attempt): void {

@@ -12,6 +12,15 @@ export interface Target {
   readonly appData?: string;
 }
 
+/** Whom a notification is for, and how it came. */
+export interface Recipient {
+  readonly target: Target;
+  /** The registered device; absent for the token form. */
+  readonly deviceId?: string;
+  /** The source that announced it: the same event from two sources is two notifications. */
+  readonly source: string;
+}
+
 /** Apple promises no fixed length; today's tokens have 64 hex digits, some 160. */
 export const MAX_APNS_TOKEN_CHARACTERS = 200;
 export const MAX_FCM_TOKEN_CHARACTERS = 4_096;

@@ -20,6 +20,12 @@ const COUNTED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'push_too_large',
   'body_too_large',
   'token_rejected',
+  'bad_signature',
+  'stale_timestamp',
+  'unauthorized',
+  'unknown_handle',
+  'unknown_source',
+  'unknown_device',
 ]);
 
 export class AddressLimit {
@@ -34,7 +40,7 @@ export class AddressLimit {
 
   /** Throws `rate_limited` if this address was refused too often. */
   check(incoming: IncomingMessage): void {
-    const address = this.#addressOf(incoming);
+    const address = this.addressOf(incoming);
     const waitMs = address === undefined ? 0 : this.#buckets.waitMs(address);
     if (waitMs > 0) {
       throw new ServiceError('rate_limited', { retryAfterSeconds: Math.ceil(waitMs / 1_000) });
@@ -43,11 +49,12 @@ export class AddressLimit {
 
   /** Counts a refusal. */
   refused(incoming: IncomingMessage, code: ErrorCode): void {
-    const address = this.#addressOf(incoming);
+    const address = this.addressOf(incoming);
     if (address !== undefined && COUNTED.has(code)) this.#buckets.take(address);
   }
 
-  #addressOf(incoming: IncomingMessage): string | undefined {
+  /** The client's address as the trusted hop tells it. */
+  addressOf(incoming: IncomingMessage): string | undefined {
     const value = incoming.headers[this.#header];
     if (typeof value !== 'string' || value.length > MAX_ADDRESS_CHARACTERS) return undefined;
     return value;

@@ -5,11 +5,22 @@ import { Hono } from 'hono';
 import { ServiceError } from '../core/errors.ts';
 import type { ReplyExchange } from '../core/replies.ts';
 import type { AddressLimit } from './address-limit.ts';
+import {
+  type DevicesDoor,
+  handleChangeDevice,
+  handleDeleteDevice,
+  handleListDevices,
+  handleReadDevice,
+  handleRegister,
+  handleRenewHandle,
+  handleRevokeHandle,
+} from './devices.ts';
 import type { DoorContext, DoorEnv } from './door.ts';
 import { handleHealth, handleReadiness, type Readiness } from './health.ts';
-import { handleNotify, type NotifyDoor } from './notify.ts';
+import { handleNotify, handleNotifyByHandle, type NotifyDoor } from './notify.ts';
 import { problemResponse } from './problem.ts';
 import { handleResponse } from './response.ts';
+import { handleLsps5, handleWebhook, type WebhookDoor } from './webhooks.ts';
 
 /** One line of the request log: no query, no address, no body. */
 export interface RefusedRequest {
@@ -22,6 +33,8 @@ export interface RefusedRequest {
 
 export interface AppParts {
   readonly notify: NotifyDoor;
+  readonly devices: DevicesDoor;
+  readonly webhooks: WebhookDoor;
   readonly exchange: ReplyExchange;
   readonly addressLimit: AddressLimit | undefined;
   readonly readiness: () => Readiness;
@@ -32,34 +45,63 @@ type Handler = (context: DoorContext) => Promise<Response> | Response;
 
 export function createApp(parts: AppParts): Hono<DoorEnv> {
   const app = new Hono<DoorEnv>();
+  const route = (path: string, handlers: Readonly<Partial<Record<Method, Handler>>>) => {
+    for (const [method, handler] of Object.entries(handlers)) {
+      app.on(method, path, async (context) => {
+        parts.addressLimit?.check(context.env.incoming);
+        return await handler(context);
+      });
+    }
+    const allow = Object.keys(handlers).join(', ');
+    app.all(path, () => {
+      throw new ServiceError('method_not_allowed', { allow });
+    });
+  };
   const notify: Handler = (context) => handleNotify(parts.notify, context);
-  const guarded = (handler: Handler): Handler => {
-    return async (context) => {
-      parts.addressLimit?.check(context.env.incoming);
-      return await handler(context);
-    };
-  };
-  const post = (path: string, handler: Handler) => {
-    app.post(path, guarded(handler));
-    app.all(path, () => refuseMethod('POST'));
-  };
-  const get = (path: string, handler: Handler) => {
-    app.get(path, handler);
-    app.all(path, () => refuseMethod('GET, HEAD'));
-  };
-  post('/api/v1/notify', notify);
-  post('/notify', notify);
-  post('/api/v1/response/:id', (context) => handleResponse(parts.exchange, context));
-  get('/healthz', () => handleHealth());
-  get('/readyz', () => handleReadiness(parts.readiness()));
+  const notifyByHandle: Handler = (context) => handleNotifyByHandle(parts.notify, context);
+  route('/api/v1/notify', { POST: notify });
+  route('/notify', { POST: notify });
+  route('/api/v1/notify/:handle', { POST: notifyByHandle });
+  route('/n/:handle', { POST: notifyByHandle });
+  route('/api/v1/response/:id', { POST: (context) => handleResponse(parts.exchange, context) });
+  route('/api/v1/lsps5/:handle', { POST: (context) => handleLsps5(parts.webhooks, context) });
+  route('/api/v1/webhooks/:source/:handle', {
+    POST: (context) => handleWebhook(parts.webhooks, context),
+  });
+  routeDevices(route, parts.devices);
+  app.get('/healthz', () => handleHealth());
+  app.get('/readyz', () => handleReadiness(parts.readiness()));
+  for (const path of ['/healthz', '/readyz']) {
+    app.all(path, () => {
+      throw new ServiceError('method_not_allowed', { allow: 'GET, HEAD' });
+    });
+  }
 
   app.notFound((context) => refuse(parts, context, new ServiceError('not_found')));
   app.onError((error, context) => refuse(parts, context, asServiceError(error)));
   return app;
 }
 
-function refuseMethod(allow: string): never {
-  throw new ServiceError('method_not_allowed', { allow });
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+function routeDevices(
+  route: (path: string, handlers: Readonly<Partial<Record<Method, Handler>>>) => void,
+  door: DevicesDoor,
+): void {
+  route('/api/v1/devices', {
+    POST: (context) => handleRegister(door, context),
+    GET: (context) => handleListDevices(door, context),
+  });
+  route('/api/v1/devices/:id', {
+    GET: (context) => handleReadDevice(door, context),
+    PATCH: (context) => handleChangeDevice(door, context),
+    DELETE: (context) => handleDeleteDevice(door, context),
+  });
+  route('/api/v1/devices/:id/token', { PUT: (context) => handleChangeDevice(door, context) });
+  route('/api/v1/devices/:id/handles/:door', {
+    POST: (context) => handleRenewHandle(door, context),
+    DELETE: (context) => handleRevokeHandle(door, context),
+  });
 }
 
 function asServiceError(error: unknown): ServiceError {

@@ -6,27 +6,35 @@ import { ServiceError } from '../core/errors.ts';
 export const MAX_BODY_BYTES = 65_536;
 
 /**
- * Reads from Node's own stream: no parser, no text decoding, no copy for the usual single chunk. Throws
- * `body_too_large` as soon as the bound is passed and `bad_request` when the caller breaks off.
+ * Reads from Node's own stream by its events: no parser, no text decoding, no copy for the usual single
+ * chunk. Rejects with `body_too_large` as soon as the bound is passed and with `bad_request` when the
+ * caller breaks off.
  */
-export async function readBody(incoming: IncomingMessage): Promise<Uint8Array> {
+export function readBody(incoming: IncomingMessage): Promise<Uint8Array> {
   const announced = Number(incoming.headers['content-length'] ?? 0);
-  if (announced > MAX_BODY_BYTES) throw tooLarge();
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of incoming) {
-      if (!Buffer.isBuffer(chunk)) throw new Error('the body must be read as bytes');
+  if (announced > MAX_BODY_BYTES) return Promise.reject(tooLarge());
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const broken = (cause?: Error) =>
+      reject(new ServiceError('bad_request', { detail: 'The body broke off.' }, { cause }));
+    incoming.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > MAX_BODY_BYTES) throw tooLarge();
+      if (bytes > MAX_BODY_BYTES) {
+        incoming.pause();
+        chunks.length = 0;
+        reject(tooLarge());
+        return;
+      }
       chunks.push(chunk);
-    }
-  } catch (cause) {
-    if (cause instanceof ServiceError) throw cause;
-    throw new ServiceError('bad_request', { detail: 'The body broke off.' }, { cause });
-  }
-  const [only] = chunks;
-  return only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, bytes);
+    });
+    incoming.once('end', () => {
+      const [only] = chunks;
+      resolve(only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, bytes));
+    });
+    incoming.once('error', broken);
+    incoming.once('close', () => broken());
+  });
 }
 
 function tooLarge(): ServiceError {

@@ -32,9 +32,21 @@ export function problemHeaders(error: ServiceError): Record<string, string> {
   };
 }
 
+/**
+ * Some callers must be told 200 of what can never work, or they would repeat it for months: they get a
+ * success that names the code.
+ */
 export function problemResponse(error: ServiceError, requestId: string): Response {
+  if (error.status === 200) return acknowledgement(error, requestId);
   return new Response(problemBody(error, requestId), {
     status: error.status,
     headers: problemHeaders(error),
+  });
+}
+
+function acknowledgement({ code, details }: ServiceError, requestId: string): Response {
+  const id = details.deliveryId ?? requestId;
+  return new Response(JSON.stringify({ id, status: 'acknowledged', code }), {
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
   });
 }

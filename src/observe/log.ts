@@ -38,8 +38,11 @@ export function createLog(level: Level): Log {
 }
 
 function logEvent(logger: Logger, event: ServiceEvent): void {
+  const level = levelOf(event);
+  // Most events are for debugging: they must cost nothing while nobody looks.
+  if (!logger.isLevelEnabled(level)) return;
   const { name, ...fields } = event;
-  logger[levelOf(event)](fields, name);
+  logger[level](fields, name);
 }
 
 function levelOf(event: ServiceEvent): Exclude<Level, 'silent'> {
@@ -55,6 +58,10 @@ function levelOf(event: ServiceEvent): Exclude<Level, 'silent'> {
     case 'condemning_resumed':
     case 'store_recovered':
       return 'info';
+    case 'devices_pruned':
+      return 'info';
+    case 'signature_refused':
+      return event.repeated ? 'error' : 'info';
     case 'breaker_changed':
       return event.state === 'open' ? 'error' : 'info';
     case 'lease_lost':

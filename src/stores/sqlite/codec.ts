@@ -2,6 +2,7 @@
 // times as whole milliseconds. Every `pack` has an `unpack` that gives back exactly what went in.
 
 import type { DeliveryStatus } from '../../core/delivery.ts';
+import type { Registrar } from '../../core/devices.ts';
 import type { OutcomeKind } from '../../core/outcome.ts';
 import type { QuarantineEntry } from '../../core/store.ts';
 import type { Platform, ProviderName } from '../../core/target.ts';
@@ -24,6 +25,7 @@ export const OUTCOMES: readonly OutcomeKind[] = [
 ];
 export const PLATFORMS: readonly Platform[] = ['ios', 'android'];
 export const PROVIDERS: readonly ProviderName[] = ['apns', 'fcm'];
+export const REGISTRARS: readonly Registrar[] = ['backend', 'app', 'self'];
 export const QUARANTINE_KINDS: readonly QuarantineEntry['kind'][] = ['unregistered', 'bad_token'];
 
 export function codeOf<Name extends string>(names: readonly Name[], name: Name): number {
@@ -48,7 +50,7 @@ export function tryPackUuid(text: string): Buffer | undefined {
 
 export function packUuid(text: string): Buffer {
   const packed = tryPackUuid(text);
-  if (packed === undefined) throw new TypeError('a delivery id must be a UUID in lower case');
+  if (packed === undefined) throw new TypeError('an id must be a UUID in lower case');
   return packed;
 }
 

@@ -14,16 +14,24 @@ import {
   wholeMs,
 } from './codec.ts';
 import { sealContents } from './contents.ts';
+import { prepareSightings } from './device-sightings.ts';
 import { createMessageIds } from './message-ids.ts';
 import type { Sealer } from './seal.ts';
 
 export type DeliveryOperations = ReturnType<typeof prepareDeliveryOperations>;
+
+/** The reason of a delivery whose device was deleted before it was delivered. */
+export const DEVICE_DELETED = 'device_deleted';
 
 /** An open delivery as `finish` needs it. */
 export interface OpenRow {
   readonly rowId: number;
   readonly id: Buffer;
   readonly keyHash: Buffer | null;
+}
+
+interface HeldRow extends OpenRow {
+  readonly tokenHash: Buffer;
 }
 
 interface End {
@@ -35,8 +43,9 @@ interface End {
 export function prepareDeliveryOperations(db: Database.Database, sealer: Sealer) {
   const finish = prepareFinish(db);
   const recordAttempt = prepareAttempt(db);
-  const findHeld = db.prepare<[Buffer, string], OpenRow>(
-    `SELECT q.row_id AS rowId, d.id, q.key_hash AS keyHash
+  const noteSighting = prepareSightings(db);
+  const findHeld = db.prepare<[Buffer, string], HeldRow>(
+    `SELECT q.row_id AS rowId, d.id, q.key_hash AS keyHash, d.token_hash AS tokenHash
      FROM deliveries d JOIN queue q ON q.row_id = d.row_id WHERE d.id = ? AND q.lease_owner = ?`,
   );
   const requeue = db.prepare(
@@ -49,6 +58,7 @@ export function prepareDeliveryOperations(db: Database.Database, sealer: Sealer)
     if (attempt !== undefined) recordAttempt(row.rowId, attempt);
     if (next.status !== 'queued') {
       finish(row, { ...next, nowMs: rest.nowMs });
+      noteSighting({ tokenHash: row.tokenHash, status: next.status, nowMs: rest.nowMs });
       return true;
     }
     const untilMs = rest.keepLeaseUntilMs;
@@ -57,18 +67,21 @@ export function prepareDeliveryOperations(db: Database.Database, sealer: Sealer)
     return true;
   }
 
-  return { insert: prepareInsert(db, sealer), settle, finish };
+  return { insert: prepareInsert(db, sealer, finish), settle, finish };
 }
 
-function prepareInsert(db: Database.Database, sealer: Sealer) {
+type Finish = ReturnType<typeof prepareFinish>;
+
+function prepareInsert(db: Database.Database, sealer: Sealer, finish: Finish) {
   const insertDelivery = db.prepare(
     `INSERT INTO deliveries (id, app, platform, provider, type, status, token_hash, subject_hash,
        received_at_ms, expires_at_ms) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?)`,
   );
   const insertQueued = db.prepare(
-    `INSERT INTO queue (row_id, app, provider, due_at_ms, lease_owner, lease_until_ms, lifetime_ms, key_hash)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO queue (row_id, app, provider, due_at_ms, lease_owner, lease_until_ms, lifetime_ms, key_hash,
+       device_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
+  const findDevice = db.prepare<[Buffer]>('SELECT 1 FROM devices WHERE id = ?');
   const insertSecret = db.prepare('INSERT INTO secrets (row_id, sealed) VALUES (?, ?)');
   const holdKey = db.prepare(
     `INSERT OR REPLACE INTO duplicate_keys (key_hash, delivery_id, expires_at_ms) VALUES (?, ?, ?)`,
@@ -76,7 +89,8 @@ function prepareInsert(db: Database.Database, sealer: Sealer) {
 
   return function insert({ delivery, owner, leaseUntilMs, duplicateKey }: AcceptedDelivery): void {
     const id = packUuid(delivery.id);
-    const keyHash = duplicateKey && packFingerprint(duplicateKey.keyHash);
+    const keyHash = duplicateKey ? packFingerprint(duplicateKey.keyHash) : null;
+    const deviceId = delivery.deviceId === undefined ? null : packUuid(delivery.deviceId);
     const rowId = insertRow(id, delivery);
     insertQueued.run(
       rowId,
@@ -87,15 +101,20 @@ function prepareInsert(db: Database.Database, sealer: Sealer) {
       owner,
       wholeMs(leaseUntilMs),
       wholeMs(delivery.notification.lifetimeMs),
-      keyHash ?? null,
+      keyHash,
+      deviceId,
     );
     insertSecret.run(rowId, sealContents(sealer, id, delivery));
     if (duplicateKey) holdKey.run(keyHash, id, wholeMs(duplicateKey.expiresAtMs));
+    if (deviceId === null || findDevice.get(deviceId) !== undefined) return;
+    // Deleted since the core looked it up: its token must not stay behind.
+    const nowMs = delivery.receivedAtMs;
+    finish({ rowId, id, keyHash }, { status: 'rejected', reason: DEVICE_DELETED, nowMs });
   };
 
-  function insertRow(id: Buffer, delivery: Delivery): number | bigint {
+  function insertRow(id: Buffer, delivery: Delivery): number {
     const { target, subjectHash } = delivery;
-    return insertDelivery.run(
+    const { lastInsertRowid } = insertDelivery.run(
       id,
       target.app,
       codeOf(PLATFORMS, target.platform),
@@ -105,7 +124,8 @@ function prepareInsert(db: Database.Database, sealer: Sealer) {
       subjectHash === undefined ? null : packFingerprint(subjectHash),
       wholeMs(delivery.receivedAtMs),
       wholeMs(delivery.expiresAtMs),
-    ).lastInsertRowid;
+    );
+    return Number(lastInsertRowid);
   }
 }
 

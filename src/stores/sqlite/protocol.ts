@@ -1,6 +1,7 @@
 // What the main thread and the worker threads say to each other. Everything is plain data that survives
 // the structured clone.
 
+import type { AddedDevice, Device, DeviceStore, StoredDevice } from '../../core/devices.ts';
 import type {
   AcceptedDelivery,
   Claim,
@@ -24,6 +25,8 @@ export interface WriterOptions extends ConnectionOptions {
 
 export interface ReaderOptions extends ConnectionOptions {
   readonly role: 'reader';
+  /** The current encryption key: devices are read here. The writer has sealed everything under it before. */
+  readonly key: Uint8Array;
 }
 
 interface Call<Input, Output> {
@@ -44,6 +47,11 @@ export interface WriteCalls {
   readonly prune: Call<PruneOptions, number>;
   readonly record_reply: Call<ReplyRecord, undefined>;
   readonly probe: Call<undefined, undefined>;
+  readonly add_device: Call<DeviceAddition, AddedDevice>;
+  readonly replace_device: Call<StoredDevice, boolean>;
+  readonly delete_device: Call<DeviceDeletion, boolean>;
+  readonly prune_devices: Call<DevicePruning, PrunedDevices>;
+  readonly use_once: Call<SignatureUse, boolean>;
 }
 
 /** The reader's operations. */
@@ -52,12 +60,34 @@ export interface ReadCalls {
   readonly list_quarantine: Call<QuarantineQuery, readonly QuarantineEntry[]>;
   readonly proven_tokens: Call<TokenPageQuery, TokenPage>;
   readonly find_deliveries: Call<DeliveryQuery, readonly LoggedDelivery[]>;
+  readonly find_device: Call<{ readonly id: string }, Device | undefined>;
+  readonly find_device_by_handle: Call<{ readonly handleHash: string }, Device | undefined>;
+  readonly find_devices_by_user: Call<DevicesOfUserQuery, readonly Device[]>;
 }
 
 export interface PruneOptions {
   readonly beforeMs: number;
   readonly nowMs: number;
   readonly limit: number;
+}
+
+export type DeviceAddition = Parameters<DeviceStore['addDevice']>[0];
+export type DeviceDeletion = Parameters<DeviceStore['deleteDevice']>[0];
+export type DevicesOfUserQuery = Parameters<DeviceStore['findDevicesByUser']>[0];
+export type SignatureUse = Parameters<DeviceStore['useOnce']>[0];
+
+export interface DevicePruning {
+  readonly deadBeforeMs: number;
+  readonly unseenBeforeMs: number;
+  readonly nowMs: number;
+  readonly limit: number;
+  readonly signatureLimit: number;
+}
+
+export interface PrunedDevices {
+  readonly dead: number;
+  readonly unseen: number;
+  readonly signatures: number;
 }
 
 export interface ReplyRecord {
@@ -119,7 +149,7 @@ export type ToWorker<Calls> =
 
 export interface Opened {
   readonly kind: 'opened';
-  /** The writer tells it; the reader needs no keys. */
+  /** The writer tells it. */
   readonly lookupKey?: Uint8Array;
   readonly resealedRows?: number;
 }

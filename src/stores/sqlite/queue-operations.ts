@@ -32,12 +32,14 @@ interface ClaimedRow extends OpenRow {
   readonly lifetimeMs: number;
   readonly attempts: number;
   readonly dueAtMs: number;
+  readonly deviceId: Buffer | null;
   readonly sealed: Buffer | null;
 }
 
 const CLAIMED_ROW = `SELECT q.row_id AS rowId, d.id, q.key_hash AS keyHash, q.app, d.platform, q.provider,
     d.type, d.token_hash AS tokenHash, d.subject_hash AS subjectHash, d.received_at_ms AS receivedAtMs,
-    d.expires_at_ms AS expiresAtMs, q.lifetime_ms AS lifetimeMs, q.due_at_ms AS dueAtMs, s.sealed,
+    d.expires_at_ms AS expiresAtMs, q.lifetime_ms AS lifetimeMs, q.due_at_ms AS dueAtMs,
+    q.device_id AS deviceId, s.sealed,
     (SELECT coalesce(max(number), 0) FROM attempts a WHERE a.row_id = q.row_id) AS attempts
   FROM queue q JOIN deliveries d ON d.row_id = q.row_id LEFT JOIN secrets s ON s.row_id = q.row_id`;
 
@@ -151,6 +153,7 @@ function toDelivery(sealer: Sealer, row: ClaimedRow): Delivery | undefined {
       token,
       ...(appData === undefined ? {} : { appData }),
     },
+    ...(row.deviceId === null ? {} : { deviceId: unpackUuid(row.deviceId) }),
     provider: nameOf(PROVIDERS, row.provider),
     notification: { type: row.type, title, payload, lifetimeMs: row.lifetimeMs },
     tokenHash: unpackFingerprint(row.tokenHash),

@@ -3,6 +3,7 @@
 
 import type Database from 'better-sqlite3';
 import { prepareDeliverySearch } from './delivery-search.ts';
+import { prepareDeviceQueries } from './device-queries.ts';
 import { reasonOf } from './errors.ts';
 import { failureOf } from './failure.ts';
 import { openReading } from './open-database.ts';
@@ -14,6 +15,7 @@ import type {
   ReadResult,
   Reply,
 } from './protocol.ts';
+import { Sealer } from './seal.ts';
 import { prepareTokenQueries } from './token-queries.ts';
 
 interface Connection {
@@ -61,14 +63,15 @@ export class Reader {
 function connect(options: ReaderOptions): Connection {
   const db = openReading(options);
   try {
-    return { db, run: prepareReadOperations(db) };
+    return { db, run: prepareReadOperations(db, new Sealer(options.key)) };
   } catch (error) {
     db.close();
     throw error;
   }
 }
 
-function prepareReadOperations(db: Database.Database) {
+function prepareReadOperations(db: Database.Database, sealer: Sealer) {
+  const devices = prepareDeviceQueries(db, sealer);
   const tokens = prepareTokenQueries(db);
   const search = db.transaction(prepareDeliverySearch(db));
 
@@ -82,6 +85,12 @@ function prepareReadOperations(db: Database.Database) {
         return { kind, output: tokens.provenTokens(input) };
       case 'find_deliveries':
         return { kind, output: search(input) };
+      case 'find_device':
+        return { kind, output: devices.find(input.id) };
+      case 'find_device_by_handle':
+        return { kind, output: devices.findByHandle(input.handleHash) };
+      case 'find_devices_by_user':
+        return { kind, output: devices.findByUser(input) };
     }
   };
 }

@@ -1,8 +1,8 @@
-// The tables of the log. A settled delivery is one short row in `deliveries` and one per attempt; whatever
+// The tables of the log and of the registered devices. A settled delivery is one short row in `deliveries` and one per attempt; whatever
 // only an open delivery needs lives in `queue` and `secrets` and is deleted with its end, so that rows
 // never shrink in place and leave their pages half empty.
-// drizzle-kit writes the migrations from this file; `STRICT`, `WITHOUT ROWID` and the view `delivery_log`
-// are added to them by hand. The service itself runs prepared SQL: loading drizzle costs each thread a third
+// drizzle-kit writes the migrations from this file; `STRICT`, `WITHOUT ROWID`, the view `delivery_log` and
+// the triggers of `device_count` are added to them by hand. The service itself runs prepared SQL: loading drizzle costs each thread a third
 // of a second and well over 100 MB, and no statement here is hard to write.
 
 import { sql } from 'drizzle-orm';
@@ -98,8 +98,11 @@ export const queue = sqliteTable(
     leaseUntilMs: integer('lease_until_ms'),
     lifetimeMs: integer('lifetime_ms').notNull(),
     keyHash: fingerprint('key_hash'),
+    // By id and not by row, and no reference: whoever deletes a device ends its deliveries first.
+    deviceId: uuid('device_id'),
   },
   (table) => [
+    index('queue_by_device').on(table.deviceId).where(sql`device_id IS NOT NULL`),
     index('queue_waiting')
       .on(table.app, table.provider, table.dueAtMs)
       .where(sql`lease_until_ms IS NULL`),
@@ -145,6 +148,64 @@ export const quarantine = sqliteTable(
     index('quarantine_by_start').on(table.sinceMs),
     index('quarantine_by_end').on(table.untilMs),
   ],
+);
+
+/** What a device says of itself is in `sealed`; the columns are what it is found, counted and pruned by. */
+export const devices = sqliteTable(
+  'devices',
+  {
+    rowId: integer('row_id').primaryKey(),
+    id: uuid('id').notNull(),
+    app: text('app').notNull(),
+    platform: code('platform').notNull(),
+    registrar: code('registrar').notNull(),
+    tokenHash: fingerprint('token_hash').notNull(),
+    userHash: fingerprint('user_hash'),
+    identityHash: fingerprint('identity_hash').notNull(),
+    createdAtMs: integer('created_at_ms').notNull(),
+    seenAtMs: integer('seen_at_ms').notNull(),
+    deadSinceMs: integer('dead_since_ms'),
+    sealed: blob('sealed', { mode: 'buffer' }).notNull(),
+  },
+  (table) => [
+    uniqueIndex('devices_by_id').on(table.id),
+    // The backend's devices only: whoever registers without its credential must not meet another's.
+    uniqueIndex('devices_by_identity').on(table.identityHash).where(sql`registrar = 0`),
+    index('devices_by_token').on(table.tokenHash),
+    index('devices_by_user').on(table.userHash).where(sql`user_hash IS NOT NULL`),
+    index('devices_by_death').on(table.deadSinceMs).where(sql`dead_since_ms IS NOT NULL`),
+    index('devices_by_sight').on(table.seenAtMs),
+    check('devices_registrar_known', sql`registrar BETWEEN 0 AND 2`),
+  ],
+);
+
+/** One row, kept right by triggers, since counting a million devices at each registration takes too long. */
+export const deviceCount = sqliteTable(
+  'device_count',
+  { one: integer('one').primaryKey(), total: integer('total').notNull() },
+  () => [check('device_count_single', sql`one = 1`)],
+);
+
+export const handles = sqliteTable(
+  'handles',
+  {
+    handleHash: fingerprint('handle_hash').primaryKey(),
+    deviceRowId: integer('device_row_id')
+      .notNull()
+      .references(() => devices.rowId, { onDelete: 'cascade' }),
+    door: text('door').notNull(),
+  },
+  (table) => [index('handles_by_device').on(table.deviceRowId)],
+);
+
+/** Signatures that were used once, until they are too old to be used at all. */
+export const usedSignatures = sqliteTable(
+  'used_signatures',
+  {
+    keyHash: fingerprint('key_hash').primaryKey(),
+    expiresAtMs: integer('expires_at_ms').notNull(),
+  },
+  (table) => [index('used_signatures_by_end').on(table.expiresAtMs)],
 );
 
 /** One row: which encryption key this file was written with, and the lookup key sealed under it. */

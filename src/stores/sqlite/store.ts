@@ -1,8 +1,10 @@
-// The Store port on one SQLite file. This side runs on the main thread and only asks: a writer thread
+// The ports to the log and the devices on one SQLite file. This side runs on the main thread and only asks: a writer thread
 // commits batches, a reader thread answers queries, and neither can hold up a push or the other.
 
 import { Worker } from 'node:worker_threads';
+import type { DeviceStore } from '../../core/devices.ts';
 import type { Store } from '../../core/store.ts';
+import { createDeviceStore } from './device-store.ts';
 import type { ConnectionOptions } from './open-database.ts';
 import type {
   PruneOptions,
@@ -42,6 +44,8 @@ export type SqliteStoreEvent =
 
 export interface OpenedStore {
   readonly store: Store;
+  /** Closed with the store. */
+  readonly devices: DeviceStore;
   /** 32 bytes, for the life of the database: the key of `Ids.fingerprint`. */
   readonly lookupKey: Uint8Array;
 }
@@ -76,7 +80,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Open
     onCrash: (error) => onEvent?.({ name: 'worker_crashed', role: 'writer', error }),
   });
   const reader = new WorkerLink<ReadCalls>({
-    spawn: () => spawn({ role: 'reader', ...connection }),
+    spawn: () => spawn({ role: 'reader', ...connection, key: keys.current }),
     maxPendingOperations,
     onCrash: (error) => onEvent?.({ name: 'worker_crashed', role: 'reader', error }),
   });
@@ -87,7 +91,11 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Open
   if (opened.resealedRows !== undefined) {
     onEvent?.({ name: 'key_rotated', resealedRows: opened.resealedRows });
   }
-  return { store: createStore(writer, reader), lookupKey };
+  return {
+    store: createStore(writer, reader),
+    devices: createDeviceStore(writer, reader),
+    lookupKey,
+  };
 }
 
 function spawn(options: WriterOptions | ReaderOptions): Worker {

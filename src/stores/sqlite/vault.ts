@@ -4,11 +4,33 @@
 import { randomBytes } from 'node:crypto';
 import type Database from 'better-sqlite3';
 import { contextOf } from './contents.ts';
+import { deviceContextOf } from './device-contents.ts';
 import { corruptDatabase, unknownKey } from './errors.ts';
 import { KEY_BYTES, keyIdOf, Sealer } from './seal.ts';
 
 const LOOKUP_KEY_CONTEXT = 'lookup key';
 const RESEAL_ROWS = 500;
+
+interface SealedTable {
+  /** From after a row on, up to a number of them. */
+  readonly page: string;
+  readonly update: string;
+  readonly contextOf: (id: Buffer) => string;
+}
+
+const SEALED_TABLES: readonly SealedTable[] = [
+  {
+    page: `SELECT s.row_id AS rowId, d.id, s.sealed FROM secrets s JOIN deliveries d ON d.row_id = s.row_id
+      WHERE s.row_id > ? ORDER BY s.row_id LIMIT ?`,
+    update: 'UPDATE secrets SET sealed = ? WHERE row_id = ?',
+    contextOf,
+  },
+  {
+    page: 'SELECT row_id AS rowId, id, sealed FROM devices WHERE row_id > ? ORDER BY row_id LIMIT ?',
+    update: 'UPDATE devices SET sealed = ? WHERE row_id = ?',
+    contextOf: deviceContextOf,
+  },
+];
 
 export interface Keys {
   /** 32 bytes; everything is sealed under it from now on. */
@@ -47,9 +69,14 @@ export function openVault(db: Database.Database, keys: Keys, file: string): Vaul
     if (previousKey === undefined) throw unknownKey(file);
     const previous = new Sealer(previousKey);
     const lookupKey = unsealLookupKey(previous, row, file);
-    const resealedRows = reseal(db, previous, current);
+    const keyChange = { from: previous, to: current };
+    const resealedRows = SEALED_TABLES.map((table) => reseal(db, table, keyChange));
     storeVault(db, current, lookupKey);
-    return { sealer: current, lookupKey, resealedRows };
+    return {
+      sealer: current,
+      lookupKey,
+      resealedRows: resealedRows.reduce((sum, rows) => sum + rows),
+    };
   });
   return open.immediate();
 }
@@ -73,20 +100,23 @@ function unsealLookupKey(sealer: Sealer, row: VaultRow, file: string): Buffer {
   return lookupKey;
 }
 
-/** A row that cannot be opened stays as it is; whoever claims it settles it. */
-function reseal(db: Database.Database, from: Sealer, to: Sealer): number {
+/** A row that cannot be opened stays as it is; whoever comes upon it ends it. */
+function reseal(
+  db: Database.Database,
+  table: SealedTable,
+  { from, to }: { readonly from: Sealer; readonly to: Sealer },
+): number {
   const page = db.prepare<[number, number], { rowId: number; id: Buffer; sealed: Buffer }>(
-    `SELECT s.row_id AS rowId, d.id, s.sealed FROM secrets s JOIN deliveries d ON d.row_id = s.row_id
-     WHERE s.row_id > ? ORDER BY s.row_id LIMIT ?`,
+    table.page,
   );
-  const update = db.prepare('UPDATE secrets SET sealed = ? WHERE row_id = ?');
+  const update = db.prepare(table.update);
   let resealed = 0;
   let lastRowId = 0;
   for (;;) {
     const rows = page.all(lastRowId, RESEAL_ROWS);
     for (const { rowId, id, sealed } of rows) {
       lastRowId = rowId;
-      const context = contextOf(id);
+      const context = table.contextOf(id);
       const plain = from.open(sealed, context);
       if (plain === undefined) continue;
       update.run(to.seal(plain, context), rowId);

@@ -2,6 +2,7 @@
 
 import type Database from 'better-sqlite3';
 import { prepareDeliveryOperations } from './delivery-operations.ts';
+import { prepareDeviceOperations } from './device-operations.ts';
 import type { WriteOperation, WriteResult } from './protocol.ts';
 import { prepareQueueOperations } from './queue-operations.ts';
 import type { Sealer } from './seal.ts';
@@ -10,6 +11,7 @@ import { prepareUpkeepOperations } from './upkeep-operations.ts';
 export function prepareWriteOperations(db: Database.Database, sealer: Sealer) {
   const deliveries = prepareDeliveryOperations(db, sealer);
   const queue = prepareQueueOperations(db, sealer, deliveries.finish);
+  const devices = prepareDeviceOperations(db, sealer, deliveries.finish);
   const upkeep = prepareUpkeepOperations(db);
 
   return function run({ kind, input }: WriteOperation): WriteResult {
@@ -41,6 +43,16 @@ export function prepareWriteOperations(db: Database.Database, sealer: Sealer) {
       case 'probe':
         upkeep.probe();
         return { kind, output: undefined };
+      case 'add_device':
+        return { kind, output: devices.add(input) };
+      case 'replace_device':
+        return { kind, output: devices.replace(input) };
+      case 'delete_device':
+        return { kind, output: devices.remove(input) };
+      case 'prune_devices':
+        return { kind, output: devices.prune(input) };
+      case 'use_once':
+        return { kind, output: devices.useOnce(input) };
     }
   };
 }

@@ -1,0 +1,147 @@
+// The bodies of the registry's routes: what may be said of a device, every bound, every fault by its field.
+
+import { z } from 'zod';
+import { DEVICE_BOUNDS, type DeviceDetails } from '../core/devices.ts';
+import { type Fault, ServiceError } from '../core/errors.ts';
+import type { DeviceChanges } from '../core/registry.ts';
+import { MAX_APP_NAME_CHARACTERS, type Platform, tokenFault } from '../core/target.ts';
+
+const BOUNDS = DEVICE_BOUNDS;
+
+function bounded(max: number) {
+  return z
+    .string('must be a string')
+    .max(max, `must have at most ${max} characters`)
+    .refine((value) => value.isWellFormed(), 'must be valid text');
+}
+
+const filled = (max: number) => bounded(max).min(1, 'must not be empty');
+const locale = filled(BOUNDS.localeCharacters).refine(
+  isLocale,
+  'must be a BCP 47 tag such as de-CH',
+);
+const nodeIds = z
+  .array(
+    z
+      .string()
+      .regex(/^0[23][0-9a-f]{64}$/i, 'must be a compressed public key: 66 hex digits')
+      .transform((value) => value.toLowerCase()),
+  )
+  .max(BOUNDS.nodeIds, `must have at most ${BOUNDS.nodeIds} entries`);
+const token = filled(4_096);
+
+const shape = {
+  user: filled(BOUNDS.userCharacters).optional(),
+  app_data: bounded(BOUNDS.appDataCharacters).optional(),
+  locale: locale.optional(),
+  lsp_node_ids: nodeIds.optional(),
+};
+
+/** `sources` are the names of the doors that check a signature by a secret of the device. */
+export function createDeviceBodies(sources: readonly string[]) {
+  const one = filled(BOUNDS.secretCharacters);
+  const some = z
+    .array(one)
+    .max(BOUNDS.secretsPerSource, `must have at most ${BOUNDS.secretsPerSource} entries`);
+  const secrets = z.partialRecord(z.enum(sources), some);
+  const registration = z.strictObject({
+    app: filled(MAX_APP_NAME_CHARACTERS).optional(),
+    platform: z.enum(['ios', 'android'], 'must be ios or android'),
+    token,
+    secrets: secrets.optional(),
+    ...shape,
+  });
+  const changes = z.strictObject({
+    token: token.optional(),
+    secrets: secrets.optional(),
+    ...shape,
+  });
+  return {
+    /** `app` is the default for a body that names none. */
+    parseRegistration: (body: unknown, app: string): DeviceDetails => {
+      const parsed = check(registration, body);
+      checkToken(parsed.platform, parsed.token);
+      const { platform, user } = parsed;
+      return {
+        target: {
+          app: parsed.app ?? app,
+          platform,
+          token: parsed.token,
+          ...(parsed.app_data === undefined ? {} : { appData: parsed.app_data }),
+        },
+        ...(user === undefined ? {} : { user }),
+        ...(parsed.locale === undefined ? {} : { locale: parsed.locale }),
+        nodeIds: parsed.lsp_node_ids ?? [],
+        secrets: withoutUndefined(parsed.secrets ?? {}),
+      };
+    },
+    parseChanges: (body: unknown): DeviceChanges => {
+      const parsed = check(changes, body);
+      return {
+        ...(parsed.token === undefined ? {} : { token: parsed.token }),
+        ...(parsed.app_data === undefined ? {} : { appData: parsed.app_data }),
+        ...(parsed.user === undefined ? {} : { user: parsed.user }),
+        ...(parsed.locale === undefined ? {} : { locale: parsed.locale }),
+        ...(parsed.lsp_node_ids === undefined ? {} : { nodeIds: parsed.lsp_node_ids }),
+        ...(parsed.secrets === undefined ? {} : { secrets: withoutUndefined(parsed.secrets) }),
+      };
+    },
+  };
+}
+
+export type DeviceBodies = ReturnType<typeof createDeviceBodies>;
+
+/** Throws `bad_body` unless the token is one of the platform's. */
+export function checkToken(platform: Platform, value: string): void {
+  const fault = tokenFault(platform, value);
+  if (fault !== undefined) throw badBody([{ field: 'token', message: fault }]);
+}
+
+export function parseJsonBody(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch {
+    // The parser's message would quote the body.
+    throw badBody([{ field: 'body', message: 'must be JSON in UTF-8' }]);
+  }
+}
+
+function check<Output>(schema: z.ZodType<Output>, body: unknown): Output {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  throw badBody(parsed.error.issues.flatMap(toFaults));
+}
+
+function toFaults(issue: z.core.$ZodIssue): readonly Fault[] {
+  const path = issue.path.map(String).join('.');
+  if (issue.code === 'unrecognized_keys') {
+    return [{ field: path || 'body', message: 'has fields that are not known' }];
+  }
+  if (issue.code === 'invalid_key')
+    return [{ field: path, message: 'is not the name of a source' }];
+  if (issue.code === 'invalid_type')
+    return [{ field: path || 'body', message: `must be ${issue.expected}` }];
+  return [{ field: path || 'body', message: issue.message }];
+}
+
+function badBody(faults: readonly Fault[]): ServiceError {
+  return new ServiceError('bad_body', { faults });
+}
+
+function isLocale(value: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(value).length === 1;
+  } catch {
+    return false;
+  }
+}
+
+function withoutUndefined<Value>(
+  record: Readonly<Record<string, Value | undefined>>,
+): Record<string, Value> {
+  const result: Record<string, Value> = {};
+  for (const [key, value] of Object.entries(record)) {
+    if (value !== undefined) result[key] = value;
+  }
+  return result;
+}

@@ -1,0 +1,187 @@
+// The registry over HTTP: /api/v1/devices. The vendor's backend may do everything; an app's key and a
+// wallet's signature may only add.
+
+import type { Clock } from '../core/clock.ts';
+import type { Device, Door } from '../core/devices.ts';
+import type { Lanes } from '../core/dispatcher.ts';
+import { ServiceError } from '../core/errors.ts';
+import type { Buckets } from '../core/limits.ts';
+import type { Registry } from '../core/registry.ts';
+import { providerFor, type Target } from '../core/target.ts';
+import { json } from './answer.ts';
+import type { Authenticator } from './auth.ts';
+import { readBody } from './body.ts';
+import { checkToken, type DeviceBodies, parseJsonBody } from './device-body.ts';
+import type { DoorContext } from './door.ts';
+import { reading } from './handle.ts';
+import { type SelfRegistration, verifySelfRegistration } from './self-registration.ts';
+
+const DEFAULT_APP = 'default';
+
+export interface DevicesDoor {
+  readonly clock: Clock;
+  readonly registry: Registry;
+  readonly auth: Authenticator;
+  readonly bodies: DeviceBodies;
+  readonly lanes: Lanes;
+  /** Registrations by app keys and wallets, by app. */
+  readonly registrations: Buckets;
+  readonly externalUrl: string | undefined;
+  /** The path of a door, up to its handle. */
+  readonly pathOf: (door: Door) => string;
+  /** Absent unless wallets may register themselves. */
+  readonly self: SelfRegistration | undefined;
+}
+
+/** POST /api/v1/devices */
+export async function handleRegister(door: DevicesDoor, context: DoorContext): Promise<Response> {
+  const { incoming } = context.env;
+  const bytes = await readBody(incoming);
+  const caller = door.auth.identify(incoming);
+  if (caller === undefined && door.self === undefined) throw new ServiceError('unauthorized');
+  const details = door.bodies.parseRegistration(
+    parseJsonBody(bytes),
+    caller?.kind === 'app' ? caller.app : DEFAULT_APP,
+  );
+  const { app } = details.target;
+  if (caller?.kind === 'app' && caller.app !== app) throw new ServiceError('unauthorized');
+  requireProvider(door, details.target);
+  if (caller?.kind === 'backend') {
+    const { device } = await reading(() => door.registry.register(details, 'backend'));
+    return json(describe(door, device));
+  }
+  if (details.user !== undefined) {
+    const faults = [
+      { field: 'user', message: 'is taken from a backend’s key or a signature only' },
+    ];
+    throw new ServiceError('bad_body', { faults });
+  }
+  limitRegistrations(door, app);
+  const user =
+    caller === undefined && door.self !== undefined
+      ? await verifySelfRegistration(door.self, incoming, bytes)
+      : undefined;
+  const registered = { ...details, ...(user === undefined ? {} : { user }) };
+  const by = caller === undefined ? 'self' : 'app';
+  const { device } = await reading(() => door.registry.register(registered, by));
+  return json(describe(door, device));
+}
+
+/** GET /api/v1/devices?user=…[&app=…] */
+export async function handleListDevices(
+  door: DevicesDoor,
+  context: DoorContext,
+): Promise<Response> {
+  door.auth.requireBackend(context.env.incoming);
+  const user = context.req.query('user') ?? '';
+  const app = context.req.query('app') || DEFAULT_APP;
+  if (user === '') {
+    throw new ServiceError('bad_query', { faults: [{ field: 'user', message: 'is required' }] });
+  }
+  const devices = await reading(() => door.registry.findByUser(app, user));
+  return json({ devices: devices.map((device) => describe(door, device)) });
+}
+
+/** GET /api/v1/devices/:id */
+export async function handleReadDevice(door: DevicesDoor, context: DoorContext): Promise<Response> {
+  door.auth.requireBackend(context.env.incoming);
+  const device = await reading(() => door.registry.find(deviceId(context)));
+  return json(describe(door, device));
+}
+
+/** PATCH /api/v1/devices/:id, of which PUT …/token is the short form for a new token. */
+export async function handleChangeDevice(
+  door: DevicesDoor,
+  context: DoorContext,
+): Promise<Response> {
+  const { incoming } = context.env;
+  const bytes = await readBody(incoming);
+  door.auth.requireBackend(incoming);
+  const changes = door.bodies.parseChanges(parseJsonBody(bytes));
+  const id = deviceId(context);
+  const { target } = await reading(() => door.registry.find(id));
+  if (changes.token !== undefined) {
+    checkToken(target.platform, changes.token);
+    requireProvider(door, { ...target, token: changes.token });
+  }
+  return json(describe(door, await reading(() => door.registry.change(id, changes))));
+}
+
+/** DELETE /api/v1/devices/:id */
+export async function handleDeleteDevice(
+  door: DevicesDoor,
+  context: DoorContext,
+): Promise<Response> {
+  door.auth.requireBackend(context.env.incoming);
+  const id = deviceId(context);
+  await reading(() => door.registry.remove(id));
+  return json({ id, status: 'deleted' });
+}
+
+/** POST /api/v1/devices/:id/handles/:door makes a new URL for one door. */
+export async function handleRenewHandle(
+  door: DevicesDoor,
+  context: DoorContext,
+): Promise<Response> {
+  door.auth.requireBackend(context.env.incoming);
+  const name = context.req.param('door') ?? '';
+  return json(
+    describe(door, await reading(() => door.registry.renewHandle(deviceId(context), name))),
+  );
+}
+
+/** DELETE /api/v1/devices/:id/handles/:door revokes it. */
+export async function handleRevokeHandle(
+  door: DevicesDoor,
+  context: DoorContext,
+): Promise<Response> {
+  door.auth.requireBackend(context.env.incoming);
+  const id = deviceId(context);
+  await reading(() => door.registry.revokeHandle(id, context.req.param('door') ?? ''));
+  return json({ id, status: 'revoked' });
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+function deviceId(context: DoorContext): string {
+  const id = context.req.param('id') ?? '';
+  if (!UUID.test(id)) throw new ServiceError('unknown_device');
+  return id;
+}
+
+/** A device that no push could reach is refused now, not at the first payment. */
+function requireProvider(door: DevicesDoor, { app, platform, token }: Target): void {
+  door.lanes.find(app, providerFor(platform, token));
+}
+
+function limitRegistrations(door: DevicesDoor, app: string): void {
+  const waitMs = door.registrations.take(app);
+  if (waitMs > 0) {
+    throw new ServiceError('rate_limited', { retryAfterSeconds: Math.ceil(waitMs / 1_000) });
+  }
+}
+
+/** What is told of a device: its URLs, but neither its token nor its secrets. */
+function describe(door: DevicesDoor, device: Device): object {
+  const { target, secrets } = device;
+  if (door.externalUrl === undefined) throw new ServiceError('external_url_missing');
+  const urls = Object.entries(device.handles).map(([name, handle]) => {
+    return [name, `${door.externalUrl}${door.pathOf(name)}${handle}`];
+  });
+  return {
+    id: device.id,
+    app: target.app,
+    platform: target.platform,
+    user: device.user,
+    app_data: target.appData,
+    locale: device.locale,
+    lsp_node_ids: device.nodeIds,
+    secrets: Object.fromEntries(Object.entries(secrets).map(([name, list]) => [name, list.length])),
+    urls: Object.fromEntries(urls),
+    registered_by: device.registrar,
+    created_at: new Date(device.createdAtMs).toISOString(),
+    seen_at: new Date(device.seenAtMs).toISOString(),
+    dead_since:
+      device.deadSinceMs === undefined ? undefined : new Date(device.deadSinceMs).toISOString(),
+  };
+}

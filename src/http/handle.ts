@@ -1,0 +1,32 @@
+// From the handle in a URL to its device. The door is part of what is looked up, so that a handle of
+// another door is as unknown as an invented or a deleted one: the same 404 after the same work.
+
+import { type Device, type DeviceStore, type Door, HANDLE } from '../core/devices.ts';
+import { ServiceError } from '../core/errors.ts';
+import type { Ids } from '../core/ids.ts';
+import { handleKey } from '../core/registry.ts';
+import { StoreUnavailableError } from '../core/store.ts';
+
+/** Throws `unknown_handle`, or `store_unavailable` where the registry cannot be read. */
+export async function resolveHandle(
+  { ids, devices }: { readonly ids: Ids; readonly devices: DeviceStore },
+  door: Door,
+  handle: string,
+): Promise<Device> {
+  if (!HANDLE.test(handle)) throw new ServiceError('unknown_handle');
+  const device = await reading(() =>
+    devices.findDeviceByHandle(ids.fingerprint(handleKey(door, handle))),
+  );
+  if (device === undefined) throw new ServiceError('unknown_handle');
+  return device;
+}
+
+/** A registry that cannot be read is no reason to call a handle unknown: the caller shall repeat. */
+export async function reading<Result>(read: () => Promise<Result>): Promise<Result> {
+  try {
+    return await read();
+  } catch (cause) {
+    if (!(cause instanceof StoreUnavailableError)) throw cause;
+    throw new ServiceError('store_unavailable', { retryAfterSeconds: 1 }, { cause });
+  }
+}

@@ -1,0 +1,78 @@
+// A wallet proves itself without a backend: it signs its registration with its node key, as it does towards
+// breez-lnurl, and the key that signed becomes the device's user.
+
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Clock } from '../core/clock.ts';
+import type { DeviceStore } from '../core/devices.ts';
+import { ServiceError } from '../core/errors.ts';
+import type { Ids } from '../core/ids.ts';
+import { reading } from './handle.ts';
+
+export const TIME_HEADER = 'x-nds-time';
+export const SIGNATURE_HEADER = 'x-nds-signature';
+
+const TOLERANCE_SECONDS = 600;
+const UNIX_SECONDS = /^[1-9][0-9]{0,10}$/;
+
+export interface SelfRegistration {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly devices: DeviceStore;
+  /** Of the external URL, as the wallet knows it: a signature for one service is worth nothing at another. */
+  readonly origin: string;
+  /** The public key in hex that made a Lightning message signature (zbase32), if it is well formed. */
+  readonly recoverSigner: (message: Uint8Array, signature: string) => string | undefined;
+}
+
+/** What the wallet signs. */
+export function registrationMessage(origin: string, unixSeconds: string, body: Uint8Array): string {
+  const digest = createHash('sha256').update(body).digest('hex');
+  return `nds-register-v1 ${origin} ${unixSeconds} ${digest}`;
+}
+
+/**
+ * The wallet's public key. Throws `stale_timestamp` beyond ten minutes either way, `bad_signature`, and
+ * `bad_signature` again for a second use. Any signature over any body recovers to some key: that key is the
+ * user, so a forger only ever registers himself.
+ */
+export async function verifySelfRegistration(
+  self: SelfRegistration,
+  incoming: IncomingMessage,
+  body: Uint8Array,
+): Promise<string> {
+  const time = incoming.headers[TIME_HEADER];
+  const signature = incoming.headers[SIGNATURE_HEADER];
+  if (typeof time !== 'string' || !UNIX_SECONDS.test(time)) {
+    throw new ServiceError('stale_timestamp', {
+      detail: `The header ${TIME_HEADER} must hold the Unix time in seconds.`,
+    });
+  }
+  const nowSeconds = self.clock.wallMs() / 1_000;
+  if (Math.abs(nowSeconds - Number(time)) > TOLERANCE_SECONDS) {
+    throw new ServiceError('stale_timestamp', {
+      detail: `The header ${TIME_HEADER} must be within ${TOLERANCE_SECONDS} seconds of now.`,
+    });
+  }
+  const message = registrationMessage(self.origin, time, body);
+  const signer =
+    typeof signature === 'string' ? self.recoverSigner(Buffer.from(message), signature) : undefined;
+  if (signer === undefined) throw new ServiceError('bad_signature');
+  await useOnce(self, `${signer}\n${message}`);
+  return signer;
+}
+
+/** By signer and message, not by the signature's text: the same signature has a second, malleated text. */
+async function useOnce(self: SelfRegistration, used: string): Promise<void> {
+  const nowMs = self.clock.nowMs();
+  const isFirst = await reading(() =>
+    self.devices.useOnce({
+      keyHash: self.ids.fingerprint(`registration\n${used}`),
+      expiresAtMs: nowMs + 2 * TOLERANCE_SECONDS * 1_000,
+      nowMs,
+    }),
+  );
+  if (!isFirst) {
+    throw new ServiceError('bad_signature', { detail: 'This signature was used before.' });
+  }
+}

@@ -1,0 +1,169 @@
+// The doors of callers that sign: POST /api/v1/lsps5/:handle, /api/v1/webhooks/:source/:handle, and the
+// Breez LNURL server's /api/v1/webhooks/spark_payment_received/:domain, which names users instead of devices.
+
+import type { IncomingMessage } from 'node:http';
+import type { Clock } from '../core/clock.ts';
+import type { Device, DeviceStore } from '../core/devices.ts';
+import { ServiceError } from '../core/errors.ts';
+import type { Ids } from '../core/ids.ts';
+import type { Observer } from '../core/observer.ts';
+import type { Registry } from '../core/registry.ts';
+import type { Source, SourceCredentials, SourceRequest } from '../core/source.ts';
+import type { AddressLimit } from './address-limit.ts';
+import { type Answering, answerForUser, answerParsed } from './answer.ts';
+import { readBody } from './body.ts';
+import type { DoorContext } from './door.ts';
+import type { ForgeryLimit } from './forgery-limit.ts';
+import { reading, resolveHandle } from './handle.ts';
+
+/** A domain of the Breez LNURL server. */
+export interface Domain {
+  readonly app: string;
+  readonly secrets: readonly string[];
+}
+
+export interface WebhookDoor extends Answering {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly devices: DeviceStore;
+  readonly registry: Registry;
+  readonly observer: Observer;
+  readonly sources: ReadonlyMap<string, Source>;
+  /** Secrets that the configuration has for a source of an app, beside those of the device. */
+  readonly secretsOf: (app: string, source: string) => readonly string[];
+  readonly domains: ReadonlyMap<string, Domain>;
+  readonly forgeries: ForgeryLimit;
+  readonly addressLimit: AddressLimit | undefined;
+}
+
+/** The source whose callers name users by domain; its path has no handle. */
+export const DOMAIN_SOURCE = 'spark_payment_received';
+export const LSPS5_SOURCE = 'lsps5';
+
+/** POST /api/v1/webhooks/:source/:handle */
+export async function handleWebhook(door: WebhookDoor, context: DoorContext): Promise<Response> {
+  const name = context.req.param('source') ?? '';
+  const source = name === LSPS5_SOURCE ? undefined : door.sources.get(name);
+  if (source === undefined) throw new ServiceError('unknown_source');
+  const handle = context.req.param('handle') ?? '';
+  return await withStatuses(source, () =>
+    name === DOMAIN_SOURCE
+      ? handleDomain(door, context, { source, domain: handle })
+      : handleDevice(door, context, { source, handle }),
+  );
+}
+
+/** POST /api/v1/lsps5/:handle */
+export async function handleLsps5(door: WebhookDoor, context: DoorContext): Promise<Response> {
+  const source = door.sources.get(LSPS5_SOURCE);
+  if (source === undefined) throw new ServiceError('not_found');
+  const handle = context.req.param('handle') ?? '';
+  return await withStatuses(source, () => handleDevice(door, context, { source, handle }));
+}
+
+async function handleDevice(
+  door: WebhookDoor,
+  context: DoorContext,
+  { source, handle }: { readonly source: Source; readonly handle: string },
+): Promise<Response> {
+  const request = await readRequest(door, context);
+  const device = await resolveHandle(door, source.name, handle);
+  const { app } = device.target;
+  const credentials = credentialsOf(door, device, source);
+  authenticate(door, context, { source, request, credentials, key: device.id, app });
+  const parsed = source.parse(request, credentials);
+  const recipient = { target: device.target, deviceId: device.id, source: source.name };
+  return await answerParsed(door, context, { parsed, recipient });
+}
+
+async function handleDomain(
+  door: WebhookDoor,
+  context: DoorContext,
+  { source, domain: name }: { readonly source: Source; readonly domain: string },
+): Promise<Response> {
+  const request = await readRequest(door, context);
+  const domain = door.domains.get(name.toLowerCase());
+  if (domain === undefined) throw new ServiceError('unknown_source', { detail: UNKNOWN_DOMAIN });
+  const { app, secrets } = domain;
+  const credentials = { secrets, nodeIds: [] };
+  authenticate(door, context, { source, request, credentials, key: name, app });
+  const parsed = source.parse(request, credentials);
+  const user = parsed.kind === 'notification' ? parsed.user : undefined;
+  const devices =
+    user === undefined ? [] : await reading(() => door.registry.findByUser(app, user));
+  const recipients = devices.map(({ target, id }) => {
+    return { target, deviceId: id, source: source.name };
+  });
+  return await answerForUser(door, context, { parsed, recipients });
+}
+
+const UNKNOWN_DOMAIN = 'This domain is not configured: add it to `domains` in NDS_SOURCES.';
+
+async function readRequest(door: WebhookDoor, context: DoorContext): Promise<SourceRequest> {
+  const { incoming } = context.env;
+  const body = await readBody(incoming);
+  return { headers: headersOf(incoming), body, receivedAtMs: door.clock.wallMs() };
+}
+
+/** Node joins repeated headers by `, ` but for a few that it keeps apart; no source uses one of those. */
+function headersOf({ headers }: IncomingMessage): Record<string, string | undefined> {
+  const single: Record<string, string | undefined> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    single[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return single;
+}
+
+function credentialsOf(door: WebhookDoor, device: Device, { name }: Source): SourceCredentials {
+  const own = Object.hasOwn(device.secrets, name) ? (device.secrets[name] ?? []) : [];
+  return {
+    secrets: [...own, ...door.secretsOf(device.target.app, name)],
+    nodeIds: device.nodeIds,
+  };
+}
+
+/** Whoever forged too often is refused before any curve or hash is computed. */
+function authenticate(
+  door: WebhookDoor,
+  context: DoorContext,
+  checked: {
+    readonly source: Source;
+    readonly request: SourceRequest;
+    readonly credentials: SourceCredentials;
+    readonly key: string;
+    readonly app: string;
+  },
+): void {
+  const { source, request, credentials, key, app } = checked;
+  const { incoming } = context.env;
+  const address = door.addressLimit?.addressOf(incoming) ?? incoming.socket.remoteAddress ?? '';
+  door.forgeries.check(key, address);
+  try {
+    source.authenticate(request, credentials);
+  } catch (error) {
+    if (error instanceof ServiceError && error.status === 401) {
+      const repeated = door.forgeries.count(key, address);
+      const { code } = error;
+      door.observer.observe({
+        name: 'signature_refused',
+        source: source.name,
+        app,
+        code,
+        repeated,
+      });
+    }
+    throw error;
+  }
+}
+
+/** Some callers need another status for the same truth; the source says so in one table. */
+async function withStatuses(source: Source, work: () => Promise<Response>): Promise<Response> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    const status = source.statuses[error.code];
+    if (status === undefined) throw error;
+    throw new ServiceError(error.code, { ...error.details, status }, { cause: error.cause });
+  }
+}

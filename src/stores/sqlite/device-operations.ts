@@ -1,0 +1,206 @@
+// Writing devices: registered, changed, deleted, pruned; and the signatures that may be used once.
+
+import type Database from 'better-sqlite3';
+import type { AddedDevice, StoredDevice } from '../../core/devices.ts';
+import { packFingerprint, packUuid, tryPackUuid, wholeMs } from './codec.ts';
+import { DEVICE_DELETED, type DeliveryOperations, type OpenRow } from './delivery-operations.ts';
+import {
+  columnsOf,
+  DEVICE_COLUMNS,
+  type DeviceRow,
+  openDevice,
+  sealDevice,
+} from './device-contents.ts';
+import type {
+  DeviceAddition,
+  DeviceDeletion,
+  DevicePruning,
+  PrunedDevices,
+  SignatureUse,
+} from './protocol.ts';
+import type { Sealer } from './seal.ts';
+
+type ErasedRow = Pick<DeviceRow, 'rowId' | 'id' | 'tokenHash'>;
+type Finish = DeliveryOperations['finish'];
+
+export function prepareDeviceOperations(db: Database.Database, sealer: Sealer, finish: Finish) {
+  const write = prepareWrite(db, sealer);
+  const erase = prepareErase(db, finish);
+  const isFull = prepareLimits(db);
+  const findById = db.prepare<[Buffer], ErasedRow>(
+    'SELECT row_id AS rowId, id, token_hash AS tokenHash FROM devices WHERE id = ?',
+  );
+  const findOfBackend = db.prepare<[Buffer], DeviceRow>(
+    `SELECT ${DEVICE_COLUMNS} FROM devices d WHERE d.identity_hash = ? AND d.registrar = 0`,
+  );
+
+  function add({ added, reuse, maxPerUser, maxDevices }: DeviceAddition): AddedDevice {
+    const { device, hashes } = added;
+    const known = reuse ? findOfBackend.get(packFingerprint(hashes.identityHash)) : undefined;
+    if (known !== undefined) {
+      const opened = openDevice(sealer, known);
+      if (opened !== undefined) return { kind: 'known', device: opened };
+      // What can no longer be decrypted gives its place to the device that registers again.
+      erase(known, device.createdAtMs);
+    }
+    const full = isFull({ userHash: hashes.userHash, maxPerUser, maxDevices });
+    if (full !== undefined) return { kind: full };
+    write.insert(added);
+    return { kind: 'added', device };
+  }
+
+  function replace(replaced: StoredDevice): boolean {
+    const row = findById.get(packUuid(replaced.device.id));
+    if (row === undefined) return false;
+    if (replaced.device.registrar === 'backend') {
+      const holder = findOfBackend.get(packFingerprint(replaced.hashes.identityHash));
+      if (holder !== undefined && holder.rowId !== row.rowId) return false;
+    }
+    write.update(row.rowId, replaced);
+    return true;
+  }
+
+  function remove({ id, nowMs }: DeviceDeletion): boolean {
+    const packed = tryPackUuid(id);
+    const row = packed && findById.get(packed);
+    if (row === undefined) return false;
+    erase(row, nowMs);
+    return true;
+  }
+
+  return { add, replace, remove, prune: preparePrune(db, erase), useOnce: prepareUseOnce(db) };
+}
+
+/** Whether a device more is too many. The counts stay cheap however many there are. */
+function prepareLimits(db: Database.Database) {
+  const countOfUser = db
+    .prepare<[Buffer, number], number>(
+      'SELECT count(*) FROM (SELECT 1 FROM devices WHERE user_hash = ? LIMIT ?)',
+    )
+    .pluck();
+  const countAll = db.prepare<[], number>('SELECT total FROM device_count').pluck();
+
+  return function isFull(options: {
+    readonly userHash: string | undefined;
+    readonly maxPerUser: number;
+    readonly maxDevices: number;
+  }): 'too_many_of_user' | 'too_many' | undefined {
+    const { userHash, maxPerUser, maxDevices } = options;
+    if (userHash !== undefined) {
+      const ofUser = countOfUser.get(packFingerprint(userHash), maxPerUser) ?? 0;
+      if (ofUser >= maxPerUser) return 'too_many_of_user';
+    }
+    return (countAll.get() ?? 0) >= maxDevices ? 'too_many' : undefined;
+  };
+}
+
+function prepareWrite(db: Database.Database, sealer: Sealer) {
+  const insertRow = db.prepare(
+    `INSERT INTO devices (id, app, platform, registrar, token_hash, user_hash, identity_hash,
+       created_at_ms, seen_at_ms, dead_since_ms, sealed)
+     VALUES (@id, @app, @platform, @registrar, @tokenHash, @userHash, @identityHash,
+       @createdAtMs, @seenAtMs, @deadSinceMs, @sealed)`,
+  );
+  const updateRow = db.prepare(
+    `UPDATE devices SET app = @app, platform = @platform, registrar = @registrar,
+       token_hash = @tokenHash, user_hash = @userHash, identity_hash = @identityHash,
+       created_at_ms = @createdAtMs, seen_at_ms = @seenAtMs, dead_since_ms = @deadSinceMs,
+       sealed = @sealed WHERE id = @id`,
+  );
+  const insertHandle = db.prepare(
+    'INSERT INTO handles (handle_hash, device_row_id, door) VALUES (?, ?, ?)',
+  );
+  const revokeHandles = db.prepare('DELETE FROM handles WHERE device_row_id = ?');
+
+  function valuesOf({ device, hashes }: StoredDevice) {
+    const id = packUuid(device.id);
+    return {
+      ...columnsOf(device),
+      id,
+      tokenHash: packFingerprint(hashes.tokenHash),
+      userHash: hashes.userHash === undefined ? null : packFingerprint(hashes.userHash),
+      identityHash: packFingerprint(hashes.identityHash),
+      sealed: sealDevice(sealer, id, device),
+    };
+  }
+
+  function addHandles(rowId: number, { hashes }: StoredDevice): void {
+    for (const [door, hash] of Object.entries(hashes.handleHashes)) {
+      insertHandle.run(packFingerprint(hash), rowId, door);
+    }
+  }
+
+  return {
+    insert(added: StoredDevice): void {
+      const { lastInsertRowid } = insertRow.run(valuesOf(added));
+      addHandles(Number(lastInsertRowid), added);
+    },
+    update(rowId: number, replaced: StoredDevice): void {
+      updateRow.run(valuesOf(replaced));
+      revokeHandles.run(rowId);
+      addHandles(rowId, replaced);
+    },
+  };
+}
+
+/**
+ * Deletes a device, its handles with it, and ends the open deliveries that hold its token: its own in any
+ * case, those that were addressed to the token itself unless another device has it.
+ */
+function prepareErase(db: Database.Database, finish: Finish) {
+  const deleteRow = db.prepare<[number]>('DELETE FROM devices WHERE row_id = ?');
+  const hasToken = db.prepare<[Buffer]>('SELECT 1 FROM devices WHERE token_hash = ? LIMIT 1');
+  const findOwn = db.prepare<[Buffer], OpenRow>(
+    `SELECT q.row_id AS rowId, d.id, q.key_hash AS keyHash
+     FROM queue q JOIN deliveries d ON d.row_id = q.row_id WHERE q.device_id = ?`,
+  );
+  // In this order, since a token has few deliveries in the log and a backlog may be long.
+  const findOfToken = db.prepare<[Buffer], OpenRow>(
+    `SELECT q.row_id AS rowId, d.id, q.key_hash AS keyHash
+     FROM deliveries d CROSS JOIN queue q ON q.row_id = d.row_id WHERE d.token_hash = ?`,
+  );
+
+  return function erase({ rowId, id, tokenHash }: ErasedRow, nowMs: number): void {
+    const end = { status: 'rejected', reason: DEVICE_DELETED, nowMs } as const;
+    deleteRow.run(rowId);
+    for (const row of findOwn.all(id)) finish(row, end);
+    if (hasToken.get(tokenHash) !== undefined) return;
+    for (const row of findOfToken.all(tokenHash)) finish(row, end);
+  };
+}
+
+function preparePrune(db: Database.Database, erase: (row: ErasedRow, nowMs: number) => void) {
+  const columns = 'row_id AS rowId, id, token_hash AS tokenHash';
+  const findDead = db.prepare<[number, number], ErasedRow>(
+    `SELECT ${columns} FROM devices WHERE dead_since_ms < ? ORDER BY dead_since_ms LIMIT ?`,
+  );
+  const findUnseen = db.prepare<[number, number], ErasedRow>(
+    `SELECT ${columns} FROM devices WHERE seen_at_ms < ? ORDER BY seen_at_ms LIMIT ?`,
+  );
+  const deleteSignatures = db.prepare<[number, number]>(
+    `DELETE FROM used_signatures WHERE key_hash IN (
+       SELECT key_hash FROM used_signatures WHERE expires_at_ms <= ? LIMIT ?)`,
+  );
+
+  return function prune(options: DevicePruning): PrunedDevices {
+    const { deadBeforeMs, unseenBeforeMs, nowMs, limit, signatureLimit } = options;
+    const dead = findDead.all(deadBeforeMs, limit);
+    for (const row of dead) erase(row, nowMs);
+    const unseen = findUnseen.all(unseenBeforeMs, limit - dead.length);
+    for (const row of unseen) erase(row, nowMs);
+    const signatures = deleteSignatures.run(nowMs, signatureLimit).changes;
+    return { dead: dead.length, unseen: unseen.length, signatures };
+  };
+}
+
+/** One that ended counts as never used, whether it was pruned yet or not. */
+function prepareUseOnce(db: Database.Database) {
+  const use = db.prepare<{ keyHash: Buffer; expiresAtMs: number; nowMs: number }>(
+    `INSERT INTO used_signatures (key_hash, expires_at_ms) VALUES (@keyHash, @expiresAtMs)
+     ON CONFLICT (key_hash) DO UPDATE SET expires_at_ms = @expiresAtMs WHERE expires_at_ms <= @nowMs`,
+  );
+  return function useOnce({ keyHash, expiresAtMs, nowMs }: SignatureUse): boolean {
+    const values = { keyHash: packFingerprint(keyHash), expiresAtMs: wholeMs(expiresAtMs), nowMs };
+    return use.run(values).changes === 1;
+  };
+}
