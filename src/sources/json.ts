@@ -80,6 +80,32 @@ export function payloadOf(fields: Readonly<Record<string, unknown>>): string {
   return JSON.stringify(Object.fromEntries(sorted));
 }
 
+/** Deeper than any event that fits into a push. */
+const MAX_PAYLOAD_DEPTH = 100;
+
+/**
+ * Like `payloadOf`, for values that the caller shapes: keys are sorted and strings made well-formed at every
+ * depth. Object.fromEntries would put `9` before `10`, so the text is written here. Throws `bad_body` for
+ * values nested deeper than any push needs.
+ */
+export function deepPayloadOf(fields: Readonly<Record<string, unknown>>): string {
+  const present = Object.entries(fields).filter(([, value]) => (value ?? undefined) !== undefined);
+  return write(Object.fromEntries(present), 0);
+}
+
+function write(value: unknown, depth: number): string {
+  if (depth > MAX_PAYLOAD_DEPTH) refuse('is nested too deeply');
+  if (JSON.isRawJSON(value)) return value.rawJSON;
+  if (typeof value === 'string') return JSON.stringify(value.toWellFormed());
+  if (Array.isArray(value)) return `[${value.map((item) => write(item, depth + 1)).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const members = Object.entries(value)
+    .map(([key, member]) => [Buffer.from(key.toWellFormed()), member] as const)
+    .sort(([a], [b]) => Buffer.compare(a, b))
+    .map(([key, member]) => `${JSON.stringify(key.toString())}:${write(member, depth + 1)}`);
+  return `{${members.join(',')}}`;
+}
+
 function wellFormed(value: unknown): unknown {
   return typeof value === 'string' ? value.toWellFormed() : value;
 }

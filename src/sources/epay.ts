@@ -1,0 +1,63 @@
+// Epay: mobile money. It signs nothing, so the handle in the URL is all there is; what contradicts itself
+// cannot have come from it.
+
+import { z } from 'zod';
+import type { Source } from '../core/source.ts';
+import { badBody, checkBody, IGNORED, optionalString, requiredString } from './body.ts';
+import { decodeBody, deepPayloadOf, parseJson } from './json.ts';
+
+const NAME = 'epay';
+const REPEAT_WINDOW_MS = 7 * 24 * 3_600_000;
+
+/** What `status` says in words; only `success` has been seen, and words of no side go with the boolean. */
+const SUCCESS = /^(?:success|successful|succeeded|completed?|paid)$/i;
+const FAILURE = /^(?:fail|failed|failure|declined|rejected|cancell?ed|expired|error|reversed)$/i;
+const OPEN = /^(?:pending|processing|initiated|created)$/i;
+
+/** Customer, page and description are not read: they stay out of the push. */
+const call = z.object({
+  success: z.boolean('is required: true or false'),
+  transaction: z.object(
+    {
+      reference: requiredString,
+      status: requiredString,
+      amount: requiredString,
+      payment_method: optionalString,
+    },
+    'is required: a JSON object',
+  ),
+});
+
+export const epay: Source = {
+  name: NAME,
+
+  /** Epay wants 200 for whatever it sent; what a repeat cannot mend is told to the operator alone. */
+  statuses: {
+    token_unregistered: 200,
+    token_rejected: 200,
+    message_rejected: 200,
+    push_too_large: 200,
+  },
+
+  /** Nothing to check: who knows the handle may call. */
+  authenticate() {},
+
+  parse({ body }) {
+    const { success, transaction } = checkBody(call, parseJson(decodeBody(body)));
+    const { reference, status } = transaction;
+    const contradicts = success ? FAILURE.test(status) || OPEN.test(status) : SUCCESS.test(status);
+    if (contradicts) {
+      throw badBody([{ field: 'transaction.status', message: 'contradicts `success`' }]);
+    }
+    if (!success && OPEN.test(status)) return IGNORED;
+    return {
+      kind: 'notification',
+      notification: {
+        type: success ? 'payment_succeeded' : 'payment_failed',
+        payload: deepPayloadOf({ source: NAME, ...transaction }),
+        subject: reference,
+        duplicateOf: { key: JSON.stringify([NAME, reference, status]), windowMs: REPEAT_WINDOW_MS },
+      },
+    };
+  },
+};

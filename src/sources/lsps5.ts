@@ -1,0 +1,125 @@
+// bLIP-55 (LSPS5): a Lightning service provider wakes its client. Signed with the provider's node key over
+// the raw timestamp header and the raw body, since a rebuilt form would refuse other implementations.
+
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { ServiceError } from '../core/errors.ts';
+import type { Source, SourceCredentials, SourceRequest } from '../core/source.ts';
+import { checkBody, exactInteger, IGNORED, jsonObject, requiredString } from './body.ts';
+import { decodeBody, deepPayloadOf, parseExactJson } from './json.ts';
+import { findSigner } from './signatures/lightning-message.ts';
+import { parseRfc3339, requireFresh } from './time.ts';
+
+const TIMESTAMP = 'x-lsps5-timestamp';
+const SIGNATURE = 'x-lsps5-signature';
+
+const MINUTE_MS = 60_000;
+/** The older LSPS5 text's rule; bLIP-55 has none and relies on TLS. */
+export const LSPS5_TOLERANCE_MS = 10 * MINUTE_MS;
+/** As long as a call can be fresh: signed 10 minutes ahead of now, it stays so for 20. */
+const REPLAY_WINDOW_MS = 20 * MINUTE_MS;
+
+/** Block heights have 32 bits in lightning-liquidity. */
+const blockHeight = exactInteger(2n ** 32n - 1n);
+const noParameters = z.object({});
+
+/** The methods of bLIP-55 with the parameters it names; others must be ignored. */
+const METHODS = {
+  'lsps5.webhook_registered': { type: 'lsps5_webhook_registered', params: noParameters },
+  'lsps5.payment_incoming': { type: 'lsps5_payment_incoming', params: noParameters },
+  'lsps5.expiry_soon': { type: 'lsps5_expiry_soon', params: z.object({ timeout: blockHeight }) },
+  'lsps5.liquidity_management_request': {
+    type: 'lsps5_liquidity_management_request',
+    params: noParameters,
+  },
+  'lsps5.onion_message_incoming': { type: 'lsps5_onion_message_incoming', params: noParameters },
+} as const;
+
+export type Lsps5Method = keyof typeof METHODS;
+
+export const LSPS5_METHODS: readonly Lsps5Method[] = Object.keys(METHODS).filter(isKnown);
+
+export interface Lsps5Options {
+  /** How far the signed time may be from now, both ways; undefined for no limit, as in bLIP-55. */
+  readonly toleranceMs: number | undefined;
+  /** What is pushed; the service may filter by its own policy (bLIP-55). The others are answered 200 `ignored`. */
+  readonly methods: readonly Lsps5Method[];
+}
+
+export const LSPS5_DEFAULTS: Lsps5Options = {
+  toleranceMs: LSPS5_TOLERANCE_MS,
+  methods: LSPS5_METHODS,
+};
+
+const envelope = z.object({
+  jsonrpc: z.literal('2.0', 'must be "2.0"'),
+  method: requiredString,
+  params: jsonObject,
+  id: z.never('must be absent: this is a notification').optional(),
+});
+
+export function createLsps5({ toleranceMs, methods }: Lsps5Options): Source {
+  return {
+    name: 'lsps5',
+    statuses: {},
+
+    authenticate(request, credentials) {
+      const timeMs = parseRfc3339(request.headers[TIMESTAMP] ?? '');
+      const nowMs = request.receivedAtMs;
+      requireFresh({ header: TIMESTAMP, timeMs, nowMs, toleranceMs });
+      if (request.headers[SIGNATURE] === undefined) refuse(`The header ${SIGNATURE} is missing.`);
+      if (signerOf(request, credentials) === undefined) {
+        refuse(`The header ${SIGNATURE} is not of a node that may wake this device.`);
+      }
+    },
+
+    parse(request, credentials) {
+      const body = checkBody(envelope, parseExactJson(decodeBody(request.body)));
+      const { method } = body;
+      if (!isKnown(method) || !methods.includes(method)) return IGNORED;
+      const { type, params } = METHODS[method];
+      const known = checkBody(z.object({ params }), body).params;
+      const lspNodeId = soleNode(credentials) ?? signerOf(request, credentials) ?? '';
+      const timestamp = request.headers[TIMESTAMP] ?? '';
+      return {
+        kind: 'notification',
+        notification: {
+          type,
+          payload: deepPayloadOf({ lsp_node_id: lspNodeId, method, params: known, timestamp }),
+          duplicateOf: {
+            key: JSON.stringify([lspNodeId, timestamp, sha256(request.body)]),
+            windowMs: REPLAY_WINDOW_MS,
+          },
+        },
+      };
+    },
+  };
+}
+
+function isKnown(method: string): method is Lsps5Method {
+  return Object.hasOwn(METHODS, method);
+}
+
+function signerOf(request: SourceRequest, { nodeIds }: SourceCredentials): string | undefined {
+  const { headers, body } = request;
+  const message = Buffer.concat([
+    Buffer.from(
+      `LSPS5: DO NOT SIGN THIS MESSAGE MANUALLY: LSP: At ${headers[TIMESTAMP]} I notify `,
+    ),
+    body,
+  ]);
+  return findSigner(message, headers[SIGNATURE] ?? '', nodeIds);
+}
+
+/** A device with one provider, which is the rule, spares a second look at the curve. */
+function soleNode({ nodeIds }: SourceCredentials): string | undefined {
+  return nodeIds.length === 1 ? nodeIds[0]?.toLowerCase() : undefined;
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function refuse(detail: string): never {
+  throw new ServiceError('bad_signature', { detail });
+}

@@ -1,0 +1,76 @@
+// PaymentFlow and Payment API: one text of documentation under two names, so one source that differs in
+// its name and its header. The sister's header does not count.
+
+import { z } from 'zod';
+import type { Source } from '../core/source.ts';
+import { checkBody, IGNORED, requiredString } from './body.ts';
+import { decodeBody, deepPayloadOf, parseJson } from './json.ts';
+import { type HmacScheme, requireHmac } from './signatures/hmac.ts';
+import { signedReadings } from './signatures/serialised.ts';
+
+const REPEAT_WINDOW_MS = 7 * 24 * 3_600_000;
+
+const TYPES: Readonly<Record<string, string>> = {
+  'payment.succeeded': 'payment_succeeded',
+  'payment.failed': 'payment_failed',
+  'refund.created': 'refund_created',
+};
+
+const AMOUNT = 'is required: a whole number of the smallest unit';
+const typed = z.object({ type: requiredString });
+/** The customer is not read: name and address stay out of the push. */
+const event = z.object({
+  id: requiredString,
+  data: z.object(
+    {
+      object: z.object(
+        {
+          id: requiredString,
+          amount: z.int(AMOUNT),
+          currency: requiredString,
+          status: requiredString,
+        },
+        'is required: a JSON object',
+      ),
+    },
+    'is required: a JSON object',
+  ),
+});
+
+export function createPaymentEvents(name: string, header: string): Source {
+  const scheme: HmacScheme = { header, algorithm: 'sha256', encoding: 'hex', prefix: '' };
+  return {
+    name,
+    statuses: {},
+
+    authenticate(request, { secrets }) {
+      requireHmac(request, scheme, { secrets, messages: signedReadings(request.body) });
+    },
+
+    parse(request) {
+      const body = parseJson(decodeBody(request.body));
+      const { type } = checkBody(typed, body);
+      const pushType = Object.hasOwn(TYPES, type) ? TYPES[type] : undefined;
+      if (pushType === undefined) return IGNORED;
+      const { id, data } = checkBody(event, body);
+      const { amount, currency, status } = data.object;
+      return {
+        kind: 'notification',
+        notification: {
+          type: pushType,
+          payload: deepPayloadOf({
+            amount,
+            currency,
+            event_id: id,
+            object_id: data.object.id,
+            source: name,
+            status,
+            type,
+          }),
+          subject: data.object.id,
+          duplicateOf: { key: JSON.stringify([name, id]), windowMs: REPEAT_WINDOW_MS },
+        },
+      };
+    },
+  };
+}

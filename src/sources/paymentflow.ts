@@ -1,0 +1,5 @@
+// PaymentFlow: payments by card, told once per endpoint.
+
+import { createPaymentEvents } from './payment-events.ts';
+
+export const paymentflow = createPaymentEvents('paymentflow', 'paymentflow-signature');

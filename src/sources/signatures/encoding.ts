@@ -1,0 +1,38 @@
+// Signatures and keys as text: strict decoding to bytes, so that what is compared is never the spelling.
+
+import { base64, base64url, codec } from 'rfc4648';
+
+export type SignatureEncoding = 'hex' | 'base64' | 'base64url';
+
+const HEX = /^(?:[0-9a-f]{2})*$/i;
+/** Philip Zimmermann's human-oriented base 32. */
+const ZBASE32 = { chars: 'ybndrfg8ejkmcpqxot1uwisza345h769', bits: 5 };
+const LETTERS_AND_DIGITS = /^[0-9a-z]*$/i;
+
+/** Undefined unless the whole text is in that encoding; hex may be in either case. */
+export function decodeText(text: string, encoding: SignatureEncoding): Uint8Array | undefined {
+  switch (encoding) {
+    case 'hex':
+      return HEX.test(text) ? Buffer.from(text, 'hex') : undefined;
+    case 'base64':
+      return decode(() => base64.parse(text));
+    case 'base64url':
+      // Senders of this alphabet leave the padding out as often as not.
+      return decode(() => base64url.parse(text, { loose: !text.includes('=') }));
+  }
+}
+
+/** Without padding, which zbase32 has not, and without regard to case, as lightning-liquidity decodes it. */
+export function decodeZbase32(text: string): Uint8Array | undefined {
+  if (!LETTERS_AND_DIGITS.test(text)) return undefined;
+  return decode(() => codec.parse(text.toLowerCase(), ZBASE32, { loose: true }));
+}
+
+function decode(parse: () => Uint8Array): Uint8Array | undefined {
+  try {
+    return parse();
+  } catch {
+    // The library's text quotes the character that does not fit, which must not get into a log.
+    return undefined;
+  }
+}

@@ -1,0 +1,73 @@
+// The Breez LNURL server: one URL and one secret per domain, and the device is found by the wallet's key.
+// It repeats what is not answered 2xx for 90 days and holds the domain's other payments back meanwhile.
+
+import { z } from 'zod';
+import type { Source } from '../core/source.ts';
+import { checkBody, exactInteger, IGNORED, optionalString, requiredString } from './body.ts';
+import { decodeBody, deepPayloadOf, parseExactJson } from './json.ts';
+import { type HmacScheme, requireHmac } from './signatures/hmac.ts';
+
+const SCHEME: HmacScheme = {
+  header: 'x-breez-signature',
+  algorithm: 'sha256',
+  encoding: 'hex',
+  prefix: '',
+};
+const TEMPLATE = 'spark_payment_received';
+/** As long as the server repeats: body and signature stay the same, so age is no reason to refuse. */
+const REPEAT_WINDOW_MS = 90 * 24 * 3_600_000;
+
+const unsigned64 = exactInteger(2n ** 64n - 1n);
+const named = z.object({ template: requiredString });
+const envelope = z.object({
+  data: z.object(
+    {
+      payment_hash: requiredString,
+      user_pubkey: requiredString,
+      invoice: requiredString,
+      preimage: requiredString,
+      amount_sat: unsigned64.nullish(),
+      lightning_address: optionalString,
+      sender_comment: optionalString,
+      timestamp: unsigned64,
+    },
+    'is required: a JSON object',
+  ),
+});
+
+export const sparkPaymentReceived: Source = {
+  name: 'spark_payment_received',
+
+  /** Nothing that a repeat cannot mend is refused, or the domain's next payment waits behind it. */
+  statuses: {
+    unknown_handle: 200,
+    token_unregistered: 200,
+    token_rejected: 200,
+    message_rejected: 200,
+    push_too_large: 200,
+  },
+
+  authenticate(request, { secrets }) {
+    requireHmac(request, SCHEME, { secrets, messages: [request.body] });
+  },
+
+  parse(request) {
+    const body = parseExactJson(decodeBody(request.body));
+    if (checkBody(named, body).template !== TEMPLATE) return IGNORED;
+    // Apple and Google need no proof of payment.
+    const { invoice: _invoice, preimage: _preimage, ...shown } = checkBody(envelope, body).data;
+    return {
+      kind: 'notification',
+      user: shown.user_pubkey,
+      notification: {
+        type: TEMPLATE,
+        payload: deepPayloadOf(shown),
+        subject: shown.payment_hash,
+        duplicateOf: {
+          key: JSON.stringify([shown.user_pubkey, shown.payment_hash]),
+          windowMs: REPEAT_WINDOW_MS,
+        },
+      },
+    };
+  },
+};
