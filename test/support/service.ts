@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Clock } from '../../src/core/clock.ts';
 import type { ServiceEvent } from '../../src/core/observer.ts';
+import type { Store } from '../../src/core/store.ts';
 import { type Service, startService } from '../../src/main.ts';
 import type { Log } from '../../src/observe/log.ts';
 import { prepare } from '../../src/preparation.ts';
@@ -27,15 +28,40 @@ export interface SpokenLine {
 export interface TestLog extends Log {
   readonly events: ServiceEvent[];
   readonly lines: SpokenLine[];
+  /** Resolves with the first `count` matching events, past ones included. */
+  waitFor(
+    matches: (event: ServiceEvent) => boolean,
+    count?: number,
+  ): Promise<readonly ServiceEvent[]>;
 }
 
 export function createTestLog(): TestLog {
   const events: ServiceEvent[] = [];
   const lines: SpokenLine[] = [];
+  const listeners = new Set<() => void>();
+  const waitFor = async (matches: (event: ServiceEvent) => boolean, count = 1) => {
+    const found: ServiceEvent[] = [];
+    let seen = 0;
+    for (;;) {
+      found.push(...events.slice(seen).filter(matches));
+      seen = events.length;
+      if (found.length >= count) return found.slice(0, count);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      listeners.add(resolve);
+      await promise;
+      listeners.delete(resolve);
+    }
+  };
   return {
     events,
     lines,
-    observer: { observe: (event) => events.push(event) },
+    waitFor,
+    observer: {
+      observe: (event) => {
+        events.push(event);
+        for (const wake of listeners) wake();
+      },
+    },
     say: (level, message, fields = {}) => lines.push({ level, message, fields }),
     flush: () => {},
   };
@@ -86,6 +112,8 @@ export interface SetupOptions {
   readonly clock?: Clock;
   readonly environment?: Record<string, string | undefined>;
   readonly sandbox?: SandboxOptions;
+  /** Puts something between the service and its store. */
+  readonly wrapStore?: (store: Store) => Store;
 }
 
 /** Starts everything on free ports and takes it down when the test is over. */
@@ -102,7 +130,8 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
   });
   const log = createTestLog();
   const systemClock = clock ?? createSystemClock();
-  const overrides = { clock: systemClock };
+  const { wrapStore } = options;
+  const overrides = { clock: systemClock, ...(wrapStore === undefined ? {} : { wrapStore }) };
   let service = await startService(await prepare(environment, systemClock), log, overrides);
   onTestFinished(async () => {
     await service.stop();

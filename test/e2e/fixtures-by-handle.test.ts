@@ -1,0 +1,52 @@
+// The Breez family's fixtures through registered devices: the handle stands for what the query says.
+
+import { test } from 'vitest';
+import { type Fixture, loadFixtures, runFixture } from '../support/fixture-runner.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { handleOf, REGISTRY_ENVIRONMENT, register } from '../support/registry.ts';
+import { type Setup, setup } from '../support/service.ts';
+import { BREEZ_SOURCES } from '../support/sources.ts';
+
+/** Those that are about the query itself have no counterpart. */
+const fixtures = loadFixtures(BREEZ_SOURCES).filter((fixture) => {
+  const query = queryOf(fixture.request.path);
+  return (
+    (query.get('platform') === 'ios' || query.get('platform') === 'android') && query.get('token')
+  );
+});
+
+for (const [index, fixture] of fixtures.entries()) {
+  test(`${fixture.name} by handle: ${fixture.about}`, async () => {
+    const clock = new ManualClock(fixture.now_unix_ms);
+    const running = await setup({ clock, environment: REGISTRY_ENVIRONMENT });
+    // Both forms of the path lead to the same door.
+    const form = index % 2 === 0 ? '/n/' : '/api/v1/notify/';
+    const handles = await registerAll(fixture, running);
+    const adapt = (path: string) => {
+      const handle = handles.get(new URLSearchParams(queryOf(path)).toString());
+      return handle === undefined ? path : `${form}${handle}`;
+    };
+    await runFixture(fixture, { running, clock, adapt });
+  });
+}
+
+/** One device for each query in the fixture. */
+async function registerAll(fixture: Fixture, running: Setup): Promise<ReadonlyMap<string, string>> {
+  const handles = new Map<string, string>();
+  const paths = [fixture.request, ...fixture.then.map((step) => step.request)];
+  for (const { path } of paths) {
+    const query = queryOf(path);
+    const appData = query.get('app_data');
+    const device = await register(running, {
+      platform: query.get('platform'),
+      token: query.get('token'),
+      ...(appData === null ? {} : { app_data: appData }),
+    });
+    handles.set(query.toString(), handleOf(device, 'notify'));
+  }
+  return handles;
+}
+
+function queryOf(path: string): URLSearchParams {
+  return new URLSearchParams(path.split('?')[1] ?? '');
+}

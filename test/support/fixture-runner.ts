@@ -1,0 +1,238 @@
+// Runs a fixture of the webhook formats over real HTTP: the request goes in as its caller writes it, the
+// push is checked where the phone would get it.
+
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { expect } from 'vitest';
+import { z } from 'zod';
+import type { ReceivedPush } from '../../src/sandbox/records.ts';
+import type { ManualClock } from './manual-clock.ts';
+import { EXTERNAL_URL, type Setup } from './service.ts';
+
+const FOLDER = new URL('../fixtures/', import.meta.url);
+
+const call = z.object({
+  method: z.string(),
+  path: z.string(),
+  headers: z.record(z.string(), z.string()),
+  body: z.string(),
+});
+const expectation = z.object({
+  status: z.number(),
+  accept_status: z.array(z.number()).optional(),
+  push: z.boolean(),
+  platform: z.string().optional(),
+  token: z.string().optional(),
+  app_data: z.string().nullish(),
+  notification_type: z.string().nullable(),
+  notification_payload: z.string().nullable(),
+  notification_payload_plain: z.string().nullish(),
+  title: z.string().nullable(),
+});
+const deviceReply = call.extend({ expect: z.object({ status: z.number(), body: z.string() }) });
+const fixtureSchema = z.object({
+  name: z.string(),
+  source: z.string(),
+  about: z.string(),
+  now_unix_ms: z.number(),
+  setup: z.looseObject({}),
+  request: call,
+  body_sha256: z.string(),
+  expect: expectation,
+  // biome-ignore lint/suspicious/noThenProperty: the fixtures' own name for what follows
+  then: z.array(z.object({ after_ms: z.number(), request: call, expect: expectation })).default([]),
+  device_reply: deviceReply.nullish(),
+  caller_response: z
+    .object({
+      status: z.number(),
+      content_type: z.string().optional(),
+      body: z.string().optional(),
+    })
+    .optional(),
+  second_reply: z
+    .object({
+      expect: z.object({ status: z.number(), accept_status: z.array(z.number()).default([]) }),
+    })
+    .optional(),
+});
+export type Fixture = z.output<typeof fixtureSchema>;
+type Call = z.output<typeof call>;
+type Expectation = z.output<typeof expectation>;
+
+interface Answer {
+  readonly status: number;
+  readonly contentType: string | undefined;
+  readonly body: string;
+}
+
+/** The fixtures of these sources. */
+export function loadFixtures(sources: readonly string[]): readonly Fixture[] {
+  return readdirSync(FOLDER)
+    .filter((file) => file.endsWith('.json'))
+    .map((file) => JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8')))
+    .filter((fixture) => sources.includes(fixture.source))
+    .map((fixture) => fixtureSchema.parse(fixture));
+}
+
+/** Every source that has fixtures. */
+export function allSources(): readonly string[] {
+  const files = readdirSync(FOLDER).filter((file) => file.endsWith('.json'));
+  return [...new Set(files.map((file) => file.split('.')[0] ?? ''))];
+}
+
+/** What a fixture's own words stand for in a running service: its handle, for example. */
+export type Adapt = (path: string) => string;
+
+/** The requests of the fixture in order, each with its answer and the pushes it caused. */
+export async function runFixture(
+  fixture: Fixture,
+  {
+    running,
+    clock,
+    adapt = (path) => path,
+  }: {
+    readonly running: Setup;
+    readonly clock: ManualClock;
+    readonly adapt?: Adapt;
+  },
+): Promise<void> {
+  const sha = createHash('sha256').update(fixture.request.body).digest('hex');
+  expect(sha).toBe(fixture.body_sha256);
+  const adapted: Fixture = {
+    ...fixture,
+    request: { ...fixture.request, path: adapt(fixture.request.path) },
+    // biome-ignore lint/suspicious/noThenProperty: the fixtures' own name for what follows
+    then: fixture.then.map((step) => {
+      return { ...step, request: { ...step.request, path: adapt(step.request.path) } };
+    }),
+  };
+  if (adapted.caller_response === undefined) await runPlain(adapted, running, clock);
+  else await runReplyLeg(adapted, running, clock);
+}
+
+async function runPlain(fixture: Fixture, running: Setup, clock: ManualClock): Promise<void> {
+  await check(running, fixture.request, fixture.expect);
+  let elapsedMs = 0;
+  for (const step of fixture.then) {
+    clock.advance(step.after_ms - elapsedMs);
+    elapsedMs = step.after_ms;
+    await check(running, step.request, step.expect);
+  }
+}
+
+/** One request, its answer, and exactly the pushes that it should have caused. */
+async function check(running: Setup, request: Call, expected: Expectation): Promise<void> {
+  const before = running.sandbox.received().length;
+  const answer = await send(running, request);
+  expect(expected.accept_status ?? [expected.status], answer.body).toContain(answer.status);
+  if (answer.status === 200)
+    expect(JSON.parse(answer.body)).toMatchObject({ id: expect.any(String) });
+  else expectProblem(answer);
+  const pushes = running.sandbox.received().slice(before);
+  if (expected.push) expectPush(pushes, expected);
+  else expect(pushes).toEqual([]);
+  if (answer.status !== 200) {
+    expect(await running.service.store.findDeliveries({ limit: 10 })).toHaveLength(before);
+  }
+}
+
+function expectPush(pushes: readonly ReceivedPush[], expected: Expectation): void {
+  expect(pushes).toHaveLength(1);
+  const [push] = pushes;
+  expect(push?.token).toBe(expected.token);
+  expect(push?.platform).toBe(expected.platform);
+  expect(push?.title).toBe(expected.platform === 'ios' ? expected.title : undefined);
+  expect(push?.expired).not.toBe(true);
+  const { notification_type, notification_payload, app_data, ...others } = push?.data ?? {};
+  expect(others).toEqual({});
+  expect(notification_type).toBe(expected.notification_type);
+  expect([expected.notification_payload, expected.notification_payload_plain]).toContain(
+    notification_payload,
+  );
+  expect(app_data).toBe(expected.app_data ?? undefined);
+  if (push?.provider === 'apns') {
+    expect(push.apns).toMatchObject({ pushType: 'alert', priority: 10 });
+    expect(push.apns?.payload).toMatchObject({ aps: { 'mutable-content': 1 } });
+  } else {
+    expect(push?.fcm?.androidPriority).toBe('high');
+    expect(push?.fcm?.message).not.toHaveProperty('notification');
+  }
+}
+
+/** The caller waits, the phone gets the push and answers (or not), the caller gets the phone's bytes. */
+async function runReplyLeg(fixture: Fixture, running: Setup, clock: ManualClock): Promise<void> {
+  const waiting = send(running, fixture.request);
+  const [push] = await running.sandbox.waitFor(() => true, 1);
+  const payload = z
+    .object({ reply_url: z.string() })
+    .loose()
+    .parse(JSON.parse(push?.data.notification_payload ?? ''));
+  const replyUrl = payload.reply_url;
+  expect(replyUrl.startsWith(`${EXTERNAL_URL}/api/v1/response/`)).toBe(true);
+  const id = replyUrl.slice(`${EXTERNAL_URL}/api/v1/response/`.length);
+  const fill = (text: string) =>
+    text.replaceAll('{{REPLY_URL}}', replyUrl).replaceAll('{{RESPONSE_ID}}', id);
+  expectPush(push === undefined ? [] : [push], {
+    ...fixture.expect,
+    notification_payload: fill(fixture.expect.notification_payload ?? ''),
+    notification_payload_plain: fill(fixture.expect.notification_payload_plain ?? ''),
+  });
+
+  const reply = fixture.device_reply;
+  if (reply === undefined || reply === null) {
+    // Nobody answers: the caller's time runs out.
+    clock.advance(60_000);
+  } else {
+    const answer = await send(running, { ...reply, path: fill(reply.path) });
+    expect([answer.status, answer.body]).toEqual([reply.expect.status, reply.expect.body]);
+  }
+  const answer = await waiting;
+  expect(answer.status).toBe(fixture.caller_response?.status);
+  if (answer.status === 200) {
+    expect(answer.body).toBe(fixture.caller_response?.body);
+    expect(answer.contentType).toBe(fixture.caller_response?.content_type);
+  } else expectProblem(answer);
+  if (fixture.second_reply !== undefined && reply) {
+    const second = await send(running, { ...reply, path: fill(reply.path) });
+    const { status, accept_status } = fixture.second_reply.expect;
+    expect([status, ...accept_status]).toContain(second.status);
+    expectProblem(second);
+  }
+}
+
+function expectProblem(answer: Answer): void {
+  expect(answer.contentType).toBe('application/problem+json');
+  const problem: unknown = JSON.parse(answer.body);
+  expect(problem).toMatchObject({
+    type: expect.stringMatching(/^urn:nds:error:[a-z_]+$/),
+    title: expect.any(String),
+    status: answer.status,
+    code: expect.stringMatching(/^[a-z_]+$/),
+    detail: expect.any(String),
+    instance: expect.stringMatching(/^urn:uuid:/),
+  });
+}
+
+/** The exact bytes of the path: `fetch` would tidy them up. */
+function send(running: Setup, { method, path, headers, body }: Call): Promise<Answer> {
+  const { hostname, port } = new URL(running.service.url);
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(
+      { hostname, port, method, path, headers, agent: false },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            contentType: response.headers['content-type'],
+            body: Buffer.concat(chunks).toString('utf8'),
+          }),
+        );
+      },
+    );
+    request.on('error', reject);
+    request.end(body);
+  });
+}
