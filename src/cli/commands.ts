@@ -1,6 +1,7 @@
 // The commands of `nds` and what they are for; each has a file of its own, loaded only when it runs.
 
 import { readEnvironment } from './environment.ts';
+import { explain } from './explain.ts';
 
 interface Command {
   readonly summary: string;
@@ -15,6 +16,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   demo: {
     summary: 'run it against stand-ins of APNs and FCM and wake two phones; --once ends by itself',
     run: async (args) => (await import('./demo.ts')).demo(args),
+  },
+  find: {
+    summary: 'was it sent? look up a delivery id, payment hash, swap id or token; --app, --limit',
+    run: async (args) => (await import('./find.ts')).find(args, readEnvironment()),
   },
   config: {
     summary: 'list every environment variable, its default and what it does',
@@ -34,7 +39,12 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     process.stderr.write(`nds: there is no command ${JSON.stringify(name)}\n\n${usage()}`);
     return 2;
   }
-  return await command.run(rest);
+  try {
+    return await command.run(rest);
+  } catch (error) {
+    process.stderr.write(`nds ${name}: ${explain(error)}\n`);
+    return 1;
+  }
 }
 
 function usage(): string {

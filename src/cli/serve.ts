@@ -1,10 +1,11 @@
 // `nds serve`: the real thing. Refuses to start with one message that lists every fault.
 
-import { ConfigError, type Environment } from '../config.ts';
+import type { Environment } from '../config.ts';
 import { type Service, startService } from '../main.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { prepare } from '../preparation.ts';
 import { createSystemClock } from '../system.ts';
+import { explain } from './explain.ts';
 import { onStopSignal } from './signals.ts';
 
 export async function serve(environment: Environment): Promise<number> {
@@ -33,19 +34,4 @@ export async function serve(environment: Environment): Promise<number> {
     await service.stop();
   });
   return 0;
-}
-
-/** The causes that an operator can mend come as sentences; anything else keeps its stack. */
-function explain(error: unknown): string {
-  if (error instanceof ConfigError) return `${error.message}\nAll variables: npm run nds -- config`;
-  if (!(error instanceof Error)) return String(error);
-  if ('code' in error && error.code === 'EADDRINUSE') {
-    return 'Its port is taken: another program listens there. End it, or set PORT or NOTIFY_HTTP_ADDRESS.';
-  }
-  if ('code' in error && error.code === 'EACCES') {
-    return `${error.message}. Run it as a user that may, or change the path or port.`;
-  }
-  return error.name.endsWith('Error') && error.name !== 'Error' && error.name !== 'TypeError'
-    ? error.message
-    : (error.stack ?? error.message);
 }

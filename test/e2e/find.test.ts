@@ -1,0 +1,48 @@
+// `nds find`: was it sent? The real command beside a running service, on the same database.
+
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { ANDROID_TOKEN, type Setup, setup, temporaryFolder } from '../support/service.ts';
+
+const run = promisify(execFile);
+const NDS = resolve(import.meta.dirname, '../../bin/nds.ts');
+const PAYMENT_HASH = '4bb06f8e4e3a7715d201d573d0aa423762e55dabd61a2c02278fa56cc6d294e0';
+
+async function find(running: Setup, known: string): Promise<string> {
+  const { stdout } = await run(process.execPath, [NDS, 'find', known], {
+    env: running.environment,
+  });
+  return stdout;
+}
+
+test('a delivery is found by id, payment hash and token while the service runs', async () => {
+  const running = await setup();
+  const response = await running.notify(ANDROID_TOKEN, PAYMENT_HASH);
+  const { id } = z.object({ id: z.string() }).parse(await response.json());
+  for (const known of [id, PAYMENT_HASH, ANDROID_TOKEN]) {
+    const output = await find(running, known);
+    expect(output).toContain(id);
+    expect(output).toContain('payment_received');
+    expect(output).not.toContain(PAYMENT_HASH);
+    expect(output).not.toContain(ANDROID_TOKEN);
+  }
+});
+
+test('what nobody sent is not found, and the exit code says so', async () => {
+  const running = await setup();
+  await expect(find(running, 'no such hash')).rejects.toMatchObject({
+    code: 1,
+    stdout: 'Nothing found.\n',
+  });
+});
+
+test('where no database is, none is made', async () => {
+  const database = join(temporaryFolder(), 'nds.sqlite');
+  const env = { NDS_DATABASE: database };
+  await expect(run(process.execPath, [NDS, 'find'], { env })).rejects.toMatchObject({ code: 1 });
+  expect([database, `${database}.secret`].filter(existsSync)).toEqual([]);
+});
