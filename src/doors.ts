@@ -25,6 +25,8 @@ import type { Log } from './observe/log.ts';
 import type { SignedSources } from './signed-sources.ts';
 import { parseBreezBody } from './sources/breez.ts';
 import { recoverSigner } from './sources/signatures/lightning-message.ts';
+import { faultOfStandardKey } from './sources/signatures/standard-webhooks.ts';
+import { standardWebhooks } from './sources/standard-webhooks.ts';
 
 const MAX_APPS = 1_000;
 
@@ -121,13 +123,18 @@ function createDevicesDoor(parts: DoorParts, registry: Registry): DevicesDoor {
     clock,
     registry,
     auth: new Authenticator({ backend: config.backendKeys, apps: config.appKeys }),
-    bodies: createDeviceBodies(withSecrets),
+    bodies: createDeviceBodies(withSecrets, faultOfSecret),
     lanes: core.lanes,
     registrations: new Buckets(clock, config.registrationRate, MAX_APPS),
     externalUrl: config.externalUrl,
     pathOf,
     self: selfRegistration(parts),
   };
+}
+
+/** A key of Standard Webhooks has a form; one without it would only ever be answered 401. */
+function faultOfSecret(source: string, secret: string): string | undefined {
+  return source === standardWebhooks.name ? faultOfStandardKey(secret) : undefined;
 }
 
 function selfRegistration(parts: DoorParts): SelfRegistration | undefined {

@@ -47,6 +47,8 @@ export interface Service {
   readonly reach: Promise<readonly Reach[]>;
   readonly readiness: () => Readiness;
   readonly load: () => Load;
+  /** Resolves when the ends of all pushes so far are in the log. */
+  settled(): Promise<void>;
   /** Ends cleanly within the grace period and a second. */
   stop(): Promise<void>;
 }
@@ -101,6 +103,10 @@ export async function startService(
     ids,
     reach: warmAll(providers),
     readiness,
+    settled: async () => {
+      await core.sender.idle();
+      await store.probe();
+    },
     load: () => ({
       replyCallers: core.asker.waiting,
       replyIds: core.exchange.size,
@@ -136,7 +142,17 @@ async function openStore(config: Config, log: Log): Promise<OpenedStore> {
       protects_not: 'a copy of its folder or volume',
     });
   }
-  return await openSqliteStore({ file: config.database, keys: secrets });
+  return await openSqliteStore({
+    file: config.database,
+    keys: secrets,
+    onEvent: (event) => {
+      if (event.name === 'worker_crashed') {
+        log.say('error', 'store_worker_crashed', { role: event.role, cause: event.error.message });
+      } else if (event.name === 'key_rotated') {
+        log.say('info', 'key_rotated', { resealed_rows: event.resealedRows });
+      }
+    },
+  });
 }
 
 function addressOf(config: Config): { readonly host: string; readonly port: number } {

@@ -21,6 +21,9 @@ const IOS_TOKEN = '9f2c0a7be61d4c58a3f0b1d2e3c4f5061728394a5b6c7d8e9fa0b1c2d3e4f
 const ANDROID_TOKEN = 'dQw4w9WgXcQ-Ex_1:APA91bDemoPhone';
 const INVOICE = '{"invoice":"lni1qqdemo"}';
 const APP_DATA = 'wallet-1';
+/** For a try by hand: the demo listens on this machine only as long as it runs. */
+const BACKEND_KEY = 'demo-backend-key';
+const DOMAIN_SECRET = 'demo-domain-secret';
 
 const clock = createSystemClock();
 
@@ -64,6 +67,7 @@ export async function demo(args: readonly string[]): Promise<number> {
     const results = await callAll(config.externalUrl ?? service.url, sandbox);
     hangUp();
     print(`${formatResults(results)}\n`);
+    await service.settled();
     print(`${await formatLog(service)}\n`);
     const failed = results.filter(({ fault }) => fault !== undefined);
     print(
@@ -98,6 +102,10 @@ function demoEnvironment(sandbox: Sandbox, folder: string, port: string): Enviro
     APNS_ENDPOINT: sandbox.apns.url,
     GOOGLE_APPLICATION_CREDENTIALS_JSON: JSON.stringify(sandbox.fcm.serviceAccount),
     FCM_ENDPOINT: sandbox.fcm.url,
+    NDS_SECRET: 'the demo writes nothing that must stay secret',
+    NDS_BACKEND_KEYS: BACKEND_KEY,
+    NDS_SELF_REGISTRATION: 'on',
+    NDS_SOURCES: JSON.stringify({ domains: { 'pay.example.com': { secrets: [DOMAIN_SECRET] } } }),
   };
 }
 
@@ -205,7 +213,12 @@ async function stayUp(url: string, sandbox: Sandbox): Promise<void> {
   });
   print(`Try it yourself (Ctrl-C ends the demo):\n
   curl -i '${url}/api/v1/notify?platform=android&token=${ANDROID_TOKEN}' \\
-    -d '{"template":"payment_received","data":{"payment_hash":"1234"}}'\n\n`);
+    -d '{"template":"payment_received","data":{"payment_hash":"1234"}}'
+
+Register a device and get its URLs, one for each door (docs/devices.md, docs/sources):
+
+  curl '${url}/api/v1/devices' -H 'Authorization: Bearer ${BACKEND_KEY}' \\
+    -d '{"platform":"android","token":"${ANDROID_TOKEN}","secrets":{"resmic":["whs_1"]}}'\n\n`);
   await onStopSignal(async () => stop());
 }
 

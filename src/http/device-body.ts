@@ -37,13 +37,27 @@ const shape = {
   lsp_node_ids: nodeIds.optional(),
 };
 
-/** `sources` are the names of the doors that check a signature by a secret of the device. */
-export function createDeviceBodies(sources: readonly string[]) {
+/**
+ * `sources` are the names of the doors that check a signature by a secret of the device, `faultOf` says
+ * what is wrong with a secret that could never match.
+ */
+export function createDeviceBodies(
+  sources: readonly string[],
+  faultOf: (source: string, secret: string) => string | undefined,
+) {
   const one = filled(BOUNDS.secretCharacters);
   const some = z
     .array(one)
     .max(BOUNDS.secretsPerSource, `must have at most ${BOUNDS.secretsPerSource} entries`);
-  const secrets = z.partialRecord(z.enum(sources), some);
+  const secrets = z.partialRecord(z.enum(sources), some).superRefine((lists, context) => {
+    for (const [source, list] of Object.entries(lists)) {
+      const faults = (list ?? []).map((secret) => faultOf(source, secret));
+      for (const [index, message] of faults.entries()) {
+        if (message !== undefined)
+          context.addIssue({ code: 'custom', path: [source, index], message });
+      }
+    }
+  });
   const registration = z.strictObject({
     app: filled(MAX_APP_NAME_CHARACTERS).optional(),
     platform: z.enum(['ios', 'android'], 'must be ios or android'),

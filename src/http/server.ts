@@ -1,12 +1,13 @@
 // The listening socket: time limits, garbage that is no HTTP, and an end that cuts nobody off.
 
-import { Server } from 'node:http';
-import { createAdaptorServer } from '@hono/node-server';
+import { createServer, type Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { ServiceError } from '../core/errors.ts';
 import type { Ids } from '../core/ids.ts';
 import type { DoorEnv } from './door.ts';
-import { problemBody } from './problem.ts';
+import { problemBody, problemHeaders, problemResponse } from './problem.ts';
 
 /**
  * Go's HTTP client keeps idle connections for 90 s and does not repeat a POST whose connection was cut
@@ -37,17 +38,20 @@ export async function startServer(
   ids: Ids,
   options: ServerOptions,
 ): Promise<RunningServer> {
-  const server = createAdaptorServer({
-    fetch: app.fetch,
+  const listener = getRequestListener(app.fetch, {
     // Handlers read Node's own request; the global Request and Response stay untouched.
     overrideGlobalObjects: false,
-    serverOptions: {
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      headersTimeout: HEADERS_MS,
-      requestTimeout: REQUEST_MS,
-    },
+    // A Host or a target of which no URL can be made.
+    errorHandler: () => garbageResponse(ids),
   });
-  if (!(server instanceof Server)) throw new Error('the adaptor must make an HTTP/1.1 server');
+  const limits = {
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    headersTimeout: HEADERS_MS,
+    requestTimeout: REQUEST_MS,
+    // Node would refuse a missing one by itself, without a problem.
+    requireHostHeader: false,
+  };
+  const server = createServer(limits, (incoming, outgoing) => void listener(incoming, outgoing));
   server.maxConnections = options.maxConnections;
   answerGarbage(server, ids);
   await listen(server, options);
@@ -71,18 +75,34 @@ function listen(server: Server, { host, port }: ServerOptions): Promise<void> {
   });
 }
 
-/** What Node's parser refuses never reaches the app; it gets a problem all the same. */
+/** What Node would answer by itself, or not at all, never reaches the app; it gets a problem all the same. */
 function answerGarbage(server: Server, ids: Ids): void {
-  server.on('clientError', (_error, socket) => {
-    if (!socket.writable) {
-      socket.destroy();
-      return;
-    }
-    const body = problemBody(new ServiceError('bad_request'), ids.deliveryId());
-    socket.end(
-      `HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    );
+  server.on('clientError', (_error, socket) => endWithGarbage(socket, ids));
+  server.on('connect', (_request, socket) => endWithGarbage(socket, ids));
+  server.on('checkExpectation', (_request, outgoing) => {
+    const error = new ServiceError('bad_request');
+    const body = problemBody(error, ids.deliveryId());
+    const ending = { connection: 'close', 'content-length': Buffer.byteLength(body) };
+    outgoing.writeHead(error.status, { ...problemHeaders(error), ...ending });
+    outgoing.end(body);
   });
+}
+
+function garbageResponse(ids: Ids): Response {
+  const response = problemResponse(new ServiceError('bad_request'), ids.deliveryId());
+  response.headers.set('connection', 'close');
+  return response;
+}
+
+function endWithGarbage(socket: Duplex, ids: Ids): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const body = problemBody(new ServiceError('bad_request'), ids.deliveryId());
+  socket.end(
+    `HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
 }
 
 function closeServer(server: Server): Promise<void> {

@@ -15,24 +15,25 @@ const SIGNATURE = 'x-lsps5-signature';
 
 const MINUTE_MS = 60_000;
 /** The older LSPS5 text's rule; bLIP-55 has none and relies on TLS. */
-export const LSPS5_TOLERANCE_MS = 10 * MINUTE_MS;
+const LSPS5_TOLERANCE_MS = 10 * MINUTE_MS;
 /** As long as a call can be fresh: signed 10 minutes ahead of now, it stays so for 20. */
 const REPLAY_WINDOW_MS = 20 * MINUTE_MS;
 
 /** Block heights have 32 bits in lightning-liquidity. */
 const blockHeight = exactInteger(2n ** 32n - 1n);
-const noParameters = z.object({});
+const noParameters = z.object({ params: z.object({}) });
+const timeoutOnly = z.object({ params: z.object({ timeout: blockHeight }) });
 
 /** The methods of bLIP-55 with the parameters it names; others must be ignored. */
 const METHODS = {
-  'lsps5.webhook_registered': { type: 'lsps5_webhook_registered', params: noParameters },
-  'lsps5.payment_incoming': { type: 'lsps5_payment_incoming', params: noParameters },
-  'lsps5.expiry_soon': { type: 'lsps5_expiry_soon', params: z.object({ timeout: blockHeight }) },
+  'lsps5.webhook_registered': { type: 'lsps5_webhook_registered', body: noParameters },
+  'lsps5.payment_incoming': { type: 'lsps5_payment_incoming', body: noParameters },
+  'lsps5.expiry_soon': { type: 'lsps5_expiry_soon', body: timeoutOnly },
   'lsps5.liquidity_management_request': {
     type: 'lsps5_liquidity_management_request',
-    params: noParameters,
+    body: noParameters,
   },
-  'lsps5.onion_message_incoming': { type: 'lsps5_onion_message_incoming', params: noParameters },
+  'lsps5.onion_message_incoming': { type: 'lsps5_onion_message_incoming', body: noParameters },
 } as const;
 
 export type Lsps5Method = keyof typeof METHODS;
@@ -77,15 +78,15 @@ export function createLsps5({ toleranceMs, methods }: Lsps5Options): Source {
       const body = checkBody(envelope, parseExactJson(decodeBody(request.body)));
       const { method } = body;
       if (!isKnown(method) || !methods.includes(method)) return IGNORED;
-      const { type, params } = METHODS[method];
-      const known = checkBody(z.object({ params }), body).params;
+      const { type, body: known } = METHODS[method];
+      const { params } = checkBody<{ params: object }>(known, body);
       const lspNodeId = soleNode(credentials) ?? signerOf(request, credentials) ?? '';
       const timestamp = request.headers[TIMESTAMP] ?? '';
       return {
         kind: 'notification',
         notification: {
           type,
-          payload: deepPayloadOf({ lsp_node_id: lspNodeId, method, params: known, timestamp }),
+          payload: deepPayloadOf({ lsp_node_id: lspNodeId, method, params, timestamp }),
           duplicateOf: {
             key: JSON.stringify([lspNodeId, timestamp, sha256(request.body)]),
             windowMs: REPLAY_WINDOW_MS,

@@ -40,7 +40,7 @@ export const sparkPaymentReceived: Source = {
 
   /** Nothing that a repeat cannot mend is refused, or the domain's next payment waits behind it. */
   statuses: {
-    unknown_handle: 200,
+    unknown_user: 200,
     token_unregistered: 200,
     token_rejected: 200,
     message_rejected: 200,

@@ -18,10 +18,10 @@ export interface DeviceRow {
   readonly sealed: Buffer;
 }
 
-/** What `DeviceRow` is read from; `devices` has to be in the query as `d`. */
+/** What `DeviceRow` is read from: `devices` has to be in the query as `d`, `device_secrets` as `s`. */
 export const DEVICE_COLUMNS = `d.row_id AS rowId, d.id, d.app, d.platform, d.registrar,
   d.token_hash AS tokenHash, d.created_at_ms AS createdAtMs, d.seen_at_ms AS seenAtMs,
-  d.dead_since_ms AS deadSinceMs, d.sealed`;
+  d.dead_since_ms AS deadSinceMs, s.sealed`;
 
 interface Contents extends Pick<Device, 'user' | 'locale' | 'nodeIds' | 'secrets' | 'handles'> {
   readonly token: string;

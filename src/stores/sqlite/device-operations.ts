@@ -31,7 +31,8 @@ export function prepareDeviceOperations(db: Database.Database, sealer: Sealer, f
     'SELECT row_id AS rowId, id, token_hash AS tokenHash FROM devices WHERE id = ?',
   );
   const findOfBackend = db.prepare<[Buffer], DeviceRow>(
-    `SELECT ${DEVICE_COLUMNS} FROM devices d WHERE d.identity_hash = ? AND d.registrar = 0`,
+    `SELECT ${DEVICE_COLUMNS} FROM devices d JOIN device_secrets s ON s.row_id = d.row_id
+     WHERE d.identity_hash = ? AND d.registrar = 0`,
   );
 
   function add({ added, reuse, maxPerUser, maxDevices }: DeviceAddition): AddedDevice {
@@ -97,15 +98,19 @@ function prepareLimits(db: Database.Database) {
 function prepareWrite(db: Database.Database, sealer: Sealer) {
   const insertRow = db.prepare(
     `INSERT INTO devices (id, app, platform, registrar, token_hash, user_hash, identity_hash,
-       created_at_ms, seen_at_ms, dead_since_ms, sealed)
+       created_at_ms, seen_at_ms, dead_since_ms)
      VALUES (@id, @app, @platform, @registrar, @tokenHash, @userHash, @identityHash,
-       @createdAtMs, @seenAtMs, @deadSinceMs, @sealed)`,
+       @createdAtMs, @seenAtMs, @deadSinceMs)`,
   );
   const updateRow = db.prepare(
     `UPDATE devices SET app = @app, platform = @platform, registrar = @registrar,
        token_hash = @tokenHash, user_hash = @userHash, identity_hash = @identityHash,
-       created_at_ms = @createdAtMs, seen_at_ms = @seenAtMs, dead_since_ms = @deadSinceMs,
-       sealed = @sealed WHERE id = @id`,
+       created_at_ms = @createdAtMs, seen_at_ms = @seenAtMs, dead_since_ms = @deadSinceMs
+     WHERE id = @id`,
+  );
+  const putSecret = db.prepare(
+    `INSERT INTO device_secrets (row_id, sealed) VALUES (?, ?)
+     ON CONFLICT (row_id) DO UPDATE SET sealed = excluded.sealed`,
   );
   const insertHandle = db.prepare(
     'INSERT INTO handles (handle_hash, device_row_id, door) VALUES (?, ?, ?)',
@@ -113,18 +118,17 @@ function prepareWrite(db: Database.Database, sealer: Sealer) {
   const revokeHandles = db.prepare('DELETE FROM handles WHERE device_row_id = ?');
 
   function valuesOf({ device, hashes }: StoredDevice) {
-    const id = packUuid(device.id);
     return {
       ...columnsOf(device),
-      id,
+      id: packUuid(device.id),
       tokenHash: packFingerprint(hashes.tokenHash),
       userHash: hashes.userHash === undefined ? null : packFingerprint(hashes.userHash),
       identityHash: packFingerprint(hashes.identityHash),
-      sealed: sealDevice(sealer, id, device),
     };
   }
 
-  function addHandles(rowId: number, { hashes }: StoredDevice): void {
+  function writeRest(rowId: number, { device, hashes }: StoredDevice): void {
+    putSecret.run(rowId, sealDevice(sealer, packUuid(device.id), device));
     for (const [door, hash] of Object.entries(hashes.handleHashes)) {
       insertHandle.run(packFingerprint(hash), rowId, door);
     }
@@ -133,12 +137,12 @@ function prepareWrite(db: Database.Database, sealer: Sealer) {
   return {
     insert(added: StoredDevice): void {
       const { lastInsertRowid } = insertRow.run(valuesOf(added));
-      addHandles(Number(lastInsertRowid), added);
+      writeRest(Number(lastInsertRowid), added);
     },
     update(rowId: number, replaced: StoredDevice): void {
       updateRow.run(valuesOf(replaced));
       revokeHandles.run(rowId);
-      addHandles(rowId, replaced);
+      writeRest(rowId, replaced);
     },
   };
 }

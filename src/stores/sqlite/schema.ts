@@ -150,7 +150,7 @@ export const quarantine = sqliteTable(
   ],
 );
 
-/** What a device says of itself is in `sealed`; the columns are what it is found, counted and pruned by. */
+/** What a device is found, counted and pruned by; what it says of itself is in `device_secrets`. */
 export const devices = sqliteTable(
   'devices',
   {
@@ -165,7 +165,6 @@ export const devices = sqliteTable(
     createdAtMs: integer('created_at_ms').notNull(),
     seenAtMs: integer('seen_at_ms').notNull(),
     deadSinceMs: integer('dead_since_ms'),
-    sealed: blob('sealed', { mode: 'buffer' }).notNull(),
   },
   (table) => [
     uniqueIndex('devices_by_id').on(table.id),
@@ -178,6 +177,17 @@ export const devices = sqliteTable(
     check('devices_registrar_known', sql`registrar BETWEEN 0 AND 2`),
   ],
 );
+
+/**
+ * Token, app_data, user, locale, node ids, secrets and handles of a device, encrypted as one value. Apart, so
+ * that what every settlement looks at is small.
+ */
+export const deviceSecrets = sqliteTable('device_secrets', {
+  rowId: integer('row_id')
+    .primaryKey()
+    .references(() => devices.rowId, { onDelete: 'cascade' }),
+  sealed: blob('sealed', { mode: 'buffer' }).notNull(),
+});
 
 /** One row, kept right by triggers, since counting a million devices at each registration takes too long. */
 export const deviceCount = sqliteTable(

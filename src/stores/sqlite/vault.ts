@@ -11,25 +11,17 @@ import { KEY_BYTES, keyIdOf, Sealer } from './seal.ts';
 const LOOKUP_KEY_CONTEXT = 'lookup key';
 const RESEAL_ROWS = 500;
 
+/** A sealed value a row, under the `row_id` of the row that it belongs to. */
 interface SealedTable {
-  /** From after a row on, up to a number of them. */
-  readonly page: string;
-  readonly update: string;
+  readonly name: string;
+  /** Where the ids are, by which the values are bound to their rows. */
+  readonly owner: string;
   readonly contextOf: (id: Buffer) => string;
 }
 
 const SEALED_TABLES: readonly SealedTable[] = [
-  {
-    page: `SELECT s.row_id AS rowId, d.id, s.sealed FROM secrets s JOIN deliveries d ON d.row_id = s.row_id
-      WHERE s.row_id > ? ORDER BY s.row_id LIMIT ?`,
-    update: 'UPDATE secrets SET sealed = ? WHERE row_id = ?',
-    contextOf,
-  },
-  {
-    page: 'SELECT row_id AS rowId, id, sealed FROM devices WHERE row_id > ? ORDER BY row_id LIMIT ?',
-    update: 'UPDATE devices SET sealed = ? WHERE row_id = ?',
-    contextOf: deviceContextOf,
-  },
+  { name: 'secrets', owner: 'deliveries', contextOf },
+  { name: 'device_secrets', owner: 'devices', contextOf: deviceContextOf },
 ];
 
 export interface Keys {
@@ -78,7 +70,10 @@ export function openVault(db: Database.Database, keys: Keys, file: string): Vaul
       resealedRows: resealedRows.reduce((sum, rows) => sum + rows),
     };
   });
-  return open.immediate();
+  const vault = open.immediate();
+  // The file is free of the old key when its pages are written, the WAL when it is emptied.
+  if (vault.resealedRows !== undefined) db.pragma('wal_checkpoint(TRUNCATE)');
+  return vault;
 }
 
 function createVault(db: Database.Database, sealer: Sealer): Vault {
@@ -100,28 +95,36 @@ function unsealLookupKey(sealer: Sealer, row: VaultRow, file: string): Buffer {
   return lookupKey;
 }
 
-/** A row that cannot be opened stays as it is; whoever comes upon it ends it. */
+/**
+ * Writes a table anew: where SQLite moved rows from page to page it may have left copies behind, which go
+ * with the old table's pages. A value that cannot be opened stays as it is; whoever comes upon it ends it.
+ */
 function reseal(
   db: Database.Database,
-  table: SealedTable,
+  { name, owner, contextOf: toContext }: SealedTable,
   { from, to }: { readonly from: Sealer; readonly to: Sealer },
 ): number {
+  const definition = db
+    .prepare<[string], string>("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?")
+    .pluck()
+    .get(name);
+  if (definition === undefined) throw new Error(`there is no table ${name}`);
+  db.exec(`ALTER TABLE ${name} RENAME TO replaced; ${definition}`);
   const page = db.prepare<[number, number], { rowId: number; id: Buffer; sealed: Buffer }>(
-    table.page,
+    `SELECT s.row_id AS rowId, o.id, s.sealed FROM replaced s JOIN ${owner} o ON o.row_id = s.row_id
+     WHERE s.row_id > ? ORDER BY s.row_id LIMIT ?`,
   );
-  const update = db.prepare(table.update);
+  const insert = db.prepare(`INSERT INTO ${name} (row_id, sealed) VALUES (?, ?)`);
   let resealed = 0;
-  let lastRowId = 0;
-  for (;;) {
-    const rows = page.all(lastRowId, RESEAL_ROWS);
+  for (let rows = page.all(0, RESEAL_ROWS); rows.length > 0; ) {
     for (const { rowId, id, sealed } of rows) {
-      lastRowId = rowId;
-      const context = table.contextOf(id);
+      const context = toContext(id);
       const plain = from.open(sealed, context);
-      if (plain === undefined) continue;
-      update.run(to.seal(plain, context), rowId);
-      resealed += 1;
+      insert.run(rowId, plain === undefined ? sealed : to.seal(plain, context));
+      if (plain !== undefined) resealed += 1;
     }
-    if (rows.length < RESEAL_ROWS) return resealed;
+    rows = page.all(rows.at(-1)?.rowId ?? 0, RESEAL_ROWS);
   }
+  db.exec('DROP TABLE replaced');
+  return resealed;
 }

@@ -1,0 +1,59 @@
+// An ordinary service account leads to Google's own token endpoint, with the one scope that pushes need.
+// Google is stood in for where the library calls `fetch`.
+
+import { HttpResponse, http } from 'msw';
+import { setupServer } from 'msw/node';
+import { expect, onTestFinished, test } from 'vitest';
+import { createFcmProvider } from '../../src/providers/fcm/send.ts';
+import { createIdentity } from '../../src/sandbox/identity.ts';
+import { createSystemClock } from '../../src/system.ts';
+
+const GOOGLE = 'https://oauth2.googleapis.com/token';
+
+/** Takes every request that goes to Google's address and keeps its form. */
+function standInForGoogle(): { readonly forms: URLSearchParams[] } {
+  const forms: URLSearchParams[] = [];
+  const server = setupServer(
+    http.post(GOOGLE, async ({ request }) => {
+      forms.push(new URLSearchParams(await request.text()));
+      return HttpResponse.json({
+        access_token: 'ya29.test',
+        expires_in: 3_599,
+        token_type: 'Bearer',
+      });
+    }),
+  );
+  server.listen();
+  onTestFinished(() => server.close());
+  return { forms };
+}
+
+test('a service account of Google gets its access token from Google', async () => {
+  const google = standInForGoogle();
+  const identity = await createIdentity();
+  const provider = await createFcmProvider({
+    credentials: {
+      type: 'service_account',
+      project_id: 'demo',
+      client_email: 'nds@demo.iam.gserviceaccount.com',
+      private_key: identity.serviceAccountKey,
+      token_uri: GOOGLE,
+    },
+    // Nothing listens there: only the credential is looked at.
+    endpoint: 'https://127.0.0.1:1',
+    clock: createSystemClock(),
+  });
+  onTestFinished(() => provider.close());
+  await provider.warm();
+  expect(google.forms).toHaveLength(1);
+  const [form] = google.forms;
+  expect(form?.get('grant_type')).toBe('urn:ietf:params:oauth:grant-type:jwt-bearer');
+  const claims: unknown = JSON.parse(
+    Buffer.from(form?.get('assertion')?.split('.')[1] ?? '', 'base64url').toString('utf8'),
+  );
+  expect(claims).toMatchObject({
+    iss: 'nds@demo.iam.gserviceaccount.com',
+    aud: GOOGLE,
+    scope: 'https://www.googleapis.com/auth/firebase.messaging',
+  });
+});
