@@ -19,7 +19,7 @@ import type { AppProvider } from './providers.ts';
 import { readReadiness } from './readiness.ts';
 import { loadSecrets } from './secret.ts';
 import { type OpenedStore, openSqliteStore } from './stores/sqlite/store.ts';
-import { createSystemClock, createSystemIds } from './system.ts';
+import { createSystemClock, createSystemIds, deferBriefly } from './system.ts';
 
 export interface Reach {
   readonly app: string;
@@ -145,6 +145,7 @@ async function openStore(config: Config, log: Log): Promise<OpenedStore> {
   return await openSqliteStore({
     file: config.database,
     keys: secrets,
+    defer: deferBriefly,
     onEvent: (event) => {
       if (event.name === 'worker_crashed') {
         log.say('error', 'store_worker_crashed', { role: event.role, cause: event.error.message });

@@ -20,6 +20,14 @@ export function createSystemClock(): Clock {
 
 const FINGERPRINT_BYTES = 16;
 
+/**
+ * Real time, whatever clock the service runs on: how long writes gather before they go to the disk as one
+ * transaction. Nobody waits for it: a provider takes longer to answer.
+ */
+export function deferBriefly(task: () => void): void {
+  setTimeout(task, 1);
+}
+
 /** Chance from the operating system; fingerprints under `lookupKey`, which the store keeps. */
 export function createSystemIds(clock: Clock, lookupKey: Uint8Array): Ids {
   // Made once: a raw key would be turned into a key object, six times the cost of the HMAC, at every call.

@@ -33,5 +33,6 @@ export async function serve(environment: Environment): Promise<number> {
     running.say('info', 'stopping');
     await service.stop();
   });
-  return 0;
+  // All that matters has ended; a thread that waits for a locked database must not keep the process.
+  process.exit(0);
 }

@@ -51,6 +51,8 @@ export function userKey(app: string, user: string): string {
 
 export class Registry {
   readonly #parts: RegistryParts;
+  /** The last change under way of each device. */
+  readonly #changing = new Map<string, Promise<unknown>>();
 
   constructor(parts: RegistryParts) {
     this.#parts = parts;
@@ -83,7 +85,8 @@ export class Registry {
       return { device: added.device, isNew: true };
     }
     if (added.kind !== 'known') throw this.#tooMany(added);
-    return { device: await this.#refresh(added.device, details), isNew: false };
+    const { id } = added.device;
+    return { device: await this.#inTurn(id, () => this.#refresh(id, details)), isNew: false };
   }
 
   async find(id: string): Promise<Device> {
@@ -99,41 +102,30 @@ export class Registry {
   }
 
   /** Changes a device; a new token starts with a clean slate. */
-  async change(id: string, changes: DeviceChanges): Promise<Device> {
-    const device = await this.find(id);
-    const { token, appData, ...others } = changes;
-    const target = {
-      ...device.target,
-      ...(token === undefined ? {} : { token }),
-      ...(appData === undefined ? {} : { appData }),
-    };
-    const { deadSinceMs, ...alive } = device;
-    const isRotated = token !== undefined && token !== device.target.token;
-    const changed: Device = { ...(isRotated ? alive : device), ...others, target };
-    await this.#replace({
-      ...changed,
-      ...(isRotated ? { seenAtMs: this.#parts.clock.wallMs() } : {}),
-    });
-    if (isRotated) await this.#pardon(changed);
-    return changed;
+  change(id: string, changes: DeviceChanges): Promise<Device> {
+    return this.#inTurn(id, () => this.#change(id, changes));
   }
 
   /** Revokes the URL of one door; the others stay. */
-  async revokeHandle(id: string, door: Door): Promise<void> {
-    const device = await this.find(id);
-    if (!Object.hasOwn(device.handles, door)) throw new ServiceError('unknown_handle');
-    const { [door]: _revoked, ...handles } = device.handles;
-    await this.#replace({ ...device, handles });
+  revokeHandle(id: string, door: Door): Promise<void> {
+    return this.#inTurn(id, async () => {
+      const device = await this.find(id);
+      if (!Object.hasOwn(device.handles, door)) throw new ServiceError('unknown_handle');
+      const { [door]: _revoked, ...handles } = device.handles;
+      await this.#replace({ ...device, handles });
+    });
   }
 
   /** A new URL for one door; the old one is worth nothing from now on. */
   async renewHandle(id: string, door: Door): Promise<Device> {
     if (!this.#parts.doors.includes(door)) throw new ServiceError('unknown_source');
-    const device = await this.find(id);
-    const handles = { ...device.handles, [door]: this.#parts.ids.secret() };
-    const renewed: Device = { ...device, handles };
-    await this.#replace(renewed);
-    return renewed;
+    return await this.#inTurn(id, async () => {
+      const device = await this.find(id);
+      const handles = { ...device.handles, [door]: this.#parts.ids.secret() };
+      const renewed: Device = { ...device, handles };
+      await this.#replace(renewed);
+      return renewed;
+    });
   }
 
   async remove(id: string): Promise<void> {
@@ -143,16 +135,61 @@ export class Registry {
     }
   }
 
-  /** The backend registered a device that it has: its details may be new, its handles stay. */
-  async #refresh(known: Device, details: DeviceDetails): Promise<Device> {
-    const { deadSinceMs, ...alive } = known;
+  async #change(id: string, changes: DeviceChanges): Promise<Device> {
+    const device = await this.find(id);
+    await this.#requireRoom(device, changes.user);
+    const { token, appData, ...others } = changes;
+    const target = {
+      ...device.target,
+      ...(token === undefined ? {} : { token }),
+      ...(appData === undefined ? {} : { appData }),
+    };
+    const { deadSinceMs, ...alive } = device;
+    const isRotated = token !== undefined && token !== device.target.token;
+    const changed: Device = {
+      ...(isRotated ? { ...alive, seenAtMs: this.#parts.clock.wallMs() } : device),
+      ...others,
+      target,
+    };
+    await this.#replace(changed);
+    if (isRotated) await this.#pardon(changed);
+    return changed;
+  }
+
+  /** Whoever gets a device by a change may have no more of them than by registrations. */
+  async #requireRoom({ target, user: owner }: Device, user: string | undefined): Promise<void> {
+    if (user === undefined || user === owner) return;
+    const ofUser = await this.findByUser(target.app, user);
+    if (ofUser.length >= this.#parts.maxPerUser) throw this.#tooMany({ kind: 'too_many_of_user' });
+  }
+
+  /**
+   * A change is read, made and written; two at once would undo each other, and a revoked URL come back to
+   * life. So those of one device follow each other.
+   */
+  async #inTurn<Result>(id: string, work: () => Promise<Result>): Promise<Result> {
+    const before = this.#changing.get(id) ?? Promise.resolve();
+    const turn = before.then(work, work);
+    this.#changing.set(id, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#changing.get(id) === turn) this.#changing.delete(id);
+    }
+  }
+
+  /** The backend registered a device that it has: what it says of it is new, the handles stay. */
+  async #refresh(id: string, details: DeviceDetails): Promise<Device> {
+    const known = await this.find(id);
     const missing = Object.entries(this.#newHandles()).filter(
       ([door]) => !Object.hasOwn(known.handles, door),
     );
     const device: Device = {
-      ...alive,
       ...details,
+      id,
+      registrar: known.registrar,
       handles: { ...known.handles, ...Object.fromEntries(missing) },
+      createdAtMs: known.createdAtMs,
       seenAtMs: this.#parts.clock.wallMs(),
     };
     await this.#replace(device);

@@ -54,13 +54,14 @@ export async function startServer(
   const server = createServer(limits, (incoming, outgoing) => void listener(incoming, outgoing));
   server.maxConnections = options.maxConnections;
   answerGarbage(server, ids);
+  const close = prepareClosing(server);
   await listen(server, options);
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no TCP address');
   return {
     host: address.address,
     port: address.port,
-    close: () => closeServer(server),
+    close,
     destroy: () => server.closeAllConnections(),
   };
 }
@@ -105,9 +106,21 @@ function endWithGarbage(socket: Duplex, ids: Ids): void {
   );
 }
 
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeIdleConnections();
+/**
+ * Node closes the connections that are idle when the server is closed; those that become so later it would
+ * keep for as long as their callers like.
+ */
+function prepareClosing(server: Server): () => Promise<void> {
+  let isClosing = false;
+  server.on('request', (_incoming, outgoing) => {
+    outgoing.once('finish', () => {
+      if (isClosing) server.closeIdleConnections();
+    });
   });
+  return () => {
+    isClosing = true;
+    return new Promise((resolve) => {
+      server.close(() => resolve());
+    });
+  };
 }

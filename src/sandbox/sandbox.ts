@@ -13,9 +13,8 @@ import { createMemory, type Memory } from './memory.ts';
 import type { ProviderName, ReceivedPush, SandboxRequest } from './records.ts';
 
 /** The types that the interface speaks of. */
-export type { ServiceAccount } from './credentials.ts';
 export type { ConnectionStats } from './endpoint.ts';
-export type { Fault, FaultRule } from './faults.ts';
+export type { FaultRule } from './faults.ts';
 export type { Identity } from './identity.ts';
 export type { ReceivedPush, SandboxRequest } from './records.ts';
 

@@ -31,6 +31,8 @@ export interface SqliteStoreOptions {
   readonly busyTimeoutMs?: number;
   /** Largest size of the file; what does not fit any more is refused as `full`. */
   readonly maxFileBytes?: number;
+  /** When a batch of writes goes out after its first one came in; default: at the end of the turn. */
+  readonly defer?: (flush: () => void) => void;
   readonly onEvent?: (event: SqliteStoreEvent) => void;
 }
 
@@ -76,6 +78,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Open
         ...(lookupKey === undefined ? {} : { expectedLookupKey: lookupKey }),
       }),
     maxPendingOperations,
+    defer: options.defer,
     onBatch: (operations) => onEvent?.({ name: 'batch_sent', operations }),
     onCrash: (error) => onEvent?.({ name: 'worker_crashed', role: 'writer', error }),
   });
