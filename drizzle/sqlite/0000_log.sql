@@ -43,6 +43,12 @@ CREATE TABLE `device_count` (
 	CONSTRAINT "device_count_single" CHECK(one = 1)
 ) STRICT;
 --> statement-breakpoint
+CREATE TABLE `device_secrets` (
+	`row_id` integer PRIMARY KEY NOT NULL,
+	`sealed` blob NOT NULL,
+	FOREIGN KEY (`row_id`) REFERENCES `devices`(`row_id`) ON UPDATE no action ON DELETE cascade
+) STRICT;
+--> statement-breakpoint
 CREATE TABLE `devices` (
 	`row_id` integer PRIMARY KEY NOT NULL,
 	`id` blob NOT NULL,
@@ -55,7 +61,6 @@ CREATE TABLE `devices` (
 	`created_at_ms` integer NOT NULL,
 	`seen_at_ms` integer NOT NULL,
 	`dead_since_ms` integer,
-	`sealed` blob NOT NULL,
 	CONSTRAINT "devices_registrar_known" CHECK(registrar BETWEEN 0 AND 2)
 ) STRICT;
 --> statement-breakpoint
