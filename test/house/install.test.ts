@@ -1,0 +1,42 @@
+// What a newcomer's `npm install` needs: no compiler, no download outside npm, exact versions.
+
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+
+const lockSchema = z.object({
+  packages: z.record(
+    z.string(),
+    z.looseObject({ gypfile: z.boolean().optional(), resolved: z.string().optional() }),
+  ),
+});
+
+function readLock() {
+  return lockSchema.parse(JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')));
+}
+
+test('better-sqlite3 is not compiled: npm drops this mark whenever it saves the lock, put it back then', () => {
+  expect(readLock().packages['node_modules/better-sqlite3']?.gypfile).toBe(false);
+});
+
+test('`npm install` does not save the lock, which would drop the mark', () => {
+  expect(readFileSync(join(ROOT, '.npmrc'), 'utf8')).toMatch(/^save=false$/m);
+});
+
+test('better-sqlite3 brings its binaries for what the service is run and developed on', () => {
+  const folder = join(ROOT, 'node_modules/better-sqlite3/prebuilds');
+  for (const platform of ['linux-x64', 'linux-arm64', 'darwin-arm64']) {
+    expect(() => readFileSync(join(folder, `${platform}.node`))).not.toThrow();
+  }
+});
+
+test('no package comes from outside the registry', () => {
+  const outside = Object.entries(readLock().packages).filter(
+    ([, { resolved }]) =>
+      resolved !== undefined && !resolved.startsWith('https://registry.npmjs.org/'),
+  );
+  expect(outside).toEqual([]);
+});
