@@ -79,9 +79,9 @@ export interface DeviceStore {
   replaceDevice(replaced: StoredDevice): Promise<boolean>;
 
   /**
-   * Deletes a device with its handles and, unless another device has the same token, erases token and
-   * payload of its open deliveries, which end as `rejected` with the reason `device_deleted`. False if it
-   * is not there.
+   * Deletes a device with its handles and erases token and payload of its open deliveries, which end as
+   * `rejected` with the reason `device_deleted`; so do those to the same token that name no device, unless
+   * another device has it. False if it is not there.
    */
   deleteDevice(options: { readonly id: string; readonly nowMs: number }): Promise<boolean>;
 

@@ -10,7 +10,8 @@ import type { Platform, ProviderName } from './target.ts';
 export interface Store {
   /**
    * Records an accepted delivery as `queued`, leased to `owner` until `leaseUntilMs`, together with the
-   * duplicate key it holds. Resolves when the transaction is committed to disk.
+   * duplicate key it holds. Resolves when the transaction is committed to disk. If its device was deleted
+   * meanwhile, the delivery ends at once as `rejected` with the reason `device_deleted`, without the key.
    */
   insert(accepted: AcceptedDelivery): Promise<void>;
 

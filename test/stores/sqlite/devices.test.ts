@@ -1,0 +1,226 @@
+// Devices in the file: what it may not contain, what a new key changes, and what lookups may cost.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import Database from 'better-sqlite3';
+import { expect, test, vi } from 'vitest';
+import { prepareDeliveryOperations } from '../../../src/stores/sqlite/delivery-operations.ts';
+import { prepareDeviceOperations } from '../../../src/stores/sqlite/device-operations.ts';
+import { prepareDeviceQueries } from '../../../src/stores/sqlite/device-queries.ts';
+import { prepareSightings } from '../../../src/stores/sqlite/device-sightings.ts';
+import { keyIdOf, Sealer } from '../../../src/stores/sqlite/seal.ts';
+import type { SqliteStoreEvent } from '../../../src/stores/sqlite/store.ts';
+import { add, DAY_MS, handleHash, sampleDevice, userHash } from '../../contract/device-samples.ts';
+import { accept, NOW, sampleDelivery, settlement } from '../../contract/store-samples.ts';
+import { useFiles } from './files.ts';
+import { KEY_A, KEY_B } from './keys.ts';
+
+const { newFile, open } = useFiles();
+const ROTATED = { keys: { current: KEY_B, previous: [KEY_A] } };
+
+const SAMPLE = sampleDevice(1, { user: 'SECRET-USER' });
+const SECRET = {
+  ...SAMPLE,
+  device: {
+    ...SAMPLE.device,
+    target: { ...SAMPLE.device.target, token: 'SECRET-TOKEN', appData: 'SECRET-APP-DATA' },
+    locale: 'SECRET-LOCALE',
+    nodeIds: ['SECRET-NODE-ID'],
+    secrets: { spark_ssp: ['SECRET-SECRET'] },
+    handles: { notify: 'SECRET-HANDLE' },
+  },
+};
+
+/** Everything beside the database: the file itself, -wal, -shm. */
+function bytesOnDisk(file: string): Buffer {
+  const directory = dirname(file);
+  return Buffer.concat(readdirSync(directory).map((name) => readFileSync(join(directory, name))));
+}
+
+function inspect<Value>(file: string, sql: string): Value[] {
+  const db = new Database(file, { readonly: true });
+  const values = db.prepare<[], Value>(sql).pluck().all();
+  db.close();
+  return values;
+}
+
+function change(file: string, sql: string): void {
+  const db = new Database(file);
+  db.exec(sql);
+  db.close();
+}
+
+test('writes nothing of a device to the disk in the clear, whatever becomes of it', async () => {
+  const file = newFile();
+  const { store, devices } = await open(file);
+  const isClean = () => !bytesOnDisk(file).includes('SECRET');
+  await add(devices, SECRET);
+  expect(isClean()).toBe(true);
+  await devices.replaceDevice({ ...SECRET, device: { ...SECRET.device, seenAtMs: NOW + 1 } });
+  expect(isClean()).toBe(true);
+  await devices.deleteDevice({ id: SECRET.device.id, nowMs: NOW });
+  expect(isClean()).toBe(true);
+  await add(devices, SECRET);
+  await store.close();
+  expect(isClean()).toBe(true);
+
+  const rotated = await open(file, ROTATED);
+  expect(await rotated.devices.findDevice(SECRET.device.id)).toEqual(SECRET.device);
+  expect(isClean()).toBe(true);
+  await rotated.store.close();
+  expect(isClean()).toBe(true);
+  expect(bytesOnDisk(file).includes('spark_ssp')).toBe(true);
+});
+
+test('overwrites what was sealed when a device is replaced or deleted', async () => {
+  const file = newFile();
+  const { store, devices } = await open(file);
+  await add(devices, SECRET);
+  await add(devices, sampleDevice(2));
+  const [first] = inspect<Buffer>(file, 'SELECT sealed FROM device_secrets ORDER BY row_id');
+  await devices.replaceDevice(SAMPLE);
+  const [second] = inspect<Buffer>(file, 'SELECT sealed FROM device_secrets ORDER BY row_id');
+  await devices.deleteDevice({ id: SAMPLE.device.id, nowMs: NOW });
+  await store.close();
+
+  for (const sealed of [first, second]) {
+    expect(sealed?.length).toBeGreaterThan(100);
+    expect(sealed && bytesOnDisk(file).includes(sealed.subarray(40))).toBe(false);
+  }
+  expect(inspect(file, 'SELECT count(*) FROM device_secrets')).toEqual([1]);
+  expect(inspect(file, 'SELECT count(*) FROM handles')).toEqual([3]);
+});
+
+test('seals devices anew when the key was replaced, and leaves nothing under the old one', async () => {
+  const file = newFile();
+  const before = await open(file);
+  const all = Array.from({ length: 1_203 }, (_, number) => sampleDevice(number));
+  await Promise.all(all.map((added) => add(before.devices, added)));
+  // Makes SQLite move rows between pages, which leaves copies of them behind.
+  const longer = all.filter((_, index) => index % 3 === 0).map(withLongToken);
+  await Promise.all(longer.map((replaced) => before.devices.replaceDevice(replaced)));
+  const gone = all.filter((_, index) => index % 3 !== 0).map(({ device }) => device.id);
+  await Promise.all(gone.map((id) => before.devices.deleteDevice({ id, nowMs: NOW })));
+  await before.store.insert(accept(sampleDelivery(1)));
+  const schema = inspect<string>(file, 'SELECT sql FROM sqlite_schema ORDER BY name');
+  await before.store.close();
+
+  const events: SqliteStoreEvent[] = [];
+  const onEvent = (event: SqliteStoreEvent) => events.push(event);
+  const rotated = await open(file, { ...ROTATED, onEvent });
+  expect(events).toEqual([{ name: 'key_rotated', resealedRows: longer.length + 1 }]);
+  expect(bytesOnDisk(file).includes(keyIdOf(KEY_A))).toBe(false);
+  await rotated.store.close();
+
+  expect(inspect(file, 'SELECT sql FROM sqlite_schema ORDER BY name')).toEqual(schema);
+  const after = await open(file, { keys: { current: KEY_B, previous: [] } });
+  const found = await Promise.all(longer.map(({ device }) => after.devices.findDevice(device.id)));
+  expect(found).toEqual(longer.map(({ device }) => device));
+});
+
+function withLongToken(stored: typeof SAMPLE): typeof SAMPLE {
+  const { device } = stored;
+  const target = { ...device.target, token: device.target.token.repeat(40) };
+  return { ...stored, device: { ...device, target } };
+}
+
+test('takes a device that cannot be decrypted for none, and lets it register again', async () => {
+  const file = newFile();
+  const { devices } = await open(file);
+  const lost = sampleDevice(1, { user: 'alice' });
+  await add(devices, lost);
+  change(file, 'UPDATE device_secrets SET sealed = zeroblob(length(sealed))');
+
+  expect(await devices.findDevice(lost.device.id)).toBeUndefined();
+  expect(await devices.findDeviceByHandle(handleHash(1, 'notify'))).toBeUndefined();
+  expect(await devices.findDevicesByUser({ userHash: userHash('alice'), limit: 9 })).toEqual([]);
+  const again = sampleDevice(2, { token: 1, user: 'alice' });
+  const result = await add(devices, again, { maxPerUser: 1, maxDevices: 1 });
+  expect(result).toEqual({ kind: 'added', device: again.device });
+});
+
+test('opens what was sealed for one device as no other’s', async () => {
+  const file = newFile();
+  const { devices } = await open(file);
+  for (const number of [1, 2]) await add(devices, sampleDevice(number));
+  change(
+    file,
+    `UPDATE device_secrets SET sealed = (SELECT sealed FROM device_secrets WHERE row_id = 1)
+     WHERE row_id = 2`,
+  );
+
+  expect(await devices.findDevice(sampleDevice(1).device.id)).toBeDefined();
+  expect(await devices.findDevice(sampleDevice(2).device.id)).toBeUndefined();
+});
+
+test('writes nothing to a device that was seen today and is not dead', async () => {
+  const file = newFile();
+  const { store, devices } = await open(file);
+  await add(devices, sampleDevice(1));
+  await add(devices, sampleDevice(2, { deadSinceMs: NOW }));
+  change(
+    file,
+    `CREATE TRIGGER untouched BEFORE UPDATE ON devices BEGIN SELECT RAISE(ABORT, 'written'); END`,
+  );
+  const [first, second, third] = [1, 2, 1].map((token, index) => {
+    const { tokenHash } = sampleDevice(token).hashes;
+    return sampleDelivery(index, { tokenHash });
+  });
+  if (!first || !second || !third) throw new Error('three deliveries were made');
+  for (const delivery of [first, second, third]) await store.insert(accept(delivery));
+
+  expect(await store.settle(settlement(first))).toBe(true);
+  const dead = { status: 'unregistered', reason: 'UNREGISTERED' } as const;
+  expect(await store.settle(settlement(second, dead))).toBe(true);
+  const tomorrow = settlement(third, { status: 'delivered' }, { nowMs: NOW + DAY_MS });
+  await expect(store.settle(tomorrow)).rejects.toThrow('written');
+});
+
+test('finds, counts, deletes and prunes by indexes, never by reading through a table', async () => {
+  const file = newFile();
+  await open(file);
+  const db = new Database(file);
+  const sealer = new Sealer(KEY_A);
+  const { finish } = prepareDeliveryOperations(db, sealer);
+  const prepare = vi.spyOn(db, 'prepare');
+  prepareDeviceOperations(db, sealer, finish);
+  prepareDeviceQueries(db, sealer);
+  prepareSightings(db);
+  const statements = prepare.mock.calls.map(([sql]) => sql);
+  const plans = statements.flatMap((sql) =>
+    db
+      .prepare<[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql.replaceAll(/\?|@\w+/g, '1')}`)
+      .all()
+      .map(({ detail }) => detail),
+  );
+  db.close();
+
+  expect(statements.length).toBeGreaterThan(20);
+  const scans = plans.filter((detail) => /^SCAN|TEMP B-TREE/.test(detail));
+  // What is left: counting the few devices of one user, and the one row of the count of all.
+  expect(scans.sort()).toEqual(['SCAN (subquery-1)', 'SCAN device_count']);
+});
+
+test('keeps its count of devices right when an operation is undone', async () => {
+  const file = newFile();
+  const { devices } = await open(file);
+  const malformed = sampleDevice(3);
+  const results = await Promise.allSettled([
+    add(devices, sampleDevice(1)),
+    add(devices, sampleDevice(1), { reuse: false }),
+    add(devices, {
+      ...malformed,
+      hashes: { ...malformed.hashes, handleHashes: { notify: 'malformed' } },
+    }),
+    add(devices, sampleDevice(2)),
+  ]);
+
+  expect(results.map(({ status }) => status)).toEqual([
+    'fulfilled',
+    'rejected',
+    'rejected',
+    'fulfilled',
+  ]);
+  expect(inspect(file, 'SELECT total FROM device_count')).toEqual([2]);
+  expect(inspect(file, 'SELECT count(*) FROM devices')).toEqual([2]);
+});
