@@ -9,15 +9,35 @@ export const port = z
   .regex(/^\d{1,5}$/, 'must be a port number')
   .transform(Number)
   .refine((value) => value <= 65_535, 'must be a port number');
-export const httpsUrl = z
-  .url({ protocol: /^https$/, error: 'must be an https URL such as https://host' })
+/** `HOST:PORT`, `[IPv6]:PORT` or `:PORT`. */
+export const listenAddress = z
+  .string()
+  .regex(/^(\[[0-9a-f:.]+\]|[^:\s[\]]*):\d{1,5}$/i, 'must be HOST:PORT or :PORT')
+  .refine(
+    (value) => Number(value.slice(value.lastIndexOf(':') + 1)) <= 65_535,
+    'must end in a port number, at most 65535',
+  );
+
+/** Where a provider is reached: nothing but scheme, host and port. */
+export const httpsOrigin = z
+  .url({ protocol: /^https$/, error: 'must be an https address such as https://host' })
+  .refine(isOrigin, 'must be an https address such as https://host or https://host:port, no more')
   .transform((value) => value.replace(/\/+$/, ''));
+
+/** What further paths are added to. */
 export const webUrl = z
   .url({
     protocol: /^https?$/,
     error: 'must be an http or https URL such as https://nds.example.com',
   })
+  .refine((value) => !/[?#@]/.test(value), 'must be a URL without a query, a fragment or a user')
   .transform((value) => value.replace(/\/+$/, ''));
+
+function isOrigin(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { href, origin } = new URL(value);
+  return href === `${origin}/`;
+}
 
 export function integer(min: number, max: number) {
   const message = `must be a whole number from ${min} to ${max}`;
@@ -66,9 +86,10 @@ export const lifetimes = z.string().transform((value, context) => {
     .split(',')
     .map((entry) => entry.trim())
     .filter(Boolean)) {
-    const [type, span] = part.split('=');
-    const parsed = duration('1s', '28d').safeParse(span ?? '');
-    if (type === undefined || !/^[a-z0-9_]{1,64}$/.test(type) || !parsed.success) {
+    const equals = part.indexOf('=');
+    const type = part.slice(0, Math.max(0, equals));
+    const parsed = duration('1s', '28d').safeParse(part.slice(equals + 1));
+    if (!/^[a-z][a-z0-9_]{0,63}$/.test(type) || !parsed.success) {
       context.addIssue('must be a list such as payment_received=60s,swap_updated=24h');
       return z.NEVER;
     }

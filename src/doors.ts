@@ -22,11 +22,9 @@ import { NOTIFY_DOOR } from './http/notify.ts';
 import type { SelfRegistration } from './http/self-registration.ts';
 import { DOMAIN_SOURCE, LSPS5_SOURCE } from './http/webhooks.ts';
 import type { Log } from './observe/log.ts';
-import type { SignedSources } from './signed-sources.ts';
+import { faultOfSecret, namesWithSecrets, type SignedSources } from './signed-sources.ts';
 import { parseBreezBody } from './sources/breez.ts';
 import { recoverSigner } from './sources/signatures/lightning-message.ts';
-import { faultOfStandardKey } from './sources/signatures/standard-webhooks.ts';
-import { standardWebhooks } from './sources/standard-webhooks.ts';
 
 const MAX_APPS = 1_000;
 
@@ -115,26 +113,17 @@ function createRegistry({ config, core, clock, ids, devices, signed }: DoorParts
 
 function createDevicesDoor(parts: DoorParts, registry: Registry): DevicesDoor {
   const { config, core, clock, signed } = parts;
-  // bLIP-55 knows node ids instead of secrets, and the Breez family signs nothing.
-  const withSecrets = [...signed.sources.keys()].filter(
-    (name) => name !== DOMAIN_SOURCE && name !== LSPS5_SOURCE,
-  );
   return {
     clock,
     registry,
     auth: new Authenticator({ backend: config.backendKeys, apps: config.appKeys }),
-    bodies: createDeviceBodies(withSecrets, faultOfSecret),
+    bodies: createDeviceBodies(namesWithSecrets(signed.sources), faultOfSecret),
     lanes: core.lanes,
     registrations: new Buckets(clock, config.registrationRate, MAX_APPS),
     externalUrl: config.externalUrl,
     pathOf,
     self: selfRegistration(parts),
   };
-}
-
-/** A key of Standard Webhooks has a form; one without it would only ever be answered 401. */
-function faultOfSecret(source: string, secret: string): string | undefined {
-  return source === standardWebhooks.name ? faultOfStandardKey(secret) : undefined;
 }
 
 function selfRegistration(parts: DoorParts): SelfRegistration | undefined {

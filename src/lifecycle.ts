@@ -44,6 +44,8 @@ export async function stopService(parts: StopParts): Promise<void> {
   const lastSecond = startLimit(clock, LAST_SECOND_MS);
   await lastSecond.atMost(server.close());
   server.destroy();
+  // A push may end before its row is committed; its end must reach the log before the lease is given up.
+  await lastSecond.atMost(Promise.all([sender.recorded(), parts.asker.recorded()]));
   ledger.close();
   await lastSecond.atMost(giveBack(parts));
   await lastSecond.atMost(Promise.all(parts.providers.map((one) => one.provider.close())));

@@ -105,6 +105,7 @@ export async function startService(
     readiness,
     settled: async () => {
       await core.sender.idle();
+      await Promise.all([core.sender.recorded(), core.asker.recorded()]);
       await store.probe();
     },
     load: () => ({

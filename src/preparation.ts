@@ -21,8 +21,10 @@ export async function prepare(environment: Environment, clock: Clock): Promise<P
   const { values } = settings;
   const ca = readCa(values.providerCaFile, faults);
   const apps = loadApps(values, faults);
-  const sources = loadSources(values, faults);
+  const names = apps.map(({ name }) => name);
+  const sources = loadSources(values, faults, { apps: names });
   requireForRegistering(values, faults);
+  checkAppKeys(values, faults, { apps: names });
   const maxInFlight = values.maxInFlight ?? 1;
   const providers = await openProviders(apps, { clock, ca, maxInFlight }, faults);
   if (isComplete(values, faults)) return { config: values, providers, sources };
@@ -41,6 +43,23 @@ function requireForRegistering(config: Partial<Config>, faults: string[]): void 
   const names = users.join(', ');
   if (config.secret === undefined) faults.push(`NDS_SECRET is required by ${names}`);
   if (config.externalUrl === undefined) faults.push(`NOTIFY_EXTERNAL_URL is required by ${names}`);
+}
+
+/** A key for an app that is not there would be refused at every registration, in the field. */
+function checkAppKeys(
+  { appKeys = [], backendKeys = [] }: Partial<Config>,
+  faults: string[],
+  { apps }: { readonly apps: readonly string[] },
+): void {
+  for (const { app, key } of appKeys) {
+    if (apps.length > 0 && !apps.includes(app)) {
+      faults.push(`NDS_APP_KEYS: there is no app ${app}`);
+    }
+    // Whoever takes an app apart would hold the backend's key.
+    if (backendKeys.includes(key)) {
+      faults.push(`NDS_APP_KEYS: the key of ${app} must not be one of NDS_BACKEND_KEYS`);
+    }
+  }
 }
 
 function readCa(file: string | undefined, faults: string[]): string | undefined {

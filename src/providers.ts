@@ -34,7 +34,7 @@ export async function openProviders(
   };
   const common = {
     clock: options.clock,
-    maxConcurrentStreams: options.maxInFlight,
+    maxInFlight: options.maxInFlight,
     ...(options.ca === undefined ? {} : { ca: options.ca }),
   };
   // Loaded only when configured: firebase-admin costs 25 MB and 100 ms.

@@ -1,7 +1,15 @@
 // The settings that say where the service listens, what it writes to, and whom it reaches with which keys.
 
 import { z } from 'zod';
-import { duration, httpsUrl, integer, port, text, webUrl } from './config-values.ts';
+import {
+  duration,
+  httpsOrigin,
+  integer,
+  listenAddress,
+  port,
+  text,
+  webUrl,
+} from './config-values.ts';
 
 /** One environment variable. */
 export interface Setting {
@@ -22,10 +30,7 @@ export const REACH_SETTINGS = {
     group: 'Listening',
     help: 'Where to listen, HOST:PORT or :PORT. Wins over PORT.',
     example: '0.0.0.0:8080',
-    schema: z
-      .string()
-      .regex(/^(\[[0-9a-f:]+\]|[^:\s]*):\d{1,5}$/i, 'must be HOST:PORT or :PORT')
-      .optional(),
+    schema: listenAddress.optional(),
   },
   port: {
     name: 'PORT',
@@ -143,7 +148,7 @@ export const REACH_SETTINGS = {
     group: 'APNs',
     help: 'Another address of APNs: port 2197 of Apple’s, a proxy, or the stand-in.',
     example: 'https://api.push.apple.com:2197',
-    schema: httpsUrl.optional(),
+    schema: httpsOrigin.optional(),
   },
   googleCredentialsJson: {
     name: 'GOOGLE_APPLICATION_CREDENTIALS_JSON',
@@ -173,7 +178,7 @@ export const REACH_SETTINGS = {
     name: 'FCM_ENDPOINT',
     group: 'FCM',
     help: 'Another address of FCM: a proxy, or the stand-in.',
-    schema: httpsUrl.optional(),
+    schema: httpsOrigin.optional(),
   },
   providerCaFile: {
     name: 'NDS_PROVIDER_CA_FILE',

@@ -7,10 +7,12 @@ import { DEFAULT_APP } from './apps.ts';
 import type { Config } from './config.ts';
 import type { Source } from './core/source.ts';
 import { NOTIFY_DOOR } from './http/notify.ts';
-import type { Domain } from './http/webhooks.ts';
+import { DOMAIN_SOURCE, type Domain, LSPS5_SOURCE } from './http/webhooks.ts';
 import { genericConfig } from './sources/generic-config.ts';
 import { createSources } from './sources/list.ts';
 import { LSPS5_DEFAULTS, LSPS5_METHODS } from './sources/lsps5.ts';
+import { faultOfStandardKey } from './sources/signatures/standard-webhooks.ts';
+import { standardWebhooks } from './sources/standard-webhooks.ts';
 
 export interface SignedSources {
   readonly sources: ReadonlyMap<string, Source>;
@@ -37,7 +39,11 @@ const shape = z.strictObject({
 });
 
 /** Reads NDS_SOURCES or the file it stands for, and adds what is wrong to `faults`. */
-export function loadSources(config: Partial<Config>, faults: string[]): SignedSources {
+export function loadSources(
+  config: Partial<Config>,
+  faults: string[],
+  { apps }: { readonly apps: readonly string[] },
+): SignedSources {
   const text = sourcesText(config, faults);
   const parsed = shape.safeParse(text === undefined ? {} : parseJson(text, faults));
   if (!parsed.success) {
@@ -53,14 +59,61 @@ export function loadSources(config: Partial<Config>, faults: string[]): SignedSo
     toleranceMs: seconds === null ? undefined : seconds * 1_000,
     methods: methods ?? LSPS5_DEFAULTS.methods,
   };
+  const sources = create({ lsps5, generic: given.generic }, faults);
+  faults.push(...faultsOfSecrets(given, sources), ...faultsOfApps(given, apps));
   return {
-    sources: create({ lsps5, generic: given.generic }, faults),
+    sources,
     domains: new Map(Object.entries(given.domains)),
     secretsOf: (app, source) => {
       const ofApp = Object.hasOwn(given.secrets, app) ? given.secrets[app] : undefined;
       return ofApp !== undefined && Object.hasOwn(ofApp, source) ? (ofApp[source] ?? []) : [];
     },
   };
+}
+
+/** A key of Standard Webhooks has a form; one without it would only ever be answered 401. */
+export function faultOfSecret(source: string, secret: string): string | undefined {
+  return source === standardWebhooks.name ? faultOfStandardKey(secret) : undefined;
+}
+
+/** The sources whose callers sign by a secret: of a device, or of an app. */
+export function namesWithSecrets(sources: ReadonlyMap<string, Source>): readonly string[] {
+  // bLIP-55 knows node ids instead, domains have their own, and the Breez family signs nothing.
+  return [...sources.keys()].filter((name) => name !== DOMAIN_SOURCE && name !== LSPS5_SOURCE);
+}
+
+type Given = z.output<typeof shape>;
+
+/** Secrets under a misspelt name would only ever be answered 401. */
+function faultsOfSecrets(
+  { secrets }: Given,
+  sources: ReadonlyMap<string, Source>,
+): readonly string[] {
+  const known = namesWithSecrets(sources);
+  return Object.entries(secrets).flatMap(([app, bySource]) =>
+    Object.entries(bySource).flatMap(([source, list]) => {
+      const where = `NDS_SOURCES: secrets.${app}.${source}`;
+      if (sources.size > 0 && !known.includes(source)) {
+        return [`${where}: is no source that has secrets; these have: ${known.join(', ')}`];
+      }
+      const faults = list.map((secret) => faultOfSecret(source, secret));
+      return faults.flatMap((fault, index) =>
+        fault === undefined ? [] : [`${where}.${index}: ${fault}`],
+      );
+    }),
+  );
+}
+
+function faultsOfApps({ secrets, domains }: Given, apps: readonly string[]): readonly string[] {
+  // Without any app, that is the fault to mend.
+  if (apps.length === 0) return [];
+  const named = [
+    ...Object.keys(secrets).map((app) => [`secrets.${app}`, app] as const),
+    ...Object.entries(domains).map(([name, { app }]) => [`domains.${name}.app`, app] as const),
+  ];
+  return named
+    .filter(([, app]) => !apps.includes(app))
+    .map(([where, app]) => `NDS_SOURCES: ${where}: there is no app ${app}`);
 }
 
 function create(

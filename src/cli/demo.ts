@@ -14,7 +14,8 @@ import type { ReceivedPush } from '../sandbox/records.ts';
 import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts';
 import { createSystemClock } from '../system.ts';
 import { DEMO_CALLS, type DemoCall } from './demo-calls.ts';
-import { onStopSignal } from './signals.ts';
+import { explain } from './explain.ts';
+import { catchStopSignals } from './signals.ts';
 import { formatTable } from './table.ts';
 
 const IOS_TOKEN = '9f2c0a7be61d4c58a3f0b1d2e3c4f5061728394a5b6c7d8e9fa0b1c2d3e4f506';
@@ -54,10 +55,12 @@ export async function demo(args: readonly string[]): Promise<number> {
       port: { type: 'string', default: '8080' },
     },
   });
+  const signals = catchStopSignals();
   const folder = mkdtempSync(join(tmpdir(), 'nds-demo-'));
-  const sandbox = await startSandbox();
+  let sandbox: Sandbox | undefined;
   let service: Service | undefined;
   try {
+    sandbox = await startSandbox();
     const prepared = await prepare(demoEnvironment(sandbox, folder, values.port), clock);
     const { config } = prepared;
     service = await startService(prepared, createLog('silent'), { clock });
@@ -73,15 +76,19 @@ export async function demo(args: readonly string[]): Promise<number> {
     print(
       failed.length === 0 ? 'Every push arrived as it should.\n' : `${failed.length} failed.\n`,
     );
-    if (!values.once) await stayUp(config.externalUrl ?? service.url, sandbox);
+    if (!values.once) {
+      invite(config.externalUrl ?? service.url, sandbox);
+      await signals.first;
+    }
     return failed.length === 0 ? 0 : 1;
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`nds demo cannot go on.\n${explain(error)}\n`);
     return 1;
   } finally {
     await service?.stop();
-    await sandbox.close();
+    await sandbox?.close();
     rmSync(folder, { recursive: true, force: true });
+    signals.release();
   }
 }
 
@@ -205,8 +212,8 @@ async function formatLog(service: Service): Promise<string> {
   )}\n`;
 }
 
-async function stayUp(url: string, sandbox: Sandbox): Promise<void> {
-  const stop = sandbox.onPush((push) => {
+function invite(url: string, sandbox: Sandbox): void {
+  sandbox.onPush((push) => {
     print(
       `  ${push.platform} got ${push.data.notification_type} "${push.title ?? ''}" ${push.data.notification_payload ?? ''}\n`,
     );
@@ -219,7 +226,6 @@ Register a device and get its URLs, one for each door (docs/devices.md, docs/sou
 
   curl '${url}/api/v1/devices' -H 'Authorization: Bearer ${BACKEND_KEY}' \\
     -d '{"platform":"android","token":"${ANDROID_TOKEN}","secrets":{"resmic":["whs_1"]}}'\n\n`);
-  await onStopSignal(async () => stop());
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -6,10 +6,11 @@ import { createLog, type Log } from '../observe/log.ts';
 import { prepare } from '../preparation.ts';
 import { createSystemClock } from '../system.ts';
 import { explain } from './explain.ts';
-import { onStopSignal } from './signals.ts';
+import { catchStopSignals } from './signals.ts';
 
 export async function serve(environment: Environment): Promise<number> {
   const clock = createSystemClock();
+  const signals = catchStopSignals();
   let service: Service;
   let log: Log | undefined;
   try {
@@ -18,6 +19,7 @@ export async function serve(environment: Environment): Promise<number> {
     service = await startService(prepared, log, { clock });
   } catch (error) {
     log?.flush();
+    signals.release();
     process.stderr.write(`nds cannot start.\n${explain(error)}\n`);
     return 1;
   }
@@ -29,10 +31,9 @@ export async function serve(environment: Environment): Promise<number> {
       running.say(health.ready ? 'info' : 'error', message, { ...route, detail: health.detail });
     }
   });
-  await onStopSignal(async () => {
-    running.say('info', 'stopping');
-    await service.stop();
-  });
+  await signals.first;
+  running.say('info', 'stopping');
+  await service.stop();
   // All that matters has ended; a thread that waits for a locked database must not keep the process.
   process.exit(0);
 }

@@ -62,6 +62,7 @@ export class Asker {
   readonly #options: AskerOptions;
   readonly #waits = new Map<string, Wait>();
   readonly #callersByTarget = new Map<string, number>();
+  readonly #recording = new Set<Promise<unknown>>();
   #callers = 0;
   #draining = false;
 
@@ -73,6 +74,11 @@ export class Asker {
   /** Callers that wait now. */
   get waiting(): number {
     return this.#callers;
+  }
+
+  /** Resolves when the replies so far are in the log. */
+  async recorded(): Promise<void> {
+    await Promise.allSettled(this.#recording);
   }
 
   /** Answers every caller with `shutting_down`, and every later one. */
@@ -215,9 +221,11 @@ export class Asker {
     const deliveryId = dispatch.delivery.id;
     if (end === 'answered') {
       const answeredAtMs = clock.wallMs();
-      void dispatch.stored.then((stored) =>
+      const recorded = dispatch.stored.then((stored) =>
         stored ? ledger.recordReply({ deliveryId, answeredAtMs }) : undefined,
       );
+      this.#recording.add(recorded);
+      void recorded.finally(() => this.#recording.delete(recorded));
     }
     observer.observe({
       name: 'reply_waited',

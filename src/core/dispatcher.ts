@@ -3,7 +3,7 @@
 
 import type { Clock } from './clock.ts';
 import { type Delivery, usefulUntilMs } from './delivery.ts';
-import type { Duplicates, FirstCall } from './duplicates.ts';
+import type { Duplicates } from './duplicates.ts';
 import { ServiceError } from './errors.ts';
 import type { Ids } from './ids.ts';
 import type { Lane } from './lane.ts';
@@ -81,6 +81,7 @@ export class Dispatcher {
 
   /** Takes a notification and answers as DESIGN says: delivered, queued, duplicate, or a `ServiceError`. */
   async accept(notification: Notification, recipient: Recipient): Promise<Answer> {
+    const calledAtMs = this.#parts.clock.nowMs();
     const prepared = this.#prepare(notification, recipient);
     const key = duplicateKey(notification, recipient);
     const stored = await this.#findStored(notification, key);
@@ -89,8 +90,8 @@ export class Dispatcher {
     const first = this.#findHeld(key) ?? stored;
     if (first !== undefined) return this.#answerRepeat(notification, first);
     const dispatch = this.#admit(prepared, key);
-    const answer = this.#answer(dispatch);
-    this.#hold(key, notification, { deliveryId: dispatch.delivery.id, end: answer });
+    const answer = this.#answer(dispatch, calledAtMs);
+    this.#hold(key, dispatch, answer);
     return answer;
   }
 
@@ -128,12 +129,24 @@ export class Dispatcher {
     if (this.#draining) throw new ServiceError('shutting_down', { retryAfterSeconds: 1 });
   }
 
-  #hold(key: string | undefined, { duplicateOf }: Notification, first: FirstCall): void {
-    if (key === undefined || duplicateOf === undefined) return;
+  #hold(key: string | undefined, dispatch: Dispatch, answer: Promise<Answer>): void {
+    const { id, notification } = dispatch.delivery;
+    if (key === undefined || notification.duplicateOf === undefined) return;
+    const first = { deliveryId: id, end: answer };
+    this.#parts.duplicates.hold(key, first, notification.duplicateOf.windowMs);
+    answer.catch(() => this.#reconsider(dispatch));
+  }
+
+  /**
+   * Whoever was refused may try again, unless it was for the store alone and the push went out, or was
+   * kept for later, after all.
+   */
+  async #reconsider({ delivery, end, stored }: Dispatch): Promise<void> {
     const { duplicates } = this.#parts;
-    duplicates.hold(key, first, duplicateOf.windowMs);
-    // Whoever is refused may try again, also when it was the store that failed and not the push.
-    first.end.catch(() => duplicates.release(first.deliveryId));
+    const { status } = (await end).next;
+    const isTaken = status === 'delivered' || (status === 'queued' && (await stored));
+    if (isTaken) duplicates.confirm(delivery.id);
+    else duplicates.release(delivery.id);
   }
 
   /** Must run right before the key is held: nothing may come between. */
@@ -216,9 +229,9 @@ export class Dispatcher {
   }
 
   /** The first of: the end of the push, the answer deadline. */
-  async #answer(dispatch: Dispatch): Promise<Answer> {
+  async #answer(dispatch: Dispatch, calledAtMs: number): Promise<Answer> {
     const { delivery, stored } = dispatch;
-    const deadline = this.#deadline();
+    const deadline = this.#deadline(calledAtMs);
     try {
       const end = await Promise.race([dispatch.end, deadline.over]);
       if (end === 'over') return await this.#answerQueued(dispatch, deadline.over);
@@ -240,11 +253,12 @@ export class Dispatcher {
     throw new ServiceError('store_unavailable', { retryAfterSeconds: 1 });
   }
 
-  #deadline(): { readonly over: Promise<'over'>; cancel(): void } {
+  #deadline(calledAtMs: number): { readonly over: Promise<'over'>; cancel(): void } {
     const { promise, resolve } = Promise.withResolvers<'over'>();
     const { clock, policy } = this.#parts;
     const over = () => resolve('over');
-    const timer = clock.after(policy.answerDeadlineMs, over);
+    const passedMs = clock.nowMs() - calledAtMs;
+    const timer = clock.after(Math.max(0, policy.answerDeadlineMs - passedMs), over);
     this.#waiting.add(over);
     const cancel = () => {
       timer.cancel();

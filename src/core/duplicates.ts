@@ -10,6 +10,7 @@ export interface FirstCall {
 }
 
 interface Entry extends FirstCall {
+  end: Promise<unknown>;
   readonly key: string;
   readonly expiresAtMs: number;
 }
@@ -58,6 +59,12 @@ export class Duplicates {
     this.#byKey.set(key, entry);
     this.#byDelivery.set(first.deliveryId, entry);
     if (this.#byKey.size > this.#options.maxKeys) this.#forgetOldest();
+  }
+
+  /** The delivery was taken, whatever its first caller was told: a repeat is a duplicate. */
+  confirm(deliveryId: string): void {
+    const entry = this.#byDelivery.get(deliveryId);
+    if (entry !== undefined) entry.end = Promise.resolve();
   }
 
   /** The delivery ended undelivered: a repeat is a new try. */

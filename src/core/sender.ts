@@ -55,6 +55,7 @@ export interface SenderParts {
 export class Sender {
   readonly #parts: SenderParts;
   readonly #running = new Set<Promise<SendEnd>>();
+  readonly #recording = new Set<Promise<boolean>>();
   readonly #watchers = new Map<string, (end: SendEnd) => void>();
 
   constructor(parts: SenderParts) {
@@ -98,9 +99,13 @@ export class Sender {
       const blocked = this.#blocked(current);
       if (blocked !== undefined) return this.#end(current, stored, blocked);
       const ticket = await lane.enter(this.#parts.quarantine.trustOf(current.tokenHash), patience);
-      if (ticket === undefined || this.#isTooLate(current)) {
-        if (ticket !== undefined) lane.abandon(ticket);
+      if (ticket === undefined) {
         return this.#later(current, lane, stored, { outcome: NOT_TRIED });
+      }
+      const overtaken = this.#blocked(current);
+      if (overtaken !== undefined) {
+        lane.abandon(ticket);
+        return this.#end(current, stored, overtaken);
       }
       const push =
         (tries === 1 ? prepared : undefined) ??
@@ -239,8 +244,24 @@ export class Sender {
     return Math.max(0, Math.round(this.#parts.clock.nowMs() - receivedAtMs));
   }
 
+  /** Resolves when what has ended is in the log, or kept until the store is well again. */
+  async recorded(): Promise<void> {
+    await Promise.allSettled(this.#recording);
+  }
+
+  #record(
+    delivery: Delivery,
+    stored: Promise<boolean>,
+    what: Pick<Settlement, 'attempt' | 'next' | 'keepLeaseUntilMs'>,
+  ): Promise<boolean> {
+    const recorded = this.#write(delivery, stored, what);
+    this.#recording.add(recorded);
+    void recorded.finally(() => this.#recording.delete(recorded));
+    return recorded;
+  }
+
   /** Resolves with `stored` when the log has it, or keeps it until the store is well again. */
-  async #record(
+  async #write(
     delivery: Delivery,
     stored: Promise<boolean>,
     what: Pick<Settlement, 'attempt' | 'next' | 'keepLeaseUntilMs'>,

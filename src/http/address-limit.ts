@@ -54,8 +54,8 @@ export class AddressLimit {
   }
 
   /** The client's address as the trusted hop tells it. */
-  addressOf(incoming: IncomingMessage): string | undefined {
-    const value = incoming.headers[this.#header];
+  addressOf({ headers }: Pick<IncomingMessage, 'headers'>): string | undefined {
+    const value = headers[this.#header];
     if (typeof value !== 'string' || value.length > MAX_ADDRESS_CHARACTERS) return undefined;
     return value;
   }

@@ -14,6 +14,7 @@ import {
   handleRegister,
   handleRenewHandle,
   handleRevokeHandle,
+  handleRotateToken,
 } from './devices.ts';
 import type { DoorContext, DoorEnv } from './door.ts';
 import { handleHealth, handleReadiness, type Readiness } from './health.ts';
@@ -97,7 +98,7 @@ function routeDevices(
     PATCH: (context) => handleChangeDevice(door, context),
     DELETE: (context) => handleDeleteDevice(door, context),
   });
-  route('/api/v1/devices/:id/token', { PUT: (context) => handleChangeDevice(door, context) });
+  route('/api/v1/devices/:id/token', { PUT: (context) => handleRotateToken(door, context) });
   route('/api/v1/devices/:id/handles/:door', {
     POST: (context) => handleRenewHandle(door, context),
     DELETE: (context) => handleRevokeHandle(door, context),

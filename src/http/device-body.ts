@@ -7,6 +7,9 @@ import type { DeviceChanges } from '../core/registry.ts';
 import { MAX_APP_NAME_CHARACTERS, type Platform, tokenFault } from '../core/target.ts';
 
 const BOUNDS = DEVICE_BOUNDS;
+/** Of a body that is faulty all over, enough is told with so many. */
+const MAX_FAULTS = 20;
+const MAX_FIELD_CHARACTERS = 100;
 
 function bounded(max: number) {
   return z
@@ -70,6 +73,7 @@ export function createDeviceBodies(
     secrets: secrets.optional(),
     ...shape,
   });
+  const rotation = z.strictObject({ token });
   return {
     /** `app` is the default for a body that names none. */
     parseRegistration: (body: unknown, app: string): DeviceDetails => {
@@ -89,6 +93,7 @@ export function createDeviceBodies(
         secrets: withoutUndefined(parsed.secrets ?? {}),
       };
     },
+    parseToken: (body: unknown): DeviceChanges => check(rotation, body),
     parseChanges: (body: unknown): DeviceChanges => {
       const parsed = check(changes, body);
       return {
@@ -108,7 +113,7 @@ export type DeviceBodies = ReturnType<typeof createDeviceBodies>;
 /** Throws `bad_body` unless the token is one of the platform's. */
 export function checkToken(platform: Platform, value: string): void {
   const fault = tokenFault(platform, value);
-  if (fault !== undefined) throw badBody([{ field: 'token', message: fault }]);
+  if (fault !== undefined) throw badField('token', fault);
 }
 
 export function parseJsonBody(bytes: Uint8Array): unknown {
@@ -116,26 +121,34 @@ export function parseJsonBody(bytes: Uint8Array): unknown {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch {
     // The parser's message would quote the body.
-    throw badBody([{ field: 'body', message: 'must be JSON in UTF-8' }]);
+    throw badField('body', 'must be JSON in UTF-8');
   }
 }
 
 function check<Output>(schema: z.ZodType<Output>, body: unknown): Output {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
-  throw badBody(parsed.error.issues.flatMap(toFaults));
+  throw badBody(parsed.error.issues.flatMap(toFaults).slice(0, MAX_FAULTS));
 }
 
 function toFaults(issue: z.core.$ZodIssue): readonly Fault[] {
-  const path = issue.path.map(String).join('.');
+  const path = issue.path.map(String).join('.').slice(0, MAX_FIELD_CHARACTERS);
   if (issue.code === 'unrecognized_keys') {
-    return [{ field: path || 'body', message: 'has fields that are not known' }];
+    return issue.keys.map((key) => {
+      const field = path === '' ? key : `${path}.${key}`;
+      return { field: field.slice(0, MAX_FIELD_CHARACTERS), message: 'is not a known field' };
+    });
   }
   if (issue.code === 'invalid_key')
     return [{ field: path, message: 'is not the name of a source' }];
   if (issue.code === 'invalid_type')
     return [{ field: path || 'body', message: `must be ${issue.expected}` }];
   return [{ field: path || 'body', message: issue.message }];
+}
+
+/** Throw it for a body with one fault. */
+export function badField(field: string, message: string): ServiceError {
+  return badBody([{ field, message }]);
 }
 
 function badBody(faults: readonly Fault[]): ServiceError {

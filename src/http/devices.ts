@@ -6,12 +6,12 @@ import type { Device, Door } from '../core/devices.ts';
 import type { Lanes } from '../core/dispatcher.ts';
 import { ServiceError } from '../core/errors.ts';
 import type { Buckets } from '../core/limits.ts';
-import type { Registry } from '../core/registry.ts';
+import type { DeviceChanges, Registry } from '../core/registry.ts';
 import { providerFor, type Target } from '../core/target.ts';
 import { json } from './answer.ts';
 import type { Authenticator } from './auth.ts';
 import { readBody } from './body.ts';
-import { checkToken, type DeviceBodies, parseJsonBody } from './device-body.ts';
+import { badField, checkToken, type DeviceBodies, parseJsonBody } from './device-body.ts';
 import type { DoorContext } from './door.ts';
 import { reading } from './handle.ts';
 import { type SelfRegistration, verifySelfRegistration } from './self-registration.ts';
@@ -50,20 +50,17 @@ export async function handleRegister(door: DevicesDoor, context: DoorContext): P
     const { device } = await reading(() => door.registry.register(details, 'backend'));
     return json(describe(door, device));
   }
-  if (details.user !== undefined) {
-    const faults = [
-      { field: 'user', message: 'is taken from a backend’s key or a signature only' },
-    ];
-    throw new ServiceError('bad_body', { faults });
+  if (caller?.kind === 'app' && details.user !== undefined) {
+    throw badField('user', 'is taken from a backend’s key or a signature only');
   }
   limitRegistrations(door, app);
-  const user =
-    caller === undefined && door.self !== undefined
-      ? await verifySelfRegistration(door.self, incoming, bytes)
-      : undefined;
-  const registered = { ...details, ...(user === undefined ? {} : { user }) };
-  const by = caller === undefined ? 'self' : 'app';
-  const { device } = await reading(() => door.registry.register(registered, by));
+  if (door.self === undefined || caller !== undefined) {
+    const { device } = await reading(() => door.registry.register(details, 'app'));
+    return json(describe(door, device));
+  }
+  const signed = { body: bytes, user: details.user };
+  const user = await verifySelfRegistration(door.self, incoming, signed);
+  const { device } = await reading(() => door.registry.register({ ...details, user }, 'self'));
   return json(describe(door, device));
 }
 
@@ -89,15 +86,31 @@ export async function handleReadDevice(door: DevicesDoor, context: DoorContext):
   return json(describe(door, device));
 }
 
-/** PATCH /api/v1/devices/:id, of which PUT …/token is the short form for a new token. */
+/** PATCH /api/v1/devices/:id */
 export async function handleChangeDevice(
   door: DevicesDoor,
   context: DoorContext,
 ): Promise<Response> {
+  return await change(door, context, door.bodies.parseChanges);
+}
+
+/** PUT /api/v1/devices/:id/token takes a new token and nothing else. */
+export async function handleRotateToken(
+  door: DevicesDoor,
+  context: DoorContext,
+): Promise<Response> {
+  return await change(door, context, door.bodies.parseToken);
+}
+
+async function change(
+  door: DevicesDoor,
+  context: DoorContext,
+  parse: (body: unknown) => DeviceChanges,
+): Promise<Response> {
   const { incoming } = context.env;
   const bytes = await readBody(incoming);
   door.auth.requireBackend(incoming);
-  const changes = door.bodies.parseChanges(parseJsonBody(bytes));
+  const changes = parse(parseJsonBody(bytes));
   const id = deviceId(context);
   const { target } = await reading(() => door.registry.find(id));
   if (changes.token !== undefined) {

@@ -10,6 +10,15 @@ const MAX_KEYS = 50_000;
 const PER_HANDLE = { burst: 20, perSecond: 0.2 };
 const PER_ADDRESS = { burst: 200, perSecond: 2 };
 
+export interface Origin {
+  readonly address: string;
+  /**
+   * A trusted hop told it. If not, it may be a proxy's, behind which everybody is: then no address is
+   * limited, or whoever forges calls to a device of his own would shut out the callers of all others.
+   */
+  readonly isClient: boolean;
+}
+
 export class ForgeryLimit {
   readonly #perHandle: Buckets;
   readonly #perAddress: Buckets;
@@ -20,10 +29,10 @@ export class ForgeryLimit {
   }
 
   /** Throws `rate_limited`. */
-  check(handleOf: string, address: string): void {
+  check(handleOf: string, from: Origin): void {
     const waitMs = Math.max(
-      this.#perHandle.waitMs(`${handleOf}\n${address}`),
-      this.#perAddress.waitMs(address),
+      this.#perHandle.waitMs(`${handleOf}\n${from.address}`),
+      from.isClient ? this.#perAddress.waitMs(from.address) : 0,
     );
     if (waitMs > 0) {
       throw new ServiceError('rate_limited', { retryAfterSeconds: Math.ceil(waitMs / 1_000) });
@@ -31,10 +40,10 @@ export class ForgeryLimit {
   }
 
   /** Counts a wrong signature; true when it was the one that used up the allowance: worth an alert. */
-  count(handleOf: string, address: string): boolean {
-    const key = `${handleOf}\n${address}`;
+  count(handleOf: string, from: Origin): boolean {
+    const key = `${handleOf}\n${from.address}`;
     this.#perHandle.take(key);
-    this.#perAddress.take(address);
+    if (from.isClient) this.#perAddress.take(from.address);
     return this.#perHandle.waitMs(key) > 0;
   }
 }

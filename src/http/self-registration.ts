@@ -13,6 +13,8 @@ export const TIME_HEADER = 'x-nds-time';
 export const SIGNATURE_HEADER = 'x-nds-signature';
 
 const TOLERANCE_SECONDS = 600;
+/** A signature that was made ahead of time is fresh for so long; the second is for the bounds themselves. */
+const USED_MS = (2 * TOLERANCE_SECONDS + 1) * 1_000;
 const UNIX_SECONDS = /^[1-9][0-9]{0,10}$/;
 
 export interface SelfRegistration {
@@ -34,12 +36,13 @@ export function registrationMessage(origin: string, unixSeconds: string, body: U
 /**
  * The wallet's public key. Throws `stale_timestamp` beyond ten minutes either way, `bad_signature`, and
  * `bad_signature` again for a second use. Any signature over any body recovers to some key: that key is the
- * user, so a forger only ever registers himself.
+ * user, so a forger only ever registers himself. A wallet that names its key in the body as `user` is told
+ * when another one comes out: what it signed was not what arrived here.
  */
 export async function verifySelfRegistration(
   self: SelfRegistration,
   incoming: IncomingMessage,
-  body: Uint8Array,
+  { body, user }: { readonly body: Uint8Array; readonly user: string | undefined },
 ): Promise<string> {
   const time = incoming.headers[TIME_HEADER];
   const signature = incoming.headers[SIGNATURE_HEADER];
@@ -58,9 +61,15 @@ export async function verifySelfRegistration(
   const signer =
     typeof signature === 'string' ? self.recoverSigner(Buffer.from(message), signature) : undefined;
   if (signer === undefined) throw new ServiceError('bad_signature');
+  if (user !== undefined && user.toLowerCase() !== signer) {
+    throw new ServiceError('bad_signature', { detail: NOT_OF_USER });
+  }
   await useOnce(self, `${signer}\n${message}`);
   return signer;
 }
+
+const NOT_OF_USER =
+  'The signature is not of `user` over this origin, time and body: check what the wallet signs.';
 
 /** By signer and message, not by the signature's text: the same signature has a second, malleated text. */
 async function useOnce(self: SelfRegistration, used: string): Promise<void> {
@@ -68,7 +77,7 @@ async function useOnce(self: SelfRegistration, used: string): Promise<void> {
   const isFirst = await reading(() =>
     self.devices.useOnce({
       keyHash: self.ids.fingerprint(`registration\n${used}`),
-      expiresAtMs: nowMs + 2 * TOLERANCE_SECONDS * 1_000,
+      expiresAtMs: nowMs + USED_MS,
       nowMs,
     }),
   );

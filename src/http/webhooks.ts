@@ -13,7 +13,7 @@ import type { AddressLimit } from './address-limit.ts';
 import { type Answering, answerForUser, answerParsed } from './answer.ts';
 import { readBody } from './body.ts';
 import type { DoorContext } from './door.ts';
-import type { ForgeryLimit } from './forgery-limit.ts';
+import type { ForgeryLimit, Origin } from './forgery-limit.ts';
 import { reading, resolveHandle } from './handle.ts';
 
 /** A domain of the Breez LNURL server. */
@@ -70,7 +70,9 @@ async function handleDevice(
   const device = await resolveHandle(door, source.name, handle);
   const { app } = device.target;
   const credentials = credentialsOf(door, device, source);
-  authenticate(door, context, { source, request, credentials, key: device.id, app });
+  // By door and device, which is what a handle stands for, also when it is renewed.
+  const key = `${source.name}\n${device.id}`;
+  authenticate(door, context, { source, request, credentials, key, app });
   const parsed = source.parse(request, credentials);
   const recipient = { target: device.target, deviceId: device.id, source: source.name };
   return await answerParsed(door, context, { parsed, recipient });
@@ -82,19 +84,33 @@ async function handleDomain(
   { source, domain: name }: { readonly source: Source; readonly domain: string },
 ): Promise<Response> {
   const request = await readRequest(door, context);
-  const domain = door.domains.get(name.toLowerCase());
+  const key = name.toLowerCase();
+  const domain = door.domains.get(key);
   if (domain === undefined) throw new ServiceError('unknown_source', { detail: UNKNOWN_DOMAIN });
   const { app, secrets } = domain;
   const credentials = { secrets, nodeIds: [] };
-  authenticate(door, context, { source, request, credentials, key: name, app });
+  authenticate(door, context, { source, request, credentials, key, app });
   const parsed = source.parse(request, credentials);
   const user = parsed.kind === 'notification' ? parsed.user : undefined;
   const devices =
     user === undefined ? [] : await reading(() => door.registry.findByUser(app, user));
-  const recipients = devices.map(({ target, id }) => {
+  const recipients = onePerTarget(devices).map(({ target, id }) => {
     return { target, deviceId: id, source: source.name };
   });
   return await answerForUser(door, context, { parsed, recipients });
+}
+
+/**
+ * A wallet that registered itself again has a second device with the same token and app_data: its phone is
+ * woken once, by the oldest, which a repeat of the call finds again.
+ */
+function onePerTarget(devices: readonly Device[]): readonly Device[] {
+  const byTarget = new Map<string, Device>();
+  for (const device of devices) {
+    const { app, platform, token, appData } = device.target;
+    byTarget.set(JSON.stringify([app, platform, token, appData ?? null]), device);
+  }
+  return [...byTarget.values()];
 }
 
 const UNKNOWN_DOMAIN = 'This domain is not configured: add it to `domains` in NDS_SOURCES.';
@@ -136,13 +152,13 @@ function authenticate(
 ): void {
   const { source, request, credentials, key, app } = checked;
   const { incoming } = context.env;
-  const address = door.addressLimit?.addressOf(incoming) ?? incoming.socket.remoteAddress ?? '';
-  door.forgeries.check(key, address);
+  const from = originOf(door, incoming);
+  door.forgeries.check(key, from);
   try {
     source.authenticate(request, credentials);
   } catch (error) {
     if (error instanceof ServiceError && error.status === 401) {
-      const repeated = door.forgeries.count(key, address);
+      const repeated = door.forgeries.count(key, from);
       const { code } = error;
       door.observer.observe({
         name: 'signature_refused',
@@ -154,6 +170,12 @@ function authenticate(
     }
     throw error;
   }
+}
+
+function originOf({ addressLimit }: WebhookDoor, { headers, socket }: IncomingMessage): Origin {
+  const address = addressLimit?.addressOf({ headers });
+  if (address !== undefined) return { address, isClient: true };
+  return { address: socket.remoteAddress ?? '', isClient: false };
 }
 
 /** Some callers need another status for the same truth; the source says so in one table. */

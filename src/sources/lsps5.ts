@@ -16,8 +16,8 @@ const SIGNATURE = 'x-lsps5-signature';
 const MINUTE_MS = 60_000;
 /** The older LSPS5 text's rule; bLIP-55 has none and relies on TLS. */
 const LSPS5_TOLERANCE_MS = 10 * MINUTE_MS;
-/** As long as a call can be fresh: signed 10 minutes ahead of now, it stays so for 20. */
-const REPLAY_WINDOW_MS = 20 * MINUTE_MS;
+/** Where any time is fresh, a replay is known for as long as that of a source that signs none. */
+const TIMELESS_WINDOW_MS = 7 * 24 * 60 * MINUTE_MS;
 
 /** Block heights have 32 bits in lightning-liquidity. */
 const blockHeight = exactInteger(2n ** 32n - 1n);
@@ -60,6 +60,8 @@ const envelope = z.object({
 });
 
 export function createLsps5({ toleranceMs, methods }: Lsps5Options): Source {
+  // As long as a call can be fresh: signed 10 minutes ahead of now, it stays so for 20.
+  const replayWindowMs = toleranceMs === undefined ? TIMELESS_WINDOW_MS : 2 * toleranceMs;
   return {
     name: 'lsps5',
     statuses: {},
@@ -89,7 +91,7 @@ export function createLsps5({ toleranceMs, methods }: Lsps5Options): Source {
           payload: deepPayloadOf({ lsp_node_id: lspNodeId, method, params, timestamp }),
           duplicateOf: {
             key: JSON.stringify([lspNodeId, timestamp, sha256(request.body)]),
-            windowMs: REPLAY_WINDOW_MS,
+            windowMs: replayWindowMs,
           },
         },
       };

@@ -30,12 +30,15 @@ export interface ApnsOptions extends ApnsKey {
   /** PEM of an authority trusted beside the system's. */
   readonly ca?: string;
   readonly clock: Clock;
-  /** Own bound on pushes in flight per connection; APNs says its own when connected. Default 500. */
-  readonly maxConcurrentStreams?: number;
+  /**
+   * How many pushes the caller has in flight at most; default 1000. There are as many connections as these
+   * need, each with as many streams as APNs allows.
+   */
+  readonly maxInFlight?: number;
   readonly onEvent?: (event: LaneEvent) => void;
 }
 
-const DEFAULT_MAX_CONCURRENT_STREAMS = 500;
+const DEFAULT_MAX_IN_FLIGHT = 1_000;
 const HEX_TOKEN = /^(?:[0-9a-f]{2}){1,100}$/i;
 /**
  * APNs ties some refusals to the connection ("Establishing a token-based connection": a bundle id added
@@ -72,7 +75,7 @@ class ApnsProvider implements Provider {
     this.#lanes = createLanes({
       origin: parseOrigin(options.endpoint),
       clock: options.clock,
-      maxConcurrentStreams: options.maxConcurrentStreams ?? DEFAULT_MAX_CONCURRENT_STREAMS,
+      maxInFlight: options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT,
       authorities: trustAlso(options.ca),
       ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
     });

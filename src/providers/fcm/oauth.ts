@@ -42,7 +42,7 @@ export async function requestToken(
   try {
     return await fetchToken(options, signal);
   } catch (error) {
-    return failureOf(error);
+    return signal.aborted ? tokenUnavailable('oauth_timeout') : failureOf(error);
   }
 }
 
@@ -110,6 +110,8 @@ function createTransporter({
       if (tokenUri !== undefined && request.url.href === GOOGLE_TOKEN_URL) {
         request.url = new URL(tokenUri);
       }
+      // The library's fetch, given a signal that aborted before, throws where nobody can catch it.
+      signal.throwIfAborted();
       request.signal = signal;
       return request;
     },

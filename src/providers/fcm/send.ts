@@ -24,12 +24,15 @@ export interface FcmOptions {
   /** PEM of an authority trusted beside the system's, for FCM and for the token endpoint. */
   readonly ca?: string;
   readonly clock: Clock;
-  /** Own bound on pushes in flight per connection. Default 100, as Google's own SDK has it. */
-  readonly maxConcurrentStreams?: number;
+  /**
+   * How many pushes the caller has in flight at most; default 1000. There are as many connections as these
+   * need, each with as many streams as FCM allows.
+   */
+  readonly maxInFlight?: number;
   readonly onEvent?: (event: LaneEvent) => void;
 }
 
-const DEFAULT_MAX_CONCURRENT_STREAMS = 100;
+const DEFAULT_MAX_IN_FLIGHT = 1_000;
 /** How long a start waits for the first access token. */
 const WARM_TIMEOUT_MS = 3_000;
 
@@ -76,7 +79,7 @@ class FcmProvider implements Provider {
     this.#lanes = createLanes({
       origin,
       clock: options.clock,
-      maxConcurrentStreams: options.maxConcurrentStreams ?? DEFAULT_MAX_CONCURRENT_STREAMS,
+      maxInFlight: options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT,
       authorities,
       ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
     });

@@ -32,6 +32,8 @@ export class Exchange {
   readonly request: TransportRequest;
   /** What the socket had received when the request was written; tells a silent peer from a slow one. */
   bytesReadAtStart = 0;
+  /** Until when a request that has to wait is still worth writing. */
+  writeUntilMs = Number.POSITIVE_INFINITY;
   #resolve: ((result: TransportResult) => void) | undefined;
   #timer: Timer | undefined;
   #status = 0;

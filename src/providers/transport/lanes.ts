@@ -2,11 +2,12 @@
 // that carries many bad tokens, and that must not be the one which the proven ones use.
 
 import type { Trust } from '../../core/provider.ts';
-import { Transport, type TransportEvent, type TransportOptions } from './transport.ts';
+import type { PoolOptions, TransportEvent } from './pool.ts';
+import { Transport } from './transport.ts';
 
 export type LaneEvent = TransportEvent & { readonly lane: Trust };
 
-export interface LanesOptions extends Omit<TransportOptions, 'keepWarm' | 'onEvent'> {
+export interface LanesOptions extends Omit<PoolOptions, 'keepWarm' | 'maxConnections' | 'onEvent'> {
   readonly onEvent?: (event: LaneEvent) => void;
 }
 
@@ -16,10 +17,17 @@ export interface Lanes {
   close(): Promise<void>;
 }
 
+/**
+ * Ten carry a thousand pushes at Google's 100 streams each; APNs takes as many on one or two. Strangers'
+ * tokens get less: whoever invents them must not make the service open connections.
+ */
+const MAX_CONNECTIONS: Readonly<Record<Trust, number>> = { proven: 10, unproven: 2 };
+
 export function createLanes({ onEvent, ...options }: LanesOptions): Lanes {
   const create = (lane: Trust): Transport =>
     new Transport({
       ...options,
+      maxConnections: MAX_CONNECTIONS[lane],
       keepWarm: lane === 'proven',
       ...(onEvent === undefined ? {} : { onEvent: (event) => onEvent({ ...event, lane }) }),
     });

@@ -1,7 +1,7 @@
 // One HTTP/2 connection in use: opens streams within the peer's limit, ends them at their deadline, and
 // tells the transport when it takes no more.
 //
-// connecting (connect.ts) -> open -> draining (GOAWAY, a deadline passed, retired) -> gone
+// connecting (connect.ts) -> open -> draining (GOAWAY, a deadline passed, retired, surplus) -> gone
 //                                 -> gone (reset by us or by the peer)
 
 import {
@@ -17,7 +17,13 @@ import type { Exchange } from './exchange.ts';
 import type { FailureReason } from './failure.ts';
 import { Liveness } from './liveness.ts';
 
-export type SessionEnd = 'goaway' | 'retired' | 'timeout' | 'connection_dead' | 'connection_lost';
+export type SessionEnd =
+  | 'goaway'
+  | 'retired'
+  | 'surplus'
+  | 'timeout'
+  | 'connection_dead'
+  | 'connection_lost';
 
 export interface SessionListener {
   /** A stream has become free, or the peer allows more. */
@@ -30,7 +36,8 @@ export interface SessionListener {
 
 export interface SessionOptions {
   readonly clock: Clock;
-  readonly maxConcurrentStreams: number;
+  /** Own bound on streams, whatever the peer allows. */
+  readonly maxInFlight: number;
   readonly idlePingMs?: number;
 }
 
@@ -48,6 +55,7 @@ export class Session {
   readonly #streams = new Map<Exchange, ClientHttp2Stream>();
   #limit = 1;
   #opened = 0;
+  #peakLoad = 0;
   #ended: SessionEnd | undefined;
   #lastStreamId: number | undefined;
 
@@ -56,7 +64,7 @@ export class Session {
     this.#http2 = http2;
     this.#socket = socket;
     this.#listener = listener;
-    this.#ownLimit = options.maxConcurrentStreams;
+    this.#ownLimit = options.maxInFlight;
     this.#liveness = new Liveness({
       clock: options.clock,
       ...(options.idlePingMs === undefined ? {} : { idlePingMs: options.idlePingMs }),
@@ -77,8 +85,30 @@ export class Session {
     return this.#opened;
   }
 
+  /** How many streams the peer takes at once, as far as it has said. */
+  get limit(): number {
+    return this.#limit;
+  }
+
+  /** Whether the peer has yet to allow more than a first stream. */
+  get isGated(): boolean {
+    return this.#limit <= 1;
+  }
+
+  /** Streams in flight. */
+  get load(): number {
+    return this.#streams.size;
+  }
+
   get hasRoom(): boolean {
     return this.#ended === undefined && this.#streams.size < this.#limit;
+  }
+
+  /** The greatest load since this was last asked. */
+  takePeakLoad(): number {
+    const peak = this.#peakLoad;
+    this.#peakLoad = this.#streams.size;
+    return peak;
   }
 
   /** Writes the request; false if the connection is closing and nothing was written. */
@@ -96,6 +126,7 @@ export class Session {
     }
     exchange.bytesReadAtStart = this.#socket.bytesRead;
     this.#streams.set(exchange, stream);
+    if (this.#streams.size > this.#peakLoad) this.#peakLoad = this.#streams.size;
     this.#liveness.used();
     stream.on('response', (headers) => exchange.receiveHeaders(headers));
     stream.on('data', (chunk: Buffer) => {

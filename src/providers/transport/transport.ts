@@ -1,54 +1,30 @@
-// A persistent HTTP/2 connection to one provider that outlives its TCP connections. Requests wait in order
-// for a free stream; a connection that ends is replaced at once; every request settles by its deadline.
+// A lasting way to one provider that outlives its connections. Requests wait in order for a free stream, and
+// every request settles by its deadline.
 
-import type { SecureContext } from 'node:tls';
 import type { Clock } from '../../core/clock.ts';
-import { type ConnectAttempt, type Connection, connect } from './connect.ts';
 import { Exchange, type TransportRequest, type TransportResult } from './exchange.ts';
 import type { ConnectFailure } from './failure.ts';
-import { Session, type SessionEnd, type SessionListener } from './session.ts';
+import { Pool, type PoolListener, type PoolOptions } from './pool.ts';
 
-export interface TransportOptions {
-  /** `https://host[:port]`. */
-  readonly origin: URL;
-  /** Made by `trustAlso`; `undefined` is Node's default. */
-  readonly authorities: SecureContext | undefined;
-  readonly clock: Clock;
-  /** Bound on streams at once, whatever the peer allows. */
-  readonly maxConcurrentStreams: number;
-  /** Whether to reconnect without being asked, so that the next push finds a connection. */
-  readonly keepWarm: boolean;
-  readonly onEvent?: (event: TransportEvent) => void;
-  readonly idlePingMs?: number;
-}
-
-export type TransportEvent =
-  | { readonly kind: 'connected' }
-  | { readonly kind: 'connect_failed'; readonly reason: ConnectFailure }
-  | { readonly kind: 'connection_ended'; readonly why: SessionEnd; readonly carried: number };
-
-/** Shorter than an attempt's deadline, so that the next attempt dials anew instead of waiting for a lost SYN. */
-const CONNECT_TIMEOUT_MS = 1_500;
 /** The core bounds its pool far below; this only keeps a mistake there from eating the memory. */
 const MAX_WAITING = 10_000;
-/** A connection that ends sooner without having carried anything is not worth replacing unasked. */
-const WORTH_REPLACING_AFTER_MS = 10_000;
+/**
+ * The part of its time that a request may spend waiting. Written later, it would rather be cut off unanswered,
+ * which leaves open whether it was taken and condemns a connection that was merely full.
+ */
+const LATEST_WRITE = 0.75;
 
-type ConnectListener = (failure: ConnectFailure | undefined) => void;
-
-export class Transport implements SessionListener {
-  readonly #options: TransportOptions;
+export class Transport implements PoolListener {
+  readonly #clock: Clock;
+  readonly #pool: Pool;
   /** In order of arrival; a Set because a deadline removes from the middle. */
   readonly #waiting = new Set<Exchange>();
-  readonly #sessions = new Set<Session>();
-  #current: Session | undefined;
-  #attempt: ConnectAttempt | undefined;
-  #connectListeners: ConnectListener[] = [];
   #closeListeners: (() => void)[] = [];
   #closing = false;
 
-  constructor(options: TransportOptions) {
-    this.#options = options;
+  constructor(options: PoolOptions) {
+    this.#clock = options.clock;
+    this.#pool = new Pool(options, this);
   }
 
   /** Settles within `timeoutMs` (a turn of the event loop more, if that is busy) and never rejects. */
@@ -59,13 +35,13 @@ export class Transport implements SessionListener {
         exchange.fail('closed');
         return;
       }
-      exchange.deadline = this.#options.clock.after(timeoutMs, () => this.#expire(exchange));
-      const session = this.#current;
-      if (session?.hasRoom && this.#waiting.size === 0 && session.send(exchange)) return;
+      exchange.deadline = this.#clock.after(timeoutMs, () => this.#expire(exchange));
+      if (this.#waiting.size === 0 && this.#pool.send(exchange)) return;
       if (this.#waiting.size >= MAX_WAITING) {
         exchange.fail('too_many_waiting');
         return;
       }
+      exchange.writeUntilMs = this.#clock.nowMs() + timeoutMs * LATEST_WRITE;
       this.#waiting.add(exchange);
       this.#pump();
     });
@@ -73,17 +49,12 @@ export class Transport implements SessionListener {
 
   /** Connects ahead of the first request; resolves with the reason if that fails. */
   warm(): Promise<ConnectFailure | undefined> {
-    if (this.#closing) return Promise.resolve('closed');
-    if (this.#current !== undefined) return Promise.resolve(undefined);
-    return new Promise((resolve) => {
-      this.#connectListeners.push(resolve);
-      this.#connect();
-    });
+    return this.#closing ? Promise.resolve('closed') : this.#pool.warm();
   }
 
-  /** The next requests go over a fresh connection; those in flight finish on the old one. */
+  /** The next requests go over fresh connections; those in flight finish on the old ones. */
   retire(): void {
-    this.#current?.drain('retired');
+    this.#pool.retire();
   }
 
   /** Refuses new requests; resolves when those accepted have settled and no connection is left. */
@@ -95,78 +66,38 @@ export class Transport implements SessionListener {
     });
   }
 
+  waiting(): number {
+    return this.#waiting.size;
+  }
+
   onRoom(): void {
-    this.#pump();
-    this.#finishClosing();
-  }
-
-  onEnd(session: Session, why: SessionEnd): void {
-    this.#options.onEvent?.({ kind: 'connection_ended', why, carried: session.carried });
-    if (this.#current !== session) return;
-    this.#current = undefined;
-    if (this.#waiting.size > 0 || this.#worthReplacing(session)) this.#connect();
-  }
-
-  onGone(session: Session): void {
-    this.#sessions.delete(session);
-    this.#finishClosing();
-  }
-
-  #worthReplacing(session: Session): boolean {
-    if (!this.#options.keepWarm || this.#closing) return false;
-    const ageMs = this.#options.clock.nowMs() - session.openedAtMs;
-    return session.carried > 0 || ageMs >= WORTH_REPLACING_AFTER_MS;
-  }
-
-  #pump(): void {
-    for (const exchange of this.#waiting) {
-      const session = this.#current;
-      if (session === undefined) {
-        this.#connect();
-        return;
-      }
-      if (!session.hasRoom) return;
-      if (session.send(exchange)) this.#waiting.delete(exchange);
-    }
-  }
-
-  #connect(): void {
-    if (this.#attempt !== undefined || this.#current !== undefined) return;
-    this.#attempt = connect(
-      { ...this.#options, timeoutMs: CONNECT_TIMEOUT_MS },
-      {
-        opened: (connection) => this.#onOpened(connection),
-        failed: (reason) => this.#onConnectFailed(reason),
-      },
-    );
-  }
-
-  #onOpened(connection: Connection): void {
-    this.#attempt = undefined;
-    const session = new Session(connection, this.#options, this);
-    this.#sessions.add(session);
-    this.#current = session;
-    this.#options.onEvent?.({ kind: 'connected' });
-    this.#tellConnected(undefined);
-    this.#pump();
-    this.#finishClosing();
+    if (this.#waiting.size > 0) this.#pump();
+    if (this.#closing) this.#finishClosing();
   }
 
   /** All that wait fail at once, unprocessed: whether to try again is the core's decision. */
-  #onConnectFailed(reason: ConnectFailure): void {
-    this.#attempt = undefined;
-    this.#options.onEvent?.({ kind: 'connect_failed', reason });
+  onUnreachable(reason: ConnectFailure): void {
     const failed = [...this.#waiting];
     this.#waiting.clear();
     for (const exchange of failed) exchange.fail(reason);
-    this.#tellConnected(reason);
     this.#finishClosing();
   }
 
-  #tellConnected(failure: ConnectFailure | undefined): void {
-    const listeners = this.#connectListeners;
-    this.#connectListeners = [];
-    for (const listener of listeners) listener(failure);
+  onGone(): void {
+    this.#finishClosing();
+  }
+
+  #pump(): void {
+    const nowMs = this.#clock.nowMs();
+    for (const exchange of this.#waiting) {
+      if (nowMs > exchange.writeUntilMs) {
+        exchange.fail('timeout_waiting');
+      } else if (!this.#pool.send(exchange)) {
+        this.#pool.grow();
+        return;
+      }
+      this.#waiting.delete(exchange);
+    }
   }
 
   #expire(exchange: Exchange): void {
@@ -177,16 +108,15 @@ export class Transport implements SessionListener {
         exchange.fail('timeout_waiting');
         this.#finishClosing();
       } else {
-        for (const session of this.#sessions) session.expire(exchange);
+        this.#pool.expire(exchange);
       }
     });
   }
 
   #finishClosing(): void {
     if (!this.#closing || this.#waiting.size > 0) return;
-    this.#attempt?.abort();
-    this.#current?.drain('retired');
-    if (this.#sessions.size > 0) return;
+    this.#pool.close();
+    if (!this.#pool.isEmpty) return;
     const listeners = this.#closeListeners;
     this.#closeListeners = [];
     for (const listener of listeners) listener();
