@@ -11,6 +11,8 @@ export interface ContractCase {
   readonly name: ProviderName;
   /** Tokens of the form that the provider takes. */
   token(index: number): string;
+  /** How many streams the stand-in takes on a connection. */
+  readonly streamLimit: number;
   /** What a body that breaks off after a 200 means. */
   readonly cutOff: object;
 }
@@ -188,7 +190,7 @@ export function describeProvider(test: ContractCase): void {
     it('counts the time that a push waits for a free stream', async () => {
       const clock = new ManualClock(Date.now());
       const sandbox = await openSandbox();
-      const { send } = await openProvider(name, sandbox, { clock, maxConcurrentStreams: 1 });
+      const { send } = await openProvider(name, sandbox, { clock, maxInFlight: 1 });
       expect(await send()).toEqual(delivered);
       sandbox.script({ provider: name, fault: { kind: 'hang' } });
       const first = send({ timeoutMs: 400 });
@@ -219,14 +221,37 @@ export function describeProvider(test: ContractCase): void {
       expect(sandbox.received()).toHaveLength(22);
     });
 
-    it('delivers a cold burst of 300 over one connection without a refusal', async () => {
+    it('delivers a cold burst of 300 over as few connections as it can, without a refusal', async () => {
       const { sandbox, send, events } = await setup();
       const outcomes = await Promise.all(
         Array.from({ length: 300 }, (_, index) => send({ token: test.token(index) })),
       );
       expect(outcomes).toEqual(Array.from({ length: 300 }, () => delivered));
       expect(sandbox.received()).toHaveLength(300);
-      expect(connected(events)).toBe(1);
+      expect(connected(events)).toBeLessThanOrEqual(Math.ceil(300 / test.streamLimit));
+    });
+
+    it('delivers 1,000 at once to a provider that needs 200 ms for each, within their deadline', async () => {
+      const { sandbox, send, events } = await setup();
+      await send();
+      sandbox.script({ provider: name, times: 1_000, fault: { kind: 'delay', delayMs: 200 } });
+      const outcomes = await Promise.all(
+        Array.from({ length: 1_000 }, (_, index) => send({ token: test.token(index) })),
+      );
+      expect(outcomes).toEqual(Array.from({ length: 1_000 }, () => delivered));
+      expect(connected(events)).toBeLessThanOrEqual(Math.ceil(1_000 / test.streamLimit));
+    });
+
+    it('opens at most two connections for tokens that never worked', async () => {
+      const { sandbox, send, events } = await setup();
+      sandbox.script({ provider: name, times: 500, fault: { kind: 'delay', delayMs: 20 } });
+      const outcomes = await Promise.all(
+        Array.from({ length: 500 }, (_, index) =>
+          send({ token: test.token(index), trust: 'unproven' }),
+        ),
+      );
+      expect(outcomes).toEqual(Array.from({ length: 500 }, () => delivered));
+      expect(connected(events)).toBe(test.streamLimit < 500 ? 2 : 1);
     });
 
     it('sends thousands of pushes over one connection', async () => {

@@ -37,7 +37,7 @@ export interface OpenOptions {
   /** `undefined` trusts only the system's authorities. */
   readonly ca?: string | undefined;
   readonly endpoint?: string;
-  readonly maxConcurrentStreams?: number;
+  readonly maxInFlight?: number;
   /** Closed by the test itself. */
   readonly keepOpen?: boolean;
 }
@@ -55,9 +55,7 @@ export async function openProvider(
     endpoint: options.endpoint ?? sandbox[name].url,
     onEvent: (event: LaneEvent) => events.push(event),
     ...(ca === undefined ? {} : { ca }),
-    ...(options.maxConcurrentStreams === undefined
-      ? {}
-      : { maxConcurrentStreams: options.maxConcurrentStreams }),
+    ...(options.maxInFlight === undefined ? {} : { maxInFlight: options.maxInFlight }),
   };
   const { key, keyId, teamId, topic } = sandbox.apns;
   const provider =

@@ -1,64 +1,16 @@
 // The transport alone, against peers that no sandbox plays: silent, foreign, verbose, and half-dead.
 
 import { createSecureServer, type ServerHttp2Stream } from 'node:http2';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { expect, it, onTestFinished } from 'vitest';
-import type { Clock } from '../../src/core/clock.ts';
-import { trustAlso } from '../../src/providers/transport/connect.ts';
-import { Transport, type TransportEvent } from '../../src/providers/transport/transport.ts';
-import { sharedIdentity } from '../../src/sandbox/identity.ts';
-import { createSystemClock } from '../../src/system.ts';
+import { expect, it } from 'vitest';
 import { ManualClock } from '../support/manual-clock.ts';
+import { listen, openHttp2, openStallingProxy, openTransport, REQUEST, tls } from './peers.ts';
 import { turn } from './support.ts';
-
-const identity = await sharedIdentity();
-const tls = { key: identity.certificateKey, cert: identity.certificate };
-const authorities = trustAlso(identity.ca);
-const REQUEST = { headers: { ':method': 'POST', ':path': '/' }, body: '{}' };
-
-async function listen(server: Server): Promise<string> {
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.on('error', () => undefined);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  const address: AddressInfo | string | null = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return `https://127.0.0.1:${address.port}`;
-}
-
-function open(origin: string, options: { clock?: Clock; maxConcurrentStreams?: number } = {}) {
-  const events: TransportEvent[] = [];
-  const transport = new Transport({
-    origin: new URL(origin),
-    authorities,
-    clock: options.clock ?? createSystemClock(),
-    maxConcurrentStreams: options.maxConcurrentStreams ?? 100,
-    keepWarm: true,
-    onEvent: (event) => events.push(event),
-  });
-  return { transport, events };
-}
-
-function openHttp2(onStream: (stream: ServerHttp2Stream) => void) {
-  const server = createSecureServer(tls);
-  server.on('sessionError', () => undefined);
-  server.on('stream', (stream) => {
-    stream.on('error', () => undefined);
-    onStream(stream);
-  });
-  return listen(server);
-}
 
 it('gives up a peer that never answers the handshake, and everyone who waits for it', async () => {
   const clock = new ManualClock();
-  const { transport } = open(await listen(createServer()), { clock });
+  const { transport } = openTransport(await listen(createServer()), { clock });
   const outcomes = [transport.request(REQUEST, 2_000), transport.request(REQUEST, 5_000)];
   const warm = transport.warm();
   clock.advance(1_500);
@@ -70,14 +22,14 @@ it('gives up a peer that never answers the handshake, and everyone who waits for
 });
 
 it('knows a server without HTTP/2', async () => {
-  const { transport } = open(await listen(createTlsServer(tls)));
+  const { transport } = openTransport(await listen(createTlsServer(tls)));
   expect(await transport.request(REQUEST, 2_000)).toEqual({ kind: 'failure', reason: 'not_http2' });
   await transport.close();
 });
 
 it('knows a server without TLS', async () => {
   const server = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
-  const { transport } = open(await listen(server));
+  const { transport } = openTransport(await listen(server));
   expect(await transport.request(REQUEST, 2_000)).toEqual({
     kind: 'failure',
     reason: 'tls_failed',
@@ -86,7 +38,7 @@ it('knows a server without TLS', async () => {
 });
 
 it('knows a name that does not exist', async () => {
-  const { transport } = open('https://nowhere.invalid');
+  const { transport } = openTransport('https://nowhere.invalid');
   expect(await transport.request(REQUEST, 2_000)).toEqual({
     kind: 'failure',
     reason: 'dns_failed',
@@ -99,7 +51,7 @@ it('reads at most 64 KiB of an answer', async () => {
     stream.respond({ ':status': 502 });
     stream.end('x'.repeat(1_000_000));
   });
-  const { transport, events } = open(origin);
+  const { transport, events } = openTransport(origin);
   const result = await transport.request(REQUEST, 2_000);
   expect(result).toMatchObject({ kind: 'answer', status: 502 });
   expect(result.kind === 'answer' ? result.body.length : 0).toBe(65_536);
@@ -120,7 +72,7 @@ it('does not guess what an error without its body meant', async () => {
       for (const socket of sockets) socket.resetAndDestroy();
     });
   });
-  const { transport } = open(await listen(server));
+  const { transport } = openTransport(await listen(server));
   expect(await transport.request(REQUEST, 2_000)).toEqual({
     kind: 'failure',
     reason: 'connection_lost',
@@ -136,7 +88,7 @@ it('takes a 200 for a 200 although its body never ends', async () => {
     stream.write('{"name":');
     started.resolve();
   });
-  const { transport } = open(origin, { clock });
+  const { transport } = openTransport(origin, { clock });
   const result = transport.request(REQUEST, 1_000);
   await started.promise;
   // The headers have to arrive before the deadline does.
@@ -156,7 +108,7 @@ it('sends the first request alone until the peer says how many it takes', async 
     stream.respond({ ':status': 200 });
     setImmediate(() => stream.end());
   });
-  const { transport } = open(await listen(server));
+  const { transport } = openTransport(await listen(server));
   const results = await Promise.all(
     Array.from({ length: 20 }, () => transport.request(REQUEST, 2_000)),
   );
@@ -169,7 +121,7 @@ it('says that a request cannot be written, and carries on', async () => {
   const origin = await openHttp2((stream) =>
     stream.respond({ ':status': 200 }, { endStream: true }),
   );
-  const { transport } = open(origin);
+  const { transport } = openTransport(origin);
   const bad = { headers: { ...REQUEST.headers, connection: 'close' }, body: '' };
   expect(await transport.request(bad, 2_000)).toEqual({
     kind: 'failure',
@@ -181,7 +133,7 @@ it('says that a request cannot be written, and carries on', async () => {
 
 it('bounds the number of those who wait', async () => {
   const clock = new ManualClock();
-  const { transport } = open(await listen(createServer()), { clock });
+  const { transport } = openTransport(await listen(createServer()), { clock });
   const waiting = Array.from({ length: 10_000 }, () => transport.request(REQUEST, 1_000));
   expect(await transport.request(REQUEST, 1_000)).toEqual({
     kind: 'failure',
@@ -197,34 +149,6 @@ it('bounds the number of those who wait', async () => {
   expect(clock.timers).toBe(0);
 });
 
-/** Forwards bytes until told to stall: then it neither reads nor writes, as a dead path does. */
-async function openStallingProxy(target: string) {
-  const port = Number(new URL(target).port);
-  const ends: string[] = [];
-  const inbound: Socket[] = [];
-  let stalled = false;
-  const server = createServer((socket) => {
-    const upstream = connect(port, '127.0.0.1');
-    inbound.push(socket);
-    socket.on('error', ({ message }) => ends.push(message));
-    upstream.on('error', () => undefined);
-    socket.on('close', () => upstream.destroy());
-    socket.on('data', (chunk) => stalled || upstream.write(chunk));
-    upstream.on('data', (chunk) => stalled || socket.write(chunk));
-  });
-  return {
-    origin: await listen(server),
-    ends,
-    stall: () => {
-      stalled = true;
-      for (const socket of inbound) socket.pause();
-    },
-    resume: () => {
-      for (const socket of inbound) socket.resume();
-    },
-  };
-}
-
 it('takes unsent bytes back by a reset, not by a close that would still deliver them', async () => {
   const clock = new ManualClock();
   const seen: string[] = [];
@@ -233,7 +157,7 @@ it('takes unsent bytes back by a reset, not by a close that would still deliver 
     stream.respond({ ':status': 200 }, { endStream: true });
   });
   const proxy = await openStallingProxy(target);
-  const { transport } = open(proxy.origin, { clock });
+  const { transport } = openTransport(proxy.origin, { clock });
   await transport.request({ ...REQUEST, body: 'first' }, 1_000);
   proxy.stall();
   const result = transport.request({ ...REQUEST, body: 'second' }, 300);
@@ -251,7 +175,7 @@ it('reconnects unasked when a used connection ends, so that the next request fin
   const origin = await openHttp2((stream) => {
     stream.respond({ ':status': 200 }, { endStream: true });
   });
-  const { transport, events } = open(origin);
+  const { transport, events } = openTransport(origin);
   await transport.request(REQUEST, 1_000);
   transport.retire();
   expect(await transport.warm()).toBeUndefined();
@@ -264,7 +188,7 @@ it('reconnects unasked when a used connection ends, so that the next request fin
 });
 
 it('does not reconnect unasked to a peer that closes every connection unused', async () => {
-  const { transport, events } = open(await openHttp2(() => undefined));
+  const { transport, events } = openTransport(await openHttp2(() => undefined));
   await transport.warm();
   transport.retire();
   await transport.close();
@@ -282,7 +206,7 @@ it('leaves no socket and no timer behind', async () => {
   });
   const clock = new ManualClock();
   const before = sockets();
-  const { transport } = open(origin, { clock });
+  const { transport } = openTransport(origin, { clock });
   await Promise.all(Array.from({ length: 10 }, () => transport.request(REQUEST, 1_000)));
   await transport.close();
   while (sockets() > before) await turn();

@@ -27,6 +27,8 @@ const SCHEMES: readonly Scheme[] = [
   { source: paymentApi, header: 'payment-signature', isSerialised: true },
 ];
 const named = SCHEMES.map((scheme) => [scheme.source.name, scheme] as const);
+/** Never closed, deeper than a parser takes, and deeper than JSON.stringify can write. */
+const DEEP = ['['.repeat(60_000), nested(30_000), nested(9_999)];
 const BODY = '{"type":"x","template":"x","session_id":"s","status":true}';
 
 function authenticate({ source }: Scheme, request: Call, secrets: readonly string[] = [SECRET]) {
@@ -75,7 +77,7 @@ test.each(named)('%s: one of several secrets is enough; an empty one is none', (
 });
 
 test.each(named)('%s: looks at no body before it is believed', (_name, scheme) => {
-  for (const body of ['not json', '', '\ufeff{}', Buffer.from([0xff]), '['.repeat(60_000)]) {
+  for (const body of ['not json', '', '\ufeff{}', Buffer.from([0xff]), ...DEEP]) {
     const forged = { [scheme.header]: hmacHex('other', body) };
     const own = { [scheme.header]: hmacHex(SECRET, body) };
     expect(authenticate(scheme, { headers: forged, body })).toBe('refused');
@@ -158,6 +160,10 @@ test.each(serialised)(
     );
   },
 );
+
+function nested(depth: number): string {
+  return `${'['.repeat(depth)}${']'.repeat(depth)}`;
+}
 
 function known() {
   return credentials({ secrets: [SECRET] });

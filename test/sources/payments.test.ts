@@ -139,7 +139,7 @@ test('Breez LNURL: the device is found by the wallet’s key, the repeat for 90 
 
 test('Breez LNURL: everything permanent is answered 200', () => {
   expect(sparkPaymentReceived.statuses).toEqual({
-    unknown_handle: 200,
+    unknown_user: 200,
     token_unregistered: 200,
     token_rejected: 200,
     message_rejected: 200,

@@ -1,0 +1,72 @@
+// The hand-written caller: it must read what servers write, and its calls must be what the APIs expect.
+
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { expect, onTestFinished, test } from 'vitest';
+import { requestOf } from '../../bench/load/calls.ts';
+import { type Answer, CallerConnection, parseAnswer } from '../../bench/load/connection.ts';
+import { outcomeOf } from '../../bench/load/record.ts';
+
+const OPTIONS = { mix: 'ios', phones: 10, topic: 'com.example.wallet' } as const;
+
+test('reads an answer once it is complete, by its length or to its last chunk', () => {
+  const head = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n';
+  expect(parseAnswer('HTTP/1.1 200')).toBeUndefined();
+  expect(parseAnswer(`${head}hell`)).toBeUndefined();
+  expect(parseAnswer(`${head}hello`)).toEqual({ status: 200, body: 'hello' });
+  const chunked = 'HTTP/1.1 503 No\r\ntransfer-encoding: chunked\r\n\r\n';
+  expect(parseAnswer(`${chunked}2\r\nno\r\n`)).toBeUndefined();
+  expect(parseAnswer(`${chunked}2\r\nno\r\n0\r\n\r\n`)).toMatchObject({ status: 503 });
+});
+
+test('sends one request after the other over one connection', async () => {
+  const seen: string[] = [];
+  const server = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    seen.push(`${request.method} ${request.url?.split('?')[0]} ${body}`);
+    response.end('{"status":"delivered"}');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const connection = new CallerConnection(address.port, '127.0.0.1');
+  onTestFinished(() => {
+    connection.close();
+    server.close();
+  });
+  const call = (number: number) =>
+    new Promise<Answer>((resolve) =>
+      connection.send(requestOf(number, { ...OPTIONS, api: 'breez' }), resolve),
+    );
+  expect(outcomeOf(await call(1))).toBe('delivered');
+  expect(outcomeOf(await call(2))).toBe('delivered');
+  expect(seen).toHaveLength(2);
+  expect(seen[0]).toMatch(
+    /^POST \/api\/v1\/notify \{"template":"payment_received","data":\{"payment_hash":"0{11}1/,
+  );
+});
+
+test('tells a connection that broke from an answer', async () => {
+  const server = createServer((request) => request.socket.destroy()).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const connection = new CallerConnection(address.port, '127.0.0.1');
+  onTestFinished(() => {
+    server.close();
+  });
+  const answer = await new Promise<Answer>((resolve) =>
+    connection.send(requestOf(1, { ...OPTIONS, api: 'breez' }), resolve),
+  );
+  expect(outcomeOf(answer)).toBe('broken');
+  expect(connection.usable).toBe(false);
+});
+
+test('asks gorush for the same push', () => {
+  const request = requestOf(1, { ...OPTIONS, api: 'gorush' });
+  const body: unknown = JSON.parse(request.slice(request.indexOf('\r\n\r\n')));
+  expect(body).toMatchObject({
+    notifications: [{ platform: 1, topic: 'com.example.wallet', mutable_content: true }],
+  });
+});

@@ -1,0 +1,25 @@
+// The arguments of the benchmark: what is measured, and that nothing but this machine can be put under load.
+
+import { expect, test } from 'vitest';
+import { parseOptions } from '../../bench/options.ts';
+
+test('measures everything but the profile unless told otherwise', () => {
+  const options = parseOptions([]);
+  expect(options).toMatchObject({ size: 'usual', foreign: undefined });
+  expect(options?.measures).toContain('cost');
+  expect(options?.measures).not.toContain('profile');
+  expect(parseOptions(['--profile'])?.measures).toEqual(['profile']);
+  expect(parseOptions(['--only', 'cost,log'])?.measures).toEqual(['cost', 'log']);
+  expect(() => parseOptions(['--only', 'speed'])).toThrow();
+});
+
+test('takes another gateway on this machine, and leaves out what only ours can be asked', () => {
+  const args = ['--target', 'http://127.0.0.1:8088', '--pid', '4711', '--api', 'gorush'];
+  const options = parseOptions(args);
+  expect(options?.foreign).toEqual({ host: '127.0.0.1', port: 8088, pid: 4711, api: 'gorush' });
+  expect(options?.measures).not.toContain('cold-start');
+  expect(() => parseOptions(['--target', 'http://example.com', '--pid', '4711'])).toThrow(
+    'only this machine',
+  );
+  expect(() => parseOptions(['--target', 'http://127.0.0.1:1'])).toThrow();
+});

@@ -1,0 +1,59 @@
+// A caller as the LSPs are: connections that are kept, one POST after the other, and no answer at all when
+// the service dies under it.
+
+import { Agent, request } from 'node:http';
+import { z } from 'zod';
+
+const answerSchema = z.looseObject({
+  id: z.string().optional(),
+  status: z.union([z.string(), z.number()]).optional(),
+  code: z.string().optional(),
+  logged: z.boolean().optional(),
+});
+
+/** A whole answer as the caller got it. */
+export interface CallerAnswer {
+  readonly status: number;
+  readonly body: z.output<typeof answerSchema>;
+}
+
+export interface Post {
+  readonly path: string;
+  readonly body: string;
+}
+
+export interface Caller {
+  /** Nothing if the connection was refused or broke before the whole answer was there. */
+  post(url: string, call: Post): Promise<CallerAnswer | undefined>;
+  close(): void;
+}
+
+export function createCaller(): Caller {
+  const agent = new Agent({ keepAlive: true });
+  return {
+    post: (url, call) => post(url, call, agent),
+    close: () => agent.destroy(),
+  };
+}
+
+function post(url: string, { path, body }: Post, agent: Agent): Promise<CallerAnswer | undefined> {
+  const { hostname, port } = new URL(url);
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ hostname, port, method: 'POST', path, headers, agent }, (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      answer.on('error', () => resolve(undefined));
+      answer.on('end', () => {
+        try {
+          const told: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+          resolve({ status: answer.statusCode ?? 0, body: answerSchema.parse(told) });
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+    outgoing.on('error', () => resolve(undefined));
+    outgoing.end(body);
+  });
+}

@@ -1,0 +1,101 @@
+// One life of the real program, from its start to `kill -9` or a clean stop. It may be killed before it
+// listens, and tells of each delivery that it settles.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { onTestFinished } from 'vitest';
+import { z } from 'zod';
+
+const BINARY = join(import.meta.dirname, '../../bin/nds.ts');
+
+const lineSchema = z.looseObject({
+  level: z.string(),
+  msg: z.string(),
+  url: z.string().optional(),
+  deliveryId: z.string().optional(),
+});
+type Line = z.output<typeof lineSchema>;
+
+export interface Life {
+  /** Where it listens; nothing if it died before. */
+  readonly listening: Promise<string | undefined>;
+  /** Called for every line of its log, past ones not included. */
+  onLine(listener: (line: Line) => void): void;
+  /** Resolves when it has logged the end of each of these; rejects if it dies before. */
+  settles(deliveryIds: readonly string[]): Promise<void>;
+  /** `kill -9`, at once. */
+  kill(): void;
+  /** Resolves with its exit code, or null if it was killed. */
+  readonly ended: Promise<number | null>;
+  /** SIGTERM, and its exit code. */
+  stop(): Promise<number | null>;
+  readonly stderr: string;
+}
+
+/** Starts it; whatever happens, it is gone when the test is over. */
+export function beginLife(environment: Readonly<Record<string, string>>): Life {
+  const child = spawn(process.execPath, [BINARY, 'serve'], {
+    env: { PATH: process.env.PATH, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = once(child, 'close').then(([code]: unknown[]) =>
+    typeof code === 'number' ? code : null,
+  );
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const settled = new Set<string>();
+  const listeners = new Set<(line: Line) => void>();
+  const { promise: heard, resolve: onListening } = Promise.withResolvers<string | undefined>();
+  createInterface({ input: child.stdout }).on('line', (text) => {
+    const line = readLine(text);
+    if (line === undefined) return;
+    if (line.msg === 'listening') onListening(line.url);
+    if (line.msg === 'delivery_settled' && line.deliveryId !== undefined) {
+      settled.add(line.deliveryId);
+    }
+    for (const listener of listeners) listener(line);
+  });
+  const settles = async (deliveryIds: readonly string[]): Promise<void> => {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const open = () => deliveryIds.filter((id) => !settled.has(id));
+    const look = () => {
+      if (open().length === 0) resolve();
+    };
+    listeners.add(look);
+    look();
+    void ended.then(() => reject(new Error(`it died with ${open().length} open: ${stderr}`)));
+    await promise;
+    listeners.delete(look);
+  };
+  return {
+    listening: Promise.race([heard, ended.then(() => undefined)]),
+    onLine: (listener) => void listeners.add(listener),
+    settles,
+    kill: () => void child.kill('SIGKILL'),
+    ended,
+    stop: () => {
+      child.kill('SIGTERM');
+      return ended;
+    },
+    get stderr() {
+      return stderr;
+    },
+  };
+}
+
+/** Nothing for the half line that a killed process leaves behind. */
+function readLine(text: string): Line | undefined {
+  try {
+    return lineSchema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,167 @@
+// Holds three records against each other: what the callers were told, the log in the database, and what the
+// stand-ins took. Every sentence that it returns is a promise that was broken.
+//
+// - lost: a 200 without a row that has ended; a row or an answer `delivered` that no phone got.
+// - false: a refusal of a push that a phone got or could have got; a row that says otherwise than the phone.
+// - doubled: a phone that got a push twice without a crash or an uncertain end between, or under two ids.
+//
+// A call without an answer may go either way, and is held only to what its row and its phone say.
+
+import type { ReceivedPush, SandboxRequest } from '../../src/sandbox/sandbox.ts';
+import type { DeliveryRow } from './database.ts';
+import type { MadeCall } from './load.ts';
+
+export interface Records {
+  readonly calls: readonly MadeCall[];
+  readonly rows: readonly DeliveryRow[];
+  readonly pushes: readonly ReceivedPush[];
+  readonly requests: readonly SandboxRequest[];
+  /** How many connections each stand-in had seen when a life was over: a push of the next has a later one. */
+  readonly deaths: readonly Readonly<Record<ReceivedPush['provider'], number>>[];
+}
+
+export interface Verdict {
+  readonly lost: readonly string[];
+  readonly false: readonly string[];
+  readonly doubled: readonly string[];
+  /** Pushes beyond the first of their call, all of them explained if nothing is `doubled`. */
+  readonly repeats: number;
+}
+
+/** Ends after which the provider may have taken the push all the same. */
+const UNCERTAIN = new Set([
+  'timeout',
+  'connection_dead',
+  'connection_lost',
+  'stream_reset',
+  'answer_unreadable',
+  'adapter_failed',
+]);
+/** Types whose lifetime of a minute can pass between two lives of the service. */
+const SHORT_LIVED = new Set(['payment_received']);
+
+interface Found {
+  readonly records: Records;
+  readonly call: MadeCall;
+  readonly row: DeliveryRow | undefined;
+  readonly pushes: readonly ReceivedPush[];
+}
+
+export function reconcile(records: Records): Verdict {
+  const rowsById = new Map(records.rows.map((row) => [row.id, row]));
+  const rowsByMessage = new Map(
+    records.rows.flatMap((row) => messagesOf(row).map((id) => [id, row])),
+  );
+  const pushesByToken = Map.groupBy(records.pushes, ({ token }) => token);
+  const found = records.calls.map((call): Found => {
+    const pushes = call.isDead ? [] : (pushesByToken.get(call.token) ?? []);
+    const ids = [call.answer?.body.id, ...pushes.map(({ apns }) => apns?.id)];
+    const byId = ids.map((id) => rowsById.get(id ?? '')).find((row) => row !== undefined);
+    const byMessage = pushes.map((push) => rowsByMessage.get(messageOf(push)));
+    return { records, call, pushes, row: byId ?? byMessage.find((row) => row !== undefined) };
+  });
+  const taken = new Set(records.pushes.map(messageOf));
+  return {
+    lost: [...found.flatMap(lostIn), ...records.rows.flatMap((row) => undelivered(row, taken))],
+    false: [...found.flatMap(falseIn), ...records.pushes.filter(wasUseless).map(() => 'sent late')],
+    doubled: found.flatMap(doubledIn),
+    repeats: found.reduce((sum, { pushes }) => sum + Math.max(0, pushes.length - 1), 0),
+  };
+}
+
+function messageOf(push: ReceivedPush): string {
+  return push.apns?.id ?? push.fcm?.name ?? '';
+}
+
+function messagesOf({ attempts }: DeliveryRow): readonly string[] {
+  return attempts.flatMap(({ messageId }) => (messageId === undefined ? [] : [messageId]));
+}
+
+function wasUseless({ expired }: ReceivedPush): boolean {
+  return expired;
+}
+
+function lostIn({ call, row, pushes }: Found): readonly string[] {
+  const { answer, token, type } = call;
+  const faults: string[] = [];
+  if (row?.status === 'queued') faults.push(`${token}: its row never ended`);
+  if (answer?.status !== 200) return faults;
+  const { status, logged } = answer.body;
+  if (status === 'delivered' && pushes.length === 0) {
+    faults.push(`${token}: answered delivered, and no phone got it`);
+  }
+  if (logged === false) return faults;
+  if (row === undefined) return [...faults, `${token}: answered ${status}, and there is no row`];
+  const mayEnd = new Set(['delivered']);
+  if (call.isDead) mayEnd.add('unregistered');
+  if (SHORT_LIVED.has(type)) mayEnd.add('expired');
+  if (!mayEnd.has(row.status)) faults.push(`${token}: answered ${status}, ended ${row.status}`);
+  return faults;
+}
+
+function undelivered(row: DeliveryRow, taken: ReadonlySet<string>): readonly string[] {
+  if (row.status !== 'delivered') return [];
+  const id = row.provider === 'apns' ? row.id : messagesOf(row)[0];
+  return taken.has(id ?? '') ? [] : [`${row.id}: its row says delivered, and no phone got it`];
+}
+
+function falseIn({ call, row, pushes }: Found): readonly string[] {
+  const { answer, token, isDead } = call;
+  const faults: string[] = [];
+  if (pushes.length > 0 && row !== undefined) {
+    // An uncertain end may have reached the phone before the time was over.
+    const isUnknown = row.status === 'expired' && uncertainEnds(row) > 0;
+    if (row.status !== 'delivered' && !isUnknown) {
+      faults.push(`${token}: its phone got it, and its row says ${row.status}`);
+    }
+  }
+  if (answer === undefined) return faults;
+  if (pushes.length > 0 && row === undefined) faults.push(`${token}: answered, pushed, no row`);
+  if (answer.status === 200) {
+    const told = answer.body.status;
+    if (told !== 'delivered' && told !== 'queued') faults.push(`${token}: answered ${told}`);
+    if (isDead && told === 'delivered') faults.push(`${token}: delivered to a dead token`);
+    return faults;
+  }
+  const refused = `${answer.status} ${answer.body.code}`;
+  if (pushes.length > 0) faults.push(`${token}: answered ${refused}, and its phone got it`);
+  if (!isDead) faults.push(`${token}: answered ${refused} without need`);
+  else if (answer.status !== 410) faults.push(`${token}: dead, and answered ${refused}`);
+  return faults;
+}
+
+function doubledIn({ records, call, row, pushes }: Found): readonly string[] {
+  const ids = new Set(pushes.map(({ apns }) => apns?.id));
+  const collapseIds = new Set(pushes.map(({ apns }) => apns?.collapseId));
+  if (ids.size > 1 || collapseIds.size > 1) return [`${call.token}: pushed under ${ids.size} ids`];
+  const unexplained = pushes.filter((push, index) => {
+    const previous = pushes[index - 1];
+    if (previous === undefined || lifeOf(previous, records) !== lifeOf(push, records)) return false;
+    return !wasCut(previous, records);
+  });
+  const allowed = row === undefined ? 0 : uncertainEnds(row);
+  if (unexplained.length <= allowed) return [];
+  const way = pushes.map((push) => `life ${lifeOf(push, records)} at ${push.receivedAtMs}`);
+  return [`${call.token}: ${way.join(', ')}; uncertain ends logged: ${allowed}`];
+}
+
+function lifeOf({ provider, connection }: ReceivedPush, { deaths }: Records): number {
+  return deaths.filter((death) => death[provider] < connection).length;
+}
+
+/**
+ * Whether the stand-in took this push and by its script never told so in time: its own request hung, was
+ * reset or delayed, or its connection was reset. The crash may have taken the log's record of that end.
+ */
+function wasCut(push: ReceivedPush, { requests }: Records): boolean {
+  return requests.some(({ provider, token, connection, receivedAtMs, status, reason }) => {
+    if (provider !== push.provider || connection !== push.connection) return false;
+    if (receivedAtMs < push.receivedAtMs) return false;
+    if (reason === 'reset') return true;
+    return token === push.token && (status === undefined || reason === 'delay');
+  });
+}
+
+function uncertainEnds({ attempts }: DeliveryRow): number {
+  return attempts.filter(({ reason }) => reason !== undefined && UNCERTAIN.has(reason)).length;
+}

@@ -1,0 +1,161 @@
+// `nds serve` as an operator starts it: one message with every fault, or a service that says whom it reaches.
+
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { BOTH_PROVIDERS } from '../support/credentials.ts';
+import { startProgram } from '../support/program.ts';
+import {
+  ANDROID_TOKEN,
+  notifyPath,
+  sandboxEnvironment,
+  temporaryFolder,
+} from '../support/service.ts';
+
+async function sandbox() {
+  const started = await startSandbox();
+  onTestFinished(() => started.close());
+  return started;
+}
+
+/** One line of the log. */
+const logLine = z.looseObject({ level: z.string(), msg: z.string(), time: z.string() });
+
+test('refuses to start with one message that lists every fault, and exits with 1', async () => {
+  const folder = temporaryFolder();
+  const secret = 'short secret';
+  const environment = { PORT: 'http', NDS_SECRET: secret, APNS_KEY_ID: 'ABC123DEFG' };
+  const { code, stdout, stderr } = await startProgram({ args: ['serve'], environment, folder })
+    .ended;
+  expect([code, stdout]).toEqual([1, '']);
+  expect(stderr).toMatch(/^nds cannot start\.\nThe configuration has 3 faults:\n/);
+  for (const name of ['PORT', 'NDS_SECRET', 'APNS_KEY_FILE', 'APNS_TEAM_ID']) {
+    expect(stderr).toContain(name);
+  }
+  expect(stderr).toContain('npm run nds -- config');
+  expect(stderr).not.toContain(secret);
+  expect(stderr).not.toMatch(/^ {4}at /m);
+});
+
+test('says what to configure when nothing is', async () => {
+  const folder = temporaryFolder();
+  const { code, stderr } = await startProgram({ args: [], folder }).ended;
+  expect(code).toBe(1);
+  expect(stderr).toContain('The configuration has a fault:\n  - No provider is configured.');
+});
+
+test('explains that its port is taken', async () => {
+  const folder = temporaryFolder();
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => new Promise<void>((resolve) => other.close(() => resolve())));
+  const address = other.address();
+  const port = typeof address === 'string' || address === null ? 0 : address.port;
+  const environment = {
+    ...BOTH_PROVIDERS,
+    NOTIFY_HTTP_ADDRESS: `127.0.0.1:${port}`,
+    NDS_DATABASE: join(folder, 'nds.sqlite'),
+  };
+  const { code, stderr } = await startProgram({ args: ['serve'], environment, folder }).ended;
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^nds cannot start\.\nIts port is taken: .*NOTIFY_HTTP_ADDRESS/);
+  expect(stderr).not.toMatch(/^ {4}at /m);
+});
+
+test('explains that it cannot listen at an address of another machine', async () => {
+  const folder = temporaryFolder();
+  // TEST-NET-1 of RFC 5737 belongs to nobody.
+  const environment = { ...BOTH_PROVIDERS, NOTIFY_HTTP_ADDRESS: '192.0.2.1:8080' };
+  const { code, stderr } = await startProgram({ args: ['serve'], environment, folder }).ended;
+  expect(code).toBe(1);
+  expect(stderr).toContain('mend NOTIFY_HTTP_ADDRESS');
+  expect(stderr).not.toMatch(/^ {4}at /m);
+});
+
+test('reads .env, says which app reaches which provider, and stops cleanly', async () => {
+  const folder = temporaryFolder();
+  const stand = await sandbox();
+  const variables = { ...sandboxEnvironment(stand, folder), NDS_SECRET: 'from the file, not used' };
+  const text = Object.entries(variables)
+    .map(([name, value]) => `${name}='${value}'`)
+    .join('\n');
+  writeFileSync(join(folder, '.env'), `# as .env.example has it\n${text}\n`);
+  const environment = { NDS_SECRET: 'from the environment, which wins', NDS_LOG_LEVEL: 'info' };
+  const program = startProgram({ args: ['serve'], environment, folder });
+
+  const { url } = logLine
+    .extend({ url: z.string() })
+    .parse(JSON.parse(await program.line('listening')));
+  for (const provider of ['apns', 'fcm'] as const) {
+    const line = logLine.parse(JSON.parse(await program.line(`"provider":"${provider}"`)));
+    expect(line).toMatchObject({
+      level: 'info',
+      msg: 'can reach its provider',
+      app: 'default',
+      address: stand[provider].url,
+    });
+  }
+  const body = '{"template":"payment_received","data":{"payment_hash":"from-a-process"}}';
+  const answer = await fetch(`${url}${notifyPath(ANDROID_TOKEN)}`, { method: 'POST', body });
+  expect(await answer.json()).toMatchObject({ status: 'delivered' });
+  program.signal('SIGTERM');
+  const { code, stdout, stderr } = await program.ended;
+  expect([code, stderr]).toEqual([0, '']);
+  for (const line of stdout.split('\n'))
+    expect(() => logLine.parse(JSON.parse(line))).not.toThrow();
+  expect(stdout).toContain('delivery_settled');
+  for (const secret of [ANDROID_TOKEN, 'from-a-process', 'not used', 'which wins']) {
+    expect(stdout).not.toContain(secret);
+  }
+
+  // The secret of the environment was used: with it alone the database opens again.
+  const again = startProgram({
+    args: ['serve'],
+    environment: { ...variables, ...environment },
+    folder,
+  });
+  await again.line('listening');
+  again.signal('SIGINT');
+  expect((await again.ended).code).toBe(0);
+});
+
+test('says which provider it cannot reach, and why, and serves all the same', async () => {
+  const folder = temporaryFolder();
+  const stand = await sandbox();
+  await stand.refuseConnections('apns', true);
+  const environment = sandboxEnvironment(stand, folder);
+  const program = startProgram({ args: ['serve'], environment, folder });
+  const line = logLine.parse(JSON.parse(await program.line('"provider":"apns"')));
+  expect(line).toMatchObject({ level: 'error', msg: 'cannot reach its provider', app: 'default' });
+  expect(line.detail).toEqual(expect.any(String));
+  await program.line('"provider":"fcm"');
+  program.signal('SIGTERM');
+  expect((await program.ended).code).toBe(0);
+});
+
+test('warns once that a secret which it made lies beside the database', async () => {
+  const folder = temporaryFolder();
+  const stand = await sandbox();
+  const { NDS_SECRET: _, ...environment } = sandboxEnvironment(stand, folder);
+  const program = startProgram({ args: ['serve'], environment, folder });
+  const line = logLine.parse(JSON.parse(await program.line('NDS_SECRET is not set')));
+  expect(line.level).toBe('warn');
+  await program.line('listening');
+  program.signal('SIGTERM');
+  expect((await program.ended).code).toBe(0);
+});
+
+test('lists its commands and its variables', async () => {
+  const folder = temporaryFolder();
+  const help = await startProgram({ args: ['--help'], folder }).ended;
+  expect([help.code, help.stderr]).toEqual([0, '']);
+  expect(help.stdout).toMatch(/^usage: nds/);
+  const config = await startProgram({ args: ['config'], folder }).ended;
+  expect([config.code, config.stdout.includes('NDS_MAX_REPLY_WAITS')]).toEqual([0, true]);
+  const unknown = await startProgram({ args: ['serv'], folder }).ended;
+  expect([unknown.code, unknown.stdout]).toEqual([2, '']);
+  expect(unknown.stderr).toContain('there is no command "serv"');
+});

@@ -1,0 +1,94 @@
+// Wall clocks jump: by NTP, by administrators, by a battery that was empty. A running service does not
+// notice, and a restart afterwards loses nothing.
+
+import { expect, test } from 'vitest';
+import { HOUR, MINUTE, SECOND, setupDriven } from '../support/driven-service.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { ANDROID_TOKEN, IOS_TOKEN, setup as setupService } from '../support/service.ts';
+
+const UNAVAILABLE = { kind: 'fcm_error', error: 'UNAVAILABLE' } as const;
+
+for (const jumpMs of [5 * HOUR, -5 * HOUR]) {
+  const way = jumpMs > 0 ? 'forward' : 'back';
+
+  test(`windows, quarantines and retries do not notice a jump ${way}`, async () => {
+    const { pay, running, clock, elapse } = await setupDriven();
+    const { sandbox } = running;
+    const first = await pay(ANDROID_TOKEN, 'aa');
+    sandbox.script({ provider: 'apns', fault: { kind: 'reason', reason: 'Unregistered' } });
+    expect((await pay(IOS_TOKEN, 'aa')).status).toBe(410);
+    sandbox.script({ provider: 'fcm', fault: UNAVAILABLE });
+    const queued = await pay(ANDROID_TOKEN, 'bb');
+    clock.jump(jumpMs);
+    expect((await pay(ANDROID_TOKEN, 'aa')).body).toEqual({
+      id: first.body.id,
+      status: 'duplicate',
+    });
+    expect((await pay(IOS_TOKEN, 'bb')).status).toBe(410);
+    await elapse(1_300, 100);
+    const [, push] = await sandbox.waitFor(({ token }) => token === ANDROID_TOKEN, 2);
+    expect(push?.expired).toBe(false);
+    expect(queued.body.status).toBe('queued');
+    clock.advance(25 * SECOND);
+    expect((await pay(ANDROID_TOKEN, 'aa')).body.status).toBe('delivered');
+  });
+
+  test(`a push carries an expiry that fits the wall clock after a jump ${way}`, async () => {
+    const { pay, running, clock } = await setupDriven();
+    clock.jump(jumpMs);
+    await pay(IOS_TOKEN, 'aa');
+    const [push] = running.sandbox.received();
+    const wallSeconds = Math.floor(clock.wallMs() / SECOND);
+    expect(push?.apns?.expiration).toBe(wallSeconds + 60);
+  });
+}
+
+/** A queued payment, a stop, a jump, and a start whose service time begins at the new wall clock. */
+async function restartAfterJump(jumpMs: number) {
+  const { running, pay, clock } = await setupDriven();
+  const { sandbox } = running;
+  sandbox.script({ provider: 'fcm', fault: UNAVAILABLE });
+  const queued = await pay(ANDROID_TOKEN, 'aa');
+  expect(queued.body.status).toBe('queued');
+  await running.service.stop();
+  const later = new ManualClock(clock.wallMs() + jumpMs);
+  const next = await setupService({
+    clock: later,
+    environment: { ...running.environment },
+    sandbox: { now: () => later.wallMs() },
+  });
+  return { sandbox, next, id: queued.body.id, clock: later };
+}
+
+async function settledRow(next: Awaited<ReturnType<typeof setupService>>) {
+  for (;;) {
+    const [row] = await next.service.store.findDeliveries({ limit: 1 });
+    if (row !== undefined && row.status !== 'queued') return row;
+  }
+}
+
+test('a restart after the clock was set back sends an open delivery once more, and once only', async () => {
+  const { sandbox, next, id, clock } = await restartAfterJump(-5 * HOUR);
+  clock.advance(0);
+  await sandbox.waitFor(({ token }) => token === ANDROID_TOKEN, 1);
+  const row = await settledRow(next);
+  expect(row).toMatchObject({ id, status: 'delivered', receivedAtMs: clock.nowMs() });
+  clock.advance(2 * MINUTE);
+  await next.service.store.findDeliveries({ limit: 1 });
+  expect(sandbox.received()).toHaveLength(1);
+});
+
+test('a restart after the clock was set forward records what became too old as expired', async () => {
+  const { sandbox, next, id, clock } = await restartAfterJump(5 * HOUR);
+  clock.advance(0);
+  expect(await settledRow(next)).toMatchObject({ id, status: 'expired' });
+  expect(sandbox.received()).toEqual([]);
+});
+
+test('a restart after a small jump forward still sends what is left of the lifetime', async () => {
+  const { sandbox, next, id, clock } = await restartAfterJump(30 * SECOND);
+  clock.advance(0);
+  const [push] = await sandbox.waitFor(({ token }) => token === ANDROID_TOKEN, 1);
+  expect(push?.fcm?.ttl).toBe('30s');
+  expect(await settledRow(next)).toMatchObject({ id, status: 'delivered' });
+});

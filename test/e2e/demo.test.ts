@@ -1,0 +1,116 @@
+// `nds demo`: what a newcomer sees first. It has to work by itself, say what happened, and leave nothing.
+
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { freePort, type Program, startProgram } from '../support/program.ts';
+import { temporaryFolder } from '../support/service.ts';
+
+/** Nine kinds of calls for two phones. */
+const CALLS = 18;
+const PATIENCE_MS = 60_000;
+
+interface Demo {
+  readonly program: Program;
+  readonly port: number;
+  /** Its folders among the temporary files. */
+  readonly left: () => readonly string[];
+}
+
+async function startDemo(...args: readonly string[]): Promise<Demo> {
+  const folder = temporaryFolder();
+  const temporary = join(folder, 'tmp');
+  mkdirSync(temporary);
+  const port = await freePort();
+  const program = startProgram({
+    args: ['demo', '--port', String(port), ...args],
+    environment: { TMPDIR: temporary },
+    folder,
+  });
+  return { program, port, left: () => demoFolders(temporary) };
+}
+
+function demoFolders(temporary: string): readonly string[] {
+  return readdirSync(temporary).filter((name) => name.startsWith('nds'));
+}
+
+/** The rows of the table under this title, without its head. */
+function tableIn(stdout: string, title: string): readonly string[] {
+  const lines = stdout.split('\n');
+  const from = lines.indexOf(title);
+  expect(from, title).toBeGreaterThanOrEqual(0);
+  const rule = lines.findIndex((line, index) => index > from && line.startsWith('──'));
+  const end = lines.indexOf('', rule);
+  return lines.slice(rule + 1, end);
+}
+
+test('runs by itself with --once, shows every push and every row, and exits with 0', {
+  timeout: PATIENCE_MS,
+}, async () => {
+  const { program, left } = await startDemo('--once');
+  const { code, stdout, stderr } = await program.ended;
+  expect([code, stderr]).toEqual([0, '']);
+  const phones = tableIn(stdout, 'What the phones received');
+  expect(phones).toHaveLength(CALLS);
+  expect(phones.filter((row) => row.startsWith('ios '))).toHaveLength(CALLS / 2);
+  expect(phones.filter((row) => !/ 200 .* ms +ok$/.test(row))).toEqual([]);
+  const rows = tableIn(stdout, 'The deliveries as the database has them');
+  expect(rows).toHaveLength(CALLS);
+  expect(rows.filter((row) => !/^[0-9a-f-]{36} .* delivered +1 /.test(row))).toEqual([]);
+  expect(rows.filter((row) => / yes$/.test(row))).toHaveLength(2);
+  expect(stdout).toContain('Every push arrived as it should.');
+  expect(left()).toEqual([]);
+});
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  test(`stays up for a try by hand and ends cleanly on ${signal}`, {
+    timeout: PATIENCE_MS,
+  }, async () => {
+    const { program, port, left } = await startDemo();
+    const line = await program.line('curl -i');
+    const url = /'(http:[^']+)'/.exec(line)?.[1] ?? '';
+    expect(new URL(url).port).toBe(String(port));
+    expect(left()).toHaveLength(1);
+    // The call that it suggests, word for word.
+    const body = /-d '(.+)'$/.exec(await program.line(`-d '{"template"`))?.[1] ?? '';
+    const answer = await fetch(url, { method: 'POST', body });
+    expect([answer.status, await answer.json()]).toEqual([
+      200,
+      expect.objectContaining({ status: 'delivered' }),
+    ]);
+    expect(await program.line('android got payment_received')).toContain('1234');
+    program.signal(signal);
+    const { code, stderr } = await program.ended;
+    expect([code, stderr]).toEqual([0, '']);
+    expect(left()).toEqual([]);
+  });
+}
+
+test('leaves nothing when it is stopped in the middle of its calls', {
+  timeout: PATIENCE_MS,
+}, async () => {
+  const { program, left } = await startDemo();
+  await program.line('The service listens');
+  program.signal('SIGINT');
+  expect((await program.ended).code).toBe(0);
+  expect(left()).toEqual([]);
+});
+
+test('explains a taken port and an unknown option, and leaves nothing', {
+  timeout: PATIENCE_MS,
+}, async () => {
+  const first = await startDemo();
+  await first.program.line('The service listens');
+  const folder = temporaryFolder();
+  const environment = { TMPDIR: folder };
+  const args = ['demo', '--once', '--port', String(first.port)];
+  const taken = await startProgram({ args, environment, folder }).ended;
+  expect(taken.code).toBe(1);
+  expect(taken.stderr).toContain('port');
+  expect(taken.stderr).not.toMatch(/^ {4}at /m);
+  const unknown = await startProgram({ args: ['demo', '--twice'], environment, folder }).ended;
+  expect(unknown.code).toBe(1);
+  expect(unknown.stderr).toContain('--twice');
+  expect(unknown.stderr).not.toMatch(/^ {4}at /m);
+  expect(demoFolders(folder)).toEqual([]);
+});

@@ -1,0 +1,278 @@
+// Who may come in at the Breez family's door: methods, paths, queries, platforms and apps. Whatever is
+// refused leaves no row, causes no push, and says nothing of the token.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { type Answer, problemOf, refusalOf, send } from '../support/callers.ts';
+import {
+  ANDROID_TOKEN,
+  IOS_TOKEN,
+  notifyPath,
+  type Setup,
+  setup,
+  temporaryFolder,
+} from '../support/service.ts';
+
+const BODY = '{"template":"payment_received","data":{"payment_hash":"body-of-the-caller"}}';
+const HEX = '0123456789abcdef';
+/** Opaque, as Google's are. */
+const longToken = (characters: number) => `x:${'y'.repeat(characters - 2)}`;
+
+function post(running: Setup, path: string, body: string = BODY): Promise<Answer> {
+  return send(running.service.url, { path, body });
+}
+
+/** No row, no push, and not a word of these in the log. */
+async function expectNoTrace(running: Setup, secrets: readonly string[]): Promise<void> {
+  expect(running.sandbox.received()).toEqual([]);
+  await running.service.settled();
+  expect(await running.service.store.findDeliveries({ limit: 10 })).toEqual([]);
+  const said = JSON.stringify([running.log.events, running.log.lines]);
+  expect(secrets.filter((secret) => said.includes(secret))).toEqual([]);
+}
+
+test('takes POST alone and says so', async () => {
+  const running = await setup();
+  const doors = ['/api/v1/notify', '/notify', '/api/v1/response/AAAAAAAAAAAAAAAAAAAAAA'];
+  for (const door of doors) {
+    for (const method of ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND']) {
+      const path = `${door}?platform=android&token=${ANDROID_TOKEN}`;
+      const answer = await send(running.service.url, { method, path });
+      expect(refusalOf(answer), method).toBe('405 method_not_allowed');
+      expect(answer.headers.allow).toBe('POST');
+    }
+    const head = await send(running.service.url, { method: 'HEAD', path: door });
+    expect([head.status, head.headers.allow, head.text]).toEqual([405, 'POST', '']);
+  }
+  for (const path of ['/healthz', '/readyz']) {
+    const answer = await post(running, path);
+    expect(refusalOf(answer)).toBe('405 method_not_allowed');
+    expect(answer.headers.allow).toBe('GET, HEAD');
+    expect((await send(running.service.url, { method: 'HEAD', path })).status).toBe(200);
+  }
+  await expectNoTrace(running, [ANDROID_TOKEN, 'body-of-the-caller']);
+});
+
+test('knows its paths and no others', async () => {
+  const running = await setup();
+  const query = `?platform=android&token=${ANDROID_TOKEN}`;
+  const paths = ['/', '/notif', '/notify/', '/Notify', '/api/v1/notify/', '/api/v2/notify'];
+  const odd = ['/api/v1//notify', '//notify', '/notify;x=1', '/api/v1/response', '/metrics/'];
+  for (const path of [...paths, ...odd]) {
+    for (const method of ['POST', 'GET']) {
+      const answer = await send(running.service.url, { method, path: `${path}${query}` });
+      expect(refusalOf(answer), path).toBe('404 not_found');
+    }
+  }
+  await expectNoTrace(running, [ANDROID_TOKEN]);
+});
+
+const TOKEN_FAULTS: readonly (readonly [string, string])[] = [
+  ['missing', 'platform=android'],
+  ['empty', 'platform=android&token='],
+  ['without a value', 'platform=android&token'],
+  ['of 4,097 characters', `platform=android&token=${longToken(4_097)}`],
+  ['hex of odd length', `platform=ios&token=${IOS_TOKEN}a`],
+  ['hex of 202 characters', `platform=ios&token=${'ab'.repeat(101)}`],
+  ['with a zero byte', 'platform=android&token=secret%00token'],
+  ['with a line feed', 'platform=android&token=secret%0Atoken'],
+  ['with a delete', 'platform=ios&token=secret%7Ftoken'],
+  ['with a control character of Latin-1', 'platform=ios&token=secret%C2%85token'],
+  ['not UTF-8', 'platform=android&token=secret%FFtoken'],
+  ['cut inside a character', 'platform=android&token=secret%E2%82'],
+  ['with an escape that is none', 'platform=android&token=secret%zztoken'],
+  ['that ends in a percent sign', 'platform=android&token=secret%'],
+  ['whose first value is empty', 'platform=android&token=&token=secrettoken'],
+];
+
+test('names the token as the fault, whatever is wrong with it, and never repeats it', async () => {
+  const running = await setup();
+  for (const [name, query] of TOKEN_FAULTS) {
+    const answer = await post(running, `/api/v1/notify?${query}`);
+    expect(refusalOf(answer), name).toBe('400 bad_query');
+    expect(
+      problemOf(answer).errors?.map(({ field }) => field),
+      name,
+    ).toEqual(['token']);
+    expect(answer.text, name).not.toMatch(/secret|yyyy|abab|9f2c/);
+  }
+  await expectNoTrace(running, ['secret', 'yyyy', 'abab', '9f2c', 'body-of-the-caller']);
+});
+
+test('names every fault of a query at once', async () => {
+  const running = await setup();
+  const queries: readonly (readonly [string, readonly string[]])[] = [
+    ['', ['platform', 'token']],
+    ['?', ['platform', 'token']],
+    ['?&&==&', ['platform', 'token']],
+    ['?Platform=ios&Token=abcd', ['platform', 'token']],
+    ['?platform=web&token=secrettoken', ['platform']],
+    ['?platform=IOS&token=secrettoken', ['platform']],
+    ['?platform=&token=secrettoken', ['platform']],
+    ['?platform=%zz&token=secrettoken', ['platform']],
+    ['?platform=web&platform=ios&token=secrettoken', ['platform']],
+    ['?platform=ios;token=secrettoken', ['platform', 'token']],
+    [
+      `?platform=web&token=&app=${'a'.repeat(65)}&app_data=%ff`,
+      ['platform', 'token', 'app', 'app_data'],
+    ],
+    ['?platform=ios&token=secrettoken&app_data=%c3%28', ['app_data']],
+    ['?platform=ios&token=secrettoken&app=%e0%80', ['app']],
+  ];
+  for (const [query, fields] of queries) {
+    const answer = await post(running, `/notify${query}`);
+    expect(refusalOf(answer), query).toBe('400 bad_query');
+    const named = problemOf(answer).errors?.map(({ field }) => field) ?? [];
+    expect(named.toSorted(), query).toEqual(fields.toSorted());
+    expect(answer.text).not.toContain('secrettoken');
+  }
+  await expectNoTrace(running, ['secrettoken', 'body-of-the-caller']);
+});
+
+test('takes every token that a provider could have issued, at its limits', async () => {
+  const running = await setup();
+  const tokens: readonly (readonly [string, string, 'apns' | 'fcm'])[] = [
+    ['ios', IOS_TOKEN, 'apns'],
+    ['ios', IOS_TOKEN.toUpperCase(), 'apns'],
+    ['ios', HEX.repeat(12) + HEX.slice(0, 8), 'apns'],
+    ['ios', ANDROID_TOKEN, 'fcm'],
+    ['ios', 'fcm-token:APA91b', 'fcm'],
+    ['android', longToken(4_096), 'fcm'],
+    // Hex on Android is no APNs token, so neither its length nor its parity counts.
+    ['android', 'abc', 'fcm'],
+    ['android', 'ab'.repeat(150), 'fcm'],
+    ['android', 'tøken-発:🌩', 'fcm'],
+  ];
+  for (const [platform, token, provider] of tokens) {
+    const answer = await post(
+      running,
+      `/api/v1/notify?${new URLSearchParams({ platform, token })}`,
+    );
+    expect([answer.status, answer.text]).toEqual([200, expect.stringContaining('"delivered"')]);
+    const pushes = running.sandbox.received();
+    expect(pushes.at(-1)).toMatchObject({ platform, token, provider });
+  }
+  expect(running.sandbox.received()).toHaveLength(tokens.length);
+});
+
+test('routes an iOS token by its form, and gives FCM the block that APNs needs', async () => {
+  const running = await setup();
+  await post(running, notifyPath(IOS_TOKEN));
+  await post(running, `/api/v1/notify?platform=ios&token=${ANDROID_TOKEN}`);
+  await post(running, notifyPath(ANDROID_TOKEN));
+  const [apple, google, android] = running.sandbox.received();
+  expect(apple).toMatchObject({ provider: 'apns', title: 'Incoming payment' });
+  expect(google).toMatchObject({ provider: 'fcm', platform: 'ios', title: 'Incoming payment' });
+  expect(google?.fcm?.message).toMatchObject({
+    apns: {
+      headers: { 'apns-priority': '10', 'apns-push-type': 'alert' },
+      payload: { aps: { alert: { title: 'Incoming payment' }, 'mutable-content': 1 } },
+    },
+  });
+  expect(android).toMatchObject({ provider: 'fcm', platform: 'android', title: undefined });
+  expect(android?.fcm?.message).not.toHaveProperty('apns');
+  expect(android?.fcm?.message).not.toHaveProperty('notification');
+});
+
+test('hands app_data to the app as it was meant, and leaves it out if there is none', async () => {
+  const running = await setup();
+  const texts = ['wallet-1', '', 'a b&c=d', '100 % + "quoted"', 'ü 発 🌩', '\ufffd', '\u0001'];
+  for (const [index, text] of texts.entries()) {
+    for (const token of [ANDROID_TOKEN, IOS_TOKEN]) {
+      const query = new URLSearchParams({ app_data: text });
+      const body = BODY.replace('body-of', `${index}`);
+      const answer = await post(running, `${notifyPath(token)}&${query}`, body);
+      expect(answer.status, text).toBe(200);
+      expect(running.sandbox.received().at(-1)?.data.app_data).toBe(text);
+    }
+  }
+  await post(running, `${notifyPath(ANDROID_TOKEN)}&app_data=plus+is+blank&app_data=second`);
+  expect(running.sandbox.received().at(-1)?.data.app_data).toBe('plus is blank');
+  await post(running, notifyPath(ANDROID_TOKEN));
+  expect(running.sandbox.received().at(-1)?.data).not.toHaveProperty('app_data');
+});
+
+test('opens the short path, a whole address and unknown parameters as breez/notify does', async () => {
+  const running = await setup();
+  const query = `platform=android&token=${ANDROID_TOKEN}`;
+  const paths = [
+    `/notify?${query}`,
+    `http://another.example/api/v1/notify?${query}`,
+    `/notify?utm=%zz&${query}&x[]=1&token=second&platform=ios`,
+    `/notify?%70latform=android&to%6ben=${ANDROID_TOKEN}`,
+  ];
+  for (const [index, path] of paths.entries()) {
+    const answer = await post(running, path, BODY.replace('body', `body ${index}`));
+    expect([answer.status, answer.text], path).toEqual([200, expect.stringContaining('delivered')]);
+  }
+  expect(running.sandbox.received(ANDROID_TOKEN)).toHaveLength(paths.length);
+});
+
+test('names the variables when a platform has no credentials', async () => {
+  const noApple = await setup({
+    environment: {
+      APNS_KEY: undefined,
+      APNS_KEY_ID: undefined,
+      APNS_TEAM_ID: undefined,
+      APNS_TOPIC: undefined,
+      APNS_ENVIRONMENT: undefined,
+      APNS_ENDPOINT: undefined,
+    },
+  });
+  const apple = await post(noApple, notifyPath(IOS_TOKEN));
+  expect(refusalOf(apple)).toBe('502 provider_not_configured');
+  for (const name of ['APNS_KEY_FILE', 'APNS_KEY_ID', 'APNS_TEAM_ID', 'APNS_TOPIC']) {
+    expect(problemOf(apple).detail).toContain(name);
+  }
+  await expectNoTrace(noApple, [IOS_TOKEN, 'body-of-the-caller']);
+  expect((await post(noApple, notifyPath(ANDROID_TOKEN))).status).toBe(200);
+
+  const noGoogle = await setup({
+    environment: { GOOGLE_APPLICATION_CREDENTIALS_JSON: undefined, FCM_ENDPOINT: undefined },
+  });
+  for (const path of [notifyPath(ANDROID_TOKEN), '/notify?platform=ios&token=opaque:token']) {
+    const answer = await post(noGoogle, path);
+    expect(refusalOf(answer)).toBe('502 provider_not_configured');
+    expect(problemOf(answer).detail).toContain('GOOGLE_APPLICATION_CREDENTIALS');
+  }
+  await expectNoTrace(noGoogle, [ANDROID_TOKEN, 'opaque:token', 'body-of-the-caller']);
+});
+
+test('pushes for the app that is named, with its own credentials', async () => {
+  const running = await withSecondApp();
+  expect((await post(running, notifyPath(IOS_TOKEN, { app: 'second' }))).status).toBe(200);
+  expect((await post(running, notifyPath(IOS_TOKEN, { app: 'default' }))).status).toBe(200);
+  expect((await post(running, notifyPath(IOS_TOKEN, { app: '', app_data: 'x' }))).status).toBe(200);
+  const topics = running.sandbox.received().map((push) => push.apns?.topic);
+  expect(topics).toEqual(['com.example.second', 'com.example.wallet', 'com.example.wallet']);
+
+  const noFcm = await post(running, notifyPath(ANDROID_TOKEN, { app: 'second' }));
+  expect(refusalOf(noFcm)).toBe('502 provider_not_configured');
+  expect(problemOf(noFcm).detail).toContain('NDS_APPS_FILE');
+  for (const app of ['third', 'Second', 'default ', 'constructor', '__proto__', 'a'.repeat(64)]) {
+    const answer = await post(running, notifyPath(ANDROID_TOKEN, { app }));
+    expect(refusalOf(answer), app).toBe('404 unknown_app');
+  }
+  expect(running.sandbox.received()).toHaveLength(3);
+});
+
+/** A service with `default` and an app `second` that has APNs alone. */
+async function withSecondApp(): Promise<Setup> {
+  const file = join(temporaryFolder(), 'apps.json');
+  const sandbox = { topics: ['com.example.wallet', 'com.example.second'] };
+  writeFileSync(file, '{}');
+  const running = await setup({ sandbox, environment: { NDS_APPS_FILE: file } });
+  const { key, keyId, teamId, url } = running.sandbox.apns;
+  const apns = {
+    key,
+    key_id: keyId,
+    team_id: teamId,
+    topic: 'com.example.second',
+    environment: 'sandbox',
+    endpoint: url,
+  };
+  writeFileSync(file, JSON.stringify({ second: { apns } }));
+  await running.restart();
+  return running;
+}

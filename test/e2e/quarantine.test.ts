@@ -1,0 +1,212 @@
+// Dead tokens are refused without asking the provider, bad ones for a while, and neither a mistake in the
+// vendor's settings nor a stranger with invented tokens condemns what works.
+
+import { expect, test } from 'vitest';
+import {
+  androidToken,
+  HOUR,
+  iosToken,
+  MINUTE,
+  SECOND,
+  setupDriven,
+} from '../support/driven-service.ts';
+import type { SetupOptions } from '../support/service.ts';
+import { ANDROID_TOKEN, IOS_TOKEN } from '../support/service.ts';
+
+const DEAD = { kind: 'reason', reason: 'Unregistered', timestampMs: 1_754_000_000_000 } as const;
+const BAD = { kind: 'reason', reason: 'BadDeviceToken' } as const;
+const GONE = { kind: 'fcm_error', error: 'UNREGISTERED' } as const;
+
+async function setup(options: SetupOptions = {}) {
+  const driven = await setupDriven(options);
+  return {
+    ...driven,
+    sandbox: driven.running.sandbox,
+    quarantined: () => {
+      const nowMs = driven.clock.nowMs();
+      return driven.running.service.store.listQuarantine({ nowMs, limit: 100 });
+    },
+    /** Makes tokens proven: a push arrived at each. */
+    prove: async (tokens: readonly string[]) => {
+      for (const token of tokens) {
+        expect((await driven.pay(token, 'proof')).body.status).toBe('delivered');
+      }
+    },
+    /** Sends to each once and gives the statuses. */
+    payAll: async (tokens: readonly string[], hash: string) => {
+      const statuses: number[] = [];
+      for (const token of tokens) statuses.push((await driven.pay(token, hash)).status);
+      return statuses;
+    },
+    lane: (name: string) => driven.running.service.readiness().checks[name],
+  };
+}
+
+const PHONES = Array.from({ length: 40 }, (_, number) => iosToken(number));
+
+for (const [provider, token, fault] of [
+  ['apns', IOS_TOKEN, DEAD],
+  ['fcm', ANDROID_TOKEN, GONE],
+] as const) {
+  test(`a token that ${provider} calls dead is answered 410 for a day without asking, then asked for again`, async () => {
+    const { pay, sandbox, asked, clock, running } = await setup();
+    sandbox.script({ provider, fault });
+    expect(await pay(token, 'aa')).toMatchObject({
+      status: 410,
+      body: { code: 'token_unregistered' },
+    });
+    expect((await pay(token, 'bb')).status).toBe(410);
+    await running.service.stop();
+    clock.advance(24 * HOUR - SECOND);
+    await (await running.restart()).reach;
+    expect(await pay(token, 'cc')).toMatchObject({
+      status: 410,
+      body: { code: 'token_unregistered' },
+    });
+    expect(asked(token)).toBe(1);
+    clock.advance(SECOND);
+    expect((await pay(token, 'dd')).body.status).toBe('delivered');
+    expect(asked(token)).toBe(2);
+  });
+}
+
+test('a dead token is remembered with the reason and the provider’s own time', async () => {
+  const { pay, sandbox, store, quarantined, clock } = await setup();
+  sandbox.script({ provider: 'apns', fault: DEAD });
+  await pay(IOS_TOKEN, 'aa');
+  await store.idle();
+  expect(await quarantined()).toMatchObject([
+    {
+      kind: 'unregistered',
+      provider: 'apns',
+      reason: 'Unregistered',
+      sinceMs: clock.nowMs(),
+      untilMs: clock.nowMs() + 24 * HOUR,
+      providerSinceMs: 1_754_000_000_000,
+    },
+  ]);
+});
+
+test('a refusal out of quarantine leaves no row', async () => {
+  const { pay, sandbox, rows } = await setup();
+  sandbox.script({ provider: 'apns', fault: DEAD });
+  await pay(IOS_TOKEN, 'aa');
+  await pay(IOS_TOKEN, 'bb');
+  expect(await rows()).toHaveLength(1);
+});
+
+test('a token that APNs calls bad is answered 422 and remembered for ten minutes only', async () => {
+  const { pay, sandbox, asked, clock } = await setup();
+  sandbox.script({ provider: 'apns', fault: BAD });
+  expect(await pay(IOS_TOKEN, 'aa')).toMatchObject({
+    status: 422,
+    body: { code: 'token_rejected', reason: 'BadDeviceToken' },
+  });
+  clock.advance(10 * MINUTE - SECOND);
+  expect((await pay(IOS_TOKEN, 'bb')).status).toBe(422);
+  expect(asked(IOS_TOKEN)).toBe(1);
+  clock.advance(SECOND);
+  expect((await pay(IOS_TOKEN, 'cc')).body.status).toBe('delivered');
+});
+
+test('a queued delivery whose token died meanwhile is not sent', async () => {
+  const { pay, sandbox, elapse, asked, rows } = await setup();
+  sandbox.script({ provider: 'apns', fault: { kind: 'reason', reason: 'InternalServerError' } });
+  sandbox.script({ provider: 'apns', fault: DEAD });
+  expect((await pay(IOS_TOKEN, 'aa')).body.status).toBe('queued');
+  expect((await pay(IOS_TOKEN, 'bb')).status).toBe(410);
+  await elapse(5 * SECOND);
+  expect(asked(IOS_TOKEN)).toBe(2);
+  const statuses = (await rows()).map(({ status, attempts }) => [status, attempts.length]);
+  expect(statuses).toEqual([
+    ['unregistered', 1],
+    ['unregistered', 1],
+  ]);
+});
+
+test('when most tokens that worked come back dead, it doubts the settings and says so', async () => {
+  const { prove, payAll, sandbox, lane, quarantined, store, clock, running } = await setup();
+  await prove(PHONES);
+  sandbox.script({ provider: 'apns', times: Infinity, fault: DEAD });
+  const statuses = await payAll(PHONES.slice(0, 30), 'aa');
+  expect(statuses.slice(0, 20)).toEqual(Array(20).fill(410));
+  expect(statuses.slice(20)).toEqual(Array(10).fill(502));
+  await store.idle();
+  expect(await quarantined()).toEqual([]);
+  expect(lane('default/apns')).toEqual({
+    ready: false,
+    detail: expect.stringContaining('APNS_ENVIRONMENT'),
+  });
+  expect(running.service.readiness().ready).toBe(false);
+  expect(running.log.events.filter(({ name }) => name === 'condemning_stopped')).toHaveLength(1);
+
+  // Those that were condemned before the doubt are asked for again, and still count as proven.
+  expect(await payAll(PHONES.slice(0, 5), 'bb')).toEqual(Array(5).fill(502));
+
+  // Mended: the pushes arrive, and with them the doubt ends.
+  sandbox.clearFaults();
+  clock.advance(MINUTE);
+  expect(await payAll(PHONES, 'cc')).toEqual(Array(40).fill(200));
+  expect(lane('default/apns')).toEqual({ ready: true });
+});
+
+test('tokens that never worked raise no doubt, however many are dead', async () => {
+  const { prove, payAll, sandbox, lane, running } = await setup();
+  await prove(PHONES.slice(0, 3));
+  const invented = Array.from({ length: 80 }, (_, number) => iosToken(1_000 + number));
+  for (const token of invented) sandbox.script({ provider: 'apns', token, fault: DEAD });
+  expect(await payAll(invented, 'aa')).toEqual(Array(80).fill(410));
+  expect(lane('default/apns')).toEqual({ ready: true });
+  expect(running.service.readiness().ready).toBe(true);
+  expect(await payAll(PHONES.slice(0, 3), 'bb')).toEqual([200, 200, 200]);
+});
+
+test('strangers’ tokens that hang take up their share and leave the others’ places free', async () => {
+  const { prove, pay, sandbox, untilAsked, asked } = await setup({
+    environment: { NDS_MAX_IN_FLIGHT: '8' },
+  });
+  await prove([IOS_TOKEN]);
+  const strangers = Array.from({ length: 20 }, (_, number) => iosToken(number));
+  for (const token of strangers) {
+    sandbox.script({ provider: 'apns', token, times: Infinity, fault: { kind: 'hang' } });
+  }
+  for (const token of strangers) void pay(token, 'aa').catch(() => {});
+  await untilAsked(3);
+  expect((await pay(IOS_TOKEN, 'aa')).body.status).toBe('delivered');
+  expect(asked()).toBe(4);
+});
+
+test('strangers’ tokens that hang do not hold up the retries of the others', async () => {
+  const { prove, pay, sandbox, untilAsked, drift } = await setup({
+    environment: { NDS_MAX_IN_FLIGHT: '8' },
+  });
+  await prove([ANDROID_TOKEN]);
+  sandbox.script({
+    provider: 'fcm',
+    token: ANDROID_TOKEN,
+    fault: { kind: 'fcm_error', error: 'UNAVAILABLE' },
+  });
+  expect((await pay(ANDROID_TOKEN, 'aa')).body.status).toBe('queued');
+  const strangers = Array.from({ length: 20 }, (_, number) => androidToken(number));
+  for (const token of strangers) {
+    sandbox.script({ provider: 'fcm', token, times: Infinity, fault: { kind: 'hang' } });
+  }
+  for (const token of strangers) void pay(token, 'aa').catch(() => {});
+  await untilAsked(4);
+  // Less than an attempt's two seconds: the strangers hang all the while.
+  await drift(1_500);
+  await sandbox.waitFor(({ token }) => token === ANDROID_TOKEN, 2);
+});
+
+test('bad tokens of strangers never cost the others their connection', async () => {
+  const { prove, pay, payAll, sandbox } = await setup({ sandbox: { closeAfterBadTokens: 3 } });
+  await prove([IOS_TOKEN]);
+  const before = sandbox.received().map(({ connection }) => connection);
+  const invented = Array.from({ length: 30 }, (_, number) => iosToken(number));
+  for (const token of invented) sandbox.script({ provider: 'apns', token, fault: BAD });
+  expect(await payAll(invented, 'aa')).toEqual(Array(30).fill(422));
+  for (const hash of ['aa', 'bb', 'cc']) expect((await pay(IOS_TOKEN, hash)).status).toBe(200);
+  const after = sandbox.received().slice(before.length);
+  const connections = new Set(after.map(({ connection }) => connection));
+  expect(connections.size).toBe(1);
+});

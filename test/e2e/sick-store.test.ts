@@ -1,0 +1,138 @@
+// A database that is full, locked, read-only or damaged: pushes still go out, nothing is promised that is
+// not kept, readiness says what is wrong, and the service mends itself.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { expect, test } from 'vitest';
+import type { StoreUnavailableError } from '../../src/core/store.ts';
+import { androidToken, iosToken, SECOND, setupDriven } from '../support/driven-service.ts';
+import { ANDROID_TOKEN, IOS_TOKEN } from '../support/service.ts';
+
+const UNAVAILABLE = { kind: 'fcm_error', error: 'UNAVAILABLE' } as const;
+const REASONS: readonly (readonly [StoreUnavailableError['reason'], RegExp])[] = [
+  ['full', /disk is full/],
+  ['locked', /another process/],
+  ['read_only', /read-only/],
+  ['io', /fails to read or write/],
+  ['corrupt', /damaged/],
+  ['busy', /does not keep up/],
+];
+
+async function setup() {
+  const driven = await setupDriven();
+  const { service, sandbox, log } = driven.running;
+  return {
+    ...driven,
+    sandbox,
+    file: join(driven.running.folder, 'nds.sqlite'),
+    storeCheck: () => service.readiness().checks.store,
+    told: (name: string) => log.events.filter((event) => event.name === name).length,
+  };
+}
+
+for (const [reason, remedy] of REASONS) {
+  test(`while the store is ${reason}, what succeeds at once goes out, the rest is refused`, async () => {
+    const { pay, store, sandbox, storeCheck, elapse, rows, told } = await setup();
+    store.fail(reason);
+    expect(await pay(ANDROID_TOKEN, 'aa')).toMatchObject({
+      status: 200,
+      body: { status: 'delivered', logged: false },
+    });
+    expect((await pay(ANDROID_TOKEN, 'aa')).body.status).toBe('duplicate');
+    sandbox.script({ provider: 'fcm', fault: UNAVAILABLE });
+    const refused = await pay(ANDROID_TOKEN, 'bb');
+    expect(refused).toMatchObject({ status: 503, body: { code: 'store_unavailable' } });
+    expect(Number(refused.retryAfter)).toBeGreaterThan(0);
+    expect(storeCheck()).toEqual({ ready: false, detail: expect.stringMatching(remedy) });
+    await elapse(10 * SECOND, SECOND);
+    expect(told('store_failed')).toBe(1);
+    expect(sandbox.received()).toHaveLength(1);
+
+    store.mend();
+    await elapse(SECOND);
+    expect(storeCheck()).toEqual({ ready: true });
+    expect(told('store_recovered')).toBe(1);
+    const kept = await pay(ANDROID_TOKEN, 'cc');
+    expect(kept.body).toEqual({ id: kept.body.id, status: 'delivered' });
+    expect((await rows()).map(({ id }) => id)).toEqual([kept.body.id]);
+  });
+}
+
+test('permanent refusals are told as ever while the store is sick', async () => {
+  const { pay, store, sandbox } = await setup();
+  store.fail('full');
+  sandbox.script({ provider: 'apns', fault: { kind: 'reason', reason: 'Unregistered' } });
+  expect((await pay(IOS_TOKEN, 'aa')).status).toBe(410);
+  expect((await pay(IOS_TOKEN, 'bb')).status).toBe(410);
+});
+
+test('ends and attempts that the store missed are written when it is well again', async () => {
+  const { pay, store, sandbox, elapse, rows, clock, untilAsked, asked } = await setup();
+  sandbox.script({ provider: 'apns', fault: { kind: 'hang' } });
+  const answer = pay(IOS_TOKEN, 'aa');
+  await untilAsked(1);
+  await store.idle();
+  store.fail('io');
+  clock.advance(2 * SECOND);
+  expect((await answer).body).toEqual({ id: (await answer).body.id, status: 'delivered' });
+  await elapse(5 * SECOND, SECOND);
+  expect(await rows()).toMatchObject([{ status: 'queued', attempts: [] }]);
+  store.mend();
+  await elapse(60 * SECOND, SECOND);
+  expect(await rows()).toMatchObject([
+    { status: 'delivered', attempts: [{ number: 1 }, { number: 2, outcome: 'delivered' }] },
+  ]);
+  expect(asked()).toBe(2);
+});
+
+test('what was queued before goes out as soon as the store is well again', async () => {
+  const { pay, store, sandbox, elapse, clock, untilAsked } = await setup();
+  sandbox.script({ provider: 'fcm', fault: { kind: 'hang' } });
+  sandbox.script({ provider: 'fcm', fault: UNAVAILABLE });
+  const answer = pay(ANDROID_TOKEN, 'aa');
+  await untilAsked(1);
+  await store.idle();
+  store.fail('locked');
+  clock.advance(2 * SECOND);
+  expect((await answer).body.status).toBe('queued');
+  await elapse(8 * SECOND, SECOND);
+  store.mend();
+  // Long before the lease of the first try would be over.
+  await elapse(2 * SECOND, 250);
+  await sandbox.waitFor(({ token }) => token === ANDROID_TOKEN, 1);
+});
+
+test('a lock that another process holds on the file delays no push, and its end is noticed', async () => {
+  const { pay, file, storeCheck, elapse, rows } = await setup();
+  const other = new Database(file);
+  other.exec('BEGIN EXCLUSIVE');
+  const answers = await Promise.all([pay(ANDROID_TOKEN, 'aa'), pay(IOS_TOKEN, 'aa')]);
+  for (const { body } of answers) {
+    expect(body).toMatchObject({ status: 'delivered', logged: false });
+  }
+  expect(storeCheck()).toMatchObject({ ready: false });
+  other.exec('ROLLBACK');
+  other.close();
+  await elapse(SECOND);
+  expect(storeCheck()).toEqual({ ready: true });
+  expect((await pay(androidToken(1), 'bb')).body.logged).toBeUndefined();
+  expect(await rows()).toHaveLength(1);
+});
+
+test('a damaged database is refused at the start, with what to do', async () => {
+  const { pay, running, file } = await setup();
+  await pay(iosToken(1), 'aa');
+  await running.service.stop();
+  const bytes = readFileSync(file);
+  writeFileSync(file, bytes.fill(0x5a, 0, 4_096));
+  await expect(running.restart()).rejects.toThrow(/cannot be used: .*restore a backup/);
+  writeFileSync(file, 'no database');
+  await expect(running.restart()).rejects.toThrow(/cannot be used: .*restore a backup/);
+});
+
+test('a database of another secret is refused at the start, with what to do', async () => {
+  const { running } = await setup();
+  const restarted = running.restart({ NDS_SECRET: 'quite another secret' });
+  await expect(restarted).rejects.toThrow(/made with another secret\. Set NDS_SECRET/);
+});

@@ -1,0 +1,224 @@
+// What runs in production, read without Docker or Fly: every path exists, nothing contradicts the settings,
+// and the image holds every package that the service loads.
+
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { parse } from 'smol-toml';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { SETTINGS } from '../../src/config.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+
+interface Instruction {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** The instructions of each stage, in order; comments and joined lines resolved. */
+function stagesOf(dockerfile: string): readonly (readonly Instruction[])[] {
+  const stages: Instruction[][] = [];
+  for (const line of dockerfile
+    .replaceAll(/^\s*#.*\n/gm, '')
+    .replaceAll(/\\\n/g, ' ')
+    .split('\n')) {
+    const match = /^([A-Z]+)\s+(.+)$/.exec(line.trim());
+    if (match === null) continue;
+    const [, name = '', value = ''] = match;
+    if (name === 'FROM') stages.push([]);
+    stages.at(-1)?.push({ name, value });
+  }
+  return stages;
+}
+
+const stages = stagesOf(read('Dockerfile'));
+const image = stages.at(-1) ?? [];
+const valuesOf = (name: string, stage = image) =>
+  stage.filter((one) => one.name === name).map((one) => one.value);
+
+/** Paths that a COPY from the working copy names. */
+const copied = stages.flatMap((stage) =>
+  valuesOf('COPY', stage)
+    .filter((value) => !value.startsWith('--from='))
+    .flatMap((value) => value.split(/\s+/).slice(0, -1)),
+);
+
+const duration = z.string().regex(/^\d+s$/);
+const flyShape = z.strictObject({
+  app: z.string(),
+  primary_region: z.string(),
+  kill_signal: z.string(),
+  kill_timeout: duration,
+  build: z.strictObject({ dockerfile: z.string() }),
+  env: z.record(z.string(), z.string()),
+  mounts: z.array(
+    z.strictObject({ source: z.string(), destination: z.string(), initial_size: z.string() }),
+  ),
+  http_service: z.strictObject({
+    internal_port: z.number(),
+    force_https: z.boolean(),
+    auto_stop_machines: z.string(),
+    auto_start_machines: z.boolean(),
+    min_machines_running: z.number(),
+    concurrency: z.strictObject({
+      type: z.enum(['requests', 'connections']),
+      soft_limit: z.number(),
+      hard_limit: z.number(),
+    }),
+    checks: z.array(
+      z.strictObject({
+        method: z.string(),
+        path: z.string(),
+        interval: duration,
+        timeout: duration,
+        grace_period: duration,
+      }),
+    ),
+  }),
+  vm: z.array(z.strictObject({ size: z.string(), memory: z.string() })),
+});
+/** A key that Fly would silently ignore, such as a misspelt one, is a fault here. */
+const fly = flyShape.parse(parse(read('fly.toml')));
+const variables = new Map(SETTINGS.map((setting) => [setting.name, setting]));
+
+test('the image is small, current and copies only what exists and what Docker is shown', () => {
+  expect(stages.map((stage) => valuesOf('FROM', stage)[0]?.split(' ')[0])).toEqual(
+    stages.map(() => 'node:24-slim'),
+  );
+  const shown = read('.dockerignore').split('\n').filter(Boolean);
+  expect(shown[0]).toBe('*');
+  for (const path of copied) {
+    expect(existsSync(join(ROOT, path)), path).toBe(true);
+    expect(shown, path).toContain(`!${path}`);
+  }
+  for (const path of shown.slice(1)) expect(existsSync(join(ROOT, path.slice(1))), path).toBe(true);
+});
+
+test('the image runs the service itself, not as root, and writes only where it may', () => {
+  expect(valuesOf('USER')).toEqual(['node']);
+  const [command, ...others] = valuesOf('CMD').map((value) => JSON.parse(value));
+  expect(others).toEqual([]);
+  expect(command).toEqual(['node', 'bin/nds.ts', 'serve']);
+  expect(existsSync(join(ROOT, command[1]))).toBe(true);
+  // Exec form: the service is process 1 and gets the signal itself.
+  expect(read('bin/nds.ts')).toContain('process.exitCode = await runCommand');
+  const names = image.map(({ name }) => name);
+  expect(names.indexOf('USER')).toBeGreaterThan(names.lastIndexOf('COPY'));
+  expect(valuesOf('RUN').join('\n')).toMatch(/chown node:node .*\/data/);
+});
+
+test('the variables of image and machine are those of the service, with values that it takes', () => {
+  const inImage = Object.fromEntries(
+    valuesOf('ENV').map((value) => {
+      const equals = value.indexOf('=');
+      return [value.slice(0, equals), value.slice(equals + 1)] as const;
+    }),
+  );
+  const ofNode = Object.keys(inImage).filter((name) => name.startsWith('NODE_'));
+  expect(Object.keys(inImage).filter((name) => !ofNode.includes(name))).toEqual(['NDS_DATABASE']);
+  for (const [name, value] of [
+    ...Object.entries(fly.env),
+    ['NDS_DATABASE', inImage.NDS_DATABASE],
+  ]) {
+    const setting = variables.get(name ?? '');
+    expect(setting?.schema.safeParse(value).success, name).toBe(true);
+    expect(setting?.secret, name).toBeUndefined();
+  }
+  expect(inImage.NDS_DATABASE).toBe(fly.env.NDS_DATABASE);
+});
+
+test('the database lies on the one volume, which one machine has', () => {
+  expect(fly.mounts).toHaveLength(1);
+  expect(fly.mounts[0]?.destination).toBe('/data');
+  expect(dirname(fly.env.NDS_DATABASE ?? '')).toBe('/data');
+  expect(read('README.md')).toContain(`fly volumes create ${fly.mounts[0]?.source} `);
+  // A second machine would have a volume, and a truth, of its own.
+  expect(read('README.md')).toContain('fly deploy --ha=false');
+});
+
+test('the machine never sleeps and is asked on the port where the service listens', () => {
+  const { http_service: service } = fly;
+  expect(service).toMatchObject({
+    force_https: true,
+    auto_stop_machines: 'off',
+    auto_start_machines: true,
+    min_machines_running: 1,
+  });
+  expect(fly.env.NOTIFY_HTTP_ADDRESS).toBe(`0.0.0.0:${service.internal_port}`);
+  expect(valuesOf('EXPOSE')).toEqual([String(service.internal_port)]);
+  const maxConnections = Number(variables.get('NDS_MAX_CONNECTIONS')?.defaultText);
+  expect(service.concurrency.hard_limit).toBeLessThanOrEqual(maxConnections);
+});
+
+test('Fly asks whether the process is alive, which strangers and providers cannot turn', () => {
+  expect(fly.http_service.checks.map(({ method, path }) => `${method} ${path}`)).toEqual([
+    'GET /healthz',
+  ]);
+  expect(read('src/http/app.ts')).toContain(`'${fly.http_service.checks[0]?.path}'`);
+});
+
+test('a stop has the time that it needs', () => {
+  expect(fly.kill_signal).toBe('SIGTERM');
+  expect(fly.kill_timeout).toBe('30s');
+  const grace = variables.get('NDS_GRACE');
+  // The longest grace that can be configured, and the second that is added to it.
+  expect(grace?.schema.safeParse('25s').success).toBe(true);
+  expect(grace?.schema.safeParse('26s').success).toBe(false);
+});
+
+test('the image holds every package that the service loads', () => {
+  const manifest = z
+    .object({ dependencies: z.record(z.string(), z.string()) })
+    .parse(JSON.parse(read('package.json')));
+  const packages = packagesLoadedFrom(['src/cli/serve.ts', 'src/stores/sqlite/worker.ts']);
+  expect(packages.size).toBeGreaterThan(5);
+  expect([...packages].filter((name) => !Object.hasOwn(manifest.dependencies, name))).toEqual([]);
+});
+
+/** Follows the imports of the service through the project's own files; types alone are not loaded. */
+function packagesLoadedFrom(entries: readonly string[]): ReadonlySet<string> {
+  const packages = new Set<string>();
+  const files = new Set(entries.map((entry) => join(ROOT, entry)));
+  for (const file of files) {
+    const source = readFileSync(file, 'utf8').replaceAll(/^(?:import|export) type [^;]*;/gm, '');
+    const pattern = /(?:^|\s)from '([^']+)'|\bimport\('([^']+)'\)|^import '([^']+)'/gm;
+    for (const [, from, dynamic, bare] of source.matchAll(pattern)) {
+      const specifier = from ?? dynamic ?? bare ?? '';
+      if (specifier.startsWith('.')) files.add(resolve(dirname(file), specifier));
+      else if (!specifier.startsWith('node:')) {
+        packages.add(
+          specifier
+            .split('/')
+            .slice(0, specifier.startsWith('@') ? 2 : 1)
+            .join('/'),
+        );
+      }
+    }
+  }
+  return packages;
+}
+
+test('CI runs what the README tells a newcomer, and every check', () => {
+  accessSync(join(ROOT, '.ci/run'), constants.X_OK);
+  const lines = read('.ci/run').split('\n');
+  expect(lines[0]).toBe('#!/usr/bin/env bash');
+  expect(lines).toContain('set -euo pipefail');
+  const commands = ['npm install', 'npm run demo -- --once', 'npm run check'];
+  expect(lines.filter((line) => line.startsWith('npm '))).toEqual(commands);
+  const readme = read('README.md');
+  expect(readme).toContain('npm install && npm run demo');
+  expect(readme).toContain('npm install && npm test');
+  const scripts = z
+    .object({ scripts: z.record(z.string(), z.string()) })
+    .parse(JSON.parse(read('package.json'))).scripts;
+  expect(scripts.check).toContain('npm test');
+  for (const [, name = ''] of (scripts.check ?? '').matchAll(/npm run ([\w:]+)/g)) {
+    expect(Object.keys(scripts)).toContain(name);
+  }
+  for (const [, path = ''] of Object.values(scripts)
+    .join(' ')
+    .matchAll(/\bnode ([\w./-]+)/g)) {
+    expect(existsSync(join(ROOT, path)), path).toBe(true);
+  }
+});
