@@ -1,0 +1,74 @@
+// Processes of the benchmark talk by Node's own channel: one command at a time, one reply each.
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { z } from 'zod';
+
+/** Longer than any command; a benchmark that hangs must end. */
+const COMMAND_TIMEOUT_MS = 900_000;
+
+const replySchema = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true), value: z.unknown() }),
+  z.object({ ok: z.literal(false), error: z.string() }),
+]);
+
+export interface Child extends AsyncDisposable {
+  readonly pid: number;
+  /** Sends a command and resolves with its reply. Not to be called again before. */
+  call<Output>(command: object, output: z.ZodType<Output>): Promise<Output>;
+  /** Ends the process and waits for its end. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Starts a module that calls `serveParent`. */
+export function startChild(module: URL, args: readonly string[] = []): Child {
+  const child = fork(module, [...args], { serialization: 'advanced', execArgv: [] });
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`${module.pathname} could not be started`);
+  return {
+    pid,
+    async call(command, output) {
+      const over = new AbortController();
+      const signal = AbortSignal.any([over.signal, AbortSignal.timeout(COMMAND_TIMEOUT_MS)]);
+      const reply = replyFrom(child, signal);
+      child.send(command);
+      const replied = await reply.finally(() => over.abort());
+      if (!replied.ok) throw new Error(replied.error);
+      return output.parse(replied.value);
+    },
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const gone = once(child, 'exit');
+      child.kill('SIGTERM');
+      await gone;
+    },
+  };
+}
+
+async function replyFrom(
+  child: ChildProcess,
+  signal: AbortSignal,
+): Promise<z.output<typeof replySchema>> {
+  const ended = once(child, 'exit', { signal }).then(([code]) => {
+    throw new Error(`a process of the benchmark ended with ${String(code)}`);
+  });
+  const [message] = await Promise.race([once(child, 'message', { signal }), ended]);
+  // The one that lost the race ends by `signal`.
+  ended.catch(() => {});
+  return replySchema.parse(message);
+}
+
+/** The other end: answers every command with what `handle` returns. Ends with its parent. */
+export function serveParent<Command>(
+  commands: z.ZodType<Command>,
+  handle: (command: Command) => unknown,
+): void {
+  process.on('disconnect', () => process.exit());
+  process.on('message', async (message) => {
+    try {
+      process.send?.({ ok: true, value: await handle(commands.parse(message)) });
+    } catch (error) {
+      process.send?.({ ok: false, error: error instanceof Error ? error.stack : String(error) });
+    }
+  });
+}

@@ -1,0 +1,18 @@
+// What a measurement is: it runs, and gives tables for people and plain data for the JSON file.
+
+import type { BenchRun } from '../bench-run.ts';
+
+export interface Table {
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  /** What must be known to read it rightly. */
+  readonly note?: string;
+}
+
+export interface Measured {
+  readonly tables: readonly Table[];
+  readonly data: object;
+}
+
+export type Measure = (run: BenchRun) => Promise<Measured>;
