@@ -134,6 +134,7 @@ test('what no repeat can mend is acknowledged, so that the domain’s other paym
     const answer = told(await post(running, paid(hash)));
     expect([answer.status, answer.code]).toEqual(['acknowledged', 'token_unregistered']);
   }
+  await running.service.settled();
   const [one] = await running.service.store.findDeliveries({ limit: 1 });
   expect(one?.status).toBe('unregistered');
 });
