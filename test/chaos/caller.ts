@@ -46,7 +46,9 @@ function post(url: string, { path, body }: Post, agent: Agent): Promise<CallerAn
       answer.on('error', () => resolve(undefined));
       answer.on('end', () => {
         try {
-          const told: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+          // A phone's reply is answered without a body.
+          const text = Buffer.concat(chunks).toString('utf8');
+          const told: unknown = text === '' ? {} : JSON.parse(text);
           resolve({ status: answer.statusCode ?? 0, body: answerSchema.parse(told) });
         } catch (error) {
           reject(error);

@@ -121,7 +121,7 @@ async function setupChaos(seed: number) {
   const environment = {
     ...sandboxEnvironment(sandbox, folder),
     NDS_DATABASE: file,
-    NDS_ATTEMPT_TIMEOUT: '700ms',
+    NDS_ATTEMPT_TIMEOUT: '1s',
   };
   const address = createAddress();
   const load = startLoad(address, createPlan(sandbox, chance), chance);

@@ -13,6 +13,8 @@ export interface PlannedCall extends Post {
   readonly token: string;
   readonly type: string;
   readonly isDead: boolean;
+  /** What its first push meets, perhaps its second, too. */
+  readonly fault?: Fault;
 }
 
 /** A call that was made, and what its caller was told; no answer if the service died under it. */
@@ -32,8 +34,11 @@ export function createPlan(sandbox: Sandbox, chance: Chance): () => PlannedCall 
     const type = chance.pick(TYPES);
     const isDead = chance.happens(0.06);
     const token = isDead ? chance.pick(dead[platform]) : tokenOf(platform, number);
-    if (!isDead && chance.happens(0.2)) sandbox.script({ ...faultFor(platform, chance), token });
-    return { path: notifyPath(token), body: bodyOf(type, number), token, type, isDead };
+    const call = { path: notifyPath(token), body: bodyOf(type, number), token, type, isDead };
+    if (isDead || !chance.happens(0.2)) return call;
+    const fault = faultFor(platform, chance);
+    sandbox.script({ fault, times: chance.pick([1, 1, 2]), token });
+    return { ...call, fault };
   };
 }
 
@@ -84,17 +89,14 @@ const SHARED_FAULTS: readonly [Fault, ...Fault[]] = [
   { kind: 'refused_stream' },
   { kind: 'goaway', processed: true },
   { kind: 'goaway', processed: false },
-  { kind: 'delay', delayMs: 50 },
   { kind: 'delay', delayMs: 3_000 },
   { kind: 'empty', status: 503 },
   { kind: 'html', status: 502 },
 ];
 
-function faultFor(platform: Platform, chance: Chance): FaultRule {
-  const own: Fault =
-    platform === 'ios'
-      ? { kind: 'reason', reason: 'ServiceUnavailable' }
-      : { kind: 'fcm_error', error: 'UNAVAILABLE' };
-  const fault = chance.happens(0.15) ? own : chance.pick(SHARED_FAULTS);
-  return { times: chance.pick([1, 1, 2]), fault };
+function faultFor(platform: Platform, chance: Chance): Fault {
+  if (!chance.happens(0.15)) return chance.pick(SHARED_FAULTS);
+  return platform === 'ios'
+    ? { kind: 'reason', reason: 'ServiceUnavailable' }
+    : { kind: 'fcm_error', error: 'UNAVAILABLE' };
 }

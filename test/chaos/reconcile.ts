@@ -141,8 +141,19 @@ function doubledIn({ records, call, row, pushes }: Found): readonly string[] {
   });
   const allowed = row === undefined ? 0 : uncertainEnds(row);
   if (unexplained.length <= allowed) return [];
-  const way = pushes.map((push) => `life ${lifeOf(push, records)} at ${push.receivedAtMs}`);
+  const way = pushes.map((push) => describe(push, records));
   return [`${call.token}: ${way.join(', ')}; uncertain ends logged: ${allowed}`];
+}
+
+function describe(push: ReceivedPush, records: Records): string {
+  const { provider, connection, receivedAtMs } = push;
+  const scripted = records.requests.filter(
+    (request) =>
+      request.scripted && request.provider === provider && request.connection === connection,
+  );
+  const faults = scripted.map(({ reason, token }) => `${reason} for ${token}`);
+  const where = `life ${lifeOf(push, records)}, connection ${connection} [${faults.join(', ')}]`;
+  return `${where} at ${receivedAtMs}`;
 }
 
 function lifeOf({ provider, connection }: ReceivedPush, { deaths }: Records): number {
@@ -151,15 +162,22 @@ function lifeOf({ provider, connection }: ReceivedPush, { deaths }: Records): nu
 
 /**
  * Whether the stand-in took this push and by its script never told so in time: its own request hung, was
- * reset or delayed, or its connection was reset. The crash may have taken the log's record of that end.
+ * reset or delayed, or its connection was broken under it. The crash may have taken the log's record of
+ * that end.
  */
-function wasCut(push: ReceivedPush, { requests }: Records): boolean {
-  return requests.some(({ provider, token, connection, receivedAtMs, status, reason }) => {
-    if (provider !== push.provider || connection !== push.connection) return false;
-    if (receivedAtMs < push.receivedAtMs) return false;
-    if (reason === 'reset') return true;
+function wasCut(push: ReceivedPush, { requests, calls }: Records): boolean {
+  const breakers = new Set(calls.filter(breaksConnection).map(({ token }) => token));
+  return requests.some(({ provider, token = '', connection, status, reason, scripted }) => {
+    if (!scripted || provider !== push.provider || connection !== push.connection) return false;
+    if (status === undefined && breakers.has(token)) return true;
     return token === push.token && (status === undefined || reason === 'delay');
   });
+}
+
+/** A reset, or a GOAWAY whose last stream lies below others that the stand-in takes all the same. */
+function breaksConnection({ fault }: MadeCall): boolean {
+  if (fault?.kind === 'reset') return fault.scope === 'connection';
+  return fault?.kind === 'goaway' && fault.processed === false;
 }
 
 function uncertainEnds({ attempts }: DeliveryRow): number {

@@ -110,13 +110,29 @@ function createTransporter({
       if (tokenUri !== undefined && request.url.href === GOOGLE_TOKEN_URL) {
         request.url = new URL(tokenUri);
       }
-      // The library's fetch, given a signal that aborted before, throws where nobody can catch it.
+      // The library's fetch, given a signal that aborts before it has begun, throws where nobody can
+      // catch it. From this check to its beginning there are only microtasks.
+      await loadLibrary();
       signal.throwIfAborted();
-      request.signal = signal;
+      request.signal = abortInLaterTurn(signal);
       return request;
     },
   });
   return transporter;
+}
+
+function abortInLaterTurn(signal: AbortSignal): AbortSignal {
+  const later = new AbortController();
+  signal.addEventListener('abort', () => setImmediate(() => later.abort()), { once: true });
+  return later.signal;
+}
+
+let loading: Promise<unknown> | undefined;
+
+/** The library imports its fetch with its first request: that one goes nowhere. */
+function loadLibrary(): Promise<unknown> {
+  loading ??= new gaxios.Gaxios().request({ url: 'data:,' });
+  return loading;
 }
 
 function misconfigured(reason: string): TokenResult {

@@ -1,0 +1,28 @@
+// What stands in for everything that must stay secret: it is put into tokens, bodies, queries, signatures and
+// keys, and looked for wherever it must not be.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export const MARKER = 'fuzzSECRETmarker';
+const HEX = Buffer.from(MARKER).toString('hex');
+/** An iPhone's token, which is hex. */
+export const IOS_MARKER_TOKEN = HEX.padEnd(64, '0');
+
+const FORMS = [MARKER, MARKER.toLowerCase(), HEX, Buffer.from(MARKER).toString('base64url')];
+
+/** Where the marker begins, with what stands around it; nothing if it is not there. */
+export function findMarker(text: string): string | undefined {
+  const at = FORMS.map((form) => text.indexOf(form)).find((index) => index >= 0);
+  return at === undefined ? undefined : text.slice(Math.max(0, at - 80), at + 80);
+}
+
+/** The files of a database in which it lies in the clear. */
+export function filesWithMarker(folder: string): readonly string[] {
+  return readdirSync(folder)
+    .filter((name) => name.startsWith('nds.sqlite'))
+    .filter((name) => {
+      const bytes = readFileSync(join(folder, name));
+      return FORMS.some((form) => bytes.includes(form));
+    });
+}

@@ -1,0 +1,83 @@
+// What every answer must be, whatever was asked: a documented status with a documented problem, and nothing
+// of what was sent.
+
+import { z } from 'zod';
+import { ERRORS, type ErrorCode } from '../../src/core/errors.ts';
+import type { SpokenLine, TestLog } from '../support/service.ts';
+import { findMarker } from './marker.ts';
+import type { RawAnswer } from './raw-client.ts';
+import type { FuzzRequest } from './requests.ts';
+
+const problemSchema = z.looseObject({
+  type: z.string(),
+  status: z.number(),
+  code: z.string(),
+  detail: z.string(),
+  instance: z.string().regex(/^urn:uuid:[0-9a-f-]{36}$/),
+});
+
+/** Our own mistakes and what a stand-in in good health never causes. */
+const NEVER: ReadonlySet<string> = new Set([
+  'internal',
+  'provider_misconfigured',
+  'store_unavailable',
+  'shutting_down',
+  'expired',
+] satisfies ErrorCode[]);
+
+/** What is wrong with the answer; nothing if it is as documented. */
+export function faultOf(request: FuzzRequest, answer: RawAnswer | undefined): string | undefined {
+  if (answer === undefined) return request.mayClose ? undefined : 'closed without an answer';
+  const { status, headers, text } = answer;
+  if (status < 200 || status > 599) return `status ${status}`;
+  const isHead = request.method === 'HEAD';
+  if (isHead) return status < 500 ? undefined : `HEAD was answered ${status}`;
+  if (status < 300) return status === 200 ? faultOfSuccess(text) : `status ${status}`;
+  if (status < 400) return `status ${status}`;
+  if (headers['content-type'] !== 'application/problem+json') {
+    return `${status} with ${headers['content-type']}: ${text.slice(0, 200)}`;
+  }
+  return faultOfProblem(status, text);
+}
+
+/** Bodies are JSON, but for a phone's reply, which is answered without one. */
+function faultOfSuccess(text: string): string | undefined {
+  if (text === '') return undefined;
+  try {
+    JSON.parse(text);
+    return undefined;
+  } catch {
+    return `a success that is no JSON: ${text.slice(0, 200)}`;
+  }
+}
+
+function faultOfProblem(status: number, text: string): string | undefined {
+  const parsed = problemSchema.safeParse(readJson(text));
+  if (!parsed.success) return `${status} is no problem: ${text.slice(0, 200)}`;
+  const { code } = parsed.data;
+  if (!Object.hasOwn(ERRORS, code)) return `the unknown code ${code}`;
+  if (NEVER.has(code)) return `${status} ${code}`;
+  if (parsed.data.status !== status) return `${status} says ${parsed.data.status}`;
+  const found = findMarker(text);
+  return found === undefined ? undefined : `a problem that repeats what was sent: ${found}`;
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Looks through what was logged since the last time, and lets go of it. */
+export function takeLog(log: TestLog): {
+  readonly secret: string | undefined;
+  readonly loud: readonly SpokenLine[];
+} {
+  const secret = findMarker(JSON.stringify([log.events, log.lines]));
+  const loud = log.lines.filter(({ level }) => level === 'error');
+  log.events.length = 0;
+  log.lines.length = 0;
+  return { secret, loud };
+}

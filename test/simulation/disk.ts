@@ -1,0 +1,133 @@
+// The disk between a process and its real database. Operations come together, wait for the disk, and are
+// run as one batch by the real store; a virtual moment later the process hears of it. In between the process
+// may die. What the disk refuses, and what it does and then denies, is drawn from the weather.
+
+import type { Store } from '../../src/core/store.ts';
+import { StoreUnavailableError } from '../../src/core/store.ts';
+import { interceptStore, type StoreOperation } from '../support/intercept-store.ts';
+import type { Journal } from './journal.ts';
+import type { Random } from './random.ts';
+import type { Timeline } from './timeline.ts';
+import { spanAt, type Weather } from './weather.ts';
+
+const READS: ReadonlySet<StoreOperation> = new Set<StoreOperation>([
+  'findDuplicate',
+  'listQuarantine',
+  'listProvenTokens',
+  'findDeliveries',
+]);
+
+interface Waiting {
+  /** Runs on the real store. */
+  readonly run: () => Promise<() => void>;
+  readonly refuse: (error: Error) => void;
+}
+
+/** The writer's thread, or the reader's: one batch at a time. */
+interface Thread {
+  readonly kind: 'write' | 'read';
+  waiting: Waiting[];
+  isBusy: boolean;
+}
+
+export interface DiskParts {
+  readonly timeline: Timeline;
+  readonly random: Random;
+  readonly weather: Weather;
+  readonly journal: Journal;
+}
+
+export class Disk {
+  readonly #parts: DiskParts;
+  readonly #threads: readonly Thread[] = [
+    { kind: 'write', waiting: [], isBusy: false },
+    { kind: 'read', waiting: [], isBusy: false },
+  ];
+  #isDead = false;
+
+  constructor(parts: DiskParts) {
+    this.#parts = parts;
+  }
+
+  /** The store as the process sees it. */
+  attach(store: Store): Store {
+    return interceptStore(store, (name, operation) => {
+      if (name === 'close') return operation();
+      return this.#call(READS.has(name) ? 'read' : 'write', operation);
+    });
+  }
+
+  /** The process died: what was not run is never run, and nobody hears of the rest. */
+  kill(): void {
+    this.#isDead = true;
+    for (const thread of this.#threads) thread.waiting = [];
+  }
+
+  #call<Result>(kind: Thread['kind'], operation: () => Promise<Result>): Promise<Result> {
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    const thread = this.#threads.find((candidate) => candidate.kind === kind);
+    if (thread === undefined || this.#isDead) return promise;
+    const run = async () => {
+      try {
+        const result = await operation();
+        return () => resolve(result);
+      } catch (error) {
+        return () => reject(error);
+      }
+    };
+    thread.waiting.push({ run, refuse: reject });
+    this.#plan(thread);
+    return promise;
+  }
+
+  #plan(thread: Thread): void {
+    if (thread.isBusy || thread.waiting.length === 0) return;
+    thread.isBusy = true;
+    const { timeline, random } = this.#parts;
+    timeline.after(random.between(0.2, 3) + this.#slownessMs(thread), async () => {
+      if (this.#isDead) return;
+      const batch = thread.waiting;
+      thread.waiting = [];
+      const tell = await this.#runBatch(thread, batch);
+      timeline.after(random.between(0, 1), () => {
+        if (this.#isDead) return;
+        for (const reply of tell) reply();
+        thread.isBusy = false;
+        this.#plan(thread);
+      });
+    });
+  }
+
+  async #runBatch(thread: Thread, batch: readonly Waiting[]): Promise<readonly (() => void)[]> {
+    const trouble = this.#trouble();
+    const isTouched =
+      thread.kind === 'write' || (trouble?.kind === 'refusing' && trouble.alsoReads);
+    const refuseAll = (reason: StoreUnavailableError['reason']) => {
+      this.#parts.journal.count(`disk_${reason}`);
+      return batch.map(
+        ({ refuse }) =>
+          () =>
+            refuse(new StoreUnavailableError(reason)),
+      );
+    };
+    if (trouble?.kind === 'refusing' && isTouched) return refuseAll(trouble.reason);
+    const replies = await Promise.all(batch.map(({ run }) => run()));
+    if (trouble?.kind !== 'lying' || !isTouched) return replies;
+    this.#parts.journal.count('disk_lied');
+    return refuseAll('io');
+  }
+
+  #slownessMs(thread: Thread): number {
+    const trouble = this.#trouble();
+    if (trouble?.kind !== 'slow') return 0;
+    // A slow writer does not slow a reader, unless the disk itself is slow: every other time it is.
+    if (thread.kind === 'read' && this.#parts.random.chance(0.5)) return 0;
+    this.#parts.journal.count('disk_slow');
+    return this.#parts.random.between(0, trouble.extraMs);
+  }
+
+  #trouble() {
+    const { weather, timeline } = this.#parts;
+    return spanAt(weather.disk, timeline.nowMs)?.trouble;
+  }
+}

@@ -1,0 +1,32 @@
+// Ids that follow from the seed.
+
+import { createHmac } from 'node:crypto';
+import type { Clock } from '../../src/core/clock.ts';
+import type { Ids } from '../../src/core/ids.ts';
+import type { Random } from './random.ts';
+
+const FINGERPRINT_BYTES = 16;
+
+export function fingerprint(value: string): string {
+  const digest = createHmac('sha256', 'simulation').update(value).digest();
+  return digest.subarray(0, FINGERPRINT_BYTES).toString('base64url');
+}
+
+export function createSimulatedIds(random: Random, clock: Clock): Ids {
+  return {
+    deliveryId: () => {
+      const time = Math.floor(clock.wallMs()).toString(16).padStart(12, '0');
+      const tail = random.hex(10);
+      return [
+        time.slice(0, 8),
+        time.slice(8),
+        `7${tail.slice(0, 3)}`,
+        `8${tail.slice(3, 6)}`,
+        `${tail.slice(6)}`.slice(0, 12).padEnd(12, '0'),
+      ].join('-');
+    },
+    secret: () => Buffer.from(random.hex(16), 'hex').toString('base64url'),
+    fraction: () => random.fraction(),
+    fingerprint,
+  };
+}

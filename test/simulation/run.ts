@@ -1,0 +1,91 @@
+// `npm run simulate -- --seeds 1000`: many runs, a few at a time. Exits with 1 if any broke a rule.
+
+import { parseArgs } from 'node:util';
+import { describeFailure, type SimulationReport, simulate } from './simulate.ts';
+
+const HELP = `Runs the service in a simulated world, each seed another one.
+
+  --seeds <number>       how many seeds (default 10)
+  --seed <number>        the first of them; alone: only this one
+  --deliveries <number>  of each run (default 10000)
+  --trace                print every event`;
+
+/** A run mostly waits for the threads of its databases. */
+const AT_ONCE = 4;
+
+interface Options {
+  readonly seeds: readonly number[];
+  readonly deliveries: number;
+  readonly trace: boolean;
+}
+
+function readOptions(): Options | undefined {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string' },
+      seed: { type: 'string' },
+      deliveries: { type: 'string', default: '10000' },
+      trace: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  const first = parseCount('seed', values.seed ?? '1');
+  const count = parseCount('seeds', values.seeds ?? (values.seed === undefined ? '10' : '1'));
+  return {
+    seeds: Array.from({ length: count }, (_, index) => first + index),
+    deliveries: parseCount('deliveries', values.deliveries),
+    trace: values.trace,
+  };
+}
+
+function parseCount(name: string, text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new Error(`--${name} must be a whole number`);
+}
+
+function describe(report: SimulationReport, seconds: number): string {
+  const { seed, violations, deliveries, counts, digest } = report;
+  return [
+    `seed ${seed}: ${violations.length === 0 ? 'ok' : 'FAILED'}`,
+    `${deliveries} deliveries`,
+    `${counts.attempts ?? 0} attempts`,
+    `${counts.crashes ?? 0} crashes`,
+    `${seconds.toFixed(1)} s`,
+    digest.slice(0, 12),
+  ].join(', ');
+}
+
+async function runAll({ seeds, deliveries, trace }: Options): Promise<readonly number[]> {
+  const failed: number[] = [];
+  const left = [...seeds];
+  const runNext = async (): Promise<void> => {
+    for (let seed = left.shift(); seed !== undefined; seed = left.shift()) {
+      const startedMs = performance.now();
+      const print = trace ? { print: (line: string) => console.log(line) } : {};
+      const report = await simulate({ seed, deliveries, ...print });
+      console.log(describe(report, (performance.now() - startedMs) / 1_000));
+      if (seeds.length === 1) console.log(report.counts);
+      if (report.violations.length === 0) continue;
+      failed.push(seed);
+      console.log(describeFailure(report, deliveries));
+    }
+  };
+  await Promise.all(Array.from({ length: trace ? 1 : AT_ONCE }, runNext));
+  return failed;
+}
+
+async function main(): Promise<number> {
+  const options = readOptions();
+  if (options === undefined) {
+    console.log(HELP);
+    return 0;
+  }
+  const failed = await runAll(options);
+  const held = options.seeds.length - failed.length;
+  console.log(`${held} of ${options.seeds.length} seeds held every rule.`);
+  if (failed.length > 0) console.log(`Failed: ${failed.join(', ')}`);
+  return failed.length > 0 ? 1 : 0;
+}
+
+process.exitCode = await main();

@@ -1,0 +1,70 @@
+// One run of one seed, from the first call to the last row.
+
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { checkAttempts, checkCalls, checkDatabase, checkMemory } from './final-rules.ts';
+import type { Violation } from './journal.ts';
+import { World } from './world.ts';
+
+/** Memory, where there is one to mount: nothing here cuts the power, and a run commits some 20,000 times. */
+const MEMORY_FOLDER = '/dev/shm';
+
+export interface SimulationOptions {
+  readonly seed: number;
+  readonly deliveries: number;
+  readonly print?: (line: string) => void;
+}
+
+export interface SimulationReport {
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  /** One number for everything that happened, in order. */
+  readonly digest: string;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly deliveries: number;
+  /** The last lines before the end. */
+  readonly lines: readonly string[];
+}
+
+export async function simulate(options: SimulationOptions): Promise<SimulationReport> {
+  const parent = existsSync(MEMORY_FOLDER) ? MEMORY_FOLDER : tmpdir();
+  const folder = mkdtempSync(join(parent, 'nds-simulation-'));
+  try {
+    const world = new World({ ...options, folder });
+    await world.run();
+    const { journal } = world;
+    if (journal.violations.length === 0) {
+      checkCalls(journal);
+      if (world.life !== undefined) checkMemory(world.life, journal);
+      const file = await world.end();
+      checkDatabase(file, journal);
+      checkAttempts(journal, world.weather, world.ends);
+    } else {
+      await world.end();
+    }
+    return {
+      seed: options.seed,
+      violations: journal.violations,
+      digest: journal.digest(),
+      counts: Object.fromEntries([...journal.counts].sort()),
+      deliveries: journal.deliveries.size,
+      lines: journal.lines,
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What to tell of a run that broke a rule. */
+export function describeFailure(report: SimulationReport, deliveries: number): string {
+  const rules = report.violations.map(
+    ({ rule, detail, atMs }) => `  ${(atMs / 1_000).toFixed(3)} s: ${rule}: ${detail}`,
+  );
+  return [
+    `Seed ${report.seed} broke a rule:`,
+    ...rules,
+    'Replay it, with every event, by',
+    `  npm run simulate -- --seed ${report.seed} --deliveries ${deliveries} --trace`,
+  ].join('\n');
+}

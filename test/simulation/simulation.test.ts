@@ -1,0 +1,71 @@
+// A fixed handful of seeds; `npm run simulate -- --seeds 1000` runs many. A seed that fails is replayed by
+// the command that its message names.
+
+import { expect, test } from 'vitest';
+import { describeFailure, type SimulationReport, simulate } from './simulate.ts';
+
+const SEEDS = [1, 2, 4];
+const DELIVERIES = 10_000;
+
+/** What must have happened in a handful of runs, lest they prove nothing. */
+const MUST_HAPPEN = [
+  'crashes',
+  'stops',
+  'jumps',
+  'taken',
+  'disk_slow',
+  'disk_lied',
+  'outcome_delivered',
+  'outcome_retry',
+  'outcome_unregistered',
+  'outcome_rejected',
+  'outcome_misconfigured',
+  'sky_hanging',
+  'sky_dark',
+  'sky_overloaded',
+  'sky_resetting',
+  'sky_wrong_environment',
+  'breaker_changed',
+  'condemning_stopped',
+  'store_failed',
+  'store_recovered',
+  'ended_delivered',
+  'ended_expired',
+  'ended_misconfigured',
+  'told_delivered',
+  'told_queued',
+  'told_duplicate',
+  'told_expired',
+  'told_overloaded',
+  'told_rate_limited',
+  'told_shutting_down',
+  'told_store_unavailable',
+  'told_token_unregistered',
+  'told_token_rejected',
+  'told_replied',
+  'told_no_reply',
+];
+
+function expectGood(report: SimulationReport, deliveries: number): void {
+  expect(report.violations, describeFailure(report, deliveries)).toEqual([]);
+  expect(report.deliveries).toBeGreaterThanOrEqual(deliveries);
+}
+
+test('every rule holds through crashes, outages, floods, sick disks and jumping clocks', async () => {
+  const reports = await Promise.all(
+    SEEDS.map((seed) => simulate({ seed, deliveries: DELIVERIES })),
+  );
+  for (const report of reports) expectGood(report, DELIVERIES);
+  const happened = new Set(reports.flatMap(({ counts }) => Object.keys(counts)));
+  expect(MUST_HAPPEN.filter((what) => !happened.has(what))).toEqual([]);
+}, 180_000);
+
+test('a seed replays exactly, whatever else the machine does', async () => {
+  const [first, second, other] = await Promise.all(
+    [7, 7, 8].map((seed) => simulate({ seed, deliveries: 1_500 })),
+  );
+  expect(second?.digest).toBe(first?.digest);
+  expect(second?.counts).toEqual(first?.counts);
+  expect(second?.lines).toEqual(first?.lines);
+  expect(other?.digest).not.toBe(first?.digest);
+}, 60_000);

@@ -1,0 +1,145 @@
+// Virtual time: what happens next happens alone, and time moves on only when everything that follows from
+// it without waiting has happened, too. Real threads are waited for inside an event, so that how fast they
+// are changes nothing.
+
+import type { Clock, Timer } from '../../src/core/clock.ts';
+import { turn } from '../support/intercept-store.ts';
+
+interface Planned {
+  readonly atMs: number;
+  readonly order: number;
+  readonly task: () => void | Promise<void>;
+  isCancelled: boolean;
+}
+
+export class Timeline {
+  /** A binary heap by time, then by order of planning. */
+  readonly #heap: Planned[] = [];
+  #nowMs = 0;
+  #order = 0;
+
+  /** Milliseconds since the beginning of the world. */
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  after(delayMs: number, task: () => void | Promise<void>): Timer {
+    this.#order += 1;
+    const atMs = this.#nowMs + Math.max(0, delayMs);
+    const planned: Planned = { atMs, order: this.#order, task, isCancelled: false };
+    this.#push(planned);
+    return {
+      cancel: () => {
+        planned.isCancelled = true;
+      },
+    };
+  }
+
+  /** Lets events happen until `isOver` says so after one, or nothing is planned any more. */
+  async run(isOver: () => boolean): Promise<void> {
+    for (let next = this.#pop(); next !== undefined; next = this.#pop()) {
+      if (next.isCancelled) continue;
+      this.#nowMs = next.atMs;
+      await next.task();
+      await turn();
+      if (isOver()) return;
+    }
+  }
+
+  #push(planned: Planned): void {
+    const heap = this.#heap;
+    heap.push(planned);
+    let index = heap.length - 1;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      if (!this.#isBefore(index, parent)) return;
+      this.#swap(index, parent);
+      index = parent;
+    }
+  }
+
+  #pop(): Planned | undefined {
+    const heap = this.#heap;
+    const first = heap[0];
+    const last = heap.pop();
+    if (first === undefined || last === undefined || heap.length === 0) return first;
+    heap[0] = last;
+    for (let index = 0; ; ) {
+      const left = 2 * index + 1;
+      const right = left + 1;
+      let least = index;
+      if (this.#isBefore(left, least)) least = left;
+      if (this.#isBefore(right, least)) least = right;
+      if (least === index) return first;
+      this.#swap(index, least);
+      index = least;
+    }
+  }
+
+  #isBefore(one: number, other: number): boolean {
+    const a = this.#heap[one];
+    const b = this.#heap[other];
+    if (a === undefined || b === undefined) return false;
+    return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
+  }
+
+  #swap(one: number, other: number): void {
+    const a = this.#heap[one];
+    const b = this.#heap[other];
+    if (a === undefined || b === undefined) return;
+    this.#heap[one] = b;
+    this.#heap[other] = a;
+  }
+}
+
+/** The wall clock of the machine, which outlives every process and jumps now and then. */
+export class Wall {
+  readonly #timeline: Timeline;
+  #startMs: number;
+
+  constructor(timeline: Timeline, startMs: number) {
+    this.#timeline = timeline;
+    this.#startMs = startMs;
+  }
+
+  get nowMs(): number {
+    return this.#startMs + this.#timeline.nowMs;
+  }
+
+  jump(ms: number): void {
+    this.#startMs += ms;
+  }
+}
+
+/** The clock of one process: its timers end with it. */
+export class LifeClock implements Clock {
+  readonly #timeline: Timeline;
+  readonly #wall: Wall;
+  readonly #offsetMs: number;
+  #isDead = false;
+
+  constructor(timeline: Timeline, wall: Wall) {
+    this.#timeline = timeline;
+    this.#wall = wall;
+    this.#offsetMs = wall.nowMs - timeline.nowMs;
+  }
+
+  wallMs(): number {
+    return this.#wall.nowMs;
+  }
+
+  nowMs(): number {
+    return this.#offsetMs + this.#timeline.nowMs;
+  }
+
+  after(delayMs: number, task: () => void): Timer {
+    return this.#timeline.after(delayMs, () => {
+      if (!this.#isDead) task();
+    });
+  }
+
+  /** The process is gone: nothing that it planned happens. */
+  kill(): void {
+    this.#isDead = true;
+  }
+}

@@ -1,0 +1,204 @@
+// Watches one life of the service: what it prepares, sends and says, turned into the journal's records and
+// held against the rules.
+
+import { CATALOGUE } from '../../src/core/notification.ts';
+import type { ServiceEvent } from '../../src/core/observer.ts';
+import type { PushMessage, Trust } from '../../src/core/provider.ts';
+import type { ProviderName } from '../../src/core/target.ts';
+import type { Core } from '../../src/core-wiring.ts';
+import { fingerprint } from './ids.ts';
+import type { AttemptRecord, CallRecord, DeliveryRecord, Journal } from './journal.ts';
+import type { Sending } from './provider-model.ts';
+import type { Rules } from './rules.ts';
+import { MAX_IN_FLIGHT, MAX_QUEUED } from './settings.ts';
+import type { LifeClock, Timeline } from './timeline.ts';
+import { hadDiskTrouble, type Weather } from './weather.ts';
+
+export interface WatchParts {
+  readonly life: number;
+  readonly timeline: Timeline;
+  readonly weather: Weather;
+  readonly journal: Journal;
+  readonly rules: Rules;
+  readonly clock: LifeClock;
+  readonly isAlive: () => boolean;
+  /** Which question a message puts, for those are prepared later than they are asked. */
+  readonly questionOf: (message: PushMessage) => CallRecord | undefined;
+}
+
+interface Quarantined {
+  readonly provider: ProviderName;
+  readonly untilMs: number;
+}
+
+/** The bad token's ten minutes: every quarantine lasts at least so long. */
+const LEAST_QUARANTINE_MS = 10 * 60_000;
+
+export class Watch implements Sending {
+  /** The call that is being put right now. */
+  currentCall: CallRecord | undefined;
+  core: Core | undefined;
+  isStopping = false;
+  readonly #parts: WatchParts;
+  readonly #prepared = new Map<string, { message: PushMessage; call: CallRecord | undefined }>();
+  readonly #inFlight: Record<ProviderName, Set<AttemptRecord>> = {
+    apns: new Set(),
+    fcm: new Set(),
+  };
+  readonly #quarantined = new Map<string, Quarantined>();
+  readonly #open = new Set<ProviderName>();
+
+  constructor(parts: WatchParts) {
+    this.#parts = parts;
+  }
+
+  isAlive(): boolean {
+    return this.#parts.isAlive();
+  }
+
+  prepared(message: PushMessage): void {
+    if (this.#parts.journal.deliveries.has(message.id)) return;
+    const call = this.currentCall ?? this.#parts.questionOf(message);
+    this.#prepared.set(message.id, { message, call });
+  }
+
+  /** The call was answered: what it prepared and did not get in is of no use. */
+  forget(call: CallRecord): void {
+    for (const [id, prepared] of this.#prepared) {
+      if (prepared.call === call) this.#prepared.delete(id);
+      else return;
+    }
+  }
+
+  started(message: PushMessage, provider: ProviderName, trust: Trust): AttemptRecord {
+    const { journal, timeline, rules, clock, life } = this.#parts;
+    const delivery = journal.deliveries.get(message.id);
+    if (delivery === undefined) throw new Error('a try for what was never accepted');
+    const attempt: AttemptRecord = {
+      delivery,
+      provider,
+      life,
+      trust,
+      startedAtMs: timeline.nowMs,
+      isProbe: this.#open.has(provider),
+    };
+    journal.note('started', `${message.id} ${trust}${attempt.isProbe ? ' probe' : ''}`);
+    journal.count('attempts');
+    const inFlight = this.#inFlight[provider];
+    rules.started(attempt, clock.nowMs(), [...inFlight]);
+    this.#checkQuarantine(message, provider);
+    delivery.attempts.push(attempt);
+    inFlight.add(attempt);
+    this.#checkBounds(provider);
+    return attempt;
+  }
+
+  ended(attempt: AttemptRecord): void {
+    this.#inFlight[attempt.provider].delete(attempt);
+    if (attempt.outcome?.kind === 'delivered') {
+      this.#quarantined.delete(fingerprintOf(attempt.delivery.token));
+    }
+  }
+
+  observe(event: ServiceEvent): void {
+    const { journal, timeline, life } = this.#parts;
+    journal.count(event.name);
+    switch (event.name) {
+      case 'delivery_accepted':
+        this.#accept(event.deliveryId);
+        break;
+      case 'delivery_settled': {
+        const record = journal.deliveries.get(event.deliveryId);
+        if (record !== undefined) {
+          record.seenEnd = { status: event.status, atMs: timeline.nowMs, life };
+        }
+        journal.note('ended up', `${event.deliveryId} ${event.status}`);
+        journal.count(`ended_${event.status}`);
+        break;
+      }
+      case 'breaker_changed':
+        journal.note('breaker', `${event.provider} ${event.state}`);
+        if (event.state === 'open') this.#open.add(event.provider);
+        else {
+          this.#open.delete(event.provider);
+          journal.recovered(life, event.provider);
+        }
+        break;
+      case 'token_quarantined':
+        this.#quarantined.set(event.tokenHash, {
+          provider: event.provider,
+          untilMs: timeline.nowMs + LEAST_QUARANTINE_MS,
+        });
+        break;
+      case 'condemning_stopped':
+        for (const [hash, { provider }] of this.#quarantined) {
+          if (provider === event.provider) this.#quarantined.delete(hash);
+        }
+        break;
+      case 'lease_lost':
+        this.#checkLease(event.deliveryId);
+        break;
+      default:
+    }
+  }
+
+  #accept(id: string): void {
+    const { journal, timeline, clock, rules, life } = this.#parts;
+    const prepared = this.#prepared.get(id);
+    if (prepared === undefined) throw new Error('accepted what was never prepared');
+    this.#prepared.delete(id);
+    const { message, call } = prepared;
+    const lifetimeMs = CATALOGUE[message.type]?.lifetimeMs ?? 0;
+    const receivedMs = clock.nowMs();
+    const delivery: DeliveryRecord = {
+      id,
+      token: message.token,
+      type: message.type,
+      lifetimeMs,
+      life,
+      call,
+      receivedMs,
+      // Prepared before a look into the store, which may have taken a moment.
+      expiresMs: receivedMs + lifetimeMs,
+      acceptedAtMs: timeline.nowMs,
+      attempts: [],
+      insert: 'pending',
+      isStored: false,
+      logged: [],
+    };
+    journal.deliveries.set(id, delivery);
+    journal.note('accepted', `${id} ${message.type} call ${call?.number ?? '-'}`);
+    if (call !== undefined) call.deliveryId = id;
+    rules.accepted(delivery, receivedMs);
+  }
+
+  #checkBounds(provider: ProviderName): void {
+    const { journal } = this.#parts;
+    const inFlight = [...this.#inFlight[provider]];
+    const unproven = inFlight.filter(({ trust }) => trust === 'unproven').length;
+    if (inFlight.length > MAX_IN_FLIGHT || unproven > MAX_IN_FLIGHT / 4) {
+      journal.violate('places are bounded', `${inFlight.length}, unproven ${unproven}`);
+    }
+    const lane = this.core?.lanes.all.find((candidate) => candidate.provider.name === provider);
+    if (lane !== undefined && lane.queued > MAX_QUEUED) {
+      journal.violate('queues are bounded', String(lane.queued));
+    }
+  }
+
+  #checkQuarantine({ token, id }: PushMessage, _provider: ProviderName): void {
+    const entry = this.#quarantined.get(fingerprintOf(token));
+    if (entry === undefined || entry.untilMs <= this.#parts.timeline.nowMs) return;
+    this.#parts.journal.violate('a token in quarantine is not asked for', id);
+  }
+
+  #checkLease(id: string): void {
+    const { journal, weather, timeline } = this.#parts;
+    const acceptedAtMs = journal.deliveries.get(id)?.acceptedAtMs ?? 0;
+    if (this.isStopping || hadDiskTrouble(weather, acceptedAtMs, timeline.nowMs)) return;
+    journal.violate('leases outlast sends', id);
+  }
+}
+
+function fingerprintOf(token: string): string {
+  return fingerprint(`default\n${token}`);
+}
