@@ -144,6 +144,8 @@ export class Lane {
   }
 
   #report(ticket: Ticket, outcome: Outcome): BreakerChange {
+    // Our own queue was too long: neither a sign of life nor a failure of the provider.
+    if (outcome.kind === 'retry' && outcome.certainty === 'not_started') return undefined;
     const failed = outcome.kind === 'retry' && outcome.certainty !== 'throttled';
     if (!failed) return this.#breaker.succeeded() ? 'closed' : undefined;
     const opened = this.#breaker.failed(

@@ -6,8 +6,15 @@
  * - `uncertain`: it may have been taken (timeout, reset after the request was written).
  * - `answered`: the provider has a failure of its own (5xx).
  * - `throttled`: the provider is well but wants less of this (429).
+ * - `not_started`: the request waited here for its turn until its time was over, which says nothing of the
+ *   provider.
  */
-export type RetryCertainty = 'not_processed' | 'uncertain' | 'answered' | 'throttled';
+export type RetryCertainty =
+  | 'not_processed'
+  | 'uncertain'
+  | 'answered'
+  | 'throttled'
+  | 'not_started';
 
 /**
  * Whose fault a rejection is.

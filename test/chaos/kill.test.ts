@@ -128,10 +128,16 @@ async function setupChaos(seed: number) {
   return { chance, sandbox, environment, file, address, load };
 }
 
-test('keeps every promise through twenty kills under load', { timeout: 170_000 }, async () => {
-  const seed = seedFrom('NDS_CHAOS_SEED');
-  console.log(`chaos seed ${seed}`);
-  const { chance, sandbox, environment, file, address, load } = await setupChaos(seed);
+type Chaos = Awaited<ReturnType<typeof setupChaos>>;
+
+/** The lives that end by `kill -9`, and what the stand-ins had seen by each end. */
+async function killAgainAndAgain({
+  chance,
+  sandbox,
+  environment,
+  address,
+  load,
+}: Omit<Chaos, 'file'>) {
   const deaths: Record<'apns' | 'fcm', number>[] = [];
   const moments: string[] = [];
   for (let kills = 0; kills < KILLS; kills += 1) {
@@ -146,6 +152,20 @@ test('keeps every promise through twenty kills under load', { timeout: 170_000 }
     const { apns, fcm } = sandbox.connections();
     deaths.push({ apns: apns.opened, fcm: fcm.opened });
   }
+  return { deaths, moments };
+}
+
+test('keeps every promise through twenty kills under load', { timeout: 170_000 }, async () => {
+  const seed = seedFrom('NDS_CHAOS_SEED');
+  console.log(`chaos seed ${seed}`);
+  const { chance, sandbox, environment, file, address, load } = await setupChaos(seed);
+  const { deaths, moments } = await killAgainAndAgain({
+    chance,
+    sandbox,
+    environment,
+    address,
+    load,
+  });
   address.end();
   await load.done;
 

@@ -197,7 +197,7 @@ export function describeProvider(test: ContractCase): void {
       const second = send({ timeoutMs: 300 });
       await sandbox.waitForRequests(({ provider }) => provider === name, 2);
       clock.advance(300);
-      expect(await second).toEqual(retry('not_processed', 'timeout_waiting'));
+      expect(await second).toEqual(retry('not_started', 'timeout_waiting'));
       clock.advance(100);
       expect(await first).toEqual(retry('uncertain', 'timeout'));
       expect(sandbox.received()).toHaveLength(1);

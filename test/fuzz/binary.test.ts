@@ -13,7 +13,7 @@ import { FUZZ_ENVIRONMENT, NO_LIMITS, prepareTargets } from './targets.ts';
 
 const TOTAL = Number(process.env.NDS_FUZZ_REQUESTS ?? 100_000);
 
-test('writes nothing of what it was sent', { timeout: 120_000 }, async () => {
+test('writes nothing of what it was sent', { timeout: 600_000 }, async () => {
   const seed = seedFrom('NDS_FUZZ_SEED');
   console.log(`fuzz seed ${seed}`);
   const folder = temporaryFolder();

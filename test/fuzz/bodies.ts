@@ -68,7 +68,7 @@ const mutated = fc
 const NESTED = [
   '['.repeat(30_000),
   '['.repeat(5_000) + ']'.repeat(5_000),
-  '{"data":'.repeat(5_000) + '1' + '}'.repeat(5_000),
+  `${'{"data":'.repeat(5_000)}1${'}'.repeat(5_000)}`,
   `{"template":"payment_received","data":{"payment_hash":${'['.repeat(2_000)}${']'.repeat(2_000)}}}`,
 ];
 

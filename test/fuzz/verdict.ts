@@ -14,6 +14,7 @@ const problemSchema = z.looseObject({
   code: z.string(),
   detail: z.string(),
   instance: z.string().regex(/^urn:uuid:[0-9a-f-]{36}$/),
+  errors: z.array(z.strictObject({ field: z.string(), message: z.string() })).optional(),
 });
 
 /** Our own mistakes and what a stand-in in good health never causes. */
@@ -58,7 +59,9 @@ function faultOfProblem(status: number, text: string): string | undefined {
   if (!Object.hasOwn(ERRORS, code)) return `the unknown code ${code}`;
   if (NEVER.has(code)) return `${status} ${code}`;
   if (parsed.data.status !== status) return `${status} says ${parsed.data.status}`;
-  const found = findMarker(text);
+  // A fault names its field, and an unknown field by the name that the caller gave it; nothing else may.
+  const messages = parsed.data.errors?.map(({ message }) => message);
+  const found = findMarker(JSON.stringify({ ...parsed.data, errors: messages }));
   return found === undefined ? undefined : `a problem that repeats what was sent: ${found}`;
 }
 

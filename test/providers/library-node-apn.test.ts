@@ -36,7 +36,8 @@ it('node-apn loses the pushes in flight on a graceful GOAWAY although APNs took 
   const sandbox = await openSandbox();
   const nodeApn = openNodeApn(sandbox, 5_000);
   await nodeApn.send(notification(sandbox), TOKENS.apns);
-  sandbox.script({ provider: 'apns', times: IN_FLIGHT, fault: { kind: 'delay', delayMs: 30 } });
+  // Long enough for a busy machine to have all of them in flight when the GOAWAY comes.
+  sandbox.script({ provider: 'apns', times: IN_FLIGHT, fault: { kind: 'delay', delayMs: 300 } });
   const results = Array.from({ length: IN_FLIGHT }, () =>
     nodeApn.send(notification(sandbox), TOKENS.apns),
   );
