@@ -7,9 +7,9 @@ import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { DEMO_CALLS, type DemoCall } from '../../src/cli/demo-calls.ts';
 import { type ReceivedPush, type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
+import { createChance, seedFrom } from '../support/chance.ts';
 import { notifyPath, sandboxEnvironment, temporaryFolder } from '../support/service.ts';
 import { type Caller, type CallerAnswer, createCaller } from './caller.ts';
-import { createChance, seedFrom } from './chance.ts';
 import { faultsOf, readDeliveries, readOpenIds } from './database.ts';
 import { beginLife } from './life.ts';
 

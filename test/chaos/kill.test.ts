@@ -5,9 +5,9 @@
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
+import { type Chance, createChance, seedFrom } from '../support/chance.ts';
 import { sandboxEnvironment, temporaryFolder } from '../support/service.ts';
 import { type CallerAnswer, createCaller } from './caller.ts';
-import { type Chance, createChance, seedFrom } from './chance.ts';
 import { faultsOf, readDeliveries, readOpenIds } from './database.ts';
 import { beginLife, type Life } from './life.ts';
 import { createPlan, type MadeCall, type PlannedCall } from './load.ts';

@@ -2,9 +2,9 @@
 // and each request at the stand-ins belongs to exactly one call; and phones whose tokens are dead.
 
 import type { FaultRule, Sandbox } from '../../src/sandbox/sandbox.ts';
+import type { Chance } from '../support/chance.ts';
 import { notifyPath } from '../support/service.ts';
 import type { CallerAnswer, Post } from './caller.ts';
-import type { Chance } from './chance.ts';
 
 type Platform = 'ios' | 'android';
 type Fault = FaultRule['fault'];

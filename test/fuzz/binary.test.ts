@@ -3,8 +3,8 @@
 
 import { expect, onTestFinished, test } from 'vitest';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
-import { seedFrom } from '../chaos/chance.ts';
 import { startBinary } from '../support/binary.ts';
+import { seedFrom } from '../support/chance.ts';
 import { sandboxEnvironment, temporaryFolder } from '../support/service.ts';
 import { filesWithMarker, findMarker } from './marker.ts';
 import { brokenRequests, requests } from './requests.ts';

@@ -2,7 +2,7 @@
 
 import { expect } from 'vitest';
 import { z } from 'zod';
-import { seedFrom } from '../chaos/chance.ts';
+import { seedFrom } from '../support/chance.ts';
 import { ANDROID_TOKEN, type Setup, setup } from '../support/service.ts';
 import { filesWithMarker } from './marker.ts';
 import type { FloodResult } from './run.ts';

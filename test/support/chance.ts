@@ -27,11 +27,14 @@ export function createChance(seed: number): Chance {
   };
 }
 
-/** The seed from this variable, or a new one. */
+const DEFAULT_SEED = 44;
+
+/** The seed from this variable: a number, `random` for a new one each run, or a fixed one if it is not set. */
 export function seedFrom(variable: string): number {
   const given = process.env[variable];
-  if (given === undefined || given === '') return Math.floor(Math.random() * 2 ** 31);
+  if (given === undefined || given === '') return DEFAULT_SEED;
+  if (given === 'random') return Math.floor(Math.random() * 2 ** 31);
   const seed = Number(given);
-  if (!Number.isSafeInteger(seed)) throw new Error(`${variable} must be a whole number`);
+  if (!Number.isSafeInteger(seed)) throw new Error(`${variable} must be a whole number or random`);
   return seed;
 }
