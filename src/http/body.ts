@@ -33,7 +33,10 @@ export function readBody(incoming: IncomingMessage): Promise<Uint8Array> {
       resolve(only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, bytes));
     });
     incoming.once('error', broken);
-    incoming.once('close', () => broken());
+    // It closes after good requests, too.
+    incoming.once('close', () => {
+      if (!incoming.complete) broken();
+    });
   });
 }
 
