@@ -129,7 +129,7 @@ function laneOptions(config: Config) {
     maxUnprovenInFlight: Math.max(1, Math.floor(config.maxInFlight / 4)),
     maxQueued: config.maxQueued,
     maxQueueMs: MAX_QUEUE_MS,
-    breaker: { failuresToOpen: 3, probeIntervalMs: 400 },
+    breaker: { failuresToOpen: 3, probeIntervalMs: 250 },
   };
 }
 
