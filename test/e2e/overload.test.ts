@@ -89,7 +89,7 @@ test('an open breaker lets one probe through at a time', async () => {
   sandbox.clearFaults();
   sandbox.script({ provider: 'fcm', fault: HANG });
   await store.idle();
-  await drift(1_250);
+  await drift(300);
   await untilAsked(4);
   // The probe hangs for a second; whoever comes meanwhile is queued.
   for (let number = 10; number < 14; number += 1) {
