@@ -71,7 +71,9 @@ export class Breaker {
     if (round !== this.#round) return false;
     this.#round += 1;
     this.#failures += 1;
-    this.#nextProbeAtMs = nowMs + Math.max(this.#options.probeIntervalMs, retryAfterMs);
+    // A Retry-After holds, whatever else fails before it is over.
+    const probeAtMs = nowMs + Math.max(this.#options.probeIntervalMs, retryAfterMs);
+    this.#nextProbeAtMs = Math.max(this.#nextProbeAtMs, probeAtMs);
     if (this.#open || this.#failures < this.#options.failuresToOpen) return false;
     this.#open = true;
     return true;

@@ -130,7 +130,7 @@ export class Callers {
         repeats: 0,
       };
       this.#put(plan);
-      if (random.chance(0.04)) this.#later(plan, random.between(0, 100));
+      if (random.chance(0.06)) this.#later(plan, random.between(0, random.pick([3, 100])));
     }
   }
 

@@ -49,12 +49,12 @@ export class Disk {
     this.#parts = parts;
   }
 
-  /** The store as the process sees it. */
+  /** The store as the process sees it. Its end is no business of the process: the machine closes it. */
   attach(store: Store): Store {
-    return interceptStore(store, (name, operation) => {
-      if (name === 'close') return operation();
-      return this.#call(READS.has(name) ? 'read' : 'write', operation);
-    });
+    const delayed = interceptStore(store, (name, operation) =>
+      this.#call(READS.has(name) ? 'read' : 'write', operation),
+    );
+    return { ...delayed, close: () => Promise.resolve() };
   }
 
   /** The process died: what was not run is never run, and nobody hears of the rest. */

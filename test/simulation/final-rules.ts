@@ -4,7 +4,7 @@
 import Database from 'better-sqlite3';
 import { z } from 'zod';
 import { STATUSES } from '../../src/stores/sqlite/codec.ts';
-import { type DeliveryRecord, isGhost, type Journal } from './journal.ts';
+import { type CallRecord, type DeliveryRecord, isGhost, type Journal } from './journal.ts';
 import type { Life } from './life.ts';
 import { hadDiskTrouble, type Weather } from './weather.ts';
 
@@ -114,16 +114,12 @@ function checkQueued({ id, final, attempts }: DeliveryRecord, journal: Journal):
 }
 
 /** Every try that a process heard the end of is a row, unless it died before it could write. */
-export function checkAttempts(
-  journal: Journal,
-  weather: Weather,
-  ends: ReadonlyMap<number, { readonly kind: 'crash' | 'stop'; readonly atMs: number }>,
-): void {
+export function checkAttempts(journal: Journal, weather: Weather): void {
   for (const delivery of journal.deliveries.values()) {
     if (!delivery.isStored || isGhost(delivery)) continue;
     const lives = new Set(delivery.attempts.map(({ life }) => life));
     for (const life of lives) {
-      const end = ends.get(life);
+      const end = journal.ends.get(life);
       if (end?.kind === 'crash') continue;
       const untilMs = end?.atMs ?? Number.POSITIVE_INFINITY;
       if (end !== undefined && hadDiskTrouble(weather, end.atMs - 30_000, end.atMs + 10_000))
@@ -144,6 +140,16 @@ export function checkCalls(journal: Journal): void {
     if (call.told === undefined && call.isCut !== true) {
       journal.violate('every caller is told', `call ${call.number}`);
     }
+    if (call.told?.status === 'duplicate') checkRepeat(call, call.told.id, journal);
+  }
+}
+
+/** A repeat waits for the first one's answer and gets the same. */
+function checkRepeat(call: CallRecord, firstId: string, journal: Journal): void {
+  const first = journal.deliveries.get(firstId)?.call;
+  if (first === undefined || first.life !== call.life) return;
+  if (first.isCut === true || (first.toldAtMs ?? 0) > (call.toldAtMs ?? 0)) {
+    journal.violate('a repeat waits for the first', `call ${call.number}, ${firstId}`);
   }
 }
 

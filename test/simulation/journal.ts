@@ -6,7 +6,7 @@ import type { DeliveryStatus } from '../../src/core/delivery.ts';
 import type { ErrorCode } from '../../src/core/errors.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { Trust } from '../../src/core/provider.ts';
-import type { ProviderName } from '../../src/core/target.ts';
+import type { Platform, ProviderName } from '../../src/core/target.ts';
 import type { Timeline } from './timeline.ts';
 
 /** One try at a provider's model. Times are the world's. */
@@ -17,8 +17,8 @@ export interface AttemptRecord {
   readonly life: number;
   readonly trust: Trust;
   readonly startedAtMs: number;
-  /** The breaker was open: it is a probe. */
-  readonly isProbe: boolean;
+  /** The breaker was open: it is a probe of this outage, counted from 1 in each life. */
+  readonly probeOf?: number;
   /** When the provider took the push, if it did. */
   takenAtMs?: number;
   /** When a living process was told; absent if it died before. */
@@ -29,6 +29,7 @@ export interface AttemptRecord {
 export interface DeliveryRecord {
   readonly id: string;
   readonly token: string;
+  readonly platform: Platform;
   readonly type: string;
   readonly lifetimeMs: number;
   /** In which life it was accepted. */
@@ -42,6 +43,8 @@ export interface DeliveryRecord {
   /** What the process was told of its row, and whether it is there. */
   insert: 'pending' | 'told' | 'refused';
   isStored: boolean;
+  /** The last appointment for another try that was committed, as the world's time. */
+  due?: { readonly life: number; readonly atMs: number };
   /** The attempts that were committed, by number. */
   readonly logged: { readonly life: number; readonly number: number }[];
   /** Its end as it was committed. */
@@ -79,18 +82,28 @@ export interface Violation {
 /** Lines kept for whoever looks into a failure. */
 const KEPT_LINES = 4_000;
 
+export interface BreakerChange {
+  readonly life: number;
+  readonly provider: ProviderName;
+  readonly state: 'open' | 'closed';
+  readonly atMs: number;
+}
+
+/** How a life ended. */
+export interface LifeEnd {
+  readonly kind: 'crash' | 'stop';
+  readonly atMs: number;
+}
+
 export class Journal {
+  readonly ends = new Map<number, LifeEnd>();
   readonly deliveries = new Map<string, DeliveryRecord>();
   readonly calls: CallRecord[] = [];
   readonly violations: Violation[] = [];
   readonly counts = new Map<string, number>();
   readonly lines: string[] = [];
-  /** When which life saw a provider's breaker close. */
-  readonly #recoveries: {
-    readonly life: number;
-    readonly provider: ProviderName;
-    readonly atMs: number;
-  }[] = [];
+  /** When which life saw a provider's breaker open and close. */
+  readonly #breakers: BreakerChange[] = [];
   readonly #timeline: Timeline;
   readonly #hash = createHash('sha256');
   readonly #print: ((line: string) => void) | undefined;
@@ -129,15 +142,26 @@ export class Journal {
     this.note('VIOLATION', `${rule}: ${detail}`);
   }
 
-  recovered(life: number, provider: ProviderName): void {
-    this.#recoveries.push({ life, provider, atMs: this.#timeline.nowMs });
+  breakerChanged(life: number, provider: ProviderName, state: 'open' | 'closed'): void {
+    this.#breakers.push({ life, provider, state, atMs: this.#timeline.nowMs });
   }
 
   /** Whether the breaker closed since then, which makes everything due that waits for the provider. */
   hadRecovery(life: number, provider: ProviderName, sinceMs: number): boolean {
-    return this.#recoveries.some(
-      (recovery) =>
-        recovery.life === life && recovery.provider === provider && recovery.atMs >= sinceMs,
+    const change = this.lastBreakerChange(life, provider, 'closed');
+    return change !== undefined && change.atMs >= sinceMs;
+  }
+
+  lastBreakerChange(
+    life: number,
+    provider: ProviderName,
+    state?: 'closed',
+  ): BreakerChange | undefined {
+    return this.#breakers.findLast(
+      (change) =>
+        change.life === life &&
+        change.provider === provider &&
+        (state === undefined || change.state === state),
     );
   }
 }

@@ -18,7 +18,8 @@ import { Watch } from './watch.ts';
 import type { World } from './world.ts';
 
 const KEYS = { current: Buffer.alloc(32, 7), previous: [] };
-const SWEEP_EVERY_MS = 60_000;
+/** Oftener than the service does, to look at it on the way. */
+const SWEEP_EVERY_MS = 10_000;
 const GRACE_MS = 5_000;
 
 export class Life {
@@ -134,7 +135,10 @@ export class Life {
         host: '',
         port: 0,
         close: () => this.#untilAllAnswered(),
-        destroy: () => this.#cutCalls(),
+        destroy: () => {
+          for (const record of this.#open) this.#world.rules.cutAtStop(record);
+          this.#cutCalls();
+        },
       },
       providers: [],
       log: { observer: { observe: () => {} }, say: () => {}, flush: () => {} },
@@ -173,6 +177,7 @@ export class Life {
   #sweep(): void {
     this.#clock.after(SWEEP_EVERY_MS, () => {
       this.core.duplicates.sweep();
+      this.#watch.checkLanes();
       this.#sweep();
     });
   }

@@ -123,6 +123,7 @@ export class ProviderModel {
       message: 1,
       throws: 1,
       hanging: 2,
+      stalled: 1,
     });
     switch (mishap) {
       case 'reset':
@@ -149,6 +150,8 @@ export class ProviderModel {
         };
       case 'hanging':
         return this.#hang(timeoutMs, this.#mayTake(token, 0.5));
+      case 'stalled':
+        return { outcome: later('timeout_waiting', 'not_started'), endsAfterMs: timeoutMs };
     }
   }
 

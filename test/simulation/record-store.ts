@@ -26,7 +26,12 @@ export function recordCommits(
       journal.note('settled', `${deliveryId} ${attempt?.number ?? '-'} ${next.status} ${isHeld}`);
       if (!isHeld || record === undefined) return isHeld;
       if (attempt !== undefined) record.logged.push({ life, number: attempt.number });
-      if (next.status !== 'queued') {
+      if (next.status === 'queued') {
+        const waitMs = Math.max(0, next.dueAtMs - settlement.nowMs);
+        if (settlement.keepLeaseUntilMs === undefined) {
+          record.due = { life, atMs: timeline.nowMs + waitMs };
+        }
+      } else {
         record.final = { status: next.status, atMs: timeline.nowMs, life };
       }
       return isHeld;

@@ -3,6 +3,7 @@
 
 import { usefulUntilMs } from '../../src/core/delivery.ts';
 import type { ErrorCode } from '../../src/core/errors.ts';
+import { type ProviderName, providerFor } from '../../src/core/target.ts';
 import {
   type AttemptRecord,
   type CallRecord,
@@ -13,12 +14,19 @@ import {
   type Journal,
   type Told,
 } from './journal.ts';
+import type { Life } from './life.ts';
 import type { Timeline } from './timeline.ts';
-import { hadDiskTrouble, type Weather } from './weather.ts';
+import { hadDiskTrouble, type Weather, wasCalm } from './weather.ts';
 
 /** The caller is told within five seconds; a question waits for the phone. */
 const ANSWER_MS = 5_000;
 const QUESTION_MS = 50_000;
+/** A claim, a commit, a place; after an outage everything wants one at once. */
+const LATE_MS = 4_000;
+const TAKE_UP_MS = 5_000;
+const FLOOD_AFTERMATH_MS = 30_000;
+/** How long an orderly stop may take. */
+const STOP_MS = 6_000;
 const STORED_WINDOW_FROM_MS = 10 * 60_000;
 
 /** Refusals before anything was accepted: they leave neither row nor push. */
@@ -80,8 +88,10 @@ export class Rules {
       this.#violate('nothing is sent after its useful life', `${id} by ${serviceMs - until} ms`);
     }
     this.#mustNotBelie(attempt);
+    this.#mustBePunctual(attempt);
     for (const earlier of delivery.attempts) this.#mayFollow(earlier, attempt);
-    if (attempt.isProbe && inFlight.some(({ isProbe }) => isProbe)) {
+    const { probeOf } = attempt;
+    if (probeOf !== undefined && inFlight.some((other) => other.probeOf === probeOf)) {
       this.#violate('an open breaker lets one probe through', id);
     }
     if (inFlight.some((other) => other.delivery === delivery)) {
@@ -98,8 +108,62 @@ export class Rules {
     this.#violate('a refusal hides no later push', `${delivery.id} after ${call.told.code}`);
   }
 
+  /** In good weather what is due goes out within seconds, and what an earlier life left at once. */
+  #mustBePunctual({ delivery, life, provider }: AttemptRecord): void {
+    const { due } = delivery;
+    if (due === undefined || due.life !== life) return;
+    this.#mustNotWait(delivery, { provider, life, dueAtMs: due.atMs });
+  }
+
+  #mustNotWait(
+    delivery: DeliveryRecord,
+    wait: { readonly provider: ProviderName; readonly life: number; readonly dueAtMs: number },
+  ): void {
+    const { timeline, weather, journal } = this.#parts;
+    const { provider, life } = wait;
+    const change = journal.lastBreakerChange(life, provider);
+    if (change?.state === 'open') return;
+    const dueAtMs = Math.max(wait.dueAtMs, change?.atMs ?? 0);
+    const lateMs = timeline.nowMs - dueAtMs;
+    if (lateMs <= LATE_MS || !wasCalm(weather.skies[provider], dueAtMs, timeline.nowMs)) return;
+    if (hadDiskTrouble(weather, dueAtMs, timeline.nowMs)) return;
+    if (weather.floodsAtMs.some((atMs) => Math.abs(atMs - dueAtMs) < FLOOD_AFTERMATH_MS)) return;
+    this.#violate('what is due goes out', `${delivery.id}: ${lateMs} ms late`);
+  }
+
+  /** A life serves: what was open must be under way soon. */
+  tookUp(life: Life): void {
+    const { timeline, journal } = this.#parts;
+    const beganAtMs = timeline.nowMs;
+    const open = [...journal.deliveries.values()].filter(
+      ({ isStored, final }) => isStored && final === undefined,
+    );
+    timeline.after(TAKE_UP_MS, () => {
+      if (!life.isServing || journal.ends.has(life.number)) return;
+      for (const delivery of open) {
+        if (delivery.final !== undefined) continue;
+        if (delivery.attempts.some((attempt) => attempt.life === life.number)) continue;
+        if (delivery.due?.life === life.number) continue;
+        const provider = providerFor(delivery.platform, delivery.token);
+        this.#mustNotWait(delivery, { provider, life: life.number, dueAtMs: beganAtMs });
+      }
+    });
+  }
+
+  /**
+   * Another life may repeat what died with an earlier one; what a life heard the end of before it stopped
+   * in order, it has written.
+   */
+  #mayRepeat(earlier: AttemptRecord): boolean {
+    const { journal, weather } = this.#parts;
+    const end = journal.ends.get(earlier.life);
+    if (end === undefined || end.kind === 'crash' || earlier.endedAtMs === undefined) return true;
+    return hadDiskTrouble(weather, earlier.endedAtMs, end.atMs + STOP_MS);
+  }
+
   #mayFollow(earlier: AttemptRecord, next: AttemptRecord): void {
-    if (earlier.life !== next.life || isGhost(next.delivery)) return;
+    if (isGhost(next.delivery)) return;
+    if (earlier.life !== next.life && this.#mayRepeat(earlier)) return;
     const { id } = next.delivery;
     const { outcome } = earlier;
     if (isPermanent(outcome)) {
@@ -108,13 +172,16 @@ export class Rules {
     if (earlier.takenAtMs !== undefined && !isUncertain(outcome)) {
       this.#violate('nothing is pushed twice without doubt', id);
     }
-    this.#mustWait(earlier, next);
+    if (earlier.life === next.life) this.#mustWait(earlier, next);
   }
 
-  /** Retry-After holds but for the end of an outage, when everything that waits is due. */
+  /**
+   * Retry-After holds but in an outage: a probe is whatever waits for the provider, whose own Retry-After
+   * the breaker keeps; and at its end everything that waits is due.
+   */
   #mustWait({ outcome, endedAtMs, provider }: AttemptRecord, next: AttemptRecord): void {
     if (outcome?.kind !== 'retry' || outcome.retryAfterMs === undefined) return;
-    if (endedAtMs === undefined) return;
+    if (endedAtMs === undefined || next.probeOf !== undefined) return;
     const { timeline, journal } = this.#parts;
     const waitedMs = timeline.nowMs - endedAtMs;
     if (waitedMs >= outcome.retryAfterMs - 2) return;
@@ -123,6 +190,13 @@ export class Rules {
       'Retry-After is waited for',
       `${next.delivery.id}: ${waitedMs} of ${outcome.retryAfterMs} ms`,
     );
+  }
+
+  /** A process that stops in order answers whoever waits, as long as its disk lets it. */
+  cutAtStop(call: CallRecord): void {
+    const { weather, timeline } = this.#parts;
+    if (hadDiskTrouble(weather, call.startedAtMs, timeline.nowMs)) return;
+    this.#violate('a request in flight is answered', `call ${call.number}`);
   }
 
   told(call: CallRecord, told: Told): void {
@@ -163,9 +237,14 @@ export class Rules {
       this.#violate('a duplicate names the first delivery', id);
       return;
     }
-    const now = this.#parts.timeline.nowMs;
+    const { timeline } = this.#parts;
+    if (first.life === call.life && first.acceptedAtMs + call.windowMs <= call.startedAtMs) {
+      this.#violate('a window ends', `call ${call.number} long after ${id}`);
+    }
+    const end = first.seenEnd?.life === call.life ? first.seenEnd : first.final;
+    const stands = end === undefined ? first.isStored : end.status === 'delivered';
     // What ended in this very moment may have been told before.
-    if (hasFailed(first) && (first.seenEnd ?? first.final)?.atMs !== now) {
+    if (!stands && end?.atMs !== timeline.nowMs) {
       this.#violate('a first try that failed blocks nobody', `call ${call.number}, ${id}`);
     }
   }

@@ -39,7 +39,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       if (world.life !== undefined) checkMemory(world.life, journal);
       const file = await world.end();
       checkDatabase(file, journal);
-      checkAttempts(journal, world.weather, world.ends);
+      checkAttempts(journal, world.weather);
     } else {
       await world.end();
     }

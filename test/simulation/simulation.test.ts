@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest';
 import { describeFailure, type SimulationReport, simulate } from './simulate.ts';
 
-const SEEDS = [1, 2, 5];
+const SEEDS = [1, 2, 4];
 const DELIVERIES = 10_000;
 
 /** What must have happened in a handful of runs, lest they prove nothing. */
@@ -62,10 +62,14 @@ test('every rule holds through crashes, outages, floods, sick disks and jumping 
 
 test('a seed replays exactly, whatever else the machine does', async () => {
   const [first, second, other] = await Promise.all(
-    [7, 7, 8].map((seed) => simulate({ seed, deliveries: 1_500 })),
+    [14, 14, 6].map((seed) => simulate({ seed, deliveries: 2_500 })),
   );
+  expect(first?.counts).toMatchObject({
+    crashes: expect.any(Number),
+    stops: expect.any(Number),
+  });
   expect(second?.digest).toBe(first?.digest);
   expect(second?.counts).toEqual(first?.counts);
   expect(second?.lines).toEqual(first?.lines);
   expect(other?.digest).not.toBe(first?.digest);
-}, 60_000);
+}, 90_000);

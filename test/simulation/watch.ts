@@ -46,7 +46,9 @@ export class Watch implements Sending {
     fcm: new Set(),
   };
   readonly #quarantined = new Map<string, Quarantined>();
-  readonly #open = new Set<ProviderName>();
+  /** The outages that last, by their number. */
+  readonly #outages = new Map<ProviderName, number>();
+  #outageNumber = 0;
 
   constructor(parts: WatchParts) {
     this.#parts = parts;
@@ -74,15 +76,16 @@ export class Watch implements Sending {
     const { journal, timeline, rules, clock, life } = this.#parts;
     const delivery = journal.deliveries.get(message.id);
     if (delivery === undefined) throw new Error('a try for what was never accepted');
+    const outage = this.#outages.get(provider);
     const attempt: AttemptRecord = {
       delivery,
       provider,
       life,
       trust,
       startedAtMs: timeline.nowMs,
-      isProbe: this.#open.has(provider),
+      ...(outage === undefined ? {} : { probeOf: outage }),
     };
-    journal.note('started', `${message.id} ${trust}${attempt.isProbe ? ' probe' : ''}`);
+    journal.note('started', `${message.id} ${trust}${outage === undefined ? '' : ' probe'}`);
     journal.count('attempts');
     const inFlight = this.#inFlight[provider];
     rules.started(attempt, clock.nowMs(), [...inFlight]);
@@ -118,11 +121,13 @@ export class Watch implements Sending {
       }
       case 'breaker_changed':
         journal.note('breaker', `${event.provider} ${event.state}`);
-        if (event.state === 'open') this.#open.add(event.provider);
-        else {
-          this.#open.delete(event.provider);
-          journal.recovered(life, event.provider);
+        if (event.state === 'open') {
+          this.#outageNumber += 1;
+          this.#outages.set(event.provider, this.#outageNumber);
+        } else {
+          this.#outages.delete(event.provider);
         }
+        journal.breakerChanged(life, event.provider, event.state);
         break;
       case 'token_quarantined':
         this.#quarantined.set(event.tokenHash, {
@@ -153,6 +158,7 @@ export class Watch implements Sending {
     const delivery: DeliveryRecord = {
       id,
       token: message.token,
+      platform: message.platform,
       type: message.type,
       lifetimeMs,
       life,
@@ -182,6 +188,15 @@ export class Watch implements Sending {
     const lane = this.core?.lanes.all.find((candidate) => candidate.provider.name === provider);
     if (lane !== undefined && lane.queued > MAX_QUEUED) {
       journal.violate('queues are bounded', String(lane.queued));
+    }
+  }
+
+  /** Between events nobody is on the way in or out: the lanes must count what the providers have. */
+  checkLanes(): void {
+    for (const { provider, inFlight } of this.core?.lanes.all ?? []) {
+      const sent = this.#inFlight[provider.name].size;
+      if (sent === inFlight) continue;
+      this.#parts.journal.violate('places are given back', `${inFlight} taken, ${sent} sent`);
     }
   }
 

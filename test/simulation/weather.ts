@@ -104,12 +104,19 @@ function drawDisk(random: Random, untilMs: number): readonly DiskSpan[] {
   const spans: DiskSpan[] = [];
   for (let atMs = random.between(20, 80) * SECOND; atMs < untilMs; ) {
     const kind = random.choose({ refusing: 4, lying: 1, slow: 3 });
-    const lastsMs = kind === 'lying' ? 300 : random.between(0.2, 12) * SECOND;
-    const toMs = Math.min(untilMs, atMs + lastsMs);
+    const toMs = Math.min(untilMs, atMs + drawLength(random, kind));
     spans.push({ fromMs: atMs, toMs, trouble: drawTrouble(random, kind) });
     atMs = toMs + random.between(20, 120) * SECOND;
   }
   return spans;
+}
+
+/** Now and then it lasts for longer than a lease. */
+function drawLength(random: Random, kind: DiskSpan['trouble']['kind']): number {
+  if (kind === 'lying') return 300;
+  return kind === 'refusing' && random.chance(0.25)
+    ? random.between(32, 50) * SECOND
+    : random.between(0.2, 12) * SECOND;
 }
 
 function drawTrouble(random: Random, kind: DiskSpan['trouble']['kind']): DiskSpan['trouble'] {
@@ -158,6 +165,13 @@ export function spanAt<Kind extends Span>(spans: readonly Kind[], atMs: number):
   return spans.find(({ fromMs, toMs }) => atMs >= fromMs && atMs < toMs);
 }
 
+/** Whether a provider did nothing but what it should, for long enough that nothing of earlier days is left. */
+export function wasCalm(spans: readonly SkySpan[], fromMs: number, toMs: number): boolean {
+  return !spans.some((span) => span.fromMs <= toMs && span.toMs + SKY_AFTERMATH_MS >= fromMs);
+}
+
+/** Attempts, queues and the breaker of an outage are over this much later. */
+const SKY_AFTERMATH_MS = 15_000;
 /** What a slow disk began may end this much later. */
 const DISK_AFTERMATH_MS = 8_000;
 

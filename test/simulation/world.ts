@@ -40,7 +40,6 @@ export class World {
   readonly #folder: string;
   readonly #callers: Callers;
   readonly #chance: Random;
-  readonly #ends = new Map<number, { readonly kind: 'crash' | 'stop'; readonly atMs: number }>();
   #life: Life | undefined;
   #lives = 0;
   #fileNumber = 0;
@@ -95,11 +94,6 @@ export class World {
 
   get life(): Life | undefined {
     return this.#life;
-  }
-
-  /** How lives ended that are over. */
-  get ends(): ReadonlyMap<number, { readonly kind: 'crash' | 'stop'; readonly atMs: number }> {
-    return this.#ends;
   }
 
   /** Stops the last life in order; gives the file that it leaves. */
@@ -158,9 +152,9 @@ export class World {
     const life = this.#life;
     if (life === undefined) return;
     this.#life = undefined;
-    this.#ends.set(life.number, { kind: 'crash', atMs: this.timeline.nowMs });
+    this.journal.ends.set(life.number, { kind: 'crash', atMs: this.timeline.nowMs });
     this.journal.note('crash', String(life.number));
-    this.journal.count('crashes');
+    this.journal.count(life.isServing ? 'crashes' : 'deaths_at_start');
     const file = this.#file();
     this.#fileNumber += 1;
     await life.die(file, this.#file());
@@ -170,7 +164,7 @@ export class World {
   #stop(downMs: number): void {
     const life = this.#life;
     if (life?.isServing !== true) return;
-    this.#ends.set(life.number, { kind: 'stop', atMs: this.timeline.nowMs });
+    this.journal.ends.set(life.number, { kind: 'stop', atMs: this.timeline.nowMs });
     this.journal.note('stop', String(life.number));
     this.journal.count('stops');
     void life.stop().then(() => {
@@ -194,6 +188,7 @@ export class World {
         this.journal.note(isUp ? 'serves' : 'cannot start', String(number));
         // Whoever supervises the service starts it again.
         if (!isUp && this.#life === life) this.timeline.after(0, () => this.#crash(1_000));
+        if (isUp) this.rules.tookUp(life);
       });
     });
   }
