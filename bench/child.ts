@@ -49,8 +49,8 @@ async function replyFrom(
   child: ChildProcess,
   signal: AbortSignal,
 ): Promise<z.output<typeof replySchema>> {
-  const ended = once(child, 'exit', { signal }).then(([code]) => {
-    throw new Error(`a process of the benchmark ended with ${String(code)}`);
+  const ended = once(child, 'exit', { signal }).then(([code, killedBy]) => {
+    throw new Error(`${child.spawnargs.at(-1)} ended with ${String(killedBy ?? code)}`);
   });
   const [message] = await Promise.race([once(child, 'message', { signal }), ended]);
   // The one that lost the race ends by `signal`.

@@ -60,6 +60,7 @@ export class Breaker {
   /** The provider answered. Returns true if this closed the breaker. */
   succeeded(): boolean {
     this.#failures = 0;
+    this.#nextProbeAtMs = 0;
     if (!this.#open) return false;
     this.#open = false;
     this.#probe = undefined;
