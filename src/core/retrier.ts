@@ -73,10 +73,11 @@ export class Retrier {
     for (const round of this.#rounds.values()) round.timer?.cancel();
   }
 
-  /** Something of this lane will be due at `dueAtMs`. */
+  /** Something of this lane will be due at `dueAtMs`; it can be the probe of an open breaker before that. */
   expect(lane: Lane, dueAtMs: number): void {
     const round = this.#rounds.get(lane);
-    if (round !== undefined) this.#wake(round, dueAtMs);
+    if (round === undefined) return;
+    this.#wake(round, lane.isOpen ? Math.min(dueAtMs, lane.probeDueAtMs) : dueAtMs);
   }
 
   /** The provider answers again: what waits for it is due now, spread over a second. */
