@@ -30,9 +30,7 @@ export interface OpenRow {
   readonly keyHash: Buffer | null;
 }
 
-interface HeldRow extends OpenRow {
-  readonly tokenHash: Buffer;
-}
+type LeftRow = Pick<OpenRow, 'rowId' | 'keyHash'>;
 
 interface End {
   readonly status: Exclude<DeliveryStatus, 'queued'>;
@@ -41,38 +39,53 @@ interface End {
 }
 
 export function prepareDeliveryOperations(db: Database.Database, sealer: Sealer) {
-  const finish = prepareFinish(db);
+  const close = prepareClose(db);
   const recordAttempt = prepareAttempt(db);
   const noteSighting = prepareSightings(db);
-  const findHeld = db.prepare<[Buffer, string], HeldRow>(
-    `SELECT q.row_id AS rowId, d.id, q.key_hash AS keyHash, d.token_hash AS tokenHash
-     FROM deliveries d JOIN queue q ON q.row_id = d.row_id WHERE d.id = ? AND q.lease_owner = ?`,
+  // Leaving the queue and changing the appointment each find the row and check its owner in the same statement.
+  const held = 'row_id = (SELECT row_id FROM deliveries WHERE id = ?) AND lease_owner = ?';
+  const leave = db.prepare<[Buffer, string], LeftRow>(
+    `DELETE FROM queue WHERE ${held} RETURNING row_id AS rowId, key_hash AS keyHash`,
   );
-  const requeue = db.prepare(
-    'UPDATE queue SET due_at_ms = ?, lease_owner = ?, lease_until_ms = ? WHERE row_id = ?',
-  );
+  const requeue = db
+    .prepare<[number, string | null, number | null, Buffer, string], number>(
+      `UPDATE queue SET due_at_ms = ?, lease_owner = ?, lease_until_ms = ? WHERE ${held} RETURNING row_id`,
+    )
+    .pluck();
 
   function settle({ deliveryId, owner, attempt, next, ...rest }: Settlement): boolean {
-    const row = findHeld.get(packUuid(deliveryId), owner);
-    if (row === undefined) return false;
-    if (attempt !== undefined) recordAttempt(row.rowId, attempt);
+    const id = packUuid(deliveryId);
     if (next.status !== 'queued') {
-      finish(row, { ...next, nowMs: rest.nowMs });
-      noteSighting({ tokenHash: row.tokenHash, status: next.status, nowMs: rest.nowMs });
+      const row = leave.get(id, owner);
+      if (row === undefined) return false;
+      const { rowId, keyHash } = row;
+      if (attempt !== undefined) recordAttempt(rowId, attempt);
+      close({ rowId, id, keyHash }, { ...next, nowMs: rest.nowMs });
+      noteSighting({ rowId, status: next.status, nowMs: rest.nowMs });
       return true;
     }
-    const untilMs = rest.keepLeaseUntilMs;
-    if (untilMs === undefined) requeue.run(wholeMs(next.dueAtMs), null, null, row.rowId);
-    else requeue.run(wholeMs(next.dueAtMs), owner, wholeMs(untilMs), row.rowId);
+    const { keepLeaseUntilMs } = rest;
+    const [holder, untilMs] =
+      keepLeaseUntilMs === undefined ? [null, null] : [owner, wholeMs(keepLeaseUntilMs)];
+    const rowId = requeue.get(wholeMs(next.dueAtMs), holder, untilMs, id, owner);
+    if (rowId === undefined) return false;
+    if (attempt !== undefined) recordAttempt(rowId, attempt);
     return true;
+  }
+
+  const leaveQueue = db.prepare('DELETE FROM queue WHERE row_id = ?');
+  /** Ends an open delivery, whoever holds it. */
+  function finish(row: OpenRow, end: End): void {
+    leaveQueue.run(row.rowId);
+    close(row, end);
   }
 
   return { insert: prepareInsert(db, sealer, finish), settle, finish };
 }
 
-type Finish = ReturnType<typeof prepareFinish>;
+type EndRow = (row: OpenRow, end: End) => void;
 
-function prepareInsert(db: Database.Database, sealer: Sealer, finish: Finish) {
+function prepareInsert(db: Database.Database, sealer: Sealer, finish: EndRow) {
   const insertDelivery = db.prepare(
     `INSERT INTO deliveries (id, app, platform, provider, type, status, token_hash, subject_hash,
        received_at_ms, expires_at_ms) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?)`,
@@ -153,21 +166,19 @@ function prepareAttempt(db: Database.Database) {
   };
 }
 
-/** Ends an open delivery: erases what is secret, and releases its key unless it was delivered. */
-function prepareFinish(db: Database.Database) {
+/** The end of a delivery that left the queue: erases what is secret, and releases its key unless it was delivered. */
+function prepareClose(db: Database.Database): EndRow {
   const settleRow = db.prepare(
     'UPDATE deliveries SET status = ?, reason = ?, settled_at_ms = ?, expires_at_ms = NULL WHERE row_id = ?',
   );
   const eraseSecret = db.prepare('DELETE FROM secrets WHERE row_id = ?');
-  const leaveQueue = db.prepare('DELETE FROM queue WHERE row_id = ?');
   const releaseKey = db.prepare(
     'DELETE FROM duplicate_keys WHERE key_hash = ? AND delivery_id = ?',
   );
 
-  return function finish({ rowId, id, keyHash }: OpenRow, { status, reason, nowMs }: End): void {
+  return function close({ rowId, id, keyHash }, { status, reason, nowMs }): void {
     settleRow.run(codeOf(STATUSES, status), reason ?? null, wholeMs(nowMs), rowId);
     eraseSecret.run(rowId);
-    leaveQueue.run(rowId);
     if (keyHash !== null && status !== 'delivered') releaseKey.run(keyHash, id);
   };
 }

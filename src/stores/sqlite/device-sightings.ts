@@ -9,24 +9,25 @@ import { wholeMs } from './codec.ts';
 const SIGHTING_MS = 86_400_000;
 
 export interface Sighting {
-  readonly tokenHash: Buffer;
+  /** Of the delivery. */
+  readonly rowId: number;
   readonly status: DeliveryStatus;
   readonly nowMs: number;
 }
 
 export function prepareSightings(db: Database.Database) {
-  const bury = db.prepare<[number, Buffer]>(
+  const bury = db.prepare<[number, number]>(
     `UPDATE devices INDEXED BY devices_by_token SET dead_since_ms = ?
-     WHERE token_hash = ? AND dead_since_ms IS NULL`,
+     WHERE token_hash = (SELECT token_hash FROM deliveries WHERE row_id = ?) AND dead_since_ms IS NULL`,
   );
-  const revive = db.prepare<[number, Buffer, number]>(
+  const revive = db.prepare<[number, number, number]>(
     `UPDATE devices INDEXED BY devices_by_token SET seen_at_ms = ?, dead_since_ms = NULL
-     WHERE token_hash = ? AND (seen_at_ms <= ? OR dead_since_ms IS NOT NULL)`,
+     WHERE token_hash = (SELECT token_hash FROM deliveries WHERE row_id = ?) AND (seen_at_ms <= ? OR dead_since_ms IS NOT NULL)`,
   );
 
-  return function note({ tokenHash, status, nowMs }: Sighting): void {
+  return function note({ rowId, status, nowMs }: Sighting): void {
     const atMs = wholeMs(nowMs);
-    if (status === 'delivered') revive.run(atMs, tokenHash, atMs - SIGHTING_MS);
-    else if (status === 'unregistered') bury.run(atMs, tokenHash);
+    if (status === 'delivered') revive.run(atMs, rowId, atMs - SIGHTING_MS);
+    else if (status === 'unregistered') bury.run(atMs, rowId);
   };
 }

@@ -56,11 +56,7 @@ export class Writer {
   /** One reply for each operation. Those that succeeded are on the disk when this returns. */
   runBatch(operations: readonly WriteOperation[]): readonly WriteReply[] {
     try {
-      const connection = this.#connect();
-      waitForLock(() => connection.begin.run());
-      const replies = operations.map((operation) => runAlone(connection, operation));
-      connection.commit.run();
-      return replies;
+      return this.#runTogether(operations) ?? this.#runApart(operations);
     } catch (error) {
       this.#abandonBatch(error);
       if (reasonOf(error) === 'full' && operations.length > 1) return this.#runEach(operations);
@@ -72,6 +68,32 @@ export class Writer {
   close(): void {
     this.#connection?.db.close();
     this.#connection = undefined;
+  }
+
+  /** Nothing, and nothing written, if an operation is at fault: which one it is costs two statements each. */
+  #runTogether(operations: readonly WriteOperation[]): readonly WriteReply[] | undefined {
+    const connection = this.#connect();
+    waitForLock(() => connection.begin.run());
+    try {
+      const replies = operations.map(
+        (operation): WriteReply => ({ ok: true, result: connection.run(operation) }),
+      );
+      connection.commit.run();
+      return replies;
+    } catch (error) {
+      if (reasonOf(error) !== undefined || !connection.db.inTransaction) throw error;
+      connection.rollback.run();
+      return undefined;
+    }
+  }
+
+  /** Still one transaction, but an operation at fault is undone and answered by itself. */
+  #runApart(operations: readonly WriteOperation[]): readonly WriteReply[] {
+    const connection = this.#connect();
+    waitForLock(() => connection.begin.run());
+    const replies = operations.map((operation) => runAlone(connection, operation));
+    connection.commit.run();
+    return replies;
   }
 
   /** On a full disk SQLite undoes the whole transaction, but what frees space may still succeed. */
