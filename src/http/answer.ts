@@ -9,6 +9,7 @@ import type { Parsed } from '../core/source.ts';
 import type { Recipient } from '../core/target.ts';
 import type { DoorContext, RequestIds } from './door.ts';
 import { hangUpSignal } from './hang-up.ts';
+import { type HttpAnswer, JSON_HEADERS, json } from './http-answer.ts';
 
 export interface Answering {
   readonly dispatcher: Dispatcher;
@@ -28,7 +29,7 @@ export async function answerParsed(
   answering: Answering,
   context: DoorContext,
   { parsed, recipient }: { readonly parsed: Parsed; readonly recipient: Recipient },
-): Promise<Response> {
+): Promise<HttpAnswer> {
   switch (parsed.kind) {
     case 'notification': {
       const notification = completeNotification(parsed.notification, answering.catalogue);
@@ -46,7 +47,7 @@ export async function answerForUser(
   answering: Answering,
   context: DoorContext,
   { parsed, recipients }: { readonly parsed: Parsed; readonly recipients: readonly Recipient[] },
-): Promise<Response> {
+): Promise<HttpAnswer> {
   const id = answering.requestIds.of(context);
   if (parsed.kind !== 'notification') return json({ id, status: 'ignored' });
   const notification = completeNotification(parsed.notification, answering.catalogue);
@@ -58,7 +59,7 @@ async function ask(
   answering: Answering,
   context: DoorContext,
   { question, recipient }: { readonly question: Question; readonly recipient: Recipient },
-): Promise<Response> {
+): Promise<HttpAnswer> {
   const { externalUrl, asker, catalogue, replyDeadlineMs } = answering;
   if (externalUrl === undefined) throw new ServiceError('external_url_missing');
   const body = await asker.ask(
@@ -73,12 +74,5 @@ async function ask(
     },
     hangUpSignal(context.env.outgoing),
   );
-  return new Response(new Uint8Array(body), { headers: JSON_HEADERS });
-}
-
-const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-store' };
-
-/** A success: always exactly 200, since two callers count only that. */
-export function json(body: object): Response {
-  return new Response(JSON.stringify(body), { headers: JSON_HEADERS });
+  return { status: 200, headers: JSON_HEADERS, body };
 }

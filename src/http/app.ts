@@ -18,8 +18,9 @@ import {
 } from './devices.ts';
 import type { DoorContext, DoorEnv } from './door.ts';
 import { handleHealth, handleReadiness, type Readiness } from './health.ts';
+import { type HttpAnswer, sendAnswer } from './http-answer.ts';
 import { handleNotify, handleNotifyByHandle, type NotifyDoor } from './notify.ts';
-import { problemResponse } from './problem.ts';
+import { problemAnswer } from './problem.ts';
 import { handleResponse } from './response.ts';
 import { handleLsps5, handleWebhook, type WebhookDoor } from './webhooks.ts';
 
@@ -42,20 +43,20 @@ export interface AppParts {
   readonly onRefused: (request: RefusedRequest) => void;
 }
 
-type Handler = (context: DoorContext) => Promise<Response> | Response;
+type Handler = (context: DoorContext) => Promise<HttpAnswer> | HttpAnswer;
 
 export function createApp(parts: AppParts): Hono<DoorEnv> {
   const app = new Hono<DoorEnv>();
   const route = (path: string, handlers: Readonly<Partial<Record<Method, Handler>>>) => {
-    for (const [method, handler] of Object.entries(handlers)) {
-      app.on(method, path, async (context) => {
-        parts.addressLimit?.check(context.env.incoming);
-        return await handler(context);
-      });
-    }
+    const byMethod = new Map<string, Handler>(Object.entries(handlers));
     const allow = Object.keys(handlers).join(', ');
-    app.all(path, () => {
-      throw new ServiceError('method_not_allowed', { allow });
+    // One handler for a path: with two, Hono would chain them at every request.
+    app.all(path, async (context) => {
+      const { method } = context.req;
+      const handler = byMethod.get(method === 'HEAD' ? 'GET' : method);
+      if (handler === undefined) throw new ServiceError('method_not_allowed', { allow });
+      parts.addressLimit?.check(context.env.incoming);
+      return sendAnswer(context.env.outgoing, await handler(context));
     });
   };
   const notify: Handler = (context) => handleNotify(parts.notify, context);
@@ -70,8 +71,8 @@ export function createApp(parts: AppParts): Hono<DoorEnv> {
     POST: (context) => handleWebhook(parts.webhooks, context),
   });
   routeDevices(route, parts.devices);
-  app.get('/healthz', () => handleHealth());
-  app.get('/readyz', () => handleReadiness(parts.readiness()));
+  app.get('/healthz', ({ env }) => sendAnswer(env.outgoing, handleHealth()));
+  app.get('/readyz', ({ env }) => sendAnswer(env.outgoing, handleReadiness(parts.readiness())));
   for (const path of ['/healthz', '/readyz']) {
     app.all(path, () => {
       throw new ServiceError('method_not_allowed', { allow: 'GET, HEAD' });
@@ -111,15 +112,15 @@ function asServiceError(error: unknown): ServiceError {
 }
 
 function refuse(parts: AppParts, context: DoorContext, error: ServiceError): Response {
-  const { incoming } = context.env;
+  const { incoming, outgoing } = context.env;
   const requestId = parts.notify.requestIds.of(context);
   parts.addressLimit?.refused(incoming, error.code);
   const route = error.code === 'not_found' ? '*' : context.req.routePath;
   parts.onRefused({ requestId, method: incoming.method ?? '', route, error });
-  const response = problemResponse(error, requestId);
+  const { headers, ...answer } = problemAnswer(error, requestId);
   // What was not read of the body would otherwise be taken for the next request.
-  if (hasUnreadBody(incoming)) response.headers.set('connection', 'close');
-  return response;
+  const ending = hasUnreadBody(incoming) ? { connection: 'close' } : {};
+  return sendAnswer(outgoing, { ...answer, headers: { ...headers, ...ending } });
 }
 
 function hasUnreadBody({ complete, headers }: IncomingMessage): boolean {

@@ -8,12 +8,12 @@ import { ServiceError } from '../core/errors.ts';
 import type { Buckets } from '../core/limits.ts';
 import type { DeviceChanges, Registry } from '../core/registry.ts';
 import { providerFor, type Target } from '../core/target.ts';
-import { json } from './answer.ts';
 import type { Authenticator } from './auth.ts';
 import { readBody } from './body.ts';
 import { badField, checkToken, type DeviceBodies, parseJsonBody } from './device-body.ts';
 import type { DoorContext } from './door.ts';
 import { reading } from './handle.ts';
+import { type HttpAnswer, json } from './http-answer.ts';
 import { type SelfRegistration, verifySelfRegistration } from './self-registration.ts';
 
 const DEFAULT_APP = 'default';
@@ -34,7 +34,7 @@ export interface DevicesDoor {
 }
 
 /** POST /api/v1/devices */
-export async function handleRegister(door: DevicesDoor, context: DoorContext): Promise<Response> {
+export async function handleRegister(door: DevicesDoor, context: DoorContext): Promise<HttpAnswer> {
   const { incoming } = context.env;
   const bytes = await readBody(incoming);
   const caller = door.auth.identify(incoming);
@@ -68,7 +68,7 @@ export async function handleRegister(door: DevicesDoor, context: DoorContext): P
 export async function handleListDevices(
   door: DevicesDoor,
   context: DoorContext,
-): Promise<Response> {
+): Promise<HttpAnswer> {
   door.auth.requireBackend(context.env.incoming);
   const user = context.req.query('user') ?? '';
   const app = context.req.query('app') || DEFAULT_APP;
@@ -80,7 +80,10 @@ export async function handleListDevices(
 }
 
 /** GET /api/v1/devices/:id */
-export async function handleReadDevice(door: DevicesDoor, context: DoorContext): Promise<Response> {
+export async function handleReadDevice(
+  door: DevicesDoor,
+  context: DoorContext,
+): Promise<HttpAnswer> {
   door.auth.requireBackend(context.env.incoming);
   const device = await reading(() => door.registry.find(deviceId(context)));
   return json(describe(door, device));
@@ -90,7 +93,7 @@ export async function handleReadDevice(door: DevicesDoor, context: DoorContext):
 export async function handleChangeDevice(
   door: DevicesDoor,
   context: DoorContext,
-): Promise<Response> {
+): Promise<HttpAnswer> {
   return await change(door, context, door.bodies.parseChanges);
 }
 
@@ -98,7 +101,7 @@ export async function handleChangeDevice(
 export async function handleRotateToken(
   door: DevicesDoor,
   context: DoorContext,
-): Promise<Response> {
+): Promise<HttpAnswer> {
   return await change(door, context, door.bodies.parseToken);
 }
 
@@ -106,7 +109,7 @@ async function change(
   door: DevicesDoor,
   context: DoorContext,
   parse: (body: unknown) => DeviceChanges,
-): Promise<Response> {
+): Promise<HttpAnswer> {
   const { incoming } = context.env;
   const bytes = await readBody(incoming);
   door.auth.requireBackend(incoming);
@@ -124,7 +127,7 @@ async function change(
 export async function handleDeleteDevice(
   door: DevicesDoor,
   context: DoorContext,
-): Promise<Response> {
+): Promise<HttpAnswer> {
   door.auth.requireBackend(context.env.incoming);
   const id = deviceId(context);
   await reading(() => door.registry.remove(id));
@@ -135,7 +138,7 @@ export async function handleDeleteDevice(
 export async function handleRenewHandle(
   door: DevicesDoor,
   context: DoorContext,
-): Promise<Response> {
+): Promise<HttpAnswer> {
   door.auth.requireBackend(context.env.incoming);
   const name = context.req.param('door') ?? '';
   return json(
@@ -147,7 +150,7 @@ export async function handleRenewHandle(
 export async function handleRevokeHandle(
   door: DevicesDoor,
   context: DoorContext,
-): Promise<Response> {
+): Promise<HttpAnswer> {
   door.auth.requireBackend(context.env.incoming);
   const id = deviceId(context);
   await reading(() => door.registry.revokeHandle(id, context.req.param('door') ?? ''));

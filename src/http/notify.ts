@@ -9,6 +9,7 @@ import { type Answering, answerParsed } from './answer.ts';
 import { readBody } from './body.ts';
 import type { DoorContext } from './door.ts';
 import { resolveHandle } from './handle.ts';
+import type { HttpAnswer } from './http-answer.ts';
 import { parseTarget } from './query.ts';
 
 export const NOTIFY_DOOR = 'notify';
@@ -23,7 +24,7 @@ export interface NotifyDoor extends Answering {
 }
 
 /** Size, query, body, and then whatever the notification asks for. */
-export async function handleNotify(door: NotifyDoor, context: DoorContext): Promise<Response> {
+export async function handleNotify(door: NotifyDoor, context: DoorContext): Promise<HttpAnswer> {
   const bytes = await readBody(context.env.incoming);
   if (!door.takesTokens) {
     const detail = 'This service takes no push tokens in URLs: use the URL of a registered device.';
@@ -38,7 +39,7 @@ export async function handleNotify(door: NotifyDoor, context: DoorContext): Prom
 export async function handleNotifyByHandle(
   door: NotifyDoor,
   context: DoorContext,
-): Promise<Response> {
+): Promise<HttpAnswer> {
   const bytes = await readBody(context.env.incoming);
   const device = await resolveHandle(door, NOTIFY_DOOR, context.req.param('handle') ?? '');
   const recipient = { target: device.target, deviceId: device.id, source: NOTIFY_DOOR };

@@ -1,6 +1,7 @@
 // Failures as RFC 9457 problem JSON: a stable code, the fields at fault, never their values.
 
 import { ERRORS, type ServiceError } from '../core/errors.ts';
+import { type HttpAnswer, json } from './http-answer.ts';
 
 /** The codes are explained in docs/errors.md. */
 const TYPE = 'urn:nds:error:';
@@ -36,17 +37,16 @@ export function problemHeaders(error: ServiceError): Record<string, string> {
  * Some callers must be told 200 of what can never work, or they would repeat it for months: they get a
  * success that names the code.
  */
-export function problemResponse(error: ServiceError, requestId: string): Response {
+export function problemAnswer(error: ServiceError, requestId: string): HttpAnswer {
   if (error.status === 200) return acknowledgement(error, requestId);
-  return new Response(problemBody(error, requestId), {
+  return {
     status: error.status,
     headers: problemHeaders(error),
-  });
+    body: problemBody(error, requestId),
+  };
 }
 
-function acknowledgement({ code, details }: ServiceError, requestId: string): Response {
+function acknowledgement({ code, details }: ServiceError, requestId: string): HttpAnswer {
   const id = details.deliveryId ?? requestId;
-  return new Response(JSON.stringify({ id, status: 'acknowledged', code }), {
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-  });
+  return json({ id, status: 'acknowledged', code });
 }

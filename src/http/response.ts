@@ -4,6 +4,7 @@ import { ServiceError } from '../core/errors.ts';
 import type { ReplyExchange } from '../core/replies.ts';
 import { readBody } from './body.ts';
 import type { DoorContext } from './door.ts';
+import type { HttpAnswer } from './http-answer.ts';
 
 const REPLY_ID = /^[A-Za-z0-9_-]{22}$/;
 
@@ -14,11 +15,11 @@ const REPLY_ID = /^[A-Za-z0-9_-]{22}$/;
 export async function handleResponse(
   exchange: ReplyExchange,
   context: DoorContext,
-): Promise<Response> {
+): Promise<HttpAnswer> {
   const body = await readBody(context.env.incoming);
   const id = context.req.param('id') ?? '';
   if (!REPLY_ID.test(id) || !(await exchange.deliver(id, body))) {
     throw new ServiceError('not_found', { detail: 'Nobody waits for a reply under this id.' });
   }
-  return new Response(null, { status: 200 });
+  return { status: 200, headers: {}, body: '' };
 }

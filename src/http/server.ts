@@ -7,7 +7,8 @@ import type { Hono } from 'hono';
 import { ServiceError } from '../core/errors.ts';
 import type { Ids } from '../core/ids.ts';
 import type { DoorEnv } from './door.ts';
-import { problemBody, problemHeaders, problemResponse } from './problem.ts';
+import { sendAnswer } from './http-answer.ts';
+import { problemAnswer, problemBody } from './problem.ts';
 
 /**
  * Go's HTTP client keeps idle connections for 90 s and does not repeat a POST whose connection was cut
@@ -82,17 +83,17 @@ function answerGarbage(server: Server, ids: Ids): void {
   server.on('connect', (_request, socket) => endWithGarbage(socket, ids));
   server.on('checkExpectation', (_request, outgoing) => {
     const error = new ServiceError('bad_request');
-    const body = problemBody(error, ids.deliveryId());
-    const ending = { connection: 'close', 'content-length': Buffer.byteLength(body) };
-    outgoing.writeHead(error.status, { ...problemHeaders(error), ...ending });
-    outgoing.end(body);
+    const answer = problemAnswer(error, ids.deliveryId());
+    sendAnswer(outgoing, { ...answer, headers: { ...answer.headers, connection: 'close' } });
   });
 }
 
 function garbageResponse(ids: Ids): Response {
-  const response = problemResponse(new ServiceError('bad_request'), ids.deliveryId());
-  response.headers.set('connection', 'close');
-  return response;
+  const { status, headers, body } = problemAnswer(
+    new ServiceError('bad_request'),
+    ids.deliveryId(),
+  );
+  return new Response(body, { status, headers: { ...headers, connection: 'close' } });
 }
 
 function endWithGarbage(socket: Duplex, ids: Ids): void {

@@ -15,6 +15,7 @@ import { readBody } from './body.ts';
 import type { DoorContext } from './door.ts';
 import type { ForgeryLimit, Origin } from './forgery-limit.ts';
 import { reading, resolveHandle } from './handle.ts';
+import type { HttpAnswer } from './http-answer.ts';
 
 /** A domain of the Breez LNURL server. */
 export interface Domain {
@@ -41,7 +42,7 @@ export const DOMAIN_SOURCE = 'spark_payment_received';
 export const LSPS5_SOURCE = 'lsps5';
 
 /** POST /api/v1/webhooks/:source/:handle */
-export async function handleWebhook(door: WebhookDoor, context: DoorContext): Promise<Response> {
+export async function handleWebhook(door: WebhookDoor, context: DoorContext): Promise<HttpAnswer> {
   const name = context.req.param('source') ?? '';
   const source = name === LSPS5_SOURCE ? undefined : door.sources.get(name);
   if (source === undefined) throw new ServiceError('unknown_source');
@@ -54,7 +55,7 @@ export async function handleWebhook(door: WebhookDoor, context: DoorContext): Pr
 }
 
 /** POST /api/v1/lsps5/:handle */
-export async function handleLsps5(door: WebhookDoor, context: DoorContext): Promise<Response> {
+export async function handleLsps5(door: WebhookDoor, context: DoorContext): Promise<HttpAnswer> {
   const source = door.sources.get(LSPS5_SOURCE);
   if (source === undefined) throw new ServiceError('not_found');
   const handle = context.req.param('handle') ?? '';
@@ -65,7 +66,7 @@ async function handleDevice(
   door: WebhookDoor,
   context: DoorContext,
   { source, handle }: { readonly source: Source; readonly handle: string },
-): Promise<Response> {
+): Promise<HttpAnswer> {
   const request = await readRequest(door, context);
   const device = await resolveHandle(door, source.name, handle);
   const { app } = device.target;
@@ -82,7 +83,7 @@ async function handleDomain(
   door: WebhookDoor,
   context: DoorContext,
   { source, domain: name }: { readonly source: Source; readonly domain: string },
-): Promise<Response> {
+): Promise<HttpAnswer> {
   const request = await readRequest(door, context);
   const key = name.toLowerCase();
   const domain = door.domains.get(key);
@@ -179,7 +180,7 @@ function originOf({ addressLimit }: WebhookDoor, { headers, socket }: IncomingMe
 }
 
 /** Some callers need another status for the same truth; the source says so in one table. */
-async function withStatuses(source: Source, work: () => Promise<Response>): Promise<Response> {
+async function withStatuses(source: Source, work: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
   try {
     return await work();
   } catch (error) {
