@@ -228,44 +228,71 @@ export class Dispatcher {
     });
   }
 
-  /** The first of: the end of the push, the answer deadline. */
-  async #answer(dispatch: Dispatch, calledAtMs: number): Promise<Answer> {
-    const { delivery, stored } = dispatch;
-    const deadline = this.#deadline(calledAtMs);
-    try {
-      const end = await Promise.race([dispatch.end, deadline.over]);
-      if (end === 'over') return await this.#answerQueued(dispatch, deadline.over);
-      if (end.next.status === 'delivered') {
-        const logged = await Promise.race([stored, deadline.over]);
-        if (logged === true) return { id: delivery.id, status: 'delivered' };
-        return { id: delivery.id, status: 'delivered', logged: false };
-      }
-      if (end.next.status === 'queued') return await this.#answerQueued(dispatch, deadline.over);
-      throw refusalFor(dispatch, end);
-    } finally {
-      deadline.cancel();
-    }
-  }
-
-  /** "Queued" is said only of what is in the store. */
-  async #answerQueued({ delivery, stored }: Dispatch, over: Promise<'over'>): Promise<Answer> {
-    if ((await Promise.race([stored, over])) === true) return { id: delivery.id, status: 'queued' };
-    throw new ServiceError('store_unavailable', { retryAfterSeconds: 1 });
-  }
-
-  #deadline(calledAtMs: number): { readonly over: Promise<'over'>; cancel(): void } {
-    const { promise, resolve } = Promise.withResolvers<'over'>();
+  /** As soon as the end of the push and its row, or the answer deadline, tell enough. */
+  #answer(dispatch: Dispatch, calledAtMs: number): Promise<Answer> {
     const { clock, policy } = this.#parts;
-    const over = () => resolve('over');
-    const passedMs = clock.nowMs() - calledAtMs;
-    const timer = clock.after(Math.max(0, policy.answerDeadlineMs - passedMs), over);
-    this.#waiting.add(over);
-    const cancel = () => {
-      timer.cancel();
-      this.#waiting.delete(over);
-    };
-    return { over: promise, cancel };
+    return new Promise((resolve, reject) => {
+      const seen: Seen = { end: undefined, stored: undefined, over: false };
+      // Called two or three times; what comes after the answer changes nothing.
+      const decide = () => {
+        const answer = answerOf(dispatch, seen);
+        if (answer === undefined) return;
+        timer.cancel();
+        this.#waiting.delete(hurry);
+        if (answer instanceof ServiceError) reject(answer);
+        else resolve(answer);
+      };
+      const hurry = () => {
+        seen.over = true;
+        decide();
+      };
+      const passedMs = clock.nowMs() - calledAtMs;
+      const timer = clock.after(Math.max(0, policy.answerDeadlineMs - passedMs), hurry);
+      this.#waiting.add(hurry);
+      dispatch.end.then((end) => {
+        seen.end = end;
+        decide();
+      }, reject);
+      void dispatch.stored.then((stored) => {
+        seen.stored = stored;
+        decide();
+      });
+    });
   }
+}
+
+/** What is known of a push while its caller waits. */
+interface Seen {
+  end: SendEnd | undefined;
+  /** Whether its row is in the store. */
+  stored: boolean | undefined;
+  /** The answer deadline has passed. */
+  over: boolean;
+}
+
+/** Nothing while what is missing may still come. "Queued" is said only of what is in the store. */
+function answerOf(dispatch: Dispatch, seen: Seen): Answer | ServiceError | undefined {
+  const { id } = dispatch.delivery;
+  const { end, stored, over } = seen;
+  if (end === undefined) {
+    if (!over) return undefined;
+    return stored === true ? { id, status: 'queued' } : storeUnavailable();
+  }
+  const isKnown = stored !== undefined || over;
+  switch (end.next.status) {
+    case 'delivered':
+      if (stored === true) return { id, status: 'delivered' };
+      return isKnown ? { id, status: 'delivered', logged: false } : undefined;
+    case 'queued':
+      if (stored === true) return { id, status: 'queued' };
+      return isKnown ? storeUnavailable() : undefined;
+    default:
+      return refusalFor(dispatch, end);
+  }
+}
+
+function storeUnavailable(): ServiceError {
+  return new ServiceError('store_unavailable', { retryAfterSeconds: 1 });
 }
 
 /** The call that holds a duplicate key; without an `end`, it is known from the store. */

@@ -59,6 +59,8 @@ function readParameters(query: string): {
 }
 
 function decode(text: string): string | undefined {
+  // Most tokens need no decoding, and finding that out costs a tenth of doing it.
+  if (!text.includes('%') && !text.includes('+')) return text;
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {

@@ -13,9 +13,18 @@ export interface Log {
   flush(): void;
 }
 
+const BUFFERED_BYTES = 8_192;
+/** How late a line may come out. */
+const FLUSH_MS = 100;
+
 /** Lines are written beside the work, many at once when many come; `flush` before the process ends. */
 export function createLog(level: Level): Log {
-  const destination = pino.destination({ dest: 1, sync: false });
+  const destination = pino.destination({
+    dest: 1,
+    sync: false,
+    minLength: BUFFERED_BYTES,
+    periodicFlush: FLUSH_MS,
+  });
   const logger = pino(
     {
       level,
