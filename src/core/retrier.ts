@@ -8,7 +8,8 @@ import type { Policy } from './policy.ts';
 import type { Sender } from './sender.ts';
 import type { Store } from './store.ts';
 
-const BATCH = 200;
+/** Few enough that building them all in one go holds up nobody else's push for long. */
+const BATCH = 32;
 const STORE_PAUSE_MS = 1_000;
 /** All places are taken; the next one is free as soon as a provider answers. */
 const PLACES_PAUSE_MS = 25;
