@@ -20,4 +20,5 @@ USER node
 # Refuses to start for want of credentials, and leaves its compiled code in the image.
 RUN node bin/nds.ts serve || true
 EXPOSE 8080
-CMD ["node", "bin/nds.ts", "serve"]
+# On a small machine V8 would choose a young generation of 1 MB, at which a push costs half as much again.
+CMD ["node", "--max-semi-space-size=16", "bin/nds.ts", "serve"]

@@ -7,10 +7,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 import type { Described } from './stand-ins.ts';
 
 const ENTRY = fileURLToPath(new URL('../bin/nds.ts', import.meta.url));
-const COMPILE_CACHE = join(tmpdir(), 'nds-bench-compile-cache');
+const MANIFEST = fileURLToPath(new URL('../package.json', import.meta.url));
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 10;
 
@@ -49,6 +50,13 @@ export function environmentOf({ ca, apns, fcm }: Described, folder: string) {
   };
 }
 
+/** What `npm start` gives to node. */
+function startOptions(): readonly string[] {
+  const manifest = z.object({ scripts: z.object({ start: z.string() }) });
+  const { scripts } = manifest.parse(JSON.parse(readFileSync(MANIFEST, 'utf8')));
+  return scripts.start.split(' ').filter((word) => word.startsWith('--'));
+}
+
 /** Starts it on a free port; it may not listen yet when this returns. */
 export async function launchService(options: ServiceOptions): Promise<RunningService> {
   const folder = mkdtempSync(join(tmpdir(), 'nds-bench-'));
@@ -56,7 +64,8 @@ export async function launchService(options: ServiceOptions): Promise<RunningSer
   const databaseFile = join(folder, 'nds.sqlite');
   const outputFile = join(folder, 'output.jsonl');
   const output = openSync(outputFile, 'w');
-  const child = spawn(process.execPath, [...(options.nodeOptions ?? []), ENTRY, 'serve'], {
+  const nodeOptions = [...startOptions(), ...(options.nodeOptions ?? [])];
+  const child = spawn(process.execPath, [...nodeOptions, ENTRY, 'serve'], {
     stdio: ['ignore', output, 'inherit'],
     cwd: folder,
     env: {
@@ -65,8 +74,6 @@ export async function launchService(options: ServiceOptions): Promise<RunningSer
       NOTIFY_HTTP_ADDRESS: `127.0.0.1:${port}`,
       NDS_DATABASE: databaseFile,
       NDS_SECRET: 'a secret for the benchmark only',
-      // As the image sets it: compiled code outlives a start. The first start of a machine fills it.
-      NODE_COMPILE_CACHE: COMPILE_CACHE,
       // The limits are not what is measured.
       NDS_TOKEN_RATE: '1000000/1000000',
       NDS_GLOBAL_RATE: '9000000/1000000',

@@ -110,11 +110,10 @@ export class Quarantine {
   #weigh(token: TokenOf, dead: boolean): Verdict {
     const nowMs = this.#clock.nowMs();
     const lane = laneKey(token.app, token.provider);
-    const sends = (this.#recent.get(lane) ?? [])
-      .filter((send) => send.atMs > nowMs - MINUTE_MS)
-      .concat({ atMs: nowMs, dead, tokenHash: token.tokenHash })
-      .slice(-DOUBT_WINDOW);
-    this.#recent.set(lane, sends);
+    const sends = this.#recentOf(lane);
+    sends.push({ atMs: nowMs, dead, tokenHash: token.tokenHash });
+    while (sends.length > DOUBT_WINDOW || isOver(sends[0], nowMs)) sends.shift();
+    if (!dead && !this.#doubted.has(lane)) return {};
     const deadOnes = sends.filter((send) => send.dead);
     const doubted = deadOnes.length > DOUBT_ABOVE;
     if (doubted === this.#doubted.has(lane)) return {};
@@ -129,6 +128,14 @@ export class Quarantine {
     // They had worked, and were forgotten as such only because they were condemned.
     for (const tokenHash of pardoned) this.#prove(tokenHash);
     return { doubt: 'began', pardoned };
+  }
+
+  #recentOf(lane: string): Send[] {
+    const known = this.#recent.get(lane);
+    if (known !== undefined) return known;
+    const sends: Send[] = [];
+    this.#recent.set(lane, sends);
+    return sends;
   }
 
   #condemn(token: TokenOf, outcome: Outcome): QuarantineEntry | undefined {
@@ -178,4 +185,8 @@ function dropOldest(
     if (oldest.done === true) return;
     collection.delete(oldest.value);
   }
+}
+
+function isOver(send: Send | undefined, nowMs: number): boolean {
+  return send !== undefined && send.atMs <= nowMs - MINUTE_MS;
 }
