@@ -6,7 +6,7 @@
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 
-process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, '../node_modules/.cache/nds');
+process.env.NODE_COMPILE_CACHE ||= join(import.meta.dirname, '../node_modules/.cache/nds');
 enableCompileCache(process.env.NODE_COMPILE_CACHE);
 const { runCommand } = await import('../src/cli/commands.ts');
 process.exitCode = await runCommand(process.argv.slice(2));

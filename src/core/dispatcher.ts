@@ -253,10 +253,10 @@ export class Dispatcher {
         seen.end = end;
         decide();
       }, reject);
-      void dispatch.stored.then((stored) => {
+      dispatch.stored.then((stored) => {
         seen.stored = stored;
         decide();
-      });
+      }, reject);
     });
   }
 }

@@ -18,6 +18,8 @@ const PLACES_PAUSE_MS = 25;
  * ones, which have places, and the others are put back: strangers must not hold up anybody's retries.
  */
 const LOOK_PAST_EVERY_MS = 100;
+/** Most of them are put back without being built. */
+const LOOK_PAST_BATCH = 200;
 const STORED = Promise.resolve(true);
 
 export interface RetrierParts {
@@ -78,7 +80,7 @@ export class Retrier {
   expect(lane: Lane, dueAtMs: number): void {
     const round = this.#rounds.get(lane);
     if (round === undefined) return;
-    this.#wake(round, lane.isOpen ? Math.min(dueAtMs, lane.probeDueAtMs) : dueAtMs);
+    this.#wake(round, lane.isOpen ? Math.min(dueAtMs, this.#probeAtMs(lane)) : dueAtMs);
   }
 
   /** The provider answers again: what waits for it is due now, spread over a second. */
@@ -136,6 +138,11 @@ export class Retrier {
     }
   }
 
+  /** Not at once where a probe is due but found no place: what hangs there has to end first. */
+  #probeAtMs(lane: Lane): number {
+    return Math.max(lane.probeDueAtMs, this.#parts.clock.nowMs() + PLACES_PAUSE_MS);
+  }
+
   #plan(round: Round): Plan {
     const { lane } = round;
     const nowMs = this.#parts.clock.nowMs();
@@ -152,7 +159,7 @@ export class Retrier {
     }
     round.lookedPastAtMs = nowMs;
     return {
-      limit: Math.min(BATCH, lane.freePlaces('proven')),
+      limit: Math.min(LOOK_PAST_BATCH, lane.freePlaces('proven')),
       patience: 'none',
       dueByMs: nowMs,
     };
@@ -179,7 +186,7 @@ export class Retrier {
       .filter((delivery) => !ledger.awaitsSettling(delivery.id))
       .map((delivery) => sender.send(delivery, lane, { stored: STORED, patience }));
     if (isProbe) await Promise.all(ends);
-    if (lane.isOpen) return deliveries.length > 0 ? lane.probeDueAtMs : nextDueAtMs;
+    if (lane.isOpen) return deliveries.length > 0 ? this.#probeAtMs(lane) : nextDueAtMs;
     return deliveries.length === limit ? clock.nowMs() : nextDueAtMs;
   }
 }

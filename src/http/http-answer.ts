@@ -18,14 +18,18 @@ export function json(body: object): HttpAnswer {
   return { status: 200, headers: JSON_HEADERS, body: JSON.stringify(body) };
 }
 
-/** Returns what tells Hono that nothing is left to do. Harmless if the caller has left. */
-export function sendAnswer(outgoing: ServerResponse, answer: HttpAnswer): Response {
+/** Harmless if the caller has left. */
+export function writeAnswer(outgoing: ServerResponse, answer: HttpAnswer): void {
+  if (outgoing.destroyed) return;
   const { status, headers, body } = answer;
-  // Hono makes a response of its own for HEAD, whatever it is given.
-  if (outgoing.req.method === 'HEAD') return new Response(null, { status, headers });
-  if (!outgoing.destroyed) {
-    outgoing.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
-    outgoing.end(body);
-  }
+  outgoing.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
+  outgoing.end(body);
+}
+
+/** For a route of Hono: writes the answer and returns what tells Hono that nothing is left to do. */
+export function sendAnswer(outgoing: ServerResponse, answer: HttpAnswer): Response {
+  // Hono makes a response of its own for HEAD, whatever it is given, and sends that.
+  if (outgoing.req.method === 'HEAD') return new Response(null, answer);
+  writeAnswer(outgoing, answer);
   return RESPONSE_ALREADY_SENT;
 }

@@ -7,7 +7,7 @@ import type { Hono } from 'hono';
 import { ServiceError } from '../core/errors.ts';
 import type { Ids } from '../core/ids.ts';
 import type { DoorEnv } from './door.ts';
-import { sendAnswer } from './http-answer.ts';
+import { writeAnswer } from './http-answer.ts';
 import { problemAnswer, problemBody } from './problem.ts';
 
 /**
@@ -84,7 +84,7 @@ function answerGarbage(server: Server, ids: Ids): void {
   server.on('checkExpectation', (_request, outgoing) => {
     const error = new ServiceError('bad_request');
     const answer = problemAnswer(error, ids.deliveryId());
-    sendAnswer(outgoing, { ...answer, headers: { ...answer.headers, connection: 'close' } });
+    writeAnswer(outgoing, { ...answer, headers: { ...answer.headers, connection: 'close' } });
   });
 }
 

@@ -164,6 +164,23 @@ test('answers two requests in one packet one after the other', async () => {
   expect(answers.map((answer) => parseAnswer(answer).status)).toEqual([200, 400]);
 });
 
+test('answers HEAD everywhere, with a body nowhere', async () => {
+  const running = await setup();
+  const cases = [
+    ['/healthz', 'Host: a', 200],
+    ['/nowhere', 'Host: a', 404],
+    [PATH, 'Host: a', 405],
+    ['/healthz', 'Host: a b', 400],
+    [PATH, 'Host: a\r\nExpect: miracles', 400],
+  ] as const;
+  for (const [path, headers, status] of cases) {
+    const request = `HEAD ${path} HTTP/1.1\r\n${headers}\r\nConnection: close\r\n\r\n`;
+    const [head, body] = (await speak(running, request)).split('\r\n\r\n');
+    expect([head?.split(' ')[1], body], request).toEqual([String(status), '']);
+  }
+  await expectAlive(running);
+});
+
 async function expectAlive(running: Setup): Promise<void> {
   const answer = await send(running.service.url, { path: PATH, body: BODY });
   expect([answer.status, answer.text]).toEqual([200, expect.stringContaining('delivered')]);
