@@ -233,6 +233,18 @@ function testsOfRestart(setup: Setup): void {
     ]);
   });
 
+  test('gives no delivery a fraction of a millisecond more than it had', async () => {
+    const store = await setup();
+    const expiresAtMs = NOW + 60_000.6;
+    await store.insert(accept(sampleDelivery(1, { expiresAtMs })));
+    await store.recover({ nowMs: NOW + 30_000 });
+
+    const { deliveries } = await store.claimDue(claim({ nowMs: NOW + 30_000 }));
+    expect(deliveries).toHaveLength(1);
+    expect(deliveries[0]?.expiresAtMs).toBeLessThanOrEqual(expiresAtMs);
+    expect(deliveries[0]?.expiresAtMs).toBeGreaterThan(expiresAtMs - 1);
+  });
+
   test('leaves receipt and end of a delivery alone when the clock is right', async () => {
     const store = await setup();
     await store.insert(accept(sampleDelivery(1)));

@@ -136,7 +136,8 @@ function prepareInsert(db: Database.Database, sealer: Sealer, finish: EndRow) {
       packFingerprint(delivery.tokenHash),
       subjectHash === undefined ? null : packFingerprint(subjectHash),
       wholeMs(delivery.receivedAtMs),
-      wholeMs(delivery.expiresAtMs),
+      // Never later than it was: a fraction more would be an attempt after the useful life.
+      Math.floor(delivery.expiresAtMs),
     );
     return Number(lastInsertRowid);
   }
