@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { z } from 'zod';
+import { addressesSchema } from './addresses.ts';
 import { nowUs } from './monotonic.ts';
 
 /** Sends the push with this number; resolves when the provider has taken it and rejects if it did not. */
@@ -15,21 +16,7 @@ export const sendCommands = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('connect'),
     provider: z.enum(['apns', 'fcm']),
-    standIns: z.object({
-      ca: z.string(),
-      apns: z.object({
-        url: z.string(),
-        key: z.string(),
-        keyId: z.string(),
-        teamId: z.string(),
-        topic: z.string(),
-      }),
-      fcm: z.object({
-        url: z.string(),
-        projectId: z.string(),
-        serviceAccount: z.record(z.string(), z.string()),
-      }),
-    }),
+    standIns: addressesSchema,
   }),
   z.object({ kind: z.literal('closed'), callers: z.int().min(1), ...numbers }),
   z.object({ kind: z.literal('open'), ratePerSecond: z.number(), ...numbers }),

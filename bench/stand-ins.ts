@@ -1,24 +1,12 @@
 // The orchestrator's end of the stand-ins' process.
 
 import { z } from 'zod';
+import { addressesSchema } from './addresses.ts';
 import { type Child, startChild } from './child.ts';
 
 const POLL_MS = 20;
 
-const described = z.object({
-  ca: z.string(),
-  apns: z.object({
-    url: z.string(),
-    key: z.string(),
-    keyId: z.string(),
-    teamId: z.string(),
-    topic: z.string(),
-  }),
-  fcm: z.object({
-    url: z.string(),
-    projectId: z.string(),
-    serviceAccount: z.record(z.string(), z.string()),
-  }),
+const described = addressesSchema.extend({
   /** Where the credentials lie as files, if they are kept. */
   files: z.object({ ca: z.string(), apnsKey: z.string(), serviceAccount: z.string() }).optional(),
 });

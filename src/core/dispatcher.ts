@@ -237,8 +237,7 @@ export class Dispatcher {
       const decide = () => {
         const answer = answerOf(dispatch, seen);
         if (answer === undefined) return;
-        timer.cancel();
-        this.#waiting.delete(hurry);
+        leave();
         if (answer instanceof ServiceError) reject(answer);
         else resolve(answer);
       };
@@ -249,14 +248,22 @@ export class Dispatcher {
       const passedMs = clock.nowMs() - calledAtMs;
       const timer = clock.after(Math.max(0, policy.answerDeadlineMs - passedMs), hurry);
       this.#waiting.add(hurry);
+      const leave = () => {
+        timer.cancel();
+        this.#waiting.delete(hurry);
+      };
+      const fail = (cause: unknown) => {
+        leave();
+        reject(cause);
+      };
       dispatch.end.then((end) => {
         seen.end = end;
         decide();
-      }, reject);
+      }, fail);
       dispatch.stored.then((stored) => {
         seen.stored = stored;
         decide();
-      }, reject);
+      }, fail);
     });
   }
 }

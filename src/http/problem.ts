@@ -23,7 +23,7 @@ export function problemBody(error: ServiceError, requestId: string): string {
   });
 }
 
-export function problemHeaders(error: ServiceError): Record<string, string> {
+function problemHeaders(error: ServiceError): Record<string, string> {
   const { retryAfterSeconds, allow } = error.details;
   return {
     'content-type': 'application/problem+json',
