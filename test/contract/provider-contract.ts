@@ -56,12 +56,7 @@ const FAULTS: readonly [string, Fault, unknown, 'same' | 'fresh'][] = [
     retry('not_processed', 'goaway'),
     'fresh',
   ],
-  [
-    'a GOAWAY with an error',
-    { kind: 'goaway', code: 2 },
-    retry('uncertain', 'connection_lost'),
-    'fresh',
-  ],
+  ['a GOAWAY with an error', { kind: 'goaway', code: 2 }, delivered, 'fresh'],
   [
     'a GOAWAY with an error below the stream',
     { kind: 'goaway', code: 11, processed: false },

@@ -19,7 +19,7 @@ import { turn } from './support.ts';
 const identity = await sharedIdentity();
 export const tls = { key: identity.certificateKey, cert: identity.certificate };
 const authorities = trustAlso(identity.ca);
-export const REQUEST = { headers: { ':method': 'POST', ':path': '/' }, body: '{}' };
+export const REQUEST = { headers: { ':path': '/' }, body: '{}' };
 
 /** Resolves with the origin; the server and its sockets end with the test. */
 export async function listen(server: Server): Promise<string> {

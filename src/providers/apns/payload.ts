@@ -2,12 +2,12 @@
 // Apple, "Sending notification requests to APNs" and "Modifying content in newly delivered notifications":
 // the service extension runs only for an alert with `mutable-content: 1`.
 
-import type { OutgoingHttpHeaders } from 'node:http2';
 import { Notification } from '@parse/node-apn';
 import type { PushMessage } from '../../core/provider.ts';
+import type { TransportRequest } from '../transport/exchange.ts';
 
 export interface ApnsPayload {
-  readonly headers: OutgoingHttpHeaders;
+  readonly headers: TransportRequest['headers'];
   readonly body: string;
   readonly excessBytes: number;
 }

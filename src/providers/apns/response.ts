@@ -2,10 +2,9 @@
 // Statuses and reasons: Apple, "Handling notification responses from APNs"
 // (developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns).
 
-import type { IncomingHttpHeaders } from 'node:http2';
 import { z } from 'zod';
 import type { Outcome } from '../../core/outcome.ts';
-import type { Answer } from '../transport/exchange.ts';
+import type { Answer, AnswerHeaders } from '../transport/exchange.ts';
 import { parseRetryAfter } from '../transport/retry-after.ts';
 
 type Meaning = 'unregistered' | 'token' | 'sender' | 'message' | 'misconfigured' | 'later';
@@ -140,7 +139,7 @@ export function explainApnsReason(reason: string): string {
 }
 
 /** Apple returns our `apns-id`; the sandbox environment adds an id that its push console knows. */
-function delivered(headers: IncomingHttpHeaders): Outcome {
+function delivered(headers: AnswerHeaders): Outcome {
   const id = headers['apns-unique-id'] ?? headers['apns-id'];
   return typeof id === 'string' && MESSAGE_ID.test(id)
     ? { kind: 'delivered', messageId: id }

@@ -118,7 +118,6 @@ class ApnsProvider implements Provider {
     const result = await this.#lanes.of(trust).request(
       {
         headers: {
-          ':method': 'POST',
           ':path': `/3/device/${token}`,
           authorization: `bearer ${jwt}`,
           ...headers,

@@ -3,10 +3,9 @@
 // the FcmError in the details decide; the message never does, and a 404 without FcmError is about the
 // project, not about the token.
 
-import type { IncomingHttpHeaders } from 'node:http2';
 import { z } from 'zod';
 import type { Outcome } from '../../core/outcome.ts';
-import type { Answer } from '../transport/exchange.ts';
+import type { Answer, AnswerHeaders } from '../transport/exchange.ts';
 import { parseRetryAfter } from '../transport/retry-after.ts';
 
 /** What to do about the reasons that need somebody to act. */
@@ -85,7 +84,7 @@ function invalidArgument(details: readonly z.infer<typeof detail>[]): Outcome {
   };
 }
 
-function byStatus(status: number, headers: IncomingHttpHeaders, wallMs: number): Outcome {
+function byStatus(status: number, headers: AnswerHeaders, wallMs: number): Outcome {
   switch (status) {
     case 401:
       return { kind: 'misconfigured', reason: 'UNAUTHENTICATED' };
@@ -109,7 +108,7 @@ function delivered(json: unknown): Outcome {
   return MESSAGE_NAME.test(name) ? { kind: 'delivered', messageId: name } : { kind: 'delivered' };
 }
 
-function later(reason: string, headers: IncomingHttpHeaders, wallMs: number): Outcome {
+function later(reason: string, headers: AnswerHeaders, wallMs: number): Outcome {
   const retryAfterMs = parseRetryAfter(headers['retry-after'], wallMs);
   return {
     kind: 'retry',

@@ -142,7 +142,6 @@ class FcmProvider implements Provider {
     const result = await this.#lanes.of(trust).request(
       {
         headers: {
-          ':method': 'POST',
           ':path': encoded.path,
           'content-type': 'application/json',
           ...token.headers,

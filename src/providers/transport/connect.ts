@@ -1,6 +1,5 @@
-// Opens one TCP and TLS connection that speaks HTTP/2. Every failure here comes before any request is written.
+// Opens one TCP and TLS connection to a peer that speaks HTTP/2. Every failure here comes before any request is written.
 
-import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import {
   createSecureContext,
@@ -20,15 +19,15 @@ export interface ConnectOptions {
   readonly timeoutMs: number;
 }
 
-export interface Connection {
-  readonly http2: ClientHttp2Session;
+export interface Sockets {
+  readonly secure: TLSSocket;
   /** The TCP socket under TLS: only it can be reset, and only it counts every byte of the peer. */
-  readonly socket: Socket;
+  readonly tcp: Socket;
 }
 
 /** Exactly one of the two is called, once. */
 export interface ConnectHandlers {
-  opened(connection: Connection): void;
+  opened(sockets: Sockets): void;
   failed(reason: ConnectFailure): void;
 }
 
@@ -39,8 +38,6 @@ export interface ConnectAttempt {
 
 /** How long one address of several may take before the next is tried beside it. */
 const ADDRESS_TIMEOUT_MS = 400;
-/** Node's 10 MB would reset streams of a full connection as ENHANCE_YOUR_CALM. */
-const MAX_SESSION_MEMORY_MB = 64;
 
 /**
  * What to trust beside the default authorities, NODE_EXTRA_CA_CERTS among them. Made once, since reading
@@ -81,7 +78,7 @@ export function connect(options: ConnectOptions, handlers: ConnectHandlers): Con
 
 function watch(
   { socket, secure }: { readonly socket: Socket; readonly secure: TLSSocket },
-  { clock, timeoutMs, origin }: ConnectOptions,
+  { clock, timeoutMs }: ConnectOptions,
   handlers: ConnectHandlers,
 ): ConnectAttempt {
   let pending = true;
@@ -108,14 +105,7 @@ function watch(
     }
     pending = false;
     timer.cancel();
-    const http2 = connectHttp2(origin, {
-      createConnection: () => secure,
-      // Until its SETTINGS arrive the peer may allow no more: APNs starts with 1 and refuses the rest.
-      peerMaxConcurrentStreams: 1,
-      maxSessionMemory: MAX_SESSION_MEMORY_MB,
-      settings: { enablePush: false },
-    });
-    handlers.opened({ http2, socket });
+    handlers.opened({ secure, tcp: socket });
   });
   return { abort: () => fail('closed') };
 }

@@ -1,22 +1,21 @@
 // One request and its answer on the way through the transport. Settles exactly once.
 
-import type {
-  IncomingHttpHeaders,
-  IncomingHttpStatusHeader,
-  OutgoingHttpHeaders,
-} from 'node:http2';
 import type { Timer } from '../../core/clock.ts';
+import type { RequestHeaders } from '../http2/hpack-encoder.ts';
 import type { FailureReason } from './failure.ts';
 
 export interface TransportRequest {
-  /** With `:method` and `:path`; nothing in it may come unchecked from outside. */
-  readonly headers: OutgoingHttpHeaders;
+  /** Of a POST, with `:path` first; nothing in it may come unchecked from outside. */
+  readonly headers: RequestHeaders;
   readonly body: string;
 }
 
+/** By name in lower case. */
+export type AnswerHeaders = Readonly<Record<string, string>>;
+
 export interface Answer {
   readonly status: number;
-  readonly headers: IncomingHttpHeaders;
+  readonly headers: AnswerHeaders;
   /** Up to 64 KiB; what exceeds them is cut off. */
   readonly body: string;
 }
@@ -37,7 +36,7 @@ export class Exchange {
   #resolve: ((result: TransportResult) => void) | undefined;
   #timer: Timer | undefined;
   #status = 0;
-  #headers: IncomingHttpHeaders = {};
+  #headers: AnswerHeaders = {};
   #chunks: Buffer[] | undefined;
   #receivedBytes = 0;
 
@@ -55,8 +54,8 @@ export class Exchange {
     this.#timer = timer;
   }
 
-  receiveHeaders(headers: IncomingHttpHeaders & IncomingHttpStatusHeader): void {
-    this.#status = headers[':status'] ?? 0;
+  receiveHeaders(status: number, headers: AnswerHeaders): void {
+    this.#status = status;
     this.#headers = headers;
   }
 

@@ -6,7 +6,7 @@
 
 import type { SecureContext } from 'node:tls';
 import type { Clock, Timer } from '../../core/clock.ts';
-import { type ConnectAttempt, type Connection, connect } from './connect.ts';
+import { type ConnectAttempt, connect, type Sockets } from './connect.ts';
 import type { Exchange } from './exchange.ts';
 import type { ConnectFailure } from './failure.ts';
 import { Session, type SessionEnd, type SessionListener } from './session.ts';
@@ -172,15 +172,15 @@ export class Pool implements SessionListener {
     this.#attempt = connect(
       { ...this.#options, timeoutMs: CONNECT_TIMEOUT_MS },
       {
-        opened: (connection) => this.#onOpened(connection),
+        opened: (sockets) => this.#onOpened(sockets),
         failed: (reason) => this.#onConnectFailed(reason),
       },
     );
   }
 
-  #onOpened(connection: Connection): void {
+  #onOpened(sockets: Sockets): void {
     this.#attempt = undefined;
-    const session = new Session(connection, this.#options, this);
+    const session = new Session(sockets, this.#options, this);
     this.#sessions.add(session);
     this.#open = [...this.#open, session];
     if (this.#open.length === 2) this.#watchSurplus();

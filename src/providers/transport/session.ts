@@ -4,15 +4,15 @@
 // connecting (connect.ts) -> open -> draining (GOAWAY, a deadline passed, retired, surplus) -> gone
 //                                 -> gone (reset by us or by the peer)
 
-import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  constants,
-  type Settings,
-} from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
-import type { Connection } from './connect.ts';
+import {
+  type ConnectionListener,
+  Http2Connection,
+  type Stream,
+  type StreamEnd,
+} from '../http2/connection.ts';
+import type { Sockets } from './connect.ts';
 import type { Exchange } from './exchange.ts';
 import type { FailureReason } from './failure.ts';
 import { Liveness } from './liveness.ts';
@@ -36,48 +36,42 @@ export interface SessionListener {
 
 export interface SessionOptions {
   readonly clock: Clock;
+  readonly origin: URL;
   /** Own bound on streams, whatever the peer allows. */
   readonly maxInFlight: number;
   readonly idlePingMs?: number;
 }
 
-const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
 /** Stream ids of HTTP/2 end at 2^31; a busy service would reach them in days. */
 const MAX_STREAMS = 2 ** 29;
 
-export class Session {
+export class Session implements ConnectionListener {
   readonly openedAtMs: number;
-  readonly #http2: ClientHttp2Session;
-  readonly #socket: Socket;
+  readonly #connection: Http2Connection;
+  readonly #tcp: Socket;
   readonly #listener: SessionListener;
   readonly #liveness: Liveness;
   readonly #ownLimit: number;
-  readonly #streams = new Map<Exchange, ClientHttp2Stream>();
+  readonly #streams = new Map<Exchange, Stream>();
   #limit = 1;
   #opened = 0;
   #peakLoad = 0;
   #ended: SessionEnd | undefined;
-  #lastStreamId: number | undefined;
 
-  constructor({ http2, socket }: Connection, options: SessionOptions, listener: SessionListener) {
+  constructor({ secure, tcp }: Sockets, options: SessionOptions, listener: SessionListener) {
     this.openedAtMs = options.clock.nowMs();
-    this.#http2 = http2;
-    this.#socket = socket;
+    this.#connection = new Http2Connection(secure, options.origin.host, this);
+    this.#tcp = tcp;
     this.#listener = listener;
     this.#ownLimit = options.maxInFlight;
     this.#liveness = new Liveness({
       clock: options.clock,
       ...(options.idlePingMs === undefined ? {} : { idlePingMs: options.idlePingMs }),
-      bytesRead: () => socket.bytesRead,
+      bytesRead: () => tcp.bytesRead,
       waiting: () => this.#streams.size,
-      ping: () => this.#ping(),
+      ping: () => this.#connection.ping(),
       onDead: () => this.#reset('connection_dead'),
     });
-    http2.on('remoteSettings', (settings) => this.#applyLimit(settings));
-    http2.on('goaway', (_code, lastStreamId) => this.#onGoaway(lastStreamId));
-    // What went wrong shows at the streams; an unheard error would end the process.
-    http2.on('error', () => undefined);
-    http2.on('close', () => this.#onClose());
   }
 
   /** How many requests it has carried. */
@@ -113,29 +107,24 @@ export class Session {
 
   /** Writes the request; false if the connection is closing and nothing was written. */
   send(exchange: Exchange): boolean {
-    if (this.#http2.closed || this.#http2.destroyed) {
+    if (this.#connection.closed) {
       this.#end('connection_lost');
       return false;
     }
-    let stream: ClientHttp2Stream;
-    try {
-      stream = this.#http2.request(exchange.request.headers);
-    } catch {
+    const { headers, body } = exchange.request;
+    const stream = this.#connection.request(headers, body, {
+      onHeaders: (status, answered) => exchange.receiveHeaders(status, answered),
+      onBody: (chunk) => exchange.receiveBody(chunk) || this.#cutShort(exchange),
+      onEnd: (why) => this.#onStreamEnd(exchange, why),
+    });
+    if (stream === undefined) {
       exchange.fail('request_invalid');
       return true;
     }
-    exchange.bytesReadAtStart = this.#socket.bytesRead;
+    exchange.bytesReadAtStart = this.#tcp.bytesRead;
     this.#streams.set(exchange, stream);
     if (this.#streams.size > this.#peakLoad) this.#peakLoad = this.#streams.size;
     this.#liveness.used();
-    stream.on('response', (headers) => exchange.receiveHeaders(headers));
-    stream.on('data', (chunk: Buffer) => {
-      if (!exchange.receiveBody(chunk)) this.#cutShort(exchange, stream);
-    });
-    // The reason is read from the stream's code when it closes.
-    stream.on('error', () => undefined);
-    stream.on('close', () => this.#onStreamClose(exchange, stream));
-    stream.end(exchange.request.body);
     this.#opened += 1;
     if (this.#opened === MAX_STREAMS) this.drain('retired');
     return true;
@@ -148,77 +137,80 @@ export class Session {
    * the stream is cancelled, and the connection, of which nobody knows why it is slow, is replaced.
    */
   expire(exchange: Exchange): void {
-    const stream = this.#streams.get(exchange);
-    if (stream === undefined) return;
-    const silent = this.#socket.bytesRead === exchange.bytesReadAtStart;
+    if (!this.#streams.has(exchange)) return;
+    const silent = this.#tcp.bytesRead === exchange.bytesReadAtStart;
     exchange.fail('timeout');
     if (silent) {
       this.#reset('connection_dead');
     } else {
-      stream.close(NGHTTP2_CANCEL);
       this.drain('timeout');
+      this.#cancel(exchange);
     }
   }
 
   /** Takes no more streams; closes when those in flight are done. */
   drain(why: SessionEnd): void {
     this.#end(why);
-    if (this.#streams.size === 0) this.#http2.destroy();
+    if (this.#streams.size === 0) this.#connection.close();
   }
 
-  #applyLimit(settings: Settings): void {
-    this.#limit = Math.min(this.#ownLimit, settings.maxConcurrentStreams ?? this.#ownLimit);
+  onSettings(maxConcurrentStreams: number | undefined): void {
+    this.#limit = Math.min(this.#ownLimit, maxConcurrentStreams ?? this.#ownLimit);
     this.#listener.onRoom();
   }
 
-  #onGoaway(lastStreamId: number | undefined): void {
-    this.#lastStreamId = lastStreamId;
-    this.#end('goaway');
+  onGoaway(): void {
+    this.drain('goaway');
   }
 
-  #onStreamClose(exchange: Exchange, stream: ClientHttp2Stream): void {
-    this.#streams.delete(exchange);
-    if (!exchange.settled) {
-      if (exchange.answered && this.#completed(stream)) exchange.answer();
-      else exchange.fail(this.#streamFailure(stream));
+  onClosed(): void {
+    this.#liveness.stop();
+    this.#end('connection_lost');
+    this.#tcp.destroy();
+    this.#listener.onGone(this);
+  }
+
+  #onStreamEnd(exchange: Exchange, why: StreamEnd): void {
+    if (why === 'complete') exchange.answer();
+    else exchange.fail(this.#failureOf(why));
+    this.#leave(exchange);
+  }
+
+  #failureOf(why: Exclude<StreamEnd, 'complete'>): FailureReason {
+    switch (why) {
+      case 'goaway':
+        return 'goaway';
+      case 'refused':
+        return 'refused_stream';
+      case 'reset':
+        return 'stream_reset';
+      case 'lost':
+        return this.#ended === 'connection_dead' ? 'connection_dead' : 'connection_lost';
     }
-    if (this.#ended === undefined) this.#listener.onRoom();
-    else if (this.#streams.size === 0) this.#http2.destroy();
   }
 
-  /** A stream torn down with its connection also closes without an error code. */
-  #completed(stream: ClientHttp2Stream): boolean {
-    return stream.rstCode === NGHTTP2_NO_ERROR && this.#ended !== 'connection_dead';
-  }
-
-  #streamFailure(stream: ClientHttp2Stream): FailureReason {
-    if (this.#lastStreamId !== undefined && (stream.id ?? 0) > this.#lastStreamId) return 'goaway';
-    if (stream.rstCode === NGHTTP2_REFUSED_STREAM) return 'refused_stream';
-    if (this.#ended === 'connection_dead') return 'connection_dead';
-    if (this.#http2.destroyed || this.#socket.destroyed) return 'connection_lost';
-    return 'stream_reset';
-  }
-
-  #cutShort(exchange: Exchange, stream: ClientHttp2Stream): void {
+  #cutShort(exchange: Exchange): void {
     exchange.answer();
-    stream.close(NGHTTP2_CANCEL);
+    this.#cancel(exchange);
   }
 
-  #ping(): void {
-    if (!this.#http2.destroyed) this.#http2.ping(() => undefined);
+  #cancel(exchange: Exchange): void {
+    const stream = this.#streams.get(exchange);
+    if (stream === undefined) return;
+    this.#connection.cancel(stream);
+    this.#leave(exchange);
+  }
+
+  #leave(exchange: Exchange): void {
+    this.#streams.delete(exchange);
+    if (this.#ended === undefined) this.#listener.onRoom();
+    else if (this.#streams.size === 0) this.#connection.close();
   }
 
   #reset(why: SessionEnd): void {
     this.#end(why);
-    this.#socket.resetAndDestroy();
-    this.#http2.destroy();
-  }
-
-  #onClose(): void {
-    this.#liveness.stop();
-    this.#end('connection_lost');
-    this.#socket.destroy();
-    this.#listener.onGone(this);
+    this.#tcp.resetAndDestroy();
+    this.#connection.abandon();
   }
 
   #end(why: SessionEnd): void {
