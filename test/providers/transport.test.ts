@@ -117,6 +117,33 @@ it('sends the first request alone until the peer says how many it takes', async 
   await transport.close();
 });
 
+it('keeps to a limit that the peer lowers while all of the former one is in use', async () => {
+  const streams: ServerHttp2Stream[] = [];
+  const server = createSecureServer({ ...tls, settings: { maxConcurrentStreams: 5 } });
+  server.on('stream', (stream: ServerHttp2Stream) => streams.push(stream));
+  const { transport } = openTransport(await listen(server));
+  const results = Array.from({ length: 9 }, () => transport.request(REQUEST, 10_000));
+  while (streams.length < 5) await turn();
+  const session = streams[0]?.session;
+  await new Promise<void>((resolve) =>
+    session?.settings({ maxConcurrentStreams: 2 }, () => resolve()),
+  );
+  const inFlight: number[] = [];
+  for (let answered = 1; answered <= 9; answered += 1) {
+    streams[answered - 1]?.respond({ ':status': 200 }, { endStream: true });
+    // The server sends a PING ahead of an answer, so that only after a second one it has seen what the client
+    // did upon the answer.
+    await new Promise<void>((resolve) => session?.ping(() => resolve()));
+    await new Promise<void>((resolve) => session?.ping(() => resolve()));
+    inFlight.push(streams.length - answered);
+  }
+  expect(inFlight).toEqual([4, 3, 2, 2, 2, 2, 2, 1, 0]);
+  expect(await Promise.all(results)).toEqual(
+    Array(9).fill(expect.objectContaining({ status: 200 })),
+  );
+  await transport.close();
+});
+
 it('says that a request cannot be written, and carries on', async () => {
   const origin = await openHttp2((stream) =>
     stream.respond({ ':status': 200 }, { endStream: true }),

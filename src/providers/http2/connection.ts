@@ -217,7 +217,7 @@ export class Http2Connection {
     if (stream === undefined) return;
     if (!stream.isAnswered) throw violation('DATA before HEADERS');
     if (content.length > 0) stream.asker.onBody(content);
-    if ((frame.flags & FLAG.endStream) !== 0) this.#complete(stream);
+    if ((frame.flags & FLAG.endStream) !== 0) this.#finish(stream);
   }
 
   #onHeaders(frame: Frame): void {
@@ -251,9 +251,7 @@ export class Http2Connection {
       stream.isAnswered = true;
       stream.asker.onHeaders(status, headers);
     }
-    if ((flags & FLAG.endStream) === 0) return;
-    if (stream.isAnswered) this.#complete(stream);
-    else this.#end(stream, 'reset');
+    if ((flags & FLAG.endStream) !== 0) this.#finish(stream);
   }
 
   #onReset(frame: Frame): void {
@@ -282,6 +280,7 @@ export class Http2Connection {
     }
     this.#isSettled = true;
     this.#writer.frame(FRAME.settings, FLAG.ack, 0);
+    this.#windows.pump();
     this.#listener.onSettings(this.#maxConcurrentStreams);
   }
 
@@ -317,10 +316,13 @@ export class Http2Connection {
     return this.#streams.get(streamId);
   }
 
-  #complete(stream: Stream): void {
-    // Answered before it has read the request: it need not read the rest.
+  /** The peer says no more on this stream. */
+  #finish(stream: Stream): void {
+    // The asker may have cancelled what it was just told about.
+    if (!this.#forget(stream)) return;
+    // Said before it has read the request: it need not read the rest.
     if (stream.unsent !== undefined) this.#writer.resetStream(stream.id, ERROR_CODE.cancel);
-    this.#end(stream, 'complete');
+    stream.asker.onEnd(stream.isAnswered ? 'complete' : 'reset');
   }
 
   #end(stream: Stream, why: StreamEnd): void {

@@ -21,7 +21,8 @@ interface LastValue {
 }
 
 const NAME = /^:?[a-z0-9!#$%&'*+.^_`|~-]+$/;
-const VALUE = /^[\t\x20-\x7e]*$/;
+/** No blank at either end (RFC 9113, section 8.2.1). */
+const VALUE = /^(?![\t ])[\t\x20-\x7e]*(?<![\t ])$/;
 /** They are about a connection of HTTP/1.1 (RFC 9113, section 8.2.2). */
 const FORBIDDEN = new Set([
   'connection',

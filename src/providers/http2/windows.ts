@@ -36,7 +36,7 @@ export class Windows {
   /** Whether a new stream may write so much at once; if so, it counts as written. */
   take(sender: Sender, bytes: number): boolean {
     if (bytes === 0) return true;
-    if (this.#waiting.size > 0 || bytes > this.#connection || bytes > sender.window) return false;
+    if (bytes > this.#connection || bytes > sender.window) return false;
     this.#connection -= bytes;
     sender.window -= bytes;
     return true;
@@ -45,7 +45,7 @@ export class Windows {
   /** Writes as much of `sender.unsent` as fits, and the rest when the peer allows it. */
   wait(sender: Sender): void {
     this.#waiting.add(sender);
-    this.#pump();
+    this.pump();
   }
 
   forget(sender: Sender): void {
@@ -55,25 +55,29 @@ export class Windows {
   /** @throws Http2Error if the window would become larger than the protocol allows. */
   widenConnection(bytes: number): void {
     this.#connection = widened(this.#connection, bytes);
-    this.#pump();
+    this.pump();
   }
 
-  /** @throws Http2Error as above; only the stream is at fault. */
+  /** @throws Http2Error as above. */
   widen(sender: Sender, bytes: number): void {
     sender.window = widened(sender.window, bytes);
-    this.#pump();
+    this.pump();
   }
 
-  /** The peer's initial window is another: it holds for the streams that are open, too (section 6.9.2). */
+  /**
+   * The peer's initial window is another: it holds for the streams that are open, too (section 6.9.2). Writes
+   * nothing: the peer may count on it only from our acknowledgement on, and `pump` follows that.
+   * @throws Http2Error as above.
+   */
   setInitial(bytes: number, open: Iterable<Sender>): void {
     if (bytes > MAX_WINDOW_BYTES) throw tooLarge();
     const difference = bytes - this.#initial;
     this.#initial = bytes;
     for (const sender of open) sender.window = widened(sender.window, difference);
-    this.#pump();
   }
 
-  #pump(): void {
+  /** Writes what fits of what waits. */
+  pump(): void {
     for (const sender of this.#waiting) {
       if (this.#connection <= 0) return;
       const { unsent } = sender;
