@@ -14,6 +14,7 @@ import type { Observer } from './observer.ts';
 import type { Policy } from './policy.ts';
 import type { PreparedPush } from './provider.ts';
 import type { Quarantine } from './quarantine.ts';
+import { Roster } from './roster.ts';
 import { messageOf, type SendEnd, type Sender } from './sender.ts';
 import type { Store } from './store.ts';
 import { providerFor, type Recipient, tokenKey } from './target.ts';
@@ -57,7 +58,7 @@ export interface Lanes {
 
 export class Dispatcher {
   readonly #parts: DispatcherParts;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Roster<() => void>();
   #draining = false;
 
   constructor(parts: DispatcherParts) {
@@ -247,10 +248,10 @@ export class Dispatcher {
       };
       const passedMs = clock.nowMs() - calledAtMs;
       const timer = clock.after(Math.max(0, policy.answerDeadlineMs - passedMs), hurry);
-      this.#waiting.add(hurry);
+      const place = this.#waiting.add(hurry);
       const leave = () => {
         timer.cancel();
-        this.#waiting.delete(hurry);
+        this.#waiting.remove(place);
       };
       const fail = (cause: unknown) => {
         leave();

@@ -5,6 +5,7 @@ import { Breaker, type BreakerOptions, type Pass } from './breaker.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { Outcome } from './outcome.ts';
 import type { Provider, Trust } from './provider.ts';
+import { Roster } from './roster.ts';
 
 export interface LaneOptions {
   /** Sends in flight at once. */
@@ -50,7 +51,10 @@ export class Lane {
   readonly #clock: Clock;
   readonly #options: LaneOptions;
   readonly #breaker: Breaker;
-  readonly #waiting: Record<Trust, Set<Waiter>> = { proven: new Set(), unproven: new Set() };
+  readonly #waiting: Record<Trust, Roster<Waiter>> = {
+    proven: new Roster(),
+    unproven: new Roster(),
+  };
   #lastDeliveredAtMs: number | undefined;
   readonly #inFlight: Record<Trust, number> = { proven: 0, unproven: 0 };
 
@@ -111,12 +115,12 @@ export class Lane {
       const waiter: Waiter = {
         timer: this.#clock.after(this.#options.maxQueueMs, () => waiter.settle(undefined)),
         settle: (ticket) => {
-          if (!queue.delete(waiter)) return;
+          if (!queue.remove(place)) return;
           waiter.timer.cancel();
           resolve(ticket);
         },
       };
-      queue.add(waiter);
+      const place = queue.add(waiter);
     });
   }
 

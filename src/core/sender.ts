@@ -21,6 +21,7 @@ import type { PreparedPush, PushMessage } from './provider.ts';
 import type { Quarantine } from './quarantine.ts';
 import { isRetriedAtOnce, scheduleRetry } from './retry.ts';
 import type { Settlement } from './store.ts';
+import { Tally } from './tally.ts';
 
 /** How a run ended, for whoever waits for it. */
 export interface SendEnd {
@@ -54,8 +55,8 @@ export interface SenderParts {
 
 export class Sender {
   readonly #parts: SenderParts;
-  readonly #running = new Set<Promise<SendEnd>>();
-  readonly #recording = new Set<Promise<boolean>>();
+  readonly #running = new Tally();
+  readonly #recording = new Tally();
   readonly #watchers = new Map<string, (end: SendEnd) => void>();
 
   constructor(parts: SenderParts) {
@@ -63,7 +64,7 @@ export class Sender {
   }
 
   get running(): number {
-    return this.#running.size;
+    return this.#running.count;
   }
 
   /** Deliveries whose end somebody waits for. */
@@ -71,16 +72,16 @@ export class Sender {
     return this.#watchers.size;
   }
 
-  /** Resolves when every send that runs now has ended and is on its way into the store. */
-  async idle(): Promise<void> {
-    await Promise.allSettled(this.#running);
+  /** Resolves when no send runs; what has ended is on its way into the store. */
+  idle(): Promise<void> {
+    return this.#running.idle();
   }
 
   /** Runs a delivery to its end, or to the appointment for its next try. */
   send(delivery: Delivery, lane: Lane, options: SendOptions): Promise<SendEnd> {
+    this.#running.begin();
     const run = this.#run(delivery, lane, options);
-    this.#running.add(run);
-    const done = () => this.#running.delete(run);
+    const done = () => this.#running.end();
     run.then(done, done);
     return run;
   }
@@ -245,8 +246,8 @@ export class Sender {
   }
 
   /** Resolves when what has ended is in the log, or kept until the store is well again. */
-  async recorded(): Promise<void> {
-    await Promise.allSettled(this.#recording);
+  recorded(): Promise<void> {
+    return this.#recording.idle();
   }
 
   #record(
@@ -254,10 +255,8 @@ export class Sender {
     stored: Promise<boolean>,
     what: Pick<Settlement, 'attempt' | 'next' | 'keepLeaseUntilMs'>,
   ): Promise<boolean> {
-    const recorded = this.#write(delivery, stored, what);
-    this.#recording.add(recorded);
-    void recorded.finally(() => this.#recording.delete(recorded));
-    return recorded;
+    this.#recording.begin();
+    return this.#write(delivery, stored, what).finally(() => this.#recording.end());
   }
 
   /** Resolves with `stored` when the log has it, or keeps it until the store is well again. */

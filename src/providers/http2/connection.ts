@@ -42,7 +42,8 @@ export interface ConnectionListener {
 
 /** A request that was written. */
 export interface Stream extends Sender {
-  readonly asker: Asker;
+  /** Gone when it has ended: a table that V8 has not collected yet must not keep more than this alive. */
+  asker: Asker | undefined;
   isAnswered: boolean;
 }
 
@@ -124,7 +125,8 @@ export class Http2Connection {
 
   /** Ends the stream without another word to the asker. The peer may have acted on it. */
   cancel(stream: Stream): void {
-    if (this.#forget(stream)) this.#writer.resetStream(stream.id, ERROR_CODE.cancel);
+    if (this.#forget(stream) === undefined) return;
+    this.#writer.resetStream(stream.id, ERROR_CODE.cancel);
   }
 
   ping(): void {
@@ -216,7 +218,7 @@ export class Http2Connection {
     const content = unpad(frame);
     if (stream === undefined) return;
     if (!stream.isAnswered) throw violation('DATA before HEADERS');
-    if (content.length > 0) stream.asker.onBody(content);
+    if (content.length > 0) stream.asker?.onBody(content);
     if ((frame.flags & FLAG.endStream) !== 0) this.#finish(stream);
   }
 
@@ -249,7 +251,7 @@ export class Http2Connection {
     // Informational answers precede the answer, trailers follow it.
     if (!stream.isAnswered && status >= 200) {
       stream.isAnswered = true;
-      stream.asker.onHeaders(status, headers);
+      stream.asker?.onHeaders(status, headers);
     }
     if ((flags & FLAG.endStream) !== 0) this.#finish(stream);
   }
@@ -318,20 +320,25 @@ export class Http2Connection {
 
   /** The peer says no more on this stream. */
   #finish(stream: Stream): void {
-    // The asker may have cancelled what it was just told about.
-    if (!this.#forget(stream)) return;
+    const asker = this.#forget(stream);
+    // It may have cancelled what it was just told about.
+    if (asker === undefined) return;
     // Said before it has read the request: it need not read the rest.
     if (stream.unsent !== undefined) this.#writer.resetStream(stream.id, ERROR_CODE.cancel);
-    stream.asker.onEnd(stream.isAnswered ? 'complete' : 'reset');
+    asker.onEnd(stream.isAnswered ? 'complete' : 'reset');
   }
 
   #end(stream: Stream, why: StreamEnd): void {
-    if (this.#forget(stream)) stream.asker.onEnd(why);
+    this.#forget(stream)?.onEnd(why);
   }
 
-  #forget(stream: Stream): boolean {
+  /** Whom to tell; nobody if it has ended before. */
+  #forget(stream: Stream): Asker | undefined {
+    const { asker } = stream;
+    stream.asker = undefined;
     this.#windows.forget(stream);
-    return this.#streams.delete(stream.id);
+    this.#streams.delete(stream.id);
+    return asker;
   }
 
   #onClosed(): void {

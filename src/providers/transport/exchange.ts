@@ -1,6 +1,8 @@
 // One request and its answer on the way through the transport. Settles exactly once.
 
 import type { Timer } from '../../core/clock.ts';
+import type { Place } from '../../core/roster.ts';
+import type { Asker, Stream, StreamEnd } from '../http2/connection.ts';
 import type { RequestHeaders } from '../http2/hpack-encoder.ts';
 import type { FailureReason } from './failure.ts';
 
@@ -27,10 +29,23 @@ export type TransportResult =
 /** Providers answer in a few hundred bytes; an HTML error page of a proxy may have some thousand. */
 const MAX_ANSWER_BYTES = 65_536;
 
-export class Exchange {
+/** A connection with the exchange in flight. */
+export interface Carrier {
+  /** What is to come is not worth reading. */
+  cutShort(exchange: Exchange): void;
+  streamEnded(exchange: Exchange, why: StreamEnd): void;
+}
+
+export class Exchange implements Asker {
   readonly request: TransportRequest;
   /** What the socket had received when the request was written; tells a silent peer from a slow one. */
   bytesReadAtStart = 0;
+  /** Among those that wait for a stream. */
+  place: Place<Exchange> | undefined;
+  /** The connection that carries it, until its stream has ended. */
+  carrier: Carrier | undefined;
+  /** Set by the carrier. */
+  stream: Stream | undefined;
   /** Until when a request that has to wait is still worth writing. */
   writeUntilMs = Number.POSITIVE_INFINITY;
   #resolve: ((result: TransportResult) => void) | undefined;
@@ -54,18 +69,21 @@ export class Exchange {
     this.#timer = timer;
   }
 
-  receiveHeaders(status: number, headers: AnswerHeaders): void {
+  onHeaders(status: number, headers: AnswerHeaders): void {
     this.#status = status;
     this.#headers = headers;
   }
 
-  /** False once the bound is reached: the rest is not worth reading. */
-  receiveBody(chunk: Buffer): boolean {
+  onBody(chunk: Buffer): void {
     const room = MAX_ANSWER_BYTES - this.#receivedBytes;
     this.#receivedBytes += chunk.length;
     this.#chunks ??= [];
     this.#chunks.push(chunk.length > room ? chunk.subarray(0, Math.max(room, 0)) : chunk);
-    return this.#receivedBytes < MAX_ANSWER_BYTES;
+    if (this.#receivedBytes >= MAX_ANSWER_BYTES) this.carrier?.cutShort(this);
+  }
+
+  onEnd(why: StreamEnd): void {
+    this.carrier?.streamEnded(this, why);
   }
 
   /** The answer is complete. */
@@ -85,10 +103,6 @@ export class Exchange {
   fail(reason: FailureReason): void {
     if (this.#status === 200) this.answer();
     else this.#settle({ kind: 'failure', reason });
-  }
-
-  get answered(): boolean {
-    return this.#status !== 0;
   }
 
   #settle(result: TransportResult): void {

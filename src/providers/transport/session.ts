@@ -6,14 +6,9 @@
 
 import type { Socket } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
-import {
-  type ConnectionListener,
-  Http2Connection,
-  type Stream,
-  type StreamEnd,
-} from '../http2/connection.ts';
+import { type ConnectionListener, Http2Connection, type StreamEnd } from '../http2/connection.ts';
 import type { Sockets } from './connect.ts';
-import type { Exchange } from './exchange.ts';
+import type { Carrier, Exchange } from './exchange.ts';
 import type { FailureReason } from './failure.ts';
 import { Liveness } from './liveness.ts';
 
@@ -45,16 +40,16 @@ export interface SessionOptions {
 /** Stream ids of HTTP/2 end at 2^31; a busy service would reach them in days. */
 const MAX_STREAMS = 2 ** 29;
 
-export class Session implements ConnectionListener {
+export class Session implements ConnectionListener, Carrier {
   readonly openedAtMs: number;
   readonly #connection: Http2Connection;
   readonly #tcp: Socket;
   readonly #listener: SessionListener;
   readonly #liveness: Liveness;
   readonly #ownLimit: number;
-  readonly #streams = new Map<Exchange, Stream>();
   #limit = 1;
   #opened = 0;
+  #load = 0;
   #peakLoad = 0;
   #ended: SessionEnd | undefined;
 
@@ -68,7 +63,7 @@ export class Session implements ConnectionListener {
       clock: options.clock,
       ...(options.idlePingMs === undefined ? {} : { idlePingMs: options.idlePingMs }),
       bytesRead: () => tcp.bytesRead,
-      waiting: () => this.#streams.size,
+      waiting: () => this.#load,
       ping: () => this.#connection.ping(),
       onDead: () => this.#reset('connection_dead'),
     });
@@ -91,17 +86,17 @@ export class Session implements ConnectionListener {
 
   /** Streams in flight. */
   get load(): number {
-    return this.#streams.size;
+    return this.#load;
   }
 
   get hasRoom(): boolean {
-    return this.#ended === undefined && this.#streams.size < this.#limit;
+    return this.#ended === undefined && this.#load < this.#limit;
   }
 
   /** The greatest load since this was last asked. */
   takePeakLoad(): number {
     const peak = this.#peakLoad;
-    this.#peakLoad = this.#streams.size;
+    this.#peakLoad = this.#load;
     return peak;
   }
 
@@ -112,18 +107,16 @@ export class Session implements ConnectionListener {
       return false;
     }
     const { headers, body } = exchange.request;
-    const stream = this.#connection.request(headers, body, {
-      onHeaders: (status, answered) => exchange.receiveHeaders(status, answered),
-      onBody: (chunk) => exchange.receiveBody(chunk) || this.#cutShort(exchange),
-      onEnd: (why) => this.#onStreamEnd(exchange, why),
-    });
+    const stream = this.#connection.request(headers, body, exchange);
     if (stream === undefined) {
       exchange.fail('request_invalid');
       return true;
     }
     exchange.bytesReadAtStart = this.#tcp.bytesRead;
-    this.#streams.set(exchange, stream);
-    if (this.#streams.size > this.#peakLoad) this.#peakLoad = this.#streams.size;
+    exchange.carrier = this;
+    exchange.stream = stream;
+    this.#load += 1;
+    if (this.#load > this.#peakLoad) this.#peakLoad = this.#load;
     this.#liveness.used();
     this.#opened += 1;
     if (this.#opened === MAX_STREAMS) this.drain('retired');
@@ -137,7 +130,7 @@ export class Session implements ConnectionListener {
    * the stream is cancelled, and the connection, of which nobody knows why it is slow, is replaced.
    */
   expire(exchange: Exchange): void {
-    if (!this.#streams.has(exchange)) return;
+    if (exchange.carrier !== this) return;
     const silent = this.#tcp.bytesRead === exchange.bytesReadAtStart;
     exchange.fail('timeout');
     if (silent) {
@@ -151,7 +144,7 @@ export class Session implements ConnectionListener {
   /** Takes no more streams; closes when those in flight are done. */
   drain(why: SessionEnd): void {
     this.#end(why);
-    if (this.#streams.size === 0) this.#connection.close();
+    if (this.#load === 0) this.#connection.close();
   }
 
   onSettings(maxConcurrentStreams: number | undefined): void {
@@ -170,7 +163,7 @@ export class Session implements ConnectionListener {
     this.#listener.onGone(this);
   }
 
-  #onStreamEnd(exchange: Exchange, why: StreamEnd): void {
+  streamEnded(exchange: Exchange, why: StreamEnd): void {
     if (why === 'complete') exchange.answer();
     else exchange.fail(this.#failureOf(why));
     this.#leave(exchange);
@@ -189,22 +182,24 @@ export class Session implements ConnectionListener {
     }
   }
 
-  #cutShort(exchange: Exchange): void {
+  cutShort(exchange: Exchange): void {
     exchange.answer();
     this.#cancel(exchange);
   }
 
   #cancel(exchange: Exchange): void {
-    const stream = this.#streams.get(exchange);
+    const { stream } = exchange;
     if (stream === undefined) return;
     this.#connection.cancel(stream);
     this.#leave(exchange);
   }
 
   #leave(exchange: Exchange): void {
-    this.#streams.delete(exchange);
+    exchange.carrier = undefined;
+    exchange.stream = undefined;
+    this.#load -= 1;
     if (this.#ended === undefined) this.#listener.onRoom();
-    else if (this.#streams.size === 0) this.#connection.close();
+    else if (this.#load === 0) this.#connection.close();
   }
 
   #reset(why: SessionEnd): void {

@@ -2,6 +2,7 @@
 // every request settles by its deadline.
 
 import type { Clock } from '../../core/clock.ts';
+import { Roster } from '../../core/roster.ts';
 import { Exchange, type TransportRequest, type TransportResult } from './exchange.ts';
 import type { ConnectFailure } from './failure.ts';
 import { Pool, type PoolListener, type PoolOptions } from './pool.ts';
@@ -17,8 +18,7 @@ const LATEST_WRITE = 0.75;
 export class Transport implements PoolListener {
   readonly #clock: Clock;
   readonly #pool: Pool;
-  /** In order of arrival; a Set because a deadline removes from the middle. */
-  readonly #waiting = new Set<Exchange>();
+  readonly #waiting = new Roster<Exchange>();
   #closeListeners: (() => void)[] = [];
   #closing = false;
 
@@ -42,7 +42,7 @@ export class Transport implements PoolListener {
         return;
       }
       exchange.writeUntilMs = this.#clock.nowMs() + timeoutMs * LATEST_WRITE;
-      this.#waiting.add(exchange);
+      exchange.place = this.#waiting.add(exchange);
       this.#pump();
     });
   }
@@ -77,9 +77,10 @@ export class Transport implements PoolListener {
 
   /** All that wait fail at once, unprocessed: whether to try again is the core's decision. */
   onUnreachable(reason: ConnectFailure): void {
-    const failed = [...this.#waiting];
-    this.#waiting.clear();
-    for (const exchange of failed) exchange.fail(reason);
+    for (const exchange of this.#waiting) {
+      this.#stopWaiting(exchange);
+      exchange.fail(reason);
+    }
     this.#finishClosing();
   }
 
@@ -96,7 +97,7 @@ export class Transport implements PoolListener {
         this.#pool.grow();
         return;
       }
-      this.#waiting.delete(exchange);
+      this.#stopWaiting(exchange);
     }
   }
 
@@ -104,13 +105,20 @@ export class Transport implements PoolListener {
     // The answer may have arrived while this process was busy, and timers run before sockets are read.
     setImmediate(() => {
       if (exchange.settled) return;
-      if (this.#waiting.delete(exchange)) {
+      if (this.#stopWaiting(exchange)) {
         exchange.fail('timeout_waiting');
         this.#finishClosing();
       } else {
         this.#pool.expire(exchange);
       }
     });
+  }
+
+  /** False if it did not wait. */
+  #stopWaiting(exchange: Exchange): boolean {
+    const { place } = exchange;
+    exchange.place = undefined;
+    return place !== undefined && this.#waiting.remove(place);
   }
 
   #finishClosing(): void {
