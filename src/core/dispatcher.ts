@@ -85,7 +85,10 @@ export class Dispatcher {
     const calledAtMs = this.#parts.clock.nowMs();
     const prepared = this.#prepare(notification, recipient);
     const key = duplicateKey(notification, recipient);
-    const stored = await this.#findStored(notification, key);
+    const stored =
+      key !== undefined && this.#isStoredKey(notification)
+        ? await this.#findStored(key)
+        : undefined;
     this.#refuseWhileDraining();
     // Whoever took the key meanwhile is asked first: its end is what a repeat has to wait for.
     const first = this.#findHeld(key) ?? stored;
@@ -156,14 +159,16 @@ export class Dispatcher {
     return first === undefined ? undefined : { id: first.deliveryId, end: first.end };
   }
 
-  /** Windows that outlast a restart are looked up in the store, unless memory knows the key. */
-  async #findStored(
-    notification: Notification,
-    key: string | undefined,
-  ): Promise<First | undefined> {
-    const { duplicates, ids, policy } = this.#parts;
-    const windowMs = notification.duplicateOf?.windowMs ?? 0;
-    if (key === undefined || windowMs < policy.storedWindowFromMs) return undefined;
+  /** Windows that outlast a restart are kept in the store. */
+  #isStoredKey({ duplicateOf }: Notification): boolean {
+    return (
+      duplicateOf !== undefined && duplicateOf.windowMs >= this.#parts.policy.storedWindowFromMs
+    );
+  }
+
+  /** Asks the store, unless memory knows the key. */
+  async #findStored(key: string): Promise<First | undefined> {
+    const { duplicates, ids } = this.#parts;
     if (duplicates.find(key) !== undefined) return undefined;
     const id = await this.#lookUp(ids.fingerprint(key));
     return id === undefined || duplicates.hasFailed(id) ? undefined : { id };
@@ -218,7 +223,7 @@ export class Dispatcher {
   #insert(delivery: Delivery, key: string | undefined): Promise<boolean> {
     const { owner, clock, ids, ledger, policy } = this.#parts;
     const windowMs = delivery.notification.duplicateOf?.windowMs ?? 0;
-    const isKept = key !== undefined && windowMs >= policy.storedWindowFromMs;
+    const isKept = key !== undefined && this.#isStoredKey(delivery.notification);
     return ledger.insert({
       delivery,
       owner,

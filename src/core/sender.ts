@@ -152,7 +152,12 @@ export class Sender {
     const startMs = clock.nowMs();
     const isProbe = ticket.pass.probe !== undefined;
     const timeoutMs = isProbe ? policy.probeTimeoutMs : policy.attemptTimeoutMs;
-    const answer = await sendSafely(push, { timeoutMs, trust: ticket.trust });
+    let answer: Outcome;
+    try {
+      answer = await push.send({ timeoutMs, trust: ticket.trust });
+    } catch {
+      answer = ADAPTER_FAILED;
+    }
     const change = lane.leave(ticket, answer);
     const outcome = this.#learn(delivery, lane, answer);
     const attempt: Attempt = {
@@ -250,25 +255,21 @@ export class Sender {
     return this.#recording.idle();
   }
 
-  #record(
+  /** Resolves with `stored` when the log has it, or keeps it until the store is well again. */
+  async #record(
     delivery: Delivery,
     stored: Promise<boolean>,
     what: Pick<Settlement, 'attempt' | 'next' | 'keepLeaseUntilMs'>,
   ): Promise<boolean> {
     this.#recording.begin();
-    return this.#write(delivery, stored, what).finally(() => this.#recording.end());
-  }
-
-  /** Resolves with `stored` when the log has it, or keeps it until the store is well again. */
-  async #write(
-    delivery: Delivery,
-    stored: Promise<boolean>,
-    what: Pick<Settlement, 'attempt' | 'next' | 'keepLeaseUntilMs'>,
-  ): Promise<boolean> {
-    if (!(await stored)) return false;
-    const { owner, clock, ledger } = this.#parts;
-    await ledger.settle({ deliveryId: delivery.id, owner, nowMs: clock.nowMs(), ...what });
-    return true;
+    try {
+      if (!(await stored)) return false;
+      const { owner, clock, ledger } = this.#parts;
+      await ledger.settle({ deliveryId: delivery.id, owner, nowMs: clock.nowMs(), ...what });
+      return true;
+    } finally {
+      this.#recording.end();
+    }
   }
 
   #tellAttempt(delivery: Delivery, attempt: Attempt): void {
@@ -305,6 +306,13 @@ const NOT_TRIED: Outcome = {
   certainty: 'throttled',
 };
 
+/** An adapter must not reject; if one does, the try may have reached the provider. */
+const ADAPTER_FAILED: Outcome = {
+  kind: 'retry',
+  reason: 'adapter_failed',
+  certainty: 'uncertain',
+};
+
 /** The message as it is now: what is left of the lifetime shrinks with every try. */
 export function messageOf(delivery: Delivery, clock: Clock): PushMessage {
   const { target, notification } = delivery;
@@ -325,16 +333,4 @@ export function messageOf(delivery: Delivery, clock: Clock): PushMessage {
 function settledAs(outcome: Exclude<Outcome, { kind: 'retry' }>): Next {
   if (outcome.kind === 'delivered') return { status: 'delivered' };
   return { status: outcome.kind, reason: outcome.reason };
-}
-
-/** An adapter must not reject; if one does, the try may have reached the provider. */
-async function sendSafely(
-  push: PreparedPush,
-  options: Parameters<PreparedPush['send']>[0],
-): Promise<Outcome> {
-  try {
-    return await push.send(options);
-  } catch {
-    return { kind: 'retry', reason: 'adapter_failed', certainty: 'uncertain' };
-  }
 }

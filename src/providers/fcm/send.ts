@@ -6,12 +6,14 @@ import type { Clock } from '../../core/clock.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import type { Provider, PushMessage, Trust } from '../../core/provider.ts';
 import { parseOrigin, trustAlso } from '../transport/connect.ts';
+import type { TransportResult } from '../transport/exchange.ts';
 import { failureOutcome, isConnectFailure } from '../transport/failure.ts';
 import { Health } from '../transport/health.ts';
 import { createLanes, type LaneEvent, type Lanes } from '../transport/lanes.ts';
 import { FcmCredential, isTokenFailure } from './credential.ts';
 import { checkFcmProjectId, type FcmCredentials, readCredentials } from './credential-file.ts';
 import { createEncoder, type EncodedMessage, type Encoder } from './encoder.ts';
+import type { AccessToken } from './oauth.ts';
 import { buildFcmPayload, type FcmPayload } from './payload.ts';
 import { explainFcmReason, readFcmAnswer } from './response.ts';
 
@@ -89,11 +91,8 @@ class FcmProvider implements Provider {
     const payload = buildFcmPayload(message);
     return {
       excessBytes: payload.excessBytes,
-      send: async (options: { readonly timeoutMs: number; readonly trust: Trust }) => {
-        const outcome = await this.#send(payload, options);
-        this.#health.observe(outcome);
-        return outcome;
-      },
+      send: (options: { readonly timeoutMs: number; readonly trust: Trust }) =>
+        this.#send(payload, options),
     };
   }
 
@@ -124,18 +123,21 @@ class FcmProvider implements Provider {
   }
 
   async #send(
-    payload: FcmPayload,
+    { message }: FcmPayload,
     { timeoutMs, trust }: { readonly timeoutMs: number; readonly trust: Trust },
   ): Promise<Outcome> {
     const startedAtMs = this.#clock.nowMs();
-    const encoded = await this.#encode(payload);
-    if (encoded === undefined) {
+    let encoded: EncodedMessage;
+    try {
+      encoded = await this.#encoder.encode(message);
+    } catch {
+      // Refused here, by firebase-admin: it says nothing of the provider.
       return { kind: 'rejected', reason: 'message_invalid', blame: 'message' };
     }
     let token = this.#credential.current;
     if (token === undefined) {
       const waited = await this.#credential.wait(timeoutMs);
-      if (waited.kind === 'failure') return waited.outcome;
+      if (waited.kind === 'failure') return this.#observed(waited.outcome);
       token = waited.token;
     }
     const leftMs = Math.max(0, timeoutMs - (this.#clock.nowMs() - startedAtMs));
@@ -150,6 +152,15 @@ class FcmProvider implements Provider {
       },
       leftMs,
     );
+    return this.#observed(this.#read(result, token));
+  }
+
+  #observed(outcome: Outcome): Outcome {
+    this.#health.observe(outcome);
+    return outcome;
+  }
+
+  #read(result: TransportResult, token: AccessToken): Outcome {
     if (result.kind === 'failure') return failureOutcome(result.reason);
     const outcome = readFcmAnswer(result, this.#clock.wallMs());
     if (outcome.kind !== 'misconfigured' || outcome.reason !== 'UNAUTHENTICATED') return outcome;
@@ -157,14 +168,5 @@ class FcmProvider implements Provider {
     return this.#credential.replaceRefused(token)
       ? { kind: 'retry', reason: outcome.reason, certainty: 'not_processed' }
       : outcome;
-  }
-
-  /** `undefined` if firebase-admin refuses the message. */
-  async #encode({ message }: FcmPayload): Promise<EncodedMessage | undefined> {
-    try {
-      return await this.#encoder.encode(message);
-    } catch {
-      return undefined;
-    }
   }
 }

@@ -12,28 +12,15 @@ export function createDeviceStore(
   reader: WorkerLink<ReadCalls>,
 ): DeviceStore {
   return {
-    async addDevice(input) {
-      return (await writer.call({ kind: 'add_device', input })).output;
-    },
-    async replaceDevice(input) {
-      return (await writer.call({ kind: 'replace_device', input })).output;
-    },
-    async deleteDevice(input) {
-      return (await writer.call({ kind: 'delete_device', input })).output;
-    },
-    async findDevice(id) {
-      return (await reader.call({ kind: 'find_device', input: { id } })).output;
-    },
-    async findDeviceByHandle(handleHash) {
-      return (await reader.call({ kind: 'find_device_by_handle', input: { handleHash } })).output;
-    },
-    async findDevicesByUser(input) {
-      return (await reader.call({ kind: 'find_devices_by_user', input })).output;
-    },
+    addDevice: (input) => writer.call({ kind: 'add_device', input }),
+    replaceDevice: (input) => writer.call({ kind: 'replace_device', input }),
+    deleteDevice: (input) => writer.call({ kind: 'delete_device', input }),
+    findDevice: (id) => reader.call({ kind: 'find_device', input: { id } }),
+    findDeviceByHandle: (handleHash) =>
+      reader.call({ kind: 'find_device_by_handle', input: { handleHash } }),
+    findDevicesByUser: (input) => reader.call({ kind: 'find_devices_by_user', input }),
     pruneDevices: (options) => pruneDevices(writer, options),
-    async useOnce(input) {
-      return (await writer.call({ kind: 'use_once', input })).output;
-    },
+    useOnce: (input) => writer.call({ kind: 'use_once', input }),
   };
 }
 
@@ -48,9 +35,9 @@ async function pruneDevices(writer: WorkerLink<WriteCalls>, { limit, ...before }
       limit: Math.min(PRUNE_ROWS, limit - dead - unseen),
       signatureLimit: PRUNE_ROWS,
     };
-    const { output } = await writer.call({ kind: 'prune_devices', input });
-    dead += output.dead;
-    unseen += output.unseen;
-    if (output.dead + output.unseen + output.signatures === 0) return { dead, unseen };
+    const pruned = await writer.call({ kind: 'prune_devices', input });
+    dead += pruned.dead;
+    unseen += pruned.unseen;
+    if (pruned.dead + pruned.unseen + pruned.signatures === 0) return { dead, unseen };
   }
 }

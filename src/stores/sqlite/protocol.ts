@@ -129,6 +129,8 @@ export type Result<Calls> = {
     : never;
 }[keyof Calls];
 
+export type OutputOf<Calls, Kind> = Extract<Result<Calls>, { readonly kind: Kind }>['output'];
+
 export type WriteOperation = Operation<WriteCalls>;
 export type ReadOperation = Operation<ReadCalls>;
 export type WriteResult = Result<WriteCalls>;

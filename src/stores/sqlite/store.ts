@@ -110,47 +110,22 @@ function spawn(options: WriterOptions | ReaderOptions): Worker {
 
 function createStore(writer: WorkerLink<WriteCalls>, reader: WorkerLink<ReadCalls>): Store {
   return {
-    async insert(input) {
-      await writer.call({ kind: 'insert', input });
-    },
-    async settle(input) {
-      return (await writer.call({ kind: 'settle', input })).output;
-    },
-    async claimDue(input) {
-      return (await writer.call({ kind: 'claim', input })).output;
-    },
-    async releaseLeases(owner) {
-      await writer.call({ kind: 'release_leases', input: { owner } });
-    },
-    async recover(input) {
-      return (await writer.call({ kind: 'recover', input })).output;
-    },
-    async hasten(input) {
-      return (await writer.call({ kind: 'hasten', input })).output;
-    },
-    async findDuplicate(input) {
-      return (await reader.call({ kind: 'find_duplicate', input })).output;
-    },
-    async quarantine(input) {
-      await writer.call({ kind: 'quarantine', input });
-    },
-    async releaseQuarantine(tokenHash) {
-      return (await writer.call({ kind: 'release_quarantine', input: { tokenHash } })).output;
-    },
-    async listQuarantine(input) {
-      return (await reader.call({ kind: 'list_quarantine', input })).output;
-    },
+    insert: (input) => writer.call({ kind: 'insert', input }),
+    settle: (input) => writer.call({ kind: 'settle', input }),
+    claimDue: (input) => writer.call({ kind: 'claim', input }),
+    releaseLeases: (owner) => writer.call({ kind: 'release_leases', input: { owner } }),
+    recover: (input) => writer.call({ kind: 'recover', input }),
+    hasten: (input) => writer.call({ kind: 'hasten', input }),
+    findDuplicate: (input) => reader.call({ kind: 'find_duplicate', input }),
+    quarantine: (input) => writer.call({ kind: 'quarantine', input }),
+    releaseQuarantine: (tokenHash) =>
+      writer.call({ kind: 'release_quarantine', input: { tokenHash } }),
+    listQuarantine: (input) => reader.call({ kind: 'list_quarantine', input }),
     listProvenTokens: (limit) => listProvenTokens(reader, limit),
-    async findDeliveries(input) {
-      return (await reader.call({ kind: 'find_deliveries', input })).output;
-    },
+    findDeliveries: (input) => reader.call({ kind: 'find_deliveries', input }),
     prune: (options) => prune(writer, options),
-    async probe() {
-      await writer.call({ kind: 'probe', input: undefined });
-    },
-    async recordReply(input) {
-      await writer.call({ kind: 'record_reply', input });
-    },
+    probe: () => writer.call({ kind: 'probe', input: undefined }),
+    recordReply: (input) => writer.call({ kind: 'record_reply', input }),
     async close() {
       // The connection that closes last empties the WAL and removes it, which a reader cannot do.
       await writer.close(reader.close());
@@ -170,12 +145,12 @@ async function listProvenTokens(
       maxRows: TOKEN_PAGE_ROWS,
       ...(beforeRowId === undefined ? {} : { beforeRowId }),
     };
-    const { output } = await reader.call({ kind: 'proven_tokens', input });
-    for (const tokenHash of output.tokenHashes) {
+    const page = await reader.call({ kind: 'proven_tokens', input });
+    for (const tokenHash of page.tokenHashes) {
       if (tokenHashes.size === limit) return [...tokenHashes];
       tokenHashes.add(tokenHash);
     }
-    beforeRowId = output.nextRowId;
+    beforeRowId = page.nextRowId;
   } while (beforeRowId !== undefined);
   return [...tokenHashes];
 }
@@ -187,9 +162,9 @@ async function prune(
   let gone = 0;
   while (gone < limit) {
     const input = { beforeMs, nowMs, limit: Math.min(PRUNE_ROWS, limit - gone) };
-    const { output } = await writer.call({ kind: 'prune', input });
-    if (output === 0) break;
-    gone += output;
+    const pruned = await writer.call({ kind: 'prune', input });
+    if (pruned === 0) break;
+    gone += pruned;
   }
   return gone;
 }

@@ -6,7 +6,15 @@ import type { Worker } from 'node:worker_threads';
 import { StoreUnavailableError } from '../../core/store.ts';
 import { reasonOf } from './errors.ts';
 import { errorOf } from './failure.ts';
-import type { FromWorker, Opened, Operation, Reply, Result, ToWorker } from './protocol.ts';
+import type {
+  FromWorker,
+  Opened,
+  Operation,
+  OutputOf,
+  Reply,
+  Result,
+  ToWorker,
+} from './protocol.ts';
 
 /** Bounds how long one transaction holds the lock and how much is lost with it if it fails. */
 const MAX_BATCH = 1_000;
@@ -59,7 +67,7 @@ export class WorkerLink<Calls> {
   /** Rejects with `StoreUnavailableError`, or with a plain error if the operation itself is at fault. */
   call<Kind extends Operation<Calls>['kind']>(
     operation: Extract<Operation<Calls>, { readonly kind: Kind }>,
-  ): Promise<Extract<Result<Calls>, { readonly kind: Kind }>> {
+  ): Promise<OutputOf<Calls, Kind>> {
     if (this.#closing) return Promise.reject(new StoreUnavailableError('closed'));
     if (this.#waiting.length + this.#inFlight.length >= this.#options.maxPendingOperations) {
       return Promise.reject(new StoreUnavailableError('busy'));
@@ -68,7 +76,7 @@ export class WorkerLink<Calls> {
       this.#waiting.push({
         operation,
         succeed: (result) => {
-          if (isOfKind<Calls, Kind>(result, operation.kind)) resolve(result);
+          if (isOfKind<Calls, Kind>(result, operation.kind)) resolve(result.output);
           else reject(new Error(`"${String(operation.kind)}" was answered as another operation`));
         },
         fail: reject,
