@@ -16,7 +16,7 @@ const SIZES = {
 } as const;
 const CALLERS = [64, 256] as const;
 const MIXES = ['android', 'ios', 'mixed'] as const;
-const REFERENCE_WARM_UP = 3_000;
+const REFERENCE_WARM_UP = 6_000;
 const SETTLE_MS = 300;
 
 interface Sample {

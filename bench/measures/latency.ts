@@ -17,7 +17,7 @@ const SIZES = {
 } as const;
 const MIXES = ['android', 'ios'] as const;
 const ARRIVAL_TIMEOUT_MS = 10_000;
-const REFERENCE_WARM_UP = 3_000;
+const REFERENCE_WARM_UP = 6_000;
 
 interface Sample {
   readonly mix: Mix;

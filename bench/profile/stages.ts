@@ -27,7 +27,7 @@ const STAGES: readonly (readonly [RegExp, string])[] = [
   [/\/src\/system\.ts/, 'ids and fingerprints'],
   [/\/src\/core\/|\/src\/lanes\.ts/, 'core'],
   [
-    /\/src\/providers\/transport\/|^node:(internal\/)?http2|^node:internal\/tls|^node:_tls/,
+    /\/src\/providers\/(transport|http2)\/|^node:(internal\/)?http2|^node:internal\/tls|^node:_tls/,
     'transport',
   ],
   [/\/src\/providers\/|node-apn|firebase-admin|google-auth/, 'payload and answer'],
