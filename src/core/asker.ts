@@ -11,6 +11,7 @@ import type { Notification } from './notification.ts';
 import type { Observer } from './observer.ts';
 import type { ReplyExchange } from './replies.ts';
 import type { SendEnd, Sender } from './sender.ts';
+import { Tally } from './tally.ts';
 import { type Recipient, tokenKey } from './target.ts';
 
 export interface AskerOptions {
@@ -62,7 +63,7 @@ export class Asker {
   readonly #options: AskerOptions;
   readonly #waits = new Map<string, Wait>();
   readonly #callersByTarget = new Map<string, number>();
-  readonly #recording = new Set<Promise<unknown>>();
+  readonly #recording = new Tally();
   #callers = 0;
   #draining = false;
 
@@ -77,8 +78,8 @@ export class Asker {
   }
 
   /** Resolves when the replies so far are in the log. */
-  async recorded(): Promise<void> {
-    await Promise.allSettled(this.#recording);
+  recorded(): Promise<void> {
+    return this.#recording.idle();
   }
 
   /** Answers every caller with `shutting_down`, and every later one. */
@@ -224,8 +225,8 @@ export class Asker {
       const recorded = dispatch.stored.then((stored) =>
         stored ? ledger.recordReply({ deliveryId, answeredAtMs }) : undefined,
       );
-      this.#recording.add(recorded);
-      void recorded.finally(() => this.#recording.delete(recorded));
+      this.#recording.begin();
+      void recorded.finally(() => this.#recording.end());
     }
     observer.observe({
       name: 'reply_waited',

@@ -18,7 +18,7 @@ import {
 import { HpackDecoder, HpackError } from './hpack-decoder.ts';
 import { HpackEncoder, type RequestHeaders } from './hpack-encoder.ts';
 import { Output } from './output.ts';
-import { type Sender, Windows } from './windows.ts';
+import { DEFAULT_WINDOW_BYTES, type Sender, Windows } from './windows.ts';
 
 /** How a stream ended. `complete`: the answer is whole. */
 export type StreamEnd = 'complete' | 'refused' | 'goaway' | 'reset' | 'lost';
@@ -51,7 +51,6 @@ const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 /** What the peer may send on a stream before it has to wait, which it never has to: askers stop sooner. */
 const STREAM_WINDOW_BYTES = 131_072;
 const CONNECTION_WINDOW_BYTES = 1_048_576;
-const DEFAULT_WINDOW_BYTES = 65_535;
 /** Headers of an answer, in one frame or several. Providers send some hundred bytes. */
 const MAX_HEADER_BLOCK_BYTES = 65_536;
 /** Several times what a full connection may have to say: a peer that asks and never reads gets no more. */

@@ -30,7 +30,6 @@ export const SETTING = {
   enablePush: 2,
   maxConcurrentStreams: 3,
   initialWindowSize: 4,
-  maxFrameSize: 5,
 } as const;
 
 /** Section 7. */

@@ -3,8 +3,8 @@
 
 import { ERROR_CODE, Http2Error } from './frames.ts';
 
-/** Both begin with this (section 6.9.2). */
-const DEFAULT_WINDOW_BYTES = 65_535;
+/** What every window begins with, in both directions (section 6.9.2). */
+export const DEFAULT_WINDOW_BYTES = 65_535;
 const MAX_WINDOW_BYTES = 2 ** 31 - 1;
 
 /** A stream that sends, as far as its window is concerned. */
