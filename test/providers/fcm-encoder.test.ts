@@ -44,6 +44,14 @@ it('turns a refused message into an outcome', async () => {
   });
 });
 
+it('does not take its own refusal for a sign that FCM can be reached', async () => {
+  const { provider, send } = await openProvider('fcm', await openSandbox());
+  await send({ token: '' });
+  expect(provider.health()).toMatchObject({ ready: false });
+  await send();
+  expect(provider.health()).toEqual({ ready: true });
+});
+
 it('leaves no app behind when it closes', async () => {
   const before = getApps().length;
   const encoder = await createEncoder('my-project');

@@ -1,4 +1,5 @@
-// Opens one TCP and TLS connection to a peer that speaks HTTP/2. Every failure here comes before any request is written.
+// Opens one TCP and TLS connection to a peer that speaks HTTP/2. Every failure here comes before any request is
+// written.
 
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import {
