@@ -34,6 +34,8 @@ export interface Carrier {
   /** What is to come is not worth reading. */
   cutShort(exchange: Exchange): void;
   streamEnded(exchange: Exchange, why: StreamEnd): void;
+  /** The deadline is over: nothing of it may reach the peer any more. */
+  expire(exchange: Exchange): void;
 }
 
 export class Exchange implements Asker {

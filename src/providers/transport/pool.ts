@@ -109,11 +109,6 @@ export class Pool implements SessionListener {
     for (const session of this.#open) session.drain('retired');
   }
 
-  /** The request's deadline is over: no connection may carry it any more. */
-  expire(exchange: Exchange): void {
-    for (const session of this.#sessions) session.expire(exchange);
-  }
-
   /** Gives up dialling and every connection; `onGone` follows for each. Nothing may wait any more. */
   close(): void {
     this.#closed = true;

@@ -130,7 +130,6 @@ export class Session implements ConnectionListener, Carrier {
    * the stream is cancelled, and the connection, of which nobody knows why it is slow, is replaced.
    */
   expire(exchange: Exchange): void {
-    if (exchange.carrier !== this) return;
     const silent = this.#tcp.bytesRead === exchange.bytesReadAtStart;
     exchange.fail('timeout');
     if (silent) {

@@ -109,7 +109,7 @@ export class Transport implements PoolListener {
         exchange.fail('timeout_waiting');
         this.#finishClosing();
       } else {
-        this.#pool.expire(exchange);
+        exchange.carrier?.expire(exchange);
       }
     });
   }
