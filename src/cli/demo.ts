@@ -63,7 +63,7 @@ export async function demo(args: readonly string[]): Promise<number> {
     sandbox = await startSandbox();
     const prepared = await prepare(demoEnvironment(sandbox, folder, values.port), clock);
     const { config } = prepared;
-    service = await startService(prepared, createLog('silent'), { clock });
+    service = await startService(prepared, createLog('silent', clock), { clock });
     await service.reach;
     const hangUp = answerInvoiceRequests(sandbox);
     print(`\nThe service listens on ${config.externalUrl}, its log is ${config.database}.\n`);

@@ -15,7 +15,7 @@ export async function serve(environment: Environment): Promise<number> {
   let log: Log | undefined;
   try {
     const prepared = await prepare(environment, clock);
-    log = createLog(prepared.config.logLevel);
+    log = createLog(prepared.config.logLevel, clock);
     service = await startService(prepared, log, { clock });
   } catch (error) {
     log?.flush();

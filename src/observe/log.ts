@@ -2,6 +2,7 @@
 // gets events and reasons of our own tables, never a request, so there is nothing to redact.
 
 import pino, { type Logger } from 'pino';
+import type { Clock, Timer } from '../core/clock.ts';
 import type { Observer, ServiceEvent } from '../core/observer.ts';
 
 export type Level = 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -13,18 +14,14 @@ export interface Log {
   flush(): void;
 }
 
-const BUFFERED_BYTES = 8_192;
+const GATHERED_CHARACTERS = 8_192;
 /** How late a line may come out. */
-const FLUSH_MS = 100;
+const GATHER_MS = 100;
 
 /** Lines are written beside the work, many at once when many come; `flush` before the process ends. */
-export function createLog(level: Level): Log {
-  const destination = pino.destination({
-    dest: 1,
-    sync: false,
-    minLength: BUFFERED_BYTES,
-    periodicFlush: FLUSH_MS,
-  });
+export function createLog(level: Level, clock: Clock): Log {
+  const destination = pino.destination({ dest: 1, sync: false });
+  const lines = new GatheredLines(clock, (text) => destination.write(text));
   const logger = pino(
     {
       level,
@@ -32,18 +29,53 @@ export function createLog(level: Level): Log {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    destination,
+    lines,
   );
   return {
     observer: { observe: (event) => logEvent(logger, event) },
     say: (at, message, fields = {}) => logger[at](fields, message),
     flush: () => {
+      lines.flush();
       // Nothing is open yet when start-up is refused at once.
       try {
         destination.flushSync();
       } catch {}
     },
   };
+}
+
+/**
+ * What pino's destination gathers by itself it measures anew with every line, which takes longer than making the
+ * line.
+ */
+class GatheredLines {
+  readonly #clock: Clock;
+  readonly #write: (text: string) => void;
+  #lines: string[] = [];
+  #characters = 0;
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock, write: (text: string) => void) {
+    this.#clock = clock;
+    this.#write = write;
+  }
+
+  write(line: string): void {
+    this.#lines.push(line);
+    this.#characters += line.length;
+    if (this.#characters >= GATHERED_CHARACTERS) this.flush();
+    else this.#timer ??= this.#clock.after(GATHER_MS, () => this.flush());
+  }
+
+  flush(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#lines.length === 0) return;
+    const text = this.#lines.join('');
+    this.#lines = [];
+    this.#characters = 0;
+    this.#write(text);
+  }
 }
 
 function logEvent(logger: Logger, event: ServiceEvent): void {
