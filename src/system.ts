@@ -18,7 +18,10 @@ export function createSystemClock(): Clock {
   };
 }
 
-const FINGERPRINT_BYTES = 16;
+/** The first 128 bits of a digest in base64url: 21 characters, and two bits in one more. */
+const FINGERPRINT_CHARACTERS = 22;
+const LAST_CHARACTERS = 'AQgw';
+const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 /**
  * Real time, whatever clock the service runs on: how long writes gather before they go to the disk as one
@@ -37,13 +40,14 @@ export function createSystemIds(clock: Clock, lookupKey: Uint8Array): Ids {
     deliveryId: () => uuidVersion7(Math.floor(clock.wallMs()), random(16)),
     secret: () => random(16).toString('base64url'),
     fraction: () => Math.random(),
-    fingerprint: (value) =>
-      createHmac('sha256', key)
-        .update(value)
-        .digest()
-        .subarray(0, FINGERPRINT_BYTES)
-        .toString('base64url'),
+    fingerprint: (value) => firstBits(createHmac('sha256', key).update(value).digest('base64url')),
   };
+}
+
+/** As text all the way: a Buffer in between costs as much as the HMAC. */
+function firstBits(digest: string): string {
+  const lastByBits = BASE64URL.indexOf(digest.charAt(FINGERPRINT_CHARACTERS - 1)) >> 4;
+  return digest.slice(0, FINGERPRINT_CHARACTERS - 1) + LAST_CHARACTERS.charAt(lastByBits);
 }
 
 /** RFC 9562 section 5.7: 48 bits of Unix milliseconds, then random bits around version and variant. */
