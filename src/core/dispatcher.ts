@@ -84,7 +84,7 @@ export class Dispatcher {
   async accept(notification: Notification, recipient: Recipient): Promise<Answer> {
     const calledAtMs = this.#parts.clock.nowMs();
     const prepared = this.#prepare(notification, recipient);
-    const key = duplicateKey(notification, recipient);
+    const key = duplicateKey(prepared.delivery, recipient);
     const stored =
       key !== undefined && this.#isStoredKey(notification)
         ? await this.#findStored(key)
@@ -320,12 +320,14 @@ interface Prepared {
   readonly push: PreparedPush;
 }
 
-/** Source, type and device belong to the key: the same payment for another device is another push. */
-function duplicateKey(notification: Notification, recipient: Recipient): string | undefined {
+/**
+ * Source, type and device belong to the key: the same payment for another device is another push. The token's
+ * fingerprint stands for app and token, and is an eighth as long.
+ */
+function duplicateKey(delivery: Delivery, { source }: Recipient): string | undefined {
+  const { notification, target, tokenHash, deviceId } = delivery;
   if (notification.duplicateOf === undefined) return undefined;
-  const { target, deviceId, source } = recipient;
-  const { app, platform, token, appData } = target;
-  const device = [app, platform, token, appData ?? null, deviceId ?? null];
+  const device = [tokenHash, target.platform, target.appData ?? null, deviceId ?? null];
   return JSON.stringify([source, notification.type, ...device, notification.duplicateOf.key]);
 }
 
