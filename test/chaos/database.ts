@@ -93,6 +93,11 @@ const RULES: readonly (readonly [string, string])[] = [
     'SELECT row_id FROM secrets WHERE row_id NOT IN (SELECT row_id FROM deliveries WHERE status = 0)',
   ],
   [
+    'a delivery that its token does not find',
+    `SELECT row_id FROM deliveries WHERE row_id <= (SELECT entered_until FROM lookup_progress)
+       AND row_id NOT IN (SELECT l.row_id FROM lookups l WHERE l.bucket = deliveries.row_id >> 14 AND l.hash = token_hash)`,
+  ],
+  [
     'a delivered delivery without the attempt that delivered it',
     'SELECT row_id FROM deliveries WHERE status = 1 AND row_id NOT IN (SELECT row_id FROM attempts WHERE outcome = 0)',
   ],

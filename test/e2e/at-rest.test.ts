@@ -19,7 +19,7 @@ function sealedIn(running: Setup): readonly Buffer[] {
   const db = new Database(running.environment.NDS_DATABASE ?? '', { readonly: true });
   try {
     return sealedRows
-      .parse(db.prepare('SELECT sealed FROM secrets').all())
+      .parse(db.prepare('SELECT sealed FROM journal UNION ALL SELECT sealed FROM secrets').all())
       .map((row) => row.sealed);
   } finally {
     db.close();

@@ -3,7 +3,7 @@
 import type Database from 'better-sqlite3';
 import type { AddedDevice, StoredDevice } from '../../core/devices.ts';
 import { packFingerprint, packUuid, tryPackUuid, wholeMs } from './codec.ts';
-import { DEVICE_DELETED, type DeliveryOperations, type OpenRow } from './delivery-operations.ts';
+import { DEVICE_DELETED, type Finish } from './delivery-operations.ts';
 import {
   columnsOf,
   DEVICE_COLUMNS,
@@ -11,6 +11,8 @@ import {
   openDevice,
   sealDevice,
 } from './device-contents.ts';
+import { prepareLookup } from './lookups.ts';
+import type { OpenRow } from './open-rows.ts';
 import type {
   DeviceAddition,
   DeviceDeletion,
@@ -21,7 +23,6 @@ import type {
 import type { Sealer } from './seal.ts';
 
 type ErasedRow = Pick<DeviceRow, 'rowId' | 'id' | 'tokenHash'>;
-type Finish = DeliveryOperations['finish'];
 
 export function prepareDeviceOperations(db: Database.Database, sealer: Sealer, finish: Finish) {
   const write = prepareWrite(db, sealer);
@@ -158,10 +159,10 @@ function prepareErase(db: Database.Database, finish: Finish) {
     `SELECT q.row_id AS rowId, d.id, q.key_hash AS keyHash
      FROM queue q JOIN deliveries d ON d.row_id = q.row_id WHERE q.device_id = ?`,
   );
-  // In this order, since a token has few deliveries in the log and a backlog may be long.
-  const findOfToken = db.prepare<[Buffer], OpenRow>(
+  const rowsOf = prepareLookup(db);
+  const findQueued = db.prepare<[number, Buffer], OpenRow>(
     `SELECT q.row_id AS rowId, d.id, q.key_hash AS keyHash
-     FROM deliveries d CROSS JOIN queue q ON q.row_id = d.row_id WHERE d.token_hash = ?`,
+     FROM queue q JOIN deliveries d ON d.row_id = q.row_id WHERE q.row_id = ? AND d.token_hash = ?`,
   );
 
   return function erase({ rowId, id, tokenHash }: ErasedRow, nowMs: number): void {
@@ -169,7 +170,11 @@ function prepareErase(db: Database.Database, finish: Finish) {
     deleteRow.run(rowId);
     for (const row of findOwn.all(id)) finish(row, end);
     if (hasToken.get(tokenHash) !== undefined) return;
-    for (const row of findOfToken.all(tokenHash)) finish(row, end);
+    // A token has few deliveries in the log, and a backlog may be long.
+    for (const found of [...rowsOf(tokenHash)]) {
+      const row = findQueued.get(found, tokenHash);
+      if (row !== undefined) finish(row, end);
+    }
   };
 }
 

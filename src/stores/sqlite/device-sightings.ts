@@ -8,26 +8,37 @@ import { wholeMs } from './codec.ts';
 /** How exactly it is known when a device was seen; one write a day, not one for each push. */
 const SIGHTING_MS = 86_400_000;
 
-export interface Sighting {
-  /** Of the delivery. */
-  readonly rowId: number;
+/** How a delivery ended. */
+interface Ended {
   readonly status: DeliveryStatus;
   readonly nowMs: number;
 }
 
 export function prepareSightings(db: Database.Database) {
-  const bury = db.prepare<[number, number]>(
+  const findToken = db
+    .prepare<[number], Buffer>('SELECT token_hash FROM deliveries WHERE row_id = ?')
+    .pluck();
+  const bury = db.prepare<[number, Buffer]>(
     `UPDATE devices INDEXED BY devices_by_token SET dead_since_ms = ?
-     WHERE token_hash = (SELECT token_hash FROM deliveries WHERE row_id = ?) AND dead_since_ms IS NULL`,
+     WHERE token_hash = ? AND dead_since_ms IS NULL`,
   );
-  const revive = db.prepare<[number, number, number]>(
+  const revive = db.prepare<[number, Buffer, number]>(
     `UPDATE devices INDEXED BY devices_by_token SET seen_at_ms = ?, dead_since_ms = NULL
-     WHERE token_hash = (SELECT token_hash FROM deliveries WHERE row_id = ?) AND (seen_at_ms <= ? OR dead_since_ms IS NOT NULL)`,
+     WHERE token_hash = ? AND (seen_at_ms <= ? OR dead_since_ms IS NOT NULL)`,
   );
 
-  return function note({ rowId, status, nowMs }: Sighting): void {
+  function ofToken(tokenHash: Buffer, { status, nowMs }: Ended): void {
     const atMs = wholeMs(nowMs);
-    if (status === 'delivered') revive.run(atMs, rowId, atMs - SIGHTING_MS);
-    else if (status === 'unregistered') bury.run(atMs, rowId);
+    if (status === 'delivered') revive.run(atMs, tokenHash, atMs - SIGHTING_MS);
+    else if (status === 'unregistered') bury.run(atMs, tokenHash);
+  }
+
+  return {
+    ofToken,
+    /** Of the token of a delivery in the log. */
+    ofRow(rowId: number, ended: Ended): void {
+      const tokenHash = findToken.get(rowId);
+      if (tokenHash !== undefined) ofToken(tokenHash, ended);
+    },
   };
 }

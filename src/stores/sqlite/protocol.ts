@@ -3,17 +3,16 @@
 
 import type { AddedDevice, Device, DeviceStore, StoredDevice } from '../../core/devices.ts';
 import type {
-  AcceptedDelivery,
   Claim,
   ClaimResult,
   DeliveryQuery,
   HastenOptions,
   LoggedDelivery,
   QuarantineEntry,
-  Settlement,
 } from '../../core/store.ts';
 import type { Reason } from './errors.ts';
 import type { ConnectionOptions } from './open-database.ts';
+import type { PackedAcceptance, PackedSettlement } from './packed.ts';
 import type { Keys } from './vault.ts';
 
 export interface WriterOptions extends ConnectionOptions {
@@ -36,8 +35,8 @@ interface Call<Input, Output> {
 
 /** The writer's operations; those of a batch share one transaction. */
 export interface WriteCalls {
-  readonly insert: Call<AcceptedDelivery, undefined>;
-  readonly settle: Call<Settlement, boolean>;
+  readonly insert: Call<PackedAcceptance, undefined>;
+  readonly settle: Call<PackedSettlement, boolean>;
   readonly claim: Call<Claim, ClaimResult>;
   readonly release_leases: Call<{ readonly owner: string }, undefined>;
   readonly recover: Call<{ readonly nowMs: number }, number>;

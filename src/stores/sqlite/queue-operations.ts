@@ -14,7 +14,8 @@ import {
   wholeMs,
 } from './codec.ts';
 import { openContents } from './contents.ts';
-import type { DeliveryOperations, OpenRow } from './delivery-operations.ts';
+import type { Finish } from './delivery-operations.ts';
+import type { OpenRow } from './open-rows.ts';
 import type { Sealer } from './seal.ts';
 
 /** The secret of the row was lost: sealed under a key that is gone, or damaged. */
@@ -43,11 +44,7 @@ const CLAIMED_ROW = `SELECT q.row_id AS rowId, d.id, q.key_hash AS keyHash, q.ap
     (SELECT coalesce(max(number), 0) FROM attempts a WHERE a.row_id = q.row_id) AS attempts
   FROM queue q JOIN deliveries d ON d.row_id = q.row_id LEFT JOIN secrets s ON s.row_id = q.row_id`;
 
-export function prepareQueueOperations(
-  db: Database.Database,
-  sealer: Sealer,
-  finish: DeliveryOperations['finish'],
-) {
+export function prepareQueueOperations(db: Database.Database, sealer: Sealer, finish: Finish) {
   const findDue = prepareFindDue(db);
   const findNextDue = db
     .prepare<{ app: string; provider: number }, number | null>(

@@ -73,7 +73,7 @@ function connect(options: ReaderOptions): Connection {
 function prepareReadOperations(db: Database.Database, sealer: Sealer) {
   const devices = prepareDeviceQueries(db, sealer);
   const tokens = prepareTokenQueries(db);
-  const search = db.transaction(prepareDeliverySearch(db));
+  const search = db.transaction(prepareDeliverySearch(db, sealer));
 
   return function run({ kind, input }: ReadOperation): ReadResult {
     switch (kind) {

@@ -1,6 +1,6 @@
-// The tables of the log and of the registered devices. A settled delivery is one short row in `deliveries` and one per attempt; whatever
-// only an open delivery needs lives in `queue` and `secrets` and is deleted with its end, so that rows
-// never shrink in place and leave their pages half empty.
+// The tables of the log and of the registered devices. A settled delivery is one short row in `deliveries` and one
+// per attempt; whatever only an open delivery needs lives in `journal`, later in `queue` and `secrets`, and is
+// deleted with its end, so that rows never shrink in place and leave their pages half empty.
 // drizzle-kit writes the migrations from this file; `STRICT`, `WITHOUT ROWID`, the view `delivery_log` and
 // the triggers of `device_count` are added to them by hand. The service itself runs prepared SQL: loading drizzle costs each thread a third
 // of a second and well over 100 MB, and no statement here is hard to write.
@@ -49,8 +49,6 @@ export const deliveries = sqliteTable(
   },
   (table) => [
     uniqueIndex('deliveries_by_id').on(table.id),
-    index('deliveries_by_token').on(table.tokenHash),
-    index('deliveries_by_subject').on(table.subjectHash).where(sql`subject_hash IS NOT NULL`),
     index('deliveries_by_receipt').on(table.receivedAtMs),
     index('deliveries_failed').on(table.status).where(sql`status > 1`),
     check('deliveries_status_known', sql`status BETWEEN 0 AND 5`),
@@ -120,6 +118,30 @@ export const secrets = sqliteTable('secrets', {
     .references(() => deliveries.rowId, { onDelete: 'cascade' }),
   sealed: blob('sealed', { mode: 'buffer' }).notNull(),
 });
+
+/** Deliveries that were accepted together and have not ended yet, encrypted as one value (`journal.ts`). */
+export const journal = sqliteTable('journal', {
+  entryId: integer('entry_id').primaryKey(),
+  sealed: blob('sealed', { mode: 'buffer' }).notNull(),
+});
+
+/** Which deliveries have this token or subject (`lookups.ts`). No reference: an entry may outlive its row. */
+export const lookups = sqliteTable(
+  'lookups',
+  {
+    bucket: integer('bucket').notNull(),
+    hash: fingerprint('hash').notNull(),
+    rowId: integer('row_id').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.bucket, table.hash, table.rowId] })],
+);
+
+/** One row: the newest delivery that was entered into `lookups`. */
+export const lookupProgress = sqliteTable(
+  'lookup_progress',
+  { one: integer('one').primaryKey(), enteredUntil: integer('entered_until').notNull() },
+  () => [check('lookup_progress_single', sql`one = 1`)],
+);
 
 /** No reference to `deliveries`: a key outlives the row of its delivery if its window does. */
 export const duplicateKeys = sqliteTable(

@@ -6,6 +6,7 @@ import type { DeviceStore } from '../../core/devices.ts';
 import type { Store } from '../../core/store.ts';
 import { createDeviceStore } from './device-store.ts';
 import type { ConnectionOptions } from './open-database.ts';
+import { packAcceptance, packSettlement } from './packed.ts';
 import type {
   PruneOptions,
   ReadCalls,
@@ -110,8 +111,8 @@ function spawn(options: WriterOptions | ReaderOptions): Worker {
 
 function createStore(writer: WorkerLink<WriteCalls>, reader: WorkerLink<ReadCalls>): Store {
   return {
-    insert: (input) => writer.call({ kind: 'insert', input }),
-    settle: (input) => writer.call({ kind: 'settle', input }),
+    insert: (accepted) => writer.call({ kind: 'insert', input: packAcceptance(accepted) }),
+    settle: (settlement) => writer.call({ kind: 'settle', input: packSettlement(settlement) }),
     claimDue: (input) => writer.call({ kind: 'claim', input }),
     releaseLeases: (owner) => writer.call({ kind: 'release_leases', input: { owner } }),
     recover: (input) => writer.call({ kind: 'recover', input }),

@@ -11,6 +11,7 @@ import {
   tryPackFingerprint,
   wholeMs,
 } from './codec.ts';
+import { prepareLookupPruning } from './lookups.ts';
 import type { PruneOptions, ReplyRecord } from './protocol.ts';
 
 /** More than fits into the gaps of existing pages, so that a probe needs what a delivery would need. */
@@ -77,8 +78,11 @@ function preparePrune(db: Database.Database) {
        SELECT token_hash FROM quarantine WHERE until_ms <= ? LIMIT ?)`,
   );
 
+  const pruneLookups = prepareLookupPruning(db);
+
   return function prune({ beforeMs, nowMs, limit }: PruneOptions): number {
     let gone = deleteDeliveries.run(beforeMs, limit).changes;
+    gone += pruneLookups(limit - gone);
     gone += deleteKeys.run(nowMs, limit - gone).changes;
     gone += deleteQuarantines.run(nowMs, limit - gone).changes;
     return gone;

@@ -6,22 +6,32 @@ import type Database from 'better-sqlite3';
 import { contextOf } from './contents.ts';
 import { deviceContextOf } from './device-contents.ts';
 import { corruptDatabase, unknownKey } from './errors.ts';
+import { JOURNAL_CONTEXT } from './journal.ts';
 import { KEY_BYTES, keyIdOf, Sealer } from './seal.ts';
 
 const LOOKUP_KEY_CONTEXT = 'lookup key';
 const RESEAL_ROWS = 500;
 
-/** A sealed value a row, under the `row_id` of the row that it belongs to. */
+/** A table with a sealed value a row. */
 interface SealedTable {
   readonly name: string;
-  /** Where the ids are, by which the values are bound to their rows. */
-  readonly owner: string;
-  readonly contextOf: (id: Buffer) => string;
+  readonly key: string;
+  /** The id of the row that it belongs to, by which the value is bound to it. */
+  readonly ownerId: string;
+  readonly contextOf: (ownerId: Buffer) => string;
 }
 
+const ownerIdIn = (owner: string) => `(SELECT id FROM ${owner} o WHERE o.row_id = replaced.row_id)`;
+
 const SEALED_TABLES: readonly SealedTable[] = [
-  { name: 'secrets', owner: 'deliveries', contextOf },
-  { name: 'device_secrets', owner: 'devices', contextOf: deviceContextOf },
+  { name: 'journal', key: 'entry_id', ownerId: "x''", contextOf: () => JOURNAL_CONTEXT },
+  { name: 'secrets', key: 'row_id', ownerId: ownerIdIn('deliveries'), contextOf },
+  {
+    name: 'device_secrets',
+    key: 'row_id',
+    ownerId: ownerIdIn('devices'),
+    contextOf: deviceContextOf,
+  },
 ];
 
 export interface Keys {
@@ -101,7 +111,7 @@ function unsealLookupKey(sealer: Sealer, row: VaultRow, file: string): Buffer {
  */
 function reseal(
   db: Database.Database,
-  { name, owner, contextOf: toContext }: SealedTable,
+  { name, key, ownerId, contextOf: toContext }: SealedTable,
   { from, to }: { readonly from: Sealer; readonly to: Sealer },
 ): number {
   const definition = db
@@ -111,10 +121,9 @@ function reseal(
   if (definition === undefined) throw new Error(`there is no table ${name}`);
   db.exec(`ALTER TABLE ${name} RENAME TO replaced; ${definition}`);
   const page = db.prepare<[number, number], { rowId: number; id: Buffer; sealed: Buffer }>(
-    `SELECT s.row_id AS rowId, o.id, s.sealed FROM replaced s JOIN ${owner} o ON o.row_id = s.row_id
-     WHERE s.row_id > ? ORDER BY s.row_id LIMIT ?`,
+    `SELECT ${key} AS rowId, ${ownerId} AS id, sealed FROM replaced WHERE ${key} > ? ORDER BY ${key} LIMIT ?`,
   );
-  const insert = db.prepare(`INSERT INTO ${name} (row_id, sealed) VALUES (?, ?)`);
+  const insert = db.prepare(`INSERT INTO ${name} (${key}, sealed) VALUES (?, ?)`);
   let resealed = 0;
   for (let rows = page.all(0, RESEAL_ROWS); rows.length > 0; ) {
     for (const { rowId, id, sealed } of rows) {

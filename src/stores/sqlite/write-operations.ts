@@ -1,20 +1,74 @@
-// The writer's operations by name, prepared for one connection.
+// The writer's operations by name, prepared for one connection, and what frames them in their transaction.
 
 import type Database from 'better-sqlite3';
-import { prepareDeliveryOperations } from './delivery-operations.ts';
+import { type DeliveryOperations, prepareDeliveryOperations } from './delivery-operations.ts';
 import { prepareDeviceOperations } from './device-operations.ts';
+import { Journal } from './journal.ts';
+import { prepareLookupUpkeep } from './lookups.ts';
 import type { WriteOperation, WriteResult } from './protocol.ts';
 import { prepareQueueOperations } from './queue-operations.ts';
 import type { Sealer } from './seal.ts';
 import { prepareUpkeepOperations } from './upkeep-operations.ts';
 
-export function prepareWriteOperations(db: Database.Database, sealer: Sealer) {
-  const deliveries = prepareDeliveryOperations(db, sealer);
+/** Those that find open deliveries in the tables of the queue, or change their rows. */
+const LOOKS_AT_OPEN: ReadonlySet<WriteOperation['kind']> = new Set<WriteOperation['kind']>([
+  'claim',
+  'release_leases',
+  'recover',
+  'hasten',
+  'record_reply',
+  'add_device',
+  'delete_device',
+  'prune_devices',
+]);
+
+export interface WriteOperations {
+  /** First in a transaction. */
+  begin(): void;
+  run(operation: WriteOperation): WriteResult;
+  /** After an operation that may have to be undone by itself: nothing of it is left for the end. */
+  complete(): void;
+  /** Last in a transaction. */
+  end(): void;
+  /** The transaction, or the last operation, was rolled back; also where it is not known what was written before. */
+  undone(): void;
+}
+
+export function prepareWriteOperations(db: Database.Database, sealer: Sealer): WriteOperations {
+  const journal = new Journal(db, sealer);
+  const deliveries = prepareDeliveryOperations({ db, sealer, journal });
+  const enterLookups = prepareLookupUpkeep(db);
+
+  return {
+    begin: () => {
+      if (journal.isForgotten) deliveries.restore();
+    },
+    run: prepareRun({ db, sealer, deliveries }),
+    complete: () => deliveries.spill(),
+    end: () => {
+      journal.write();
+      enterLookups();
+    },
+    undone: () => journal.forget(),
+  };
+}
+
+interface Parts {
+  readonly db: Database.Database;
+  readonly sealer: Sealer;
+  readonly deliveries: DeliveryOperations;
+}
+
+function prepareRun({ db, sealer, deliveries }: Parts) {
   const queue = prepareQueueOperations(db, sealer, deliveries.finish);
   const devices = prepareDeviceOperations(db, sealer, deliveries.finish);
   const upkeep = prepareUpkeepOperations(db);
 
   return function run({ kind, input }: WriteOperation): WriteResult {
+    if (LOOKS_AT_OPEN.has(kind)) {
+      deliveries.spill();
+      deliveries.restore();
+    }
     switch (kind) {
       case 'insert':
         deliveries.insert(input);

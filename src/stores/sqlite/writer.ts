@@ -5,16 +5,9 @@ import type Database from 'better-sqlite3';
 import { corruptDatabase, reasonOf } from './errors.ts';
 import { errorOf, failureOf } from './failure.ts';
 import { openWriting } from './open-database.ts';
-import type {
-  Opened,
-  Reply,
-  WriteCalls,
-  WriteOperation,
-  WriteResult,
-  WriterOptions,
-} from './protocol.ts';
+import type { Opened, Reply, WriteCalls, WriteOperation, WriterOptions } from './protocol.ts';
 import { openVault, type Vault } from './vault.ts';
-import { prepareWriteOperations } from './write-operations.ts';
+import { prepareWriteOperations, type WriteOperations } from './write-operations.ts';
 
 /** Times the busy timeout: how long a lock is waited for before operations are refused as `locked`. */
 const LOCK_WAITS = 8;
@@ -24,7 +17,7 @@ type WriteReply = Reply<WriteCalls>;
 interface Connection {
   readonly db: Database.Database;
   readonly vault: Vault;
-  readonly run: (operation: WriteOperation) => WriteResult;
+  readonly operations: WriteOperations;
   readonly begin: Database.Statement;
   readonly commit: Database.Statement;
   readonly rollback: Database.Statement;
@@ -75,14 +68,17 @@ export class Writer {
     const connection = this.#connect();
     waitForLock(() => connection.begin.run());
     try {
+      connection.operations.begin();
       const replies = operations.map(
-        (operation): WriteReply => ({ ok: true, result: connection.run(operation) }),
+        (operation): WriteReply => ({ ok: true, result: connection.operations.run(operation) }),
       );
+      connection.operations.end();
       connection.commit.run();
       return replies;
     } catch (error) {
       if (reasonOf(error) !== undefined || !connection.db.inTransaction) throw error;
       connection.rollback.run();
+      connection.operations.undone();
       return undefined;
     }
   }
@@ -91,7 +87,9 @@ export class Writer {
   #runApart(operations: readonly WriteOperation[]): readonly WriteReply[] {
     const connection = this.#connect();
     waitForLock(() => connection.begin.run());
+    connection.operations.begin();
     const replies = operations.map((operation) => runAlone(connection, operation));
+    connection.operations.end();
     connection.commit.run();
     return replies;
   }
@@ -116,6 +114,7 @@ export class Writer {
 
   #abandonBatch(error: unknown): void {
     const reason = reasonOf(error);
+    this.#connection?.operations.undone();
     try {
       // SQLite has rolled back by itself after some errors.
       if (this.#connection?.db.inTransaction) this.#connection.rollback.run();
@@ -133,10 +132,13 @@ function connect(options: WriterOptions, expectedLookupKey: Uint8Array | undefin
     if (expectedLookupKey !== undefined && !vault.lookupKey.equals(expectedLookupKey)) {
       throw corruptDatabase(options.file, 'another database was put in its place');
     }
+    const operations = prepareWriteOperations(db, vault.sealer);
+    // What this process has accepted over an earlier connection lies in the journal.
+    if (expectedLookupKey !== undefined) operations.undone();
     return {
       db,
       vault,
-      run: prepareWriteOperations(db, vault.sealer),
+      operations,
       begin: db.prepare('BEGIN IMMEDIATE'),
       commit: db.prepare('COMMIT'),
       rollback: db.prepare('ROLLBACK'),
@@ -154,13 +156,16 @@ function connect(options: WriterOptions, expectedLookupKey: Uint8Array | undefin
 function runAlone(connection: Connection, operation: WriteOperation): WriteReply {
   connection.savepoint.run();
   try {
-    const result = connection.run(operation);
+    const result = connection.operations.run(operation);
+    connection.operations.complete();
     connection.release.run();
     return { ok: true, result };
   } catch (error) {
     const reason = reasonOf(error);
     if (reason !== undefined || !connection.db.inTransaction) throw error;
     connection.undo.run();
+    connection.operations.undone();
+    connection.operations.begin();
     connection.release.run();
     return { ok: false, failure: failureOf(error) };
   }

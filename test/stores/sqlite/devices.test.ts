@@ -8,6 +8,7 @@ import { prepareDeliveryOperations } from '../../../src/stores/sqlite/delivery-o
 import { prepareDeviceOperations } from '../../../src/stores/sqlite/device-operations.ts';
 import { prepareDeviceQueries } from '../../../src/stores/sqlite/device-queries.ts';
 import { prepareSightings } from '../../../src/stores/sqlite/device-sightings.ts';
+import { Journal } from '../../../src/stores/sqlite/journal.ts';
 import { keyIdOf, Sealer } from '../../../src/stores/sqlite/seal.ts';
 import type { SqliteStoreEvent } from '../../../src/stores/sqlite/store.ts';
 import { add, DAY_MS, handleHash, sampleDevice, userHash } from '../../contract/device-samples.ts';
@@ -181,7 +182,11 @@ test('finds, counts, deletes and prunes by indexes, never by reading through a t
   await open(file);
   const db = new Database(file);
   const sealer = new Sealer(KEY_A);
-  const { finish } = prepareDeliveryOperations(db, sealer);
+  const { finish } = prepareDeliveryOperations({
+    db,
+    sealer,
+    journal: new Journal(db, sealer),
+  });
   const prepare = vi.spyOn(db, 'prepare');
   prepareDeviceOperations(db, sealer, finish);
   prepareDeviceQueries(db, sealer);
@@ -197,8 +202,15 @@ test('finds, counts, deletes and prunes by indexes, never by reading through a t
 
   expect(statements.length).toBeGreaterThan(20);
   const scans = plans.filter((detail) => /^SCAN|TEMP B-TREE/.test(detail));
-  // What is left: counting the few devices of one user, and the one row of the count of all.
-  expect(scans.sort()).toEqual(['SCAN (subquery-1)', 'SCAN device_count']);
+  // What is left: counting the few devices of one user, the one row of the count of all, and that of the lookups'
+  // progress.
+  expect(scans.sort()).toEqual([
+    'SCAN (subquery-1)',
+    'SCAN CONSTANT ROW',
+    'SCAN device_count',
+    'SCAN lookup_progress',
+    'SCAN lookup_progress',
+  ]);
 });
 
 test('keeps its count of devices right when an operation is undone', async () => {

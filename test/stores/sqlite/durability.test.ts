@@ -122,6 +122,7 @@ test('has every delivery that it confirmed after the process was killed', async 
   }
   await exited;
   const { store } = await open(file);
+  const recovered = await store.recover({ nowMs: 0 });
 
   expect(confirmed.length).toBeGreaterThanOrEqual(2_000);
   const db = connect(file);
@@ -137,7 +138,7 @@ test('has every delivery that it confirmed after the process was killed', async 
   for (const id of ids) missing.delete(id);
   expect(missing.size).toBe(0);
   expect(counts).toEqual({ deliveries: ids.length, queue: ids.length, secrets: ids.length });
-  expect(await store.recover({ nowMs: 0 })).toBe(ids.length);
+  expect(recovered).toBe(ids.length);
 });
 
 test('shrinks the WAL again after a reader of another process made it grow', async () => {

@@ -3,6 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
+import { packAcceptance } from '../../../src/stores/sqlite/packed.ts';
 import type { WriteCalls } from '../../../src/stores/sqlite/protocol.ts';
 import { WorkerLink } from '../../../src/stores/sqlite/worker-link.ts';
 import { accept, sampleDelivery } from '../../contract/store-samples.ts';
@@ -27,7 +28,7 @@ function setup() {
     onCrash: (error) => crashes.push(error),
   });
   const insert = (number: number) =>
-    link.call({ kind: 'insert', input: accept(sampleDelivery(number)) });
+    link.call({ kind: 'insert', input: packAcceptance(accept(sampleDelivery(number))) });
   return { file, link, workers, crashes, insert };
 }
 
