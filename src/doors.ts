@@ -1,6 +1,5 @@
 // The HTTP side of the service, put together from the core and the configuration.
 
-import type { Hono } from 'hono';
 import type { Config } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import type { DeviceStore, Door } from './core/devices.ts';
@@ -11,11 +10,11 @@ import { Registry } from './core/registry.ts';
 import type { Core } from './core-wiring.ts';
 import { AddressLimit } from './http/address-limit.ts';
 import type { Answering } from './http/answer.ts';
-import { createApp, type RefusedRequest } from './http/app.ts';
+import { type App, createApp, type RefusedRequest } from './http/app.ts';
 import { Authenticator } from './http/auth.ts';
 import { createDeviceBodies } from './http/device-body.ts';
 import type { DevicesDoor } from './http/devices.ts';
-import { type DoorEnv, RequestIds } from './http/door.ts';
+import { RequestIds } from './http/door.ts';
 import { ForgeryLimit } from './http/forgery-limit.ts';
 import type { Readiness } from './http/health.ts';
 import { NOTIFY_DOOR } from './http/notify.ts';
@@ -39,7 +38,7 @@ export interface DoorParts {
   readonly readiness: () => Readiness;
 }
 
-export function createDoors(parts: DoorParts): Hono<DoorEnv> {
+export function createDoors(parts: DoorParts): App {
   const { config, core, clock, ids, devices, signed, log, readiness } = parts;
   const answering: Answering = {
     dispatcher: core.dispatcher,

@@ -7,7 +7,7 @@ import { ServiceError } from '../core/errors.ts';
 import { completeNotification, type Kind } from '../core/notification.ts';
 import type { Parsed } from '../core/source.ts';
 import type { Recipient } from '../core/target.ts';
-import type { DoorContext, RequestIds } from './door.ts';
+import type { Call, RequestIds } from './door.ts';
 import { hangUpSignal } from './hang-up.ts';
 import { type HttpAnswer, JSON_HEADERS, json } from './http-answer.ts';
 
@@ -27,7 +27,7 @@ type Question = Extract<Parsed, { readonly kind: 'question' }>;
 /** For one device. */
 export async function answerParsed(
   answering: Answering,
-  context: DoorContext,
+  call: Call,
   { parsed, recipient }: { readonly parsed: Parsed; readonly recipient: Recipient },
 ): Promise<HttpAnswer> {
   switch (parsed.kind) {
@@ -36,19 +36,19 @@ export async function answerParsed(
       return json(await answering.dispatcher.accept(notification, recipient));
     }
     case 'ignored':
-      return json({ id: answering.requestIds.of(context), status: 'ignored' });
+      return json({ id: answering.requestIds.of(call), status: 'ignored' });
     case 'question':
-      return await ask(answering, context, { question: parsed, recipient });
+      return await ask(answering, call, { question: parsed, recipient });
   }
 }
 
 /** For every device of a user; a question cannot be put to several. */
 export async function answerForUser(
   answering: Answering,
-  context: DoorContext,
+  call: Call,
   { parsed, recipients }: { readonly parsed: Parsed; readonly recipients: readonly Recipient[] },
 ): Promise<HttpAnswer> {
-  const id = answering.requestIds.of(context);
+  const id = answering.requestIds.of(call);
   if (parsed.kind !== 'notification') return json({ id, status: 'ignored' });
   const notification = completeNotification(parsed.notification, answering.catalogue);
   return json(await broadcast(answering.dispatcher, { id, notification, recipients }));
@@ -57,7 +57,7 @@ export async function answerForUser(
 /** The caller gets the device's bytes or a problem, never our status: Boltz would read it as the invoice. */
 async function ask(
   answering: Answering,
-  context: DoorContext,
+  call: Call,
   { question, recipient }: { readonly question: Question; readonly recipient: Recipient },
 ): Promise<HttpAnswer> {
   const { externalUrl, asker, catalogue, replyDeadlineMs } = answering;
@@ -72,7 +72,7 @@ async function ask(
         return completeNotification(question.notification(replyUrl), catalogue);
       },
     },
-    hangUpSignal(context.env.outgoing),
+    hangUpSignal(call.outgoing),
   );
   return { status: 200, headers: JSON_HEADERS, body };
 }

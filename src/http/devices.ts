@@ -11,7 +11,7 @@ import { providerFor, type Target } from '../core/target.ts';
 import type { Authenticator } from './auth.ts';
 import { readBody } from './body.ts';
 import { badField, checkToken, type DeviceBodies, parseJsonBody } from './device-body.ts';
-import type { DoorContext } from './door.ts';
+import type { Call } from './door.ts';
 import { reading } from './handle.ts';
 import { type HttpAnswer, json } from './http-answer.ts';
 import { type SelfRegistration, verifySelfRegistration } from './self-registration.ts';
@@ -34,8 +34,8 @@ export interface DevicesDoor {
 }
 
 /** POST /api/v1/devices */
-export async function handleRegister(door: DevicesDoor, context: DoorContext): Promise<HttpAnswer> {
-  const { incoming } = context.env;
+export async function handleRegister(door: DevicesDoor, call: Call): Promise<HttpAnswer> {
+  const { incoming } = call;
   const bytes = await readBody(incoming);
   const caller = door.auth.identify(incoming);
   if (caller === undefined && door.self === undefined) throw new ServiceError('unauthorized');
@@ -65,13 +65,10 @@ export async function handleRegister(door: DevicesDoor, context: DoorContext): P
 }
 
 /** GET /api/v1/devices?user=…[&app=…] */
-export async function handleListDevices(
-  door: DevicesDoor,
-  context: DoorContext,
-): Promise<HttpAnswer> {
-  door.auth.requireBackend(context.env.incoming);
-  const user = context.req.query('user') ?? '';
-  const app = context.req.query('app') || DEFAULT_APP;
+export async function handleListDevices(door: DevicesDoor, call: Call): Promise<HttpAnswer> {
+  door.auth.requireBackend(call.incoming);
+  const user = call.query('user') ?? '';
+  const app = call.query('app') || DEFAULT_APP;
   if (user === '') {
     throw new ServiceError('bad_query', { faults: [{ field: 'user', message: 'is required' }] });
   }
@@ -80,41 +77,32 @@ export async function handleListDevices(
 }
 
 /** GET /api/v1/devices/:id */
-export async function handleReadDevice(
-  door: DevicesDoor,
-  context: DoorContext,
-): Promise<HttpAnswer> {
-  door.auth.requireBackend(context.env.incoming);
-  const device = await reading(() => door.registry.find(deviceId(context)));
+export async function handleReadDevice(door: DevicesDoor, call: Call): Promise<HttpAnswer> {
+  door.auth.requireBackend(call.incoming);
+  const device = await reading(() => door.registry.find(deviceId(call)));
   return json(describe(door, device));
 }
 
 /** PATCH /api/v1/devices/:id */
-export async function handleChangeDevice(
-  door: DevicesDoor,
-  context: DoorContext,
-): Promise<HttpAnswer> {
-  return await change(door, context, door.bodies.parseChanges);
+export async function handleChangeDevice(door: DevicesDoor, call: Call): Promise<HttpAnswer> {
+  return await change(door, call, door.bodies.parseChanges);
 }
 
 /** PUT /api/v1/devices/:id/token takes a new token and nothing else. */
-export async function handleRotateToken(
-  door: DevicesDoor,
-  context: DoorContext,
-): Promise<HttpAnswer> {
-  return await change(door, context, door.bodies.parseToken);
+export async function handleRotateToken(door: DevicesDoor, call: Call): Promise<HttpAnswer> {
+  return await change(door, call, door.bodies.parseToken);
 }
 
 async function change(
   door: DevicesDoor,
-  context: DoorContext,
+  call: Call,
   parse: (body: unknown) => DeviceChanges,
 ): Promise<HttpAnswer> {
-  const { incoming } = context.env;
+  const { incoming } = call;
   const bytes = await readBody(incoming);
   door.auth.requireBackend(incoming);
   const changes = parse(parseJsonBody(bytes));
-  const id = deviceId(context);
+  const id = deviceId(call);
   const { target } = await reading(() => door.registry.find(id));
   if (changes.token !== undefined) {
     checkToken(target.platform, changes.token);
@@ -124,43 +112,32 @@ async function change(
 }
 
 /** DELETE /api/v1/devices/:id */
-export async function handleDeleteDevice(
-  door: DevicesDoor,
-  context: DoorContext,
-): Promise<HttpAnswer> {
-  door.auth.requireBackend(context.env.incoming);
-  const id = deviceId(context);
+export async function handleDeleteDevice(door: DevicesDoor, call: Call): Promise<HttpAnswer> {
+  door.auth.requireBackend(call.incoming);
+  const id = deviceId(call);
   await reading(() => door.registry.remove(id));
   return json({ id, status: 'deleted' });
 }
 
 /** POST /api/v1/devices/:id/handles/:door makes a new URL for one door. */
-export async function handleRenewHandle(
-  door: DevicesDoor,
-  context: DoorContext,
-): Promise<HttpAnswer> {
-  door.auth.requireBackend(context.env.incoming);
-  const name = context.req.param('door') ?? '';
-  return json(
-    describe(door, await reading(() => door.registry.renewHandle(deviceId(context), name))),
-  );
+export async function handleRenewHandle(door: DevicesDoor, call: Call): Promise<HttpAnswer> {
+  door.auth.requireBackend(call.incoming);
+  const name = call.param('door');
+  return json(describe(door, await reading(() => door.registry.renewHandle(deviceId(call), name))));
 }
 
 /** DELETE /api/v1/devices/:id/handles/:door revokes it. */
-export async function handleRevokeHandle(
-  door: DevicesDoor,
-  context: DoorContext,
-): Promise<HttpAnswer> {
-  door.auth.requireBackend(context.env.incoming);
-  const id = deviceId(context);
-  await reading(() => door.registry.revokeHandle(id, context.req.param('door') ?? ''));
+export async function handleRevokeHandle(door: DevicesDoor, call: Call): Promise<HttpAnswer> {
+  door.auth.requireBackend(call.incoming);
+  const id = deviceId(call);
+  await reading(() => door.registry.revokeHandle(id, call.param('door')));
   return json({ id, status: 'revoked' });
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-function deviceId(context: DoorContext): string {
-  const id = context.req.param('id') ?? '';
+function deviceId(call: Call): string {
+  const id = call.param('id');
   if (!UUID.test(id)) throw new ServiceError('unknown_device');
   return id;
 }

@@ -7,7 +7,7 @@ import type { Ids } from '../core/ids.ts';
 import type { Parsed } from '../core/source.ts';
 import { type Answering, answerParsed } from './answer.ts';
 import { readBody } from './body.ts';
-import type { DoorContext } from './door.ts';
+import type { Call } from './door.ts';
 import { resolveHandle } from './handle.ts';
 import type { HttpAnswer } from './http-answer.ts';
 import { parseTarget } from './query.ts';
@@ -24,24 +24,21 @@ export interface NotifyDoor extends Answering {
 }
 
 /** Size, query, body, and then whatever the notification asks for. */
-export async function handleNotify(door: NotifyDoor, context: DoorContext): Promise<HttpAnswer> {
-  const bytes = await readBody(context.env.incoming);
+export async function handleNotify(door: NotifyDoor, call: Call): Promise<HttpAnswer> {
+  const bytes = await readBody(call.incoming);
   if (!door.takesTokens) {
     const detail = 'This service takes no push tokens in URLs: use the URL of a registered device.';
     throw new ServiceError('not_found', { detail });
   }
-  const target = parseTarget(context.env.incoming.url ?? '');
+  const target = parseTarget(call.incoming.url ?? '');
   const recipient = { target, source: NOTIFY_DOOR };
-  return await answerParsed(door, context, { parsed: door.parse(bytes), recipient });
+  return await answerParsed(door, call, { parsed: door.parse(bytes), recipient });
 }
 
 /** The same for a registered device. */
-export async function handleNotifyByHandle(
-  door: NotifyDoor,
-  context: DoorContext,
-): Promise<HttpAnswer> {
-  const bytes = await readBody(context.env.incoming);
-  const device = await resolveHandle(door, NOTIFY_DOOR, context.req.param('handle') ?? '');
+export async function handleNotifyByHandle(door: NotifyDoor, call: Call): Promise<HttpAnswer> {
+  const bytes = await readBody(call.incoming);
+  const device = await resolveHandle(door, NOTIFY_DOOR, call.param('handle'));
   const recipient = { target: device.target, deviceId: device.id, source: NOTIFY_DOOR };
-  return await answerParsed(door, context, { parsed: door.parse(bytes), recipient });
+  return await answerParsed(door, call, { parsed: door.parse(bytes), recipient });
 }

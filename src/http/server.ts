@@ -3,10 +3,10 @@
 import { createServer, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
-import type { Hono } from 'hono';
 import { ServiceError } from '../core/errors.ts';
 import type { Ids } from '../core/ids.ts';
-import type { DoorEnv } from './door.ts';
+import type { App } from './app.ts';
+
 import { writeAnswer } from './http-answer.ts';
 import { problemAnswer, problemBody } from './problem.ts';
 
@@ -35,7 +35,7 @@ export interface RunningServer {
 }
 
 export async function startServer(
-  app: Hono<DoorEnv>,
+  app: App,
   ids: Ids,
   options: ServerOptions,
 ): Promise<RunningServer> {
@@ -52,7 +52,9 @@ export async function startServer(
     // Node would refuse a missing one by itself, without a problem.
     requireHostHeader: false,
   };
-  const server = createServer(limits, (incoming, outgoing) => void listener(incoming, outgoing));
+  const server = createServer(limits, (incoming, outgoing) => {
+    if (!app.take(incoming, outgoing)) void listener(incoming, outgoing);
+  });
   server.maxConnections = options.maxConnections;
   answerGarbage(server, ids);
   const close = prepareClosing(server);

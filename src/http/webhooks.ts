@@ -12,7 +12,7 @@ import type { Source, SourceCredentials, SourceRequest } from '../core/source.ts
 import type { AddressLimit } from './address-limit.ts';
 import { type Answering, answerForUser, answerParsed } from './answer.ts';
 import { readBody } from './body.ts';
-import type { DoorContext } from './door.ts';
+import type { Call } from './door.ts';
 import type { ForgeryLimit, Origin } from './forgery-limit.ts';
 import { reading, resolveHandle } from './handle.ts';
 import type { HttpAnswer } from './http-answer.ts';
@@ -42,55 +42,55 @@ export const DOMAIN_SOURCE = 'spark_payment_received';
 export const LSPS5_SOURCE = 'lsps5';
 
 /** POST /api/v1/webhooks/:source/:handle */
-export async function handleWebhook(door: WebhookDoor, context: DoorContext): Promise<HttpAnswer> {
-  const name = context.req.param('source') ?? '';
+export async function handleWebhook(door: WebhookDoor, call: Call): Promise<HttpAnswer> {
+  const name = call.param('source');
   const source = name === LSPS5_SOURCE ? undefined : door.sources.get(name);
   if (source === undefined) throw new ServiceError('unknown_source');
-  const handle = context.req.param('handle') ?? '';
+  const handle = call.param('handle');
   return await withStatuses(source, () =>
     name === DOMAIN_SOURCE
-      ? handleDomain(door, context, { source, domain: handle })
-      : handleDevice(door, context, { source, handle }),
+      ? handleDomain(door, call, { source, domain: handle })
+      : handleDevice(door, call, { source, handle }),
   );
 }
 
 /** POST /api/v1/lsps5/:handle */
-export async function handleLsps5(door: WebhookDoor, context: DoorContext): Promise<HttpAnswer> {
+export async function handleLsps5(door: WebhookDoor, call: Call): Promise<HttpAnswer> {
   const source = door.sources.get(LSPS5_SOURCE);
   if (source === undefined) throw new ServiceError('not_found');
-  const handle = context.req.param('handle') ?? '';
-  return await withStatuses(source, () => handleDevice(door, context, { source, handle }));
+  const handle = call.param('handle');
+  return await withStatuses(source, () => handleDevice(door, call, { source, handle }));
 }
 
 async function handleDevice(
   door: WebhookDoor,
-  context: DoorContext,
+  call: Call,
   { source, handle }: { readonly source: Source; readonly handle: string },
 ): Promise<HttpAnswer> {
-  const request = await readRequest(door, context);
+  const request = await readRequest(door, call);
   const device = await resolveHandle(door, source.name, handle);
   const { app } = device.target;
   const credentials = credentialsOf(door, device, source);
   // By door and device, which is what a handle stands for, also when it is renewed.
   const key = `${source.name}\n${device.id}`;
-  authenticate(door, context, { source, request, credentials, key, app });
+  authenticate(door, call, { source, request, credentials, key, app });
   const parsed = source.parse(request, credentials);
   const recipient = { target: device.target, deviceId: device.id, source: source.name };
-  return await answerParsed(door, context, { parsed, recipient });
+  return await answerParsed(door, call, { parsed, recipient });
 }
 
 async function handleDomain(
   door: WebhookDoor,
-  context: DoorContext,
+  call: Call,
   { source, domain: name }: { readonly source: Source; readonly domain: string },
 ): Promise<HttpAnswer> {
-  const request = await readRequest(door, context);
+  const request = await readRequest(door, call);
   const key = name.toLowerCase();
   const domain = door.domains.get(key);
   if (domain === undefined) throw new ServiceError('unknown_source', { detail: UNKNOWN_DOMAIN });
   const { app, secrets } = domain;
   const credentials = { secrets, nodeIds: [] };
-  authenticate(door, context, { source, request, credentials, key, app });
+  authenticate(door, call, { source, request, credentials, key, app });
   const parsed = source.parse(request, credentials);
   const user = parsed.kind === 'notification' ? parsed.user : undefined;
   const devices =
@@ -98,7 +98,7 @@ async function handleDomain(
   const recipients = onePerTarget(devices).map(({ target, id }) => {
     return { target, deviceId: id, source: source.name };
   });
-  return await answerForUser(door, context, { parsed, recipients });
+  return await answerForUser(door, call, { parsed, recipients });
 }
 
 /**
@@ -116,8 +116,8 @@ function onePerTarget(devices: readonly Device[]): readonly Device[] {
 
 const UNKNOWN_DOMAIN = 'This domain is not configured: add it to `domains` in NDS_SOURCES.';
 
-async function readRequest(door: WebhookDoor, context: DoorContext): Promise<SourceRequest> {
-  const { incoming } = context.env;
+async function readRequest(door: WebhookDoor, call: Call): Promise<SourceRequest> {
+  const { incoming } = call;
   const body = await readBody(incoming);
   return { headers: headersOf(incoming), body, receivedAtMs: door.clock.wallMs() };
 }
@@ -142,7 +142,7 @@ function credentialsOf(door: WebhookDoor, device: Device, { name }: Source): Sou
 /** Whoever forged too often is refused before any curve or hash is computed. */
 function authenticate(
   door: WebhookDoor,
-  context: DoorContext,
+  call: Call,
   checked: {
     readonly source: Source;
     readonly request: SourceRequest;
@@ -152,7 +152,7 @@ function authenticate(
   },
 ): void {
   const { source, request, credentials, key, app } = checked;
-  const { incoming } = context.env;
+  const { incoming } = call;
   const from = originOf(door, incoming);
   door.forgeries.check(key, from);
   try {

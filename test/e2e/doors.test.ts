@@ -276,3 +276,32 @@ async function withSecondApp(): Promise<Setup> {
   await running.restart();
   return running;
 }
+
+test('answers the same whether or not the router has to look at the request', async () => {
+  const running = await setup({ environment: { NDS_BACKEND_KEYS: 'k'.repeat(32) } });
+  const calls: readonly Parameters<typeof send>[1][] = [
+    { path: notifyPath(ANDROID_TOKEN), body: BODY },
+    { path: notifyPath(ANDROID_TOKEN).replace('/api/v1', ''), body: BODY },
+    { path: '/notify?platform=windows', body: BODY },
+    { path: notifyPath(ANDROID_TOKEN), body: '{"template":"unknown"}' },
+    { path: notifyPath(ANDROID_TOKEN), body: 'x'.repeat(70_000) },
+    { path: notifyPath(ANDROID_TOKEN, { app: 'unknown' }), body: BODY },
+    { path: '/api/v1/devices', body: BODY },
+    { path: '/api/v1/devices?user=a', body: '{}', headers: { authorization: 'Bearer nobody' } },
+  ];
+  for (const call of calls) {
+    // The first goes past the router, the others do not.
+    const hosts = ['nds.example.com', 'NDS.EXAMPLE.COM', '[::1]:8080'];
+    const told: unknown[] = [];
+    for (const host of hosts) {
+      const answer = await send(running.service.url, {
+        ...call,
+        headers: { ...call.headers, host },
+      });
+      const { date: _date, ...headers } = answer.headers;
+      const text = answer.text.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID');
+      told.push({ status: answer.status, headers, text: text.replace('delivered', 'duplicate') });
+    }
+    expect(told).toEqual([told[0], told[0], told[0]]);
+  }
+});
