@@ -2,6 +2,7 @@
 
 import type { Clock } from './clock.ts';
 import { ServiceError } from './errors.ts';
+import { Recency } from './recency.ts';
 
 export interface Rate {
   /** Calls that may come at once. */
@@ -26,17 +27,12 @@ interface Bucket {
 export class Buckets {
   readonly #clock: Clock;
   readonly #rate: Rate;
-  readonly #maxKeys: number;
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #buckets: Recency<Bucket>;
 
   constructor(clock: Clock, rate: Rate, maxKeys: number) {
     this.#clock = clock;
     this.#rate = rate;
-    this.#maxKeys = maxKeys;
-  }
-
-  get size(): number {
-    return this.#buckets.size;
+    this.#buckets = new Recency(maxKeys);
   }
 
   /** Takes one call from the key's bucket; returns how many milliseconds to wait if it is empty, else 0. */
@@ -44,7 +40,7 @@ export class Buckets {
     const bucket = this.#filled(key);
     if (bucket.level < 1) return Math.ceil(((1 - bucket.level) / this.#rate.perSecond) * 1_000);
     bucket.level -= 1;
-    this.#remember(key, bucket);
+    this.#buckets.use(key, bucket);
     return 0;
   }
 
@@ -62,15 +58,6 @@ export class Buckets {
     bucket.level = Math.min(this.#rate.burst, bucket.level + gained);
     bucket.filledAtMs = nowMs;
     return bucket;
-  }
-
-  #remember(key: string, bucket: Bucket): void {
-    // Re-inserting keeps the map in order of last use, so that the first key is the quietest.
-    this.#buckets.delete(key);
-    this.#buckets.set(key, bucket);
-    if (this.#buckets.size <= this.#maxKeys) return;
-    const quietest = this.#buckets.keys().next();
-    if (!quietest.done) this.#buckets.delete(quietest.value);
   }
 }
 

@@ -4,6 +4,7 @@
 import type { Clock } from './clock.ts';
 import type { Outcome } from './outcome.ts';
 import type { Trust } from './provider.ts';
+import { Recency } from './recency.ts';
 import type { QuarantineEntry } from './store.ts';
 import type { ProviderName } from './target.ts';
 
@@ -50,13 +51,14 @@ export class Quarantine {
   readonly #clock: Clock;
   readonly #options: QuarantineOptions;
   readonly #entries = new Map<string, QuarantineEntry>();
-  readonly #proven = new Set<string>();
+  readonly #proven: Recency<true>;
   readonly #recent = new Map<string, Send[]>();
   readonly #doubted = new Set<string>();
 
   constructor(clock: Clock, options: QuarantineOptions) {
     this.#clock = clock;
     this.#options = options;
+    this.#proven = new Recency(options.maxProvenTokens);
   }
 
   /** What the log remembers, at start. */
@@ -160,9 +162,7 @@ export class Quarantine {
   }
 
   #prove(tokenHash: string): void {
-    this.#proven.delete(tokenHash);
-    this.#proven.add(tokenHash);
-    dropOldest(this.#proven, this.#options.maxProvenTokens);
+    this.#proven.use(tokenHash, true);
   }
 }
 
