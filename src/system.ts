@@ -23,12 +23,12 @@ const FINGERPRINT_CHARACTERS = 22;
 const LAST_CHARACTERS = 'AQgw';
 const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
-/**
- * Real time, whatever clock the service runs on: how long writes gather before they go to the disk as one
- * transaction. Nobody waits for it: a provider takes longer to answer.
- */
+/** How long writes gather before they go to the disk as one transaction: less than a provider takes to answer. */
+const GATHER_MS = 5;
+
+/** Real time, whatever clock the service runs on. */
 export function deferBriefly(task: () => void): void {
-  setTimeout(task, 1);
+  setTimeout(task, GATHER_MS);
 }
 
 /** Chance from the operating system; fingerprints under `lookupKey`, which the store keeps. */

@@ -18,6 +18,8 @@ import type {
 
 /** Bounds how long one transaction holds the lock and how much is lost with it if it fails. */
 const MAX_BATCH = 1_000;
+/** So many are worth a commit of their own: they wait for no others. */
+const FULL_BATCH = 64;
 
 export interface WorkerLinkOptions {
   /** Starts the thread. */
@@ -25,8 +27,8 @@ export interface WorkerLinkOptions {
   /** Operations in flight and waiting; beyond, they are refused as `busy`. */
   readonly maxPendingOperations: number;
   /**
-   * When a batch is sent after its first operation came in: a little later means larger batches, fewer
-   * commits and fewer messages between the threads. Default: at the end of the turn.
+   * When a batch is sent after its first operation came in, unless it is full before: a little later means larger
+   * batches, fewer commits and fewer messages between the threads. Default: at the end of the turn.
    */
   readonly defer?: ((flush: () => void) => void) | undefined;
   readonly onBatch?: (operations: number) => void;
@@ -102,6 +104,10 @@ export class WorkerLink<Calls> {
 
   /** Not at once, so that operations which come in together go together. */
   #planFlush(): void {
+    if (this.#options.defer !== undefined && this.#waiting.length >= FULL_BATCH) {
+      this.#flush();
+      return;
+    }
     if (this.#flushPlanned) return;
     this.#flushPlanned = true;
     (this.#options.defer ?? queueMicrotask)(() => {

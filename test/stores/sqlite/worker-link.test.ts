@@ -83,3 +83,34 @@ test('closes without ever having opened', async () => {
   await link.close();
   expect(workers).toHaveLength(0);
 });
+
+test('gathers operations until it is time or there are enough of them', async () => {
+  const file = newFile();
+  const batches: number[] = [];
+  const due: (() => void)[] = [];
+  const link = new WorkerLink<WriteCalls>({
+    spawn: () =>
+      new Worker(WORKER, { workerData: { role: 'writer', file, keys: KEYS, busyTimeoutMs: 250 } }),
+    maxPendingOperations: 1_000,
+    defer: (flush) => due.push(flush),
+    onBatch: (operations) => batches.push(operations),
+  });
+  await link.open();
+  const probe = () => link.call({ kind: 'probe', input: undefined });
+  const some = Array.from({ length: 10 }, probe);
+  expect(batches).toEqual([]);
+  expect(due).toHaveLength(1);
+  due.pop()?.();
+  expect(batches).toEqual([10]);
+  await Promise.all(some);
+
+  const many = Array.from({ length: 70 }, probe);
+  expect(batches).toEqual([10, 64]);
+  await Promise.all(many.slice(0, 64));
+  due.pop()?.();
+  await Promise.all(many);
+  expect(batches).toEqual([10, 64, 6]);
+  const closed = link.close();
+  due.pop()?.();
+  await closed;
+});
