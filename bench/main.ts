@@ -14,6 +14,7 @@ import type { Measure } from './measures/measure.ts';
 import { measureMemory } from './measures/memory.ts';
 import { measureOutage } from './measures/outage.ts';
 import { measureProfile } from './measures/profile.ts';
+import { measureRates } from './measures/rates.ts';
 import { measureRoundTrip } from './measures/round-trip.ts';
 import { type Foreign, HELP, type MeasureName, type Options, parseOptions } from './options.ts';
 
@@ -22,6 +23,7 @@ const FOREIGN_TIMEOUT_MS = 120_000;
 /** A new measurement is a file of its own and a line here and in `MEASURES`. */
 const MEASURE: Readonly<Record<MeasureName, Measure>> = {
   cost: measureCost,
+  rates: measureRates,
   latency: measureLatency,
   burst: measureBurst,
   memory: measureMemory,

@@ -6,6 +6,7 @@ import type { Api } from './load/calls.ts';
 
 export const MEASURES = [
   'cost',
+  'rates',
   'latency',
   'burst',
   'memory',
