@@ -32,7 +32,7 @@ export class Buckets {
   constructor(clock: Clock, rate: Rate, maxKeys: number) {
     this.#clock = clock;
     this.#rate = rate;
-    this.#buckets = new Recency(maxKeys);
+    this.#buckets = new Recency(Math.ceil(maxKeys / 2));
   }
 
   /** Takes one call from the key's bucket; returns how many milliseconds to wait if it is empty, else 0. */

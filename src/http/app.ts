@@ -95,7 +95,9 @@ export function createApp(parts: AppParts): App {
     take(incoming, outgoing) {
       const answer = incoming.method === 'POST' ? direct.get(pathOf(incoming)) : undefined;
       if (answer === undefined || !PLAIN_HOST.test(incoming.headers.host ?? '')) return false;
-      void answer(directCall(incoming, outgoing)).then((ready) => writeAnswer(outgoing, ready));
+      answer(directCall(incoming, outgoing))
+        .then((ready) => writeAnswer(outgoing, ready))
+        .catch(() => outgoing.destroy());
       return true;
     },
   };
@@ -104,9 +106,9 @@ export function createApp(parts: AppParts): App {
 /** How a request is logged that was for nothing here, at whatever path. */
 const UNKNOWN_ROUTE = '*';
 
-/** What the router makes of Host is an address; of anything unusual it has to decide whether that is one. */
+/** The router refuses a Host of which no URL can be made; this is never one, and any other is for the router. */
 const PLAIN_HOST =
-  /^[a-z0-9-]+(?:\.[a-z][a-z0-9-]*)*(?::[0-9]{1,5})?$|^127\.0\.0\.1(?::[0-9]{1,5})?$/;
+  /^(?:127\.0\.0\.1|(?!.*xn--)[a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)*)(?::[1-5]?[0-9]{1,4})?$/;
 
 function pathOf({ url = '' }: IncomingMessage): string {
   const mark = url.indexOf('?');

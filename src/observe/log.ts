@@ -31,16 +31,19 @@ export function createLog(level: Level, clock: Clock): Log {
     },
     lines,
   );
+  const flush = () => {
+    lines.flush();
+    // Nothing is open yet when start-up is refused at once.
+    try {
+      destination.flushSync();
+    } catch {}
+  };
+  // Whatever ends the process: the last lines say why.
+  process.once('exit', flush);
   return {
     observer: { observe: (event) => logEvent(logger, event) },
     say: (at, message, fields = {}) => logger[at](fields, message),
-    flush: () => {
-      lines.flush();
-      // Nothing is open yet when start-up is refused at once.
-      try {
-        destination.flushSync();
-      } catch {}
-    },
+    flush,
   };
 }
 

@@ -82,6 +82,26 @@ export function unpackFingerprint(bytes: Buffer): string {
   return bytes.toString('base64url');
 }
 
+/** What a delivery is found by, as its row has it. */
+export interface RowKeys {
+  readonly id: Buffer;
+  readonly tokenHash: Buffer;
+  readonly subjectHash: Buffer | null;
+}
+
+/** Throws a TypeError for a form that cannot be given back. */
+export function rowKeysOf(delivery: {
+  readonly id: string;
+  readonly tokenHash: string;
+  readonly subjectHash?: string;
+}): RowKeys {
+  return {
+    id: packUuid(delivery.id),
+    tokenHash: packFingerprint(delivery.tokenHash),
+    subjectHash: delivery.subjectHash === undefined ? null : packFingerprint(delivery.subjectHash),
+  };
+}
+
 /** Times and durations are kept as whole milliseconds; jitter may hand in fractions. */
 export function wholeMs(ms: number): number {
   return Math.round(ms);

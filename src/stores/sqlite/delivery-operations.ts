@@ -2,10 +2,9 @@
 // log at once; else, or when somebody looks for what waits, it moves to the tables of the queue.
 
 import type Database from 'better-sqlite3';
-import type { AcceptedDelivery } from '../../core/store.ts';
 import { packFingerprint, packUuid, wholeMs } from './codec.ts';
 import { prepareSightings } from './device-sightings.ts';
-import type { Journal } from './journal.ts';
+import type { Held, Journal } from './journal.ts';
 import { type End, type OpenRow, prepareKeyRelease, prepareOpenRows } from './open-rows.ts';
 import {
   type PackedAcceptance,
@@ -34,19 +33,20 @@ export function prepareDeliveryOperations({ db, sealer, journal }: Parts) {
   const recordAttempt = prepareAttempt(db);
   const noteSighting = prepareSightings(db);
   const findRow = db.prepare<[Buffer]>('SELECT 1 FROM deliveries WHERE id = ?');
+  const isWritten = (id: Buffer) => findRow.get(id) !== undefined;
 
   function settle(settlement: PackedSettlement): boolean {
     const [deliveryId, owner, nowMs, attempt, next] = settlement;
-    const accepted = journal.find(deliveryId);
-    if (accepted === undefined) return settleInQueue(settlement);
-    if (accepted.owner !== owner) return false;
+    const held = journal.find(deliveryId);
+    if (held === undefined) return settleInQueue(settlement);
+    if (held.accepted.owner !== owner) return false;
     journal.take(deliveryId);
     if (next[0] === 'queued') {
-      openRows.insert(accepted);
+      openRows.insert(held.accepted);
       return settleInQueue(settlement);
     }
     const [status, reason] = next;
-    endInJournal(accepted, attempt, { status, reason, nowMs });
+    endInJournal(held, attempt, { status, reason, nowMs });
     return true;
   }
 
@@ -72,20 +72,26 @@ export function prepareDeliveryOperations({ db, sealer, journal }: Parts) {
     settle,
     finish: openRows.finish,
 
-    /** Moves what the journal holds to the tables, where whoever asks what is open looks. */
+    /** Looks again what the journal's table holds. */
+    reload: (): void => journal.reload(isWritten),
+
+    /**
+     * Moves what the journal holds to the tables, where whoever asks what is open looks; also what an earlier
+     * process left in it. Should that one still live, its next write finds the row there, is undone, and is tried
+     * again in the tables.
+     */
     spill(): void {
+      for (const accepted of journal.takeAll()) openRows.insert(accepted);
+      journal.reload(isWritten);
       for (const accepted of journal.takeAll()) openRows.insert(accepted);
     },
 
-    /**
-     * The same of what an earlier connection or process left in it. Should that one still live, its next write
-     * finds the row there, is undone, and is tried again in the tables.
-     */
-    restore(): void {
-      for (const accepted of journal.takeStored()) {
-        const isWritten = findRow.get(packUuid(accepted.delivery.id)) !== undefined;
-        if (!isWritten) openRows.insert(accepted);
-      }
+    /** The same of one delivery, if it is there. */
+    spillOne(id: string): void {
+      const held = journal.find(id);
+      if (held === undefined) return;
+      journal.take(id);
+      openRows.insert(held.accepted);
     },
   };
 }
@@ -126,15 +132,16 @@ function prepareEnd(db: Database.Database) {
   const releaseKey = prepareKeyRelease(db);
 
   return function end(
-    { delivery, duplicateKey }: AcceptedDelivery,
+    { accepted, keys }: Pick<Held, 'accepted' | 'keys'>,
     attempt: PackedAttempt | null,
     as: End,
   ): void {
-    const rowId = insertSettled(delivery, as);
+    const { delivery, duplicateKey } = accepted;
+    const rowId = insertSettled(delivery, keys, as);
     if (attempt !== null) recordAttempt(rowId, attempt);
-    noteSighting.ofToken(packFingerprint(delivery.tokenHash), as);
+    noteSighting.ofToken(keys.tokenHash, as);
     if (duplicateKey !== undefined && as.status !== 'delivered') {
-      releaseKey(packFingerprint(duplicateKey.keyHash), packUuid(delivery.id));
+      releaseKey(packFingerprint(duplicateKey.keyHash), keys.id);
     }
   };
 }

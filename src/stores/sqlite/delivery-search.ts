@@ -63,7 +63,7 @@ const DELIVERY_COLUMNS = `row_id AS rowId, id, app, platform, provider, type, st
 
 /** Throws a RangeError for a limit out of bounds. */
 export function prepareDeliverySearch(db: Database.Database, sealer: Sealer) {
-  const readJournal = prepareJournalReading(db, sealer);
+  const readJournal = prepareJournalReading(db, [sealer]);
   const isInTable = db.prepare<[Buffer]>('SELECT 1 FROM deliveries WHERE id = ?');
   const findRows = prepareRowSearch(db);
 

@@ -3,7 +3,7 @@
 import type Database from 'better-sqlite3';
 import type { AddedDevice, StoredDevice } from '../../core/devices.ts';
 import { packFingerprint, packUuid, tryPackUuid, wholeMs } from './codec.ts';
-import { DEVICE_DELETED, type Finish } from './delivery-operations.ts';
+import { DEVICE_DELETED, type DeliveryOperations } from './delivery-operations.ts';
 import {
   columnsOf,
   DEVICE_COLUMNS,
@@ -22,11 +22,16 @@ import type {
 } from './protocol.ts';
 import type { Sealer } from './seal.ts';
 
+type OpenDeliveries = Pick<DeliveryOperations, 'spill' | 'finish'>;
 type ErasedRow = Pick<DeviceRow, 'rowId' | 'id' | 'tokenHash'>;
 
-export function prepareDeviceOperations(db: Database.Database, sealer: Sealer, finish: Finish) {
+export function prepareDeviceOperations(
+  db: Database.Database,
+  sealer: Sealer,
+  deliveries: OpenDeliveries,
+) {
   const write = prepareWrite(db, sealer);
-  const erase = prepareErase(db, finish);
+  const erase = prepareErase(db, deliveries);
   const isFull = prepareLimits(db);
   const findById = db.prepare<[Buffer], ErasedRow>(
     'SELECT row_id AS rowId, id, token_hash AS tokenHash FROM devices WHERE id = ?',
@@ -152,7 +157,7 @@ function prepareWrite(db: Database.Database, sealer: Sealer) {
  * Deletes a device, its handles with it, and ends the open deliveries that hold its token: its own in any
  * case, those that were addressed to the token itself unless another device has it.
  */
-function prepareErase(db: Database.Database, finish: Finish) {
+function prepareErase(db: Database.Database, { spill, finish }: OpenDeliveries) {
   const deleteRow = db.prepare<[number]>('DELETE FROM devices WHERE row_id = ?');
   const hasToken = db.prepare<[Buffer]>('SELECT 1 FROM devices WHERE token_hash = ? LIMIT 1');
   const findOwn = db.prepare<[Buffer], OpenRow>(
@@ -160,6 +165,7 @@ function prepareErase(db: Database.Database, finish: Finish) {
      FROM queue q JOIN deliveries d ON d.row_id = q.row_id WHERE q.device_id = ?`,
   );
   const rowsOf = prepareLookup(db);
+  const findOldestOpen = db.prepare<[], number | null>('SELECT min(row_id) FROM queue').pluck();
   const findQueued = db.prepare<[number, Buffer], OpenRow>(
     `SELECT q.row_id AS rowId, d.id, q.key_hash AS keyHash
      FROM queue q JOIN deliveries d ON d.row_id = q.row_id WHERE q.row_id = ? AND d.token_hash = ?`,
@@ -167,11 +173,14 @@ function prepareErase(db: Database.Database, finish: Finish) {
 
   return function erase({ rowId, id, tokenHash }: ErasedRow, nowMs: number): void {
     const end = { status: 'rejected', reason: DEVICE_DELETED, nowMs } as const;
+    spill();
     deleteRow.run(rowId);
     for (const row of findOwn.all(id)) finish(row, end);
     if (hasToken.get(tokenHash) !== undefined) return;
-    // A token has few deliveries in the log, and a backlog may be long.
-    for (const found of [...rowsOf(tokenHash)]) {
+    // A token has few deliveries in the log, and a backlog may be long. Older than the backlog, none is open.
+    const oldestOpen = findOldestOpen.get();
+    if (oldestOpen === undefined || oldestOpen === null) return;
+    for (const found of [...rowsOf(tokenHash, oldestOpen)]) {
       const row = findQueued.get(found, tokenHash);
       if (row !== undefined) finish(row, end);
     }

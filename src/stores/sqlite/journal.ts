@@ -3,10 +3,11 @@
 // or is asked for meanwhile moves into the queue's tables (`delivery-operations.ts`).
 //
 // The writer knows by heart what the entries hold. What a rolled back transaction did to that memory is not
-// worth finding out: it is forgotten, and the entries are read again.
+// worth finding out: it is forgotten, and the entries are read again. Those that cannot be read stay where they are.
 
 import type Database from 'better-sqlite3';
 import type { AcceptedDelivery } from '../../core/store.ts';
+import { type RowKeys, rowKeysOf } from './codec.ts';
 import { type PackedAcceptance, unpackAcceptance } from './packed.ts';
 import type { Sealer } from './seal.ts';
 
@@ -20,8 +21,9 @@ interface Entry {
   left: number;
 }
 
-interface Held {
+export interface Held {
   readonly accepted: AcceptedDelivery;
+  readonly keys: RowKeys;
   /** Absent in the transaction that accepted it. */
   entry: Entry | undefined;
 }
@@ -36,14 +38,15 @@ export class Journal {
   readonly #delete: Database.Statement<[number]>;
   readonly #readAll: () => readonly JournalEntry[];
 
-  constructor(db: Database.Database, sealer: Sealer) {
+  /** `earlier`: of keys that were replaced, in case an entry was written while they were. */
+  constructor(db: Database.Database, sealer: Sealer, earlier: readonly Sealer[] = []) {
     this.#sealer = sealer;
     this.#insert = db.prepare('INSERT INTO journal (sealed) VALUES (?)');
     this.#delete = db.prepare('DELETE FROM journal WHERE entry_id = ?');
-    this.#readAll = prepareJournalReading(db, sealer);
+    this.#readAll = prepareJournalReading(db, [sealer, ...earlier]);
   }
 
-  /** Whether the table may hold what the memory does not: `takeStored` has to be asked. */
+  /** Whether the table may hold what the memory does not, or the other way round: it has to be read again. */
   get isForgotten(): boolean {
     return this.#isForgotten;
   }
@@ -55,16 +58,36 @@ export class Journal {
     this.#isForgotten = true;
   }
 
-  /** Written by `write`, before the transaction is committed. */
+  /**
+   * Takes into memory what the table holds, but for what `isWritten` elsewhere already. Takes no space, so that a
+   * full disk does not stand in the way of what would free some.
+   */
+  reload(isWritten: (id: Buffer) => boolean): void {
+    this.forget();
+    for (const { entryId, accepted } of this.#readAll()) {
+      const open = accepted
+        .map((one) => ({ accepted: one, keys: rowKeysOf(one.delivery) }))
+        .filter(({ keys }) => !isWritten(keys.id));
+      const entry = { entryId, left: open.length };
+      for (const held of open) this.#held.set(held.accepted.delivery.id, { ...held, entry });
+      if (open.length === 0) this.#delete.run(entryId);
+    }
+    this.#isForgotten = false;
+  }
+
+  /**
+   * Written by `write`, before the transaction is committed. Throws a TypeError for what could not become a row
+   * later: it would stand in the way of all others.
+   */
   add(packed: PackedAcceptance, accepted: AcceptedDelivery): void {
-    const { id } = accepted.delivery;
-    if (this.#held.has(id)) throw new TypeError('a delivery was inserted twice');
-    this.#held.set(id, { accepted, entry: undefined });
+    const { delivery } = accepted;
+    if (this.#held.has(delivery.id)) throw new TypeError('a delivery was inserted twice');
+    this.#held.set(delivery.id, { accepted, keys: rowKeysOf(delivery), entry: undefined });
     this.#added.push(packed);
   }
 
-  find(id: string): AcceptedDelivery | undefined {
-    return this.#held.get(id)?.accepted;
+  find(id: string): Held | undefined {
+    return this.#held.get(id);
   }
 
   /** Whoever takes one writes in the same transaction what becomes of it. */
@@ -80,16 +103,6 @@ export class Journal {
     const all = [...this.#held.values()].map(({ accepted }) => accepted);
     for (const { delivery } of all) this.take(delivery.id);
     return all;
-  }
-
-  /** The same of what the table holds, some of which may have left before. Entries that cannot be read stay. */
-  takeStored(): readonly AcceptedDelivery[] {
-    const entries = this.#readAll();
-    for (const { entryId } of entries) this.#delete.run(entryId);
-    this.#held.clear();
-    this.#added = [];
-    this.#isForgotten = false;
-    return entries.flatMap(({ accepted }) => accepted);
   }
 
   /** Writes what came in this transaction and is still here. */
@@ -120,14 +133,15 @@ export interface JournalEntry {
 /** Every entry that can be read, oldest first. Some of its deliveries may be in the tables by now. */
 export function prepareJournalReading(
   db: Database.Database,
-  sealer: Sealer,
+  sealers: readonly Sealer[],
 ): () => readonly JournalEntry[] {
   const all = db.prepare<[], { entryId: number; sealed: Buffer }>(
     'SELECT entry_id AS entryId, sealed FROM journal ORDER BY entry_id',
   );
   return () =>
     all.all().flatMap(({ entryId, sealed }) => {
-      const plain = sealer.open(sealed, JOURNAL_CONTEXT);
+      let plain: Buffer | undefined;
+      for (const sealer of sealers) plain ??= sealer.open(sealed, JOURNAL_CONTEXT);
       if (plain === undefined) return [];
       const packed: readonly PackedAcceptance[] = JSON.parse(plain.toString());
       return [{ entryId, accepted: packed.map(unpackAcceptance) }];

@@ -10,34 +10,45 @@ const TAIL_ROWS = 1_000;
 /** As a power of two: 16,384 rows of `deliveries` share a bucket, so that a million make 61. */
 const BUCKET_BITS = 14;
 
-/** Enters the newest rows as soon as there are enough of them. Part of the transaction that wrote them. */
+/**
+ * Enters rows as soon as there are enough of them, a thousand in a transaction: a log that was made before there
+ * were lookups catches up step by step. Part of the transaction that wrote them.
+ */
 export function prepareLookupUpkeep(db: Database.Database): () => void {
   const tail = db
     .prepare<[], number>(
       `SELECT coalesce((SELECT max(row_id) FROM deliveries), 0) - entered_until FROM lookup_progress`,
     )
     .pluck();
-  const enter = db.prepare(
+  const last = db
+    .prepare<[], number>(
+      `SELECT max(row_id) FROM (SELECT row_id FROM deliveries
+         WHERE row_id > (SELECT entered_until FROM lookup_progress) ORDER BY row_id LIMIT ${TAIL_ROWS})`,
+    )
+    .pluck();
+  // A caller may name as its subject what a token is made of.
+  const enter = db.prepare<{ last: number }>(
     `INSERT OR IGNORE INTO lookups (bucket, hash, row_id)
      SELECT row_id >> ${BUCKET_BITS}, hash, row_id FROM (
        SELECT row_id, token_hash AS hash FROM deliveries
-         WHERE row_id > (SELECT entered_until FROM lookup_progress)
+         WHERE row_id > (SELECT entered_until FROM lookup_progress) AND row_id <= @last
        UNION ALL
        SELECT row_id, subject_hash FROM deliveries
-         WHERE row_id > (SELECT entered_until FROM lookup_progress) AND subject_hash IS NOT NULL)
+         WHERE row_id > (SELECT entered_until FROM lookup_progress) AND row_id <= @last
+           AND subject_hash IS NOT NULL)
      ORDER BY 1, 2`,
   );
-  const advance = db.prepare(
-    'UPDATE lookup_progress SET entered_until = (SELECT max(row_id) FROM deliveries)',
-  );
+  const advance = db.prepare<{ last: number }>('UPDATE lookup_progress SET entered_until = @last');
   return function keepUp(): void {
     if ((tail.get() ?? 0) < TAIL_ROWS) return;
-    enter.run();
-    advance.run();
+    const entered = last.get();
+    if (entered === undefined) return;
+    enter.run({ last: entered });
+    advance.run({ last: entered });
   };
 }
 
-/** The rows whose token or subject has this fingerprint, newest first. */
+/** The rows whose token or subject has this fingerprint, newest first; `downTo` a row, or all. */
 export function prepareLookup(db: Database.Database) {
   const findInTail = db
     .prepare<{ hash: Buffer }, number>(
@@ -58,11 +69,12 @@ export function prepareLookup(db: Database.Database) {
     )
     .pluck();
 
-  return function* rowsOf(hash: Buffer): Generator<number> {
+  return function* rowsOf(hash: Buffer, downTo = 0): Generator<number> {
     yield* findInTail.all({ hash });
     const { oldest, newest } = span.get() ?? { oldest: null, newest: null };
     if (oldest === null || newest === null) return;
-    for (let bucket = newest; bucket >= oldest; bucket -= 1) {
+    const lowest = Math.max(oldest, downTo >> BUCKET_BITS);
+    for (let bucket = newest; bucket >= lowest; bucket -= 1) {
       yield* findInBucket.all({ bucket, hash });
     }
   };

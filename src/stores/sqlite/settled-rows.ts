@@ -8,8 +8,7 @@ import {
   OUTCOMES,
   PLATFORMS,
   PROVIDERS,
-  packFingerprint,
-  packUuid,
+  type RowKeys,
   STATUSES,
   wholeMs,
 } from './codec.ts';
@@ -24,18 +23,19 @@ export function prepareSettledRow(db: Database.Database) {
        received_at_ms, settled_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
 
-  return function insertSettled(delivery: Delivery, { status, reason, nowMs }: End): number {
-    const { target, subjectHash } = delivery;
+  return function insertSettled(delivery: Delivery, keys: RowKeys, end: End): number {
+    const { target } = delivery;
+    const { status, reason, nowMs } = end;
     const { lastInsertRowid } = insert.run(
-      packUuid(delivery.id),
+      keys.id,
       target.app,
       codeOf(PLATFORMS, target.platform),
       codeOf(PROVIDERS, delivery.provider),
       delivery.notification.type,
       codeOf(STATUSES, status),
       reason,
-      packFingerprint(delivery.tokenHash),
-      subjectHash === undefined ? null : packFingerprint(subjectHash),
+      keys.tokenHash,
+      keys.subjectHash,
       wholeMs(delivery.receivedAtMs),
       wholeMs(nowMs),
     );

@@ -16,10 +16,6 @@ const LOOKS_AT_OPEN: ReadonlySet<WriteOperation['kind']> = new Set<WriteOperatio
   'release_leases',
   'recover',
   'hasten',
-  'record_reply',
-  'add_device',
-  'delete_device',
-  'prune_devices',
 ]);
 
 export interface WriteOperations {
@@ -34,17 +30,22 @@ export interface WriteOperations {
   undone(): void;
 }
 
-export function prepareWriteOperations(db: Database.Database, sealer: Sealer): WriteOperations {
-  const journal = new Journal(db, sealer);
+/** `earlier`: of keys that were replaced. */
+export function prepareWriteOperations(
+  db: Database.Database,
+  sealer: Sealer,
+  earlier: readonly Sealer[],
+): WriteOperations {
+  const journal = new Journal(db, sealer, earlier);
   const deliveries = prepareDeliveryOperations({ db, sealer, journal });
   const enterLookups = prepareLookupUpkeep(db);
 
   return {
     begin: () => {
-      if (journal.isForgotten) deliveries.restore();
+      if (journal.isForgotten) deliveries.reload();
     },
     run: prepareRun({ db, sealer, deliveries }),
-    complete: () => deliveries.spill(),
+    complete: () => journal.write(),
     end: () => {
       journal.write();
       enterLookups();
@@ -61,14 +62,11 @@ interface Parts {
 
 function prepareRun({ db, sealer, deliveries }: Parts) {
   const queue = prepareQueueOperations(db, sealer, deliveries.finish);
-  const devices = prepareDeviceOperations(db, sealer, deliveries.finish);
+  const devices = prepareDeviceOperations(db, sealer, deliveries);
   const upkeep = prepareUpkeepOperations(db);
 
   return function run({ kind, input }: WriteOperation): WriteResult {
-    if (LOOKS_AT_OPEN.has(kind)) {
-      deliveries.spill();
-      deliveries.restore();
-    }
+    if (LOOKS_AT_OPEN.has(kind)) deliveries.spill();
     switch (kind) {
       case 'insert':
         deliveries.insert(input);
@@ -92,6 +90,7 @@ function prepareRun({ db, sealer, deliveries }: Parts) {
       case 'prune':
         return { kind, output: upkeep.prune(input) };
       case 'record_reply':
+        deliveries.spillOne(input.deliveryId);
         upkeep.recordReply(input);
         return { kind, output: undefined };
       case 'probe':

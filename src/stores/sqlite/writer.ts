@@ -6,6 +6,7 @@ import { corruptDatabase, reasonOf } from './errors.ts';
 import { errorOf, failureOf } from './failure.ts';
 import { openWriting } from './open-database.ts';
 import type { Opened, Reply, WriteCalls, WriteOperation, WriterOptions } from './protocol.ts';
+import { Sealer } from './seal.ts';
 import { openVault, type Vault } from './vault.ts';
 import { prepareWriteOperations, type WriteOperations } from './write-operations.ts';
 
@@ -132,7 +133,11 @@ function connect(options: WriterOptions, expectedLookupKey: Uint8Array | undefin
     if (expectedLookupKey !== undefined && !vault.lookupKey.equals(expectedLookupKey)) {
       throw corruptDatabase(options.file, 'another database was put in its place');
     }
-    const operations = prepareWriteOperations(db, vault.sealer);
+    const operations = prepareWriteOperations(
+      db,
+      vault.sealer,
+      options.keys.previous.map((key) => new Sealer(key)),
+    );
     // What this process has accepted over an earlier connection lies in the journal.
     if (expectedLookupKey !== undefined) operations.undone();
     return {

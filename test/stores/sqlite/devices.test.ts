@@ -182,13 +182,13 @@ test('finds, counts, deletes and prunes by indexes, never by reading through a t
   await open(file);
   const db = new Database(file);
   const sealer = new Sealer(KEY_A);
-  const { finish } = prepareDeliveryOperations({
+  const deliveries = prepareDeliveryOperations({
     db,
     sealer,
     journal: new Journal(db, sealer),
   });
   const prepare = vi.spyOn(db, 'prepare');
-  prepareDeviceOperations(db, sealer, finish);
+  prepareDeviceOperations(db, sealer, deliveries);
   prepareDeviceQueries(db, sealer);
   prepareSightings(db);
   const statements = prepare.mock.calls.map(([sql]) => sql);

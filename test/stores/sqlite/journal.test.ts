@@ -4,6 +4,7 @@
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { Delivery } from '../../../src/core/delivery.ts';
 import { packAcceptance, unpackAcceptance } from '../../../src/stores/sqlite/packed.ts';
 import {
   accept,
@@ -105,7 +106,7 @@ test('loses nothing of a batch in which one operation is at fault', async () => 
     'fulfilled',
     'fulfilled',
   ]);
-  expect(count(file)).toEqual({ journal: 0, deliveries: 3, queue: 2, secrets: 2 });
+  expect(count(file)).toEqual({ journal: 2, deliveries: 1, queue: 0, secrets: 0 });
   await store.insert(accept(sampleDelivery(5)));
   for (const number of [2, 4, 5]) {
     expect(await store.settle(settlement(sampleDelivery(number)))).toBe(true);
@@ -166,6 +167,50 @@ test('tells an operator of another process what is on its way', async () => {
   // Looking changes nothing.
   expect(count(file)).toMatchObject({ journal: 1, deliveries: 1 });
 });
+
+test('refuses alone what could not become a row', async () => {
+  const { store } = await open(newFile());
+  const malformed = sampleDelivery(1, { tokenHash: 'malformed' });
+  await expect(store.insert(accept(malformed))).rejects.toThrow('fingerprint');
+  await store.insert(accept(sampleDelivery(2)));
+  expect(await store.settle(settlement(malformed))).toBe(false);
+  expect(await store.settle(settlement(sampleDelivery(2)))).toBe(true);
+  expect((await store.claimDue(claim({ nowMs: NOW + 20_000 }))).deliveries).toEqual([]);
+});
+
+test.each([20, 400, 1_500])(
+  'settles and prunes on a full disk what it has of %i bytes',
+  async (bytes) => {
+    const file = newFile();
+    const { store } = await open(file, { maxFileBytes: 500_000 });
+    const old = deliveriesFrom(1, 1_000).map((delivery) => ({ ...delivery, receivedAtMs: 0 }));
+    await Promise.all(old.map((delivery) => store.insert(accept(delivery))));
+    await Promise.all(old.map((delivery) => store.settle(settlement(delivery))));
+    const notification = { ...sampleDelivery(0).notification, payload: 'x'.repeat(bytes) };
+    const accepted: Delivery[] = [];
+    for (let number = 2_000; ; number += 10) {
+      const batch = Array.from({ length: 10 }, (_, index) =>
+        sampleDelivery(number + index, { notification }),
+      );
+      const results = await Promise.allSettled(
+        batch.map((delivery) => store.insert(accept(delivery))),
+      );
+      const taken = batch.filter((_, index) => results[index]?.status === 'fulfilled');
+      accepted.push(...taken);
+      if (taken.length < batch.length) break;
+    }
+
+    // Without room for their rows they stay in the journal; what is pruned makes room.
+    await store.prune({ beforeMs: NOW, nowMs: NOW, limit: 100_000 });
+    for (const delivery of accepted.slice(0, 20)) {
+      expect(await store.settle(settlement(delivery))).toBe(true);
+    }
+    await store.probe();
+    await store.close();
+    const { store: successor } = await open(file);
+    expect(await successor.recover({ nowMs: NOW })).toBe(accepted.length - 20);
+  },
+);
 
 test('leaves an entry that cannot be read where it is, and goes on', async () => {
   const file = newFile();

@@ -103,6 +103,36 @@ test('enters a row whose number was given before', async () => {
   expect(await findIds(store, { tokenHash: tokenOf(7) })).toEqual(expected);
 });
 
+test('catches up with a log that has no lookups yet, and finds all of it meanwhile', async () => {
+  const file = newFile();
+  const first = await open(file);
+  await deliver(first.store, 1, 5_001);
+  await first.store.close();
+  const db = new Database(file);
+  db.exec('DELETE FROM lookups; UPDATE lookup_progress SET entered_until = 0');
+  const progress = db.prepare('SELECT entered_until FROM lookup_progress').pluck();
+
+  const { store } = await open(file);
+  for (const entered of [2_000, 3_000, 4_000, 5_000]) {
+    expect(await findIds(store, { tokenHash: tokenOf(7) })).toEqual(idsOf(1, 5_001, 100, 7));
+    await store.probe();
+    expect(progress.get()).toBe(entered);
+  }
+  expect(await findIds(store, { tokenHash: tokenOf(7) })).toEqual(idsOf(1, 5_001, 100, 7));
+  db.close();
+});
+
+test('takes a subject that has the fingerprint of the token', async () => {
+  const { store } = await open(newFile());
+  const hash = sampleFingerprint('both');
+  const both = sampleDelivery(1, { tokenHash: hash, subjectHash: hash });
+  await store.insert(accept(both));
+  await store.settle(settlement(both));
+  await deliver(store, 2, 1_500);
+  expect(await findIds(store, { tokenHash: hash })).toEqual([both.id]);
+  expect(await findIds(store, { subjectHash: hash })).toEqual([both.id]);
+});
+
 test('looks into every bucket by its key and never reads through one', async () => {
   const file = newFile();
   await open(file);
