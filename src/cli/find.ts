@@ -34,7 +34,11 @@ export async function find(args: readonly string[], environment: Environment): P
     previous: config.previousSecrets,
     databaseFile: config.database,
   });
-  const { store, lookupKey } = await openSqliteStore({ file: config.database, keys: secrets });
+  const { store, lookupKey } = await openSqliteStore({
+    file: config.database,
+    keys: secrets,
+    keepsKey: true,
+  });
   try {
     const { fingerprint } = createSystemIds(createSystemClock(), lookupKey);
     const queries = queriesFor(positionals[0], { app: values.app, limit, fingerprint });

@@ -18,13 +18,15 @@ import type { Keys } from './vault.ts';
 export interface WriterOptions extends ConnectionOptions {
   readonly role: 'writer';
   readonly keys: Keys;
+  /** Leaves a database under a previous key as it is. */
+  readonly keepsKey: boolean;
   /** Set when the worker is started again: the file must exist and be the same database. */
   readonly expectedLookupKey?: Uint8Array;
 }
 
 export interface ReaderOptions extends ConnectionOptions {
   readonly role: 'reader';
-  /** The current encryption key: devices are read here. The writer has sealed everything under it before. */
+  /** The key that the writer found everything under, or has put it under. */
   readonly key: Uint8Array;
 }
 
@@ -152,6 +154,7 @@ export interface Opened {
   readonly kind: 'opened';
   /** The writer tells it. */
   readonly lookupKey?: Uint8Array;
+  readonly key?: Uint8Array;
   readonly resealedRows?: number;
 }
 

@@ -27,6 +27,8 @@ export interface SqliteStoreOptions {
   /** Path of the database; made if there is none, with its directory. */
   readonly file: string;
   readonly keys: Keys;
+  /** For whoever only looks: a database that is under a previous key stays under it. */
+  readonly keepsKey?: boolean;
   readonly maxPendingOperations?: number;
   /** One of eight waits for another process's lock; at most 250. */
   readonly busyTimeoutMs?: number;
@@ -69,6 +71,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Open
     ...(maxFileBytes === undefined ? {} : { maxFileBytes }),
   };
   let lookupKey: Uint8Array | undefined;
+  let key = keys.current;
 
   const writer = new WorkerLink<WriteCalls>({
     spawn: () =>
@@ -76,6 +79,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Open
         role: 'writer',
         ...connection,
         keys,
+        keepsKey: options.keepsKey ?? false,
         ...(lookupKey === undefined ? {} : { expectedLookupKey: lookupKey }),
       }),
     maxPendingOperations,
@@ -84,7 +88,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Open
     onCrash: (error) => onEvent?.({ name: 'worker_crashed', role: 'writer', error }),
   });
   const reader = new WorkerLink<ReadCalls>({
-    spawn: () => spawn({ role: 'reader', ...connection, key: keys.current }),
+    spawn: () => spawn({ role: 'reader', ...connection, key }),
     maxPendingOperations,
     onCrash: (error) => onEvent?.({ name: 'worker_crashed', role: 'reader', error }),
   });
@@ -92,6 +96,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Open
   const opened = await writer.open();
   if (opened.lookupKey === undefined) throw new Error('the writer told no lookup key');
   lookupKey = opened.lookupKey;
+  key = opened.key ?? key;
   if (opened.resealedRows !== undefined) {
     onEvent?.({ name: 'key_rotated', resealedRows: opened.resealedRows });
   }

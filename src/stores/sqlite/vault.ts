@@ -43,6 +43,8 @@ export interface Keys {
 
 export interface Vault {
   readonly sealer: Sealer;
+  /** The key that the database is under. */
+  readonly key: Uint8Array;
   readonly lookupKey: Buffer;
   /** Rows that were sealed anew because the key was replaced. */
   readonly resealedRows?: number;
@@ -55,27 +57,35 @@ interface VaultRow {
 
 /**
  * Unseals the lookup key, making one if the database is new, and replaces the encryption key of the whole
- * database if it is a previous one. One transaction: after a crash either all is under the new key or nothing.
+ * database if it is a previous one, unless `keepsKey`: whoever only looks must not take the key from under a service
+ * that runs. One transaction: after a crash either all is under the new key or nothing.
  */
-export function openVault(db: Database.Database, keys: Keys, file: string): Vault {
+export function openVault(
+  db: Database.Database,
+  keys: Keys,
+  { file, keepsKey }: { readonly file: string; readonly keepsKey: boolean },
+): Vault {
   const open = db.transaction((): Vault => {
     const current = new Sealer(keys.current);
     const row = db
       .prepare<[], VaultRow>('SELECT key_id AS keyId, lookup_key AS lookupKey FROM vault')
       .get();
-    if (row === undefined) return createVault(db, current);
+    if (row === undefined) return { ...createVault(db, current), key: keys.current };
     if (row.keyId.equals(current.keyId)) {
-      return { sealer: current, lookupKey: unsealLookupKey(current, row, file) };
+      const lookupKey = unsealLookupKey(current, row, file);
+      return { sealer: current, key: keys.current, lookupKey };
     }
     const previousKey = keys.previous.find((key) => keyIdOf(key).equals(row.keyId));
     if (previousKey === undefined) throw unknownKey(file);
     const previous = new Sealer(previousKey);
     const lookupKey = unsealLookupKey(previous, row, file);
+    if (keepsKey) return { sealer: previous, key: previousKey, lookupKey };
     const keyChange = { from: previous, to: current };
     const resealedRows = SEALED_TABLES.map((table) => reseal(db, table, keyChange));
     storeVault(db, current, lookupKey);
     return {
       sealer: current,
+      key: keys.current,
       lookupKey,
       resealedRows: resealedRows.reduce((sum, rows) => sum + rows),
     };
@@ -86,7 +96,7 @@ export function openVault(db: Database.Database, keys: Keys, file: string): Vaul
   return vault;
 }
 
-function createVault(db: Database.Database, sealer: Sealer): Vault {
+function createVault(db: Database.Database, sealer: Sealer): Omit<Vault, 'key'> {
   const lookupKey = randomBytes(KEY_BYTES);
   storeVault(db, sealer, lookupKey);
   return { sealer, lookupKey };

@@ -39,12 +39,17 @@ export class Writer {
 
   /** Also tries a write: a file that can only be read should stop the start, not the first payment. */
   open(): Opened {
-    const { lookupKey, resealedRows } = this.#connect().vault;
+    const { lookupKey, key, resealedRows } = this.#connect().vault;
     for (const reply of this.runBatch([{ kind: 'probe', input: undefined }])) {
       // With a full disk the service starts all the same: pushes that succeed at once need no row.
       if (!reply.ok && !isFull(reply)) throw errorOf(reply.failure);
     }
-    return { kind: 'opened', lookupKey, ...(resealedRows === undefined ? {} : { resealedRows }) };
+    return {
+      kind: 'opened',
+      lookupKey,
+      key,
+      ...(resealedRows === undefined ? {} : { resealedRows }),
+    };
   }
 
   /** One reply for each operation. Those that succeeded are on the disk when this returns. */
@@ -129,7 +134,7 @@ export class Writer {
 function connect(options: WriterOptions, expectedLookupKey: Uint8Array | undefined): Connection {
   const db = openWriting(options, expectedLookupKey === undefined);
   try {
-    const vault = openVault(db, options.keys, options.file);
+    const vault = openVault(db, options.keys, options);
     if (expectedLookupKey !== undefined && !vault.lookupKey.equals(expectedLookupKey)) {
       throw corruptDatabase(options.file, 'another database was put in its place');
     }

@@ -141,6 +141,37 @@ test('seals everything anew when the key was replaced, and then needs the old on
   expect(deliveries).toEqual([SECRET]);
 });
 
+test('leaves the key as it is for whoever only looks', async () => {
+  const file = newFile();
+  const { store } = await open(file);
+  await store.insert(accept(SECRET));
+  const looking = await open(file, {
+    keys: { current: KEY_B, previous: [KEY_A] },
+    keepsKey: true,
+  });
+  expect(await looking.store.findDeliveries({ limit: 2 })).toHaveLength(1);
+  await looking.store.close();
+  await store.insert(accept(sampleDelivery(2)));
+  await store.close();
+
+  const after = await open(file, { keys: { current: KEY_B, previous: [KEY_A] } });
+  expect(await after.store.recover({ nowMs: NOW })).toBe(2);
+});
+
+test('goes on with what a process sealed under a key that was replaced beside it', async () => {
+  const file = newFile();
+  const { store } = await open(file);
+  await store.insert(accept(sampleDelivery(1)));
+  const keys = { current: KEY_B, previous: [KEY_A] };
+  const beside = await open(file, { keys });
+  await beside.store.close();
+  await store.insert(accept(sampleDelivery(2)));
+  await store.close();
+
+  const after = await open(file, { keys });
+  expect(await after.store.recover({ nowMs: NOW })).toBe(2);
+});
+
 test('seals more rows anew than fit into one step of the rotation', async () => {
   const file = newFile();
   const before = await open(file);
