@@ -21,6 +21,12 @@ export type Finish = (row: OpenRow, end: End) => void;
 /** The reason of a delivery whose device was deleted before it was delivered. */
 export const DEVICE_DELETED = 'device_deleted';
 
+/** What every end leaves behind, wherever the delivery was. */
+interface Recording {
+  readonly recordAttempt: ReturnType<typeof prepareAttempt>;
+  readonly noteSighting: ReturnType<typeof prepareSightings>;
+}
+
 interface Parts {
   readonly db: Database.Database;
   readonly sealer: Sealer;
@@ -29,9 +35,9 @@ interface Parts {
 
 export function prepareDeliveryOperations({ db, sealer, journal }: Parts) {
   const openRows = prepareOpenRows(db, sealer);
-  const endInJournal = prepareEnd(db);
   const recordAttempt = prepareAttempt(db);
   const noteSighting = prepareSightings(db);
+  const endInJournal = prepareEnd(db, { recordAttempt, noteSighting });
   const findRow = db.prepare<[Buffer]>('SELECT 1 FROM deliveries WHERE id = ?');
   const isWritten = (id: Buffer) => findRow.get(id) !== undefined;
 
@@ -125,10 +131,8 @@ function prepareAccept({ db, journal }: Parts, openRows: ReturnType<typeof prepa
 }
 
 /** The end of a delivery that never was anywhere but in the journal. */
-function prepareEnd(db: Database.Database) {
+function prepareEnd(db: Database.Database, { recordAttempt, noteSighting }: Recording) {
   const insertSettled = prepareSettledRow(db);
-  const recordAttempt = prepareAttempt(db);
-  const noteSighting = prepareSightings(db);
   const releaseKey = prepareKeyRelease(db);
 
   return function end(
