@@ -6,7 +6,6 @@ import { getRequestListener } from '@hono/node-server';
 import { ServiceError } from '../core/errors.ts';
 import type { Ids } from '../core/ids.ts';
 import type { App } from './app.ts';
-
 import { writeAnswer } from './http-answer.ts';
 import { problemAnswer, problemBody } from './problem.ts';
 

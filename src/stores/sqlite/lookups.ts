@@ -12,7 +12,8 @@ const BUCKET_BITS = 14;
 
 /**
  * Enters rows as soon as there are enough of them, a thousand in a transaction: a log that was made before there
- * were lookups catches up step by step. Part of the transaction that wrote them.
+ * were lookups catches up step by step. A transaction of its own: on a full disk its failure must not undo what
+ * would free some.
  */
 export function prepareLookupUpkeep(db: Database.Database): () => void {
   const tail = db
@@ -39,12 +40,14 @@ export function prepareLookupUpkeep(db: Database.Database): () => void {
      ORDER BY 1, 2`,
   );
   const advance = db.prepare<{ last: number }>('UPDATE lookup_progress SET entered_until = @last');
-  return function keepUp(): void {
-    if ((tail.get() ?? 0) < TAIL_ROWS) return;
+  const enterNext = db.transaction(() => {
     const entered = last.get();
     if (entered === undefined) return;
     enter.run({ last: entered });
     advance.run({ last: entered });
+  });
+  return function keepUp(): void {
+    if ((tail.get() ?? 0) >= TAIL_ROWS) enterNext.immediate();
   };
 }
 

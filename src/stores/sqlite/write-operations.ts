@@ -26,6 +26,8 @@ export interface WriteOperations {
   complete(): void;
   /** Last in a transaction. */
   end(): void;
+  /** Between transactions. May fail, which harms nothing: the next call goes on. */
+  tidy(): void;
   /** The transaction, or the last operation, was rolled back; also where it is not known what was written before. */
   undone(): void;
 }
@@ -38,7 +40,6 @@ export function prepareWriteOperations(
 ): WriteOperations {
   const journal = new Journal(db, sealer, earlier);
   const deliveries = prepareDeliveryOperations({ db, sealer, journal });
-  const enterLookups = prepareLookupUpkeep(db);
 
   return {
     begin: () => {
@@ -46,10 +47,8 @@ export function prepareWriteOperations(
     },
     run: prepareRun({ db, sealer, deliveries }),
     complete: () => journal.write(),
-    end: () => {
-      journal.write();
-      enterLookups();
-    },
+    end: () => journal.write(),
+    tidy: prepareLookupUpkeep(db),
     undone: () => journal.forget(),
   };
 }

@@ -55,7 +55,9 @@ export class Writer {
   /** One reply for each operation. Those that succeeded are on the disk when this returns. */
   runBatch(operations: readonly WriteOperation[]): readonly WriteReply[] {
     try {
-      return this.#runTogether(operations) ?? this.#runApart(operations);
+      const replies = this.#runTogether(operations) ?? this.#runApart(operations);
+      this.#tidy();
+      return replies;
     } catch (error) {
       this.#abandonBatch(error);
       if (reasonOf(error) === 'full' && operations.length > 1) return this.#runEach(operations);
@@ -67,6 +69,14 @@ export class Writer {
   close(): void {
     this.#connection?.db.close();
     this.#connection = undefined;
+  }
+
+  #tidy(): void {
+    try {
+      this.#connection?.operations.tidy();
+    } catch {
+      // What ails the file, the next batch will meet and tell.
+    }
   }
 
   /** Nothing, and nothing written, if an operation is at fault: which one it is costs two statements each. */

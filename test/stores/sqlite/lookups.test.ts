@@ -1,5 +1,6 @@
 // Finding deliveries by token and subject where the log is longer than what is looked through row by row.
 
+import { statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import type { Store } from '../../../src/core/store.ts';
@@ -160,4 +161,19 @@ test('looks into every bucket by its key and never reads through one', async () 
   expect(
     plans.filter((detail) => /^SCAN (?!lookup_progress|CONSTANT)|TEMP B-TREE/.test(detail)),
   ).toEqual([]);
+});
+
+test('does not let lookups that find no room undo what makes some', async () => {
+  const file = newFile();
+  const first = await open(file);
+  await deliver(first.store, 1, 3_001);
+  await first.store.close();
+  const db = new Database(file);
+  db.exec('DELETE FROM lookups; UPDATE lookup_progress SET entered_until = 0; VACUUM');
+  db.close();
+
+  const { store } = await open(file, { maxFileBytes: statSync(file).size });
+  expect(await store.prune({ beforeMs: NOW + 30, nowMs: NOW, limit: 200 })).toBe(29);
+  expect(await store.prune({ beforeMs: NOW + 2_501, nowMs: NOW, limit: 100_000 })).toBe(2_471);
+  expect(await findIds(store, { tokenHash: tokenOf(7) })).toEqual(idsOf(2_501, 3_001, 100, 7));
 });
