@@ -10,8 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Described } from './stand-ins.ts';
 
-const ENTRY = fileURLToPath(new URL('../bin/nds.ts', import.meta.url));
-const MANIFEST = fileURLToPath(new URL('../package.json', import.meta.url));
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 10;
 
@@ -50,11 +49,12 @@ export function environmentOf({ ca, apns, fcm }: Described, folder: string) {
   };
 }
 
-/** What `npm start` gives to node. */
+/** What `npm start` gives to node, for another working directory. */
 function startOptions(): readonly string[] {
   const manifest = z.object({ scripts: z.object({ start: z.string() }) });
-  const { scripts } = manifest.parse(JSON.parse(readFileSync(MANIFEST, 'utf8')));
-  return scripts.start.split(' ').filter((word) => word.startsWith('--'));
+  const { scripts } = manifest.parse(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')));
+  const options = scripts.start.split(' ').filter((word) => word.startsWith('--'));
+  return options.map((option) => option.replace('=./', `=${ROOT}`));
 }
 
 /** Starts it on a free port; it may not listen yet when this returns. */
@@ -65,7 +65,7 @@ export async function launchService(options: ServiceOptions): Promise<RunningSer
   const outputFile = join(folder, 'output.jsonl');
   const output = openSync(outputFile, 'w');
   const nodeOptions = [...startOptions(), ...(options.nodeOptions ?? [])];
-  const child = spawn(process.execPath, [...nodeOptions, ENTRY, 'serve'], {
+  const child = spawn(process.execPath, [...nodeOptions, join(ROOT, 'bin/nds.ts'), 'serve'], {
     stdio: ['ignore', output, 'inherit'],
     cwd: folder,
     env: {

@@ -1,12 +1,7 @@
 #!/usr/bin/env node
-// argv -> one command, exit code. Compiled code is kept between starts: without it, two threads of the
-// store and the service each strip the types anew, at 200 ms of CPU and 30 MB. The threads learn of it from
-// the environment. Beside the packages, since a folder that others can write could bring foreign code.
+// argv -> one command, exit code. What is imported here at once is compiled before the cache is there.
 
-import { enableCompileCache } from 'node:module';
-import { join } from 'node:path';
+import './compile-cache.js';
 
-process.env.NODE_COMPILE_CACHE ||= join(import.meta.dirname, '../node_modules/.cache/nds');
-enableCompileCache(process.env.NODE_COMPILE_CACHE);
 const { runCommand } = await import('../src/cli/commands.ts');
 process.exitCode = await runCommand(process.argv.slice(2));

@@ -1,6 +1,7 @@
 // The ports to the log and the devices on one SQLite file. This side runs on the main thread and only asks: a writer thread
 // commits batches, a reader thread answers queries, and neither can hold up a push or the other.
 
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import type { DeviceStore } from '../../core/devices.ts';
 import type { Store } from '../../core/store.ts';
@@ -22,6 +23,11 @@ const DEFAULT_BUSY_TIMEOUT_MS = 250;
 /** Deletions per transaction: small, so that inserts get in between. */
 const PRUNE_ROWS = 200;
 const TOKEN_PAGE_ROWS = 10_000;
+/**
+ * V8's young generation in the threads. What a batch makes lives for milliseconds: with the 16 MB of the main thread
+ * each of them would hold some 30 MB for nothing.
+ */
+const YOUNG_GENERATION_MB = 2;
 
 export interface SqliteStoreOptions {
   /** Path of the database; made if there is none, with its directory. */
@@ -108,6 +114,9 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Open
 }
 
 function spawn(options: WriterOptions | ReaderOptions): Worker {
+  // Not by `resourceLimits`: the flag with which the process was started would win. It is read when a thread
+  // starts, so that this one changes nothing for threads that run.
+  setFlagsFromString(`--max-semi-space-size=${YOUNG_GENERATION_MB}`);
   return new Worker(new URL('./worker.ts', import.meta.url), {
     workerData: options,
     name: `store ${options.role}`,
