@@ -1,6 +1,7 @@
 // Wires the core's classes to each other. The service and the simulation are built by this one function, so
 // that what is proven of one holds for the other.
 
+import type { Capacity } from './capacity.ts';
 import type { Config } from './config.ts';
 import { Asker } from './core/asker.ts';
 import type { Clock } from './core/clock.ts';
@@ -19,9 +20,6 @@ import type { Store } from './core/store.ts';
 import { type AllLanes, createLanes } from './lanes.ts';
 import type { AppProvider } from './providers.ts';
 
-const MAX_TOKENS = 200_000;
-const MAX_QUARANTINED = 200_000;
-const MAX_DUPLICATE_KEYS = 200_000;
 const BAD_TOKEN_MS = 10 * 60_000;
 const MAX_WAITS_PER_TARGET = 8;
 const MAX_QUEUE_MS = 4_000;
@@ -29,6 +27,7 @@ const MAX_QUEUE_MS = 4_000;
 /** What works together in one process. */
 export interface Core {
   readonly owner: string;
+  readonly capacity: Capacity;
   readonly lanes: AllLanes;
   readonly ledger: Ledger;
   readonly quarantine: Quarantine;
@@ -43,13 +42,14 @@ export interface Core {
 
 export function wireCore(given: {
   readonly config: Config;
+  readonly capacity: Capacity;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly store: Store;
   readonly providers: readonly AppProvider[];
   readonly observer: Observer;
 }): Core {
-  const { config, clock, ids, store, observer } = given;
+  const { config, capacity, clock, ids, store, observer } = given;
   const policy: Policy = {
     ...DEFAULT_POLICY,
     attemptTimeoutMs: config.attemptTimeoutMs,
@@ -67,14 +67,14 @@ export function wireCore(given: {
   const quarantine = new Quarantine(clock, {
     unregisteredMs: config.quarantineMs,
     badTokenMs: BAD_TOKEN_MS,
-    maxEntries: MAX_QUARANTINED,
-    maxProvenTokens: MAX_TOKENS,
+    maxEntries: capacity.remembered,
+    maxProvenTokens: capacity.provenTokens,
   });
-  const duplicates = new Duplicates(clock, { maxKeys: MAX_DUPLICATE_KEYS });
+  const duplicates = new Duplicates(clock, { maxKeys: capacity.remembered });
   const limits = new Limits(clock, {
     perToken: config.tokenRate,
     global: config.globalRate,
-    maxTokens: MAX_TOKENS,
+    maxTokens: capacity.remembered,
   });
   const sender = new Sender({
     owner,
@@ -110,6 +110,7 @@ export function wireCore(given: {
   );
   return {
     owner,
+    capacity,
     lanes,
     ledger,
     quarantine,
@@ -135,10 +136,11 @@ function laneOptions(config: Config) {
 
 /** Makes what an earlier process left behind due, and remembers which tokens are dead and which worked. */
 export async function recoverCore(core: Core, store: Store, clock: Clock): Promise<void> {
+  const { remembered, provenTokens } = core.capacity;
   await store.recover({ nowMs: clock.nowMs() });
   const [quarantined, proven] = await Promise.all([
-    store.listQuarantine({ nowMs: clock.nowMs(), limit: MAX_QUARANTINED }),
-    store.listProvenTokens(MAX_TOKENS),
+    store.listQuarantine({ nowMs: clock.nowMs(), limit: remembered }),
+    store.listProvenTokens(provenTokens),
   ]);
   core.quarantine.load(quarantined, proven);
 }

@@ -2,6 +2,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { capacityOf, memoryOfMachine } from './capacity.ts';
 import type { Config } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import type { Ids } from './core/ids.ts';
@@ -11,6 +12,7 @@ import { recoverCore, wireCore } from './core-wiring.ts';
 import { createDoors } from './doors.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import type { Readiness } from './http/health.ts';
+import { tellOfRefused } from './http/refused-connections.ts';
 import { type RunningServer, startServer } from './http/server.ts';
 import { stopService } from './lifecycle.ts';
 import type { Log } from './observe/log.ts';
@@ -73,21 +75,26 @@ export async function startService(
   const store = overrides.wrapStore?.(ownStore) ?? ownStore;
   opened.defer(() => store.close());
   const ids = createSystemIds(clock, lookupKey);
-  const core = wireCore({ config, clock, ids, store, providers, observer: log.observer });
+  const capacity = capacityOf(memoryOfMachine());
+  const { observer } = log;
+  const core = wireCore({ config, capacity, clock, ids, store, providers, observer });
   await recoverCore(core, store, clock);
   const readiness = () =>
     readReadiness({ ...core, lanes: core.lanes.all, isDraining: () => core.draining });
   const doors = createDoors({ config, core, clock, ids, devices, signed, log, readiness });
+  const maxConnections = config.maxConnections ?? capacity.connections;
   const server = await startServer(doors, ids, {
     ...addressOf(config),
-    maxConnections: config.maxConnections,
+    maxConnections,
+    onRefused: tellOfRefused(clock, (count) =>
+      log.say('error', 'connections_refused', { count, max: maxConnections }),
+    ),
   });
   // From here on only `stop` ends what was opened.
   opened.move();
 
   core.retrier.start();
   const { graceMs } = config;
-  const { observer } = log;
   const { duplicates } = core;
   const housekeeping = startHousekeeping({
     ...config,

@@ -311,7 +311,7 @@ function storeUnavailable(): ServiceError {
 /** The call that holds a duplicate key; without an `end`, it is known from the store. */
 interface First {
   readonly id: string;
-  readonly end?: Promise<unknown>;
+  readonly end?: Promise<unknown> | undefined;
 }
 
 interface Prepared {

@@ -3,14 +3,15 @@
 
 import type { Clock } from './clock.ts';
 
-/** What the first call of a key came to; a repeat gets the same. Rejects as the first one was refused. */
+/** Who took a key first. */
 export interface FirstCall {
   readonly deliveryId: string;
-  readonly end: Promise<unknown>;
+  /** Rejects as the first one was refused, and a repeat with it. None once it is known that it was taken. */
+  readonly end?: Promise<unknown> | undefined;
 }
 
 interface Entry extends FirstCall {
-  end: Promise<unknown>;
+  end: Promise<unknown> | undefined;
   readonly key: string;
   readonly expiresAtMs: number;
 }
@@ -52,10 +53,11 @@ export class Duplicates {
   }
 
   /** Remembers the first call of a key; its window runs from now and is not extended by repeats. */
-  hold(key: string, first: FirstCall, windowMs: number): void {
-    const entry: Entry = { ...first, key, expiresAtMs: this.#clock.nowMs() + windowMs };
+  hold(key: string, first: Required<FirstCall>, windowMs: number): void {
+    const expiresAtMs = this.#clock.nowMs() + windowMs;
+    const entry: Entry = { deliveryId: first.deliveryId, end: first.end, key, expiresAtMs };
     // A repeat that is refused for the same reason has its own handler; this one only keeps Node quiet.
-    entry.end.catch(() => {});
+    entry.end?.catch(() => {});
     this.#byKey.set(key, entry);
     this.#byDelivery.set(first.deliveryId, entry);
     if (this.#byKey.size > this.#options.maxKeys) this.#forgetOldest();
@@ -64,7 +66,13 @@ export class Duplicates {
   /** The delivery was taken, whatever its first caller was told: a repeat is a duplicate. */
   confirm(deliveryId: string): void {
     const entry = this.#byDelivery.get(deliveryId);
-    if (entry !== undefined) entry.end = Promise.resolve();
+    if (entry !== undefined) entry.end = undefined;
+  }
+
+  /** The delivery arrived, which nothing can change any more: nothing but its id is kept. */
+  complete(deliveryId: string): void {
+    this.confirm(deliveryId);
+    this.#byDelivery.delete(deliveryId);
   }
 
   /** The delivery ended undelivered: a repeat is a new try. */

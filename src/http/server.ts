@@ -21,7 +21,9 @@ const HEADERS_MS = 10_000;
 export interface ServerOptions {
   readonly host: string;
   readonly port: number;
+  /** One more is closed as soon as it is open. */
   readonly maxConnections: number;
+  readonly onRefused: () => void;
 }
 
 export interface RunningServer {
@@ -55,6 +57,7 @@ export async function startServer(
     if (!app.take(incoming, outgoing)) void listener(incoming, outgoing);
   });
   server.maxConnections = options.maxConnections;
+  server.on('drop', options.onRefused);
   answerGarbage(server, ids);
   const close = prepareClosing(server);
   await listen(server, options);

@@ -2,6 +2,7 @@
 // order or a sudden death. Between lives only the database remains.
 
 import { copyFileSync, existsSync } from 'node:fs';
+import { capacityOf } from '../../src/capacity.ts';
 import { ServiceError } from '../../src/core/errors.ts';
 import type { Store } from '../../src/core/store.ts';
 import { type Core, recoverCore, wireCore } from '../../src/core-wiring.ts';
@@ -64,6 +65,7 @@ export class Life {
     });
     this.core = wireCore({
       config: readSimulatedConfig(),
+      capacity: capacityOf(Number.POSITIVE_INFINITY),
       clock: this.#clock,
       ids: createSimulatedIds(createRandom(seed, `ids ${number}`), this.#clock),
       store: this.#store,

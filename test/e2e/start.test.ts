@@ -1,0 +1,29 @@
+// What `npm start` gives to node, and what it is for.
+
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+
+const ROOT = join(import.meta.dirname, '../..');
+/** Tells at the end whether Node's compiler for types was loaded. */
+const WATCH = `process.on('exit', () => {
+  const isCompiler = (module) => module.includes('deps/amaro');
+  process.stderr.write('compiler: ' + process.moduleLoadList.some(isCompiler));
+});`;
+
+test('Node’s compiler for types, of 13 MB, is loaded by no start but the first', async () => {
+  const { scripts } = z
+    .object({ scripts: z.object({ nds: z.string() }) })
+    .parse(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')));
+  const [node, ...command] = scripts.nds.split(' ');
+  expect(node).toBe('node');
+  // Not NODE_COMPILE_CACHE: a cache that is there before the first file is what this is about.
+  const env = { PATH: process.env.PATH };
+  const args = [`--import=data:text/javascript,${encodeURIComponent(WATCH)}`, ...command, '--help'];
+  const start = async () => await promisify(execFile)(process.execPath, args, { cwd: ROOT, env });
+  await start();
+  expect((await start()).stderr).toBe('compiler: false');
+});
