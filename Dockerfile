@@ -21,4 +21,4 @@ USER node
 RUN node bin/nds.ts serve || true
 EXPOSE 8080
 # On a small machine V8 would choose a young generation of 1 MB, at which a push costs half as much again.
-CMD ["node", "--max-semi-space-size=16", "--import=./bin/compile-cache.js", "bin/nds.ts", "serve"]
+CMD ["node", "--max-semi-space-size=16", "--expose-gc", "--import=./bin/compile-cache.js", "bin/nds.ts", "serve"]

@@ -1,14 +1,16 @@
-// The work that comes round: pruning the log in small batches, forgetting old duplicate keys.
+// The work that comes round: pruning the log in small batches, forgetting old duplicate keys, giving memory back.
 
 import type { Clock, Timer } from './core/clock.ts';
 import type { DeviceStore } from './core/devices.ts';
 import type { Duplicates } from './core/duplicates.ts';
 import type { Observer } from './core/observer.ts';
 import type { Store } from './core/store.ts';
+import { createMemoryRelease, type Process } from './memory-release.ts';
 
 const PRUNE_EVERY_MS = 10 * 60_000;
 /** Most windows are shorter than half a minute. A sweep takes a millisecond for 50,000 keys. */
 const SWEEP_EVERY_MS = 10_000;
+const RELEASE_EVERY_MS = 5_000;
 /** Small enough that an insert waits a millisecond, not a second. */
 const PRUNE_BATCH = 500;
 const PAUSE_MS = 50;
@@ -23,6 +25,8 @@ export function startHousekeeping(parts: {
   readonly duplicates: Duplicates;
   readonly devices: DeviceStore;
   readonly observer: Observer;
+  /** Absent where memory cannot be given back. */
+  readonly process: Process | undefined;
   readonly retentionMs: number;
   readonly deviceDeadMs: number;
   readonly deviceUnseenMs: number;
@@ -36,6 +40,10 @@ export function startHousekeeping(parts: {
   const sweep = () => {
     duplicates.sweep();
     every('sweep', SWEEP_EVERY_MS, sweep);
+  };
+  const releaseMemory = (decide: () => void) => {
+    decide();
+    every('release', RELEASE_EVERY_MS, () => releaseMemory(decide));
   };
   const prune = async () => {
     let pruned = 0;
@@ -67,6 +75,7 @@ export function startHousekeeping(parts: {
   every('sweep', SWEEP_EVERY_MS, sweep);
   every('devices', PRUNE_EVERY_MS, () => void pruneDevices());
   every('prune', PRUNE_EVERY_MS, () => void prune());
+  if (parts.process !== undefined) releaseMemory(createMemoryRelease(clock, parts.process));
   return {
     stop: () => {
       stopped = true;

@@ -15,6 +15,7 @@ import type { Readiness } from './http/health.ts';
 import { tellOfRefused } from './http/refused-connections.ts';
 import { type RunningServer, startServer } from './http/server.ts';
 import { stopService } from './lifecycle.ts';
+import { findProcess } from './memory-release.ts';
 import type { Log } from './observe/log.ts';
 import type { Prepared } from './preparation.ts';
 import type { AppProvider } from './providers.ts';
@@ -103,6 +104,7 @@ export async function startService(
     devices,
     duplicates,
     observer,
+    process: findProcess(),
   });
   return {
     url: urlOf(server),

@@ -10,8 +10,8 @@ const RATE_PER_SECOND = 500;
 const PHONES = 50_000;
 const FLOODS = 4;
 const FLOOD_CALLS = 5_000;
-/** After the flood. V8 collects by itself when it was quiet for 100 s. */
-const LOOK_AFTER_SECONDS = { quick: [5], usual: [5, 120], full: [5, 120] } as const;
+/** After the flood, before and after the service gives back what it can. */
+const LOOK_AFTER_SECONDS = { quick: [5], usual: [5, 20], full: [5, 20, 120] } as const;
 
 export async function measureMemory(run: BenchRun): Promise<Measured> {
   const seconds = LOAD_SECONDS[run.options.size];

@@ -14,11 +14,21 @@ const WATCH = `process.on('exit', () => {
   process.stderr.write('compiler: ' + process.moduleLoadList.some(isCompiler));
 });`;
 
+const manifest = z
+  .object({ scripts: z.object({ start: z.string(), nds: z.string() }) })
+  .parse(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')));
+
+test('`npm start` sizes the young generation and lets memory be given back', () => {
+  const options = manifest.scripts.start.split(' ').filter((word) => word.startsWith('--'));
+  expect(options).toEqual([
+    '--max-semi-space-size=16',
+    '--expose-gc',
+    '--import=./bin/compile-cache.js',
+  ]);
+});
+
 test('Node’s compiler for types, of 13 MB, is loaded by no start but the first', async () => {
-  const { scripts } = z
-    .object({ scripts: z.object({ nds: z.string() }) })
-    .parse(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')));
-  const [node, ...command] = scripts.nds.split(' ');
+  const [node, ...command] = manifest.scripts.nds.split(' ');
   expect(node).toBe('node');
   // Not NODE_COMPILE_CACHE: a cache that is there before the first file is what this is about.
   const env = { PATH: process.env.PATH };

@@ -29,42 +29,51 @@ const BY_LENGTH = codesByLength();
 /** By the next eight bits: `length << 8 | symbol`, or 0 where the code is longer. */
 const QUICK = quickTable();
 
+/** Symbols of the string that is being read; a longer one gets a larger one of its own. */
+const scratch = Buffer.alloc(1_024);
+const SHORTEST_CODE_BITS = 5;
+
 /** `undefined` if the bytes are no string in this code. */
 export function decodeHuffman(bytes: Uint8Array, start: number, end: number): string | undefined {
-  let text = '';
+  const maxSymbols = Math.ceil(((end - start) * 8) / SHORTEST_CODE_BITS);
+  const symbols = maxSymbols <= scratch.length ? scratch : Buffer.alloc(maxSymbols);
+  let symbolCount = 0;
   let at = start;
-  // The bits that were read and belong to no symbol yet: never more than 30 + 7.
+  // The last `count` bits were read and belong to no symbol yet, at most 15; those above are of no meaning.
   let bits = 0;
   let count = 0;
   for (;;) {
-    while (count < QUICK_BITS && at < end) {
-      bits = bits * 256 + (bytes[at++] ?? 0);
+    if (count < QUICK_BITS) {
+      if (at === end) break;
+      bits = (bits << 8) | (bytes[at++] ?? 0);
       count += 8;
     }
-    if (count < QUICK_BITS) break;
-    const quick = QUICK[Math.floor(bits / 2 ** (count - QUICK_BITS))] ?? 0;
+    const quick = QUICK[(bits >> (count - QUICK_BITS)) & 0xff] ?? 0;
     if (quick !== 0) {
       count -= quick >> 8;
-      text += String.fromCharCode(quick & 0xff);
-    } else {
-      let length = QUICK_BITS;
-      let symbol: number | undefined;
-      while (symbol === undefined) {
-        length += 1;
-        if (length > MAX_LENGTH) return undefined;
-        while (count < length) {
-          if (at === end) return undefined;
-          bits = bits * 256 + (bytes[at++] ?? 0);
-          count += 8;
-        }
-        symbol = symbolOf(Math.floor(bits / 2 ** (count - length)), length);
-      }
-      count -= length;
-      text += String.fromCharCode(symbol);
+      symbols[symbolCount++] = quick & 0xff;
+      continue;
     }
-    bits %= 2 ** count;
+    // Up to 30 + 7 bits: more than a bitwise operation takes.
+    let wide = bits & ((1 << count) - 1);
+    let length = QUICK_BITS;
+    let symbol: number | undefined;
+    while (symbol === undefined) {
+      length += 1;
+      if (length > MAX_LENGTH) return undefined;
+      while (count < length) {
+        if (at === end) return undefined;
+        wide = wide * 256 + (bytes[at++] ?? 0);
+        count += 8;
+      }
+      symbol = symbolOf(Math.floor(wide / 2 ** (count - length)), length);
+    }
+    count -= length;
+    bits = wide % 2 ** count;
+    symbols[symbolCount++] = symbol;
   }
-  return finish(text, bits, count);
+  const text = symbols.toString('latin1', 0, symbolCount);
+  return finish(text, bits & ((1 << count) - 1), count);
 }
 
 /** Fewer than eight bits are left: a last short symbol or two, then padding, which is all ones. */

@@ -1,0 +1,80 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { createMemoryRelease } from '../src/memory-release.ts';
+import { ManualClock } from './support/manual-clock.ts';
+
+const MB = 1_024 * 1_024;
+const MINUTE_MS = 60_000;
+
+function setup() {
+  const clock = new ManualClock();
+  const state = { utilization: 0, megabytes: 400, collections: 0 };
+  const release = createMemoryRelease(clock, {
+    takeUtilization: () => state.utilization,
+    residentBytes: () => state.megabytes * MB,
+    collect: () => {
+      state.collections += 1;
+    },
+  });
+  return { clock, state, release };
+}
+
+test('memory is given back when the service is quiet and holds much, and never otherwise', () => {
+  const { state, release } = setup();
+  state.utilization = 0.1;
+  release();
+  state.utilization = 0;
+  state.megabytes = 299;
+  release();
+  expect(state.collections).toBe(0);
+  state.megabytes = 300;
+  release();
+  expect(state.collections).toBe(1);
+});
+
+test('what cannot be given back is not tried for again within ten minutes', () => {
+  const { clock, state, release } = setup();
+  release();
+  clock.advance(10 * MINUTE_MS - 1);
+  release();
+  expect(state.collections).toBe(1);
+  clock.advance(1);
+  release();
+  expect(state.collections).toBe(2);
+});
+
+/** Holds 300 MB in small objects, drops them, and tells what is resident before and after. */
+const PROGRAM = `
+  const { findProcess } = await import(process.argv[1]);
+  const found = findProcess();
+  if (found === undefined) console.log(JSON.stringify('none'));
+  else {
+    let held = Array.from({ length: 3_000_000 }, (_, number) => ({ number, text: 'n' + number }));
+    const before = found.residentBytes();
+    held = undefined;
+    found.collect();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    await new Promise((resolve) => setImmediate(resolve));
+    console.log(JSON.stringify({ before, after: found.residentBytes() }));
+  }`;
+
+const sizes = z.object({ before: z.number(), after: z.number() });
+
+async function run(...options: readonly string[]): Promise<unknown> {
+  const module = join(import.meta.dirname, '../src/memory-release.ts');
+  const args = [...options, '--input-type=module', '--eval', PROGRAM, module];
+  return JSON.parse((await promisify(execFile)(process.execPath, args)).stdout);
+}
+
+test('a process with --expose-gc gives back what it does not hold any more', async () => {
+  const { before, after } = sizes.parse(await run('--expose-gc'));
+  expect(before).toBeGreaterThan(250 * MB);
+  expect(after).toBeLessThan(before - 150 * MB);
+});
+
+test('without it nothing is tried', async () => {
+  expect(await run()).toBe('none');
+});
