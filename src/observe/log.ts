@@ -1,6 +1,7 @@
 // The log on standard output: one JSON line for every settled delivery and for whatever needs a look. It
 // gets events and reasons of our own tables, never a request, so there is nothing to redact.
 
+import { write, writeSync } from 'node:fs';
 import pino, { type Logger } from 'pino';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Observer, ServiceEvent } from '../core/observer.ts';
@@ -14,14 +15,16 @@ export interface Log {
   flush(): void;
 }
 
+const STANDARD_OUTPUT = 1;
 const GATHERED_CHARACTERS = 8_192;
 /** How late a line may come out. */
 const GATHER_MS = 100;
+/** How long the end of the process waits for a write under way, which takes a moment unless nobody reads. */
+const LAST_WRITE_MS = 250;
 
 /** Lines are written beside the work, many at once when many come; `flush` before the process ends. */
 export function createLog(level: Level, clock: Clock): Log {
-  const destination = pino.destination({ dest: 1, sync: false });
-  const lines = new GatheredLines(clock, (text) => destination.write(text));
+  const lines = new GatheredLines(clock);
   const logger = pino(
     {
       level,
@@ -31,13 +34,7 @@ export function createLog(level: Level, clock: Clock): Log {
     },
     lines,
   );
-  const flush = () => {
-    lines.flush();
-    // Nothing is open yet when start-up is refused at once.
-    try {
-      destination.flushSync();
-    } catch {}
-  };
+  const flush = () => lines.flushNow();
   // Whatever ends the process: the last lines say why.
   process.once('exit', flush);
   return {
@@ -48,37 +45,74 @@ export function createLog(level: Level, clock: Clock): Log {
 }
 
 /**
- * What pino's destination gathers by itself it measures anew with every line, which takes longer than making the
- * line.
+ * Standard output, written beside the work; what pino has for that measures every line anew, which takes longer than
+ * making it, and never ends where the disk is full. One write at a time: at the end of the process there must be none
+ * beside the last one, or their lines come out in each other's middle. A log that cannot be written is no reason to
+ * send no pushes: its lines are given up.
  */
 class GatheredLines {
   readonly #clock: Clock;
-  readonly #write: (text: string) => void;
   #lines: string[] = [];
   #characters = 0;
   #timer: Timer | undefined;
+  #isWriting = false;
+  /** Nobody reads any more. */
+  #isAbandoned = false;
 
-  constructor(clock: Clock, write: (text: string) => void) {
+  constructor(clock: Clock) {
     this.#clock = clock;
-    this.#write = write;
   }
 
   write(line: string): void {
+    if (this.#isAbandoned) return;
     this.#lines.push(line);
     this.#characters += line.length;
-    if (this.#characters >= GATHERED_CHARACTERS) this.flush();
-    else this.#timer ??= this.#clock.after(GATHER_MS, () => this.flush());
+    this.#plan();
   }
 
-  flush(): void {
+  /** Does not return before all is written. */
+  flushNow(): void {
+    if (this.#isWriting) sleep(LAST_WRITE_MS);
+    let rest: Uint8Array = this.#take();
+    try {
+      while (rest.length > 0) rest = rest.subarray(writeSync(STANDARD_OUTPUT, rest));
+    } catch {}
+  }
+
+  #plan(): void {
+    if (this.#isWriting) return;
+    if (this.#characters >= GATHERED_CHARACTERS) this.#write(this.#take());
+    else this.#timer ??= this.#clock.after(GATHER_MS, () => this.#write(this.#take()));
+  }
+
+  #write(bytes: Uint8Array): void {
+    this.#isWriting = true;
+    write(STANDARD_OUTPUT, bytes, (error, written) => {
+      if (error === null && written < bytes.length) return this.#write(bytes.subarray(written));
+      if (error?.code === 'EAGAIN') {
+        this.#clock.after(GATHER_MS, () => this.#write(bytes));
+        return;
+      }
+      this.#isWriting = false;
+      this.#isAbandoned ||= error?.code === 'EPIPE';
+      if (this.#isAbandoned) this.#take();
+      else if (this.#lines.length > 0) this.#plan();
+    });
+  }
+
+  #take(): Uint8Array {
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (this.#lines.length === 0) return;
     const text = this.#lines.join('');
     this.#lines = [];
     this.#characters = 0;
-    this.#write(text);
+    return Buffer.from(text);
   }
+}
+
+/** Stops everything, but for writes that are under way. */
+function sleep(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 function logEvent(logger: Logger, event: ServiceEvent): void {

@@ -1,6 +1,8 @@
 // The service's own log in a process of its own: every line comes out, in order, whatever ends the process.
 
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 
@@ -8,16 +10,20 @@ const LOG = new URL('../../src/observe/log.ts', import.meta.url).href;
 const SYSTEM = new URL('../../src/system.ts', import.meta.url).href;
 const line = z.object({ level: z.string(), msg: z.string(), number: z.number() });
 
-/** What a process says that makes a log and does this with it. */
-function linesOf(script: string): Promise<readonly z.output<typeof line>[]> {
+/** Makes a log and does this with it. */
+function programOf(script: string): readonly string[] {
   const program = `import { createLog } from '${LOG}';
     import { createSystemClock } from '${SYSTEM}';
     const log = createLog('info', createSystemClock());
     const say = (number) => log.say('info', 'line', { number });
     ${script}`;
+  return ['--input-type=module', '--eval', program];
+}
+
+/** What such a process says. */
+function linesOf(script: string): Promise<readonly z.output<typeof line>[]> {
   return new Promise((resolve) => {
-    const args = ['--input-type=module', '--eval', program];
-    execFile(process.execPath, args, { maxBuffer: 16_000_000 }, (_error, stdout) => {
+    execFile(process.execPath, programOf(script), { maxBuffer: 16_000_000 }, (_error, stdout) => {
       const lines = stdout.split('\n').filter((text) => text !== '');
       resolve(lines.map((text) => line.parse(JSON.parse(text))));
     });
@@ -37,3 +43,25 @@ for (const [end, script] of [
     }
   });
 }
+
+/** Says lines for a while, as many in all as would fill any pipe, and ends well. */
+const CHATTER = `for (let round = 0; round < 50; round += 1) {
+  for (let n = 0; n < 200; n += 1) say(n);
+  await new Promise((resolve) => setTimeout(resolve, 2));
+}
+process.exitCode = 7;`;
+
+test('a full disk does not end the process', async () => {
+  const full = openSync('/dev/full', 'w');
+  const child = spawn(process.execPath, programOf(CHATTER), { stdio: ['ignore', full, 'inherit'] });
+  expect(await once(child, 'exit')).toEqual([7, null]);
+});
+
+test('nor does a pipe that nobody reads any more', async () => {
+  const child = spawn(process.execPath, programOf(CHATTER), {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  child.stdout.destroy();
+  expect(await once(child, 'exit')).toEqual([7, null]);
+});
