@@ -138,7 +138,12 @@ export class Dispatcher {
     if (key === undefined || notification.duplicateOf === undefined) return;
     const first = { deliveryId: id, end: answer };
     this.#parts.duplicates.hold(key, first, notification.duplicateOf.windowMs);
-    answer.catch(() => this.#reconsider(dispatch));
+    answer.then(
+      ({ status }) => {
+        if (status === 'delivered') this.#parts.duplicates.complete(id);
+      },
+      () => this.#reconsider(dispatch),
+    );
   }
 
   /**

@@ -69,7 +69,7 @@ export class Duplicates {
     if (entry !== undefined) entry.end = undefined;
   }
 
-  /** The delivery arrived, which nothing can change any more: nothing but its id is kept. */
+  /** The delivery arrived and its first caller knows, which nothing can change: nothing but its id is kept. */
   complete(deliveryId: string): void {
     this.confirm(deliveryId);
     this.#byDelivery.delete(deliveryId);

@@ -226,8 +226,7 @@ export class Sender {
   #end(delivery: Delivery, stored: Promise<boolean>, end: SendEnd, attempt?: Attempt): SendEnd {
     const { next } = end;
     if (next.status === 'queued') throw new Error('an end must be final');
-    if (next.status === 'delivered') this.#parts.duplicates.complete(delivery.id);
-    else this.#parts.duplicates.release(delivery.id);
+    if (next.status !== 'delivered') this.#parts.duplicates.release(delivery.id);
     void this.#record(delivery, stored, { next, ...(attempt === undefined ? {} : { attempt }) });
     this.#parts.observer.observe({
       name: 'delivery_settled',
