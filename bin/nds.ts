@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// argv -> one command, exit code. What is imported here at once is compiled before the cache is there.
+// argv -> one command, exit code. Imports are read before anything runs: the command comes after the cache.
 
 import './compile-cache.js';
 

@@ -5,10 +5,10 @@ import type { DeviceStore } from './core/devices.ts';
 import type { Duplicates } from './core/duplicates.ts';
 import type { Observer } from './core/observer.ts';
 import type { Store } from './core/store.ts';
-import { createMemoryRelease, type Process } from './memory-release.ts';
+import { type Collector, createMemoryRelease } from './memory-release.ts';
 
 const PRUNE_EVERY_MS = 10 * 60_000;
-/** Most windows are shorter than half a minute. A sweep takes a millisecond for 50,000 keys. */
+/** The window of a payment, of which there are most, is 25 s. A sweep takes a millisecond for 50,000 keys. */
 const SWEEP_EVERY_MS = 10_000;
 const RELEASE_EVERY_MS = 5_000;
 /** Small enough that an insert waits a millisecond, not a second. */
@@ -25,8 +25,8 @@ export function startHousekeeping(parts: {
   readonly duplicates: Duplicates;
   readonly devices: DeviceStore;
   readonly observer: Observer;
-  /** Absent where memory cannot be given back. */
-  readonly process: Process | undefined;
+  /** Without one no memory is given back. */
+  readonly collector: Collector | undefined;
   readonly retentionMs: number;
   readonly deviceDeadMs: number;
   readonly deviceUnseenMs: number;
@@ -75,7 +75,9 @@ export function startHousekeeping(parts: {
   every('sweep', SWEEP_EVERY_MS, sweep);
   every('devices', PRUNE_EVERY_MS, () => void pruneDevices());
   every('prune', PRUNE_EVERY_MS, () => void prune());
-  if (parts.process !== undefined) releaseMemory(createMemoryRelease(clock, parts.process));
+  if (parts.collector !== undefined) {
+    releaseMemory(createMemoryRelease(clock, parts.collector));
+  }
   return {
     stop: () => {
       stopped = true;

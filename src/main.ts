@@ -15,7 +15,7 @@ import type { Readiness } from './http/health.ts';
 import { tellOfRefused } from './http/refused-connections.ts';
 import { type RunningServer, startServer } from './http/server.ts';
 import { stopService } from './lifecycle.ts';
-import { findProcess } from './memory-release.ts';
+import type { Collector } from './memory-release.ts';
 import type { Log } from './observe/log.ts';
 import type { Prepared } from './preparation.ts';
 import type { AppProvider } from './providers.ts';
@@ -56,9 +56,11 @@ export interface Service {
   stop(): Promise<void>;
 }
 
-/** What tests and the demo set and `npm start` never does. */
+/** What differs between `npm start`, the demo and tests. */
 export interface Overrides {
   readonly clock?: Clock;
+  /** Of a process that the service has for itself: gives memory back when it is quiet. */
+  readonly collector?: Collector;
   /** Puts something between the service and its store: a disk that fails, somebody who watches. */
   readonly wrapStore?: (store: Store) => Store;
 }
@@ -91,6 +93,7 @@ export async function startService(
       log.say('error', 'connections_refused', { count, max: maxConnections }),
     ),
   });
+  log.say('info', 'capacity', { connections: maxConnections, remembered: capacity.remembered });
   // From here on only `stop` ends what was opened.
   opened.move();
 
@@ -104,7 +107,7 @@ export async function startService(
     devices,
     duplicates,
     observer,
-    process: findProcess(),
+    collector: overrides.collector,
   });
   return {
     url: urlOf(server),

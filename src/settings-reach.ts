@@ -42,7 +42,7 @@ export const REACH_SETTINGS = {
   maxConnections: {
     name: 'NDS_MAX_CONNECTIONS',
     group: 'Listening',
-    help: 'Open connections of callers; more are closed at once. Without it as many as the memory bears: 6656 with 512 MB, at most 20000.',
+    help: 'Open connections of callers; more are closed at once. Without it as many as the memory bears: some 6000 with 512 MB, at most 20000.',
     example: '10000',
     schema: integer(1, 1_000_000).optional(),
   },

@@ -18,3 +18,11 @@ test('the memory of the machine is known, whether a control group limits it or n
   expect(memoryOfMachine()).toBeGreaterThan(64 * MB);
   expect(memoryOfMachine()).toBeLessThanOrEqual(totalmem());
 });
+
+test.each([
+  ['nothing is known', 0, 8, 8],
+  ['nothing is limited', 2 ** 64, 8, 8],
+  ['a control group limits it', 2, 8, 2],
+])('the memory of a machine where %s', (_where, constrained, total, expected) => {
+  expect(memoryOfMachine(constrained, total)).toBe(expected);
+});

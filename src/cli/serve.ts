@@ -2,6 +2,7 @@
 
 import type { Environment } from '../config.ts';
 import { type Service, startService } from '../main.ts';
+import { createCollector } from '../memory-release.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { prepare } from '../preparation.ts';
 import { createSystemClock } from '../system.ts';
@@ -16,7 +17,7 @@ export async function serve(environment: Environment): Promise<number> {
   try {
     const prepared = await prepare(environment, clock);
     log = createLog(prepared.config.logLevel, clock);
-    service = await startService(prepared, log, { clock });
+    service = await startService(prepared, log, { clock, collector: createCollector() });
   } catch (error) {
     log?.flush();
     signals.release();

@@ -57,7 +57,11 @@ export async function startServer(
     if (!app.take(incoming, outgoing)) void listener(incoming, outgoing);
   });
   server.maxConnections = options.maxConnections;
-  server.on('drop', options.onRefused);
+  server.on('drop', () => {
+    // Those that only keep a connection for later make room for who has something to say.
+    server.closeIdleConnections();
+    options.onRefused();
+  });
   answerGarbage(server, ids);
   const close = prepareClosing(server);
   await listen(server, options);

@@ -154,7 +154,8 @@ test('the machine never sleeps and is asked on the port where the service listen
   // What its proxy holds back need not be refused; a few of its connections are idle.
   const [machine] = fly.vm;
   const megabytes = Number(/^(\d+)mb$/.exec(machine?.memory ?? '')?.[1]);
-  const { connections } = capacityOf(megabytes * 1_024 * 1_024);
+  // The kernel of a virtual machine keeps some of it.
+  const { connections } = capacityOf(0.88 * megabytes * 1_024 * 1_024);
   expect(service.concurrency.hard_limit).toBeLessThan(0.95 * connections);
   expect(service.concurrency.soft_limit).toBeLessThanOrEqual(service.concurrency.hard_limit);
 });

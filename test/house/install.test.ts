@@ -10,7 +10,11 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const lockSchema = z.object({
   packages: z.record(
     z.string(),
-    z.looseObject({ gypfile: z.boolean().optional(), resolved: z.string().optional() }),
+    z.looseObject({
+      optionalDependencies: z.record(z.string(), z.string()).optional(),
+      gypfile: z.boolean().optional(),
+      resolved: z.string().optional(),
+    }),
   ),
 });
 
@@ -39,4 +43,13 @@ test('no package comes from outside the registry', () => {
       resolved !== undefined && !resolved.startsWith('https://registry.npmjs.org/'),
   );
   expect(outside).toEqual([]);
+});
+
+test('the lock has the packages of every platform, without which `npm ci` in the image refuses it', () => {
+  const { packages } = readLock();
+  const held = new Set(Object.keys(packages).map((path) => path.replace(/^.*node_modules\//, '')));
+  const missing = Object.values(packages).flatMap(({ optionalDependencies = {} }) =>
+    Object.keys(optionalDependencies).filter((name) => !held.has(name)),
+  );
+  expect(missing).toEqual([]);
 });
