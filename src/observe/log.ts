@@ -16,11 +16,14 @@ export interface Log {
 }
 
 const STANDARD_OUTPUT = 1;
+const NONE = new Uint8Array();
 const GATHERED_CHARACTERS = 8_192;
 /** How late a line may come out. */
 const GATHER_MS = 100;
 /** How long the end of the process waits for a write under way, which takes a moment unless nobody reads. */
 const LAST_WRITE_MS = 250;
+/** How often it looks whether a full pipe, of the kind that does not block, has room again. */
+const FULL_PIPE_MS = 10;
 
 /** Lines are written beside the work, many at once when many come; `flush` before the process ends. */
 export function createLog(level: Level, clock: Clock): Log {
@@ -52,6 +55,8 @@ export function createLog(level: Level, clock: Clock): Log {
  */
 class GatheredLines {
   readonly #clock: Clock;
+  /** What a full pipe, of the kind that does not block, had no room for. */
+  #unwritten: Uint8Array = NONE;
   #lines: string[] = [];
   #characters = 0;
   #timer: Timer | undefined;
@@ -73,15 +78,13 @@ class GatheredLines {
   /** Does not return before all is written. */
   flushNow(): void {
     if (this.#isWriting) sleep(LAST_WRITE_MS);
-    let rest: Uint8Array = this.#take();
-    try {
-      while (rest.length > 0) rest = rest.subarray(writeSync(STANDARD_OUTPUT, rest));
-    } catch {}
+    writeAll(this.#take());
   }
 
   #plan(): void {
     if (this.#isWriting) return;
-    if (this.#characters >= GATHERED_CHARACTERS) this.#write(this.#take());
+    const hasRoom = this.#unwritten.length === 0;
+    if (hasRoom && this.#characters >= GATHERED_CHARACTERS) this.#write(this.#take());
     else this.#timer ??= this.#clock.after(GATHER_MS, () => this.#write(this.#take()));
   }
 
@@ -89,24 +92,38 @@ class GatheredLines {
     this.#isWriting = true;
     write(STANDARD_OUTPUT, bytes, (error, written) => {
       if (error === null && written < bytes.length) return this.#write(bytes.subarray(written));
-      if (error?.code === 'EAGAIN') {
-        this.#clock.after(GATHER_MS, () => this.#write(bytes));
-        return;
-      }
       this.#isWriting = false;
+      if (error?.code === 'EAGAIN') this.#unwritten = bytes;
       this.#isAbandoned ||= error?.code === 'EPIPE';
       if (this.#isAbandoned) this.#take();
-      else if (this.#lines.length > 0) this.#plan();
+      else if (this.#lines.length > 0 || this.#unwritten.length > 0) this.#plan();
     });
   }
 
   #take(): Uint8Array {
     this.#timer?.cancel();
     this.#timer = undefined;
-    const text = this.#lines.join('');
+    const bytes = Buffer.concat([this.#unwritten, Buffer.from(this.#lines.join(''))]);
+    this.#unwritten = NONE;
     this.#lines = [];
     this.#characters = 0;
-    return Buffer.from(text);
+    return bytes;
+  }
+}
+
+/** Gives up what cannot be written, or what a full pipe takes nothing of for too long. */
+function writeAll(bytes: Uint8Array): void {
+  let rest = bytes;
+  let waitedMs = 0;
+  while (rest.length > 0 && waitedMs < LAST_WRITE_MS) {
+    try {
+      rest = rest.subarray(writeSync(STANDARD_OUTPUT, rest));
+      waitedMs = 0;
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) return;
+      sleep(FULL_PIPE_MS);
+      waitedMs += FULL_PIPE_MS;
+    }
   }
 }
 

@@ -44,6 +44,19 @@ for (const [end, script] of [
   });
 }
 
+// Whoever touches it makes a pipe one that does not block.
+const FULL_PIPE = 'void process.stdout; for (let n = 0; n < 20_000; n += 1) say(n);';
+
+for (const [end, script] of [
+  ['while it runs on', ''],
+  ['when it exits', 'process.exit(0);'],
+] as const) {
+  test(`a full pipe that does not block gets every line ${end}`, async () => {
+    const lines = await linesOf(`${FULL_PIPE} ${script}`);
+    expect(lines.map(({ number }) => number)).toEqual(Array.from({ length: 20_000 }, (_, n) => n));
+  });
+}
+
 /** Says lines for a while, as many in all as would fill any pipe, and ends well. */
 const CHATTER = `for (let round = 0; round < 50; round += 1) {
   for (let n = 0; n < 200; n += 1) say(n);
