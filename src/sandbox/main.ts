@@ -69,10 +69,7 @@ async function main(): Promise<void> {
     controlPort: parsePort('control-port', values['control-port']),
   });
   const files = await writeCredentials(directory, sandbox);
-  console.log(`${environmentOf(sandbox, files)}\n`);
-  console.log(`# control route: ${sandbox.controlUrl}; end with Ctrl-C`);
-  sandbox.onPush((push) => console.log(describe(push)));
-
+  // Before anything is said: whoever reads it may end this at once.
   let stopping = false;
   const stop = (): void => {
     if (stopping) return;
@@ -81,6 +78,9 @@ async function main(): Promise<void> {
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
+  console.log(`${environmentOf(sandbox, files)}\n`);
+  console.log(`# control route: ${sandbox.controlUrl}; end with Ctrl-C`);
+  sandbox.onPush((push) => console.log(describe(push)));
 }
 
 try {
