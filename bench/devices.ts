@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { StoredDevice } from '../src/core/devices.ts';
+import type { StoredDevice } from '../src/core/ports/devices.ts';
 import { openSqliteStore } from '../src/stores/sqlite/store.ts';
 
 const DOORS = ['notify', 'lsps5', 'spark_ssp', 'resmic'];

@@ -2,8 +2,8 @@
 
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { loadIdentity, writeCredentials } from '../src/sandbox/identity-store.ts';
-import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
+import { loadIdentity, writeCredentials } from '../sandbox/identity-store.ts';
+import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts';
 import { serveParent } from './child.ts';
 import { nowUs } from './monotonic.ts';
 import { numberIn } from './numbering.ts';

@@ -2,27 +2,27 @@
 
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { capacityOf, memoryOfMachine } from './capacity.ts';
-import type { Config } from './config.ts';
-import type { Clock } from './core/clock.ts';
-import type { Ids } from './core/ids.ts';
-import type { ProviderHealth } from './core/provider.ts';
-import type { Store } from './core/store.ts';
-import { recoverCore, wireCore } from './core-wiring.ts';
-import { createDoors } from './doors.ts';
-import { startHousekeeping } from './housekeeping.ts';
+import type { Config } from './config/config.ts';
+import { loadSecrets } from './config/secret.ts';
+import type { Clock } from './core/ports/clock.ts';
+import type { Ids } from './core/ports/ids.ts';
+import type { ProviderHealth } from './core/ports/provider.ts';
+import type { Store } from './core/ports/store.ts';
 import type { Readiness } from './http/health.ts';
 import { tellOfRefused } from './http/refused-connections.ts';
 import { type RunningServer, startServer } from './http/server.ts';
-import { stopService } from './lifecycle.ts';
-import type { Collector } from './memory-release.ts';
 import type { Log } from './observe/log.ts';
-import type { Prepared } from './preparation.ts';
-import type { AppProvider } from './providers.ts';
-import { readReadiness } from './readiness.ts';
-import { loadSecrets } from './secret.ts';
+import { capacityOf, memoryOfMachine } from './service/capacity.ts';
+import { recoverCore, wireCore } from './service/core.ts';
+import { createDoors } from './service/doors.ts';
+import { startHousekeeping } from './service/housekeeping.ts';
+import { stopService } from './service/lifecycle.ts';
+import type { Collector } from './service/memory-release.ts';
+import type { Prepared } from './service/prepare.ts';
+import type { AppProvider } from './service/providers.ts';
+import { readReadiness } from './service/readiness.ts';
+import { createSystemClock, createSystemIds, deferBriefly } from './service/system.ts';
 import { type OpenedStore, openSqliteStore } from './stores/sqlite/store.ts';
-import { createSystemClock, createSystemIds, deferBriefly } from './system.ts';
 
 export interface Reach {
   readonly app: string;

@@ -1,7 +1,7 @@
 // The environment of a command: the process's variables, and `.env` for those that are not set.
 
 import { loadEnvFile } from 'node:process';
-import type { Environment } from '../config.ts';
+import type { Environment } from '../config/config.ts';
 
 export function readEnvironment(): Environment {
   try {

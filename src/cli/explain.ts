@@ -1,6 +1,6 @@
 // What went wrong, for the operator: a sentence where he can mend it, the stack where it is our mistake.
 
-import { ConfigError } from '../config.ts';
+import { ConfigError } from '../config/config.ts';
 
 /** What listening on somebody else's address, or on a name that nobody knows, ends with. */
 const NO_ADDRESS: ReadonlySet<unknown> = new Set(['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN']);

@@ -3,12 +3,12 @@
 
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { ConfigError, type Environment, parseConfig } from '../config.ts';
-import type { DeliveryQuery, LoggedDelivery, Store } from '../core/store.ts';
+import { ConfigError, type Environment, parseConfig } from '../config/config.ts';
+import { loadSecrets } from '../config/secret.ts';
+import type { DeliveryQuery, LoggedDelivery, Store } from '../core/ports/store.ts';
 import { tokenKey } from '../core/target.ts';
-import { loadSecrets } from '../secret.ts';
+import { createSystemClock, createSystemIds } from '../service/system.ts';
 import { openSqliteStore } from '../stores/sqlite/store.ts';
-import { createSystemClock, createSystemIds } from '../system.ts';
 import { formatTable } from './table.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

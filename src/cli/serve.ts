@@ -1,11 +1,11 @@
 // `nds serve`: the real thing. Refuses to start with one message that lists every fault.
 
-import type { Environment } from '../config.ts';
+import type { Environment } from '../config/config.ts';
 import { type Service, startService } from '../main.ts';
-import { createCollector } from '../memory-release.ts';
 import { createLog, type Log } from '../observe/log.ts';
-import { prepare } from '../preparation.ts';
-import { createSystemClock } from '../system.ts';
+import { createCollector } from '../service/memory-release.ts';
+import { prepare } from '../service/prepare.ts';
+import { createSystemClock } from '../service/system.ts';
 import { explain } from './explain.ts';
 import { catchStopSignals } from './signals.ts';
 

@@ -2,9 +2,9 @@
 // and its good calls are never limited here. Off unless a trusted hop tells the client's address.
 
 import type { IncomingMessage } from 'node:http';
-import type { Clock } from '../core/clock.ts';
 import { type ErrorCode, ServiceError } from '../core/errors.ts';
-import { Buckets, type Rate } from '../core/limits.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import { Buckets, type Rate } from '../core/tokens/limits.ts';
 
 const MAX_ADDRESSES = 50_000;
 const MAX_ADDRESS_CHARACTERS = 64;

@@ -1,11 +1,11 @@
 // What every door does with a parsed webhook: push and answer, ignore, or hold the caller for a reply.
 
-import type { Asker } from '../core/asker.ts';
-import { broadcast } from '../core/broadcast.ts';
-import type { Dispatcher } from '../core/dispatcher.ts';
+import type { Asker } from '../core/answering/asker.ts';
+import { broadcast } from '../core/answering/broadcast.ts';
+import type { Dispatcher } from '../core/answering/dispatcher.ts';
 import { ServiceError } from '../core/errors.ts';
 import { completeNotification, type Kind } from '../core/notification.ts';
-import type { Parsed } from '../core/source.ts';
+import type { Parsed } from '../core/ports/source.ts';
 import type { Recipient } from '../core/target.ts';
 import type { Call, RequestIds } from './door.ts';
 import { hangUpSignal } from './hang-up.ts';

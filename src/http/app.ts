@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import { ServiceError } from '../core/errors.ts';
-import type { ReplyExchange } from '../core/replies.ts';
+import type { ReplyExchange } from '../core/ports/replies.ts';
 import type { AddressLimit } from './address-limit.ts';
 import {
   type DevicesDoor,

@@ -1,9 +1,9 @@
 // The bodies of the registry's routes: what may be said of a device, every bound, every fault by its field.
 
 import { z } from 'zod';
-import { DEVICE_BOUNDS, type DeviceDetails } from '../core/devices.ts';
+import type { DeviceChanges } from '../core/devices/registry.ts';
 import { type Fault, ServiceError } from '../core/errors.ts';
-import type { DeviceChanges } from '../core/registry.ts';
+import { DEVICE_BOUNDS, type DeviceDetails } from '../core/ports/devices.ts';
 import { MAX_APP_NAME_CHARACTERS, type Platform, tokenFault } from '../core/target.ts';
 
 const BOUNDS = DEVICE_BOUNDS;

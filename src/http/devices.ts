@@ -1,13 +1,13 @@
 // The registry over HTTP: /api/v1/devices. The vendor's backend may do everything; an app's key and a
 // wallet's signature may only add.
 
-import type { Clock } from '../core/clock.ts';
-import type { Device, Door } from '../core/devices.ts';
-import type { Lanes } from '../core/dispatcher.ts';
+import type { Lanes } from '../core/answering/dispatcher.ts';
+import type { DeviceChanges, Registry } from '../core/devices/registry.ts';
 import { ServiceError } from '../core/errors.ts';
-import type { Buckets } from '../core/limits.ts';
-import type { DeviceChanges, Registry } from '../core/registry.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { Device, Door } from '../core/ports/devices.ts';
 import { providerFor, type Target } from '../core/target.ts';
+import type { Buckets } from '../core/tokens/limits.ts';
 import type { Authenticator } from './auth.ts';
 import { readBody } from './body.ts';
 import { badField, checkToken, type DeviceBodies, parseJsonBody } from './device-body.ts';

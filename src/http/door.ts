@@ -2,7 +2,7 @@
 // the request is logged.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Ids } from '../core/ids.ts';
+import type { Ids } from '../core/ports/ids.ts';
 
 export interface Call {
   readonly incoming: IncomingMessage;

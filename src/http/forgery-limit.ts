@@ -1,9 +1,9 @@
 // How many wrong signatures one address may send to one handle before nothing of it is looked at for a
 // while. Counted by both, so that a stranger's forgeries do not shut out the true caller.
 
-import type { Clock } from '../core/clock.ts';
 import { ServiceError } from '../core/errors.ts';
-import { Buckets } from '../core/limits.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import { Buckets } from '../core/tokens/limits.ts';
 
 const MAX_KEYS = 50_000;
 /** A caller whose secret is being rotated may fail a few times. */

@@ -1,11 +1,11 @@
 // From the handle in a URL to its device. The door is part of what is looked up, so that a handle of
 // another door is as unknown as an invented or a deleted one: the same 404 after the same work.
 
-import { type Device, type DeviceStore, type Door, HANDLE } from '../core/devices.ts';
+import { handleKey } from '../core/devices/registry.ts';
 import { ServiceError } from '../core/errors.ts';
-import type { Ids } from '../core/ids.ts';
-import { handleKey } from '../core/registry.ts';
-import { StoreUnavailableError } from '../core/store.ts';
+import { type Device, type DeviceStore, type Door, HANDLE } from '../core/ports/devices.ts';
+import type { Ids } from '../core/ports/ids.ts';
+import { StoreUnavailableError } from '../core/ports/store.ts';
 
 /** Throws `unknown_handle`, or `store_unavailable` where the registry cannot be read. */
 export async function resolveHandle(

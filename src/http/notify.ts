@@ -1,18 +1,17 @@
 // The Breez family's door, drop-in for breez/notify: by token (POST /api/v1/notify, /notify) and by handle
 // (POST /api/v1/notify/:handle, /n/:handle). Nobody signs here: the URL is the secret.
 
-import type { DeviceStore } from '../core/devices.ts';
+import { NOTIFY_DOOR } from '../core/devices/doors.ts';
 import { ServiceError } from '../core/errors.ts';
-import type { Ids } from '../core/ids.ts';
-import type { Parsed } from '../core/source.ts';
+import type { DeviceStore } from '../core/ports/devices.ts';
+import type { Ids } from '../core/ports/ids.ts';
+import type { Parsed } from '../core/ports/source.ts';
 import { type Answering, answerParsed } from './answer.ts';
 import { readBody } from './body.ts';
 import type { Call } from './door.ts';
 import { resolveHandle } from './handle.ts';
 import type { HttpAnswer } from './http-answer.ts';
 import { parseTarget } from './query.ts';
-
-export const NOTIFY_DOOR = 'notify';
 
 export interface NotifyDoor extends Answering {
   readonly ids: Ids;

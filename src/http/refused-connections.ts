@@ -1,7 +1,7 @@
 // Connections beyond the bound get no answer, so that the log has to tell of them: of the first one at once, then
 // how many there were, as long as there are any.
 
-import type { Clock } from '../core/clock.ts';
+import type { Clock } from '../core/ports/clock.ts';
 
 const TELL_EVERY_MS = 10_000;
 

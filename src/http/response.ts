@@ -1,7 +1,7 @@
 // The device's door: POST /api/v1/response/:id with the answer that a caller is waiting for.
 
 import { ServiceError } from '../core/errors.ts';
-import type { ReplyExchange } from '../core/replies.ts';
+import type { ReplyExchange } from '../core/ports/replies.ts';
 import { readBody } from './body.ts';
 import type { Call } from './door.ts';
 import type { HttpAnswer } from './http-answer.ts';

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { ServiceError } from '../core/errors.ts';
-import type { Ids } from '../core/ids.ts';
+import type { Ids } from '../core/ports/ids.ts';
 import type { App } from './app.ts';
 import { writeAnswer } from './http-answer.ts';
 import { problemAnswer, problemBody } from './problem.ts';

@@ -2,13 +2,14 @@
 // Breez LNURL server's /api/v1/webhooks/spark_payment_received/:domain, which names users instead of devices.
 
 import type { IncomingMessage } from 'node:http';
-import type { Clock } from '../core/clock.ts';
-import type { Device, DeviceStore } from '../core/devices.ts';
+import { DOMAIN_SOURCE, type Domain, LSPS5_SOURCE } from '../core/devices/doors.ts';
+import type { Registry } from '../core/devices/registry.ts';
 import { ServiceError } from '../core/errors.ts';
-import type { Ids } from '../core/ids.ts';
-import type { Observer } from '../core/observer.ts';
-import type { Registry } from '../core/registry.ts';
-import type { Source, SourceCredentials, SourceRequest } from '../core/source.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { Device, DeviceStore } from '../core/ports/devices.ts';
+import type { Ids } from '../core/ports/ids.ts';
+import type { Observer } from '../core/ports/observer.ts';
+import type { Source, SourceCredentials, SourceRequest } from '../core/ports/source.ts';
 import type { AddressLimit } from './address-limit.ts';
 import { type Answering, answerForUser, answerParsed } from './answer.ts';
 import { readBody } from './body.ts';
@@ -16,12 +17,6 @@ import type { Call } from './door.ts';
 import type { ForgeryLimit, Origin } from './forgery-limit.ts';
 import { reading, resolveHandle } from './handle.ts';
 import type { HttpAnswer } from './http-answer.ts';
-
-/** A domain of the Breez LNURL server. */
-export interface Domain {
-  readonly app: string;
-  readonly secrets: readonly string[];
-}
 
 export interface WebhookDoor extends Answering {
   readonly clock: Clock;
@@ -36,10 +31,6 @@ export interface WebhookDoor extends Answering {
   readonly forgeries: ForgeryLimit;
   readonly addressLimit: AddressLimit | undefined;
 }
-
-/** The source whose callers name users by domain; its path has no handle. */
-export const DOMAIN_SOURCE = 'spark_payment_received';
-export const LSPS5_SOURCE = 'lsps5';
 
 /** POST /api/v1/webhooks/:source/:handle */
 export async function handleWebhook(door: WebhookDoor, call: Call): Promise<HttpAnswer> {

@@ -3,8 +3,8 @@
 
 import { write, writeSync } from 'node:fs';
 import pino, { type Logger } from 'pino';
-import type { Clock, Timer } from '../core/clock.ts';
-import type { Observer, ServiceEvent } from '../core/observer.ts';
+import type { Clock, Timer } from '../core/ports/clock.ts';
+import type { Observer, ServiceEvent } from '../core/ports/observer.ts';
 
 export type Level = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 

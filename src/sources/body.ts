@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { type Fault, ServiceError } from '../core/errors.ts';
-import type { Parsed } from '../core/source.ts';
+import type { Parsed } from '../core/ports/source.ts';
 import type { ExactNumber } from './json.ts';
 
 const REQUIRED = 'is required: a string that is not empty';

@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { type Fault, ServiceError } from '../core/errors.ts';
 import type { ParsedNotification } from '../core/notification.ts';
-import type { Parsed } from '../core/source.ts';
+import type { Parsed } from '../core/ports/source.ts';
 import { decodeBody, parseExactJson, parseJson, payloadOf } from './json.ts';
 
 const SECOND = 1_000;

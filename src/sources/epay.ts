@@ -2,7 +2,7 @@
 // cannot have come from it.
 
 import { z } from 'zod';
-import type { Source } from '../core/source.ts';
+import type { Source } from '../core/ports/source.ts';
 import { badBody, checkBody, IGNORED, optionalString, requiredString } from './body.ts';
 import { decodeBody, deepPayloadOf, parseJson } from './json.ts';
 

@@ -2,7 +2,7 @@
 // that say where type, id and title are.
 
 import { createHash } from 'node:crypto';
-import type { Source, SourceRequest } from '../core/source.ts';
+import type { Source, SourceRequest } from '../core/ports/source.ts';
 import { badBody, IGNORED } from './body.ts';
 import type { GenericConfig } from './generic-config.ts';
 import { decodeBody, deepPayloadOf, parseExactJson } from './json.ts';

@@ -1,6 +1,6 @@
 // Every signed source of the service, one line each.
 
-import type { Source } from '../core/source.ts';
+import type { Source } from '../core/ports/source.ts';
 import { epay } from './epay.ts';
 import { createGeneric } from './generic.ts';
 import type { GenericConfig } from './generic-config.ts';

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { ServiceError } from '../core/errors.ts';
-import type { Source, SourceCredentials, SourceRequest } from '../core/source.ts';
+import type { Source, SourceCredentials, SourceRequest } from '../core/ports/source.ts';
 import { checkBody, exactInteger, IGNORED, jsonObject, requiredString } from './body.ts';
 import { decodeBody, deepPayloadOf, parseExactJson } from './json.ts';
 import { findSigner } from './signatures/lightning-message.ts';

@@ -2,7 +2,7 @@
 // its name and its header. The sister's header does not count.
 
 import { z } from 'zod';
-import type { Source } from '../core/source.ts';
+import type { Source } from '../core/ports/source.ts';
 import { checkBody, IGNORED, requiredString } from './body.ts';
 import { decodeBody, deepPayloadOf, parseJson } from './json.ts';
 import { type HmacScheme, requireHmac } from './signatures/hmac.ts';

@@ -2,7 +2,7 @@
 // its guide signs the parsed body written anew, not the bytes.
 
 import { z } from 'zod';
-import type { Source } from '../core/source.ts';
+import type { Source } from '../core/ports/source.ts';
 import { checkBody, optionalString, requiredString } from './body.ts';
 import { decodeBody, deepPayloadOf, parseJson } from './json.ts';
 import { type HmacScheme, requireHmac } from './signatures/hmac.ts';

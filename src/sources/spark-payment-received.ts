@@ -2,7 +2,7 @@
 // It repeats what is not answered 2xx for 90 days and holds the domain's other payments back meanwhile.
 
 import { z } from 'zod';
-import type { Source } from '../core/source.ts';
+import type { Source } from '../core/ports/source.ts';
 import { checkBody, exactInteger, IGNORED, optionalString, requiredString } from './body.ts';
 import { decodeBody, deepPayloadOf, parseExactJson } from './json.ts';
 import { type HmacScheme, requireHmac } from './signatures/hmac.ts';

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { Source } from '../core/source.ts';
+import type { Source } from '../core/ports/source.ts';
 import { checkBody, exactInteger, IGNORED, requiredString } from './body.ts';
 import { decodeBody, deepPayloadOf, parseExactJson } from './json.ts';
 import { type HmacScheme, requireHmac } from './signatures/hmac.ts';

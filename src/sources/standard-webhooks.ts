@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { ServiceError } from '../core/errors.ts';
-import type { Parsed, Source } from '../core/source.ts';
+import type { Parsed, Source } from '../core/ports/source.ts';
 import { checkBody } from './body.ts';
 import { parseBreezBody } from './breez.ts';
 import { decodeBody, deepPayloadOf, parseExactJson } from './json.ts';

@@ -4,7 +4,7 @@
 
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
+import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
 import { type Chance, createChance, seedFrom } from '../support/chance.ts';
 import { sandboxEnvironment, temporaryFolder } from '../support/service.ts';
 import { type CallerAnswer, createCaller } from './caller.ts';

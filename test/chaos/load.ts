@@ -1,7 +1,7 @@
 // What the callers post while the service dies again and again: one phone for every call, so that each push
 // and each request at the stand-ins belongs to exactly one call; and phones whose tokens are dead.
 
-import type { FaultRule, Sandbox } from '../../src/sandbox/sandbox.ts';
+import type { FaultRule, Sandbox } from '../../sandbox/sandbox.ts';
 import type { Chance } from '../support/chance.ts';
 import { notifyPath } from '../support/service.ts';
 import type { CallerAnswer, Post } from './caller.ts';

@@ -7,7 +7,7 @@
 //
 // A call without an answer may go either way, and is held only to what its row and its phone say.
 
-import type { ReceivedPush, SandboxRequest } from '../../src/sandbox/sandbox.ts';
+import type { ReceivedPush, SandboxRequest } from '../../sandbox/sandbox.ts';
 import type { DeliveryRow } from './database.ts';
 import type { MadeCall } from './load.ts';
 

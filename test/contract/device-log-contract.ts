@@ -2,8 +2,8 @@
 // deliveries on their way, and what the end of a delivery tells of the device.
 
 import { expect, test } from 'vitest';
-import type { DeviceStore } from '../../src/core/devices.ts';
-import type { Store } from '../../src/core/store.ts';
+import type { DeviceStore } from '../../src/core/ports/devices.ts';
+import type { Store } from '../../src/core/ports/store.ts';
 import { add, DAY_MS, type SetupStores, sampleDevice, sampleDeviceId } from './device-samples.ts';
 import {
   accept,

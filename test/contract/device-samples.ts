@@ -1,7 +1,12 @@
 // Devices as the tests of a DeviceStore hand them in.
 
-import type { AddedDevice, DeviceStore, Registrar, StoredDevice } from '../../src/core/devices.ts';
-import type { Store } from '../../src/core/store.ts';
+import type {
+  AddedDevice,
+  DeviceStore,
+  Registrar,
+  StoredDevice,
+} from '../../src/core/ports/devices.ts';
+import type { Store } from '../../src/core/ports/store.ts';
 import { NOW, sampleFingerprint } from './store-samples.ts';
 
 /** Both ports, opened on the same empty database. */

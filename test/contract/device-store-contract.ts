@@ -3,7 +3,7 @@
 
 import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
-import type { Device } from '../../src/core/devices.ts';
+import type { Device } from '../../src/core/ports/devices.ts';
 import { deviceLimitsContract } from './device-limits-contract.ts';
 import { deviceLogContract } from './device-log-contract.ts';
 import {

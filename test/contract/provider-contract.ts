@@ -2,8 +2,8 @@
 // the sandbox with every fault that can be scripted there.
 
 import { describe, expect, it } from 'vitest';
+import type { Fault } from '../../sandbox/faults.ts';
 import type { ProviderName } from '../../src/core/target.ts';
-import type { Fault } from '../../src/sandbox/faults.ts';
 import { connected, openProvider, openSandbox, TOKENS, turn } from '../providers/support.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 

@@ -4,7 +4,7 @@
 import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import type { Delivery } from '../../src/core/delivery.ts';
-import { type Store, StoreUnavailableError } from '../../src/core/store.ts';
+import { type Store, StoreUnavailableError } from '../../src/core/ports/store.ts';
 import { storeQueueContract } from './store-queue-contract.ts';
 import {
   accept,

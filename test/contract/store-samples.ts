@@ -2,7 +2,12 @@
 
 import { createHash } from 'node:crypto';
 import type { Attempt, Delivery, Next } from '../../src/core/delivery.ts';
-import type { AcceptedDelivery, Claim, QuarantineEntry, Settlement } from '../../src/core/store.ts';
+import type {
+  AcceptedDelivery,
+  Claim,
+  QuarantineEntry,
+  Settlement,
+} from '../../src/core/ports/store.ts';
 
 /** A service time that every sample is received at. */
 export const NOW = 1_754_049_600_000;

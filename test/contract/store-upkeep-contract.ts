@@ -1,7 +1,7 @@
 // The part of the Store contract about what outlives a delivery: duplicate keys, quarantine, retention.
 
 import { expect, test } from 'vitest';
-import type { Store } from '../../src/core/store.ts';
+import type { Store } from '../../src/core/ports/store.ts';
 import {
   accept,
   NOW,

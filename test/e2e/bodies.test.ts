@@ -2,7 +2,7 @@
 
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import type { ReceivedPush } from '../../src/sandbox/records.ts';
+import type { ReceivedPush } from '../../sandbox/records.ts';
 import { type Answer, problemOf, refusalOf, send } from '../support/callers.ts';
 import { ANDROID_TOKEN, IOS_TOKEN, notifyPath, type Setup, setup } from '../support/service.ts';
 

@@ -3,9 +3,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ConfigError } from '../../src/config.ts';
-import { prepare } from '../../src/preparation.ts';
-import { createSystemClock } from '../../src/system.ts';
+import { ConfigError } from '../../src/config/config.ts';
+import { prepare } from '../../src/service/prepare.ts';
+import { createSystemClock } from '../../src/service/system.ts';
 import { refusalOf, send } from '../support/callers.ts';
 import {
   callRegistry,

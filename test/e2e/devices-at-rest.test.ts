@@ -5,8 +5,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startService } from '../../src/main.ts';
-import { prepare } from '../../src/preparation.ts';
-import { createSystemClock } from '../../src/system.ts';
+import { prepare } from '../../src/service/prepare.ts';
+import { createSystemClock } from '../../src/service/system.ts';
 import { refusalOf, send } from '../support/callers.ts';
 import {
   callRegistry,

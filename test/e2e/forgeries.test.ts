@@ -2,7 +2,7 @@
 // while everybody else's pushes go on. Of what was refused nothing is kept.
 
 import { expect, test } from 'vitest';
-import type { ServiceEvent } from '../../src/core/observer.ts';
+import type { ServiceEvent } from '../../src/core/ports/observer.ts';
 import { type Answer, type Call, problemOf, refusalOf, send } from '../support/callers.ts';
 import { registerPhone, successOf, wake } from '../support/device-calls.ts';
 import { createWallet } from '../support/lightning-wallet.ts';

@@ -1,8 +1,8 @@
 // Limits for a token, for all, and for addresses whose requests are refused again and again.
 
 import { expect, test } from 'vitest';
-import { readSettings } from '../../src/config.ts';
-import { Limits } from '../../src/core/limits.ts';
+import { readSettings } from '../../src/config/config.ts';
+import { Limits } from '../../src/core/tokens/limits.ts';
 import { androidToken, SECOND, setupDriven, told } from '../support/driven-service.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { ANDROID_TOKEN, notifyPath } from '../support/service.ts';

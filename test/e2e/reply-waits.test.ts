@@ -1,8 +1,8 @@
 // The wait for a device: how long it lasts, what ends it early, who may join it, and how many there may be.
 
 import { expect, test } from 'vitest';
-import type { ServiceEvent } from '../../src/core/observer.ts';
-import type { Fault } from '../../src/sandbox/faults.ts';
+import type { Fault } from '../../sandbox/faults.ts';
+import type { ServiceEvent } from '../../src/core/ports/observer.ts';
 import { askPhone, problemOf, refusalOf, reply, replyUrlOf, send } from '../support/callers.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { ANDROID_TOKEN, IOS_TOKEN, type Setup, setup } from '../support/service.ts';

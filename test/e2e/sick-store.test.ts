@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import type { StoreUnavailableError } from '../../src/core/store.ts';
+import type { StoreUnavailableError } from '../../src/core/ports/store.ts';
 import { androidToken, iosToken, SECOND, setupDriven } from '../support/driven-service.ts';
 import { ANDROID_TOKEN, IOS_TOKEN } from '../support/service.ts';
 

@@ -2,7 +2,7 @@
 // ends as cleanly as ever.
 
 import { expect, onTestFinished, test } from 'vitest';
-import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { startSandbox } from '../../sandbox/sandbox.ts';
 import { startBinary } from '../support/binary.ts';
 import { seedFrom } from '../support/chance.ts';
 import { sandboxEnvironment, temporaryFolder } from '../support/service.ts';

@@ -6,8 +6,8 @@ import { dirname, join, resolve } from 'node:path';
 import { parse } from 'smol-toml';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { capacityOf } from '../../src/capacity.ts';
-import { SETTINGS } from '../../src/config.ts';
+import { SETTINGS } from '../../src/config/config.ts';
+import { capacityOf } from '../../src/service/capacity.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 
 const LOG = new URL('../../src/observe/log.ts', import.meta.url).href;
-const SYSTEM = new URL('../../src/system.ts', import.meta.url).href;
+const SYSTEM = new URL('../../src/service/system.ts', import.meta.url).href;
 const line = z.object({ level: z.string(), msg: z.string(), number: z.number() });
 
 /** Makes a log and does this with it. */

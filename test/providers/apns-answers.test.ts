@@ -2,12 +2,12 @@
 // sandbox cannot say.
 
 import { expect, it } from 'vitest';
+import { apnsReasons } from '../../sandbox/apns/reasons.ts';
 import {
   APNS_REASONS,
   explainApnsReason,
   readApnsAnswer,
 } from '../../src/providers/apns/response.ts';
-import { apnsReasons } from '../../src/sandbox/apns/reasons.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { connected, openProvider, openSandbox, TOKENS } from './support.ts';
 

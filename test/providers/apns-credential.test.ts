@@ -2,6 +2,7 @@
 
 import { generateKeyPairSync } from 'node:crypto';
 import { expect, it } from 'vitest';
+import { sharedIdentity } from '../../sandbox/identity.ts';
 import {
   checkApnsKey,
   checkApnsKeyId,
@@ -10,7 +11,6 @@ import {
   ProviderToken,
 } from '../../src/providers/apns/credential.ts';
 import { createApnsProvider } from '../../src/providers/apns/send.ts';
-import { sharedIdentity } from '../../src/sandbox/identity.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { openProvider, openSandbox } from './support.ts';
 

@@ -1,8 +1,8 @@
 // Every answer of FCM and what it means, as the sandbox gives it over the wire, and the pure table for the rest.
 
 import { expect, it } from 'vitest';
+import type { Fault } from '../../sandbox/faults.ts';
 import { explainFcmReason, readFcmAnswer } from '../../src/providers/fcm/response.ts';
-import type { Fault } from '../../src/sandbox/faults.ts';
 import { openProvider, openSandbox } from './support.ts';
 
 const ANSWERS: readonly [string, Fault, object][] = [

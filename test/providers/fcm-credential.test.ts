@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { sharedIdentity } from '../../sandbox/identity.ts';
+import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { FcmCredential } from '../../src/providers/fcm/credential.ts';
 import {
   checkFcmCredentials,
@@ -16,9 +18,7 @@ import {
 } from '../../src/providers/fcm/credential-file.ts';
 import { createFcmProvider } from '../../src/providers/fcm/send.ts';
 import { trustAlso } from '../../src/providers/transport/connect.ts';
-import { sharedIdentity } from '../../src/sandbox/identity.ts';
-import type { Sandbox } from '../../src/sandbox/sandbox.ts';
-import { createSystemClock } from '../../src/system.ts';
+import { createSystemClock } from '../../src/service/system.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { openProvider, openSandbox, turn } from './support.ts';
 

@@ -6,11 +6,11 @@ import { connect } from 'node:tls';
 import { deleteApp, initializeApp } from 'firebase-admin/app';
 import { getMessaging } from 'firebase-admin/messaging';
 import { expect, it, onTestFinished } from 'vitest';
+import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { FcmCredential } from '../../src/providers/fcm/credential.ts';
 import { readCredentials } from '../../src/providers/fcm/credential-file.ts';
 import { trustAlso } from '../../src/providers/transport/connect.ts';
-import type { Sandbox } from '../../src/sandbox/sandbox.ts';
-import { createSystemClock } from '../../src/system.ts';
+import { createSystemClock } from '../../src/service/system.ts';
 import { openProvider, openSandbox, TOKENS } from './support.ts';
 
 async function accessToken(sandbox: Sandbox): Promise<string> {

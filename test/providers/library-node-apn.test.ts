@@ -3,7 +3,7 @@
 
 import { Notification, Provider } from '@parse/node-apn';
 import { expect, it, onTestFinished } from 'vitest';
-import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { openProvider, openSandbox, TOKENS, turn } from './support.ts';
 

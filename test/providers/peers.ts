@@ -8,12 +8,12 @@ import {
 } from 'node:http2';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
-import type { Clock } from '../../src/core/clock.ts';
+import { sharedIdentity } from '../../sandbox/identity.ts';
+import type { Clock } from '../../src/core/ports/clock.ts';
 import { trustAlso } from '../../src/providers/transport/connect.ts';
 import type { TransportEvent } from '../../src/providers/transport/pool.ts';
 import { Transport } from '../../src/providers/transport/transport.ts';
-import { sharedIdentity } from '../../src/sandbox/identity.ts';
-import { createSystemClock } from '../../src/system.ts';
+import { createSystemClock } from '../../src/service/system.ts';
 import { turn } from './support.ts';
 
 const identity = await sharedIdentity();

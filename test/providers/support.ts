@@ -1,15 +1,15 @@
 // What the provider tests share: a sandbox that ends with its test, providers that reach it, and messages.
 
 import { onTestFinished } from 'vitest';
-import type { Clock } from '../../src/core/clock.ts';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/sandbox.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
-import type { Provider, PushMessage, Trust } from '../../src/core/provider.ts';
+import type { Clock } from '../../src/core/ports/clock.ts';
+import type { Provider, PushMessage, Trust } from '../../src/core/ports/provider.ts';
 import type { ProviderName } from '../../src/core/target.ts';
 import { createApnsProvider } from '../../src/providers/apns/send.ts';
 import { createFcmProvider } from '../../src/providers/fcm/send.ts';
 import type { LaneEvent } from '../../src/providers/transport/lanes.ts';
-import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts';
-import { createSystemClock } from '../../src/system.ts';
+import { createSystemClock } from '../../src/service/system.ts';
 
 export const TOKENS = { apns: 'ab'.repeat(32), fcm: 'phone-token:APA91b' } as const;
 

@@ -1,8 +1,8 @@
 // Scripted faults on the APNs stand-in, seen by a bare HTTP/2 client.
 import { constants } from 'node:http2';
 import { afterEach, expect, test } from 'vitest';
-import { apnsReasons } from '../../src/sandbox/apns/reasons.ts';
-import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { apnsReasons } from '../../sandbox/apns/reasons.ts';
+import { startSandbox } from '../../sandbox/sandbox.ts';
 import { alertPayload, apnsHeaders, openClient } from './clients.ts';
 
 const cleanups: (() => void | Promise<void>)[] = [];

@@ -3,7 +3,7 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { constants, type OutgoingHttpHeaders } from 'node:http2';
 import { afterEach, expect, test } from 'vitest';
-import { type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts';
+import { type SandboxOptions, startSandbox } from '../../sandbox/sandbox.ts';
 import { alertPayload, apnsHeaders, openClient, signProviderToken } from './clients.ts';
 
 const cleanups: (() => void | Promise<void>)[] = [];

@@ -3,8 +3,8 @@
 import { randomUUID } from 'node:crypto';
 import { connect as connectTcp } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { createIdentity } from '../../src/sandbox/identity.ts';
-import { type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts';
+import { createIdentity } from '../../sandbox/identity.ts';
+import { type SandboxOptions, startSandbox } from '../../sandbox/sandbox.ts';
 import { alertPayload, apnsHeaders, type Client, openClient } from './clients.ts';
 
 const cleanups: (() => void | Promise<void>)[] = [];

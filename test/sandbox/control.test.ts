@@ -1,6 +1,6 @@
 // The control route, as a demo or a client in another process uses it.
 import { afterEach, expect, test } from 'vitest';
-import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { startSandbox } from '../../sandbox/sandbox.ts';
 import { alertPayload, apnsHeaders, openClient } from './clients.ts';
 
 const cleanups: (() => void | Promise<void>)[] = [];

@@ -2,8 +2,8 @@
 // Google's error bodies.
 import { request as httpsRequest } from 'node:https';
 import { afterEach, expect, test } from 'vitest';
-import { fcmErrorCodes } from '../../src/sandbox/fcm/errors.ts';
-import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { fcmErrorCodes } from '../../sandbox/fcm/errors.ts';
+import { startSandbox } from '../../sandbox/sandbox.ts';
 import { fcmBody, fcmHeaders, openClient } from './clients.ts';
 
 const cleanups: (() => void | Promise<void>)[] = [];

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, expect, test } from 'vitest';
 
-const MAIN = join(import.meta.dirname, '../../src/sandbox/main.ts');
+const MAIN = join(import.meta.dirname, '../../sandbox/main.ts');
 const READY = '# control route';
 
 const cleanups: (() => void | Promise<void>)[] = [];

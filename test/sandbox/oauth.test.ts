@@ -1,7 +1,7 @@
 // The token endpoint: which assertions get an access token, and its faults.
 import { generateKeyPairSync } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
-import { type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts';
+import { type SandboxOptions, startSandbox } from '../../sandbox/sandbox.ts';
 import { fcmBody, fcmHeaders, openClient, requestToken, tokenForm } from './clients.ts';
 
 const cleanups: (() => void | Promise<void>)[] = [];

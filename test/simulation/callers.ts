@@ -2,9 +2,9 @@
 // tokens; and those who wait for a phone's reply.
 
 import { CATALOGUE, completeNotification, type Notification } from '../../src/core/notification.ts';
-import type { PushMessage } from '../../src/core/provider.ts';
+import type { PushMessage } from '../../src/core/ports/provider.ts';
 import type { Recipient } from '../../src/core/target.ts';
-import type { Core } from '../../src/core-wiring.ts';
+import type { Core } from '../../src/service/core.ts';
 import { parseBreezBody } from '../../src/sources/breez.ts';
 import type { CallRecord, Journal, Told } from './journal.ts';
 import type { Life } from './life.ts';

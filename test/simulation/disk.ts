@@ -2,8 +2,8 @@
 // run as one batch by the real store; a virtual moment later the process hears of it. In between the process
 // may die. What the disk refuses, and what it does and then denies, is drawn from the weather.
 
-import type { Store } from '../../src/core/store.ts';
-import { StoreUnavailableError } from '../../src/core/store.ts';
+import type { Store } from '../../src/core/ports/store.ts';
+import { StoreUnavailableError } from '../../src/core/ports/store.ts';
 import { interceptStore, type StoreOperation } from '../support/intercept-store.ts';
 import type { Journal } from './journal.ts';
 import type { Random } from './random.ts';

@@ -1,8 +1,8 @@
 // Ids that follow from the seed.
 
 import { createHmac } from 'node:crypto';
-import type { Clock } from '../../src/core/clock.ts';
-import type { Ids } from '../../src/core/ids.ts';
+import type { Clock } from '../../src/core/ports/clock.ts';
+import type { Ids } from '../../src/core/ports/ids.ts';
 import type { Random } from './random.ts';
 
 const FINGERPRINT_BYTES = 16;

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import type { DeliveryStatus } from '../../src/core/delivery.ts';
 import type { ErrorCode } from '../../src/core/errors.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
-import type { Trust } from '../../src/core/provider.ts';
+import type { Trust } from '../../src/core/ports/provider.ts';
 import type { Platform, ProviderName } from '../../src/core/target.ts';
 import type { Timeline } from './timeline.ts';
 

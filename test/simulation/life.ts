@@ -2,11 +2,11 @@
 // order or a sudden death. Between lives only the database remains.
 
 import { copyFileSync, existsSync } from 'node:fs';
-import { capacityOf } from '../../src/capacity.ts';
 import { ServiceError } from '../../src/core/errors.ts';
-import type { Store } from '../../src/core/store.ts';
-import { type Core, recoverCore, wireCore } from '../../src/core-wiring.ts';
-import { stopService } from '../../src/lifecycle.ts';
+import type { Store } from '../../src/core/ports/store.ts';
+import { capacityOf } from '../../src/service/capacity.ts';
+import { type Core, recoverCore, wireCore } from '../../src/service/core.ts';
+import { stopService } from '../../src/service/lifecycle.ts';
 import { openSqliteStore } from '../../src/stores/sqlite/store.ts';
 import { Disk } from './disk.ts';
 import { createSimulatedIds } from './ids.ts';

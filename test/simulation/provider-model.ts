@@ -2,7 +2,7 @@
 // outlives the processes: it knows which pushes it truly took, whatever anybody was told.
 
 import type { Outcome } from '../../src/core/outcome.ts';
-import type { PreparedPush, Provider, PushMessage, Trust } from '../../src/core/provider.ts';
+import type { PreparedPush, Provider, PushMessage, Trust } from '../../src/core/ports/provider.ts';
 import type { ProviderName } from '../../src/core/target.ts';
 import type { AttemptRecord, Journal } from './journal.ts';
 import type { Phones } from './phones.ts';

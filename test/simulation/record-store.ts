@@ -1,7 +1,7 @@
 // Notes what a store was asked: once behind the disk, where it is true, and once before it, where the process
 // is told.
 
-import type { Store } from '../../src/core/store.ts';
+import type { Store } from '../../src/core/ports/store.ts';
 import type { Journal } from './journal.ts';
 import type { Timeline } from './timeline.ts';
 

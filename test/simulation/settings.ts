@@ -1,6 +1,6 @@
 // The configuration of the simulated service: pools and rates small enough that floods overflow them.
 
-import { type Config, isComplete, readSettings } from '../../src/config.ts';
+import { type Config, isComplete, readSettings } from '../../src/config/config.ts';
 
 export const MAX_IN_FLIGHT = 40;
 export const MAX_QUEUED = 120;

@@ -2,7 +2,7 @@
 // it without waiting has happened, too. Real threads are waited for inside an event, so that how fast they
 // are changes nothing.
 
-import type { Clock, Timer } from '../../src/core/clock.ts';
+import type { Clock, Timer } from '../../src/core/ports/clock.ts';
 import { turn } from '../support/intercept-store.ts';
 
 interface Planned {

@@ -2,10 +2,10 @@
 // held against the rules.
 
 import { CATALOGUE } from '../../src/core/notification.ts';
-import type { ServiceEvent } from '../../src/core/observer.ts';
-import type { PushMessage, Trust } from '../../src/core/provider.ts';
+import type { ServiceEvent } from '../../src/core/ports/observer.ts';
+import type { PushMessage, Trust } from '../../src/core/ports/provider.ts';
 import type { ProviderName } from '../../src/core/target.ts';
-import type { Core } from '../../src/core-wiring.ts';
+import type { Core } from '../../src/service/core.ts';
 import { fingerprint } from './ids.ts';
 import type { AttemptRecord, CallRecord, DeliveryRecord, Journal } from './journal.ts';
 import type { Sending } from './provider-model.ts';

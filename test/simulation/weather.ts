@@ -1,6 +1,6 @@
 // What goes wrong in a run, and when: drawn once from the seed before anything happens.
 
-import type { StoreUnavailableError } from '../../src/core/store.ts';
+import type { StoreUnavailableError } from '../../src/core/ports/store.ts';
 import type { ProviderName } from '../../src/core/target.ts';
 import type { Random } from './random.ts';
 

@@ -2,7 +2,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PushMessage } from '../../src/core/provider.ts';
+import type { PushMessage } from '../../src/core/ports/provider.ts';
 import { Callers } from './callers.ts';
 import { type CallRecord, Journal, type Told } from './journal.ts';
 import { Life } from './life.ts';

@@ -5,7 +5,12 @@ import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { codec } from 'rfc4648';
 import { ERRORS, ServiceError } from '../../src/core/errors.ts';
 import type { ParsedNotification } from '../../src/core/notification.ts';
-import type { Parsed, Source, SourceCredentials, SourceRequest } from '../../src/core/source.ts';
+import type {
+  Parsed,
+  Source,
+  SourceCredentials,
+  SourceRequest,
+} from '../../src/core/ports/source.ts';
 
 /** The moment at which the clock of the fixtures stands. */
 export const NOW_MS = 1_754_049_600_000;

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { ERRORS, type ErrorCode } from '../../src/core/errors.ts';
-import type { Source } from '../../src/core/source.ts';
+import type { Source } from '../../src/core/ports/source.ts';
 import { genericConfig } from '../../src/sources/generic-config.ts';
 import { createSources } from '../../src/sources/list.ts';
 import { LSPS5_DEFAULTS } from '../../src/sources/lsps5.ts';

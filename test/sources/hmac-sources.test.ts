@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Source } from '../../src/core/source.ts';
+import type { Source } from '../../src/core/ports/source.ts';
 import { paymentApi } from '../../src/sources/payment-api.ts';
 import { paymentflow } from '../../src/sources/paymentflow.ts';
 import { resmic } from '../../src/sources/resmic.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { CATALOGUE, completeNotification } from '../../src/core/notification.ts';
-import type { Source } from '../../src/core/source.ts';
+import type { Source } from '../../src/core/ports/source.ts';
 import { epay } from '../../src/sources/epay.ts';
 import { paymentApi } from '../../src/sources/payment-api.ts';
 import { paymentflow } from '../../src/sources/paymentflow.ts';

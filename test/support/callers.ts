@@ -3,7 +3,7 @@
 
 import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http';
 import { z } from 'zod';
-import type { ReceivedPush } from '../../src/sandbox/records.ts';
+import type { ReceivedPush } from '../../sandbox/records.ts';
 import { notifyPath, type Setup } from './service.ts';
 
 export interface Answer {

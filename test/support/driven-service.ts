@@ -3,7 +3,7 @@
 
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
-import type { LoggedDelivery, Store } from '../../src/core/store.ts';
+import type { LoggedDelivery, Store } from '../../src/core/ports/store.ts';
 import {
   createStoreSwitch,
   type Interceptor,

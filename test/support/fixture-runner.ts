@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { expect } from 'vitest';
 import { z } from 'zod';
-import type { ReceivedPush } from '../../src/sandbox/records.ts';
+import type { ReceivedPush } from '../../sandbox/records.ts';
 import type { ManualClock } from './manual-clock.ts';
 import { EXTERNAL_URL, type Setup } from './service.ts';
 

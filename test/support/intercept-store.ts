@@ -1,7 +1,7 @@
 // Something between the core and its store: whoever intercepts decides when an operation runs, if at all,
 // and what the core hears of it.
 
-import { type Store, StoreUnavailableError } from '../../src/core/store.ts';
+import { type Store, StoreUnavailableError } from '../../src/core/ports/store.ts';
 
 export type StoreOperation = keyof Store;
 

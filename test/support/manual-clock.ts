@@ -1,6 +1,6 @@
 // A clock that stands still until a test moves it; timers run when their time is reached, in order.
 
-import type { Clock, Timer } from '../../src/core/clock.ts';
+import type { Clock, Timer } from '../../src/core/ports/clock.ts';
 
 interface Planned {
   readonly atMs: number;

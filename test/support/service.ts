@@ -4,15 +4,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { Clock } from '../../src/core/clock.ts';
-import type { ServiceEvent } from '../../src/core/observer.ts';
-import type { Store } from '../../src/core/store.ts';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/sandbox.ts';
+import type { Clock } from '../../src/core/ports/clock.ts';
+import type { ServiceEvent } from '../../src/core/ports/observer.ts';
+import type { Store } from '../../src/core/ports/store.ts';
 import { type Service, startService } from '../../src/main.ts';
 import type { Log } from '../../src/observe/log.ts';
-import { prepare } from '../../src/preparation.ts';
-import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts';
+import { prepare } from '../../src/service/prepare.ts';
 
-import { createSystemClock } from '../../src/system.ts';
+import { createSystemClock } from '../../src/service/system.ts';
 
 export const IOS_TOKEN = '9f2c0a7be61d4c58a3f0b1d2e3c4f5061728394a5b6c7d8e9fa0b1c2d3e4f506';
 export const ANDROID_TOKEN = 'dQw4w9WgXcQ-Ex_1:APA91bExampleTokenForTests';

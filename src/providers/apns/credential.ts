@@ -4,7 +4,7 @@
 
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import createCredentials, { type SignedToken } from '@parse/node-apn/lib/credentials/index.js';
-import type { Clock } from '../../core/clock.ts';
+import type { Clock } from '../../core/ports/clock.ts';
 
 export interface ApnsKey {
   /** The content of the `.p8` file. */

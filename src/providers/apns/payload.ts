@@ -3,7 +3,7 @@
 // the service extension runs only for an alert with `mutable-content: 1`.
 
 import { Notification } from '@parse/node-apn';
-import type { PushMessage } from '../../core/provider.ts';
+import type { PushMessage } from '../../core/ports/provider.ts';
 import type { TransportRequest } from '../transport/exchange.ts';
 
 export interface ApnsPayload {

@@ -1,8 +1,8 @@
 // The APNs provider: signs, sends over our own HTTP/2 transport, and reads the answer.
 
-import type { Clock } from '../../core/clock.ts';
 import type { Outcome } from '../../core/outcome.ts';
-import type { Provider, PushMessage, Trust } from '../../core/provider.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Provider, PushMessage, Trust } from '../../core/ports/provider.ts';
 import { parseOrigin, trustAlso } from '../transport/connect.ts';
 import type { TransportResult } from '../transport/exchange.ts';
 import { failureOutcome, isConnectFailure } from '../transport/failure.ts';

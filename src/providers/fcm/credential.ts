@@ -1,7 +1,7 @@
 // The access token in hand: fetched ahead of the first push, renewed in the background before it ends, one
 // fetch at a time, and never waited for longer than the push can wait.
 
-import type { Clock, Timer } from '../../core/clock.ts';
+import type { Clock, Timer } from '../../core/ports/clock.ts';
 import {
   type AccessToken,
   type OAuthOptions,

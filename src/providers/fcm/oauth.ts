@@ -4,8 +4,8 @@
 import { Agent } from 'node:https';
 import type { SecureContext } from 'node:tls';
 import { GoogleAuth, type GoogleAuthOptions, gaxios } from 'google-auth-library';
-import type { Clock } from '../../core/clock.ts';
 import type { Outcome } from '../../core/outcome.ts';
+import type { Clock } from '../../core/ports/clock.ts';
 import { connectFailureOf, errorCode } from '../transport/failure.ts';
 import type { CredentialJson } from './credential-file.ts';
 

@@ -2,7 +2,7 @@
 // Firebase: "REST Resource: projects.messages", "Set and manage Android message priority".
 
 import type { TokenMessage } from 'firebase-admin/messaging';
-import type { PushMessage } from '../../core/provider.ts';
+import type { PushMessage } from '../../core/ports/provider.ts';
 
 export interface FcmPayload {
   readonly message: TokenMessage;

@@ -9,7 +9,7 @@ import {
   type TLSSocket,
   connect as upgradeToTls,
 } from 'node:tls';
-import type { Clock, Timer } from '../../core/clock.ts';
+import type { Clock, Timer } from '../../core/ports/clock.ts';
 import { type ConnectFailure, connectFailureOf } from './failure.ts';
 
 export interface ConnectOptions {

@@ -1,6 +1,6 @@
 // One request and its answer on the way through the transport. Settles exactly once.
 
-import type { Timer } from '../../core/clock.ts';
+import type { Timer } from '../../core/ports/clock.ts';
 import type { Place } from '../../core/roster.ts';
 import type { Asker, Stream, StreamEnd } from '../http2/connection.ts';
 import type { RequestHeaders } from '../http2/hpack-encoder.ts';

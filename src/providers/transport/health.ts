@@ -1,7 +1,7 @@
 // What the last answers of a provider say about our credentials and the way to it.
 
 import type { Outcome } from '../../core/outcome.ts';
-import type { ProviderHealth } from '../../core/provider.ts';
+import type { ProviderHealth } from '../../core/ports/provider.ts';
 import { isConnectFailure, TRANSPORT_FAILURES } from './failure.ts';
 
 const HEALTHY: ProviderHealth = { ready: true };

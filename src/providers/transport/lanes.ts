@@ -1,7 +1,7 @@
 // Two transports to one provider: tokens that never worked travel apart, because APNs closes a connection
 // that carries many bad tokens, and that must not be the one which the proven ones use.
 
-import type { Trust } from '../../core/provider.ts';
+import type { Trust } from '../../core/ports/provider.ts';
 import type { PoolOptions, TransportEvent } from './pool.ts';
 import { Transport } from './transport.ts';
 

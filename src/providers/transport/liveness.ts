@@ -4,7 +4,7 @@
 // that is merely slow answers the PING. An idle connection is probed every 15 s, for the same reason: the
 // first push after a quiet hour must not be the one that finds it dead.
 
-import type { Clock, Timer } from '../../core/clock.ts';
+import type { Clock, Timer } from '../../core/ports/clock.ts';
 
 export interface LivenessOptions {
   readonly clock: Clock;

@@ -5,7 +5,7 @@
 // up to a bound. A connection ends: the others go on, and it is replaced if it was the last or is missed.
 
 import type { SecureContext } from 'node:tls';
-import type { Clock, Timer } from '../../core/clock.ts';
+import type { Clock, Timer } from '../../core/ports/clock.ts';
 import { type ConnectAttempt, connect, type Sockets } from './connect.ts';
 import type { Exchange } from './exchange.ts';
 import type { ConnectFailure } from './failure.ts';

@@ -5,7 +5,7 @@
 //                                 -> gone (reset by us or by the peer)
 
 import type { Socket } from 'node:net';
-import type { Clock } from '../../core/clock.ts';
+import type { Clock } from '../../core/ports/clock.ts';
 import { type ConnectionListener, Http2Connection, type StreamEnd } from '../http2/connection.ts';
 import type { Sockets } from './connect.ts';
 import type { Carrier, Exchange } from './exchange.ts';

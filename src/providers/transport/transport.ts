@@ -1,7 +1,7 @@
 // A lasting way to one provider that outlives its connections. Requests wait in order for a free stream, and
 // every request settles by its deadline.
 
-import type { Clock } from '../../core/clock.ts';
+import type { Clock } from '../../core/ports/clock.ts';
 import { Roster } from '../../core/roster.ts';
 import { Exchange, type TransportRequest, type TransportResult } from './exchange.ts';
 import type { ConnectFailure } from './failure.ts';

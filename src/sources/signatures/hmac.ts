@@ -3,7 +3,7 @@
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { ServiceError } from '../../core/errors.ts';
-import type { SourceRequest } from '../../core/source.ts';
+import type { SourceRequest } from '../../core/ports/source.ts';
 import { decodeText, type SignatureEncoding } from './encoding.ts';
 
 export type HmacAlgorithm = 'sha1' | 'sha256' | 'sha512';

@@ -2,9 +2,9 @@
 // times as whole milliseconds. Every `pack` has an `unpack` that gives back exactly what went in.
 
 import type { DeliveryStatus } from '../../core/delivery.ts';
-import type { Registrar } from '../../core/devices.ts';
 import type { OutcomeKind } from '../../core/outcome.ts';
-import type { QuarantineEntry } from '../../core/store.ts';
+import type { Registrar } from '../../core/ports/devices.ts';
+import type { QuarantineEntry } from '../../core/ports/store.ts';
 import type { Platform, ProviderName } from '../../core/target.ts';
 
 // The position in a list is what the file holds: append, never reorder. 0 and 1 take no space in a row.

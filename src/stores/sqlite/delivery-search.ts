@@ -2,7 +2,7 @@
 
 import type Database from 'better-sqlite3';
 import type { Delivery, DeliveryStatus } from '../../core/delivery.ts';
-import type { DeliveryQuery, LoggedAttempt, LoggedDelivery } from '../../core/store.ts';
+import type { DeliveryQuery, LoggedAttempt, LoggedDelivery } from '../../core/ports/store.ts';
 import {
   codeOf,
   nameOf,

@@ -1,7 +1,7 @@
 // A device between the domain and its row: token, app_data, user, locale, node ids, secrets and handles are
 // sealed as one value, the rest are columns.
 
-import type { Device } from '../../core/devices.ts';
+import type { Device } from '../../core/ports/devices.ts';
 import { codeOf, nameOf, PLATFORMS, REGISTRARS, unpackUuid, wholeMs } from './codec.ts';
 import type { Sealer } from './seal.ts';
 

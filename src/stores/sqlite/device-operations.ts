@@ -1,7 +1,7 @@
 // Writing devices: registered, changed, deleted, pruned; and the signatures that may be used once.
 
 import type Database from 'better-sqlite3';
-import type { AddedDevice, StoredDevice } from '../../core/devices.ts';
+import type { AddedDevice, StoredDevice } from '../../core/ports/devices.ts';
 import { packFingerprint, packUuid, tryPackUuid, wholeMs } from './codec.ts';
 import { DEVICE_DELETED, type DeliveryOperations } from './delivery-operations.ts';
 import {

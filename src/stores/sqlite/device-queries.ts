@@ -1,7 +1,7 @@
 // Looking up devices. By handle it stands before every push: one statement, three rows by their keys.
 
 import type Database from 'better-sqlite3';
-import type { Device } from '../../core/devices.ts';
+import type { Device } from '../../core/ports/devices.ts';
 import { tryPackFingerprint, tryPackUuid } from './codec.ts';
 import { DEVICE_COLUMNS, type DeviceRow, openDevice } from './device-contents.ts';
 import type { DevicesOfUserQuery } from './protocol.ts';

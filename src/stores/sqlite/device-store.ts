@@ -1,6 +1,6 @@
 // The DeviceStore port on the same file and the same two threads as the log.
 
-import type { DeviceStore } from '../../core/devices.ts';
+import type { DeviceStore } from '../../core/ports/devices.ts';
 import type { ReadCalls, WriteCalls } from './protocol.ts';
 import type { WorkerLink } from './worker-link.ts';
 

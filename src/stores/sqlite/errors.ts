@@ -1,7 +1,7 @@
 // What can be wrong with a database: SQLite's codes as the port's reasons, and the refusals at open, whose
 // messages tell the operator what to do.
 
-import { StoreUnavailableError } from '../../core/store.ts';
+import { StoreUnavailableError } from '../../core/ports/store.ts';
 
 export type Reason = StoreUnavailableError['reason'];
 

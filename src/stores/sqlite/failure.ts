@@ -1,6 +1,6 @@
 // Errors on their way between the threads: the structured clone keeps neither classes nor own properties.
 
-import { StoreUnavailableError } from '../../core/store.ts';
+import { StoreUnavailableError } from '../../core/ports/store.ts';
 import {
   CorruptDatabaseError,
   isRefusal,

@@ -6,7 +6,7 @@
 // worth finding out: it is forgotten, and the entries are read again. Those that cannot be read stay where they are.
 
 import type Database from 'better-sqlite3';
-import type { AcceptedDelivery } from '../../core/store.ts';
+import type { AcceptedDelivery } from '../../core/ports/store.ts';
 import { type RowKeys, rowKeysOf } from './codec.ts';
 import { type PackedAcceptance, unpackAcceptance } from './packed.ts';
 import type { Sealer } from './seal.ts';

@@ -2,7 +2,7 @@
 // `queued`, the appointment is in `queue`, what is secret in `secrets`.
 
 import type Database from 'better-sqlite3';
-import type { AcceptedDelivery } from '../../core/store.ts';
+import type { AcceptedDelivery } from '../../core/ports/store.ts';
 import {
   codeOf,
   PLATFORMS,

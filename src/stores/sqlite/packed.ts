@@ -3,7 +3,7 @@
 
 import type { Attempt, Delivery, DeliveryStatus } from '../../core/delivery.ts';
 import type { OutcomeKind } from '../../core/outcome.ts';
-import type { AcceptedDelivery, Settlement } from '../../core/store.ts';
+import type { AcceptedDelivery, Settlement } from '../../core/ports/store.ts';
 import type { Platform, ProviderName } from '../../core/target.ts';
 
 export type PackedAcceptance = readonly [

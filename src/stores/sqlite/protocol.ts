@@ -1,7 +1,7 @@
 // What the main thread and the worker threads say to each other. Everything is plain data that survives
 // the structured clone.
 
-import type { AddedDevice, Device, DeviceStore, StoredDevice } from '../../core/devices.ts';
+import type { AddedDevice, Device, DeviceStore, StoredDevice } from '../../core/ports/devices.ts';
 import type {
   Claim,
   ClaimResult,
@@ -9,7 +9,7 @@ import type {
   HastenOptions,
   LoggedDelivery,
   QuarantineEntry,
-} from '../../core/store.ts';
+} from '../../core/ports/store.ts';
 import type { Reason } from './errors.ts';
 import type { ConnectionOptions } from './open-database.ts';
 import type { PackedAcceptance, PackedSettlement } from './packed.ts';

@@ -3,7 +3,7 @@
 
 import type Database from 'better-sqlite3';
 import type { Delivery } from '../../core/delivery.ts';
-import type { Claim, ClaimResult, HastenOptions } from '../../core/store.ts';
+import type { Claim, ClaimResult, HastenOptions } from '../../core/ports/store.ts';
 import {
   codeOf,
   nameOf,

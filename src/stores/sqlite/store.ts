@@ -3,8 +3,8 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
-import type { DeviceStore } from '../../core/devices.ts';
-import type { Store } from '../../core/store.ts';
+import type { DeviceStore } from '../../core/ports/devices.ts';
+import type { Store } from '../../core/ports/store.ts';
 import { createDeviceStore } from './device-store.ts';
 import type { ConnectionOptions } from './open-database.ts';
 import { packAcceptance, packSettlement } from './packed.ts';

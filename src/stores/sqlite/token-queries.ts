@@ -1,7 +1,7 @@
 // What the log knows about tokens and duplicate keys.
 
 import type Database from 'better-sqlite3';
-import type { QuarantineEntry } from '../../core/store.ts';
+import type { QuarantineEntry } from '../../core/ports/store.ts';
 import {
   nameOf,
   PROVIDERS,

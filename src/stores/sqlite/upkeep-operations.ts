@@ -1,7 +1,7 @@
 // Everything else that is written: quarantine, replies, retention, and the probe for readiness.
 
 import type Database from 'better-sqlite3';
-import type { QuarantineEntry } from '../../core/store.ts';
+import type { QuarantineEntry } from '../../core/ports/store.ts';
 import {
   codeOf,
   PROVIDERS,

@@ -3,7 +3,7 @@
 // again by the next operation; those it had taken with it are refused.
 
 import type { Worker } from 'node:worker_threads';
-import { StoreUnavailableError } from '../../core/store.ts';
+import { StoreUnavailableError } from '../../core/ports/store.ts';
 import { reasonOf } from './errors.ts';
 import { errorOf } from './failure.ts';
 import type {

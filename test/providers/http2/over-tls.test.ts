@@ -4,10 +4,10 @@ import { createSecureServer, type ServerHttp2Session, type ServerHttp2Stream } f
 import type { Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { expect, it } from 'vitest';
+import { sharedIdentity } from '../../../sandbox/identity.ts';
 import { Http2Connection } from '../../../src/providers/http2/connection.ts';
 import { connect, type Sockets, trustAlso } from '../../../src/providers/transport/connect.ts';
-import { sharedIdentity } from '../../../src/sandbox/identity.ts';
-import { createSystemClock } from '../../../src/system.ts';
+import { createSystemClock } from '../../../src/service/system.ts';
 import { listen, tls } from '../peers.ts';
 import { turn } from '../support.ts';
 import { answer, settings } from './peer.ts';

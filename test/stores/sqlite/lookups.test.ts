@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import type { Store } from '../../../src/core/store.ts';
+import type { Store } from '../../../src/core/ports/store.ts';
 import { prepareLookup } from '../../../src/stores/sqlite/lookups.ts';
 import {
   accept,

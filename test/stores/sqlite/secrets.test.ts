@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Store } from '../../../src/core/store.ts';
+import type { Store } from '../../../src/core/ports/store.ts';
 import { UnknownKeyError } from '../../../src/stores/sqlite/errors.ts';
 import { keyIdOf, Sealer } from '../../../src/stores/sqlite/seal.ts';
 import type { SqliteStoreEvent } from '../../../src/stores/sqlite/store.ts';

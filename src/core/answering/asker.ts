@@ -1,0 +1,247 @@
+// Asks a device and waits for its reply: pushes a notification that carries a reply address, holds the
+// callers, and hands the device's bytes to each of them. Nobody is answered with our own status.
+
+import { ServiceError } from '../errors.ts';
+import type { Notification } from '../notification.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Ids } from '../ports/ids.ts';
+import type { Observer } from '../ports/observer.ts';
+import type { ReplyExchange } from '../ports/replies.ts';
+import type { Ledger } from '../sending/ledger.ts';
+import type { SendEnd, Sender } from '../sending/sender.ts';
+import { Tally } from '../tally.ts';
+import { type Recipient, tokenKey } from '../target.ts';
+import type { Dispatch, Dispatcher } from './dispatcher.ts';
+import { refusalFor } from './dispatcher.ts';
+
+export interface AskerOptions {
+  /** Callers that may wait at once, in all and for one target. */
+  readonly maxWaits: number;
+  readonly maxWaitsPerTarget: number;
+}
+
+export interface Question {
+  readonly recipient: Recipient;
+  /** What makes a repeat the same question while one waits. */
+  readonly key: string;
+  /** How long the callers wait, from the first one on. */
+  readonly deadlineMs: number;
+  /** The notification for the id under which the device will reply. */
+  notification(replyId: string): Notification;
+}
+
+export interface AskerParts {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly ledger: Ledger;
+  readonly sender: Sender;
+  readonly dispatcher: Dispatcher;
+  readonly exchange: ReplyExchange;
+  readonly observer: Observer;
+}
+
+type Verdict = { readonly body: Uint8Array } | { readonly refusal: ServiceError };
+
+interface Caller {
+  settle(verdict: Verdict): void;
+}
+
+/** One question under way and everybody who waits for its answer. */
+interface Wait {
+  readonly key: string;
+  readonly targetKey: string;
+  readonly replyId: string;
+  readonly callers: Set<Caller>;
+  /** When the provider took the push, service time. */
+  pushedAtMs?: number;
+  dispatch?: Dispatch;
+  release(): void;
+}
+
+export class Asker {
+  readonly #parts: AskerParts;
+  readonly #options: AskerOptions;
+  readonly #waits = new Map<string, Wait>();
+  readonly #callersByTarget = new Map<string, number>();
+  readonly #recording = new Tally();
+  #callers = 0;
+  #draining = false;
+
+  constructor(parts: AskerParts, options: AskerOptions) {
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  /** Callers that wait now. */
+  get waiting(): number {
+    return this.#callers;
+  }
+
+  /** Resolves when the replies so far are in the log. */
+  recorded(): Promise<void> {
+    return this.#recording.idle();
+  }
+
+  /** Answers every caller with `shutting_down`, and every later one. */
+  drain(): void {
+    this.#draining = true;
+    for (const wait of [...this.#waits.values()]) {
+      this.#finish(wait, 'shut_down', {
+        refusal: new ServiceError('shutting_down', { retryAfterSeconds: 1 }),
+      });
+    }
+  }
+
+  /**
+   * The device's bytes, as they came. Rejects with a `ServiceError`: `no_reply` at the deadline, what the
+   * push was refused with, `overloaded` or `rate_limited` beyond the bounds. When `hungUp` is aborted the
+   * caller's place is free at once; the push goes on.
+   */
+  async ask(question: Question, hungUp: AbortSignal): Promise<Uint8Array> {
+    const targetKey = tokenKey(question.recipient.target);
+    const key = JSON.stringify([question.recipient, question.key]);
+    this.#refuseBeyondBounds(targetKey);
+    const pending = this.#waits.get(key);
+    const wait = pending ?? this.#open(key, targetKey, question.deadlineMs);
+    const reply = this.#join(wait, hungUp);
+    if (pending === undefined) void this.#push(wait, question);
+    return await reply;
+  }
+
+  #refuseBeyondBounds(targetKey: string): void {
+    if (this.#draining) throw new ServiceError('shutting_down', { retryAfterSeconds: 1 });
+    if (this.#callers >= this.#options.maxWaits) {
+      throw new ServiceError('overloaded', { retryAfterSeconds: 1 });
+    }
+    if ((this.#callersByTarget.get(targetKey) ?? 0) >= this.#options.maxWaitsPerTarget) {
+      throw new ServiceError('rate_limited', { retryAfterSeconds: 1 });
+    }
+  }
+
+  #open(key: string, targetKey: string, deadlineMs: number): Wait {
+    const timer = this.#parts.clock.after(deadlineMs, () =>
+      this.#finish(wait, 'silent', { refusal: new ServiceError('no_reply') }),
+    );
+    const replyId = this.#parts.ids.secret();
+    const release = () => timer.cancel();
+    const wait: Wait = { key, targetKey, replyId, callers: new Set(), release };
+    this.#waits.set(key, wait);
+    return wait;
+  }
+
+  /** Opens the reply address before the push leaves: a quick phone replies before the provider has answered. */
+  async #push(wait: Wait, question: Question): Promise<void> {
+    const { exchange, dispatcher } = this.#parts;
+    try {
+      await exchange.open(wait.replyId, (body) => this.#finish(wait, 'answered', { body }));
+      if (this.#waits.get(wait.key) !== wait) return exchange.close(wait.replyId);
+      const notification = question.notification(wait.replyId);
+      wait.dispatch = dispatcher.dispatch(notification, question.recipient);
+      await this.#follow(wait, wait.dispatch);
+    } catch (error) {
+      const refusal =
+        error instanceof ServiceError ? error : new ServiceError('internal', {}, { cause: error });
+      this.#finish(wait, 'failed', { refusal });
+    }
+  }
+
+  #join(wait: Wait, hungUp: AbortSignal): Promise<Uint8Array> {
+    if (hungUp.aborted) {
+      this.#leaveIfLast(wait);
+      return Promise.reject(new ServiceError('no_reply'));
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+    const onHangUp = () => {
+      caller.settle({ refusal: new ServiceError('no_reply') });
+      this.#leaveIfLast(wait);
+    };
+    const caller: Caller = {
+      settle: (verdict) => {
+        if (!wait.callers.delete(caller)) return;
+        this.#count(wait.targetKey, -1);
+        hungUp.removeEventListener('abort', onHangUp);
+        if ('body' in verdict) resolve(verdict.body);
+        else reject(verdict.refusal);
+      },
+    };
+    wait.callers.add(caller);
+    this.#count(wait.targetKey, 1);
+    hungUp.addEventListener('abort', onHangUp, { once: true });
+    return promise;
+  }
+
+  /** Waits for the fate of the push: taken, or lost for good; what can be retried is retried meanwhile. */
+  async #follow(wait: Wait, dispatch: Dispatch): Promise<void> {
+    const settled = (end: SendEnd) => {
+      if (end.next.status === 'delivered') {
+        wait.pushedAtMs ??= this.#parts.clock.nowMs();
+        return;
+      }
+      if (end.next.status === 'queued') return;
+      this.#finish(wait, 'failed', { refusal: refusalFor(dispatch, end) });
+    };
+    const unwatch = this.#parts.sender.watch(dispatch.delivery.id, settled);
+    const release = wait.release;
+    wait.release = () => {
+      release();
+      unwatch();
+    };
+    const end = await dispatch.end;
+    // One that ended before anybody could watch: its time was over, or its token dead, from the start.
+    settled(end);
+    if (end.next.status !== 'queued' || (await dispatch.stored)) return;
+    // Nobody will try again what is in no store.
+    this.#finish(wait, 'failed', {
+      refusal: new ServiceError('store_unavailable', { retryAfterSeconds: 1 }),
+    });
+  }
+
+  #finish(wait: Wait, end: 'answered' | 'silent' | 'failed' | 'shut_down', verdict: Verdict): void {
+    if (this.#waits.get(wait.key) !== wait) return;
+    this.#drop(wait);
+    this.#log(wait, end);
+    for (const caller of [...wait.callers]) caller.settle(verdict);
+  }
+
+  #leaveIfLast(wait: Wait): void {
+    if (wait.callers.size > 0 || this.#waits.get(wait.key) !== wait) return;
+    this.#drop(wait);
+    this.#log(wait, 'hung_up');
+  }
+
+  #drop(wait: Wait): void {
+    this.#waits.delete(wait.key);
+    this.#parts.exchange.close(wait.replyId);
+    wait.release();
+  }
+
+  #log(wait: Wait, end: 'answered' | 'silent' | 'failed' | 'hung_up' | 'shut_down'): void {
+    const { clock, ledger, observer } = this.#parts;
+    const { dispatch, pushedAtMs } = wait;
+    if (dispatch === undefined) return;
+    const deliveryId = dispatch.delivery.id;
+    if (end === 'answered') {
+      const answeredAtMs = clock.wallMs();
+      const recorded = dispatch.stored.then((stored) =>
+        stored ? ledger.recordReply({ deliveryId, answeredAtMs }) : undefined,
+      );
+      this.#recording.begin();
+      void recorded.finally(() => this.#recording.end());
+    }
+    observer.observe({
+      name: 'reply_waited',
+      deliveryId,
+      end,
+      ...(pushedAtMs === undefined
+        ? {}
+        : { sincePushMs: Math.max(0, Math.round(clock.nowMs() - pushedAtMs)) }),
+    });
+  }
+
+  #count(targetKey: string, change: 1 | -1): void {
+    this.#callers += change;
+    const callers = (this.#callersByTarget.get(targetKey) ?? 0) + change;
+    if (callers === 0) this.#callersByTarget.delete(targetKey);
+    else this.#callersByTarget.set(targetKey, callers);
+  }
+}

@@ -1,0 +1,60 @@
+// One notification for several devices of a user: each has its own delivery, the best end is the answer.
+
+import { type ErrorCode, ServiceError } from '../errors.ts';
+import type { Notification } from '../notification.ts';
+import type { Recipient } from '../target.ts';
+import type { Answer, Dispatcher } from './dispatcher.ts';
+
+export interface BroadcastAnswer {
+  /** Of the notification as a whole. */
+  readonly id: string;
+  readonly status: Answer['status'];
+  readonly deliveries: readonly (Answer | DeviceFailure)[];
+}
+
+interface DeviceFailure {
+  readonly id?: string;
+  readonly status: 'failed';
+  readonly code: ErrorCode;
+}
+
+const RANK: Readonly<Record<Answer['status'], number>> = { delivered: 0, queued: 1, duplicate: 2 };
+
+/**
+ * Sends to every device. Devices that took the notification answer a repeat as a duplicate, so that it
+ * reaches only those that failed. If all failed, rejects with the failure that is most worth a repeat.
+ */
+export async function broadcast(
+  dispatcher: Dispatcher,
+  sent: {
+    readonly id: string;
+    readonly notification: Notification;
+    readonly recipients: readonly Recipient[];
+  },
+): Promise<BroadcastAnswer> {
+  const ends = await Promise.allSettled(
+    sent.recipients.map((recipient) => dispatcher.accept(sent.notification, recipient)),
+  );
+  const answers: Answer[] = [];
+  const failures: ServiceError[] = [];
+  const deliveries = ends.map((end): Answer | DeviceFailure => {
+    if (end.status === 'fulfilled') {
+      answers.push(end.value);
+      return end.value;
+    }
+    const failure = asServiceError(end.reason);
+    failures.push(failure);
+    const { deliveryId } = failure.details;
+    const id = deliveryId === undefined ? {} : { id: deliveryId };
+    return { ...id, status: 'failed', code: failure.code };
+  });
+  const [best] = answers.toSorted((one, other) => RANK[one.status] - RANK[other.status]);
+  if (best !== undefined) return { id: sent.id, status: best.status, deliveries };
+  const [worthiest] = failures.toSorted((one, other) => other.status - one.status);
+  throw worthiest ?? new ServiceError('unknown_user');
+}
+
+function asServiceError(reason: unknown): ServiceError {
+  if (reason instanceof ServiceError) return reason;
+  return new ServiceError('internal', {}, { cause: reason });
+}

@@ -1,0 +1,13 @@
+// The names of the doors that the core and the configuration have to tell apart from the sources'.
+
+/** The Breez family's door: token form and handle form alike. */
+export const NOTIFY_DOOR = 'notify';
+/** The source whose callers name users by domain; its path has no handle. */
+export const DOMAIN_SOURCE = 'spark_payment_received';
+export const LSPS5_SOURCE = 'lsps5';
+
+/** A domain of the Breez LNURL server, as configured. */
+export interface Domain {
+  readonly app: string;
+  readonly secrets: readonly string[];
+}

@@ -1,0 +1,244 @@
+// Registering devices: which two registrations are the same device, who may touch it, which handles it has.
+//
+//   backend   knows every wallet of its vendor: the same device again keeps its handles, a dead token is pardoned
+//   app       an app key ships inside the app, so it may only add: it never reads or overwrites another device
+//   self      a wallet that signed its registration: the same, and its public key is its user
+
+import { ServiceError } from '../errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type {
+  AddedDevice,
+  Device,
+  DeviceDetails,
+  DeviceHashes,
+  DeviceStore,
+  Door,
+  Registrar,
+  StoredDevice,
+} from '../ports/devices.ts';
+import type { Ids } from '../ports/ids.ts';
+import type { Ledger } from '../sending/ledger.ts';
+import { tokenKey } from '../target.ts';
+import type { Quarantine } from '../tokens/quarantine.ts';
+
+/** What of a device its vendor may change later. */
+export type DeviceChanges = Partial<Omit<DeviceDetails, 'target'>> & {
+  readonly token?: string;
+  readonly appData?: string;
+};
+
+export interface RegistryParts {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly devices: DeviceStore;
+  readonly quarantine: Quarantine;
+  readonly ledger: Ledger;
+  /** Every door that takes handles; a device gets a handle for each. */
+  readonly doors: readonly Door[];
+  readonly maxPerUser: number;
+  readonly maxDevices: number;
+}
+
+/** What a handle is looked up by: it is worth nothing at another door. */
+export function handleKey(door: Door, handle: string): string {
+  return `handle\n${door}\n${handle}`;
+}
+
+/** What a user's devices are found by. Users of two apps have nothing in common. */
+export function userKey(app: string, user: string): string {
+  return `user\n${app}\n${user}`;
+}
+
+export class Registry {
+  readonly #parts: RegistryParts;
+  /** The last change under way of each device. */
+  readonly #changing = new Map<string, Promise<unknown>>();
+
+  constructor(parts: RegistryParts) {
+    this.#parts = parts;
+  }
+
+  /** Adds a device, or returns the backend's own one of the same identity with what is new taken over. */
+  async register(
+    details: DeviceDetails,
+    registrar: Registrar,
+  ): Promise<{ readonly device: Device; readonly isNew: boolean }> {
+    const { clock, devices, ids, maxPerUser, maxDevices } = this.#parts;
+    const nowMs = clock.wallMs();
+    const device: Device = {
+      ...details,
+      id: ids.deliveryId(),
+      registrar,
+      handles: this.#newHandles(),
+      createdAtMs: nowMs,
+      seenAtMs: nowMs,
+    };
+    const reuse = registrar === 'backend';
+    const added = await devices.addDevice({
+      added: { device, hashes: this.#hashesOf(device) },
+      reuse,
+      maxPerUser,
+      maxDevices,
+    });
+    if (added.kind === 'added') {
+      if (reuse) await this.#pardon(device);
+      return { device: added.device, isNew: true };
+    }
+    if (added.kind !== 'known') throw this.#tooMany(added);
+    const { id } = added.device;
+    return { device: await this.#inTurn(id, () => this.#refresh(id, details)), isNew: false };
+  }
+
+  async find(id: string): Promise<Device> {
+    const device = await this.#parts.devices.findDevice(id);
+    if (device === undefined) throw new ServiceError('unknown_device');
+    return device;
+  }
+
+  async findByUser(app: string, user: string): Promise<readonly Device[]> {
+    const { devices, ids, maxPerUser } = this.#parts;
+    const userHash = ids.fingerprint(userKey(app, user));
+    return await devices.findDevicesByUser({ userHash, limit: maxPerUser });
+  }
+
+  /** Changes a device; a new token starts with a clean slate. */
+  change(id: string, changes: DeviceChanges): Promise<Device> {
+    return this.#inTurn(id, () => this.#change(id, changes));
+  }
+
+  /** Revokes the URL of one door; the others stay. */
+  revokeHandle(id: string, door: Door): Promise<void> {
+    return this.#inTurn(id, async () => {
+      const device = await this.find(id);
+      if (!Object.hasOwn(device.handles, door)) throw new ServiceError('unknown_handle');
+      const { [door]: _revoked, ...handles } = device.handles;
+      await this.#replace({ ...device, handles });
+    });
+  }
+
+  /** A new URL for one door; the old one is worth nothing from now on. */
+  async renewHandle(id: string, door: Door): Promise<Device> {
+    if (!this.#parts.doors.includes(door)) throw new ServiceError('unknown_source');
+    return await this.#inTurn(id, async () => {
+      const device = await this.find(id);
+      const handles = { ...device.handles, [door]: this.#parts.ids.secret() };
+      const renewed: Device = { ...device, handles };
+      await this.#replace(renewed);
+      return renewed;
+    });
+  }
+
+  async remove(id: string): Promise<void> {
+    const nowMs = this.#parts.clock.nowMs();
+    if (!(await this.#parts.devices.deleteDevice({ id, nowMs }))) {
+      throw new ServiceError('unknown_device');
+    }
+  }
+
+  async #change(id: string, changes: DeviceChanges): Promise<Device> {
+    const device = await this.find(id);
+    await this.#requireRoom(device, changes.user);
+    const { token, appData, ...others } = changes;
+    const target = {
+      ...device.target,
+      ...(token === undefined ? {} : { token }),
+      ...(appData === undefined ? {} : { appData }),
+    };
+    const { deadSinceMs, ...alive } = device;
+    const isRotated = token !== undefined && token !== device.target.token;
+    const changed: Device = {
+      ...(isRotated ? { ...alive, seenAtMs: this.#parts.clock.wallMs() } : device),
+      ...others,
+      target,
+    };
+    await this.#replace(changed);
+    if (isRotated) await this.#pardon(changed);
+    return changed;
+  }
+
+  /** Whoever gets a device by a change may have no more of them than by registrations. */
+  async #requireRoom({ target, user: owner }: Device, user: string | undefined): Promise<void> {
+    if (user === undefined || user === owner) return;
+    const ofUser = await this.findByUser(target.app, user);
+    if (ofUser.length >= this.#parts.maxPerUser) throw this.#tooMany({ kind: 'too_many_of_user' });
+  }
+
+  /**
+   * A change is read, made and written; two at once would undo each other, and a revoked URL come back to
+   * life. So those of one device follow each other.
+   */
+  async #inTurn<Result>(id: string, work: () => Promise<Result>): Promise<Result> {
+    const before = this.#changing.get(id) ?? Promise.resolve();
+    const turn = before.then(work, work);
+    this.#changing.set(id, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#changing.get(id) === turn) this.#changing.delete(id);
+    }
+  }
+
+  /** The backend registered a device that it has: what it says of it is new, the handles stay. */
+  async #refresh(id: string, details: DeviceDetails): Promise<Device> {
+    const known = await this.find(id);
+    const missing = Object.entries(this.#newHandles()).filter(
+      ([door]) => !Object.hasOwn(known.handles, door),
+    );
+    const device: Device = {
+      ...details,
+      id,
+      registrar: known.registrar,
+      handles: { ...known.handles, ...Object.fromEntries(missing) },
+      createdAtMs: known.createdAtMs,
+      seenAtMs: this.#parts.clock.wallMs(),
+    };
+    await this.#replace(device);
+    await this.#pardon(device);
+    return device;
+  }
+
+  async #replace(device: Device): Promise<void> {
+    const replaced: StoredDevice = { device, hashes: this.#hashesOf(device) };
+    if (await this.#parts.devices.replaceDevice(replaced)) return;
+    await this.find(device.id);
+    throw new ServiceError('device_exists');
+  }
+
+  /** The vendor vouches for the token: what a provider said of it earlier is forgotten. */
+  async #pardon({ target }: Device): Promise<void> {
+    const tokenHash = this.#parts.ids.fingerprint(tokenKey(target));
+    this.#parts.quarantine.release(tokenHash);
+    await this.#parts.ledger.pardon([tokenHash]);
+  }
+
+  #newHandles(): Readonly<Record<Door, string>> {
+    return Object.fromEntries(this.#parts.doors.map((door) => [door, this.#parts.ids.secret()]));
+  }
+
+  #hashesOf(device: Device): DeviceHashes {
+    const { ids } = this.#parts;
+    const { target, user, handles } = device;
+    const { app, token, appData } = target;
+    const identity = JSON.stringify(['device', app, token, user ?? null, appData ?? null]);
+    return {
+      tokenHash: ids.fingerprint(tokenKey(target)),
+      ...(user === undefined ? {} : { userHash: ids.fingerprint(userKey(app, user)) }),
+      identityHash: ids.fingerprint(identity),
+      handleHashes: Object.fromEntries(
+        Object.entries(handles).map(([door, handle]) => [
+          door,
+          ids.fingerprint(handleKey(door, handle)),
+        ]),
+      ),
+    };
+  }
+
+  #tooMany(refused: Exclude<AddedDevice, { readonly device: Device }>): ServiceError {
+    const { maxPerUser, maxDevices } = this.#parts;
+    const detail =
+      refused.kind === 'too_many_of_user'
+        ? `A user may have ${maxPerUser} devices (NDS_MAX_DEVICES_PER_USER).`
+        : `The service holds ${maxDevices} devices (NDS_MAX_DEVICES).`;
+    return new ServiceError('too_many_devices', { detail });
+  }
+}

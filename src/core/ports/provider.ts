@@ -1,0 +1,53 @@
+// The port to a push provider: APNs, FCM, and what comes later.
+
+import type { Outcome } from '../outcome.ts';
+import type { Platform, ProviderName } from '../target.ts';
+
+/** Everything a provider needs to build its request; no field is optional reading for an adapter. */
+export interface PushMessage {
+  /** Delivery id in the form of a lower-case UUID; APNs gets it as `apns-id`. */
+  readonly id: string;
+  readonly platform: Platform;
+  readonly token: string;
+  readonly appData?: string;
+  readonly type: string;
+  readonly payload: string;
+  readonly title: string;
+  /** Unix seconds of the wall clock after which the provider must not deliver any more (`apns-expiration`). */
+  readonly expiresAtUnixSeconds: number;
+  /** Milliseconds of the lifetime that are left (FCM `ttl`). */
+  readonly remainingMs: number;
+}
+
+/** A push that is built and measured but not sent. */
+export interface PreparedPush {
+  /** By how many bytes it exceeds the provider's limit; 0 if it fits. */
+  readonly excessBytes: number;
+  /**
+   * Tries once. Always settles within `timeoutMs` and never rejects; when it has settled, this attempt
+   * can produce no push any more. `trust` chooses the connection: tokens that never worked have one of
+   * their own, since Apple closes connections that carry many bad ones.
+   */
+  send(options: { readonly timeoutMs: number; readonly trust: Trust }): Promise<Outcome>;
+}
+
+export type Trust = 'proven' | 'unproven';
+
+/** What a start-up check or readiness says of a provider. */
+export interface ProviderHealth {
+  readonly ready: boolean;
+  /** From our own tables: what is wrong and what to do. */
+  readonly detail?: string;
+}
+
+export interface Provider {
+  readonly name: ProviderName;
+  /** Pure: builds and measures, touches no connection. */
+  prepare(message: PushMessage): PreparedPush;
+  /** Opens connections and fetches credentials ahead of the first push. Never rejects. */
+  warm(): Promise<ProviderHealth>;
+  /** What is known now, without asking the provider. */
+  health(): ProviderHealth;
+  /** Ends idle connections at once and those in use when their attempts have settled. */
+  close(): Promise<void>;
+}

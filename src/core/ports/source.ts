@@ -1,0 +1,50 @@
+// What a source is and what it makes of a webhook: the port between the callers' formats and the core.
+
+import type { ErrorCode } from '../errors.ts';
+import type { ParsedNotification } from '../notification.ts';
+
+export type Parsed =
+  | {
+      readonly kind: 'notification';
+      readonly notification: ParsedNotification;
+      /** Whom it is for, where the URL names no device: a wallet's public key. */
+      readonly user?: string;
+    }
+  /** Understood, and no push is due: answered 200 `ignored`. */
+  | { readonly kind: 'ignored' }
+  /** The caller waits for the device's reply. */
+  | {
+      readonly kind: 'question';
+      /** What makes a repeat the same question while one waits. */
+      readonly key: string;
+      notification(replyUrl: string): ParsedNotification;
+    };
+
+/** A call as it came, before anything of it is believed. */
+export interface SourceRequest {
+  /** Names in lower case, as Node has them; a repeated header is one string joined by `, `. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: Uint8Array;
+  /** Wall time of receipt, Unix milliseconds. */
+  readonly receivedAtMs: number;
+}
+
+/** What a signature is checked against, from the configuration or the registry; several during a rotation. */
+export interface SourceCredentials {
+  /** HMAC secrets, or `whsec_`/`whpk_` keys, as the source defines them. */
+  readonly secrets: readonly string[];
+  /** Node ids (33-byte compressed public keys in hex) whose notifications the device allowed (bLIP-55). */
+  readonly nodeIds: readonly string[];
+}
+
+/** One caller's format at the signed doors. Adding one is a file in `sources/` and a line in its list. */
+export interface Source {
+  /** As the path names it: `/api/v1/webhooks/<name>/:handle`. */
+  readonly name: string;
+  /** Throws `bad_signature` or `stale_timestamp`. Never looks into the body before the bytes are believed. */
+  authenticate(request: SourceRequest, credentials: SourceCredentials): void;
+  /** Throws `bad_body`. */
+  parse(request: SourceRequest, credentials: SourceCredentials): Parsed;
+  /** Where this caller needs another status for the same truth; all others are those of the errors' table. */
+  readonly statuses: Readonly<Partial<Record<ErrorCode, number>>>;
+}

@@ -1,0 +1,110 @@
+// Which notification was taken already. Keys live in memory; those whose window outlasts a restart are also
+// in the store. A key is released when its delivery ends undelivered, so a failed first try blocks nothing.
+
+import type { Clock } from '../ports/clock.ts';
+
+/** Who took a key first. */
+export interface FirstCall {
+  readonly deliveryId: string;
+  /** Rejects as the first one was refused, and a repeat with it. None once it is known that it was taken. */
+  readonly end?: Promise<unknown> | undefined;
+}
+
+interface Entry extends FirstCall {
+  end: Promise<unknown> | undefined;
+  readonly key: string;
+  readonly expiresAtMs: number;
+}
+
+export interface DuplicatesOptions {
+  /** Keys kept in memory; beyond, the oldest are forgotten. */
+  readonly maxKeys: number;
+}
+
+/**
+ * Deliveries that ended undelivered and are remembered as such: the store may learn it later, or not while
+ * it is sick, and must not be believed until then.
+ */
+const MAX_FAILED = 20_000;
+
+export class Duplicates {
+  readonly #clock: Clock;
+  readonly #options: DuplicatesOptions;
+  readonly #byKey = new Map<string, Entry>();
+  readonly #byDelivery = new Map<string, Entry>();
+  readonly #failed = new Set<string>();
+
+  constructor(clock: Clock, options: DuplicatesOptions) {
+    this.#clock = clock;
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  /** The call that holds the key, if its window is not over. */
+  find(key: string): FirstCall | undefined {
+    const entry = this.#byKey.get(key);
+    if (entry === undefined) return undefined;
+    if (entry.expiresAtMs > this.#clock.nowMs()) return entry;
+    this.#remove(entry);
+    return undefined;
+  }
+
+  /** Remembers the first call of a key; its window runs from now and is not extended by repeats. */
+  hold(key: string, first: Required<FirstCall>, windowMs: number): void {
+    const expiresAtMs = this.#clock.nowMs() + windowMs;
+    const entry: Entry = { deliveryId: first.deliveryId, end: first.end, key, expiresAtMs };
+    // A repeat that is refused for the same reason has its own handler; this one only keeps Node quiet.
+    entry.end?.catch(() => {});
+    this.#byKey.set(key, entry);
+    this.#byDelivery.set(first.deliveryId, entry);
+    if (this.#byKey.size > this.#options.maxKeys) this.#forgetOldest();
+  }
+
+  /** The delivery was taken, whatever its first caller was told: a repeat is a duplicate. */
+  confirm(deliveryId: string): void {
+    const entry = this.#byDelivery.get(deliveryId);
+    if (entry !== undefined) entry.end = undefined;
+  }
+
+  /** The delivery arrived and its first caller knows, which nothing can change: nothing but its id is kept. */
+  complete(deliveryId: string): void {
+    this.confirm(deliveryId);
+    this.#byDelivery.delete(deliveryId);
+  }
+
+  /** The delivery ended undelivered: a repeat is a new try. */
+  release(deliveryId: string): void {
+    const entry = this.#byDelivery.get(deliveryId);
+    if (entry !== undefined) this.#remove(entry);
+    this.#failed.add(deliveryId);
+    if (this.#failed.size <= MAX_FAILED) return;
+    const oldest = this.#failed.values().next();
+    if (!oldest.done) this.#failed.delete(oldest.value);
+  }
+
+  /** Whether this process saw the delivery end undelivered, whatever the store still says of its key. */
+  hasFailed(deliveryId: string): boolean {
+    return this.#failed.has(deliveryId);
+  }
+
+  /** Drops what is over; called now and then so that a quiet service holds no old keys. */
+  sweep(): void {
+    const nowMs = this.#clock.nowMs();
+    for (const entry of this.#byKey.values()) {
+      if (entry.expiresAtMs <= nowMs) this.#remove(entry);
+    }
+  }
+
+  #forgetOldest(): void {
+    const oldest = this.#byKey.values().next();
+    if (!oldest.done) this.#remove(oldest.value);
+  }
+
+  #remove(entry: Entry): void {
+    if (this.#byKey.get(entry.key) === entry) this.#byKey.delete(entry.key);
+    this.#byDelivery.delete(entry.deliveryId);
+  }
+}

@@ -1,0 +1,80 @@
+// How many notifications a token and the whole service may get: token buckets that allow a burst.
+
+import { ServiceError } from '../errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import { Recency } from '../recency.ts';
+
+export interface Rate {
+  /** Calls that may come at once. */
+  readonly burst: number;
+  /** Calls that come back every second. */
+  readonly perSecond: number;
+}
+
+export interface LimitsOptions {
+  readonly perToken: Rate;
+  readonly global: Rate;
+  /** Tokens that are remembered; beyond, those that were quiet longest are forgotten. */
+  readonly maxTokens: number;
+}
+
+interface Bucket {
+  level: number;
+  filledAtMs: number;
+}
+
+/** Token buckets by key, bounded: a key that is not remembered has a full bucket. */
+export class Buckets {
+  readonly #clock: Clock;
+  readonly #rate: Rate;
+  readonly #buckets: Recency<Bucket>;
+
+  constructor(clock: Clock, rate: Rate, maxKeys: number) {
+    this.#clock = clock;
+    this.#rate = rate;
+    this.#buckets = new Recency(Math.ceil(maxKeys / 2));
+  }
+
+  /** Takes one call from the key's bucket; returns how many milliseconds to wait if it is empty, else 0. */
+  take(key: string): number {
+    const bucket = this.#filled(key);
+    if (bucket.level < 1) return Math.ceil(((1 - bucket.level) / this.#rate.perSecond) * 1_000);
+    bucket.level -= 1;
+    this.#buckets.use(key, bucket);
+    return 0;
+  }
+
+  /** How long the key has to wait for its next call, without taking one. */
+  waitMs(key: string): number {
+    const { level } = this.#filled(key);
+    return level >= 1 ? 0 : Math.ceil(((1 - level) / this.#rate.perSecond) * 1_000);
+  }
+
+  #filled(key: string): Bucket {
+    const nowMs = this.#clock.nowMs();
+    const bucket = this.#buckets.get(key);
+    if (bucket === undefined) return { level: this.#rate.burst, filledAtMs: nowMs };
+    const gained = ((nowMs - bucket.filledAtMs) / 1_000) * this.#rate.perSecond;
+    bucket.level = Math.min(this.#rate.burst, bucket.level + gained);
+    bucket.filledAtMs = nowMs;
+    return bucket;
+  }
+}
+
+export class Limits {
+  readonly #perToken: Buckets;
+  readonly #global: Buckets;
+
+  constructor(clock: Clock, { perToken, global, maxTokens }: LimitsOptions) {
+    this.#perToken = new Buckets(clock, perToken, maxTokens);
+    this.#global = new Buckets(clock, global, 1);
+  }
+
+  /** Counts one call for a token. Throws `rate_limited`. */
+  take(tokenHash: string): void {
+    const waitMs = this.#perToken.take(tokenHash) || this.#global.take('all');
+    if (waitMs > 0) {
+      throw new ServiceError('rate_limited', { retryAfterSeconds: Math.ceil(waitMs / 1_000) });
+    }
+  }
+}

@@ -1,0 +1,146 @@
+// Wires the core's classes to each other. The service and the simulation are built by this one function, so
+// that what is proven of one holds for the other.
+
+import type { Config } from '../config/config.ts';
+import { Asker } from '../core/answering/asker.ts';
+import { Dispatcher } from '../core/answering/dispatcher.ts';
+import { DEFAULT_POLICY, type Policy } from '../core/policy.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { Ids } from '../core/ports/ids.ts';
+import type { Observer } from '../core/ports/observer.ts';
+import { LocalReplyExchange } from '../core/ports/replies.ts';
+import type { Store } from '../core/ports/store.ts';
+import { Ledger } from '../core/sending/ledger.ts';
+import { Retrier } from '../core/sending/retrier.ts';
+import { Sender } from '../core/sending/sender.ts';
+import { Duplicates } from '../core/tokens/duplicates.ts';
+import { Limits } from '../core/tokens/limits.ts';
+import { Quarantine } from '../core/tokens/quarantine.ts';
+import type { Capacity } from './capacity.ts';
+import { type AllLanes, createLanes } from './lanes.ts';
+import type { AppProvider } from './providers.ts';
+
+const BAD_TOKEN_MS = 10 * 60_000;
+const MAX_WAITS_PER_TARGET = 8;
+const MAX_QUEUE_MS = 4_000;
+
+/** What works together in one process. */
+export interface Core {
+  readonly owner: string;
+  readonly capacity: Capacity;
+  readonly lanes: AllLanes;
+  readonly ledger: Ledger;
+  readonly quarantine: Quarantine;
+  readonly duplicates: Duplicates;
+  readonly sender: Sender;
+  readonly retrier: Retrier;
+  readonly dispatcher: Dispatcher;
+  readonly exchange: LocalReplyExchange;
+  readonly asker: Asker;
+  draining: boolean;
+}
+
+export function wireCore(given: {
+  readonly config: Config;
+  readonly capacity: Capacity;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly store: Store;
+  readonly providers: readonly AppProvider[];
+  readonly observer: Observer;
+}): Core {
+  const { config, capacity, clock, ids, store, observer } = given;
+  const policy: Policy = {
+    ...DEFAULT_POLICY,
+    attemptTimeoutMs: config.attemptTimeoutMs,
+    probeTimeoutMs: Math.min(DEFAULT_POLICY.probeTimeoutMs, config.attemptTimeoutMs),
+    answerDeadlineMs: config.answerDeadlineMs,
+  };
+  const lanes = createLanes(given.providers, clock, laneOptions(config));
+  const owner = ids.secret();
+  const ledger = new Ledger({
+    store,
+    clock,
+    observer,
+    onRecovered: () => retrier.start(),
+  });
+  const quarantine = new Quarantine(clock, {
+    unregisteredMs: config.quarantineMs,
+    badTokenMs: BAD_TOKEN_MS,
+    maxEntries: capacity.remembered,
+    maxProvenTokens: capacity.provenTokens,
+  });
+  const duplicates = new Duplicates(clock, { maxKeys: capacity.remembered });
+  const limits = new Limits(clock, {
+    perToken: config.tokenRate,
+    global: config.globalRate,
+    maxTokens: capacity.remembered,
+  });
+  const sender = new Sender({
+    owner,
+    clock,
+    ids,
+    policy,
+    ledger,
+    quarantine,
+    duplicates,
+    observer,
+    onQueued: (lane, dueAtMs) => retrier.expect(lane, dueAtMs),
+    onProviderBack: (lane) => void retrier.providerIsBack(lane),
+  });
+  const retrier = new Retrier({ owner, clock, policy, store, ledger, sender, lanes: lanes.all });
+  const dispatcher = new Dispatcher({
+    owner,
+    clock,
+    ids,
+    policy,
+    store,
+    ledger,
+    sender,
+    quarantine,
+    duplicates,
+    limits,
+    lanes,
+    observer,
+  });
+  const exchange = new LocalReplyExchange();
+  const asker = new Asker(
+    { clock, ids, ledger, sender, dispatcher, exchange, observer },
+    { maxWaits: config.maxReplyWaits, maxWaitsPerTarget: MAX_WAITS_PER_TARGET },
+  );
+  return {
+    owner,
+    capacity,
+    lanes,
+    ledger,
+    quarantine,
+    duplicates,
+    sender,
+    retrier,
+    dispatcher,
+    exchange,
+    asker,
+    draining: false,
+  };
+}
+
+function laneOptions(config: Config) {
+  return {
+    maxInFlight: config.maxInFlight,
+    maxUnprovenInFlight: Math.max(1, Math.floor(config.maxInFlight / 4)),
+    maxQueued: config.maxQueued,
+    maxQueueMs: MAX_QUEUE_MS,
+    breaker: { failuresToOpen: 3, probeIntervalMs: 250 },
+  };
+}
+
+/** Makes what an earlier process left behind due, and remembers which tokens are dead and which worked. */
+export async function recoverCore(core: Core, store: Store, clock: Clock): Promise<void> {
+  const { remembered, provenTokens } = core.capacity;
+  await store.recover({ nowMs: clock.nowMs() });
+  const [quarantined, proven] = await Promise.all([
+    store.listQuarantine({ nowMs: clock.nowMs(), limit: remembered }),
+    store.listProvenTokens(provenTokens),
+  ]);
+  core.quarantine.load(quarantined, proven);
+}

@@ -1,0 +1,143 @@
+// The HTTP side of the service, put together from the core and the configuration.
+
+import type { Config } from '../config/config.ts';
+import { faultOfSecret, namesWithSecrets, type SignedSources } from '../config/sources.ts';
+import { DOMAIN_SOURCE, LSPS5_SOURCE, NOTIFY_DOOR } from '../core/devices/doors.ts';
+import { Registry } from '../core/devices/registry.ts';
+import { CATALOGUE, DEFAULT_LIFETIME_MS, type Kind } from '../core/notification.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { DeviceStore, Door } from '../core/ports/devices.ts';
+import type { Ids } from '../core/ports/ids.ts';
+import { Buckets } from '../core/tokens/limits.ts';
+import { AddressLimit } from '../http/address-limit.ts';
+import type { Answering } from '../http/answer.ts';
+import { type App, createApp, type RefusedRequest } from '../http/app.ts';
+import { Authenticator } from '../http/auth.ts';
+import { createDeviceBodies } from '../http/device-body.ts';
+import type { DevicesDoor } from '../http/devices.ts';
+import { RequestIds } from '../http/door.ts';
+import { ForgeryLimit } from '../http/forgery-limit.ts';
+import type { Readiness } from '../http/health.ts';
+import type { SelfRegistration } from '../http/self-registration.ts';
+import type { Log } from '../observe/log.ts';
+import { parseBreezBody } from '../sources/breez.ts';
+import { recoverSigner } from '../sources/signatures/lightning-message.ts';
+import type { Core } from './core.ts';
+
+const MAX_APPS = 1_000;
+
+export interface DoorParts {
+  readonly config: Config;
+  readonly core: Core;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly devices: DeviceStore;
+  readonly signed: SignedSources;
+  readonly log: Log;
+  readonly readiness: () => Readiness;
+}
+
+export function createDoors(parts: DoorParts): App {
+  const { config, core, clock, ids, devices, signed, log, readiness } = parts;
+  const answering: Answering = {
+    dispatcher: core.dispatcher,
+    asker: core.asker,
+    catalogue: catalogueOf(config),
+    requestIds: new RequestIds(ids),
+    externalUrl: config.externalUrl,
+    replyDeadlineMs: config.replyDeadlineMs,
+  };
+  const header = config.trustedAddressHeader;
+  const addressLimit =
+    header === undefined ? undefined : new AddressLimit(clock, header, config.addressRate);
+  const registry = createRegistry(parts);
+  return createApp({
+    notify: { ...answering, ids, devices, parse: parseBreezBody, takesTokens: config.tokenForm },
+    devices: createDevicesDoor(parts, registry),
+    webhooks: {
+      ...answering,
+      ...signed,
+      clock,
+      ids,
+      devices,
+      registry,
+      observer: log.observer,
+      forgeries: new ForgeryLimit(clock),
+      addressLimit,
+    },
+    exchange: core.exchange,
+    addressLimit,
+    readiness,
+    onRefused: (request) => logRefusal(log, request),
+  });
+}
+
+/** One line without query, address or body; what we did wrong keeps its cause. */
+function logRefusal(log: Log, { requestId, method, route, error }: RefusedRequest): void {
+  const isOurs = error.status === 500;
+  log.say(isOurs ? 'error' : 'info', 'request_refused', {
+    requestId,
+    method,
+    route,
+    code: error.code,
+    status: error.status,
+    ...(isOurs ? { cause: String(error.cause) } : {}),
+  });
+}
+
+/** Every door that takes handles: the Breez family's, and one for each signed source but the domains'. */
+function doorsOf({ sources }: SignedSources): readonly Door[] {
+  return [NOTIFY_DOOR, ...[...sources.keys()].filter((name) => name !== DOMAIN_SOURCE)];
+}
+
+/** The short path keeps a URL below Boltz's 250 characters. */
+function pathOf(door: Door): string {
+  if (door === NOTIFY_DOOR) return '/n/';
+  return door === LSPS5_SOURCE ? '/api/v1/lsps5/' : `/api/v1/webhooks/${door}/`;
+}
+
+function createRegistry({ config, core, clock, ids, devices, signed }: DoorParts): Registry {
+  return new Registry({
+    clock,
+    ids,
+    devices,
+    quarantine: core.quarantine,
+    ledger: core.ledger,
+    doors: doorsOf(signed),
+    maxPerUser: config.maxDevicesPerUser,
+    maxDevices: config.maxDevices,
+  });
+}
+
+function createDevicesDoor(parts: DoorParts, registry: Registry): DevicesDoor {
+  const { config, core, clock, signed } = parts;
+  return {
+    clock,
+    registry,
+    auth: new Authenticator({ backend: config.backendKeys, apps: config.appKeys }),
+    bodies: createDeviceBodies(namesWithSecrets(signed.sources), faultOfSecret),
+    lanes: core.lanes,
+    registrations: new Buckets(clock, config.registrationRate, MAX_APPS),
+    externalUrl: config.externalUrl,
+    pathOf,
+    self: selfRegistration(parts),
+  };
+}
+
+function selfRegistration(parts: DoorParts): SelfRegistration | undefined {
+  const { config, clock, ids, devices } = parts;
+  if (!config.selfRegistration || config.externalUrl === undefined) return undefined;
+  return { clock, ids, devices, origin: new URL(config.externalUrl).origin, recoverSigner };
+}
+
+function catalogueOf(config: Config): Readonly<Record<string, Kind>> {
+  const catalogue: Record<string, Kind> = { ...CATALOGUE };
+  for (const type of new Set([...Object.keys(config.titles), ...Object.keys(config.lifetimesMs)])) {
+    const known = catalogue[type] ?? { title: 'Notification', lifetimeMs: DEFAULT_LIFETIME_MS };
+    catalogue[type] = {
+      title: config.titles[type] ?? known.title,
+      lifetimeMs: config.lifetimesMs[type] ?? known.lifetimeMs,
+    };
+  }
+  return catalogue;
+}

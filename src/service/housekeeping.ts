@@ -1,0 +1,87 @@
+// The work that comes round: pruning the log in small batches, forgetting old duplicate keys, giving memory back.
+
+import type { Clock, Timer } from '../core/ports/clock.ts';
+import type { DeviceStore } from '../core/ports/devices.ts';
+import type { Observer } from '../core/ports/observer.ts';
+import type { Store } from '../core/ports/store.ts';
+import type { Duplicates } from '../core/tokens/duplicates.ts';
+import { type Collector, createMemoryRelease } from './memory-release.ts';
+
+const PRUNE_EVERY_MS = 10 * 60_000;
+/** The window of a payment, of which there are most, is 25 s. A sweep takes a millisecond for 50,000 keys. */
+const SWEEP_EVERY_MS = 10_000;
+const RELEASE_EVERY_MS = 5_000;
+/** Small enough that an insert waits a millisecond, not a second. */
+const PRUNE_BATCH = 500;
+const PAUSE_MS = 50;
+
+export interface Housekeeping {
+  stop(): void;
+}
+
+export function startHousekeeping(parts: {
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly duplicates: Duplicates;
+  readonly devices: DeviceStore;
+  readonly observer: Observer;
+  /** Without one no memory is given back. */
+  readonly collector: Collector | undefined;
+  readonly retentionMs: number;
+  readonly deviceDeadMs: number;
+  readonly deviceUnseenMs: number;
+}): Housekeeping {
+  const { clock, store, duplicates, retentionMs } = parts;
+  const timers = new Map<string, Timer>();
+  let stopped = false;
+  const every = (name: string, delayMs: number, task: () => void) => {
+    if (!stopped) timers.set(name, clock.after(delayMs, task));
+  };
+  const sweep = () => {
+    duplicates.sweep();
+    every('sweep', SWEEP_EVERY_MS, sweep);
+  };
+  const releaseMemory = (decide: () => void) => {
+    decide();
+    every('release', RELEASE_EVERY_MS, () => releaseMemory(decide));
+  };
+  const prune = async () => {
+    let pruned = 0;
+    try {
+      const beforeMs = clock.wallMs() - retentionMs;
+      pruned = await store.prune({ beforeMs, nowMs: clock.nowMs(), limit: PRUNE_BATCH });
+    } catch {
+      // A sick store is reported by those who write; pruning comes round again.
+    }
+    every('prune', pruned > 0 ? PAUSE_MS : PRUNE_EVERY_MS, () => void prune());
+  };
+  const pruneDevices = async () => {
+    const nowMs = clock.wallMs();
+    let pruned = { dead: 0, unseen: 0 };
+    try {
+      pruned = await parts.devices.pruneDevices({
+        deadBeforeMs: nowMs - parts.deviceDeadMs,
+        unseenBeforeMs: nowMs - parts.deviceUnseenMs,
+        nowMs: clock.nowMs(),
+        limit: PRUNE_BATCH,
+      });
+    } catch {
+      // As above.
+    }
+    const any = pruned.dead + pruned.unseen > 0;
+    if (any) parts.observer.observe({ name: 'devices_pruned', ...pruned });
+    every('devices', any ? PAUSE_MS : PRUNE_EVERY_MS, () => void pruneDevices());
+  };
+  every('sweep', SWEEP_EVERY_MS, sweep);
+  every('devices', PRUNE_EVERY_MS, () => void pruneDevices());
+  every('prune', PRUNE_EVERY_MS, () => void prune());
+  if (parts.collector !== undefined) {
+    releaseMemory(createMemoryRelease(clock, parts.collector));
+  }
+  return {
+    stop: () => {
+      stopped = true;
+      for (const timer of timers.values()) timer.cancel();
+    },
+  };
+}

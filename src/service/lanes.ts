@@ -1,0 +1,43 @@
+// The lanes of all apps, and what a caller is told where an app or a provider is missing.
+
+import { DEFAULT_APP } from '../config/apps.ts';
+import type { Lanes } from '../core/answering/dispatcher.ts';
+import { ServiceError } from '../core/errors.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import { Lane, type LaneOptions } from '../core/sending/lane.ts';
+import type { ProviderName } from '../core/target.ts';
+import type { AppProvider } from './providers.ts';
+
+const WHAT_TO_SET: Readonly<Record<ProviderName, string>> = {
+  apns: 'APNS_KEY_FILE, APNS_KEY_ID, APNS_TEAM_ID, APNS_TOPIC and APNS_ENVIRONMENT (a token of hex digits is an APNs token)',
+  fcm: 'GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_APPLICATION_CREDENTIALS_JSON',
+};
+
+export interface AllLanes extends Lanes {
+  readonly all: readonly Lane[];
+}
+
+export function createLanes(
+  providers: readonly AppProvider[],
+  clock: Clock,
+  options: LaneOptions,
+): AllLanes {
+  const lanes = new Map<string, Lane>();
+  const apps = new Set<string>();
+  for (const { app, provider } of providers) {
+    apps.add(app);
+    lanes.set(`${app}\n${provider.name}`, new Lane({ app, provider, clock, options }));
+  }
+  const find = (app: string, provider: ProviderName): Lane => {
+    const lane = lanes.get(`${app}\n${provider}`);
+    if (lane !== undefined) return lane;
+    if (app !== DEFAULT_APP && !apps.has(app)) throw new ServiceError('unknown_app');
+    const variables =
+      app === DEFAULT_APP ? WHAT_TO_SET[provider] : `${provider} of this app in NDS_APPS_FILE`;
+    const name = provider === 'apns' ? 'APNs' : 'FCM';
+    throw new ServiceError('provider_not_configured', {
+      detail: `This push would go by ${name}, which is not configured: set ${variables}.`,
+    });
+  };
+  return { all: [...lanes.values()], find };
+}

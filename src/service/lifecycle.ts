@@ -1,0 +1,81 @@
+// How the service ends: red to the load balancer, nothing new, what is in flight may land, everything else
+// is given back to the store for the next process. Nothing waits longer than the grace period and a second.
+
+import type { Asker } from '../core/answering/asker.ts';
+import type { Dispatcher } from '../core/answering/dispatcher.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { Store } from '../core/ports/store.ts';
+import type { Ledger } from '../core/sending/ledger.ts';
+import type { Retrier } from '../core/sending/retrier.ts';
+import type { Sender } from '../core/sending/sender.ts';
+import type { RunningServer } from '../http/server.ts';
+import type { Log } from '../observe/log.ts';
+import type { AppProvider } from './providers.ts';
+
+/** For all that comes after the sends: answers on their way out, the last commit, the connections. */
+const LAST_SECOND_MS = 1_000;
+
+export interface StopParts {
+  readonly owner: string;
+  readonly graceMs: number;
+  readonly clock: Clock;
+  readonly server: RunningServer;
+  readonly asker: Asker;
+  readonly dispatcher: Dispatcher;
+  readonly retrier: Retrier;
+  readonly sender: Sender;
+  readonly ledger: Ledger;
+  readonly store: Store;
+  readonly providers: readonly AppProvider[];
+  readonly log: Log;
+}
+
+export async function stopService(parts: StopParts): Promise<void> {
+  const { clock, server, store, ledger, sender } = parts;
+  parts.dispatcher.drain();
+  parts.asker.drain();
+  parts.retrier.stop();
+  const grace = startLimit(clock, parts.graceMs);
+  await grace.atMost(sender.idle());
+  grace.cancel();
+
+  // Whoever still waits is told "queued", which the released lease makes true for the next process.
+  parts.dispatcher.hurry();
+  const lastSecond = startLimit(clock, LAST_SECOND_MS);
+  await lastSecond.atMost(server.close());
+  server.destroy();
+  // A push may end before its row is committed; its end must reach the log before the lease is given up.
+  await lastSecond.atMost(Promise.all([sender.recorded(), parts.asker.recorded()]));
+  ledger.close();
+  await lastSecond.atMost(giveBack(parts));
+  await lastSecond.atMost(Promise.all(parts.providers.map((one) => one.provider.close())));
+  await lastSecond.atMost(store.close());
+  lastSecond.cancel();
+  parts.log.flush();
+}
+
+async function giveBack({ ledger, store, owner }: StopParts): Promise<void> {
+  try {
+    await ledger.flush();
+    await store.releaseLeases(owner);
+  } catch {
+    // A sick store: the next process finds the leases and ends them itself.
+  }
+}
+
+interface Limit {
+  /** Waits for the work, but not beyond the limit, which began when it was started. */
+  atMost(work: Promise<unknown>): Promise<void>;
+  cancel(): void;
+}
+
+function startLimit(clock: Clock, ms: number): Limit {
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  const timer = clock.after(ms, resolve);
+  return {
+    atMost: async (work) => {
+      await Promise.race([work, over]);
+    },
+    cancel: () => timer.cancel(),
+  };
+}
