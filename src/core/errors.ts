@@ -69,6 +69,11 @@ export const ERRORS = {
     title: 'There is no such app',
     remedy: 'Use the name of a configured app in `app`, or leave it out for `default`.',
   },
+  not_found: {
+    status: 404,
+    title: 'Not found',
+    remedy: 'Check the path; docs/README.md lists all routes.',
+  },
   method_not_allowed: {
     status: 405,
     title: 'This address does not take that method',
@@ -100,6 +105,11 @@ export const ERRORS = {
     title: 'The body is too large',
     remedy: 'Send at most 65,536 bytes.',
   },
+  unsupported_encoding: {
+    status: 415,
+    title: 'The body is compressed',
+    remedy: 'Send the body as it is, without `Content-Encoding`.',
+  },
   token_rejected: {
     status: 422,
     title: 'The provider refuses this push token',
@@ -110,6 +120,16 @@ export const ERRORS = {
     status: 422,
     title: 'The provider refuses this message',
     remedy: 'Look up the delivery: its attempt names the provider’s reason.',
+  },
+  type_not_supported: {
+    status: 422,
+    title: 'The app does not handle this notification type',
+    remedy: 'Update the wallet, or remove the restriction of types from the app’s configuration.',
+  },
+  token_throttled: {
+    status: 429,
+    title: 'The provider holds back pushes to this token',
+    remedy: 'Wait as long as `Retry-After` says; other tokens are not affected.',
   },
   rate_limited: {
     status: 429,
@@ -136,6 +156,12 @@ export const ERRORS = {
     status: 502,
     title: 'The service does not know its own address',
     remedy: 'Set NOTIFY_EXTERNAL_URL, so that the device can be told where to reply.',
+  },
+  provider_unavailable: {
+    status: 503,
+    title: 'The provider is down',
+    remedy:
+      'The provider has failed for about a minute, and the payment cannot wait for it. Release what is held; repeat the call later.',
   },
   expired: {
     status: 503,
