@@ -3,15 +3,14 @@
 
 import { createHash } from 'node:crypto';
 import type { Source, SourceRequest } from '../core/ports/source.ts';
-import { badBody, IGNORED } from './body.ts';
+import { badBody, IGNORED } from './fields.ts';
 import type { GenericConfig } from './generic-config.ts';
 import { decodeBody, deepPayloadOf, parseExactJson } from './json.ts';
 import { resolvePointer } from './json-pointer.ts';
 import { requireHmac } from './signatures/hmac.ts';
-import { parseDigits, requireFresh } from './time.ts';
+import { parseDigits, REPEAT_WINDOW_MS, requireFresh } from './time.ts';
 
 const SECOND_MS = 1_000;
-const REPEAT_WINDOW_MS = 7 * 24 * 3_600 * SECOND_MS;
 const MAX_TYPE_CHARACTERS = 100;
 const MAX_TITLE_CHARACTERS = 100;
 

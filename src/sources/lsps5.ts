@@ -5,19 +5,16 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { ServiceError } from '../core/errors.ts';
 import type { Source, SourceCredentials, SourceRequest } from '../core/ports/source.ts';
-import { checkBody, exactInteger, IGNORED, jsonObject, requiredString } from './body.ts';
+import { checkBody, exactInteger, IGNORED, jsonObject, requiredString } from './fields.ts';
 import { decodeBody, deepPayloadOf, parseExactJson } from './json.ts';
 import { findSigner } from './signatures/lightning-message.ts';
-import { parseRfc3339, requireFresh } from './time.ts';
+import { parseRfc3339, REPEAT_WINDOW_MS, requireFresh } from './time.ts';
 
 const TIMESTAMP = 'x-lsps5-timestamp';
 const SIGNATURE = 'x-lsps5-signature';
 
-const MINUTE_MS = 60_000;
 /** The older LSPS5 text's rule; bLIP-55 has none and relies on TLS. */
-const LSPS5_TOLERANCE_MS = 10 * MINUTE_MS;
-/** Where any time is fresh, a replay is known for as long as that of a source that signs none. */
-const TIMELESS_WINDOW_MS = 7 * 24 * 60 * MINUTE_MS;
+const LSPS5_TOLERANCE_MS = 10 * 60_000;
 
 /** Block heights have 32 bits in lightning-liquidity. */
 const blockHeight = exactInteger(2n ** 32n - 1n);
@@ -61,7 +58,7 @@ const envelope = z.object({
 
 export function createLsps5({ toleranceMs, methods }: Lsps5Options): Source {
   // As long as a call can be fresh: signed 10 minutes ahead of now, it stays so for 20.
-  const replayWindowMs = toleranceMs === undefined ? TIMELESS_WINDOW_MS : 2 * toleranceMs;
+  const replayWindowMs = toleranceMs === undefined ? REPEAT_WINDOW_MS : 2 * toleranceMs;
   return {
     name: 'lsps5',
     statuses: {},

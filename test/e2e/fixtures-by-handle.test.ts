@@ -1,18 +1,19 @@
 // The Breez family's fixtures through registered devices: the handle stands for what the query says.
 
 import { test } from 'vitest';
+import { tokenFault } from '../../src/core/target.ts';
 import { type Fixture, loadFixtures, runFixture } from '../support/fixture-runner.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { handleOf, REGISTRY_ENVIRONMENT, register } from '../support/registry.ts';
 import { type Setup, setup } from '../support/service.ts';
 import { BREEZ_SOURCES } from '../support/sources.ts';
 
-/** Those that are about the query itself have no counterpart. */
+/** Those that are about the query itself have no counterpart: the registry takes no such device. */
 const fixtures = loadFixtures(BREEZ_SOURCES).filter((fixture) => {
   const query = queryOf(fixture.request.path);
-  return (
-    (query.get('platform') === 'ios' || query.get('platform') === 'android') && query.get('token')
-  );
+  const platform = query.get('platform');
+  if (platform !== 'ios' && platform !== 'android') return false;
+  return tokenFault(platform, query.get('token') ?? '') === undefined;
 });
 
 for (const [index, fixture] of fixtures.entries()) {

@@ -7,8 +7,8 @@ import { delimiter, dirname, join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { ERRORS, type ErrorCode } from '../../src/core/errors.ts';
 import type { Source } from '../../src/core/ports/source.ts';
+import { createSources } from '../../src/sources/all-sources.ts';
 import { genericConfig } from '../../src/sources/generic-config.ts';
-import { createSources } from '../../src/sources/list.ts';
 import { LSPS5_DEFAULTS } from '../../src/sources/lsps5.ts';
 import { call, codeOf, credentials, NOW_MS, nodeIdOf, requestOf } from './calls.ts';
 

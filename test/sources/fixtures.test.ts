@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { CATALOGUE, completeNotification } from '../../src/core/notification.ts';
 import type { Source, SourceCredentials } from '../../src/core/ports/source.ts';
-import { createSources } from '../../src/sources/list.ts';
+import { createSources } from '../../src/sources/all-sources.ts';
 import { LSPS5_DEFAULTS } from '../../src/sources/lsps5.ts';
 import { call, credentials, notificationOf, type Result, requestOf } from './calls.ts';
 import { type Fixture, readFixtures } from './fixtures.ts';

@@ -3,8 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Source } from '../../src/core/ports/source.ts';
-import { paymentApi } from '../../src/sources/payment-api.ts';
-import { paymentflow } from '../../src/sources/paymentflow.ts';
+import { paymentApi, paymentflow } from '../../src/sources/payment-events.ts';
 import { resmic } from '../../src/sources/resmic.ts';
 import { sparkPaymentReceived } from '../../src/sources/spark-payment-received.ts';
 import { sparkSsp } from '../../src/sources/spark-ssp.ts';

@@ -20,6 +20,11 @@ export interface HmacScheme {
   readonly prefix: string;
 }
 
+/** The form that most callers use: hex HMAC-SHA256, alone in a header. */
+export function hexSha256In(header: string): HmacScheme {
+  return { header, algorithm: 'sha256', encoding: 'hex', prefix: '' };
+}
+
 export interface HmacInput {
   readonly secrets: readonly (string | Uint8Array)[];
   /** What the caller may have signed: one of these has to fit. */

@@ -13,6 +13,9 @@ const MAX_ENTRIES = 16;
 
 const SECRET_PREFIX = 'whsec_';
 const PUBLIC_KEY_PREFIX = 'whpk_';
+/** No quotes and braces: id, time and body are signed as one text, which must not be divided otherwise. */
+export const SIGNED_ID = /^[A-Za-z0-9_.:=+/@|~-]{1,256}$/;
+
 /** SubjectPublicKeyInfo of Ed25519 (RFC 8410), up to the key itself. */
 const SPKI_HEAD = Buffer.from('302a300506032b6570032100', 'hex');
 

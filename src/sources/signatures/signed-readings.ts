@@ -4,7 +4,7 @@
 import { decodeBody, parseJson } from '../json.ts';
 
 /** The raw bytes, and the body as JSON.stringify writes it if it is JSON at all. */
-export function signedReadings(body: Uint8Array): readonly Uint8Array[] {
+export function jsonReadings(body: Uint8Array): readonly Uint8Array[] {
   const serialised = serialise(body);
   return serialised === undefined ? [body] : [body, serialised];
 }
