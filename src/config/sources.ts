@@ -8,8 +8,6 @@ import type { Source } from '../core/ports/source.ts';
 import { createSources } from '../sources/all-sources.ts';
 import { genericConfig } from '../sources/generic-config.ts';
 import { LSPS5_DEFAULTS, LSPS5_METHODS } from '../sources/lsps5.ts';
-import { faultOfStandardKey } from '../sources/signatures/standard-webhooks.ts';
-import { standardWebhooks } from '../sources/standard-webhooks.ts';
 import { DEFAULT_APP } from './apps.ts';
 import type { Config } from './config.ts';
 
@@ -70,9 +68,9 @@ export function loadSources(
   };
 }
 
-/** A key of Standard Webhooks has a form; one without it would only ever be answered 401. */
-export function faultOfSecret(source: string, secret: string): string | undefined {
-  return source === standardWebhooks.name ? faultOfStandardKey(secret) : undefined;
+/** Says what is wrong with a secret of a source: one that has not its form would only ever be answered 401. */
+export function secretFaults(sources: ReadonlyMap<string, Source>) {
+  return (source: string, secret: string) => sources.get(source)?.secretFault?.(secret);
 }
 
 /** The sources whose callers sign by a secret: of a device, or of an app. */
@@ -89,13 +87,14 @@ function faultsOfSecrets(
   sources: ReadonlyMap<string, Source>,
 ): readonly string[] {
   const known = namesWithSecrets(sources);
+  const faultOf = secretFaults(sources);
   return Object.entries(secrets).flatMap(([app, bySource]) =>
     Object.entries(bySource).flatMap(([source, list]) => {
       const where = `NDS_SOURCES: secrets.${app}.${source}`;
       if (sources.size > 0 && !known.includes(source)) {
         return [`${where}: is no source that has secrets; these have: ${known.join(', ')}`];
       }
-      const faults = list.map((secret) => faultOfSecret(source, secret));
+      const faults = list.map((secret) => faultOf(source, secret));
       return faults.flatMap((fault, index) =>
         fault === undefined ? [] : [`${where}.${index}: ${fault}`],
       );

@@ -7,7 +7,11 @@ import type { Parsed, Source, SourceRequest } from '../core/ports/source.ts';
 import { parseBreezBody } from './breez.ts';
 import { checkBody } from './fields.ts';
 import { decodeBody, deepPayloadOf, parseExactJson } from './json.ts';
-import { matchesStandardWebhook, SIGNED_ID } from './signatures/standard-webhooks.ts';
+import {
+  faultOfStandardKey,
+  matchesStandardWebhook,
+  SIGNED_ID,
+} from './signatures/standard-webhooks.ts';
 import { parseDigits, REPEAT_WINDOW_MS, requireFresh } from './time.ts';
 
 /** The names of the headers, and Svix's own for the same three. Where both are whole, the first counts. */
@@ -30,6 +34,8 @@ const typed = z.object({ type: z.string() });
 
 export const standardWebhooks: Source = {
   name: 'standard',
+
+  secretFault: faultOfStandardKey,
 
   /** 410 would have the sender disable the endpoint for good. */
   statuses: { token_unregistered: 422 },

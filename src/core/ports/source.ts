@@ -45,6 +45,8 @@ export interface Source {
   authenticate(request: SourceRequest, credentials: SourceCredentials): void;
   /** Throws `bad_body`. */
   parse(request: SourceRequest, credentials: SourceCredentials): Parsed;
+  /** What is wrong with a secret that could never match; never quotes it. Absent: any text is a secret. */
+  readonly secretFault?: (secret: string) => string | undefined;
   /** Where this caller needs another status for the same truth; all others are those of the errors' table. */
   readonly statuses: Readonly<Partial<Record<ErrorCode, number>>>;
 }

@@ -3,14 +3,12 @@
 
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { decodeText } from './encoding.ts';
+import { MAX_ENTRIES } from './entries.ts';
 import { matchesHmac } from './hmac.ts';
 
 const MIN_SECRET_BYTES = 24;
 const MAX_SECRET_BYTES = 64;
 const PUBLIC_KEY_BYTES = 32;
-/** More than a rotation ever needs; each entry can cost a curve computation per key. */
-const MAX_ENTRIES = 16;
-
 const SECRET_PREFIX = 'whsec_';
 const PUBLIC_KEY_PREFIX = 'whpk_';
 /** No quotes and braces: id, time and body are signed as one text, which must not be divided otherwise. */
@@ -31,7 +29,7 @@ export function matchesStandardWebhook(
 ): boolean {
   const usable = keys.map(parseKey).filter((key) => key !== undefined);
   let matches = false;
-  for (const entry of list.split(' ').slice(0, MAX_ENTRIES)) {
+  for (const entry of list.split(' ', MAX_ENTRIES)) {
     const comma = entry.indexOf(',');
     const scheme = entry.slice(0, Math.max(comma, 0));
     const signature = decodeText(entry.slice(comma + 1), 'base64');
@@ -52,7 +50,7 @@ export function faultOfStandardKey(key: string): string | undefined {
 function signs(key: Key, signature: Uint8Array, content: Uint8Array): boolean {
   switch (key.scheme) {
     case 'v1':
-      return matchesHmac(signature, 'sha256', { secrets: [key.secret], messages: [content] });
+      return matchesHmac([signature], 'sha256', { secrets: [key.secret], messages: [content] });
     case 'v1a':
       return verify(null, content, key.publicKey, signature);
   }
