@@ -9,8 +9,8 @@ export function jsonReadings(body: Uint8Array): readonly Uint8Array[] {
 }
 
 /**
- * The body as compact JSON with its keys sorted at every depth: once with the numbers as they were sent, as
- * Python writes them, and once as JavaScript writes them (1.0 becomes 1). None for what is not JSON.
+ * The body as compact JSON with its keys sorted at every depth: once with the numbers as they were sent, and
+ * once as JavaScript writes them (1.0 becomes 1). None for what is not JSON.
  */
 export function sortedReadings(body: Uint8Array): readonly Uint8Array[] {
   return readings(() => {
