@@ -1,5 +1,5 @@
 // The signed sources as the vendor configured them: secrets by app and source, the Breez LNURL server's
-// domains, bLIP-55's tolerance and methods, and generic sources of services that nobody here has heard of.
+// domains, bLIP-55's tolerance and methods, and generic sources.
 
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
@@ -68,7 +68,7 @@ export function loadSources(
   };
 }
 
-/** Says what is wrong with a secret of a source: one that has not its form would only ever be answered 401. */
+/** What is wrong with a secret of a source: calls signed by one of another form would always be 401. */
 export function secretFaults(sources: ReadonlyMap<string, Source>) {
   return (source: string, secret: string) => sources.get(source)?.secretFault?.(secret);
 }
@@ -103,7 +103,7 @@ function faultsOfSecrets(
 }
 
 function faultsOfApps({ secrets, domains }: Given, apps: readonly string[]): readonly string[] {
-  // Without any app, that is the fault to mend.
+  // Without any app, that is the fault to report.
   if (apps.length === 0) return [];
   const named = [
     ...Object.keys(secrets).map((app) => [`secrets.${app}`, app] as const),

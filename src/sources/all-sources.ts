@@ -1,4 +1,4 @@
-// Every signed source of the service, one line each.
+// The list of all signed sources. A new source is a file in this folder and a line here.
 
 import type { Source } from '../core/ports/source.ts';
 import { epay } from './epay.ts';

@@ -1,5 +1,5 @@
-// bLIP-55 (LSPS5): a Lightning service provider wakes its client. Signed with the provider's node key over
-// the raw timestamp header and the raw body, since a rebuilt form would refuse other implementations.
+// bLIP-55 (LSPS5): a Lightning service provider wakes its client. It signs the timestamp header and the body
+// with its node key. Both are checked as they were sent: implementations write the same time differently.
 
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
@@ -111,7 +111,7 @@ function signerOf(request: SourceRequest, { nodeIds }: SourceCredentials): strin
   return findSigner(message, headers[SIGNATURE] ?? '', nodeIds);
 }
 
-/** A device with one provider, which is the rule, spares a second look at the curve. */
+/** Most devices have one provider: then the signer is known without recovering its key a second time. */
 function soleNode({ nodeIds }: SourceCredentials): string | undefined {
   return nodeIds.length === 1 ? nodeIds[0]?.toLowerCase() : undefined;
 }

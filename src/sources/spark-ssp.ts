@@ -82,7 +82,7 @@ export const sparkSsp: Source = {
         payload: deepPayloadOf({ ...fields, ...details }),
         subject: text(details.payment_hash) ?? text(details.transaction_id) ?? fields.id,
         duplicateOf: { key: JSON.stringify([fields.id, type]), windowMs: REPEAT_WINDOW_MS },
-        ...(hasFailed ? { title: 'Payment failed' } : {}),
+        title: hasFailed ? 'Payment failed' : undefined,
       },
     };
   },

@@ -1,5 +1,5 @@
-// Signatures of Standard Webhooks 1.0.0: a list of `v1,` HMAC-SHA256 and `v1a,` Ed25519 entries, of which
-// one that fits is enough, under keys written as `whsec_` and `whpk_`.
+// Signatures of Standard Webhooks 1.0.0: a list of `v1,` HMAC-SHA256 and `v1a,` Ed25519 entries under keys
+// written as `whsec_` and `whpk_`. One entry that fits is enough.
 
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { decodeText } from './encoding.ts';
@@ -41,7 +41,7 @@ export function matchesStandardWebhook(
   return matches;
 }
 
-/** What is wrong with a key, for whoever configures it; undefined if it can be used. Never quotes the key. */
+/** What is wrong with a key, for the operator who configures it; undefined if it can be used. Never quotes it. */
 export function faultOfStandardKey(key: string): string | undefined {
   if (parseKey(key) !== undefined) return undefined;
   return `must be ${SECRET_PREFIX} and the base64 of ${MIN_SECRET_BYTES} to ${MAX_SECRET_BYTES} bytes, or ${PUBLIC_KEY_PREFIX} and the base64 of an Ed25519 public key`;
