@@ -1,12 +1,11 @@
 // The fixtures of the signed sources over HTTP: their registrations are made through the registry's own
 // API, and the fixture's handle is replaced by the one that the registry gave out for that door.
 
-import { test } from 'vitest';
 import { z } from 'zod';
-import { type Fixture, loadFixtures, runFixture } from '../support/fixture-runner.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { deleteDevice } from '../support/device-calls.ts';
+import { type Fixture, loadFixtures, runFixture, testFixtures } from '../support/fixture-runner.ts';
 import { handleOf, REGISTRY_ENVIRONMENT, register } from '../support/registry.ts';
-import { type Setup, setup } from '../support/service.ts';
+import type { Setup } from '../support/service.ts';
 import { SIGNED_SOURCES } from '../support/sources.ts';
 
 const registration = z.object({ platform: z.string(), token: z.string() });
@@ -23,28 +22,39 @@ const setupSchema = z.looseObject({
     .optional(),
 });
 
-for (const fixture of loadFixtures(SIGNED_SOURCES)) {
-  test(`${fixture.name}: ${fixture.about}`, async () => {
-    const given = setupSchema.parse(fixture.setup);
-    const clock = new ManualClock(fixture.now_unix_ms);
-    const [, door = '', last = ''] = /([a-z0-9_]+)\/([^/?]+)$/.exec(fixture.request.path) ?? [];
-    const secrets = secretsOf(given);
-    const running = await setup({
-      clock,
-      environment: {
-        ...REGISTRY_ENVIRONMENT,
-        NDS_SOURCES: JSON.stringify(
-          fixture.source === 'spark_payment_received' ? { domains: { [last]: { secrets } } } : {},
-        ),
-      },
-    });
-    const handles = await registerAll(running, { fixture, given, door, secrets });
-    const adapt = (path: string) => {
-      const [handle] = [...handles.keys()].filter((name) => path.endsWith(name));
-      return handle === undefined ? path : path.replace(handle, handles.get(handle) ?? '');
-    };
-    await runFixture(fixture, { running, clock, adapt });
+const fixtures = loadFixtures(SIGNED_SOURCES);
+const domains = fixtures
+  .filter(({ source }) => source === 'spark_payment_received')
+  .map(({ setup, request }) => {
+    return [addressOf(request.path).last, { secrets: secretsOf(setupSchema.parse(setup)) }];
   });
+
+testFixtures(fixtures, {
+  environment: {
+    ...REGISTRY_ENVIRONMENT,
+    NDS_SOURCES: JSON.stringify({ domains: Object.fromEntries(domains) }),
+  },
+  nameOf: ({ name, about }) => `${name}: ${about}`,
+  run: async (fixture, host) => {
+    const given = setupSchema.parse(fixture.setup);
+    const { door } = addressOf(fixture.request.path);
+    const secrets = secretsOf(given);
+    const registered = await registerAll(host.running, { fixture, given, door, secrets });
+    const adapt = (path: string) => {
+      const [handle] = [...registered.handles.keys()].filter((name) => path.endsWith(name));
+      return handle === undefined
+        ? path
+        : path.replace(handle, registered.handles.get(handle) ?? '');
+    };
+    await runFixture(fixture, { ...host, adapt });
+    // The next fixture has the same user, whose devices would all get its push.
+    for (const id of registered.ids) await deleteDevice(host.running, id);
+  },
+});
+
+function addressOf(path: string): { readonly door: string; readonly last: string } {
+  const [, door = '', last = ''] = /([a-z0-9_]+)\/([^/?]+)$/.exec(path) ?? [];
+  return { door, last };
 }
 
 type Given = z.output<typeof setupSchema>;
@@ -69,7 +79,7 @@ async function registerAll(
     readonly door: string;
     readonly secrets: readonly string[];
   },
-): Promise<ReadonlyMap<string, string>> {
+): Promise<{ readonly handles: ReadonlyMap<string, string>; readonly ids: readonly string[] }> {
   const signs = !['lsps5', 'epay', 'spark_payment_received'].includes(fixture.source);
   const nodeIds = given.keys === undefined ? [] : [given.keys.lsp_node_id];
   const common = {
@@ -77,11 +87,14 @@ async function registerAll(
     ...(nodeIds.length === 0 ? {} : { lsp_node_ids: nodeIds }),
   };
   const handles = new Map<string, string>();
-  for (const [handle, device] of Object.entries(given.registrations)) {
-    handles.set(handle, handleOf(await register(running, { ...device, ...common }), door));
+  const ids: string[] = [];
+  for (const [handle, details] of Object.entries(given.registrations)) {
+    const device = await register(running, { ...details, ...common });
+    handles.set(handle, handleOf(device, door));
+    ids.push(device.id);
   }
   for (const [user, devices] of Object.entries(given.devices_by_user_pubkey)) {
-    for (const device of devices) await register(running, { ...device, user });
+    for (const details of devices) ids.push((await register(running, { ...details, user })).id);
   }
-  return handles;
+  return { handles, ids };
 }
