@@ -1,4 +1,4 @@
-// Signatures by implementations that nobody here wrote: the reference library of Standard Webhooks, and
+// Signatures made by the implementations of others: the reference library of Standard Webhooks, and
 // Python's hmac and json for the HMAC sources.
 
 import { spawnSync } from 'node:child_process';

@@ -2,6 +2,7 @@
 // NOWPayments', OpenNode's.
 
 import { createHmac } from 'node:crypto';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createGeneric } from '../../src/sources/generic.ts';
 import { genericConfig } from '../../src/sources/generic-config.ts';
@@ -240,4 +241,30 @@ test('a configuration must be able to check what it names', () => {
   ];
   for (const [config, faults] of cases) expect(faultsOf(config)).toEqual(faults);
   for (const config of [STRIPE, SVIX, SORTED, FORM]) expect(faultsOf(config)).toEqual([]);
+});
+
+test('whatever comes, a caller without the secret is refused, and nothing else is thrown', () => {
+  const value = fc.oneof(
+    fc.string(),
+    fc.constantFrom(SECONDS, `t=${SECONDS},v1=00`, `t=${SECONDS},v1=${'0'.repeat(64)}`, 'v1,AAAA'),
+  );
+  const body = fc.oneof(
+    fc.string(),
+    fc.json(),
+    fc.constantFrom('id=1&hashed_order=00', `id=1&hashed_order=${'0'.repeat(64)}`, '__proto__=1'),
+  );
+  const names = ['x-signature', 'svix-signature', 'svix-timestamp', 'svix-id', 'x-sig'];
+  const headers = fc.dictionary(fc.constantFrom(...names), value);
+  fc.assert(
+    fc.property(
+      fc.constantFrom(STRIPE, SVIX, SORTED, FORM),
+      headers,
+      body,
+      (config, given, text) => {
+        const code = codeOf(send(config, { body: text, headers: given, secrets: [SECRET, WHSEC] }));
+        expect(['bad_signature', 'stale_timestamp', 'bad_body']).toContain(code);
+      },
+    ),
+    { numRuns: 1_000 },
+  );
 });

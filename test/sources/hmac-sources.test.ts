@@ -148,7 +148,7 @@ test.each(serialised)(
   (_name, scheme) => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 4 }), fc.jsonValue({ maxDepth: 4 }), (signed, sent) => {
-        // -0 is written as 0: the same value to whoever signs it.
+        // -0 is written as 0: the same value to a JavaScript sender.
         fc.pre(JSON.stringify(signed) !== JSON.stringify(sent));
         const headers = { [scheme.header]: hmacHex(SECRET, JSON.stringify(signed)) };
         const body = JSON.stringify(sent, null, 1);
