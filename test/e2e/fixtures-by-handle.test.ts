@@ -1,7 +1,8 @@
 // The Breez family's fixtures through registered devices: the handle stands for what the query says.
 
 import { tokenFault } from '../../src/core/target.ts';
-import { type Fixture, loadFixtures, runFixture, testFixtures } from '../support/fixture-runner.ts';
+import { runFixture, testFixtures } from '../support/fixture-runner.ts';
+import { type Fixture, loadFixtures } from '../support/fixtures.ts';
 import { handleOf, REGISTRY_ENVIRONMENT, register } from '../support/registry.ts';
 import type { Setup } from '../support/service.ts';
 import { BREEZ_SOURCES } from '../support/sources.ts';

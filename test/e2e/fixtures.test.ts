@@ -1,7 +1,8 @@
 // Every fixture of the Breez family in the token form.
 
 import { expect, test } from 'vitest';
-import { allSources, loadFixtures, runFixture, testFixtures } from '../support/fixture-runner.ts';
+import { runFixture, testFixtures } from '../support/fixture-runner.ts';
+import { allSources, loadFixtures } from '../support/fixtures.ts';
 import { BREEZ_SOURCES, SIGNED_SOURCES } from '../support/sources.ts';
 
 test('every source that has fixtures is run by one of the suites', () => {

@@ -2,83 +2,18 @@
 // push is checked where the phone would get it.
 
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { ReceivedPush } from '../../sandbox/records.ts';
+import { type Expectation, type Fixture, type FixtureCall, parseFixture } from './fixtures.ts';
 import { ManualClock } from './manual-clock.ts';
 import { EXTERNAL_URL, type OnEnd, type Setup, setup } from './service.ts';
-
-const FOLDER = new URL('../fixtures/', import.meta.url);
-
-const call = z.object({
-  method: z.string(),
-  path: z.string(),
-  headers: z.record(z.string(), z.string()),
-  body: z.string(),
-});
-const expectation = z.object({
-  status: z.number(),
-  accept_status: z.array(z.number()).optional(),
-  push: z.boolean(),
-  platform: z.string().optional(),
-  token: z.string().optional(),
-  app_data: z.string().nullish(),
-  notification_type: z.string().nullable(),
-  notification_payload: z.string().nullable(),
-  notification_payload_plain: z.string().nullish(),
-  title: z.string().nullable(),
-});
-const deviceReply = call.extend({ expect: z.object({ status: z.number(), body: z.string() }) });
-const fixtureSchema = z.object({
-  name: z.string(),
-  source: z.string(),
-  about: z.string(),
-  now_unix_ms: z.number(),
-  setup: z.looseObject({}),
-  request: call,
-  body_sha256: z.string(),
-  expect: expectation,
-  // biome-ignore lint/suspicious/noThenProperty: the fixtures' own name for what follows
-  then: z.array(z.object({ after_ms: z.number(), request: call, expect: expectation })).default([]),
-  device_reply: deviceReply.nullish(),
-  caller_response: z
-    .object({
-      status: z.number(),
-      content_type: z.string().optional(),
-      body: z.string().optional(),
-    })
-    .optional(),
-  second_reply: z
-    .object({
-      expect: z.object({ status: z.number(), accept_status: z.array(z.number()).default([]) }),
-    })
-    .optional(),
-});
-export type Fixture = z.output<typeof fixtureSchema>;
-type Call = z.output<typeof call>;
-type Expectation = z.output<typeof expectation>;
 
 interface Answer {
   readonly status: number;
   readonly contentType: string | undefined;
   readonly body: string;
-}
-
-/** The fixtures of these sources. */
-export function loadFixtures(sources: readonly string[]): readonly Fixture[] {
-  return readdirSync(FOLDER)
-    .filter((file) => file.endsWith('.json'))
-    .map((file) => JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8')))
-    .filter((fixture) => sources.includes(fixture.source))
-    .map((fixture) => fixtureSchema.parse(fixture));
-}
-
-/** Every source that has fixtures. */
-export function allSources(): readonly string[] {
-  const files = readdirSync(FOLDER).filter((file) => file.endsWith('.json'));
-  return [...new Set(files.map((file) => file.split('.')[0] ?? ''))];
 }
 
 /** What a fixture's own words stand for in a running service: its handle, for example. */
@@ -137,7 +72,7 @@ function withOwnTokens(fixture: Fixture, index: number): Fixture {
   const text = JSON.stringify(fixture)
     .replaceAll(FIXTURE_ANDROID_TOKEN, `${FIXTURE_ANDROID_TOKEN}-${number}`)
     .replaceAll(FIXTURE_IOS_TOKEN, FIXTURE_IOS_TOKEN.slice(0, -4) + number);
-  return fixtureSchema.parse(JSON.parse(text));
+  return parseFixture(text);
 }
 
 /** The requests of the fixture in order, each with its answer and the pushes it caused. */
@@ -170,7 +105,7 @@ async function runPlain(fixture: Fixture, running: Setup, clock: ManualClock): P
 }
 
 /** One request, its answer, and exactly the pushes that it should have caused. */
-async function check(running: Setup, request: Call, expected: Expectation): Promise<void> {
+async function check(running: Setup, request: FixtureCall, expected: Expectation): Promise<void> {
   const before = running.sandbox.received().length;
   const rowsBefore = await countRows(running);
   const answer = await send(running, request);
@@ -272,7 +207,7 @@ function expectProblem(answer: Answer): void {
 const JSON_TYPE = 'application/json';
 
 /** The exact bytes of the path: `fetch` would tidy them up. */
-function send(running: Setup, { method, path, headers, body }: Call): Promise<Answer> {
+function send(running: Setup, { method, path, headers, body }: FixtureCall): Promise<Answer> {
   const { hostname, port } = new URL(running.service.url);
   return new Promise((resolve, reject) => {
     const request = httpRequest(
