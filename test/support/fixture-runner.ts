@@ -203,15 +203,12 @@ function expectProblem(answer: Answer): void {
   });
 }
 
-/** The real callers name no type and get no body; this one asks for what the service has to say. */
-const JSON_TYPE = 'application/json';
-
 /** The exact bytes of the path: `fetch` would tidy them up. */
 function send(running: Setup, { method, path, headers, body }: FixtureCall): Promise<Answer> {
   const { hostname, port } = new URL(running.service.url);
   return new Promise((resolve, reject) => {
     const request = httpRequest(
-      { hostname, port, method, path, headers: { accept: JSON_TYPE, ...headers }, agent: false },
+      { hostname, port, method, path, headers, agent: false },
       (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
