@@ -41,6 +41,8 @@ export interface SourceCredentials {
 export interface Source {
   /** As the path names it: `/api/v1/webhooks/<name>/:handle`. */
   readonly name: string;
+  /** What is wrong with a secret that could never match; never quotes it. Absent: any text is a secret. */
+  readonly secretFault?: (secret: string) => string | undefined;
   /**
    * Throws `bad_signature` or `stale_timestamp`. Reads nothing of the body before the signature is checked, but
    * where the caller signs a field of it: then also `bad_body`.
@@ -48,8 +50,6 @@ export interface Source {
   authenticate(request: SourceRequest, credentials: SourceCredentials): void;
   /** Throws `bad_body`. */
   parse(request: SourceRequest, credentials: SourceCredentials): Parsed;
-  /** What is wrong with a secret that could never match; never quotes it. Absent: any text is a secret. */
-  readonly secretFault?: (secret: string) => string | undefined;
   /** Where this caller needs another status for the same truth; all others are those of the errors' table. */
   readonly statuses: Readonly<Partial<Record<ErrorCode, number>>>;
 }
