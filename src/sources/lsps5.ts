@@ -15,6 +15,8 @@ const SIGNATURE = 'x-lsps5-signature';
 
 /** The older LSPS5 text's rule; bLIP-55 has none and relies on TLS. */
 const LSPS5_TOLERANCE_MS = 10 * 60_000;
+/** Where any time is fresh, a replay is recognised for as long as that of a source that signs no time. */
+const TIMELESS_WINDOW_MS = REPEAT_WINDOW_MS;
 
 /** Block heights have 32 bits in lightning-liquidity. */
 const blockHeight = exactInteger(2n ** 32n - 1n);
@@ -58,7 +60,7 @@ const envelope = z.object({
 
 export function createLsps5({ toleranceMs, methods }: Lsps5Options): Source {
   // As long as a call can be fresh: signed 10 minutes ahead of now, it stays so for 20.
-  const replayWindowMs = toleranceMs === undefined ? REPEAT_WINDOW_MS : 2 * toleranceMs;
+  const replayWindowMs = toleranceMs === undefined ? TIMELESS_WINDOW_MS : 2 * toleranceMs;
   return {
     name: 'lsps5',
     statuses: {},
