@@ -125,7 +125,7 @@ function renderFault(
       const { field } = fault;
       const violation =
         field === undefined ? undefined : { field, description: `Invalid value at '${field}'` };
-      const body = fcmErrorBody(fault.error, { status, violation });
+      const body = fcmErrorBody(fault.error, { status, violation, quota: fault.quota });
       return { answer: { status, headers: json, body }, reason: fault.error };
     }
     case 'google_error': {
