@@ -12,6 +12,7 @@ import {
   DELIVERED,
   FAILED,
   sampleDelivery,
+  sampleFingerprint,
   settlement,
 } from '../test/contract/store-samples.ts';
 import { serveParent } from './child.ts';
@@ -44,11 +45,6 @@ const { store } = await openSqliteStore({
 });
 let written = 0;
 
-/** As `Ids.fingerprint`: 128 bits. */
-function fingerprint(text: string): string {
-  return createHash('sha256').update(text).digest().subarray(0, 16).toString('hex');
-}
-
 /** UUID version 7 of a moment, RFC 9562. */
 function deliveryId(unixMs: number, number: number): string {
   const random = createHash('sha256').update(`delivery ${number}`).digest('hex');
@@ -65,8 +61,8 @@ async function writeOne(number: number, receivedAtMs: number): Promise<void> {
     id,
     provider: platform === 'ios' ? 'apns' : 'fcm',
     target: { app: 'default', platform, token },
-    tokenHash: fingerprint(token),
-    subjectHash: fingerprint(paymentHash(number)),
+    tokenHash: sampleFingerprint(token),
+    subjectHash: sampleFingerprint(paymentHash(number)),
     receivedAtMs,
     expiresAtMs: receivedAtMs + LIFETIME_MS,
   });
@@ -122,10 +118,10 @@ async function query() {
   return {
     'the newest 100': await timeQuery(() => find({ limit: 100 })),
     'by payment hash': await timeQuery((repeat) =>
-      find({ subjectHash: fingerprint(paymentHash(number(repeat))), limit: 100 }),
+      find({ subjectHash: sampleFingerprint(paymentHash(number(repeat))), limit: 100 }),
     ),
     'by token': await timeQuery((repeat) =>
-      find({ tokenHash: fingerprint(phone(repeat)), limit: 100 }),
+      find({ tokenHash: sampleFingerprint(phone(repeat)), limit: 100 }),
     ),
     'failed: unregistered': await timeQuery(() => find({ status: 'unregistered', limit: 100 })),
     'failed: rejected (none)': await timeQuery(() => find({ status: 'rejected', limit: 100 })),
