@@ -49,7 +49,7 @@ export interface LoadResult {
   readonly toAnswerMs: Distribution | undefined;
   /** How late the generator itself was; if this is not small, so are the others not. ms. */
   readonly generatorLagMs: Distribution | undefined;
-  /** The last push at the provider: µs of the common clock. */
+  /** The last push at the provider: µs of the common clock; NaN if none arrived. */
   readonly lastPushUs: number;
   /** The same from the first call due, ms. */
   readonly lastPushAfterMs: number;
@@ -161,8 +161,8 @@ function resultOf(record: LoadRecord, arrivals: Arrivals, cpu: number): LoadResu
   const startedUs = known(dueUs).reduce((least, us) => Math.min(least, us), Infinity);
   const greatest = (values: Float64Array) =>
     known(values).reduce((found, us) => Math.max(found, us), -Infinity);
-  const lastPushUs = greatest(atUs);
-  const endedUs = Math.max(lastPushUs, greatest(answeredUs));
+  const lastPushUs = arrived === 0 ? Number.NaN : greatest(atUs);
+  const endedUs = Math.max(greatest(atUs), greatest(answeredUs));
   const accepted = codeOf('accepted');
   return {
     calls: outcomes.length,
