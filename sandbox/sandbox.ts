@@ -11,6 +11,7 @@ import { openFcm } from './fcm/server.ts';
 import { type Identity, sharedIdentity } from './identity.ts';
 import { createMemory, type Memory } from './memory.ts';
 import { type Outage, outageFault } from './outage.ts';
+import type { After } from './perform-fault.ts';
 import type { ProviderName, ReceivedPush, SandboxRequest } from './records.ts';
 
 /** The types that the interface speaks of. */
@@ -38,6 +39,8 @@ export interface SandboxOptions {
   readonly controlPort?: number;
   /** Wall clock in ms for expiry and records; default Date.now. Credentials use the machine's. */
   readonly now?: () => number;
+  /** By what delayed answers wait; default real time. */
+  readonly after?: After | undefined;
   /** Bundle ids of the team; the first one is `apns.topic`. */
   readonly topics?: readonly string[];
   /** APNs' stream limit after the first valid push of a connection; default 1000. */
@@ -128,6 +131,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const identity = options.identity ?? (await sharedIdentity());
   const memory = createMemory({
     now: options.now ?? Date.now,
+    after: options.after,
     keepPushes: options.keepPushes ?? DEFAULT_KEPT,
     keepRequests: options.keepRequests ?? DEFAULT_KEPT,
   });

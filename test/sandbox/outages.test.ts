@@ -1,7 +1,13 @@
 // Outages of a whole provider, stream limits on open connections, faults for a share of the
 // requests, and figures that no sane server sends.
 import { afterEach, expect, test } from 'vitest';
-import { OUTAGE_KINDS, type Outage, startSandbox } from '../../sandbox/sandbox.ts';
+import {
+  OUTAGE_KINDS,
+  type Outage,
+  type SandboxOptions,
+  startSandbox,
+} from '../../sandbox/sandbox.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 import { alertPayload, apnsHeaders, fcmBody, fcmHeaders, openClient } from './clients.ts';
 
 const cleanups: (() => void | Promise<void>)[] = [];
@@ -9,8 +15,8 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
 
-async function setup() {
-  const sandbox = await startSandbox();
+async function setup(options: SandboxOptions = {}) {
+  const sandbox = await startSandbox(options);
   cleanups.push(() => sandbox.close());
   const open = (url: string) => {
     const client = openClient(url, sandbox.ca);
@@ -171,6 +177,19 @@ test.each([
     status: 410,
     body: `{"reason":"Unregistered","timestamp":${text}}`,
   });
+});
+
+test.each([3_000, 14_000])('answers %i ms late by the clock that it is given', async (delayMs) => {
+  const clock = new ManualClock();
+  const { sandbox, connectApns } = await setup({ after: (ms, task) => clock.after(ms, task) });
+  const { push } = connectApns();
+  sandbox.script({ token: 'aa02', fault: { kind: 'delay', delayMs } });
+  const late = push('aa02');
+  await sandbox.waitFor(({ token }) => token === 'aa02', 1);
+  clock.advance(delayMs - 1);
+  expect(clock.timers).toBe(1);
+  clock.advance(1);
+  expect(await late).toMatchObject({ status: 200 });
 });
 
 test.each(['device', 'topic', 'project'] as const)('names the quota of a %s', async (quota) => {
