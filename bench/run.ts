@@ -47,7 +47,7 @@ export interface LoadResult {
   /** From when the call was due; none if nothing arrived or was answered. ms. */
   readonly toProviderMs: Distribution | undefined;
   readonly toAnswerMs: Distribution | undefined;
-  /** How late the generator itself was; if this is not small, so are the others not. ms. */
+  /** How late the generator itself was, ms. It is part of the other latencies. */
   readonly generatorLagMs: Distribution | undefined;
   /** The last push at the provider: µs of the common clock; NaN if none arrived. */
   readonly lastPushUs: number;

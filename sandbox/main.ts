@@ -17,7 +17,7 @@ const HELP = `Stand-ins for APNs and FCM on loopback.
   --control-port <number>  default 9199
   --help`;
 
-/** Of a push token only so much is printed; enough to tell phones apart. */
+/** How much of a push token is printed: enough to recognise a phone. */
 const SHOWN_TOKEN_CHARACTERS = 8;
 
 function parsePort(name: string, text: string): number {

@@ -1,4 +1,4 @@
-// Loaded into the service's main thread before the service (`node --import`): tells its parent, for every POST,
+// Loaded into the service's main thread before the service (`node --import`): reports to its parent, for every POST,
 // which source files had a function run between the request's arrival and the end of its answer.
 
 import { subscribe } from 'node:diagnostics_channel';

@@ -9,7 +9,7 @@ const HOST = '127.0.0.1';
 const REPLY_TIMEOUT_MS = 30_000;
 const REPLY_PATH = '/response/';
 
-/** What the payer is told. */
+/** What the server has for its payer. */
 export interface PayerAnswer {
   readonly notified: CallerAnswer;
   /** Where the phone had to reply. */

@@ -64,7 +64,7 @@ test('sends one request after the other over one connection', async () => {
   );
 });
 
-test('tells a connection that broke from an answer', async () => {
+test('reports a broken connection as no answer', async () => {
   const server = createServer((request) => request.socket.destroy()).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -121,7 +121,7 @@ function startCalling(scene: Scene) {
   };
 }
 
-/** A phone that is awake within a moment and answers to whom it is told. */
+/** A phone that is awake within a moment and posts to the address in its push. */
 function answerAsPhone(sandbox: Sandbox, scene: Scene): void {
   const post = (url: string, body: string) => fetch(url, { method: 'POST', body }).catch(() => {});
   sandbox.onPush(({ data }: ReceivedPush) => {

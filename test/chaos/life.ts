@@ -1,5 +1,5 @@
 // One life of the real program, from its start to `kill -9` or a clean stop. It may be killed before it
-// listens, and tells of each delivery that it settles.
+// listens, and reports each delivery that it settles.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-// The callers behave as the real ones do, seen by a server that answers as it is told.
+// The callers behave as the real ones do, seen by a server whose answers each test chooses.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
@@ -104,7 +104,7 @@ test('lspd opens a connection for each of its payments at once and keeps two', a
   expect(server.connections).toBe(6);
 });
 
-test('lspd is told of a connection that breaks', async () => {
+test('a payment of lspd fails when its connection breaks', async () => {
   const server = await serve((response) => response.destroy());
   const lspd = createLspd();
   await expect(lspd.paymentReceived(server.url, 'a')).rejects.toThrow('broke before the answer');
@@ -124,7 +124,7 @@ test('breez-lnurl waits for the phone after a 200 and gives up after anything el
   expect([second.notified.status, second.reply]).toEqual([202, undefined]);
 });
 
-test('breez-lnurl tells its payer that the phone is unavailable when no reply comes in time', async () => {
+test('breez-lnurl has no reply for its payer when the phone does not answer in time', async () => {
   const server = await serve(empty);
   const lnurl = await openBreezLnurl({ replyTimeoutMs: 20 });
   onTestFinished(() => lnurl.close());

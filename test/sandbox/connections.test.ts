@@ -132,7 +132,7 @@ test('swallows an answer that was due after the connection went silent', async (
   await lost;
 });
 
-test('tells how many requests each connection carried', async () => {
+test('counts the requests of each connection', async () => {
   const { sandbox, connect } = await setup();
   const [one, two] = [connect(), connect()];
   await one.push();
@@ -159,7 +159,7 @@ test('resolves a wait for pushes with what came before and what comes after', as
   expect((await waiting).map(({ token }) => token)).toEqual(['aa01', 'aa03']);
 });
 
-test('tells listeners of each push until they stop', async () => {
+test('calls listeners for each push until they stop', async () => {
   const { sandbox, connect } = await setup();
   const client = connect();
   const heard: string[] = [];
