@@ -71,21 +71,7 @@ export async function openControl(sandbox: Controlled, port: number): Promise<Co
 function createApp(sandbox: Controlled): Hono {
   const app = new Hono();
 
-  app.post('/faults', (context) =>
-    withBody(context, z.unknown(), async (body) => {
-      if (typeof body !== 'object' || body === null || !('outage' in body)) {
-        sandbox.script(ruleSchema.parse(body));
-        return;
-      }
-      const { provider: only, outage } = outageRuleSchema.parse(body);
-      for (const name of namesOf(only)) await sandbox.startOutage(name, outage);
-    }),
-  );
-  app.delete('/faults', async (context) => {
-    sandbox.clearFaults();
-    for (const name of namesOf(undefined)) await sandbox.endOutage(name);
-    return context.json({ ok: true });
-  });
+  routeFaults(app, sandbox);
   app.get('/phones/:token', (context) =>
     context.json({ pushes: sandbox.received(context.req.param('token')) }),
   );
@@ -125,6 +111,24 @@ function createApp(sandbox: Controlled): Hono {
     return context.json({ error: error.message }, status);
   });
   return app;
+}
+
+function routeFaults(app: Hono, sandbox: Controlled): void {
+  app.post('/faults', (context) =>
+    withBody(context, z.unknown(), async (body) => {
+      if (typeof body !== 'object' || body === null || !('outage' in body)) {
+        sandbox.script(ruleSchema.parse(body));
+        return;
+      }
+      const { provider: only, outage } = outageRuleSchema.parse(body);
+      for (const name of namesOf(only)) await sandbox.startOutage(name, outage);
+    }),
+  );
+  app.delete('/faults', async (context) => {
+    sandbox.clearFaults();
+    for (const name of namesOf(undefined)) await sandbox.endOutage(name);
+    return context.json({ ok: true });
+  });
 }
 
 function namesOf(only: ProviderName | undefined): readonly ProviderName[] {

@@ -31,48 +31,11 @@ export async function openBreezLnurl({
   readonly replyTimeoutMs?: number;
 } = {}): Promise<BreezLnurl> {
   const client = createGoClient();
-  const waiting = new Map<string, (reply: string) => void>();
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      const id = (request.url ?? '').slice(REPLY_PATH.length);
-      const onReply = waiting.get(id);
-      waiting.delete(id);
-      onReply?.(Buffer.concat(chunks).toString());
-      response.writeHead(onReply === undefined ? 404 : 200).end();
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('not listening on a port');
-  const ownUrl = `http://${HOST}:${address.port}`;
-  let asked = 0;
-
-  function replyTo(id: string): { readonly arrived: Promise<string | undefined>; cancel(): void } {
-    const { promise, resolve } = Promise.withResolvers<string | undefined>();
-    const timer = setTimeout(resolve, replyTimeoutMs, undefined);
-    const cancel = (): void => {
-      clearTimeout(timer);
-      waiting.delete(id);
-      resolve(undefined);
-    };
-    waiting.set(id, (reply) => {
-      clearTimeout(timer);
-      resolve(reply);
-    });
-    return { arrived: promise.finally(cancel), cancel };
-  }
-
+  const replies = await openReplies(replyTimeoutMs);
   return {
     async payInfo(url) {
-      asked += 1;
-      const id = String(asked);
-      const reply = replyTo(id);
-      const data = {
-        callback_url: `${ownUrl}/lnurlpay/${id}`,
-        reply_url: `${ownUrl}${REPLY_PATH}${id}`,
-      };
+      const reply = replies.expect();
+      const data = { callback_url: `${reply.url}/callback`, reply_url: reply.url };
       try {
         const { status, headers } = await client.post({
           url,
@@ -81,7 +44,7 @@ export async function openBreezLnurl({
         });
         if (status !== 200) reply.cancel();
         const notified = answerOf(status, { headers: (name) => headers.get(name) });
-        return { notified, replyUrl: data.reply_url, reply: await reply.arrived };
+        return { notified, replyUrl: reply.url, reply: await reply.arrived };
       } finally {
         reply.cancel();
       }
@@ -91,6 +54,53 @@ export async function openBreezLnurl({
     },
     async close() {
       client.close();
+      await replies.close();
+    },
+  };
+}
+
+interface ExpectedReply {
+  /** Where the phone posts it. */
+  readonly url: string;
+  /** Undefined after the timeout or `cancel`. */
+  readonly arrived: Promise<string | undefined>;
+  cancel(): void;
+}
+
+/** The server that phones post to. */
+async function openReplies(timeoutMs: number) {
+  const waiting = new Map<string, (reply: string | undefined) => void>();
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const settle = waiting.get(request.url ?? '');
+      settle?.(Buffer.concat(chunks).toString());
+      response.writeHead(settle === undefined ? 404 : 200).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('not listening on a port');
+  let expected = 0;
+
+  return {
+    expect(): ExpectedReply {
+      expected += 1;
+      const path = `${REPLY_PATH}${expected}`;
+      const { promise, resolve } = Promise.withResolvers<string | undefined>();
+      const settle = (reply: string | undefined): void => {
+        clearTimeout(timer);
+        waiting.delete(path);
+        resolve(reply);
+      };
+      const timer = setTimeout(settle, timeoutMs, undefined);
+      waiting.set(path, settle);
+      const url = `http://${HOST}:${address.port}${path}`;
+      return { url, arrived: promise, cancel: () => settle(undefined) };
+    },
+    async close(): Promise<void> {
+      for (const settle of [...waiting.values()]) settle(undefined);
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
       await closed;

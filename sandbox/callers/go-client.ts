@@ -36,61 +36,29 @@ export function createGoClient(): GoClient {
   const held = new Set<Socket>();
   const open = new Set<Socket>();
 
-  function take(host: string, port: number): Socket {
-    const socket = idle.pop() ?? connect({ host, port, noDelay: true }).setEncoding('latin1');
-    if (!open.has(socket)) {
-      open.add(socket);
-      socket.on('close', () => {
-        open.delete(socket);
-        held.delete(socket);
-        const index = idle.indexOf(socket);
-        if (index >= 0) idle.splice(index, 1);
-      });
-      // A connection that breaks while nothing is asked of it is simply gone.
-      socket.on('error', () => undefined);
-    }
-    return socket.resume();
-  }
-
-  function release(socket: Socket): void {
-    if (idle.length < MAX_IDLE) idle.push(socket);
-    else socket.destroy();
+  function dial(host: string, port: number): Socket {
+    const socket = connect({ host, port, noDelay: true }).setEncoding('latin1');
+    open.add(socket);
+    socket.on('close', () => {
+      open.delete(socket);
+      held.delete(socket);
+      const index = idle.indexOf(socket);
+      if (index >= 0) idle.splice(index, 1);
+    });
+    // A connection that breaks while nothing is asked of it is simply gone.
+    socket.on('error', () => undefined);
+    return socket;
   }
 
   return {
-    post({ url, body, readBytes }) {
-      const { hostname, port, pathname, search } = new URL(url);
-      const socket = take(hostname, Number(port));
-      const lines = [
-        `POST ${pathname}${search} HTTP/1.1`,
-        `Host: ${hostname}:${port}`,
-        'User-Agent: Go-http-client/1.1',
-        `Content-Length: ${Buffer.byteLength(body)}`,
-        'Content-Type: application/json',
-        'Accept-Encoding: gzip',
-      ];
-      return new Promise((resolve, reject) => {
-        let received = '';
-        const stop = (): void => {
-          socket.off('data', onData).off('close', onClose);
-        };
-        const onClose = (): void => {
-          stop();
-          reject(new Error('the connection broke before the answer'));
-        };
-        const onData = (text: string): void => {
-          received += text;
-          const answer = parse(received, readBytes);
-          if (answer === undefined) return;
-          stop();
-          if (answer.readToItsEnd) release(socket);
-          else held.add(socket.pause());
-          resolve(answer);
-        };
-        socket.on('data', onData).on('close', onClose);
-        socket.write(`${lines.join('\r\n')}${HEAD_END}`);
-        socket.write(body, 'utf8');
-      });
+    async post(request) {
+      const url = new URL(request.url);
+      const socket = idle.pop() ?? dial(url.hostname, Number(url.port));
+      const { readToItsEnd, ...answer } = await exchange(socket, url, request);
+      if (!readToItsEnd) held.add(socket.pause());
+      else if (idle.length < MAX_IDLE) idle.push(socket);
+      else socket.destroy();
+      return answer;
     },
     get held() {
       return held.size;
@@ -101,11 +69,47 @@ export function createGoClient(): GoClient {
   };
 }
 
+interface Received extends GoAnswer {
+  readonly readToItsEnd: boolean;
+}
+
+function exchange(
+  socket: Socket,
+  { host, pathname, search }: URL,
+  { body, readBytes }: GoRequest,
+): Promise<Received> {
+  const lines = [
+    `POST ${pathname}${search} HTTP/1.1`,
+    `Host: ${host}`,
+    'User-Agent: Go-http-client/1.1',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Content-Type: application/json',
+    'Accept-Encoding: gzip',
+  ];
+  return new Promise((resolve, reject) => {
+    let received = '';
+    const stop = (): void => {
+      socket.off('data', onData).off('close', onClose);
+    };
+    const onClose = (): void => {
+      stop();
+      reject(new Error('the connection broke before the answer'));
+    };
+    const onData = (text: string): void => {
+      received += text;
+      const answer = parse(received, readBytes);
+      if (answer === undefined) return;
+      stop();
+      resolve(answer);
+    };
+    socket.on('data', onData).on('close', onClose);
+    socket.write(`${lines.join('\r\n')}${HEAD_END}`);
+    socket.write(body, 'utf8');
+  });
+}
+
 /** Nothing until the head and as much of the body as is wanted are there. */
-function parse(
-  received: string,
-  readBytes: GoRequest['readBytes'],
-): (GoAnswer & { readonly readToItsEnd: boolean }) | undefined {
+function parse(received: string, readBytes: GoRequest['readBytes']): Received | undefined {
   const headEnd = received.indexOf(HEAD_END);
   if (headEnd < 0) return undefined;
   const [statusLine = '', ...lines] = received.slice(0, headEnd).split('\r\n');
