@@ -165,7 +165,7 @@ async function setup() {
     lnurl: await openBreezLnurl(),
     boltz: createBoltz({ tickMs: 200 }),
     ldk: createLdk(Buffer.alloc(32, 0x42)),
-    svix: createSvix({ secret: SECRET, prefix: 'webhook' }),
+    svix: createSvix({ secret: SECRET }),
   };
   onTestFinished(async () => {
     for (const caller of Object.values(callers)) await caller.close();

@@ -163,17 +163,20 @@ test('LDK signs what the service verifies, with a time of nine digits', async ()
   expect(codeOf(call(createLsps5(LSPS5_DEFAULTS), request, known))).toBe('notification');
 });
 
-test('Svix signs what the service verifies', async () => {
-  const server = await serve(empty);
-  const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
-  const svix = createSvix({ secret, prefix: 'webhook' });
-  onTestFinished(() => svix.close());
-  await svix.send(server.url, { id: 'msg_1', body: '{"type":"payment.succeeded","data":{}}' });
-  const [{ headers = {}, body = '' } = {}] = server.requests;
-  const known = credentials({ secrets: [secret] });
-  const request = requestOfSeen({ headers, body });
-  expect(codeOf(call(standardWebhooks, request, known))).toBe('notification');
-});
+test.each(['svix', 'webhook'] as const)(
+  'Svix signs with the prefix %s what the service verifies',
+  async (prefix) => {
+    const server = await serve(empty);
+    const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+    const svix = createSvix({ secret, prefix });
+    onTestFinished(() => svix.close());
+    await svix.send(server.url, { id: 'msg_1', body: '{"type":"payment.succeeded","data":{}}' });
+    const [{ headers = {}, body = '' } = {}] = server.requests;
+    const known = credentials({ secrets: [secret] });
+    const request = requestOfSeen({ headers, body });
+    expect(codeOf(call(standardWebhooks, request, known))).toBe('notification');
+  },
+);
 
 /** What a door hands to its source. */
 function requestOfSeen({ headers, body }: Seen) {
