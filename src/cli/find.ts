@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ConfigError, type Environment, parseConfig } from '../config/config.ts';
+import { showPath } from '../config/files.ts';
 import { loadSecrets } from '../config/secret.ts';
 import type { DeliveryQuery, LoggedDelivery, Store } from '../core/ports/store.ts';
 import { createTarget, tokenKey } from '../core/target.ts';
@@ -27,7 +28,9 @@ export async function find(args: readonly string[], environment: Environment): P
   const limit = Math.min(MAX_ROWS, Math.max(1, Number.parseInt(values.limit, 10) || 1));
   const config = parseConfig(environment);
   if (!existsSync(config.database)) {
-    throw new ConfigError([`NDS_DATABASE names ${config.database}, where no database is`]);
+    throw new ConfigError([
+      `NDS_DATABASE names ${showPath(config.database)}, where no database is`,
+    ]);
   }
   const secrets = loadSecrets({
     configured: config.secret,

@@ -1,10 +1,10 @@
 // The vendor's apps and their credentials: `default` from plain variables, others from a JSON file.
 // Every fault of every app is reported at once.
 
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { MAX_APP_NAME_CHARACTERS } from '../core/target.ts';
 import type { Config } from './config.ts';
+import { readNamedText } from './files.ts';
 
 export const DEFAULT_APP = 'default';
 
@@ -111,7 +111,10 @@ function defaultApns(config: Given, faults: string[]): ApnsCredentials | undefin
     config.apnsKey ??
     (config.apnsKeyFile === undefined
       ? undefined
-      : readText('APNS_KEY_FILE', config.apnsKeyFile, faults));
+      : readNamedText(
+          { name: 'APNS_KEY_FILE', path: config.apnsKeyFile, forContent: 'use APNS_KEY' },
+          faults,
+        ));
   if (
     key === undefined ||
     apnsKeyId === undefined ||
@@ -143,7 +146,8 @@ function defaultFcm(config: Given, faults: string[]): FcmCredentials | undefined
   }
   if (googleCredentialsFile === undefined) return undefined;
   const source = 'GOOGLE_APPLICATION_CREDENTIALS';
-  const text = readText(source, googleCredentialsFile, faults);
+  const forContent = 'use GOOGLE_APPLICATION_CREDENTIALS_JSON';
+  const text = readNamedText({ name: source, path: googleCredentialsFile, forContent }, faults);
   if (text === undefined) return undefined;
   return fcmFrom({ source, text, project: googleProject, endpoint }, faults);
 }
@@ -174,7 +178,8 @@ function fcmFrom(input: FcmInput, faults: string[]): FcmCredentials | undefined 
 }
 
 function namedApps(file: string, faults: string[]): readonly AppCredentials[] {
-  const text = readText('NDS_APPS_FILE', file, faults);
+  const forContent = 'write it to a file and give the path of that';
+  const text = readNamedText({ name: 'NDS_APPS_FILE', path: file, forContent }, faults);
   const json = text === undefined ? undefined : parseJson('NDS_APPS_FILE', text, faults);
   if (json === undefined) return [];
   const parsed = appsFile.safeParse(json);
@@ -210,7 +215,13 @@ function namedApns(
   faults: string[],
 ): ApnsCredentials | undefined {
   const key =
-    apns.key ?? (apns.key_file === undefined ? undefined : readText(source, apns.key_file, faults));
+    apns.key ??
+    (apns.key_file === undefined
+      ? undefined
+      : readNamedText(
+          { name: `${source}: apns.key_file`, path: apns.key_file, forContent: 'use apns.key' },
+          faults,
+        ));
   if (apns.key === undefined && apns.key_file === undefined) {
     faults.push(`${source} has no apns.key_file`);
   }
@@ -234,23 +245,20 @@ function namedFcm(
     fcm.credentials === undefined
       ? fcm.credentials_file === undefined
         ? undefined
-        : readText(source, fcm.credentials_file, faults)
+        : readNamedText(
+            {
+              name: `${source}: fcm.credentials_file`,
+              path: fcm.credentials_file,
+              forContent: 'use fcm.credentials',
+            },
+            faults,
+          )
       : JSON.stringify(fcm.credentials);
   if (fcm.credentials === undefined && fcm.credentials_file === undefined) {
     faults.push(`${source} has no fcm.credentials_file`);
   }
   if (text === undefined) return undefined;
   return fcmFrom({ source, text, project: fcm.project, endpoint: fcm.endpoint ?? GOOGLE }, faults);
-}
-
-function readText(source: string, file: string, faults: string[]): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
-    faults.push(`${source} names ${file}, which cannot be read (${code})`);
-    return undefined;
-  }
 }
 
 function parseJson(source: string, text: string, faults: string[]): unknown {

@@ -1,7 +1,16 @@
 // The settings that say where the service listens, what it writes to, and whom it reaches with which keys.
 
 import { z } from 'zod';
-import { duration, httpsOrigin, integer, listenAddress, port, text, webUrl } from './values.ts';
+import {
+  databaseFile,
+  duration,
+  httpsOrigin,
+  integer,
+  listenAddress,
+  port,
+  text,
+  webUrl,
+} from './values.ts';
 
 /** One environment variable. */
 export interface Setting {
@@ -60,7 +69,7 @@ export const REACH_SETTINGS = {
     group: 'Log',
     help: 'The SQLite file of the log. Its folder is made if it is missing.',
     defaultText: './data/nds.sqlite',
-    schema: text,
+    schema: databaseFile,
   },
   secret: {
     name: 'NDS_SECRET',

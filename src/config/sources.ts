@@ -1,7 +1,6 @@
 // The signed sources as the vendor configured them: secrets by app and source, the Breez LNURL server's
 // domains, bLIP-55's tolerance and methods, and generic sources.
 
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { DOMAIN_SOURCE, type Domain, LSPS5_SOURCE, NOTIFY_DOOR } from '../core/devices/doors.ts';
 import type { Source } from '../core/ports/source.ts';
@@ -10,6 +9,7 @@ import { genericConfig } from '../sources/generic-config.ts';
 import { LSPS5_DEFAULTS, LSPS5_METHODS } from '../sources/lsps5.ts';
 import { DEFAULT_APP } from './apps.ts';
 import type { Config } from './config.ts';
+import { readNamedText } from './files.ts';
 
 export interface SignedSources {
   readonly sources: ReadonlyMap<string, Source>;
@@ -111,7 +111,7 @@ function faultsOfApps({ secrets, domains }: Given, apps: readonly string[]): rea
   ];
   return named
     .filter(([, app]) => !apps.includes(app))
-    .map(([where, app]) => `NDS_SOURCES: ${where}: there is no app ${app}`);
+    .map(([where]) => `NDS_SOURCES: ${where}: there is no such app; there are: ${apps.join(', ')}`);
 }
 
 function create(
@@ -132,12 +132,8 @@ function create(
 
 function sourcesText(config: Partial<Config>, faults: string[]): string | undefined {
   if (config.sources !== undefined || config.sourcesFile === undefined) return config.sources;
-  try {
-    return readFileSync(config.sourcesFile, 'utf8');
-  } catch {
-    faults.push(`NDS_SOURCES_FILE names ${config.sourcesFile}, which cannot be read`);
-    return undefined;
-  }
+  const { sourcesFile: path } = config;
+  return readNamedText({ name: 'NDS_SOURCES_FILE', path, forContent: 'use NDS_SOURCES' }, faults);
 }
 
 function parseJson(text: string, faults: string[]): unknown {

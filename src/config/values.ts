@@ -2,8 +2,23 @@
 // fit is refused with what would; nothing falls back to a default in silence.
 
 import { z } from 'zod';
+import { looksLikePath } from './files.ts';
 
 export const text = z.string().min(1);
+
+/** URLs of other databases are refused by name, and keys that stand here by mistake make no file. */
+export const databaseFile = z.string().superRefine((value, context) => {
+  if (/^postgres(ql)?:/i.test(value)) {
+    context.addIssue(
+      'must be the path of an SQLite file: this release does not support PostgreSQL',
+    );
+  } else if (/^file:/i.test(value)) {
+    context.addIssue('must be a plain path such as /data/nds.sqlite, not a file: URL');
+  } else if (!looksLikePath(value) || /[\\/]$/.test(value)) {
+    context.addIssue('must be the path of a file such as ./data/nds.sqlite');
+  }
+});
+
 export const port = z
   .string()
   .regex(/^\d{1,5}$/, 'must be a port number')

@@ -1,7 +1,6 @@
 // Everything that can be wrong before the service starts, gathered into one message: variables, files,
 // keys. Nothing listens and nothing is written until all of it is right.
 
-import { readFileSync } from 'node:fs';
 import { loadApps } from '../config/apps.ts';
 import {
   type Config,
@@ -10,6 +9,7 @@ import {
   isComplete,
   readSettings,
 } from '../config/config.ts';
+import { readNamedText } from '../config/files.ts';
 import { loadSources, type SignedSources } from '../config/sources.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import { type AppProvider, openProviders } from './providers.ts';
@@ -57,23 +57,21 @@ function checkAppKeys(
   faults: string[],
   { apps }: { readonly apps: readonly string[] },
 ): void {
-  for (const { app, key } of appKeys) {
+  for (const [index, { app, key }] of appKeys.entries()) {
+    // By its number: what stands before the `=` may be a part of a key.
+    const entry = `NDS_APP_KEYS: entry ${index + 1}`;
     if (apps.length > 0 && !apps.includes(app)) {
-      faults.push(`NDS_APP_KEYS: there is no app ${app}`);
+      faults.push(`${entry} names an app that does not exist; there are: ${apps.join(', ')}`);
     }
-    // Whoever takes an app apart would hold the backend's key.
+    // A key inside an app can be read by everybody who has the app.
     if (backendKeys.includes(key)) {
-      faults.push(`NDS_APP_KEYS: the key of ${app} must not be one of NDS_BACKEND_KEYS`);
+      faults.push(`${entry} must not have a key of NDS_BACKEND_KEYS`);
     }
   }
 }
 
 function readCa(file: string | undefined, faults: string[]): string | undefined {
   if (file === undefined) return undefined;
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    faults.push(`NDS_PROVIDER_CA_FILE names ${file}, which cannot be read`);
-    return undefined;
-  }
+  const forContent = 'write it to a file and give the path of that';
+  return readNamedText({ name: 'NDS_PROVIDER_CA_FILE', path: file, forContent }, faults);
 }

@@ -119,8 +119,8 @@ test('says what is missing or cannot be read of an app', () => {
     expect.stringContaining('must not hold `default`'),
     expect.stringMatching(/none has neither apns nor fcm/),
     expect.stringMatching(/keyless has no apns\.key_file/),
-    expect.stringMatching(/lost .*missing.*ENOENT/),
-    expect.stringMatching(/lost .*missing.*ENOENT/),
+    expect.stringMatching(/lost: apns\.key_file names .*missing.*ENOENT/),
+    expect.stringMatching(/lost: fcm\.credentials_file names .*missing.*ENOENT/),
     expect.stringMatching(/bare has no fcm\.credentials_file/),
     expect.stringMatching(/nameless .*project/),
   ]);
