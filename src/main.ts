@@ -12,12 +12,10 @@ import type { Readiness } from './http/health.ts';
 import { tellOfRefused } from './http/refused-connections.ts';
 import { type RunningServer, startServer } from './http/server.ts';
 import type { Log } from './observe/log.ts';
-import { capacityOf, memoryOfMachine } from './service/capacity.ts';
 import { recoverCore, wireCore } from './service/core.ts';
 import { createDoors } from './service/doors.ts';
 import { startHousekeeping } from './service/housekeeping.ts';
 import { stopService } from './service/lifecycle.ts';
-import type { Collector } from './service/memory-release.ts';
 import type { Prepared } from './service/prepare.ts';
 import type { AppProvider } from './service/providers.ts';
 import { readReadiness } from './service/readiness.ts';
@@ -59,8 +57,6 @@ export interface Service {
 /** What differs between `npm start`, the demo and tests. */
 export interface Overrides {
   readonly clock?: Clock;
-  /** Of a process that the service has for itself: gives memory back when it is quiet. */
-  readonly collector?: Collector;
   /** Puts something between the service and its store: a disk that fails, somebody who watches. */
   readonly wrapStore?: (store: Store) => Store;
 }
@@ -78,14 +74,13 @@ export async function startService(
   const store = overrides.wrapStore?.(ownStore) ?? ownStore;
   opened.defer(() => store.close());
   const ids = createSystemIds(clock, lookupKey);
-  const capacity = capacityOf(memoryOfMachine());
   const { observer } = log;
-  const core = wireCore({ config, capacity, clock, ids, store, providers, observer });
+  const core = wireCore({ config, clock, ids, store, providers, observer });
   await recoverCore(core, store, clock);
   const readiness = () =>
     readReadiness({ ...core, lanes: core.lanes.all, isDraining: () => core.draining });
   const doors = createDoors({ config, core, clock, ids, devices, signed, log, readiness });
-  const maxConnections = config.maxConnections ?? capacity.connections;
+  const { maxConnections } = config;
   const server = await startServer(doors, ids, {
     ...addressOf(config),
     maxConnections,
@@ -93,7 +88,6 @@ export async function startService(
       log.say('error', 'connections_refused', { count, max: maxConnections }),
     ),
   });
-  log.say('info', 'capacity', { connections: maxConnections, remembered: capacity.remembered });
   // From here on only `stop` ends what was opened.
   opened.move();
 
@@ -107,7 +101,6 @@ export async function startService(
     devices,
     duplicates,
     observer,
-    collector: overrides.collector,
   });
   return {
     url: urlOf(server),

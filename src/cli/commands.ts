@@ -11,7 +11,7 @@ interface Command {
 const COMMANDS: Readonly<Record<string, Command>> = {
   serve: {
     summary: 'run the service, configured by the environment (the default)',
-    run: async () => (await import('./serve.ts')).serve(readEnvironment()),
+    run: async () => (await import('./serve.ts')).serve(),
   },
   demo: {
     summary: 'run it against stand-ins of APNs and FCM and wake two phones; --once ends by itself',

@@ -1,23 +1,23 @@
 // `nds serve`: the real thing. Refuses to start with one message that lists every fault.
 
-import type { Environment } from '../config/config.ts';
 import { type Service, startService } from '../main.ts';
 import { createLog, type Log } from '../observe/log.ts';
-import { createCollector } from '../service/memory-release.ts';
 import { prepare } from '../service/prepare.ts';
 import { createSystemClock } from '../service/system.ts';
+import { readEnvironment } from './environment.ts';
 import { explain } from './explain.ts';
 import { catchStopSignals } from './signals.ts';
 
-export async function serve(environment: Environment): Promise<number> {
+/** Returns the exit code. */
+export async function serve(): Promise<number> {
   const clock = createSystemClock();
   const signals = catchStopSignals();
   let service: Service;
   let log: Log | undefined;
   try {
-    const prepared = await prepare(environment, clock);
+    const prepared = await prepare(readEnvironment(), clock);
     log = createLog(prepared.config.logLevel, clock);
-    service = await startService(prepared, log, { clock, collector: createCollector() });
+    service = await startService(prepared, log, { clock });
   } catch (error) {
     log?.flush();
     signals.release();

@@ -1,6 +1,6 @@
 // `nds config`: every environment variable with its default and its purpose.
 
-import { SETTINGS } from '../config/config.ts';
+import { SETTINGS } from '../config/settings.ts';
 
 export function showConfig(): number {
   let group = '';

@@ -63,3 +63,10 @@ export function readNamedFile(file: NamedFile, faults: string[]): Buffer | undef
 export function readNamedText(file: NamedFile, faults: string[]): string | undefined {
   return readNamedFile(file, faults)?.toString('utf8');
 }
+
+/** What is wrong with the encoding of a text that was read as UTF-8; Node and JSON take none of it. */
+export function faultOfEncoding(text: string): string | undefined {
+  if (text.startsWith('\ufeff'))
+    return 'begins with a byte order mark: save it as UTF-8 without one';
+  return text.includes('\0') ? 'is not UTF-8 but UTF-16: save it as UTF-8' : undefined;
+}

@@ -2,15 +2,19 @@
 // keys. Nothing listens and nothing is written until all of it is right.
 
 import { loadApps } from '../config/apps.ts';
+import { readAuthorities } from '../config/authorities.ts';
 import {
   type Config,
   ConfigError,
   type Environment,
   isComplete,
+  type ReadSettings,
   readSettings,
 } from '../config/config.ts';
-import { readNamedText } from '../config/files.ts';
+import { faultOfSecretFile } from '../config/secret.ts';
 import { loadSources, type SignedSources } from '../config/sources.ts';
+import { nearest } from '../config/unknown-variables.ts';
+import { CATALOGUE } from '../core/notification.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import { type AppProvider, openProviders } from './providers.ts';
 
@@ -20,17 +24,21 @@ export interface Prepared {
   readonly sources: SignedSources;
 }
 
-/** Throws a `ConfigError` that lists every fault and how to mend it. */
+/** How much a type that callers may have made up must resemble a known one to be taken for it. */
+const MAX_TYPOS = 2;
+
+/** Throws a `ConfigError` that lists every fault and how to fix it. */
 export async function prepare(environment: Environment, clock: Clock): Promise<Prepared> {
   const settings = readSettings(environment);
   const faults = [...settings.faults];
   const { values } = settings;
-  const ca = readCa(values.providerCaFile, faults);
-  const apps = loadApps(values, faults);
-  const names = apps.map(({ name }) => name);
+  const ca = readAuthorities(values.providerCaFile, faults);
+  const { apps, names = [] } = loadApps(settings, faults);
   const sources = loadSources(values, faults, { apps: names });
-  requireForRegistering(values, faults);
+  requireForRegistering(settings, faults);
   checkAppKeys(values, faults, { apps: names });
+  checkTypes(values, faults, sources);
+  checkSecretFile(settings, faults);
   const maxInFlight = values.maxInFlight ?? 1;
   const providers = await openProviders(apps, { clock, ca, maxInFlight }, faults);
   if (isComplete(values, faults)) return { config: values, providers, sources };
@@ -38,20 +46,20 @@ export async function prepare(environment: Environment, clock: Clock): Promise<P
   throw new ConfigError(faults);
 }
 
-/** A registry whose secret lies beside it protects nobody, and a device without URLs is of no use. */
-function requireForRegistering(config: Partial<Config>, faults: string[]): void {
+/** A registry whose secret lies beside it protects nobody, and a device without URLs cannot be called. */
+function requireForRegistering({ values, given }: ReadSettings, faults: string[]): void {
   const users = [
-    ...((config.backendKeys ?? []).length > 0 ? ['NDS_BACKEND_KEYS'] : []),
-    ...((config.appKeys ?? []).length > 0 ? ['NDS_APP_KEYS'] : []),
-    ...(config.selfRegistration === true ? ['NDS_SELF_REGISTRATION'] : []),
+    ...(given.has('NDS_BACKEND_KEYS') ? ['NDS_BACKEND_KEYS'] : []),
+    ...(given.has('NDS_APP_KEYS') ? ['NDS_APP_KEYS'] : []),
+    ...(values.selfRegistration === true ? ['NDS_SELF_REGISTRATION'] : []),
   ];
   if (users.length === 0) return;
-  const names = users.join(', ');
-  if (config.secret === undefined) faults.push(`NDS_SECRET is required by ${names}`);
-  if (config.externalUrl === undefined) faults.push(`NOTIFY_EXTERNAL_URL is required by ${names}`);
+  for (const name of ['NDS_SECRET', 'NOTIFY_EXTERNAL_URL']) {
+    if (!given.has(name)) faults.push(`${name} is required by ${users.join(', ')}`);
+  }
 }
 
-/** A key for an app that is not there would be refused at every registration, in the field. */
+/** A key for an app that does not exist would be refused at every registration, in the field. */
 function checkAppKeys(
   { appKeys = [], backendKeys = [] }: Partial<Config>,
   faults: string[],
@@ -70,8 +78,32 @@ function checkAppKeys(
   }
 }
 
-function readCa(file: string | undefined, faults: string[]): string | undefined {
-  if (file === undefined) return undefined;
-  const forContent = 'write it to a file and give the path of that';
-  return readNamedText({ name: 'NDS_PROVIDER_CA_FILE', path: file, forContent }, faults);
+/**
+ * A misspelt type would keep the built-in title and lifetime. Callers of the generic and the `standard` source name
+ * types of their own, so that with them only a name that is almost a known one is a fault.
+ */
+function checkTypes(config: Partial<Config>, faults: string[], sources: SignedSources): void {
+  const { titles = {}, lifetimesMs = {}, backendKeys = [], appKeys = [] } = config;
+  const known = [...Object.keys(CATALOGUE), ...sources.ownTypes.names];
+  const isOpen =
+    sources.ownTypes.any ||
+    backendKeys.length + appKeys.length > 0 ||
+    config.selfRegistration === true;
+  const check = (setting: string, types: readonly string[]) => {
+    for (const type of types) {
+      if (known.includes(type)) continue;
+      const likely = nearest(type, known, isOpen ? MAX_TYPOS : undefined);
+      const names = `${setting} names a type that no source sends`;
+      if (likely !== undefined) faults.push(`${names}; did you mean ${likely}?`);
+      else if (!isOpen) faults.push(`${names}; docs/configuration.md lists the types`);
+    }
+  };
+  check('NDS_LIFETIMES', Object.keys(lifetimesMs));
+  check('NDS_TITLES', Object.keys(titles));
+}
+
+function checkSecretFile({ values, given }: ReadSettings, faults: string[]): void {
+  if (given.has('NDS_SECRET') || values.database === undefined) return;
+  const fault = faultOfSecretFile(values.database);
+  if (fault !== undefined) faults.push(fault);
 }

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { SETTINGS, type Setting } from '../../src/config/config.ts';
+import { SETTINGS, type Setting } from '../../src/config/settings.ts';
 import { ERRORS } from '../../src/core/errors.ts';
 import { CATALOGUE } from '../../src/core/notification.ts';
 

@@ -1,98 +1,10 @@
-// The settings that say where the service listens, what it writes to, and whom it reaches with which keys.
+// The settings that hold or name credentials: of Apple, of Google, of further apps and of signed callers.
 
 import { z } from 'zod';
-import {
-  databaseFile,
-  duration,
-  httpsOrigin,
-  integer,
-  listenAddress,
-  port,
-  text,
-  webUrl,
-} from './values.ts';
+import type { Setting } from './settings.ts';
+import { httpsOrigin, text } from './values.ts';
 
-/** One environment variable. */
-export interface Setting {
-  readonly name: string;
-  readonly group: string;
-  readonly help: string;
-  /** As it would be written; absent if there is none. */
-  readonly defaultText?: string;
-  readonly example?: string;
-  /** Never printed. */
-  readonly secret?: true;
-  readonly schema: z.ZodType;
-}
-
-export const REACH_SETTINGS = {
-  httpAddress: {
-    name: 'NOTIFY_HTTP_ADDRESS',
-    group: 'Listening',
-    help: 'Where to listen, HOST:PORT or :PORT. Wins over PORT.',
-    example: '0.0.0.0:8080',
-    schema: listenAddress.optional(),
-  },
-  port: {
-    name: 'PORT',
-    group: 'Listening',
-    help: 'The port to listen on, at every address.',
-    defaultText: '8080',
-    schema: port,
-  },
-  maxConnections: {
-    name: 'NDS_MAX_CONNECTIONS',
-    group: 'Listening',
-    help: 'Open connections of callers; more are closed at once. Without it as many as the memory bears: some 6000 with 512 MB, at most 20000.',
-    example: '10000',
-    schema: integer(1, 1_000_000).optional(),
-  },
-  externalUrl: {
-    name: 'NOTIFY_EXTERNAL_URL',
-    group: 'Listening',
-    help: 'The address under which callers and devices reach the service. Needed for invoice requests: the device replies there.',
-    example: 'https://nds.example.com',
-    schema: webUrl.optional(),
-  },
-  trustedAddressHeader: {
-    name: 'NDS_TRUSTED_ADDRESS_HEADER',
-    group: 'Listening',
-    help: 'The header in which the proxy in front tells the client’s address (Fly: Fly-Client-IP). Without it no address is limited.',
-    example: 'Fly-Client-IP',
-    schema: z
-      .string()
-      .regex(/^[A-Za-z0-9-]{1,64}$/, 'must be a header name')
-      .optional(),
-  },
-  database: {
-    name: 'NDS_DATABASE',
-    group: 'Log',
-    help: 'The SQLite file of the log. Its folder is made if it is missing.',
-    defaultText: './data/nds.sqlite',
-    schema: databaseFile,
-  },
-  secret: {
-    name: 'NDS_SECRET',
-    group: 'Log',
-    secret: true,
-    help: 'What encrypts tokens and payloads in the log, 16 characters or more (try `openssl rand -base64 32`). Without it one is made once and kept beside the database.',
-    schema: z.string().min(16, 'must have at least 16 characters').optional(),
-  },
-  previousSecrets: {
-    name: 'NDS_SECRET_PREVIOUS',
-    group: 'Log',
-    secret: true,
-    help: 'Earlier values of NDS_SECRET, separated by commas, until the next start has re-encrypted everything.',
-    defaultText: '',
-    schema: z.string().transform((value) => value.split(',').filter((part) => part !== '')),
-  },
-  retentionMs: {
-    name: 'NDS_RETENTION',
-    group: 'Log',
-    help: 'How long settled deliveries stay in the log.',
-    defaultText: '30d',
-    schema: duration('1h', '3650d'),
-  },
+export const APNS_SETTINGS = {
   apnsKey: {
     name: 'APNS_KEY',
     group: 'APNs',
@@ -151,6 +63,9 @@ export const REACH_SETTINGS = {
     example: 'https://api.push.apple.com:2197',
     schema: httpsOrigin.optional(),
   },
+} as const satisfies Record<string, Setting>;
+
+export const FCM_SETTINGS = {
   googleCredentialsJson: {
     name: 'GOOGLE_APPLICATION_CREDENTIALS_JSON',
     group: 'FCM',
@@ -181,6 +96,9 @@ export const REACH_SETTINGS = {
     help: 'Another address of FCM: a proxy, or the stand-in.',
     schema: httpsOrigin.optional(),
   },
+} as const satisfies Record<string, Setting>;
+
+export const APP_SETTINGS = {
   providerCaFile: {
     name: 'NDS_PROVIDER_CA_FILE',
     group: 'Providers',
@@ -194,27 +112,9 @@ export const REACH_SETTINGS = {
     example: './apps.json',
     schema: text.optional(),
   },
-  maxInFlight: {
-    name: 'NDS_MAX_IN_FLIGHT',
-    group: 'Providers',
-    help: 'Sends in flight at once, for each app and provider.',
-    defaultText: '1000',
-    schema: integer(1, 10_000),
-  },
-  maxQueued: {
-    name: 'NDS_MAX_QUEUED',
-    group: 'Providers',
-    help: 'Deliveries that may wait in memory for a place in flight, for each app and provider; beyond, callers get 503.',
-    defaultText: '20000',
-    schema: integer(1, 1_000_000),
-  },
-  attemptTimeoutMs: {
-    name: 'NDS_ATTEMPT_TIMEOUT',
-    group: 'Providers',
-    help: 'When one try at a provider ends; it can push no more then.',
-    defaultText: '2s',
-    schema: duration('100ms', '10s'),
-  },
+} as const satisfies Record<string, Setting>;
+
+export const SOURCE_SETTINGS = {
   sources: {
     name: 'NDS_SOURCES',
     group: 'Signed sources',
