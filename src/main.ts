@@ -121,7 +121,7 @@ export async function startService(
     stop: () => {
       core.draining = true;
       housekeeping.stop();
-      return stopService({ ...core, store, clock, server, providers, log, graceMs });
+      return stopService({ ...core, store, clock, server, providers, graceMs });
     },
   };
 }

@@ -2,7 +2,6 @@
 // transaction id, or a push token. Without one, the newest.
 
 import { existsSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { ConfigError, type Environment, parseConfig } from '../config/config.ts';
 import { showPath } from '../config/files.ts';
 import { loadSecrets } from '../config/secret.ts';
@@ -10,22 +9,22 @@ import type { DeliveryQuery, LoggedDelivery, Store } from '../core/ports/store.t
 import { createTarget, tokenKey } from '../core/target.ts';
 import { createSystemClock, createSystemIds } from '../service/system.ts';
 import { openSqliteStore } from '../stores/sqlite/store.ts';
+import { print } from './print.ts';
 import { formatTable } from './table.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const MAX_ROWS = 1_000;
+
+export interface FindOptions {
+  readonly known: string | undefined;
+  readonly app: string;
+  readonly limit: number;
+}
 
 /** Returns 0 if something was found, 1 if not. Reads while the service runs; changes nothing. */
-export async function find(args: readonly string[], environment: Environment): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      app: { type: 'string', default: 'default' },
-      limit: { type: 'string', default: '20' },
-    },
-  });
-  const limit = Math.min(MAX_ROWS, Math.max(1, Number.parseInt(values.limit, 10) || 1));
+export async function find(
+  { known, app, limit }: FindOptions,
+  environment: Environment,
+): Promise<number> {
   const config = parseConfig(environment);
   if (!existsSync(config.database)) {
     throw new ConfigError([
@@ -44,9 +43,9 @@ export async function find(args: readonly string[], environment: Environment): P
   });
   try {
     const { fingerprint } = createSystemIds(createSystemClock(), lookupKey);
-    const queries = queriesFor(positionals[0], { app: values.app, limit, fingerprint });
+    const queries = queriesFor(known, { app, limit, fingerprint });
     const found = await findAll(store, queries);
-    process.stdout.write(found.length === 0 ? 'Nothing found.\n' : `${format(found)}\n`);
+    print(found.length === 0 ? 'Nothing found.\n' : `${format(found)}\n`);
     return found.length === 0 ? 1 : 0;
   } finally {
     await store.close();

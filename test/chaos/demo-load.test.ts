@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { type ReceivedPush, type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
-import { DEMO_CALLS, type DemoCall } from '../../src/cli/demo-calls.ts';
+import { DEMO_CALLS, type DemoCall } from '../../sandbox/demo/calls.ts';
 import { createChance, seedFrom } from '../support/chance.ts';
 import { notifyPath, sandboxEnvironment, temporaryFolder } from '../support/service.ts';
 import { type Caller, type CallerAnswer, createCaller } from './caller.ts';

@@ -61,7 +61,7 @@ test('explains that its port is taken', async () => {
   };
   const { code, stderr } = await startProgram({ args: ['serve'], environment, folder }).ended;
   expect(code).toBe(1);
-  expect(stderr).toMatch(/^nds cannot start\.\nIts port is taken: .*NOTIFY_HTTP_ADDRESS/);
+  expect(stderr).toMatch(/^nds cannot start\.\nThe port is taken: .*NOTIFY_HTTP_ADDRESS/);
   expect(stderr).not.toMatch(/^ {4}at /m);
 });
 
@@ -71,7 +71,7 @@ test('explains that it cannot listen at an address of another machine', async ()
   const environment = { ...BOTH_PROVIDERS, NOTIFY_HTTP_ADDRESS: '192.0.2.1:8080' };
   const { code, stderr } = await startProgram({ args: ['serve'], environment, folder }).ended;
   expect(code).toBe(1);
-  expect(stderr).toContain('mend NOTIFY_HTTP_ADDRESS');
+  expect(stderr).toContain('fix NOTIFY_HTTP_ADDRESS');
   expect(stderr).not.toMatch(/^ {4}at /m);
 });
 
@@ -167,10 +167,10 @@ test('lists its commands and its variables', async () => {
   const folder = temporaryFolder();
   const help = await startProgram({ args: ['--help'], folder }).ended;
   expect([help.code, help.stderr]).toEqual([0, '']);
-  expect(help.stdout).toMatch(/^usage: nds/);
+  expect(help.stdout).toMatch(/^Usage: nds/);
   const config = await startProgram({ args: ['config'], folder }).ended;
   expect([config.code, config.stdout.includes('NDS_MAX_REPLY_WAITS')]).toEqual([0, true]);
   const unknown = await startProgram({ args: ['serv'], folder }).ended;
   expect([unknown.code, unknown.stdout]).toEqual([2, '']);
-  expect(unknown.stderr).toContain('there is no command "serv"');
+  expect(unknown.stderr).toContain("unknown command 'serv'\n(Did you mean serve?)");
 });

@@ -141,7 +141,6 @@ export class Life {
         },
       },
       providers: [],
-      log: { observer: { observe: () => {} }, say: () => {}, flush: () => {} },
     });
   }
 
