@@ -2,6 +2,7 @@
 // transaction id, or a push token. Without one, the newest.
 
 import { existsSync } from 'node:fs';
+import { validate } from 'uuid';
 import { ConfigError, type Environment, parseConfig } from '../config/config.ts';
 import { showPath } from '../config/files.ts';
 import { loadSecrets } from '../config/secret.ts';
@@ -11,8 +12,6 @@ import { createSystemClock, createSystemIds } from '../service/system.ts';
 import { openSqliteStore } from '../stores/sqlite/store.ts';
 import { print } from './print.ts';
 import { formatTable } from './table.ts';
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export interface FindOptions {
   readonly known: string | undefined;
@@ -63,7 +62,7 @@ function queriesFor(
 ): readonly DeliveryQuery[] {
   const { app, limit, fingerprint } = given;
   if (known === undefined) return [{ limit }];
-  if (UUID.test(known)) return [{ id: known, limit }];
+  if (validate(known)) return [{ id: known, limit }];
   // Of a token in hex, which is an iPhone's, the service keeps the spelling in lower case.
   const target = createTarget({ app, platform: 'ios', token: known });
   return [

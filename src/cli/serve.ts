@@ -29,6 +29,9 @@ export async function serve(): Promise<number> {
   }
   const running = log;
   running.say('info', 'listening', { url: service.url });
+  const suspensions = clock.followSuspensions((ms) =>
+    running.say('warn', 'machine_suspended', { ms }),
+  );
   let exitCode = 0;
   const reportInternal = (cause: string) => {
     exitCode = 1;
@@ -43,6 +46,7 @@ export async function serve(): Promise<number> {
   } catch (error) {
     reportInternal(stackOf(error));
   }
+  suspensions.cancel();
   await running.close();
   // All that matters has ended; a thread that waits for a locked database must not keep the process.
   process.exit(exitCode);

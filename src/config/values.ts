@@ -47,8 +47,8 @@ export const webUrl = z
     error: 'must be an http or https URL such as https://nds.example.com',
   })
   .refine((value) => !/[?#@]/.test(value), 'must be a URL without a query, a fragment or a user')
-  .refine((value) => value.indexOf('//') === value.lastIndexOf('//'), 'must hold `//` only once')
-  .transform((value) => value.replace(/\/+$/, ''));
+  .transform((value) => value.replace(/\/+$/, ''))
+  .refine((value) => value.indexOf('//') === value.lastIndexOf('//'), 'must hold `//` only once');
 
 function isOrigin(value: string): boolean {
   if (!URL.canParse(value)) return false;
