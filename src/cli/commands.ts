@@ -1,6 +1,7 @@
 // The commands of `nds` and their arguments; each has a file of its own, loaded only when it runs.
 
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { DEFAULT_APP } from '../core/target.ts';
 import { readEnvironment } from './environment.ts';
 import { explain } from './explain.ts';
 import { print } from './print.ts';
@@ -39,7 +40,7 @@ function createProgram(end: (exitCode: number) => void): Command {
     .command('find')
     .description('was it sent? look up deliveries, the newest ones without an argument')
     .argument('[known]', 'delivery id, payment hash, swap id, transaction id or push token')
-    .option('--app <name>', 'the app of a push token', 'default')
+    .option('--app <name>', 'the app of a push token', DEFAULT_APP)
     .option('--limit <rows>', `how many deliveries at most, up to ${MAX_ROWS}`, rowCount, 20)
     .action(async (known: string | undefined, options: { app: string; limit: number }) =>
       end(await (await import('./find.ts')).find({ known, ...options }, readEnvironment())),

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { MAX_APP_NAME_CHARACTERS } from '../core/target.ts';
-import { readNamedText } from './files.ts';
+import { MOVE_TO_FILE, readNamedText } from './files.ts';
 import { parsePastedJson } from './pasted-credentials.ts';
 
 const appName = z
@@ -44,8 +44,7 @@ export function parseAppsFile(
   path: string,
   faults: string[],
 ): readonly { readonly name: string; readonly app: NamedApp }[] | undefined {
-  const forContent = 'write it to a file and give the path of that';
-  const text = readNamedText({ name: 'NDS_APPS_FILE', path, forContent }, faults);
+  const text = readNamedText({ name: 'NDS_APPS_FILE', path, forContent: MOVE_TO_FILE }, faults);
   if (text === undefined) return undefined;
   const read = parsePastedJson({ text });
   if ('fault' in read) {

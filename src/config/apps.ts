@@ -1,14 +1,13 @@
 // The vendor's apps and their credentials: `default` from plain variables, others from a JSON file.
 // Every fault of every app is reported at once.
 
+import { DEFAULT_APP } from '../core/target.ts';
 import { checkFcmCredentials } from '../providers/fcm/credential-file.ts';
 import { type NamedApp, parseAppsFile } from './apps-file.ts';
 import type { ReadSettings } from './config.ts';
 import { APNS_SETTINGS, FCM_SETTINGS } from './credential-settings.ts';
 import { readNamedText } from './files.ts';
 import { faultOfPem, parsePastedJson } from './pasted-credentials.ts';
-
-export const DEFAULT_APP = 'default';
 
 const APPLE = {
   production: 'https://api.push.apple.com',

@@ -1,7 +1,7 @@
 // Further certificate authorities for the providers' connections, from a PEM file.
 
 import { X509Certificate } from 'node:crypto';
-import { readNamedFile } from './files.ts';
+import { MOVE_TO_FILE, readNamedFile } from './files.ts';
 
 const NAME = 'NDS_PROVIDER_CA_FILE';
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
@@ -11,8 +11,7 @@ const DER_START = 0x30;
 /** Node ignores what it cannot read of a list of authorities, so each one is read here first. */
 export function readAuthorities(path: string | undefined, faults: string[]): string | undefined {
   if (path === undefined) return undefined;
-  const forContent = 'write it to a file and give the path of that';
-  const bytes = readNamedFile({ name: NAME, path, forContent }, faults);
+  const bytes = readNamedFile({ name: NAME, path, forContent: MOVE_TO_FILE }, faults);
   if (bytes === undefined) return undefined;
   const pem = bytes.toString('utf8');
   const certificates = pem.match(CERTIFICATE) ?? [];

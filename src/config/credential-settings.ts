@@ -83,7 +83,7 @@ export const FCM_SETTINGS = {
   googleProject: {
     name: 'GOOGLE_CLOUD_PROJECT',
     group: 'FCM',
-    help: 'The Firebase project, if it is not the service account’s own.',
+    help: 'The Firebase project, if it is not the service account’s own. Without a service account the machine’s own Google credentials are used (application default credentials).',
     example: 'my-wallet',
     schema: z
       .string()

@@ -36,6 +36,9 @@ function looksLikeContent(value: string): boolean {
   return /[\r\n]|-----BEGIN|^\s*["'[{]/.test(value) || value.length > MAX_SHOWN_CHARACTERS;
 }
 
+/** For files whose content no other setting takes. */
+export const MOVE_TO_FILE = 'write it to a file and give the path of that file';
+
 export interface NamedFile {
   /** What the operator set: a variable, or a field of a file. */
   readonly name: string;

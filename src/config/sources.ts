@@ -4,11 +4,11 @@
 import { z } from 'zod';
 import { DOMAIN_SOURCE, type Domain, LSPS5_SOURCE, NOTIFY_DOOR } from '../core/devices/doors.ts';
 import type { Source } from '../core/ports/source.ts';
+import { DEFAULT_APP } from '../core/target.ts';
 import { createSources } from '../sources/all-sources.ts';
 import { genericConfig } from '../sources/generic-config.ts';
 import { LSPS5_DEFAULTS, LSPS5_METHODS } from '../sources/lsps5.ts';
 import { standardWebhooks } from '../sources/standard-webhooks.ts';
-import { DEFAULT_APP } from './apps.ts';
 import type { Config } from './config.ts';
 import { readNamedText } from './files.ts';
 import { parsePastedJson } from './pasted-credentials.ts';

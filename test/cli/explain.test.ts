@@ -38,7 +38,7 @@ test('a mistake of ours keeps its stack', () => {
   }
 });
 
-test('a database that cannot be made where it should be is told by its variable', async () => {
+test('a database that cannot be made where it should be is reported by its variable', async () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'file.txt'), '');
   mkdirSync(join(folder, 'nds.sqlite'));

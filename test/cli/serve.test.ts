@@ -122,7 +122,7 @@ test('reads .env, says which app reaches which provider, and stops cleanly', asy
   expect((await again.ended).code).toBe(0);
 });
 
-test('a .env that an editor or a console spoilt is told by its own name', async () => {
+test('a .env that an editor or a console spoilt is reported by its own name', async () => {
   const cases = [
     ['\ufeffPORT=8080\n', /- \.env begins with a byte order mark/],
     [Buffer.from('PORT=8080\n', 'utf16le'), /- \.env is not UTF-8/],

@@ -1,5 +1,5 @@
-// Values that cannot be meant: each one is told at start, with what it is instead, and no fault is told that
-// is not there.
+// Values that are wrong in form or in meaning: each one is reported at start, with its cause, and a single mistake is
+// reported once.
 
 import { createPrivateKey } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -47,7 +47,7 @@ function file(name: string, content: string | Uint8Array): string {
   return path;
 }
 
-test('a misspelt name is told with the likely one', async () => {
+test('a misspelt name is reported with the likely one', async () => {
   await expectOneFault([
     [
       { NDS_DATBASE: './a.sqlite' },
@@ -78,7 +78,7 @@ test('what a cluster sets for a service called nds is no misspelling', async () 
   expect(await faultsOf(variables)).toEqual([]);
 });
 
-test('two settings for one thing are told', async () => {
+test('two settings for one thing are reported', async () => {
   await expectOneFault([
     [{ APNS_KEY_FILE: file('key.p8', APNS_KEY) }, /^APNS_KEY and APNS_KEY_FILE are both set/],
     [
@@ -103,7 +103,7 @@ test('two settings for one thing are told', async () => {
   ]);
 });
 
-test('a lifetime that leaves no time to send in is told', async () => {
+test('a lifetime that leaves no time to send in is reported', async () => {
   for (const lifetime of ['0s', '1s', '5s', '8s']) {
     await expectOneFault([
       [
@@ -115,7 +115,7 @@ test('a lifetime that leaves no time to send in is told', async () => {
   expect(await faultsOf({ NDS_LIFETIMES: 'invoice_request=9s' })).toEqual([]);
 });
 
-test('a type that nobody sends is told, and types of the caller’s own are taken', async () => {
+test('a type that nobody sends is reported, and types of the caller’s own are taken', async () => {
   const titles = (type: string) => JSON.stringify({ [type]: 'A title' });
   await expectOneFault([
     [{ NDS_TITLES: titles('payment_recieved') }, /NDS_TITLES .*did you mean payment_received\?$/],
@@ -137,7 +137,7 @@ test('a type that nobody sends is told, and types of the caller’s own are take
   ]);
 });
 
-test('a secret that could never be rotated is told', async () => {
+test('a secret that could never be rotated is reported', async () => {
   await expectOneFault([
     [{ NDS_SECRET: 'a secret, with a comma' }, /^NDS_SECRET must not hold commas/],
     [
@@ -155,7 +155,7 @@ test('a secret that could never be rotated is told', async () => {
   expect(config.previousSecrets).toEqual(['a secret long enough', 'another one long enough']);
 });
 
-test('an empty or unreadable secret file is told, unless NDS_SECRET makes it needless', async () => {
+test('an empty or unreadable secret file is reported, unless NDS_SECRET makes it needless', async () => {
   const NDS_DATABASE = file('nds.sqlite', '');
   writeFileSync(`${NDS_DATABASE}.secret`, '\n');
   await expectOneFault([[{ NDS_DATABASE }, /^the secret file .*nds\.sqlite\.secret .* is empty/]]);
@@ -165,7 +165,7 @@ test('an empty or unreadable secret file is told, unless NDS_SECRET makes it nee
   await expectOneFault([[{ NDS_DATABASE: folder }, /cannot be read \(EISDIR\)/]]);
 });
 
-test('an address with a scheme twice is told', async () => {
+test('an address with a scheme twice is reported', async () => {
   await expectOneFault([
     [
       { NOTIFY_EXTERNAL_URL: 'https://https://nds.example.com' },
@@ -179,7 +179,7 @@ test('an address with a scheme twice is told', async () => {
   ]);
 });
 
-test('a database that is no path is told by what it is', async () => {
+test('a database that is no path is reported by what it is', async () => {
   await expectOneFault([
     [
       { NDS_DATABASE: 'postgres://user:pw@db.internal:5432/nds' },
@@ -189,7 +189,7 @@ test('a database that is no path is told by what it is', async () => {
   ]);
 });
 
-test('a file of authorities that Node would ignore is told', async () => {
+test('a file of authorities that Node would ignore is reported', async () => {
   const { cert } = await generate([{ name: 'commonName', value: 'Test CA' }], { keySize: 2_048 });
   const der = Buffer.from(cert.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64');
   await expectOneFault([
@@ -204,7 +204,7 @@ test('a file of authorities that Node would ignore is told', async () => {
   expect(await faultsOf({ NDS_PROVIDER_CA_FILE: file('ca.pem', `${cert}\n${cert}`) })).toEqual([]);
 });
 
-test('an APNs key is told by what happened to it, once', async () => {
+test('an APNs key is reported by what happened to it, once', async () => {
   const lines = APNS_KEY.trim().split('\n');
   const spelledOut = APNS_KEY.trim().replaceAll('\n', '\\n');
   await expectOneFault([
@@ -226,7 +226,7 @@ test('an APNs key is told by what happened to it, once', async () => {
   expect(await faultsOf({ APNS_KEY_FILE: marked }, APNS_WITHOUT_KEY)).toEqual([]);
 });
 
-test('a Google credential is told by what happened to it, or what it is instead', async () => {
+test('a Google credential is reported by what happened to it, or what it is instead', async () => {
   const name = 'GOOGLE_APPLICATION_CREDENTIALS_JSON';
   const broken = ACCOUNT_JSON.replaceAll('\\n', '\n');
   await expectOneFault([
@@ -271,7 +271,7 @@ test('a Google credential is told by what happened to it, or what it is instead'
   );
 });
 
-test('a file with a byte order mark is told by its own variable', async () => {
+test('a file with a byte order mark is reported by its own variable', async () => {
   await expectOneFault([
     [
       { NDS_SOURCES_FILE: file('a.json', '\ufeff{}') },
@@ -284,7 +284,7 @@ test('a file with a byte order mark is told by its own variable', async () => {
   ]);
 });
 
-test('one mistake is one fault: what is set is not told as missing, nor what depends on it', async () => {
+test('one mistake is one fault: what is set is not reported as missing, nor what depends on it', async () => {
   await expectOneFault([
     [
       { APNS_KEY_ID: '"ABC123DEFG"' },

@@ -1,4 +1,4 @@
-// The tables of the documentation are those of the code. `npm run docs` writes them anew.
+// The tables of the documentation are those of the code. `npm run docs` writes them again.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
