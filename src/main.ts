@@ -3,6 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from './config/config.ts';
+import { showPath } from './config/files.ts';
 import { loadSecrets } from './config/secret.ts';
 import type { Clock } from './core/ports/clock.ts';
 import type { Ids } from './core/ports/ids.ts';
@@ -143,7 +144,7 @@ async function openStore(config: Config, log: Log): Promise<OpenedStore> {
   });
   if (secrets.madeFile !== undefined) {
     log.say('warn', 'NDS_SECRET is not set: the secret lies beside the database', {
-      file: secrets.madeFile,
+      beside: showPath(config.database),
       protects: 'a copy of the database file alone',
       protects_not: 'a copy of its folder or volume',
     });

@@ -8,7 +8,9 @@ const MAX_SHOWN_CHARACTERS = 200;
 const PATH_CHARACTERS = /^[\p{L}\p{N} ._~,()%/\\-]+$/u;
 const EXTENSION = /\.[a-z0-9]{1,8}$/;
 const DRIVE = /^[A-Za-z]:[\\/]/;
-const LONG_SEGMENT_CHARACTERS = 16;
+const LONG_SEGMENT_CHARACTERS = 20;
+/** A scheme, which is longer than the letter of a drive, or SQLite's `:memory:`. */
+const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]+:|^:/;
 
 /** Whether a value can be nothing but the path of a file, so that it may be printed. */
 export function looksLikePath(value: string): boolean {
@@ -16,6 +18,12 @@ export function looksLikePath(value: string): boolean {
   if (path.length > MAX_SHOWN_CHARACTERS || !PATH_CHARACTERS.test(path)) return false;
   if (path.includes('-----') || path.split(/[\\/]/).some(looksRandom)) return false;
   return /^\.{0,2}[\\/]/.test(path) || EXTENSION.test(path);
+}
+
+/** Whether a value is a usable path of a file. A bare word without an extension, if it is long, is a key. */
+export function canBeFile(value: string): boolean {
+  if (looksLikeContent(value) || SCHEME.test(value) || /[\\/]$/.test(value)) return false;
+  return /[\\/]/.test(value) || EXTENSION.test(value) || value.length < LONG_SEGMENT_CHARACTERS;
 }
 
 /** The path for a message, or words that say nothing of the value. */
@@ -33,7 +41,7 @@ function looksRandom(segment: string): boolean {
 
 /** Whether a value is what a file would hold. */
 function looksLikeContent(value: string): boolean {
-  return /[\r\n]|-----BEGIN|^\s*["'[{]/.test(value) || value.length > MAX_SHOWN_CHARACTERS;
+  return /[\r\n\0]|-----BEGIN|^\s*["'[{]/.test(value) || value.length > MAX_SHOWN_CHARACTERS;
 }
 
 /** For files whose content no other setting takes. */

@@ -46,7 +46,7 @@ export function loadSecrets(options: {
 /** A secret file from which no secret can be read: a new secret could not open the old database. */
 export function faultOfSecretFile(databaseFile: string): string | undefined {
   const file = secretFile(databaseFile);
-  const shown = `the secret file ${showPath(file)} beside NDS_DATABASE`;
+  const shown = `the .secret file beside NDS_DATABASE (${showPath(databaseFile)})`;
   try {
     const secret = readFileSync(file, 'utf8').trim();
     return secret === ''

@@ -3,11 +3,11 @@
 
 import { z } from 'zod';
 import { usefulUntilMs } from '../core/delivery.ts';
-import { looksLikePath } from './files.ts';
+import { canBeFile } from './files.ts';
 
 export const text = z.string().min(1);
 
-/** URLs of other databases are refused by name, and keys that stand here by mistake make no file. */
+/** URLs of other databases are refused by name; a key that stands here by mistake makes no file. */
 export const databaseFile = z.string().superRefine((value, context) => {
   if (/^postgres(ql)?:/i.test(value)) {
     context.addIssue(
@@ -15,7 +15,7 @@ export const databaseFile = z.string().superRefine((value, context) => {
     );
   } else if (/^file:/i.test(value)) {
     context.addIssue('must be a plain path such as /data/nds.sqlite, not a file: URL');
-  } else if (!looksLikePath(value) || /[\\/]$/.test(value)) {
+  } else if (!canBeFile(value)) {
     context.addIssue('must be the path of a file such as ./data/nds.sqlite');
   }
 });

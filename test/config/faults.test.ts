@@ -158,7 +158,9 @@ test('a secret that could never be rotated is reported', async () => {
 test('an empty or unreadable secret file is reported, unless NDS_SECRET makes it needless', async () => {
   const NDS_DATABASE = file('nds.sqlite', '');
   writeFileSync(`${NDS_DATABASE}.secret`, '\n');
-  await expectOneFault([[{ NDS_DATABASE }, /^the secret file .*nds\.sqlite\.secret .* is empty/]]);
+  await expectOneFault([
+    [{ NDS_DATABASE }, /^the \.secret file beside NDS_DATABASE \(.*nds\.sqlite\) is empty/],
+  ]);
   expect(await faultsOf({ NDS_DATABASE, NDS_SECRET: KEY_LONG_ENOUGH })).toEqual([]);
   const folder = file('other.sqlite', '');
   mkdirSync(`${folder}.secret`);

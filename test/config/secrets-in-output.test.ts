@@ -117,7 +117,15 @@ test('a database is a path, and no file is made under a key or URL', async () =>
   ]) {
     expect(await outputOf({ NDS_DATABASE: value }), value).toContain('NDS_DATABASE must be ');
   }
-  for (const value of ['nds.sqlite', './nds', '/data/nds', 'data/nds.sqlite', 'C:\\nds\\log.db']) {
+  for (const value of [
+    'nds.sqlite',
+    'nds',
+    './nds',
+    'data/nds',
+    '/data/nds',
+    '/mnt/pvc-0A1b2C3d4E5f6G7h8I9j/nds.sqlite',
+    'C:\\nds\\log.db',
+  ]) {
     expect(await outputOf({ ...BOTH_PROVIDERS, NDS_DATABASE: value }), value).toBe('');
   }
 });
