@@ -106,6 +106,7 @@ export async function startService(
     store,
     devices,
     duplicates,
+    sender: core.sender,
     observer,
     collector: overrides.collector,
   });

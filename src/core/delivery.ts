@@ -20,6 +20,8 @@ export interface Delivery {
   readonly target: Target;
   /** The registered device that it is for; absent for the token form. */
   readonly deviceId?: string;
+  /** When that device was registered with this token last, wall time; not kept over a restart. */
+  readonly registeredAtMs?: number | undefined;
   readonly provider: ProviderName;
   readonly notification: Notification;
   /** Fingerprint of app and token. */

@@ -69,11 +69,6 @@ export const ERRORS = {
     title: 'There is no such app',
     remedy: 'Use the name of a configured app in `app`, or leave it out for `default`.',
   },
-  not_found: {
-    status: 404,
-    title: 'Not found',
-    remedy: 'Check the path; docs/README.md lists all routes.',
-  },
   method_not_allowed: {
     status: 405,
     title: 'This address does not take that method',

@@ -1,7 +1,7 @@
-// Accept, push, answer. A notification for a target is checked in a fixed order (duplicate, quarantine,
-// rate, room), its row is written beside the push, and the caller gets the truth within five seconds.
+// Accept, push, answer. A notification for a target is checked in a fixed order (duplicate, quarantine, rate,
+// room), its row is written beside the push, and the caller gets the truth within the answer deadline.
 
-import { type Delivery, usefulUntilMs } from '../delivery.ts';
+import { type Delivery, isRace, usefulUntilMs } from '../delivery.ts';
 import { ServiceError } from '../errors.ts';
 import type { Notification } from '../notification.ts';
 import type { Policy } from '../policy.ts';
@@ -10,22 +10,16 @@ import type { Ids } from '../ports/ids.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { PreparedPush } from '../ports/provider.ts';
 import type { Store } from '../ports/store.ts';
-import { Roster } from '../roster.ts';
+import type { SendEnd } from '../sending/endings.ts';
 import type { Lane } from '../sending/lane.ts';
 import type { Ledger } from '../sending/ledger.ts';
-import { messageOf, type SendEnd, type Sender } from '../sending/sender.ts';
+import { messageOf, type Sender } from '../sending/sender.ts';
+import type { Skew } from '../sending/skew.ts';
 import { providerFor, type Recipient, tokenKey } from '../target.ts';
-import type { Duplicates } from '../tokens/duplicates.ts';
+import type { Duplicates, FirstCall } from '../tokens/duplicates.ts';
 import type { Limits } from '../tokens/limits.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
-
-/** What the caller is told of a success. Refusals are `ServiceError`s. */
-export interface Answer {
-  readonly id: string;
-  readonly status: 'delivered' | 'queued' | 'duplicate';
-  /** Only where the store could not take the row of a push that was delivered all the same. */
-  readonly logged?: false;
-}
+import { type Answer, answerOf, type Known, storeUnavailable, tokenThrottled } from './answers.ts';
 
 /** A push under way: its first end, and whether its row is in the store. */
 export interface Dispatch {
@@ -46,8 +40,11 @@ export interface DispatcherParts {
   readonly quarantine: Quarantine;
   readonly duplicates: Duplicates;
   readonly limits: Limits;
+  readonly skew: Skew;
   readonly lanes: Lanes;
   readonly observer: Observer;
+  /** A delivery was given a new lifetime: the retrier may have to look at it earlier. */
+  readonly onRenewed: (lane: Lane, dueAtMs: number) => void;
 }
 
 /** The lanes by app and provider, and what to say where there is none. */
@@ -58,7 +55,8 @@ export interface Lanes {
 
 export class Dispatcher {
   readonly #parts: DispatcherParts;
-  readonly #waiting = new Roster<() => void>();
+  /** Ends the wait of each caller that still waits. */
+  readonly #waiting = new Set<() => void>();
   #draining = false;
 
   constructor(parts: DispatcherParts) {
@@ -92,27 +90,29 @@ export class Dispatcher {
     this.#refuseWhileDraining();
     // Whoever took the key meanwhile is asked first: its end is what a repeat has to wait for.
     const first = this.#findHeld(key) ?? stored;
-    if (first !== undefined) return this.#answerRepeat(notification, first);
-    const dispatch = this.#admit(prepared, key);
-    const answer = this.#answer(dispatch, calledAtMs);
+    if (first !== undefined) return this.#answerRepeat(prepared, first);
+    const promise = { made: false };
+    const dispatch = this.#admit(prepared, key, promise);
+    const answer = this.#answer(dispatch, { calledAtMs, promise });
     this.#hold(key, dispatch, answer);
     return answer;
   }
 
   /** Sends a notification whose answer comes from elsewhere (a device's reply); no duplicates are looked for. */
   dispatch(notification: Notification, recipient: Recipient): Dispatch {
-    return this.#admit(this.#prepare(notification, recipient), undefined);
+    return this.#admit(this.#prepare(notification, recipient), undefined, { made: false });
   }
 
-  #prepare(notification: Notification, { target, deviceId }: Recipient): Prepared {
+  #prepare(notification: Notification, recipient: Recipient): Prepared {
     this.#refuseWhileDraining();
-    const { clock, ids, lanes } = this.#parts;
+    const { clock, ids, lanes, skew } = this.#parts;
+    const { target, deviceId, registeredAtMs } = recipient;
     const lane = lanes.find(target.app, providerFor(target.platform, target.token));
     const { subject } = notification;
     const delivery: Delivery = {
       id: ids.deliveryId(),
       target,
-      ...(deviceId === undefined ? {} : { deviceId }),
+      ...(deviceId === undefined ? {} : { deviceId, registeredAtMs }),
       provider: lane.provider.name,
       notification,
       tokenHash: ids.fingerprint(tokenKey(target)),
@@ -120,8 +120,10 @@ export class Dispatcher {
       receivedAtMs: clock.wallMs(),
       expiresAtMs: clock.nowMs() + notification.lifetimeMs,
       attempts: 0,
+      unanswered: 0,
+      interrupted: false,
     };
-    const push = lane.provider.prepare(messageOf(delivery, clock));
+    const push = lane.provider.prepare(messageOf(delivery, clock, skew));
     if (push.excessBytes > 0) {
       const detail = `The push would be ${push.excessBytes} bytes larger than the provider takes.`;
       throw new ServiceError('push_too_large', { detail, excessBytes: push.excessBytes });
@@ -140,15 +142,15 @@ export class Dispatcher {
     this.#parts.duplicates.hold(key, first, notification.duplicateOf.windowMs);
     answer.then(
       ({ status }) => {
-        if (status === 'delivered') this.#parts.duplicates.complete(id);
+        if (status === 'delivered') this.#parts.duplicates.confirm(id);
       },
       () => this.#reconsider(dispatch),
     );
   }
 
   /**
-   * Whoever was refused may try again, unless it was for the store alone and the push went out, or was
-   * kept for later, after all.
+   * Whoever was refused may call again, unless it was for the store alone and the push went out, or was kept
+   * for later, after all.
    */
   async #reconsider({ delivery, end, stored }: Dispatch): Promise<void> {
     const { duplicates } = this.#parts;
@@ -161,7 +163,7 @@ export class Dispatcher {
   /** Must run right before the key is held: nothing may come between. */
   #findHeld(key: string | undefined): First | undefined {
     const first = key === undefined ? undefined : this.#parts.duplicates.find(key);
-    return first === undefined ? undefined : { id: first.deliveryId, end: first.end };
+    return first === undefined ? undefined : { id: first.deliveryId, held: first };
   }
 
   /** Windows that outlast a restart are kept in the store. */
@@ -190,18 +192,46 @@ export class Dispatcher {
     return id;
   }
 
-  /** Waits for the first call: what it is refused, the repeat is refused, too. */
-  async #answerRepeat(notification: Notification, first: First): Promise<Answer> {
-    await first.end;
+  /**
+   * Waits for the first call: what it is refused, the repeat is refused, too. If its delivery is still queued,
+   * the repeat gives it a new lifetime instead of making a second delivery.
+   */
+  async #answerRepeat(prepared: Prepared, first: First): Promise<Answer> {
+    const { notification } = prepared.delivery;
+    await first.held?.end;
+    if (first.held?.isOpen !== false) await this.#renew(prepared, first.id);
     const { type } = notification;
     this.#parts.observer.observe({ name: 'duplicate_answered', deliveryId: first.id, type });
     return { id: first.id, status: 'duplicate' };
   }
 
+  /** Refuses what may not be queued now; changes nothing if the delivery has ended meanwhile. */
+  async #renew({ delivery, lane }: Prepared, deliveryId: string): Promise<void> {
+    const { clock, ledger, sender, policy, onRenewed } = this.#parts;
+    const { notification, expiresAtMs } = delivery;
+    const dueAtMs = clock.nowMs() + policy.renewedDueMs;
+    const renewed = lane.mayQueue(notification.lifetimeMs)
+      ? await ledger.renew({
+          deliveryId,
+          expiresAtMs,
+          usefulUntilMs: usefulUntilMs(expiresAtMs, notification.lifetimeMs),
+          dueAtMs,
+        })
+      : 'refused';
+    if (renewed === 'refused') {
+      throw new ServiceError('provider_unavailable', { deliveryId, retryAfterSeconds: 1 });
+    }
+    if (renewed === 'unavailable') throw storeUnavailable();
+    if (renewed === 'closed') return;
+    sender.renew(deliveryId, expiresAtMs);
+    onRenewed(lane, dueAtMs);
+  }
+
   /** The checks that leave no row, then the row and the push at the same time. */
-  #admit({ delivery, lane, push }: Prepared, key: string | undefined): Dispatch {
+  #admit({ delivery, lane, push }: Prepared, key: string | undefined, promise: Promised): Dispatch {
     const { quarantine, limits, sender, observer } = this.#parts;
     this.#refuseQuarantined(delivery);
+    this.#refuseHopeless(delivery, lane);
     limits.take(delivery.tokenHash);
     if (!lane.hasRoom(quarantine.trustOf(delivery.tokenHash))) {
       throw new ServiceError('overloaded', { retryAfterSeconds: 1 });
@@ -214,7 +244,8 @@ export class Dispatcher {
       type: delivery.notification.type,
     });
     const stored = this.#insert(delivery, key);
-    const end = sender.send(delivery, lane, { stored, prepared: push });
+    const isPromised = () => promise.made;
+    const end = sender.send(delivery, lane, { stored, prepared: push, isPromised });
     return { delivery, lane, stored, end };
   }
 
@@ -223,6 +254,19 @@ export class Dispatcher {
     if (entry === undefined) return;
     const code = entry.kind === 'unregistered' ? 'token_unregistered' : 'token_rejected';
     throw new ServiceError(code, { reason: entry.reason });
+  }
+
+  /** No attempt could start within the useful life: the caller must not wait for one. */
+  #refuseHopeless(delivery: Delivery, lane: Lane): void {
+    const { clock, quarantine } = this.#parts;
+    const { lifetimeMs } = delivery.notification;
+    const hold = quarantine.findHold(delivery.tokenHash);
+    if (hold !== undefined && hold.untilMs > usefulUntilMs(delivery.expiresAtMs, lifetimeMs)) {
+      throw tokenThrottled(hold.untilMs - clock.nowMs(), { reason: hold.reason });
+    }
+    if (isRace(lifetimeMs) && !lane.mayQueue(lifetimeMs) && !lane.takesAttempts) {
+      throw new ServiceError('provider_unavailable', { retryAfterSeconds: 1 });
+    }
   }
 
   #insert(delivery: Delivery, key: string | undefined): Promise<boolean> {
@@ -240,83 +284,58 @@ export class Dispatcher {
   }
 
   /** As soon as the end of the push and its row, or the answer deadline, tell enough. */
-  #answer(dispatch: Dispatch, calledAtMs: number): Promise<Answer> {
+  #answer(
+    { delivery, end, stored }: Dispatch,
+    { calledAtMs, promise }: { readonly calledAtMs: number; readonly promise: Promised },
+  ): Promise<Answer> {
     const { clock, policy } = this.#parts;
-    return new Promise((resolve, reject) => {
-      const seen: Seen = { end: undefined, stored: undefined, over: false };
-      // Called two or three times; what comes after the answer changes nothing.
-      const decide = () => {
-        const answer = answerOf(dispatch, seen);
-        if (answer === undefined) return;
-        leave();
-        if (answer instanceof ServiceError) reject(answer);
-        else resolve(answer);
-      };
-      const hurry = () => {
-        seen.over = true;
-        decide();
-      };
-      const passedMs = clock.nowMs() - calledAtMs;
-      const timer = clock.after(Math.max(0, policy.answerDeadlineMs - passedMs), hurry);
-      const place = this.#waiting.add(hurry);
-      const leave = () => {
-        timer.cancel();
-        this.#waiting.remove(place);
-      };
-      const fail = (cause: unknown) => {
-        leave();
-        reject(cause);
-      };
-      dispatch.end.then((end) => {
-        seen.end = end;
-        decide();
-      }, fail);
-      dispatch.stored.then((stored) => {
-        seen.stored = stored;
-        decide();
-      }, fail);
-    });
+    const { promise: answered, resolve, reject } = Promise.withResolvers<Answer>();
+    const known: Known = { end: undefined, stored: undefined, over: false };
+    // Called two or three times; what comes after the answer changes nothing.
+    const decide = () => {
+      const answer = answerOf(delivery, known);
+      if (answer === undefined) return;
+      leave();
+      if (answer instanceof ServiceError) return reject(answer);
+      promise.made ||= answer.status === 'queued';
+      resolve(answer);
+    };
+    const hurry = () => {
+      known.over = true;
+      decide();
+    };
+    const passedMs = clock.nowMs() - calledAtMs;
+    const timer = clock.after(Math.max(0, policy.answerDeadlineMs - passedMs), hurry);
+    this.#waiting.add(hurry);
+    const leave = () => {
+      timer.cancel();
+      this.#waiting.delete(hurry);
+    };
+    const fail = (cause: unknown) => {
+      leave();
+      reject(cause);
+    };
+    end.then((sent) => {
+      known.end = sent;
+      decide();
+    }, fail);
+    stored.then((isStored) => {
+      known.stored = isStored;
+      decide();
+    }, fail);
+    return answered;
   }
 }
 
-/** What is known of a push while its caller waits. */
-interface Seen {
-  end: SendEnd | undefined;
-  /** Whether its row is in the store. */
-  stored: boolean | undefined;
-  /** The answer deadline has passed. */
-  over: boolean;
+/** Whether the caller was answered `queued`. */
+interface Promised {
+  made: boolean;
 }
 
-/** Nothing while what is missing may still come. "Queued" is said only of what is in the store. */
-function answerOf(dispatch: Dispatch, seen: Seen): Answer | ServiceError | undefined {
-  const { id } = dispatch.delivery;
-  const { end, stored, over } = seen;
-  if (end === undefined) {
-    if (!over) return undefined;
-    return stored === true ? { id, status: 'queued' } : storeUnavailable();
-  }
-  const isKnown = stored !== undefined || over;
-  switch (end.next.status) {
-    case 'delivered':
-      if (stored === true) return { id, status: 'delivered' };
-      return isKnown ? { id, status: 'delivered', logged: false } : undefined;
-    case 'queued':
-      if (stored === true) return { id, status: 'queued' };
-      return isKnown ? storeUnavailable() : undefined;
-    default:
-      return refusalFor(dispatch, end);
-  }
-}
-
-function storeUnavailable(): ServiceError {
-  return new ServiceError('store_unavailable', { retryAfterSeconds: 1 });
-}
-
-/** The call that holds a duplicate key; without an `end`, it is known from the store. */
+/** The delivery that holds a duplicate key; known from the store alone if no call `held` it in this process. */
 interface First {
   readonly id: string;
-  readonly end?: Promise<unknown> | undefined;
+  readonly held?: FirstCall;
 }
 
 interface Prepared {
@@ -334,33 +353,4 @@ function duplicateKey(delivery: Delivery, { source }: Recipient): string | undef
   if (notification.duplicateOf === undefined) return undefined;
   const device = [tokenHash, target.platform, target.appData ?? null, deviceId ?? null];
   return JSON.stringify([source, notification.type, ...device, notification.duplicateOf.key]);
-}
-
-/** What the caller is told when the push ended undelivered. */
-export function refusalFor(dispatch: Dispatch, { next, outcome }: SendEnd): ServiceError {
-  const deliveryId = dispatch.delivery.id;
-  const reason = next.status === 'queued' ? undefined : next.reason;
-  const details = { deliveryId, ...(reason === undefined ? {} : { reason }) };
-  switch (next.status) {
-    case 'unregistered':
-      return new ServiceError('token_unregistered', details);
-    case 'rejected': {
-      const isMessage = outcome?.kind === 'rejected' && outcome.blame === 'message';
-      return new ServiceError(isMessage ? 'message_rejected' : 'token_rejected', details);
-    }
-    case 'misconfigured':
-      return new ServiceError('provider_misconfigured', details);
-    case 'expired':
-      return new ServiceError('expired', { ...details, retryAfterSeconds: retryAfter(dispatch) });
-    case 'queued':
-    case 'delivered':
-      throw new Error(`a delivery that is ${next.status} is no refusal`);
-  }
-}
-
-/** A repeat makes sense once the provider may be back; the useful life of a fresh call starts anew. */
-function retryAfter({ delivery }: Dispatch): number {
-  const { expiresAtMs, notification } = delivery;
-  const phoneNeedsMs = expiresAtMs - usefulUntilMs(expiresAtMs, notification.lifetimeMs);
-  return Math.max(1, Math.round(phoneNeedsMs / 1_000));
 }

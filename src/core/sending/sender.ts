@@ -1,42 +1,51 @@
-// One delivery from its first try in this run to its end or its next appointment:
+// One delivery from its first attempt in this run to its end or its next due time:
 //
-//   wait for a place ── none ──> queued for later, or expired
+//   token refused, or useful life over ──> settled      token held back ──> queued for later, or expired
+//   no place in flight, breaker open ──> queued for later, or expired
+//      attempt ── delivered, unregistered, rejected, misconfigured ──> settled
+//        │   └── late answer of an earlier attempt: delivered ──> settled
+//   not processed, or uncertain for the first time ──> one more attempt at once, on a fresh connection
 //        │
-//      try ── delivered, unregistered, rejected, misconfigured ──> settled
-//        │
-//   not processed, or unclear for the first time ──> try once more at once, on a fresh connection
-//        │
-//   any other failure ──> queued after a gap if that fits the useful life, else expired
+//   any other failure ──> queued for the next due time within the useful life, else expired
 
-import { type Attempt, type Delivery, type Next, usefulUntilMs } from '../delivery.ts';
+import { type Attempt, type Delivery, isRace, usefulUntilMs } from '../delivery.ts';
 import type { Outcome } from '../outcome.ts';
+import { Pending } from '../pending.ts';
 import type { Policy } from '../policy.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { PreparedPush, PushMessage } from '../ports/provider.ts';
-import type { Settlement } from '../ports/store.ts';
-import { Tally } from '../tally.ts';
+import type { Doubt } from '../tokens/doubt.ts';
 import type { Duplicates } from '../tokens/duplicates.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
-import type { Lane, Patience, Ticket } from './lane.ts';
+import { assess } from './assessment.ts';
+import { Endings, type SendEnd } from './endings.ts';
+import type { Lane, Ticket } from './lane.ts';
 import type { Ledger } from './ledger.ts';
-import { isRetriedAtOnce, scheduleRetry } from './retry.ts';
-
-/** How a run ended, for whoever waits for it. */
-export interface SendEnd {
-  readonly next: Next;
-  /** The last outcome, as the core understood it; absent if no try took place. */
-  readonly outcome?: Outcome;
-}
+import {
+  holdMs,
+  isRetriedAtOnce,
+  isThrottledToken,
+  isUnanswered,
+  MAX_UNANSWERED,
+  planRetry,
+  type RetryInput,
+} from './retry.ts';
+import { Run } from './run.ts';
+import type { Skew } from './skew.ts';
 
 export interface SendOptions {
   /** Whether the row exists; without one nothing is left for later. */
   readonly stored: Promise<boolean>;
-  /** What the first try sends, if it was built already. */
-  readonly prepared?: PreparedPush;
-  /** `queue` unless told otherwise. */
-  readonly patience?: Patience;
+  /** What the first attempt sends, if it was built already. */
+  readonly prepared?: PreparedPush | undefined;
+  /** Whether a delivery that finds no place in flight waits for one. `queue` by default. */
+  readonly patience?: 'queue' | 'none';
+  /** Its last attempt: it goes even while the breaker is open. */
+  readonly isLastMoment?: boolean;
+  /** Whether its caller was answered `queued`: then it is kept as long as an attempt may still succeed. */
+  readonly isPromised: () => boolean;
 }
 
 export interface SenderParts {
@@ -46,245 +55,284 @@ export interface SenderParts {
   readonly policy: Policy;
   readonly ledger: Ledger;
   readonly quarantine: Quarantine;
+  readonly doubt: Doubt;
   readonly duplicates: Duplicates;
+  readonly skew: Skew;
   readonly observer: Observer;
-  /** Told whenever a delivery was left for later, and when a provider came back. */
+  /** Called whenever a delivery was left for later, and when a provider came back. */
   readonly onQueued: (lane: Lane, dueAtMs: number) => void;
   readonly onProviderBack: (lane: Lane) => void;
 }
 
+/** What a delivery's last attempt in this run ended with, if it had one. */
+interface Failed {
+  readonly outcome: Outcome;
+  readonly attempt?: Attempt;
+}
+
 export class Sender {
   readonly #parts: SenderParts;
-  readonly #running = new Tally();
-  readonly #recording = new Tally();
-  readonly #watchers = new Map<string, (end: SendEnd) => void>();
+  readonly #sending = new Pending();
+  readonly #endings: Endings;
+  /** By delivery id, while they are being sent. */
+  readonly #runs = new Map<string, Run>();
 
   constructor(parts: SenderParts) {
     this.#parts = parts;
+    this.#endings = new Endings(parts);
   }
 
   get running(): number {
-    return this.#running.count;
-  }
-
-  /** Deliveries whose end somebody waits for. */
-  get watched(): number {
-    return this.#watchers.size;
+    return this.#sending.size;
   }
 
   /** Resolves when no send runs; what has ended is on its way into the store. */
   idle(): Promise<void> {
-    return this.#running.idle();
+    return this.#sending.idle();
   }
 
-  /** Runs a delivery to its end, or to the appointment for its next try. */
-  send(delivery: Delivery, lane: Lane, options: SendOptions): Promise<SendEnd> {
-    this.#running.begin();
-    const run = this.#run(delivery, lane, options);
-    const done = () => this.#running.end();
-    run.then(done, done);
-    return run;
+  /** Resolves when what has ended is in the log, or kept until the store works again. */
+  recorded(): Promise<void> {
+    return this.#endings.recorded();
   }
 
   /** Calls back once when the delivery is settled, in this run or a later one of this process. */
   watch(deliveryId: string, listener: (end: SendEnd) => void): () => void {
-    this.#watchers.set(deliveryId, listener);
-    return () => this.#watchers.delete(deliveryId);
+    return this.#endings.watch(deliveryId, listener);
   }
 
-  async #run(delivery: Delivery, lane: Lane, options: SendOptions): Promise<SendEnd> {
-    const { prepared, patience = 'queue' } = options;
+  /** Deliveries whose end somebody waits for. */
+  get watched(): number {
+    return this.#endings.watched;
+  }
+
+  /** Runs a delivery to its end, or to the due time of its next attempt. Never rejects. */
+  send(delivery: Delivery, lane: Lane, options: SendOptions): Promise<SendEnd> {
+    const run = new Run();
+    this.#runs.set(delivery.id, run);
+    const sent = this.#run(delivery, lane, { run, options })
+      .catch((cause: unknown) => this.#endings.fault(delivery, options.stored, cause))
+      .finally(() => {
+        if (this.#runs.get(delivery.id) === run) this.#runs.delete(delivery.id);
+      });
+    return this.#sending.add(sent);
+  }
+
+  /** A repeat of the call arrived: the lifetime of what is being sent runs from now. */
+  renew(deliveryId: string, expiresAtMs: number): void {
+    this.#runs.get(deliveryId)?.renew(expiresAtMs);
+  }
+
+  /** The delivery's log has what a sweep found: it ended without an attempt of this process. */
+  expired(deliveryId: string): void {
+    this.#endings.expired(deliveryId);
+  }
+
+  async #run(
+    delivery: Delivery,
+    lane: Lane,
+    { run, options }: { readonly run: Run; readonly options: SendOptions },
+  ): Promise<SendEnd> {
+    const { prepared, patience = 'queue', isLastMoment = false, isPromised } = options;
     let { stored } = options;
     let current = delivery;
     for (let tries = 1; ; tries += 1) {
-      const blocked = this.#blocked(current);
-      if (blocked !== undefined) return this.#end(current, stored, blocked);
-      const ticket = await lane.enter(this.#parts.quarantine.trustOf(current.tokenHash), patience);
-      if (ticket === undefined) {
-        return this.#later(current, lane, stored, { outcome: NOT_TRIED });
+      current = run.current(current);
+      if (run.provenBy !== undefined) {
+        void this.#sending.add(this.#endings.confirmStored(current, stored, run.provenBy));
+        return deliveredBy(run.provenBy);
       }
-      const overtaken = this.#blocked(current);
+      const before = await this.#beforeAttempt(current, lane, { stored, isPromised });
+      if (before !== undefined) return before;
+      const trust = this.#parts.quarantine.trustOf(current.tokenHash);
+      const ticket = await lane.enter(trust, { patience, isLastMoment });
+      if (ticket === undefined) {
+        return this.#later(current, lane, { stored, isPromised, failed: NOT_TRIED });
+      }
+      // It may have waited for its place: its token died meanwhile, or its time is over.
+      const overtaken = await this.#beforeAttempt(current, lane, { stored, isPromised });
       if (overtaken !== undefined) {
         lane.abandon(ticket);
-        return this.#end(current, stored, overtaken);
+        return overtaken;
       }
-      const push =
-        (tries === 1 ? prepared : undefined) ??
-        lane.provider.prepare(messageOf(current, this.#parts.clock));
-      const attempt = await this.#attempt(current, lane, { ticket, push });
+      const push = tries === 1 ? prepared : undefined;
+      const attempting = this.#attempt(current, lane, { ticket, push, run });
+      const proof = await Promise.race([run.proof, attempting.then(() => undefined)]);
+      if (proof !== undefined) {
+        void this.#sending.add(
+          attempting.then((attempt) =>
+            this.#endings.recordProof(current, stored, { attempt, proof }),
+          ),
+        );
+        return deliveredBy(proof);
+      }
+      const attempt = await attempting;
       const { outcome } = attempt;
-      current = { ...current, attempts: attempt.number };
-      if (isRetriedAtOnce(outcome, tries) && !lane.isOpen && !this.#isTooLate(current)) {
+      const unanswered = current.unanswered + (isUnanswered(outcome) ? 1 : 0);
+      current = { ...run.current(current), attempts: attempt.number, unanswered };
+      if (
+        isRetriedAtOnce(outcome, { tries, unanswered }) &&
+        !lane.isOpen &&
+        !this.#isTooLate(current)
+      ) {
         // The next record waits for this one, so that the log gets them in order.
-        stored = this.#record(current, stored, {
-          attempt,
-          next: { status: 'queued', dueAtMs: this.#parts.clock.nowMs() },
-          keepLeaseUntilMs: this.#parts.clock.nowMs() + this.#parts.policy.leaseMs,
-        });
+        stored = this.#endings.recordRetryAtOnce(current, stored, attempt);
         continue;
       }
-      if (outcome.kind === 'retry') return this.#later(current, lane, stored, { outcome, attempt });
-      return this.#end(current, stored, { next: settledAs(outcome), outcome }, attempt);
+      const isPermanent =
+        outcome.kind !== 'retry' && !(outcome.kind === 'misconfigured' && isPromised());
+      if (isPermanent) {
+        return this.#endings.settle(current, stored, { end: endOf(outcome), attempt });
+      }
+      return this.#later(current, lane, { stored, isPromised, failed: { outcome, attempt } });
     }
   }
 
-  /** A delivery that waited may have become pointless: its token died meanwhile, or its time is over. */
-  #blocked(delivery: Delivery): SendEnd | undefined {
-    if (this.#isTooLate(delivery)) return { next: { status: 'expired' } };
-    const entry = this.#parts.quarantine.find(delivery.tokenHash);
-    if (entry === undefined) return undefined;
-    const status = entry.kind === 'unregistered' ? 'unregistered' : 'rejected';
-    return { next: { status, reason: entry.reason } };
+  /** How the delivery ends before an attempt, if one makes no sense now. */
+  async #beforeAttempt(
+    delivery: Delivery,
+    lane: Lane,
+    rest: { readonly stored: Promise<boolean>; readonly isPromised: () => boolean },
+  ): Promise<SendEnd | undefined> {
+    const { stored } = rest;
+    if (this.#isTooLate(delivery)) {
+      return this.#endings.settle(delivery, stored, { end: { next: { status: 'expired' } } });
+    }
+    const refused = this.#parts.quarantine.find(delivery.tokenHash);
+    if (refused !== undefined) {
+      const status = refused.kind === 'unregistered' ? 'unregistered' : 'rejected';
+      const end: SendEnd = { next: { status, reason: refused.reason } };
+      return this.#endings.settle(delivery, stored, { end });
+    }
+    const hold = this.#parts.quarantine.findHold(delivery.tokenHash);
+    if (hold === undefined) return undefined;
+    const outcome: Outcome = {
+      kind: 'retry',
+      reason: hold.reason,
+      certainty: 'throttled_token',
+    };
+    return this.#later(delivery, lane, { ...rest, failed: { outcome } });
   }
 
   #isTooLate(delivery: Delivery): boolean {
-    const until = usefulUntilMs(delivery.expiresAtMs, delivery.notification.lifetimeMs);
-    return this.#parts.clock.nowMs() > until;
+    return this.#parts.clock.nowMs() > usefulUntil(delivery);
   }
 
+  /** Never rejects: an adapter that throws ends this delivery as a fault of ours. */
   async #attempt(
     delivery: Delivery,
     lane: Lane,
-    { ticket, push }: { readonly ticket: Ticket; readonly push: PreparedPush },
+    given: {
+      readonly ticket: Ticket;
+      readonly push: PreparedPush | undefined;
+      readonly run: Run;
+    },
   ): Promise<Attempt> {
-    const { clock, policy } = this.#parts;
+    const { clock, policy, skew, observer } = this.#parts;
+    const { ticket } = given;
     const startedAtMs = clock.wallMs();
     const startMs = clock.nowMs();
+    const number = delivery.attempts + 1;
+    const ended = (outcome: Outcome): Attempt => {
+      return { number, startedAtMs, latencyMs: Math.round(clock.nowMs() - startMs), outcome };
+    };
     const isProbe = ticket.pass.probe !== undefined;
-    const timeoutMs = isProbe ? policy.probeTimeoutMs : policy.attemptTimeoutMs;
     let answer: Outcome;
     try {
-      answer = await push.send({ timeoutMs, trust: ticket.trust });
-    } catch {
-      answer = ADAPTER_FAILED;
+      const push = given.push ?? lane.provider.prepare(messageOf(delivery, clock, skew));
+      answer = await push.send({
+        waitMs: policy.streamWaitMs,
+        timeoutMs: isProbe ? policy.probeTimeoutMs : policy.attemptTimeoutMs,
+        trust: ticket.trust,
+        onLate: (outcome) => this.#hearLate(delivery, lane, ended(outcome)),
+      });
+    } catch (cause) {
+      lane.abandon(ticket);
+      const { id } = delivery;
+      observer.observe({ name: 'internal_fault', where: 'provider', deliveryId: id, cause });
+      return this.#endings.tellAttempt(delivery, ended(FAULT));
     }
-    const change = lane.leave(ticket, answer);
-    const outcome = this.#learn(delivery, lane, answer);
-    const attempt: Attempt = {
-      number: delivery.attempts + 1,
-      startedAtMs,
-      latencyMs: Math.round(clock.nowMs() - startMs),
-      outcome,
-    };
-    this.#tellAttempt(delivery, attempt);
+    const classified = lane.classify(answer, delivery.tokenHash);
+    const change = lane.leave(ticket, { outcome: classified, tokenHash: delivery.tokenHash });
+    const outcome = assess(this.#parts, { delivery, lane, outcome: classified });
     if (change !== undefined) this.#tellBreaker(lane, change, outcome);
-    return attempt;
+    return this.#endings.tellAttempt(delivery, ended(outcome));
   }
 
-  /** Notes what the answer says of the token, and doubts the configuration where that is the likelier cause. */
-  #learn(delivery: Delivery, lane: Lane, outcome: Outcome): Outcome {
-    const { app } = delivery.target;
-    const { provider, tokenHash } = delivery;
-    const verdict = this.#parts.quarantine.report({ app, provider, tokenHash }, outcome);
-    if (verdict.condemned !== undefined) {
-      const { reason } = verdict.condemned;
-      this.#parts.observer.observe({ name: 'token_quarantined', app, provider, tokenHash, reason });
-      void this.#parts.ledger.quarantine(verdict.condemned);
-    }
-    if (verdict.pardoned !== undefined) void this.#parts.ledger.pardon(verdict.pardoned);
-    if (verdict.doubt !== undefined) {
-      const name = verdict.doubt === 'began' ? 'condemning_stopped' : 'condemning_resumed';
-      const detail = this.#parts.quarantine.doubtOf(app, provider) ?? '';
-      this.#parts.observer.observe({ name, app, provider, detail });
-    }
-    if (verdict.doubted === true && 'reason' in outcome) {
-      return { kind: 'misconfigured', reason: outcome.reason };
-    }
-    if (outcome.kind === 'rejected' && outcome.blame === 'sender' && !lane.deliveredLately) {
-      return { kind: 'misconfigured', reason: outcome.reason };
-    }
-    return outcome;
+  /** The provider answered after the deadline, while the stream was left open. */
+  #hearLate(delivery: Delivery, lane: Lane, attempt: Attempt): void {
+    const outcome = assess(this.#parts, { delivery, lane, outcome: attempt.outcome });
+    const { app } = lane;
+    this.#parts.observer.observe({
+      name: 'late_answer',
+      deliveryId: delivery.id,
+      app,
+      provider: delivery.provider,
+      sinceStartMs: attempt.latencyMs,
+      outcome: outcome.kind,
+    });
+    const change = lane.hear(outcome);
+    if (change !== undefined) this.#tellBreaker(lane, change, outcome);
+    if (outcome.kind !== 'delivered') return;
+    const run = this.#runs.get(delivery.id);
+    if (run !== undefined) run.prove(attempt);
+    else void this.#sending.add(this.#endings.confirm(delivery, attempt));
   }
 
   async #later(
     delivery: Delivery,
     lane: Lane,
-    stored: Promise<boolean>,
-    ended: { readonly outcome: Outcome; readonly attempt?: Attempt },
+    given: {
+      readonly stored: Promise<boolean>;
+      readonly isPromised: () => boolean;
+      readonly failed: Failed;
+    },
   ): Promise<SendEnd> {
-    const { outcome, attempt } = ended;
-    const retryAfterMs = outcome.kind === 'retry' ? outcome.retryAfterMs : undefined;
-    const next = scheduleRetry({
-      failures: delivery.attempts,
-      nowMs: this.#parts.clock.nowMs(),
-      expiresAtMs: delivery.expiresAtMs,
-      lifetimeMs: delivery.notification.lifetimeMs,
+    const { stored, failed } = given;
+    const { outcome, attempt } = failed;
+    const nowMs = this.#parts.clock.nowMs();
+    const input: Omit<RetryInput, 'outcome'> = {
+      nowMs,
+      receivedAtMs: delivery.expiresAtMs - delivery.notification.lifetimeMs,
+      usefulUntilMs: usefulUntil(delivery),
+      isRace: isRace(delivery.notification.lifetimeMs),
+      unanswered: delivery.unanswered,
       fraction: this.#parts.ids.fraction(),
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-      ...('reason' in outcome ? { reason: outcome.reason } : {}),
-    });
-    const end: SendEnd = { next, outcome };
-    if (next.status !== 'queued') return this.#end(delivery, stored, end, attempt);
-    const recorded = this.#record(delivery, stored, {
-      next,
-      ...(attempt === undefined ? {} : { attempt }),
-    });
-    void recorded.then(() => this.#parts.onQueued(lane, next.dueAtMs));
-    return end;
-  }
-
-  #end(delivery: Delivery, stored: Promise<boolean>, end: SendEnd, attempt?: Attempt): SendEnd {
-    const { next } = end;
-    if (next.status === 'queued') throw new Error('an end must be final');
-    if (next.status !== 'delivered') this.#parts.duplicates.release(delivery.id);
-    void this.#record(delivery, stored, { next, ...(attempt === undefined ? {} : { attempt }) });
-    this.#parts.observer.observe({
-      name: 'delivery_settled',
-      deliveryId: delivery.id,
-      app: delivery.target.app,
-      provider: delivery.provider,
-      type: delivery.notification.type,
-      status: next.status,
-      attempts: delivery.attempts,
-      sinceReceiptMs: this.#sinceReceiptMs(delivery),
-      ...(next.reason === undefined ? {} : { reason: next.reason }),
-    });
-    const watcher = this.#watchers.get(delivery.id);
-    this.#watchers.delete(delivery.id);
-    watcher?.(end);
-    return end;
-  }
-
-  #sinceReceiptMs(delivery: Delivery): number {
-    const receivedAtMs = delivery.expiresAtMs - delivery.notification.lifetimeMs;
-    return Math.max(0, Math.round(this.#parts.clock.nowMs() - receivedAtMs));
-  }
-
-  /** Resolves when what has ended is in the log, or kept until the store is well again. */
-  recorded(): Promise<void> {
-    return this.#recording.idle();
-  }
-
-  /** Resolves with `stored` when the log has it, or keeps it until the store is well again. */
-  async #record(
-    delivery: Delivery,
-    stored: Promise<boolean>,
-    what: Pick<Settlement, 'attempt' | 'next' | 'keepLeaseUntilMs'>,
-  ): Promise<boolean> {
-    this.#recording.begin();
-    try {
-      if (!(await stored)) return false;
-      const { owner, clock, ledger } = this.#parts;
-      await ledger.settle({ deliveryId: delivery.id, owner, nowMs: clock.nowMs(), ...what });
-      return true;
-    } finally {
-      this.#recording.end();
+    };
+    if (attempt !== undefined && isThrottledToken(outcome)) {
+      this.#hold(delivery, outcome, holdMs(outcome, input));
     }
+    const hold = this.#parts.quarantine.findHold(delivery.tokenHash);
+    const planned = planRetry({ ...input, outcome, heldUntilMs: hold?.untilMs });
+    const mayWait = given.isPromised() || lane.mayQueue(delivery.notification.lifetimeMs);
+    if (planned === undefined || !mayWait) {
+      const isHeld = hold !== undefined && isThrottledToken(outcome);
+      const reason = reasonOf(outcome, delivery.unanswered);
+      const end: SendEnd = {
+        next: { status: 'expired', ...(reason === undefined ? {} : { reason }) },
+        outcome,
+        ...(isHeld ? { heldForMs: hold.untilMs - nowMs } : {}),
+        ...(mayWait ? {} : { isOutage: true }),
+      };
+      return this.#endings.settle(delivery, stored, { end, attempt });
+    }
+    const next = { status: 'queued', ...planned } as const;
+    const recorded = this.#endings.recordQueued(delivery, stored, { next, attempt });
+    void recorded.then((isStored) => {
+      if (isStored) this.#parts.onQueued(lane, planned.dueAtMs);
+    });
+    return { next, outcome };
   }
 
-  #tellAttempt(delivery: Delivery, attempt: Attempt): void {
-    const { outcome } = attempt;
-    this.#parts.observer.observe({
-      name: 'attempt_ended',
-      deliveryId: delivery.id,
-      app: delivery.target.app,
-      provider: delivery.provider,
-      type: delivery.notification.type,
-      number: attempt.number,
-      latencyMs: attempt.latencyMs,
-      outcome: outcome.kind,
-      ...('reason' in outcome ? { reason: outcome.reason } : {}),
-    });
+  #hold(delivery: Delivery, outcome: Outcome, forMs: number): void {
+    const { quarantine, ledger, observer } = this.#parts;
+    const { provider, tokenHash } = delivery;
+    const { app } = delivery.target;
+    const reason = 'reason' in outcome ? outcome.reason : outcome.kind;
+    const entry = quarantine.hold({ app, provider, tokenHash }, { reason, forMs });
+    void ledger.quarantine(entry);
+    const heldForMs = Math.round(forMs);
+    observer.observe({ name: 'token_held', app, provider, tokenHash, reason, heldForMs });
   }
 
   #tellBreaker(lane: Lane, change: 'opened' | 'closed', outcome: Outcome): void {
@@ -300,21 +348,15 @@ export class Sender {
 }
 
 /** The provider was not asked: its breaker is open or the queue before it too long. */
-const NOT_TRIED: Outcome = {
-  kind: 'retry',
-  reason: 'provider_unavailable',
-  certainty: 'throttled',
+const NOT_TRIED: Failed = {
+  outcome: { kind: 'retry', reason: 'provider_unavailable', certainty: 'not_started' },
 };
 
-/** An adapter must not reject; if one does, the try may have reached the provider. */
-const ADAPTER_FAILED: Outcome = {
-  kind: 'retry',
-  reason: 'adapter_failed',
-  certainty: 'uncertain',
-};
+/** An adapter threw, which is a mistake of ours and says nothing about the provider. */
+const FAULT: Outcome = { kind: 'rejected', reason: 'internal_error', blame: 'message' };
 
-/** The message as it is now: what is left of the lifetime shrinks with every try. */
-export function messageOf(delivery: Delivery, clock: Clock): PushMessage {
+/** The message as it is now: what is left of the lifetime shrinks with every attempt. */
+export function messageOf(delivery: Delivery, clock: Clock, skew: Skew): PushMessage {
   const { target, notification } = delivery;
   const remainingMs = Math.max(0, delivery.expiresAtMs - clock.nowMs());
   return {
@@ -326,11 +368,24 @@ export function messageOf(delivery: Delivery, clock: Clock): PushMessage {
     payload: notification.payload,
     title: notification.title,
     remainingMs,
-    expiresAtUnixSeconds: Math.floor((clock.wallMs() + remainingMs) / 1_000),
+    expiresAtUnixSeconds: Math.floor((clock.wallMs() + skew.correctionMs + remainingMs) / 1_000),
   };
 }
 
-function settledAs(outcome: Exclude<Outcome, { kind: 'retry' }>): Next {
-  if (outcome.kind === 'delivered') return { status: 'delivered' };
-  return { status: outcome.kind, reason: outcome.reason };
+function usefulUntil({ expiresAtMs, notification }: Delivery): number {
+  return usefulUntilMs(expiresAtMs, notification.lifetimeMs);
+}
+
+function reasonOf(outcome: Outcome, unanswered: number): string | undefined {
+  if (unanswered >= MAX_UNANSWERED) return 'uncertain';
+  return 'reason' in outcome ? outcome.reason : undefined;
+}
+
+function deliveredBy(attempt: Attempt): SendEnd {
+  return { next: { status: 'delivered' }, outcome: attempt.outcome };
+}
+
+function endOf(outcome: Exclude<Outcome, { kind: 'retry' }>): SendEnd {
+  if (outcome.kind === 'delivered') return { next: { status: 'delivered' }, outcome };
+  return { next: { status: outcome.kind, reason: outcome.reason }, outcome };
 }

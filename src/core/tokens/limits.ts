@@ -2,7 +2,7 @@
 
 import { ServiceError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
-import { Recency } from '../recency.ts';
+import { Recent } from './recent.ts';
 
 export interface Rate {
   /** Calls that may come at once. */
@@ -27,12 +27,12 @@ interface Bucket {
 export class Buckets {
   readonly #clock: Clock;
   readonly #rate: Rate;
-  readonly #buckets: Recency<Bucket>;
+  readonly #buckets: Recent<Bucket>;
 
   constructor(clock: Clock, rate: Rate, maxKeys: number) {
     this.#clock = clock;
     this.#rate = rate;
-    this.#buckets = new Recency(Math.ceil(maxKeys / 2));
+    this.#buckets = new Recent(maxKeys);
   }
 
   /** Takes one call from the key's bucket; returns how many milliseconds to wait if it is empty, else 0. */
