@@ -67,6 +67,7 @@ export function failureOutcome(reason: FailureReason): Outcome {
   if (reason === 'tls_untrusted') return { kind: 'misconfigured', reason };
   if (reason === 'request_invalid') return { kind: 'rejected', reason, blame: 'message' };
   if (reason === 'timeout_waiting') return { kind: 'retry', reason, certainty: 'not_started' };
+  if (reason === 'timeout' || reason === 'stream_reset') return { kind: 'retry', reason, certainty: 'unanswered' };
   const certainty: RetryCertainty =
     TRANSPORT_FAILURES[reason].processed === 'no' ? 'not_processed' : 'uncertain';
   return { kind: 'retry', reason, certainty };
