@@ -142,18 +142,18 @@ export class Sender {
         void this.#sending.add(this.#endings.confirmStored(current, stored, run.provenBy));
         return deliveredBy(run.provenBy);
       }
-      const before = await this.#beforeAttempt(current, lane, { stored, isPromised });
-      if (before !== undefined) return before;
+      if (this.#isPointless(current)) {
+        return this.#pointless(current, lane, { stored, isPromised });
+      }
       const trust = this.#parts.quarantine.trustOf(current.tokenHash);
       const ticket = await lane.enter(trust, { patience, isLastMoment });
       if (ticket === undefined) {
         return this.#later(current, lane, { stored, isPromised, failed: NOT_TRIED });
       }
       // It may have waited for its place: its token died meanwhile, or its time is over.
-      const overtaken = await this.#beforeAttempt(current, lane, { stored, isPromised });
-      if (overtaken !== undefined) {
+      if (this.#isPointless(current)) {
         lane.abandon(ticket);
-        return overtaken;
+        return this.#pointless(current, lane, { stored, isPromised });
       }
       const push = tries === 1 ? prepared : undefined;
       const attempting = this.#attempt(current, lane, { ticket, push, run });
@@ -188,30 +188,36 @@ export class Sender {
     }
   }
 
-  /** How the delivery ends before an attempt, if one makes no sense now. */
-  async #beforeAttempt(
+  /** Its time is over, or its token is refused or held back: an attempt now makes no sense. */
+  #isPointless(delivery: Delivery): boolean {
+    const { quarantine } = this.#parts;
+    const { tokenHash } = delivery;
+    return (
+      this.#isTooLate(delivery) ||
+      quarantine.find(tokenHash) !== undefined ||
+      quarantine.findHold(tokenHash) !== undefined
+    );
+  }
+
+  #pointless(
     delivery: Delivery,
     lane: Lane,
-    rest: { readonly stored: Promise<boolean>; readonly isPromised: () => boolean },
-  ): Promise<SendEnd | undefined> {
-    const { stored } = rest;
+    given: { readonly stored: Promise<boolean>; readonly isPromised: () => boolean },
+  ): Promise<SendEnd> | SendEnd {
+    const { stored } = given;
+    const { tokenHash } = delivery;
     if (this.#isTooLate(delivery)) {
       return this.#endings.settle(delivery, stored, { end: { next: { status: 'expired' } } });
     }
-    const refused = this.#parts.quarantine.find(delivery.tokenHash);
+    const refused = this.#parts.quarantine.find(tokenHash);
     if (refused !== undefined) {
       const status = refused.kind === 'unregistered' ? 'unregistered' : 'rejected';
       const end: SendEnd = { next: { status, reason: refused.reason } };
       return this.#endings.settle(delivery, stored, { end });
     }
-    const hold = this.#parts.quarantine.findHold(delivery.tokenHash);
-    if (hold === undefined) return undefined;
-    const outcome: Outcome = {
-      kind: 'retry',
-      reason: hold.reason,
-      certainty: 'throttled_token',
-    };
-    return this.#later(delivery, lane, { ...rest, failed: { outcome } });
+    const reason = this.#parts.quarantine.findHold(tokenHash)?.reason ?? 'throttled';
+    const outcome: Outcome = { kind: 'retry', reason, certainty: 'throttled_token' };
+    return this.#later(delivery, lane, { ...given, failed: { outcome } });
   }
 
   #isTooLate(delivery: Delivery): boolean {
