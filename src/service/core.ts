@@ -117,7 +117,6 @@ export function wireCore(given: {
     quarantine,
     duplicates,
     limits,
-    skew,
     lanes,
     observer,
     onRenewed: (lane, dueAtMs) => retrier.expect(lane, dueAtMs),

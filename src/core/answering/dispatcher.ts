@@ -4,22 +4,14 @@
 import { type Delivery, isRace, usefulUntilMs } from '../delivery.ts';
 import { ServiceError } from '../errors.ts';
 import type { Notification } from '../notification.ts';
-import type { Policy } from '../policy.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Ids } from '../ports/ids.ts';
-import type { Observer } from '../ports/observer.ts';
 import type { PreparedPush } from '../ports/provider.ts';
-import type { Store } from '../ports/store.ts';
 import type { SendEnd } from '../sending/endings.ts';
 import type { Lane } from '../sending/lane.ts';
-import type { Ledger } from '../sending/ledger.ts';
-import { messageOf, type Sender } from '../sending/sender.ts';
-import type { Skew } from '../sending/skew.ts';
 import { providerFor, type Recipient, tokenKey } from '../target.ts';
-import type { Duplicates, FirstCall } from '../tokens/duplicates.ts';
 import type { Limits } from '../tokens/limits.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
-import { type Answer, answerOf, type Known, storeUnavailable, tokenThrottled } from './answers.ts';
+import { type Answer, answerOf, type Known, tokenThrottled } from './answers.ts';
+import { duplicateKey, Repeats, type RepeatsParts } from './repeats.ts';
 
 /** A push under way: its first end, and whether its row is in the store. */
 export interface Dispatch {
@@ -29,22 +21,11 @@ export interface Dispatch {
   readonly end: Promise<SendEnd>;
 }
 
-export interface DispatcherParts {
+export interface DispatcherParts extends RepeatsParts {
   readonly owner: string;
-  readonly clock: Clock;
-  readonly ids: Ids;
-  readonly policy: Policy;
-  readonly store: Store;
-  readonly ledger: Ledger;
-  readonly sender: Sender;
   readonly quarantine: Quarantine;
-  readonly duplicates: Duplicates;
   readonly limits: Limits;
-  readonly skew: Skew;
   readonly lanes: Lanes;
-  readonly observer: Observer;
-  /** A delivery was given a new lifetime: the retrier may have to look at it earlier. */
-  readonly onRenewed: (lane: Lane, dueAtMs: number) => void;
 }
 
 /** The lanes by app and provider, and what to say where there is none. */
@@ -55,12 +36,14 @@ export interface Lanes {
 
 export class Dispatcher {
   readonly #parts: DispatcherParts;
+  readonly #repeats: Repeats;
   /** Ends the wait of each caller that still waits. */
   readonly #waiting = new Set<() => void>();
   #draining = false;
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
+    this.#repeats = new Repeats(parts);
   }
 
   /** From now on everything new is refused with `shutting_down`. */
@@ -84,17 +67,17 @@ export class Dispatcher {
     const prepared = this.#prepare(notification, recipient);
     const key = duplicateKey(prepared.delivery, recipient);
     const stored =
-      key !== undefined && this.#isStoredKey(notification)
-        ? await this.#findStored(key)
+      key !== undefined && this.#repeats.isStoredKey(notification)
+        ? await this.#repeats.findStored(key)
         : undefined;
     this.#refuseWhileDraining();
     // Whoever took the key meanwhile is asked first: its end is what a repeat has to wait for.
-    const first = this.#findHeld(key) ?? stored;
-    if (first !== undefined) return this.#answerRepeat(prepared, first);
+    const first = this.#repeats.findHeld(key) ?? stored;
+    if (first !== undefined) return await this.#repeats.answer(prepared, first);
     const promise = { made: false };
     const dispatch = this.#admit(prepared, key, promise);
     const answer = this.#answer(dispatch, { calledAtMs, promise });
-    this.#hold(key, dispatch, answer);
+    if (key !== undefined) this.#repeats.hold(key, dispatch.delivery, { ...dispatch, answer });
     return answer;
   }
 
@@ -105,7 +88,7 @@ export class Dispatcher {
 
   #prepare(notification: Notification, recipient: Recipient): Prepared {
     this.#refuseWhileDraining();
-    const { clock, ids, lanes, skew } = this.#parts;
+    const { clock, ids, lanes } = this.#parts;
     const { target, deviceId, registeredAtMs } = recipient;
     const lane = lanes.find(target.app, providerFor(target.platform, target.token));
     const { subject } = notification;
@@ -123,7 +106,7 @@ export class Dispatcher {
       unanswered: 0,
       interrupted: false,
     };
-    const push = lane.provider.prepare(messageOf(delivery, clock, skew));
+    const push = lane.provider.prepare(this.#parts.sender.messageOf(delivery));
     if (push.excessBytes > 0) {
       const detail = `The push would be ${push.excessBytes} bytes larger than the provider takes.`;
       throw new ServiceError('push_too_large', { detail, excessBytes: push.excessBytes });
@@ -133,98 +116,6 @@ export class Dispatcher {
 
   #refuseWhileDraining(): void {
     if (this.#draining) throw new ServiceError('shutting_down', { retryAfterSeconds: 1 });
-  }
-
-  #hold(key: string | undefined, dispatch: Dispatch, answer: Promise<Answer>): void {
-    const { id, notification } = dispatch.delivery;
-    if (key === undefined || notification.duplicateOf === undefined) return;
-    const first = { deliveryId: id, end: answer };
-    this.#parts.duplicates.hold(key, first, notification.duplicateOf.windowMs);
-    answer.then(
-      ({ status }) => {
-        if (status === 'delivered') this.#parts.duplicates.confirm(id);
-      },
-      () => this.#reconsider(dispatch),
-    );
-  }
-
-  /**
-   * Whoever was refused may call again, unless it was for the store alone and the push went out, or was kept
-   * for later, after all.
-   */
-  async #reconsider({ delivery, end, stored }: Dispatch): Promise<void> {
-    const { duplicates } = this.#parts;
-    const { status } = (await end).next;
-    const isTaken = status === 'delivered' || (status === 'queued' && (await stored));
-    if (isTaken) duplicates.confirm(delivery.id);
-    else duplicates.release(delivery.id);
-  }
-
-  /** Must run right before the key is held: nothing may come between. */
-  #findHeld(key: string | undefined): First | undefined {
-    const first = key === undefined ? undefined : this.#parts.duplicates.find(key);
-    return first === undefined ? undefined : { id: first.deliveryId, held: first };
-  }
-
-  /** Windows that outlast a restart are kept in the store. */
-  #isStoredKey({ duplicateOf }: Notification): boolean {
-    return (
-      duplicateOf !== undefined && duplicateOf.windowMs >= this.#parts.policy.storedWindowFromMs
-    );
-  }
-
-  /** Asks the store, unless memory knows the key. */
-  async #findStored(key: string): Promise<First | undefined> {
-    const { duplicates, ids } = this.#parts;
-    if (duplicates.find(key) !== undefined) return undefined;
-    const id = await this.#lookUp(ids.fingerprint(key));
-    return id === undefined || duplicates.hasFailed(id) ? undefined : { id };
-  }
-
-  /** A store that is sick or slow must not stop a push; the worst is a second one for the same event. */
-  async #lookUp(keyHash: string): Promise<string | undefined> {
-    const { store, clock, policy } = this.#parts;
-    const { promise: over, resolve } = Promise.withResolvers<undefined>();
-    const timer = clock.after(policy.lookupTimeoutMs, () => resolve(undefined));
-    const found = store.findDuplicate({ keyHash, nowMs: clock.nowMs() }).catch(() => undefined);
-    const id = await Promise.race([found, over]);
-    timer.cancel();
-    return id;
-  }
-
-  /**
-   * Waits for the first call: what it is refused, the repeat is refused, too. If its delivery is still queued,
-   * the repeat gives it a new lifetime instead of making a second delivery.
-   */
-  async #answerRepeat(prepared: Prepared, first: First): Promise<Answer> {
-    const { notification } = prepared.delivery;
-    await first.held?.end;
-    if (first.held?.isOpen !== false) await this.#renew(prepared, first.id);
-    const { type } = notification;
-    this.#parts.observer.observe({ name: 'duplicate_answered', deliveryId: first.id, type });
-    return { id: first.id, status: 'duplicate' };
-  }
-
-  /** Refuses what may not be queued now; changes nothing if the delivery has ended meanwhile. */
-  async #renew({ delivery, lane }: Prepared, deliveryId: string): Promise<void> {
-    const { clock, ledger, sender, policy, onRenewed } = this.#parts;
-    const { notification, expiresAtMs } = delivery;
-    const dueAtMs = clock.nowMs() + policy.renewedDueMs;
-    const renewed = lane.mayQueue(notification.lifetimeMs)
-      ? await ledger.renew({
-          deliveryId,
-          expiresAtMs,
-          usefulUntilMs: usefulUntilMs(expiresAtMs, notification.lifetimeMs),
-          dueAtMs,
-        })
-      : 'refused';
-    if (renewed === 'refused') {
-      throw new ServiceError('provider_unavailable', { deliveryId, retryAfterSeconds: 1 });
-    }
-    if (renewed === 'unavailable') throw storeUnavailable();
-    if (renewed === 'closed') return;
-    sender.renew(deliveryId, expiresAtMs);
-    onRenewed(lane, dueAtMs);
   }
 
   /** The checks that leave no row, then the row and the push at the same time. */
@@ -272,7 +163,7 @@ export class Dispatcher {
   #insert(delivery: Delivery, key: string | undefined): Promise<boolean> {
     const { owner, clock, ids, ledger, policy } = this.#parts;
     const windowMs = delivery.notification.duplicateOf?.windowMs ?? 0;
-    const isKept = key !== undefined && this.#isStoredKey(delivery.notification);
+    const isKept = key !== undefined && this.#repeats.isStoredKey(delivery.notification);
     return ledger.insert({
       delivery,
       owner,
@@ -332,25 +223,8 @@ interface Promised {
   made: boolean;
 }
 
-/** The delivery that holds a duplicate key; known from the store alone if no call `held` it in this process. */
-interface First {
-  readonly id: string;
-  readonly held?: FirstCall;
-}
-
 interface Prepared {
   readonly delivery: Delivery;
   readonly lane: Lane;
   readonly push: PreparedPush;
-}
-
-/**
- * Source, type and device belong to the key: the same payment for another device is another push. The token's
- * fingerprint stands for app and token, and is an eighth as long.
- */
-function duplicateKey(delivery: Delivery, { source }: Recipient): string | undefined {
-  const { notification, target, tokenHash, deviceId } = delivery;
-  if (notification.duplicateOf === undefined) return undefined;
-  const device = [tokenHash, target.platform, target.appData ?? null, deviceId ?? null];
-  return JSON.stringify([source, notification.type, ...device, notification.duplicateOf.key]);
 }

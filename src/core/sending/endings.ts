@@ -94,16 +94,7 @@ export class Endings {
     });
   }
 
-  /** A late answer proved an earlier attempt while this one was under way: the log gets both. */
-  async recordProof(
-    delivery: Delivery,
-    stored: Promise<boolean>,
-    { attempt, proof }: { readonly attempt: Attempt; readonly proof: Attempt },
-  ): Promise<void> {
-    await this.confirmStored(delivery, this.recordRetryAtOnce(delivery, stored, attempt), proof);
-  }
-
-  /** A late answer proved an attempt of this run. */
+  /** A late answer proved an attempt of this run: as soon as the row is there, it is delivered. */
   async confirmStored(
     delivery: Delivery,
     stored: Promise<boolean>,
@@ -145,22 +136,6 @@ export class Endings {
     });
     const end: SendEnd = { next: { status: 'rejected', reason: 'internal_error' } };
     return this.settle(delivery, stored, { end });
-  }
-
-  tellAttempt(delivery: Delivery, attempt: Attempt): Attempt {
-    const { outcome } = attempt;
-    this.#parts.observer.observe({
-      name: 'attempt_ended',
-      deliveryId: delivery.id,
-      app: delivery.target.app,
-      provider: delivery.provider,
-      type: delivery.notification.type,
-      number: attempt.number,
-      latencyMs: attempt.latencyMs,
-      outcome: outcome.kind,
-      ...('reason' in outcome ? { reason: outcome.reason } : {}),
-    });
-    return attempt;
   }
 
   #closeDelivered(delivery: Delivery): void {

@@ -8,32 +8,17 @@
 //        │
 //   any other failure ──> queued for the next due time within the useful life, else expired
 
-import { type Attempt, type Delivery, isRace, usefulUntilMs } from '../delivery.ts';
+import { type Attempt, type Delivery, usefulUntilMs } from '../delivery.ts';
 import type { Outcome } from '../outcome.ts';
 import { Pending } from '../pending.ts';
-import type { Policy } from '../policy.ts';
-import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
-import type { Observer } from '../ports/observer.ts';
 import type { PreparedPush, PushMessage } from '../ports/provider.ts';
-import type { Doubt } from '../tokens/doubt.ts';
-import type { Duplicates } from '../tokens/duplicates.ts';
-import type { Quarantine } from '../tokens/quarantine.ts';
-import { assess } from './assessment.ts';
-import { Endings, type SendEnd } from './endings.ts';
-import type { Lane, Ticket } from './lane.ts';
-import type { Ledger } from './ledger.ts';
-import {
-  holdMs,
-  isRetriedAtOnce,
-  isThrottledToken,
-  isUnanswered,
-  MAX_UNANSWERED,
-  planRetry,
-  type RetryInput,
-} from './retry.ts';
+import { Attempts, type AttemptsParts } from './attempts.ts';
+import { Endings, type EndingsParts, type SendEnd } from './endings.ts';
+import type { Lane } from './lane.ts';
+import { type Failed, postpone } from './postpone.ts';
+import { isRetriedAtOnce, isUnanswered } from './retry.ts';
 import { Run } from './run.ts';
-import type { Skew } from './skew.ts';
 
 export interface SendOptions {
   /** Whether the row exists; without one nothing is left for later. */
@@ -48,37 +33,30 @@ export interface SendOptions {
   readonly isPromised: () => boolean;
 }
 
-export interface SenderParts {
-  readonly owner: string;
-  readonly clock: Clock;
+export interface SenderParts extends AttemptsParts, EndingsParts {
   readonly ids: Ids;
-  readonly policy: Policy;
-  readonly ledger: Ledger;
-  readonly quarantine: Quarantine;
-  readonly doubt: Doubt;
-  readonly duplicates: Duplicates;
-  readonly skew: Skew;
-  readonly observer: Observer;
-  /** Called whenever a delivery was left for later, and when a provider came back. */
+  /** Called whenever a delivery was left for later. */
   readonly onQueued: (lane: Lane, dueAtMs: number) => void;
-  readonly onProviderBack: (lane: Lane) => void;
 }
 
-/** What a delivery's last attempt in this run ended with, if it had one. */
-interface Failed {
-  readonly outcome: Outcome;
-  readonly attempt?: Attempt;
+/** What stays the same while one delivery is being sent. */
+interface Sending {
+  readonly lane: Lane;
+  readonly run: Run;
+  readonly options: SendOptions;
 }
 
 export class Sender {
   readonly #parts: SenderParts;
   readonly #sending = new Pending();
+  readonly #attempts: Attempts;
   readonly #endings: Endings;
   /** By delivery id, while they are being sent. */
   readonly #runs = new Map<string, Run>();
 
   constructor(parts: SenderParts) {
     this.#parts = parts;
+    this.#attempts = new Attempts(parts);
     this.#endings = new Endings(parts);
   }
 
@@ -106,11 +84,15 @@ export class Sender {
     return this.#endings.watched;
   }
 
+  messageOf(delivery: Delivery): PushMessage {
+    return this.#attempts.messageOf(delivery);
+  }
+
   /** Runs a delivery to its end, or to the due time of its next attempt. Never rejects. */
   send(delivery: Delivery, lane: Lane, options: SendOptions): Promise<SendEnd> {
     const run = new Run();
     this.#runs.set(delivery.id, run);
-    const sent = this.#run(delivery, lane, { run, options })
+    const sent = this.#run(delivery, { lane, run, options })
       .catch((cause: unknown) => this.#endings.fault(delivery, options.stored, cause))
       .finally(() => {
         if (this.#runs.get(delivery.id) === run) this.#runs.delete(delivery.id);
@@ -123,17 +105,14 @@ export class Sender {
     this.#runs.get(deliveryId)?.renew(expiresAtMs);
   }
 
-  /** The delivery's log has what a sweep found: it ended without an attempt of this process. */
+  /** A sweep of the log ended the delivery, because its lifetime was over. */
   expired(deliveryId: string): void {
     this.#endings.expired(deliveryId);
   }
 
-  async #run(
-    delivery: Delivery,
-    lane: Lane,
-    { run, options }: { readonly run: Run; readonly options: SendOptions },
-  ): Promise<SendEnd> {
-    const { prepared, patience = 'queue', isLastMoment = false, isPromised } = options;
+  async #run(delivery: Delivery, sending: Sending): Promise<SendEnd> {
+    const { lane, run, options } = sending;
+    const { patience = 'queue', isLastMoment = false } = options;
     let { stored } = options;
     let current = delivery;
     for (let tries = 1; ; tries += 1) {
@@ -142,50 +121,58 @@ export class Sender {
         void this.#sending.add(this.#endings.confirmStored(current, stored, run.provenBy));
         return deliveredBy(run.provenBy);
       }
-      if (this.#isPointless(current)) {
-        return this.#pointless(current, lane, { stored, isPromised });
-      }
+      if (this.#isPointless(current)) return this.#endPointless(current, stored, sending);
       const trust = this.#parts.quarantine.trustOf(current.tokenHash);
       const ticket = await lane.enter(trust, { patience, isLastMoment });
-      if (ticket === undefined) {
-        return this.#later(current, lane, { stored, isPromised, failed: NOT_TRIED });
-      }
+      if (ticket === undefined) return this.#later(current, stored, sending, NOT_TRIED);
       // It may have waited for its place: its token died meanwhile, or its time is over.
       if (this.#isPointless(current)) {
         lane.abandon(ticket);
-        return this.#pointless(current, lane, { stored, isPromised });
+        return this.#endPointless(current, stored, sending);
       }
-      const push = tries === 1 ? prepared : undefined;
-      const attempting = this.#attempt(current, lane, { ticket, push, run });
+      const attempting = this.#attempts.try(current, lane, {
+        ticket,
+        push: tries === 1 ? options.prepared : undefined,
+        onProof: (attempt) => this.#prove(delivery, attempt),
+      });
       const proof = await Promise.race([run.proof, attempting.then(() => undefined)]);
       if (proof !== undefined) {
-        void this.#sending.add(
-          attempting.then((attempt) =>
-            this.#endings.recordProof(current, stored, { attempt, proof }),
-          ),
-        );
+        void this.#sending.add(this.#recordProof(current, stored, { attempting, proof }));
         return deliveredBy(proof);
       }
       const attempt = await attempting;
       const { outcome } = attempt;
       const unanswered = current.unanswered + (isUnanswered(outcome) ? 1 : 0);
       current = { ...run.current(current), attempts: attempt.number, unanswered };
-      if (
-        isRetriedAtOnce(outcome, { tries, unanswered }) &&
-        !lane.isOpen &&
-        !this.#isTooLate(current)
-      ) {
+      const isOnceMore = isRetriedAtOnce(outcome, { tries, unanswered }) && !lane.isOpen;
+      if (isOnceMore && !this.#isTooLate(current)) {
         // The next record waits for this one, so that the log gets them in order.
         stored = this.#endings.recordRetryAtOnce(current, stored, attempt);
         continue;
       }
-      const isPermanent =
-        outcome.kind !== 'retry' && !(outcome.kind === 'misconfigured' && isPromised());
-      if (isPermanent) {
-        return this.#endings.settle(current, stored, { end: endOf(outcome), attempt });
+      if (outcome.kind === 'retry' || (outcome.kind === 'misconfigured' && options.isPromised())) {
+        return this.#later(current, stored, sending, { outcome, attempt });
       }
-      return this.#later(current, lane, { stored, isPromised, failed: { outcome, attempt } });
+      return this.#endings.settle(current, stored, { end: endOf(outcome), attempt });
     }
+  }
+
+  /** A late answer proved an attempt of this run or an earlier one. */
+  #prove(delivery: Delivery, attempt: Attempt): void {
+    const run = this.#runs.get(delivery.id);
+    if (run !== undefined) run.prove(attempt);
+    else void this.#sending.add(this.#endings.confirm(delivery, attempt));
+  }
+
+  /** The attempt under way ends, and then the log gets both. */
+  async #recordProof(
+    delivery: Delivery,
+    stored: Promise<boolean>,
+    { attempting, proof }: { readonly attempting: Promise<Attempt>; readonly proof: Attempt },
+  ): Promise<void> {
+    const attempt = await attempting;
+    const recorded = this.#endings.recordRetryAtOnce(delivery, stored, attempt);
+    await this.#endings.confirmStored(delivery, recorded, proof);
   }
 
   /** Its time is over, or its token is refused or held back: an attempt now makes no sense. */
@@ -199,12 +186,7 @@ export class Sender {
     );
   }
 
-  #pointless(
-    delivery: Delivery,
-    lane: Lane,
-    given: { readonly stored: Promise<boolean>; readonly isPromised: () => boolean },
-  ): Promise<SendEnd> | SendEnd {
-    const { stored } = given;
+  #endPointless(delivery: Delivery, stored: Promise<boolean>, sending: Sending): SendEnd {
     const { tokenHash } = delivery;
     if (this.#isTooLate(delivery)) {
       return this.#endings.settle(delivery, stored, { end: { next: { status: 'expired' } } });
@@ -217,139 +199,29 @@ export class Sender {
     }
     const reason = this.#parts.quarantine.findHold(tokenHash)?.reason ?? 'throttled';
     const outcome: Outcome = { kind: 'retry', reason, certainty: 'throttled_token' };
-    return this.#later(delivery, lane, { ...given, failed: { outcome } });
+    return this.#later(delivery, stored, sending, { outcome });
   }
 
-  #isTooLate(delivery: Delivery): boolean {
-    return this.#parts.clock.nowMs() > usefulUntil(delivery);
+  #isTooLate({ expiresAtMs, notification }: Delivery): boolean {
+    return this.#parts.clock.nowMs() > usefulUntilMs(expiresAtMs, notification.lifetimeMs);
   }
 
-  /** Never rejects: an adapter that throws ends this delivery as a fault of ours. */
-  async #attempt(
+  #later(
     delivery: Delivery,
-    lane: Lane,
-    given: {
-      readonly ticket: Ticket;
-      readonly push: PreparedPush | undefined;
-      readonly run: Run;
-    },
-  ): Promise<Attempt> {
-    const { clock, policy, skew, observer } = this.#parts;
-    const { ticket } = given;
-    const startedAtMs = clock.wallMs();
-    const startMs = clock.nowMs();
-    const number = delivery.attempts + 1;
-    const ended = (outcome: Outcome): Attempt => {
-      return { number, startedAtMs, latencyMs: Math.round(clock.nowMs() - startMs), outcome };
-    };
-    const isProbe = ticket.pass.probe !== undefined;
-    let answer: Outcome;
-    try {
-      const push = given.push ?? lane.provider.prepare(messageOf(delivery, clock, skew));
-      answer = await push.send({
-        waitMs: policy.streamWaitMs,
-        timeoutMs: isProbe ? policy.probeTimeoutMs : policy.attemptTimeoutMs,
-        trust: ticket.trust,
-        onLate: (outcome) => this.#hearLate(delivery, lane, ended(outcome)),
-      });
-    } catch (cause) {
-      lane.abandon(ticket);
-      const { id } = delivery;
-      observer.observe({ name: 'internal_fault', where: 'provider', deliveryId: id, cause });
-      return this.#endings.tellAttempt(delivery, ended(FAULT));
-    }
-    const classified = lane.classify(answer, delivery.tokenHash);
-    const change = lane.leave(ticket, { outcome: classified, tokenHash: delivery.tokenHash });
-    const outcome = assess(this.#parts, { delivery, lane, outcome: classified });
-    if (change !== undefined) this.#tellBreaker(lane, change, outcome);
-    return this.#endings.tellAttempt(delivery, ended(outcome));
-  }
-
-  /** The provider answered after the deadline, while the stream was left open. */
-  #hearLate(delivery: Delivery, lane: Lane, attempt: Attempt): void {
-    const outcome = assess(this.#parts, { delivery, lane, outcome: attempt.outcome });
-    const { app } = lane;
-    this.#parts.observer.observe({
-      name: 'late_answer',
-      deliveryId: delivery.id,
-      app,
-      provider: delivery.provider,
-      sinceStartMs: attempt.latencyMs,
-      outcome: outcome.kind,
-    });
-    const change = lane.hear(outcome);
-    if (change !== undefined) this.#tellBreaker(lane, change, outcome);
-    if (outcome.kind !== 'delivered') return;
-    const run = this.#runs.get(delivery.id);
-    if (run !== undefined) run.prove(attempt);
-    else void this.#sending.add(this.#endings.confirm(delivery, attempt));
-  }
-
-  async #later(
-    delivery: Delivery,
-    lane: Lane,
-    given: {
-      readonly stored: Promise<boolean>;
-      readonly isPromised: () => boolean;
-      readonly failed: Failed;
-    },
-  ): Promise<SendEnd> {
-    const { stored, failed } = given;
-    const { outcome, attempt } = failed;
-    const nowMs = this.#parts.clock.nowMs();
-    const input: Omit<RetryInput, 'outcome'> = {
-      nowMs,
-      receivedAtMs: delivery.expiresAtMs - delivery.notification.lifetimeMs,
-      usefulUntilMs: usefulUntil(delivery),
-      isRace: isRace(delivery.notification.lifetimeMs),
-      unanswered: delivery.unanswered,
-      fraction: this.#parts.ids.fraction(),
-    };
-    if (attempt !== undefined && isThrottledToken(outcome)) {
-      this.#hold(delivery, outcome, holdMs(outcome, input));
-    }
-    const hold = this.#parts.quarantine.findHold(delivery.tokenHash);
-    const planned = planRetry({ ...input, outcome, heldUntilMs: hold?.untilMs });
-    const mayWait = given.isPromised() || lane.mayQueue(delivery.notification.lifetimeMs);
-    if (planned === undefined || !mayWait) {
-      const isHeld = hold !== undefined && isThrottledToken(outcome);
-      const reason = reasonOf(outcome, delivery.unanswered);
-      const end: SendEnd = {
-        next: { status: 'expired', ...(reason === undefined ? {} : { reason }) },
-        outcome,
-        ...(isHeld ? { heldForMs: hold.untilMs - nowMs } : {}),
-        ...(mayWait ? {} : { isOutage: true }),
-      };
-      return this.#endings.settle(delivery, stored, { end, attempt });
-    }
-    const next = { status: 'queued', ...planned } as const;
+    stored: Promise<boolean>,
+    { lane, options }: Sending,
+    failed: Failed,
+  ): SendEnd {
+    const isPromised = options.isPromised();
+    const end = postpone(this.#parts, { delivery, lane }, { failed, isPromised });
+    const { next } = end;
+    const { attempt } = failed;
+    if (next.status !== 'queued') return this.#endings.settle(delivery, stored, { end, attempt });
     const recorded = this.#endings.recordQueued(delivery, stored, { next, attempt });
     void recorded.then((isStored) => {
-      if (isStored) this.#parts.onQueued(lane, planned.dueAtMs);
+      if (isStored) this.#parts.onQueued(lane, next.dueAtMs);
     });
-    return { next, outcome };
-  }
-
-  #hold(delivery: Delivery, outcome: Outcome, forMs: number): void {
-    const { quarantine, ledger, observer } = this.#parts;
-    const { provider, tokenHash } = delivery;
-    const { app } = delivery.target;
-    const reason = 'reason' in outcome ? outcome.reason : outcome.kind;
-    const entry = quarantine.hold({ app, provider, tokenHash }, { reason, forMs });
-    void ledger.quarantine(entry);
-    const heldForMs = Math.round(forMs);
-    observer.observe({ name: 'token_held', app, provider, tokenHash, reason, heldForMs });
-  }
-
-  #tellBreaker(lane: Lane, change: 'opened' | 'closed', outcome: Outcome): void {
-    this.#parts.observer.observe({
-      name: 'breaker_changed',
-      app: lane.app,
-      provider: lane.provider.name,
-      state: change === 'opened' ? 'open' : 'closed',
-      ...('reason' in outcome ? { reason: outcome.reason } : {}),
-    });
-    if (change === 'closed') this.#parts.onProviderBack(lane);
+    return end;
   }
 }
 
@@ -357,35 +229,6 @@ export class Sender {
 const NOT_TRIED: Failed = {
   outcome: { kind: 'retry', reason: 'provider_unavailable', certainty: 'not_started' },
 };
-
-/** An adapter threw, which is a mistake of ours and says nothing about the provider. */
-const FAULT: Outcome = { kind: 'rejected', reason: 'internal_error', blame: 'message' };
-
-/** The message as it is now: what is left of the lifetime shrinks with every attempt. */
-export function messageOf(delivery: Delivery, clock: Clock, skew: Skew): PushMessage {
-  const { target, notification } = delivery;
-  const remainingMs = Math.max(0, delivery.expiresAtMs - clock.nowMs());
-  return {
-    id: delivery.id,
-    platform: target.platform,
-    token: target.token,
-    ...(target.appData === undefined ? {} : { appData: target.appData }),
-    type: notification.type,
-    payload: notification.payload,
-    title: notification.title,
-    remainingMs,
-    expiresAtUnixSeconds: Math.floor((clock.wallMs() + skew.correctionMs + remainingMs) / 1_000),
-  };
-}
-
-function usefulUntil({ expiresAtMs, notification }: Delivery): number {
-  return usefulUntilMs(expiresAtMs, notification.lifetimeMs);
-}
-
-function reasonOf(outcome: Outcome, unanswered: number): string | undefined {
-  if (unanswered >= MAX_UNANSWERED) return 'uncertain';
-  return 'reason' in outcome ? outcome.reason : undefined;
-}
 
 function deliveredBy(attempt: Attempt): SendEnd {
   return { next: { status: 'delivered' }, outcome: attempt.outcome };
