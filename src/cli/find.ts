@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { ConfigError, type Environment, parseConfig } from '../config/config.ts';
 import { loadSecrets } from '../config/secret.ts';
 import type { DeliveryQuery, LoggedDelivery, Store } from '../core/ports/store.ts';
-import { tokenKey } from '../core/target.ts';
+import { createTarget, tokenKey } from '../core/target.ts';
 import { createSystemClock, createSystemIds } from '../service/system.ts';
 import { openSqliteStore } from '../stores/sqlite/store.ts';
 import { formatTable } from './table.ts';
@@ -62,7 +62,8 @@ function queriesFor(
   const { app, limit, fingerprint } = given;
   if (known === undefined) return [{ limit }];
   if (UUID.test(known)) return [{ id: known, limit }];
-  const target = { app, platform: 'android', token: known } as const;
+  // Of a token in hex, which is an iPhone's, the service keeps the spelling in lower case.
+  const target = createTarget({ app, platform: 'ios', token: known });
   return [
     { subjectHash: fingerprint(known), limit },
     { tokenHash: fingerprint(tokenKey(target)), limit },

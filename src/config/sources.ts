@@ -1,15 +1,13 @@
 // The signed sources as the vendor configured them: secrets by app and source, the Breez LNURL server's
-// domains, bLIP-55's tolerance and methods, and generic sources of services that nobody here has heard of.
+// domains, bLIP-55's tolerance and methods, and generic sources.
 
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { DOMAIN_SOURCE, type Domain, LSPS5_SOURCE, NOTIFY_DOOR } from '../core/devices/doors.ts';
 import type { Source } from '../core/ports/source.ts';
+import { createSources } from '../sources/all-sources.ts';
 import { genericConfig } from '../sources/generic-config.ts';
-import { createSources } from '../sources/list.ts';
 import { LSPS5_DEFAULTS, LSPS5_METHODS } from '../sources/lsps5.ts';
-import { faultOfStandardKey } from '../sources/signatures/standard-webhooks.ts';
-import { standardWebhooks } from '../sources/standard-webhooks.ts';
 import { DEFAULT_APP } from './apps.ts';
 import type { Config } from './config.ts';
 
@@ -70,9 +68,9 @@ export function loadSources(
   };
 }
 
-/** A key of Standard Webhooks has a form; one without it would only ever be answered 401. */
-export function faultOfSecret(source: string, secret: string): string | undefined {
-  return source === standardWebhooks.name ? faultOfStandardKey(secret) : undefined;
+/** What is wrong with a secret of a source: calls signed by one of another form would always be 401. */
+export function secretFaults(sources: ReadonlyMap<string, Source>) {
+  return (source: string, secret: string) => sources.get(source)?.secretFault?.(secret);
 }
 
 /** The sources whose callers sign by a secret: of a device, or of an app. */
@@ -89,13 +87,14 @@ function faultsOfSecrets(
   sources: ReadonlyMap<string, Source>,
 ): readonly string[] {
   const known = namesWithSecrets(sources);
+  const faultOf = secretFaults(sources);
   return Object.entries(secrets).flatMap(([app, bySource]) =>
     Object.entries(bySource).flatMap(([source, list]) => {
       const where = `NDS_SOURCES: secrets.${app}.${source}`;
       if (sources.size > 0 && !known.includes(source)) {
         return [`${where}: is no source that has secrets; these have: ${known.join(', ')}`];
       }
-      const faults = list.map((secret) => faultOfSecret(source, secret));
+      const faults = list.map((secret) => faultOf(source, secret));
       return faults.flatMap((fault, index) =>
         fault === undefined ? [] : [`${where}.${index}: ${fault}`],
       );
@@ -104,7 +103,7 @@ function faultsOfSecrets(
 }
 
 function faultsOfApps({ secrets, domains }: Given, apps: readonly string[]): readonly string[] {
-  // Without any app, that is the fault to mend.
+  // Without any app, that is the fault to report.
   if (apps.length === 0) return [];
   const named = [
     ...Object.keys(secrets).map((app) => [`secrets.${app}`, app] as const),

@@ -7,11 +7,11 @@ export interface ParsedNotification {
   /** `notification_payload`: JSON text, keys sorted, as the Breez plugins decode it. */
   readonly payload: string;
   /** What an operator would search for: payment hash, swap id, transaction id. Kept as a fingerprint only. */
-  readonly subject?: string;
+  readonly subject?: string | undefined;
   /** What makes a second call the same notification; the target and the type are added by the core. */
   readonly duplicateOf?: { readonly key: string; readonly windowMs: number };
   /** A title that overrides the catalogue's. */
-  readonly title?: string;
+  readonly title?: string | undefined;
 }
 
 export interface Notification extends ParsedNotification {

@@ -3,13 +3,14 @@
 export type Platform = 'ios' | 'android';
 export type ProviderName = 'apns' | 'fcm';
 
+/** Made by `createTarget`, which writes the token in its one spelling. */
 export interface Target {
   /** The vendor's app whose credentials are used; `default` if there is only one. */
   readonly app: string;
   readonly platform: Platform;
   readonly token: string;
   /** Handed to the app as `app_data`; an empty string is kept, absent leaves the key out. */
-  readonly appData?: string;
+  readonly appData?: string | undefined;
 }
 
 /** Whom a notification is for, and how it came. */
@@ -31,6 +32,23 @@ export const MAX_APP_NAME_CHARACTERS = 64;
 const HEX = /^[0-9a-f]+$/i;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+/** FCM tokens and installation ids are made of base64url characters and `:`; `.` and `~` are harmless. */
+const TOKEN = /^[A-Za-z0-9_.~:-]+$/;
+/** Hex after `0x`, as a byte buffer is often printed. */
+const PREFIXED_HEX = /^0x[0-9a-f]*$/i;
+/** What languages print for a token that the app does not have yet. */
+const NOTHING = new Set(['null', 'nil', 'none', 'undefined', 'nan', 'true', 'false']);
+
+/**
+ * The only way to make a target. The hex digits of an APNs token may be written in capitals: lower case is
+ * the one spelling that the service keeps and sends, so that duplicates, limits, quarantine and registry see
+ * one token. FCM tokens are case-sensitive and stay as they are.
+ */
+export function createTarget(given: Target): Target {
+  const { platform, token } = given;
+  if (providerFor(platform, token) === 'fcm') return given;
+  return { ...given, token: token.toLowerCase() };
+}
 
 /**
  * APNs tokens are hex and FCM tokens never are, so an iOS token tells by its form which provider issued
@@ -45,6 +63,12 @@ export function tokenFault(platform: Platform, token: string): string | undefine
   if (token === '') return 'must not be empty';
   if (CONTROL.test(token)) return 'must not contain control characters';
   if (token.includes('\ufffd')) return 'must be percent-encoded UTF-8';
+  if (NOTHING.has(token.toLowerCase())) {
+    return 'is not a push token: the app sent it before it had one';
+  }
+  // Apps send their token as `<740f4707 bebcf74f …>`, `{length = 32, …}`, `Optional("…")` or base64.
+  if (PREFIXED_HEX.test(token) || !TOKEN.test(token))
+    return `is not a push token: ${FORM[platform]}`;
   if (providerFor(platform, token) === 'apns') {
     if (token.length % 2 !== 0) return 'is hex, so an APNs token, but of odd length';
     if (token.length > MAX_APNS_TOKEN_CHARACTERS) {
@@ -57,6 +81,11 @@ export function tokenFault(platform: Platform, token: string): string | undefine
   }
   return undefined;
 }
+
+const FORM: Readonly<Record<Platform, string>> = {
+  ios: "send the bytes of APNs' device token as hex digits alone, or FCM's token as it is",
+  android: "send FCM's token as it is",
+};
 
 /** One key for everything that is kept per token (quarantine, limits): the same token under two apps is two. */
 export function tokenKey(target: Target): string {

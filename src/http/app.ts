@@ -57,7 +57,7 @@ export interface App {
 }
 
 export function createApp(parts: AppParts): App {
-  const router = new Hono<RouterEnv>();
+  const router = new Hono<RouterEnv>({ strict: false });
   const direct = new Map<string, (call: Call) => Promise<HttpAnswer>>();
   const route: Route = (path, handlers) => {
     const byMethod = new Map<string, Handler>(Object.entries(handlers));

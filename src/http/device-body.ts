@@ -4,7 +4,12 @@ import { z } from 'zod';
 import type { DeviceChanges } from '../core/devices/registry.ts';
 import { type Fault, ServiceError } from '../core/errors.ts';
 import { DEVICE_BOUNDS, type DeviceDetails } from '../core/ports/devices.ts';
-import { MAX_APP_NAME_CHARACTERS, type Platform, tokenFault } from '../core/target.ts';
+import {
+  createTarget,
+  MAX_APP_NAME_CHARACTERS,
+  type Platform,
+  tokenFault,
+} from '../core/target.ts';
 
 const BOUNDS = DEVICE_BOUNDS;
 /** Of a body that is faulty all over, enough is told with so many. */
@@ -81,12 +86,12 @@ export function createDeviceBodies(
       checkToken(parsed.platform, parsed.token);
       const { platform, user } = parsed;
       return {
-        target: {
+        target: createTarget({
           app: parsed.app ?? app,
           platform,
           token: parsed.token,
-          ...(parsed.app_data === undefined ? {} : { appData: parsed.app_data }),
-        },
+          appData: parsed.app_data,
+        }),
         ...(user === undefined ? {} : { user }),
         ...(parsed.locale === undefined ? {} : { locale: parsed.locale }),
         nodeIds: parsed.lsp_node_ids ?? [],

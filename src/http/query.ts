@@ -2,7 +2,7 @@
 // a blank and unknown parameters are ignored, as in breez/notify.
 
 import { type Fault, ServiceError } from '../core/errors.ts';
-import { MAX_APP_NAME_CHARACTERS, type Target, tokenFault } from '../core/target.ts';
+import { createTarget, MAX_APP_NAME_CHARACTERS, type Target, tokenFault } from '../core/target.ts';
 
 const DEFAULT_APP = 'default';
 const NAMES = ['platform', 'token', 'app_data', 'app'] as const;
@@ -30,7 +30,7 @@ export function parseTarget(rawUrl: string): Target {
   if (faults.length > 0 || !isPlatform || token === undefined) {
     throw new ServiceError('bad_query', { faults });
   }
-  return { app, platform, token, ...(appData === undefined ? {} : { appData }) };
+  return createTarget({ app, platform, token, appData });
 }
 
 type Name = (typeof NAMES)[number];

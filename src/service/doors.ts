@@ -1,7 +1,7 @@
 // The HTTP side of the service, put together from the core and the configuration.
 
 import type { Config } from '../config/config.ts';
-import { faultOfSecret, namesWithSecrets, type SignedSources } from '../config/sources.ts';
+import { namesWithSecrets, type SignedSources, secretFaults } from '../config/sources.ts';
 import { DOMAIN_SOURCE, LSPS5_SOURCE, NOTIFY_DOOR } from '../core/devices/doors.ts';
 import { Registry } from '../core/devices/registry.ts';
 import { CATALOGUE, DEFAULT_LIFETIME_MS, type Kind } from '../core/notification.ts';
@@ -115,7 +115,7 @@ function createDevicesDoor(parts: DoorParts, registry: Registry): DevicesDoor {
     clock,
     registry,
     auth: new Authenticator({ backend: config.backendKeys, apps: config.appKeys }),
-    bodies: createDeviceBodies(namesWithSecrets(signed.sources), faultOfSecret),
+    bodies: createDeviceBodies(namesWithSecrets(signed.sources), secretFaults(signed.sources)),
     lanes: core.lanes,
     registrations: new Buckets(clock, config.registrationRate, MAX_APPS),
     externalUrl: config.externalUrl,

@@ -1,15 +1,17 @@
-// The Breez family: lspd, the chain service, breez-lnurl and Boltz post these bodies to one door.
+// The Breez family: lspd, the chain service, breez-lnurl, Boltz and http-nostr post these bodies to one door.
 // The rules are those of breez/notify (http/router.go); where they differ, a comment says why.
 
 import { z } from 'zod';
-import { type Fault, ServiceError } from '../core/errors.ts';
+import type { Fault } from '../core/errors.ts';
 import type { ParsedNotification } from '../core/notification.ts';
 import type { Parsed } from '../core/ports/source.ts';
+import { badBody, optionalString as optional, requiredString as required } from './fields.ts';
 import { decodeBody, parseExactJson, parseJson, payloadOf } from './json.ts';
+import { isNostrEvent, isNwcRequest, NWC_REQUEST_KIND, nostrEventId } from './nostr-event.ts';
+import { REPEAT_WINDOW_MS } from './time.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
-const DAY = 24 * 60 * MINUTE;
 
 /**
  * How long a repeat is the same notification. lspd is quiet for 30 s after a success and then means it
@@ -20,13 +22,10 @@ const WINDOW_MS = {
   confirmed: 10 * MINUTE,
   lnurlpay: 2 * MINUTE,
   swap_updated: 10 * MINUTE,
-  nwc_event: 7 * DAY,
+  nwc_event: REPEAT_WINDOW_MS,
 } as const;
 
 const MAX_AMOUNT_MSAT = 2n ** 64n - 1n;
-const REQUIRED = 'is required: a string that is not empty';
-const required = z.string(REQUIRED).min(1, REQUIRED);
-const optional = z.string('must be a string').nullish();
 
 /** Millisatoshi, an unsigned 64-bit integer above 0, written in plain digits (Go's uint64 takes no other form). */
 const amount = z.custom<{ readonly rawJSON: string }>(
@@ -64,6 +63,14 @@ const swapUpdated = shape(z.object({ id: required, status: required }), ({ id, s
     duplicateOf: { key: JSON.stringify([id, status]), windowMs: WINDOW_MS.swap_updated },
   }),
 );
+
+function nwcEvent(event: string): Parsed {
+  return notification({
+    type: 'nwc_event',
+    payload: payloadOf({ event }),
+    duplicateOf: { key: nostrEventId(event) ?? event, windowMs: WINDOW_MS.nwc_event },
+  });
+}
 
 /** Bodies that name themselves by `template`. */
 const TEMPLATES: Readonly<Record<string, Shape>> = {
@@ -122,13 +129,7 @@ const TEMPLATES: Readonly<Record<string, Shape>> = {
       duplicateOf: { key: data.reply_url, windowMs: WINDOW_MS.lnurlpay },
     }),
   ),
-  nwc_event: shape(z.object({ event: required }), ({ event }) =>
-    notification({
-      type: 'nwc_event',
-      payload: payloadOf({ event }),
-      duplicateOf: { key: nostrEventId(event) ?? event, windowMs: WINDOW_MS.nwc_event },
-    }),
-  ),
+  nwc_event: shape(z.object({ event: required }), ({ event }) => nwcEvent(event)),
   // breez/notify does not know this template; the Liquid SDK's documentation shows it.
   swap_updated: swapUpdated,
 };
@@ -155,14 +156,16 @@ const EVENTS: Readonly<Record<string, Shape>> = {
  * Reads a body of the Breez family from its raw bytes; the Content-Type is never looked at. Throws
  * `bad_body` with every fault named.
  *
- * `template` is tried first and `event` next, as breez/notify tries its shapes in order; `type` stands for
- * `template` only where neither is present (the Breez NDS guide writes it so).
+ * `template` is tried first and `event` next, as breez/notify tries its shapes in order. `type` stands for
+ * `template` only where neither is present (the Breez NDS guide writes it so). There, the body may also be a
+ * wallet request of Nostr Wallet Connect by itself, as Alby's http-nostr posts it.
  */
 export function parseBreezBody(bytes: Uint8Array): Parsed {
   const text = decodeBody(bytes);
   const body = parseJson(text);
   if (!isObject(body)) throw badBody([{ field: 'body', message: 'must be a JSON object' }]);
 
+  if (!isNamed(body) && isNwcRequest(body)) return nwcEvent(text.trim());
   const candidates = candidatesFor(body);
   if (candidates.length === 0) throw badBody([unknownKind(body)]);
   let faults: readonly Fault[] = [];
@@ -176,11 +179,14 @@ export function parseBreezBody(bytes: Uint8Array): Parsed {
 }
 
 function candidatesFor(body: Readonly<Record<string, unknown>>): readonly Shape[] {
-  const named =
-    (body.template ?? undefined) !== undefined || (body.event ?? undefined) !== undefined;
-  return [lookUp(TEMPLATES, named ? body.template : body.type), lookUp(EVENTS, body.event)].filter(
+  const template = isNamed(body) ? body.template : body.type;
+  return [lookUp(TEMPLATES, template), lookUp(EVENTS, body.event)].filter(
     (candidate) => candidate !== undefined,
   );
+}
+
+function isNamed({ template, event }: Readonly<Record<string, unknown>>): boolean {
+  return (template ?? event ?? undefined) !== undefined;
 }
 
 function lookUp(shapes: Readonly<Record<string, Shape>>, name: unknown): Shape | undefined {
@@ -192,6 +198,12 @@ function unknownKind(body: Readonly<Record<string, unknown>>): Fault {
   const events = Object.keys(EVENTS).join(', ');
   if (body.template === undefined && body.event !== undefined) {
     return { field: 'event', message: `must be one of ${events}` };
+  }
+  if (!isNamed(body) && isNostrEvent(body)) {
+    return {
+      field: 'kind',
+      message: `must be ${NWC_REQUEST_KIND} in a Nostr event, with id and sig`,
+    };
   }
   return {
     field: 'template',
@@ -205,22 +217,6 @@ function toFault(issue: {
 }): Fault {
   if (issue.path.length === 0) return { field: 'data', message: 'is required: a JSON object' };
   return { field: `data.${issue.path.map(String).join('.')}`, message: issue.message };
-}
-
-/** The id of the Nostr event, which other relays may bring again in another order of keys. */
-function nostrEventId(event: string): string | undefined {
-  try {
-    const parsed: unknown = JSON.parse(event);
-    return isObject(parsed) && typeof parsed.id === 'string' && parsed.id !== ''
-      ? parsed.id
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function badBody(faults: readonly Fault[]): ServiceError {
-  return new ServiceError('bad_body', { faults });
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

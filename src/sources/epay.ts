@@ -1,15 +1,15 @@
-// Epay: mobile money. It signs nothing, so the handle in the URL is all there is; what contradicts itself
-// cannot have come from it.
+// Epay: mobile money. It signs nothing, so the handle in the URL is the only protection. A body that
+// contradicts itself cannot be Epay's.
 
 import { z } from 'zod';
 import type { Source } from '../core/ports/source.ts';
-import { badBody, checkBody, IGNORED, optionalString, requiredString } from './body.ts';
+import { badBody, checkBody, IGNORED, optionalString, requiredString } from './fields.ts';
 import { decodeBody, deepPayloadOf, parseJson } from './json.ts';
+import { REPEAT_WINDOW_MS } from './time.ts';
 
 const NAME = 'epay';
-const REPEAT_WINDOW_MS = 7 * 24 * 3_600_000;
 
-/** What `status` says in words; only `success` has been seen, and words of no side go with the boolean. */
+/** What `status` says in words. Only `success` has been seen; other words leave it to the boolean. */
 const SUCCESS = /^(?:success|successful|succeeded|completed?|paid)$/i;
 const FAILURE = /^(?:fail|failed|failure|declined|rejected|cancell?ed|expired|error|reversed)$/i;
 const OPEN = /^(?:pending|processing|initiated|created)$/i;
@@ -31,7 +31,7 @@ const call = z.object({
 export const epay: Source = {
   name: NAME,
 
-  /** Epay wants 200 for whatever it sent; what a repeat cannot mend is told to the operator alone. */
+  /** Epay wants 200 for whatever it sent: what a repeat cannot change is for the operator alone. */
   statuses: {
     token_unregistered: 200,
     token_rejected: 200,
@@ -39,7 +39,7 @@ export const epay: Source = {
     push_too_large: 200,
   },
 
-  /** Nothing to check: who knows the handle may call. */
+  /** Nothing to check: the caller knows the handle. */
   authenticate() {},
 
   parse({ body }) {

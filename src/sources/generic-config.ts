@@ -1,5 +1,5 @@
 // The shape of a generic signed source: what an operator writes to connect a service without code. Faults
-// say what would fit.
+// say what would fit. What each key means is in docs/sources/generic.md.
 
 import { z } from 'zod';
 import { isJsonPointer } from './json-pointer.ts';
@@ -28,31 +28,54 @@ const pointer = z
 const pushType = z.string(PUSH_TYPE).regex(/^[A-Za-z0-9_]{1,100}$/, PUSH_TYPE);
 const shortText = z.string('must be a text').min(1, 'must not be empty').max(100, 'is too long');
 
-/** `{body}` once, and `{timestamp}` at most once, in any text between: `{body}`, `v0:{timestamp}:{body}`. */
+const PLACEHOLDERS = ['{body}', '{sorted_body}', '{timestamp}', '{id}'] as const;
+export type Placeholder = (typeof PLACEHOLDERS)[number];
+
+/** Placeholders, each at most once, in any text between: `{body}`, `v0:{timestamp}:{body}`. */
 const signs = z
   .string('must be a text such as {timestamp}.{body}')
   .max(100, 'is too long')
-  .refine((text) => count(text, '{body}') === 1, 'must hold {body} once')
-  .refine((text) => count(text, '{timestamp}') <= 1, 'must hold {timestamp} at most once')
   .refine(
-    (text) => !/[{}]/.test(text.replace('{body}', '').replace('{timestamp}', '')),
-    'must hold no other braces than {body} and {timestamp}',
+    (text) => PLACEHOLDERS.every((name) => text.split(name).length <= 2),
+    'must hold each placeholder at most once',
+  )
+  .refine(
+    (text) => !/[{}]/.test(PLACEHOLDERS.reduce((rest, name) => rest.replace(name, ''), text)),
+    `must hold no other braces than ${PLACEHOLDERS.join(', ')}`,
+  )
+  .refine(
+    (text) => holds(text, '{body}') !== holds(text, '{sorted_body}') || isIdAlone(text),
+    'must hold {body} or {sorted_body}, or {id} if the id alone is signed',
   );
 
+const separator = z
+  .string('must be a text such as `,`')
+  .min(1, 'must not be empty')
+  .max(4, 'is too long')
+  .optional();
+const prefix = z.string('must be a text such as sha256=').max(32, 'is too long').default('');
+
 const signature = section({
-  header,
+  header: header.optional(),
+  /** Where the signature is in the body, instead of a header. */
+  pointer: pointer.optional(),
   algorithm: z
     .enum(['sha256', 'sha1', 'sha512'], 'must be sha256, sha1 or sha512')
     .default('sha256'),
   encoding: z
     .enum(['hex', 'base64', 'base64url'], 'must be hex, base64 or base64url')
     .default('hex'),
-  prefix: z.string('must be a text such as sha256=').max(32, 'is too long').default(''),
+  prefix,
+  separator,
+  /** How the secrets are written; `whsec_` before base64 is skipped. */
+  secret_encoding: z.enum(['text', 'base64', 'hex'], 'must be text, base64 or hex').default('text'),
   signs: signs.default('{body}'),
 });
 
 const timestamp = section({
   header,
+  prefix,
+  separator,
   unit: z.enum(['seconds', 'milliseconds'], 'must be seconds or milliseconds').default('seconds'),
   tolerance_seconds: z
     .int('must be a whole number')
@@ -68,6 +91,8 @@ const type = section({
   names: z.record(z.string(), pushType).default({}),
   /** The caller's names that are answered 200 without a push. */
   ignored: z.array(z.string('must be a text')).default([]),
+  /** What becomes of the names that are neither in `names` nor in `ignored`. */
+  others: z.enum(['pushed', 'ignored'], 'must be pushed or ignored').default('pushed'),
 });
 
 /** A text for all, or a pointer to it in the body. */
@@ -78,11 +103,17 @@ const title = z.union(
 
 export const genericConfig = section({
   name,
+  /** How the body is written; pointers lead into a form as into an object of its fields. */
+  body: z.enum(['json', 'form'], 'must be json or form').default('json'),
   signature,
   timestamp: timestamp.optional(),
   type,
   /** What stays the same over repeats of one event. */
-  id: pointer.optional(),
+  id: z
+    .union([pointer, z.strictObject({ header })], 'must be a JSON pointer or {"header": …}')
+    .optional(),
+  /** What an operator searches for, such as a payment hash; the id unless it is named. */
+  subject: pointer.optional(),
   title: title.optional(),
   /** Fields of the push beside `id`, `source` and `type`. Whatever is named here, Apple and Google can read. */
   payload: z
@@ -93,33 +124,76 @@ export const genericConfig = section({
     )
     .default({}),
 }).superRefine((config, context) => {
-  const signsTime = config.signature.signs.includes('{timestamp}');
-  const fault = (path: string, message: string) =>
-    context.addIssue({ code: 'custom', path: [path], message });
-  if (signsTime && config.timestamp === undefined) {
-    fault('timestamp', 'is required, since {timestamp} is signed: name its header');
-  }
-  if (!signsTime && config.timestamp !== undefined) {
-    fault(
-      'timestamp',
-      'must be absent, or {timestamp} be in signature.signs: an unsigned time proves nothing',
-    );
-  }
-  if (!signsTime && config.id === undefined) {
-    fault(
-      'id',
-      'is required unless {timestamp} is signed: nothing else tells a replay from a new call',
-    );
-  }
-  for (const reserved of ['id', 'source', 'type']) {
-    if (Object.hasOwn(config.payload, reserved)) {
-      fault('payload', `must not name ${reserved}, which every push has`);
-    }
+  for (const [path, message] of faultsBetween(config)) {
+    context.addIssue({ code: 'custom', path: [...path], message });
   }
 });
 
 export type GenericConfig = z.output<typeof genericConfig>;
 
-function count(text: string, part: string): number {
-  return text.split(part).length - 1;
+type Given = Pick<GenericConfig, 'body' | 'signature' | 'timestamp' | 'id' | 'payload'>;
+type FaultBetween = readonly [path: readonly string[], message: string];
+
+/** What no key can say for itself: a check that was meant and could not be made is a fault. */
+function faultsBetween(config: Given): readonly FaultBetween[] {
+  const { signature, timestamp, id, payload } = config;
+  const signed = (name: Placeholder) => holds(signature.signs, name);
+  const faults: readonly (readonly [boolean, string, string])[] = [
+    [
+      (signature.header === undefined) === (signature.pointer === undefined),
+      'signature',
+      'needs either header or pointer',
+    ],
+    [
+      signature.pointer !== undefined && !isIdAlone(signature.signs),
+      'signature.signs',
+      'must be {id}: a signature inside the body cannot sign that body',
+    ],
+    [
+      signed('{sorted_body}') && config.body !== 'json',
+      'signature.signs',
+      'must not hold {sorted_body}: only JSON has keys to sort',
+    ],
+    [
+      signed('{timestamp}') && timestamp === undefined,
+      'timestamp',
+      'is required, since {timestamp} is signed: name its header',
+    ],
+    [
+      !signed('{timestamp}') && timestamp !== undefined,
+      'timestamp',
+      'must be absent, or {timestamp} be in signature.signs: an unsigned time proves nothing',
+    ],
+    [signed('{id}') && id === undefined, 'id', 'is required, since {id} is signed'],
+    [
+      !signed('{id}') && id !== undefined && typeof id !== 'string',
+      'id',
+      'must be in the body, or {id} be in signature.signs: an unsigned header proves nothing',
+    ],
+    [
+      !signed('{timestamp}') && id === undefined,
+      'id',
+      'is required unless {timestamp} is signed: nothing else tells a replay from a new call',
+    ],
+    ...['id', 'source', 'type'].map(
+      (name) =>
+        [
+          Object.hasOwn(payload, name),
+          'payload',
+          `must not name ${name}, which every push has`,
+        ] as const,
+    ),
+  ];
+  return faults
+    .filter(([isFault]) => isFault)
+    .map(([, path, message]) => [path.split('.'), message] as const);
+}
+
+function holds(signs: string, placeholder: Placeholder): boolean {
+  return signs.includes(placeholder);
+}
+
+/** Whether the body itself is not signed, only its id, with or without a time. */
+function isIdAlone(signs: string): boolean {
+  return holds(signs, '{id}') && !holds(signs, '{body}') && !holds(signs, '{sorted_body}');
 }

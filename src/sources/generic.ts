@@ -1,17 +1,27 @@
-// A signed source by configuration alone: HMAC over the body, with or without a time, and JSON pointers
-// that say where type, id and title are.
+// A signed source by configuration alone: HMAC over the body, a time and an id, and JSON pointers that say
+// where type, id and title are.
 
 import { createHash } from 'node:crypto';
+import { ServiceError } from '../core/errors.ts';
 import type { Source, SourceRequest } from '../core/ports/source.ts';
-import { badBody, IGNORED } from './body.ts';
+import { badBody, IGNORED } from './fields.ts';
+import {
+  genericReadings,
+  readGenericBody,
+  readId,
+  readTime,
+  requireText,
+  textAt,
+} from './generic-call.ts';
 import type { GenericConfig } from './generic-config.ts';
-import { decodeBody, deepPayloadOf, parseExactJson } from './json.ts';
+import { deepPayloadOf } from './json.ts';
 import { resolvePointer } from './json-pointer.ts';
-import { requireHmac } from './signatures/hmac.ts';
-import { parseDigits, requireFresh } from './time.ts';
+import { decodeSecret, faultOfEncodedSecret } from './signatures/encoding.ts';
+import { requireHmac, requireHmacText } from './signatures/hmac.ts';
+import { SIGNED_ID } from './signatures/standard-webhooks.ts';
+import { parseDigits, REPEAT_WINDOW_MS, requireFresh } from './time.ts';
 
 const SECOND_MS = 1_000;
-const REPEAT_WINDOW_MS = 7 * 24 * 3_600 * SECOND_MS;
 const MAX_TYPE_CHARACTERS = 100;
 const MAX_TITLE_CHARACTERS = 100;
 
@@ -19,37 +29,38 @@ export function createGeneric(config: GenericConfig): Source {
   return {
     name: config.name,
     statuses: {},
+    secretFault: (secret) => faultOfEncodedSecret(secret, config.signature.secret_encoding),
 
     authenticate(request, { secrets }) {
       requireTimestamp(config, request);
-      requireHmac(request, config.signature, { secrets, messages: [signedText(config, request)] });
+      requireIdHeader(config, request);
+      requireSignature(config, request, secrets);
     },
 
     parse(request) {
-      const body = parseExactJson(decodeBody(request.body));
+      const body = readGenericBody(config, request);
       const name = requireText(body, config.type.pointer);
-      if (config.type.ignored.includes(name)) return IGNORED;
       const type = pushTypeOf(config, name);
-      const id = config.id === undefined ? undefined : requireText(body, config.id);
-      const title = titleOf(config, body);
+      if (type === undefined) return IGNORED;
+      const id = readId(config, request, body);
       return {
         kind: 'notification',
         notification: {
           type,
           payload: payloadOf(config, { body, id, type }),
           duplicateOf: duplicateOf(config, { request, name, id }),
-          ...(id === undefined ? {} : { subject: id }),
-          ...(title === undefined ? {} : { title }),
+          subject: subjectOf(config, body) ?? id,
+          title: titleOf(config, body),
         },
       };
     },
   };
 }
 
-function requireTimestamp({ timestamp }: GenericConfig, request: SourceRequest): void {
-  if (timestamp === undefined) return;
-  const { header, unit, tolerance_seconds } = timestamp;
-  const digits = parseDigits(request.headers[header] ?? '');
+function requireTimestamp(config: GenericConfig, request: SourceRequest): void {
+  if (config.timestamp === undefined) return;
+  const { header, unit, tolerance_seconds } = config.timestamp;
+  const digits = parseDigits(readTime(config, request));
   const unitMs = unit === 'seconds' ? SECOND_MS : 1;
   requireFresh({
     header,
@@ -59,15 +70,38 @@ function requireTimestamp({ timestamp }: GenericConfig, request: SourceRequest):
   });
 }
 
-/** The body's bytes as they came, between what the configuration puts around them. */
-function signedText({ signature, timestamp }: GenericConfig, request: SourceRequest): Uint8Array {
-  const time = timestamp === undefined ? '' : (request.headers[timestamp.header] ?? '');
-  const [before = '', after = ''] = signature.signs.replace('{timestamp}', time).split('{body}');
-  return Buffer.concat([Buffer.from(before), request.body, Buffer.from(after)]);
+/** An id between other signed parts must not hold what could be read as one of them. */
+function requireIdHeader({ id }: GenericConfig, { headers }: SourceRequest): void {
+  if (id === undefined || typeof id === 'string' || SIGNED_ID.test(headers[id.header] ?? ''))
+    return;
+  throw new ServiceError('bad_signature', {
+    detail: `The header ${id.header} is missing or malformed.`,
+  });
 }
 
-function pushTypeOf({ type }: GenericConfig, name: string): string {
-  if (Object.hasOwn(type.names, name)) return type.names[name] ?? name;
+function requireSignature(
+  config: GenericConfig,
+  request: SourceRequest,
+  secrets: readonly string[],
+): void {
+  const { header, pointer = '', ...form } = config.signature;
+  const input = {
+    secrets: secrets
+      .map((secret) => decodeSecret(secret, form.secret_encoding))
+      .filter((secret) => secret !== undefined),
+    messages: genericReadings(config, request),
+  };
+  if (header === undefined) {
+    const text = textAt(readGenericBody(config, request), pointer);
+    requireHmacText(text, { ...form, where: `The field ${pointer}` }, input);
+  } else requireHmac(request, { ...form, header }, input);
+}
+
+/** Undefined for a name that is not pushed. */
+function pushTypeOf({ type }: GenericConfig, name: string): string | undefined {
+  if (type.ignored.includes(name)) return undefined;
+  if (Object.hasOwn(type.names, name)) return type.names[name];
+  if (type.others === 'ignored') return undefined;
   if (/^[A-Za-z0-9_.:/-]+$/.test(name) && name.length <= MAX_TYPE_CHARACTERS) {
     return name.replaceAll(/[.:/-]/g, '_');
   }
@@ -87,35 +121,27 @@ function payloadOf(
 
 /** Without an id a replay is known by its signed time and bytes, as long as that time is fresh. */
 function duplicateOf(
-  { name: source, timestamp }: GenericConfig,
+  config: GenericConfig,
   call: { readonly request: SourceRequest; readonly name: string; readonly id: string | undefined },
 ): { readonly key: string; readonly windowMs: number } {
   const { request, name, id } = call;
   if (id !== undefined) {
-    return { key: JSON.stringify([source, name, id]), windowMs: REPEAT_WINDOW_MS };
+    return { key: JSON.stringify([config.name, name, id]), windowMs: REPEAT_WINDOW_MS };
   }
-  const time = timestamp === undefined ? '' : (request.headers[timestamp.header] ?? '');
   const digest = createHash('sha256').update(request.body).digest('hex');
-  const windowMs = 2 * (timestamp?.tolerance_seconds ?? 0) * SECOND_MS;
-  return { key: JSON.stringify([source, time, digest]), windowMs };
+  const windowMs = 2 * (config.timestamp?.tolerance_seconds ?? 0) * SECOND_MS;
+  return { key: JSON.stringify([config.name, readTime(config, request), digest]), windowMs };
+}
+
+function subjectOf({ subject }: GenericConfig, body: unknown): string | undefined {
+  const found = subject === undefined ? undefined : textAt(body, subject);
+  return found === '' ? undefined : found;
 }
 
 /** A title that the body lacks is the catalogue's. */
 function titleOf({ title }: GenericConfig, body: unknown): string | undefined {
   if (title === undefined) return undefined;
   if ('text' in title) return title.text;
-  const found = textOf(resolvePointer(body, title.pointer));
+  const found = textAt(body, title.pointer);
   return found === '' ? undefined : found?.slice(0, MAX_TITLE_CHARACTERS).toWellFormed();
-}
-
-function requireText(body: unknown, pointer: string): string {
-  const text = textOf(resolvePointer(body, pointer));
-  if (text !== undefined && text !== '') return text;
-  throw badBody([{ field: pointer, message: 'is required: a text or a number' }]);
-}
-
-/** Ids are numbers as often as texts; their digits are taken as they were written. */
-function textOf(value: unknown): string | undefined {
-  if (typeof value === 'string') return value;
-  return JSON.isRawJSON(value) ? value.rawJSON : undefined;
 }

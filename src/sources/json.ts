@@ -90,7 +90,12 @@ const MAX_PAYLOAD_DEPTH = 100;
  */
 export function deepPayloadOf(fields: Readonly<Record<string, unknown>>): string {
   const present = Object.entries(fields).filter(([, value]) => (value ?? undefined) !== undefined);
-  return write(Object.fromEntries(present), 0);
+  return sortedJson(Object.fromEntries(present));
+}
+
+/** Compact JSON with the keys sorted by bytes at every depth. Throws `bad_body` for values nested too deep. */
+export function sortedJson(value: unknown): string {
+  return write(value, 0);
 }
 
 function write(value: unknown, depth: number): string {

@@ -1,23 +1,22 @@
-// bLIP-55 (LSPS5): a Lightning service provider wakes its client. Signed with the provider's node key over
-// the raw timestamp header and the raw body, since a rebuilt form would refuse other implementations.
+// bLIP-55 (LSPS5): a Lightning service provider wakes its client. It signs the timestamp header and the body
+// with its node key. Both are checked as they were sent: implementations write the same time differently.
 
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { ServiceError } from '../core/errors.ts';
 import type { Source, SourceCredentials, SourceRequest } from '../core/ports/source.ts';
-import { checkBody, exactInteger, IGNORED, jsonObject, requiredString } from './body.ts';
+import { checkBody, exactInteger, IGNORED, jsonObject, requiredString } from './fields.ts';
 import { decodeBody, deepPayloadOf, parseExactJson } from './json.ts';
 import { findSigner } from './signatures/lightning-message.ts';
-import { parseRfc3339, requireFresh } from './time.ts';
+import { parseRfc3339, REPEAT_WINDOW_MS, requireFresh } from './time.ts';
 
 const TIMESTAMP = 'x-lsps5-timestamp';
 const SIGNATURE = 'x-lsps5-signature';
 
-const MINUTE_MS = 60_000;
 /** The older LSPS5 text's rule; bLIP-55 has none and relies on TLS. */
-const LSPS5_TOLERANCE_MS = 10 * MINUTE_MS;
-/** Where any time is fresh, a replay is known for as long as that of a source that signs none. */
-const TIMELESS_WINDOW_MS = 7 * 24 * 60 * MINUTE_MS;
+const LSPS5_TOLERANCE_MS = 10 * 60_000;
+/** Where any time is fresh, a replay is recognised for as long as that of a source that signs no time. */
+const TIMELESS_WINDOW_MS = REPEAT_WINDOW_MS;
 
 /** Block heights have 32 bits in lightning-liquidity. */
 const blockHeight = exactInteger(2n ** 32n - 1n);
@@ -114,7 +113,7 @@ function signerOf(request: SourceRequest, { nodeIds }: SourceCredentials): strin
   return findSigner(message, headers[SIGNATURE] ?? '', nodeIds);
 }
 
-/** A device with one provider, which is the rule, spares a second look at the curve. */
+/** Most devices have one provider: then the signer is known without recovering its key a second time. */
 function soleNode({ nodeIds }: SourceCredentials): string | undefined {
   return nodeIds.length === 1 ? nodeIds[0]?.toLowerCase() : undefined;
 }

@@ -1,14 +1,13 @@
-// PaymentFlow and Payment API: one text of documentation under two names, so one source that differs in
-// its name and its header. The sister's header does not count.
+// PaymentFlow and Payment API document the same webhook under two names: one source, which differs in its
+// name and its signature header. The header of the other service is not accepted.
 
 import { z } from 'zod';
 import type { Source } from '../core/ports/source.ts';
-import { checkBody, IGNORED, requiredString } from './body.ts';
+import { checkBody, IGNORED, requiredString } from './fields.ts';
 import { decodeBody, deepPayloadOf, parseJson } from './json.ts';
-import { type HmacScheme, requireHmac } from './signatures/hmac.ts';
-import { signedReadings } from './signatures/serialised.ts';
-
-const REPEAT_WINDOW_MS = 7 * 24 * 3_600_000;
+import { hexSha256In, requireHmac } from './signatures/hmac.ts';
+import { jsonReadings } from './signatures/signed-readings.ts';
+import { REPEAT_WINDOW_MS } from './time.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   'payment.succeeded': 'payment_succeeded',
@@ -37,14 +36,17 @@ const event = z.object({
   ),
 });
 
-export function createPaymentEvents(name: string, header: string): Source {
-  const scheme: HmacScheme = { header, algorithm: 'sha256', encoding: 'hex', prefix: '' };
+export const paymentflow = createPaymentEvents('paymentflow', 'paymentflow-signature');
+export const paymentApi = createPaymentEvents('payment_api', 'payment-signature');
+
+function createPaymentEvents(name: string, header: string): Source {
+  const scheme = hexSha256In(header);
   return {
     name,
     statuses: {},
 
     authenticate(request, { secrets }) {
-      requireHmac(request, scheme, { secrets, messages: signedReadings(request.body) });
+      requireHmac(request, scheme, { secrets, messages: jsonReadings(request.body) });
     },
 
     parse(request) {

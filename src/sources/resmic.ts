@@ -1,21 +1,16 @@
-// Resmic Pro: crypto checkouts, told per payment session. Its `token` is a coin, never a push token, and
-// its guide signs the parsed body written anew, not the bytes.
+// Resmic Pro: crypto checkouts, one call per payment session. Its `token` is a coin, never a push token. Its
+// guide signs the body after parsing and serialising it again, not the bytes.
 
 import { z } from 'zod';
 import type { Source } from '../core/ports/source.ts';
-import { checkBody, optionalString, requiredString } from './body.ts';
+import { checkBody, optionalString, requiredString } from './fields.ts';
 import { decodeBody, deepPayloadOf, parseJson } from './json.ts';
-import { type HmacScheme, requireHmac } from './signatures/hmac.ts';
-import { signedReadings } from './signatures/serialised.ts';
+import { hexSha256In, requireHmac } from './signatures/hmac.ts';
+import { jsonReadings } from './signatures/signed-readings.ts';
+import { REPEAT_WINDOW_MS } from './time.ts';
 
 const NAME = 'resmic';
-const SCHEME: HmacScheme = {
-  header: 'x-signature',
-  algorithm: 'sha256',
-  encoding: 'hex',
-  prefix: '',
-};
-const REPEAT_WINDOW_MS = 7 * 24 * 3_600_000;
+const SCHEME = hexSha256In('x-signature');
 
 /** The payer's wallet address is not read: it stays out of the push. */
 const session = z.object({
@@ -34,7 +29,7 @@ export const resmic: Source = {
   statuses: {},
 
   authenticate(request, { secrets }) {
-    requireHmac(request, SCHEME, { secrets, messages: signedReadings(request.body) });
+    requireHmac(request, SCHEME, { secrets, messages: jsonReadings(request.body) });
   },
 
   parse({ body }) {

@@ -1,21 +1,16 @@
 // The Breez LNURL server: one URL and one secret per domain, and the device is found by the wallet's key.
-// It repeats what is not answered 2xx for 90 days and holds the domain's other payments back meanwhile.
+// It repeats what is not answered 2xx for 90 days and holds back the domain's other payments until then.
 
 import { z } from 'zod';
 import type { Source } from '../core/ports/source.ts';
-import { checkBody, exactInteger, IGNORED, optionalString, requiredString } from './body.ts';
+import { checkBody, exactInteger, IGNORED, optionalString, requiredString } from './fields.ts';
 import { decodeBody, deepPayloadOf, parseExactJson } from './json.ts';
-import { type HmacScheme, requireHmac } from './signatures/hmac.ts';
+import { hexSha256In, requireHmac } from './signatures/hmac.ts';
 
-const SCHEME: HmacScheme = {
-  header: 'x-breez-signature',
-  algorithm: 'sha256',
-  encoding: 'hex',
-  prefix: '',
-};
+const SCHEME = hexSha256In('x-breez-signature');
 const TEMPLATE = 'spark_payment_received';
 /** As long as the server repeats: body and signature stay the same, so age is no reason to refuse. */
-const REPEAT_WINDOW_MS = 90 * 24 * 3_600_000;
+const BREEZ_REPEAT_WINDOW_MS = 90 * 24 * 3_600_000;
 
 const unsigned64 = exactInteger(2n ** 64n - 1n);
 const named = z.object({ template: requiredString });
@@ -38,7 +33,7 @@ const envelope = z.object({
 export const sparkPaymentReceived: Source = {
   name: 'spark_payment_received',
 
-  /** Nothing that a repeat cannot mend is refused, or the domain's next payment waits behind it. */
+  /** What a repeat cannot change is answered 200: the domain's next payment would wait behind it. */
   statuses: {
     unknown_user: 200,
     token_unregistered: 200,
@@ -65,7 +60,7 @@ export const sparkPaymentReceived: Source = {
         subject: shown.payment_hash,
         duplicateOf: {
           key: JSON.stringify([shown.user_pubkey, shown.payment_hash]),
-          windowMs: REPEAT_WINDOW_MS,
+          windowMs: BREEZ_REPEAT_WINDOW_MS,
         },
       },
     };

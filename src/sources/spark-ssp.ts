@@ -1,38 +1,34 @@
-// The Spark service provider: each wallet registers URL, secret and event types, and is told when a
-// payment, a withdrawal or a deposit has come to its end.
+// The Spark service provider: each wallet registers a URL, a secret and event types. It is called when a
+// payment, a withdrawal or a deposit has ended.
 
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Source } from '../core/ports/source.ts';
-import { checkBody, exactInteger, IGNORED, requiredString } from './body.ts';
+import { checkBody, exactInteger, IGNORED, optionalString, requiredString } from './fields.ts';
 import { decodeBody, deepPayloadOf, parseExactJson } from './json.ts';
-import { type HmacScheme, requireHmac } from './signatures/hmac.ts';
+import { hexSha256In, requireHmac } from './signatures/hmac.ts';
+import { REPEAT_WINDOW_MS } from './time.ts';
 
-const SCHEME: HmacScheme = {
-  header: 'x-spark-signature',
-  algorithm: 'sha256',
-  encoding: 'hex',
-  prefix: '',
-};
-const REPEAT_WINDOW_MS = 7 * 24 * 3_600_000;
+const SCHEME = hexSha256In('x-spark-signature');
 
 /** The statuses are opaque, but these endings, as in LIGHTNING_PAYMENT_FAILED, must not read as success. */
 const FAILED = /(?:^|_)(?:FAILED|CANCELL?ED)$/i;
 
 const value = exactInteger(2n ** 64n - 1n);
-const amount = z.object({ value, unit: requiredString }, 'is required: value and unit');
-const outputIndex = exactInteger(2n ** 32n - 1n);
+const amount = z.object({ value, unit: requiredString }, 'must be value and unit').nullish();
+const outputIndex = exactInteger(2n ** 32n - 1n).nullish();
 const preimageHash = z
-  .string('is required: a string')
+  .string('must be a string')
   .regex(/^[0-9a-f]{64}$/i, 'must be 32 bytes in hex')
-  .transform((hex) => createHash('sha256').update(Buffer.from(hex, 'hex')).digest('hex'));
+  .transform((hex) => createHash('sha256').update(Buffer.from(hex, 'hex')).digest('hex'))
+  .nullish();
 
 /** Name in the push, name in the event, and what it has to be. */
 type Detail = readonly [name: string, from: string, schema: z.ZodType<unknown>];
 
 /**
- * What a push says about the money, by type. Fees, invoices, addresses and preimages are nothing that
- * Apple and Google need to know.
+ * What a push says about the money, by type; each may be absent or null, as the Breez LNURL server, which
+ * also receives these events, reads them. Apple and Google need no fees, invoices, addresses and preimages.
  */
 const DETAILS: Readonly<Record<string, readonly Detail[]>> = {
   SPARK_LIGHTNING_RECEIVE_FINISHED: [
@@ -42,44 +38,23 @@ const DETAILS: Readonly<Record<string, readonly Detail[]>> = {
   SPARK_LIGHTNING_SEND_FINISHED: [['amount', 'invoice_amount', amount]],
   SPARK_COOP_EXIT_FINISHED: [
     ['amount', 'total_amount', amount],
-    ['transaction_id', 'coop_exit_txid', requiredString],
+    ['transaction_id', 'coop_exit_txid', optionalString],
   ],
   SPARK_STATIC_DEPOSIT_FINISHED: [
     ['amount', 'credit_amount', amount],
-    ['transaction_id', 'transaction_id', requiredString],
+    ['transaction_id', 'transaction_id', optionalString],
     ['output_index', 'output_index', outputIndex],
   ],
 };
 
-interface Reader {
-  readonly details: readonly Detail[];
-  readonly finished: z.ZodType<Readonly<Record<string, unknown>>>;
-  /** What has failed may lack what never came to be. */
-  readonly failed: z.ZodType<Readonly<Record<string, unknown>>>;
-}
-
-const READERS: ReadonlyMap<string, Reader> = new Map(
-  Object.entries(DETAILS).map(([type, details]) => {
-    const finished = details.map(([, from, schema]) => [from, schema] as const);
-    const failed = details.map(([, from, schema]) => [from, schema.nullish()] as const);
-    return [
-      type,
-      {
-        details,
-        finished: z.object(Object.fromEntries(finished)),
-        failed: z.object(Object.fromEntries(failed)),
-      },
-    ];
-  }),
-);
-
 const typed = z.object({ type: requiredString });
+/** Only id and type are sure. */
 const common = z.object({
   id: requiredString,
-  network: requiredString,
-  request_status: requiredString,
-  status: requiredString,
-  timestamp: requiredString,
+  network: optionalString,
+  request_status: optionalString,
+  status: optionalString,
+  timestamp: optionalString,
   type: requiredString,
 });
 
@@ -94,12 +69,12 @@ export const sparkSsp: Source = {
   parse(request) {
     const body = parseExactJson(decodeBody(request.body));
     const { type } = checkBody(typed, body);
-    const reader = READERS.get(type);
-    if (reader === undefined) return IGNORED;
+    if (!Object.hasOwn(DETAILS, type)) return IGNORED;
     const fields = checkBody(common, body);
-    const hasFailed = FAILED.test(fields.request_status) || FAILED.test(fields.status);
-    const found = checkBody(hasFailed ? reader.failed : reader.finished, body);
-    const details = Object.fromEntries(reader.details.map(([name, from]) => [name, found[from]]));
+    const details = detailsOf(DETAILS[type] ?? [], body);
+    const hasFailed = [fields.request_status, fields.status].some((status) =>
+      FAILED.test(status ?? ''),
+    );
     return {
       kind: 'notification',
       notification: {
@@ -107,12 +82,18 @@ export const sparkSsp: Source = {
         payload: deepPayloadOf({ ...fields, ...details }),
         subject: text(details.payment_hash) ?? text(details.transaction_id) ?? fields.id,
         duplicateOf: { key: JSON.stringify([fields.id, type]), windowMs: REPEAT_WINDOW_MS },
-        ...(hasFailed ? { title: 'Payment failed' } : {}),
+        title: hasFailed ? 'Payment failed' : undefined,
       },
     };
   },
 };
 
+function detailsOf(details: readonly Detail[], body: unknown): Readonly<Record<string, unknown>> {
+  const schema = z.object(Object.fromEntries(details.map(([, from, schema]) => [from, schema])));
+  const found: Readonly<Record<string, unknown>> = checkBody(schema, body);
+  return Object.fromEntries(details.map(([name, from]) => [name, found[from]]));
+}
+
 function text(found: unknown): string | undefined {
-  return typeof found === 'string' ? found : undefined;
+  return typeof found === 'string' && found !== '' ? found : undefined;
 }

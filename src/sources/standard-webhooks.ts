@@ -3,24 +3,24 @@
 
 import { z } from 'zod';
 import { ServiceError } from '../core/errors.ts';
-import type { Parsed, Source } from '../core/ports/source.ts';
-import { checkBody } from './body.ts';
+import type { Parsed, Source, SourceRequest } from '../core/ports/source.ts';
 import { parseBreezBody } from './breez.ts';
+import { checkBody } from './fields.ts';
 import { decodeBody, deepPayloadOf, parseExactJson } from './json.ts';
-import { matchesStandardWebhook } from './signatures/standard-webhooks.ts';
-import { parseDigits, requireFresh } from './time.ts';
+import {
+  faultOfStandardKey,
+  matchesStandardWebhook,
+  SIGNED_ID,
+} from './signatures/standard-webhooks.ts';
+import { parseDigits, REPEAT_WINDOW_MS, requireFresh } from './time.ts';
 
-const ID = 'webhook-id';
-const TIMESTAMP = 'webhook-timestamp';
-const SIGNATURE = 'webhook-signature';
+/** The names of the headers, and Svix's own for the same three. Where both are whole, the first counts. */
+const PREFIXES = ['webhook-', 'svix-'] as const;
+const PARTS = ['id', 'timestamp', 'signature'] as const;
 
 /** Both ways, as in the reference libraries; the 300th second is still good. */
 const TOLERANCE_MS = 300_000;
-/** Senders repeat for days; the id stays over all repeats, while the timestamp does not. */
-const REPEAT_WINDOW_MS = 7 * 24 * 3_600_000;
 
-/** No quotes and braces: id, time and body are signed as one text, which must not be divided otherwise. */
-const ID_PATTERN = /^[A-Za-z0-9_.:=+/@|~-]{1,256}$/;
 /** The specification allows letters, digits, `_` and `.`; senders in the wild use the rest. */
 const TYPE_PATTERN = /^[A-Za-z0-9_.:/-]{1,100}$/;
 
@@ -35,34 +35,51 @@ const typed = z.object({ type: z.string() });
 export const standardWebhooks: Source = {
   name: 'standard',
 
+  secretFault: faultOfStandardKey,
+
   /** 410 would have the sender disable the endpoint for good. */
   statuses: { token_unregistered: 422 },
 
   authenticate({ headers, body, receivedAtMs }, { secrets }) {
-    const id = headers[ID];
-    const timestamp = headers[TIMESTAMP] ?? '';
-    const list = headers[SIGNATURE];
-    if (id === undefined) refuse(`The header ${ID} is missing.`);
-    if (!ID_PATTERN.test(id)) refuse(`The header ${ID} is malformed.`);
-    if (list === undefined) refuse(`The header ${SIGNATURE} is missing.`);
+    const { prefix, id, timestamp, signature } = requireHeaders(headers);
+    if (!SIGNED_ID.test(id)) refuse(`The header ${prefix}id is malformed.`);
     const seconds = parseDigits(timestamp);
     requireFresh({
-      header: TIMESTAMP,
+      header: `${prefix}timestamp`,
       timeMs: seconds === undefined ? undefined : seconds * 1_000,
       nowMs: Math.floor(receivedAtMs / 1_000) * 1_000,
       toleranceMs: TOLERANCE_MS,
     });
     const content = Buffer.concat([Buffer.from(`${id}.${timestamp}.`), body]);
-    if (matchesStandardWebhook(list, content, secrets)) return;
-    refuse(`No entry of the header ${SIGNATURE} fits the call and any key of this URL.`);
+    if (matchesStandardWebhook(signature, content, secrets)) return;
+    refuse(`No entry of the header ${prefix}signature fits the call and any key of this URL.`);
   },
 
   parse({ headers, body }) {
     const value = parseExactJson(decodeBody(body));
-    const id = headers[ID] ?? '';
+    const { id } = requireHeaders(headers);
     return withKey(parseAsBreez(body, value) ?? parseStandard(value, id), id);
   },
 };
+
+interface SignedHeaders {
+  readonly prefix: string;
+  readonly id: string;
+  readonly timestamp: string;
+  readonly signature: string;
+}
+
+/** Throws `bad_signature` unless one set of names is whole: one header of each set makes no third. */
+function requireHeaders(headers: SourceRequest['headers']): SignedHeaders {
+  for (const prefix of PREFIXES) {
+    const [id, timestamp, signature] = PARTS.map((part) => headers[prefix + part]);
+    if (id === undefined || timestamp === undefined || signature === undefined) continue;
+    return { prefix, id, timestamp, signature };
+  }
+  const prefix = PREFIXES.find((name) => PARTS.some((part) => headers[name + part] !== undefined));
+  const missing = PARTS.find((part) => headers[`${prefix ?? PREFIXES[0]}${part}`] === undefined);
+  return refuse(`The header ${prefix ?? PREFIXES[0]}${missing} is missing.`);
+}
 
 /** Undefined for what is no body of the Breez family, but can be an event by its `type`. */
 function parseAsBreez(body: Uint8Array, value: unknown): Parsed | undefined {

@@ -1,4 +1,5 @@
-// Signed times: RFC 3339 with a zone, Unix seconds, and how far from now they may be.
+// Signed times (RFC 3339 with a zone, Unix time in digits), how far they may be from now, and how long a
+// repeat is recognised.
 
 import { ServiceError } from '../core/errors.ts';
 
@@ -7,6 +8,9 @@ const RFC_3339 =
   /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(\.\d+)?(?:Z|([+-])(\d{2}):(\d{2}))$/i;
 const MAX_CHARACTERS = 64;
 const MINUTE_MS = 60_000;
+
+/** Senders repeat an event for days. Where no signed time ends it, a replay is recognised for as long. */
+export const REPEAT_WINDOW_MS = 7 * 24 * 60 * MINUTE_MS;
 
 /** Unix milliseconds; undefined for what is not a date-time of RFC 3339, which always has a zone. */
 export function parseRfc3339(text: string): number | undefined {

@@ -134,7 +134,6 @@ test('takes every token that a provider could have issued, at its limits', async
   const running = await setup();
   const tokens: readonly (readonly [string, string, 'apns' | 'fcm'])[] = [
     ['ios', IOS_TOKEN, 'apns'],
-    ['ios', IOS_TOKEN.toUpperCase(), 'apns'],
     ['ios', HEX.repeat(12) + HEX.slice(0, 8), 'apns'],
     ['ios', ANDROID_TOKEN, 'fcm'],
     ['ios', 'fcm-token:APA91b', 'fcm'],
@@ -142,7 +141,6 @@ test('takes every token that a provider could have issued, at its limits', async
     // Hex on Android is no APNs token, so neither its length nor its parity counts.
     ['android', 'abc', 'fcm'],
     ['android', 'ab'.repeat(150), 'fcm'],
-    ['android', 'tøken-発:🌩', 'fcm'],
   ];
   for (const [platform, token, provider] of tokens) {
     const answer = await post(

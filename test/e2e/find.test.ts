@@ -6,7 +6,13 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { ANDROID_TOKEN, type Setup, setup, temporaryFolder } from '../support/service.ts';
+import {
+  ANDROID_TOKEN,
+  IOS_TOKEN,
+  type Setup,
+  setup,
+  temporaryFolder,
+} from '../support/service.ts';
 
 const run = promisify(execFile);
 const NDS = resolve(import.meta.dirname, '../../bin/nds.ts');
@@ -29,6 +35,14 @@ test('a delivery is found by id, payment hash and token while the service runs',
     expect(output).toContain('payment_received');
     expect(output).not.toContain(PAYMENT_HASH);
     expect(output).not.toContain(ANDROID_TOKEN);
+  }
+});
+
+test('an APNs token is found in any spelling of its hex digits', async () => {
+  const running = await setup();
+  expect((await running.notify(IOS_TOKEN, PAYMENT_HASH)).status).toBe(200);
+  for (const known of [IOS_TOKEN, IOS_TOKEN.toUpperCase()]) {
+    expect(await find(running, known)).toContain('payment_received');
   }
 });
 

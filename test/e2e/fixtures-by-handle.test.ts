@@ -1,34 +1,34 @@
 // The Breez family's fixtures through registered devices: the handle stands for what the query says.
 
-import { test } from 'vitest';
-import { type Fixture, loadFixtures, runFixture } from '../support/fixture-runner.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { tokenFault } from '../../src/core/target.ts';
+import { runFixture, testFixtures } from '../support/fixture-runner.ts';
+import { type Fixture, loadFixtures } from '../support/fixtures.ts';
 import { handleOf, REGISTRY_ENVIRONMENT, register } from '../support/registry.ts';
-import { type Setup, setup } from '../support/service.ts';
+import type { Setup } from '../support/service.ts';
 import { BREEZ_SOURCES } from '../support/sources.ts';
 
-/** Those that are about the query itself have no counterpart. */
+/** Those that are about the query itself have no counterpart: the registry takes no such device. */
 const fixtures = loadFixtures(BREEZ_SOURCES).filter((fixture) => {
   const query = queryOf(fixture.request.path);
-  return (
-    (query.get('platform') === 'ios' || query.get('platform') === 'android') && query.get('token')
-  );
+  const platform = query.get('platform');
+  if (platform !== 'ios' && platform !== 'android') return false;
+  return tokenFault(platform, query.get('token') ?? '') === undefined;
 });
 
-for (const [index, fixture] of fixtures.entries()) {
-  test(`${fixture.name} by handle: ${fixture.about}`, async () => {
-    const clock = new ManualClock(fixture.now_unix_ms);
-    const running = await setup({ clock, environment: REGISTRY_ENVIRONMENT });
+testFixtures(fixtures, {
+  environment: REGISTRY_ENVIRONMENT,
+  nameOf: ({ name, about }) => `${name} by handle: ${about}`,
+  run: async (fixture, host, index) => {
     // Both forms of the path lead to the same door.
     const form = index % 2 === 0 ? '/n/' : '/api/v1/notify/';
-    const handles = await registerAll(fixture, running);
+    const handles = await registerAll(fixture, host.running);
     const adapt = (path: string) => {
       const handle = handles.get(new URLSearchParams(queryOf(path)).toString());
       return handle === undefined ? path : `${form}${handle}`;
     };
-    await runFixture(fixture, { running, clock, adapt });
-  });
-}
+    await runFixture(fixture, { ...host, adapt });
+  },
+});
 
 /** One device for each query in the fixture. */
 async function registerAll(fixture: Fixture, running: Setup): Promise<ReadonlyMap<string, string>> {

@@ -1,12 +1,12 @@
-// A service that nobody here has heard of, connected by configuration alone: from the JSON to the push.
+// A service without a source of its own, connected by configuration alone: from the JSON to the push.
 
 import { createHmac } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { refusalOf, send } from '../support/callers.ts';
-import { registerPhone, successOf } from '../support/device-calls.ts';
+import { callRegistry, faultyFields, registerPhone, successOf } from '../support/device-calls.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { pathOf, REGISTRY_ENVIRONMENT } from '../support/registry.ts';
-import { type Setup, setup } from '../support/service.ts';
+import { ANDROID_TOKEN, type Setup, setup } from '../support/service.ts';
 
 const NOW_MS = 1_754_049_600_000;
 const SECRET = 'secret-of-acme';
@@ -120,4 +120,27 @@ test('cannot take the name of a door, nor of another source', async () => {
     );
     expect(failure, name).toMatch(new RegExp(`NDS_SOURCES: .*${name}`));
   }
+});
+
+test('a secret that is not written as its source says is refused at start and at registration', async () => {
+  const signature = { ...SHOP.signature, secret_encoding: 'base64' };
+  const shop = { ...SHOP, name: 'shop', signature };
+  const failure = await start([shop], { default: { shop: ['not base64'] } }).then(
+    () => 'it started',
+    (reason: unknown) => String(reason),
+  );
+  expect(failure).toMatch(/NDS_SOURCES: secrets\.default\.shop\.0: must be base64/);
+  expect(failure).not.toContain('not base64');
+  const running = await start([shop]);
+  const body = { platform: 'android', token: ANDROID_TOKEN, secrets: { shop: ['not base64'] } };
+  const answer = await callRegistry(running, { method: 'POST', body });
+  expect(refusalOf(answer)).toBe('400 bad_body');
+  expect(faultyFields(answer)).toEqual(['secrets.shop.0']);
+  const device = await registerPhone(running, { secrets: { shop: ['whsec_AAECAw=='] } });
+  const event = '{"type":"sold","id":7}';
+  const key = Buffer.from([0, 1, 2, 3]);
+  const headers = { 'x-shop': createHmac('sha256', key).update(event).digest('hex') };
+  const call = { path: pathOf(device, 'shop'), headers, body: event };
+  expect((await send(running.service.url, call)).status).toBe(200);
+  expect(running.sandbox.received()).toHaveLength(1);
 });

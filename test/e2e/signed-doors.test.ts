@@ -117,7 +117,7 @@ test('a body, a secret or a key that differs is refused at every door', async ()
       { ...call, path: pathOf(other, door) },
       { ...call, path: pathOf(unregistered, door) },
     ];
-    // Three guides sign the body written anew, so that white space is none of their business.
+    // Three guides sign the body after serialising it again, so white space does not matter to them.
     const rewrites = ['resmic', 'paymentflow', 'payment_api'].includes(door);
     for (const [index, changed] of tampered.entries()) {
       if (rewrites && index === 0) continue;

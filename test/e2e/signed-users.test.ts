@@ -127,7 +127,7 @@ test('a phone whose push must wait counts less than one that has it, and more th
   expect(answer.deliveries?.map(({ status }) => status)).toEqual(['failed', 'failed', 'queued']);
 });
 
-test('what no repeat can mend is acknowledged, so that the domain’s other payments go on', async () => {
+test('what a repeat cannot change is acknowledged, so that the domain’s other payments go on', async () => {
   const running = await startWithPhones();
   for (const token of PHONES) fail(running, token, 'UNREGISTERED');
   for (const hash of ['aa', 'bb']) {
@@ -139,7 +139,7 @@ test('what no repeat can mend is acknowledged, so that the domain’s other paym
   expect(one?.status).toBe('unregistered');
 });
 
-test('what a repeat may mend is refused, if only one phone of several can be helped by it', async () => {
+test('what a repeat may change is refused, even if only one phone of several gains by it', async () => {
   const running = await startWithPhones();
   const [first, second, third] = PHONES;
   fail(running, first, 'UNREGISTERED');

@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { createSources } from '../../src/sources/all-sources.ts';
 import { createGeneric } from '../../src/sources/generic.ts';
 import { type GenericConfig, genericConfig } from '../../src/sources/generic-config.ts';
-import { createSources } from '../../src/sources/list.ts';
 import { LSPS5_DEFAULTS } from '../../src/sources/lsps5.ts';
 import { call, codeOf, credentials, NOW_MS, notificationOf, requestOf } from './calls.ts';
 
@@ -54,7 +54,7 @@ function sign({ config, body, time = String(NOW_MS / 1_000), secret = SECRET }: 
 function send(sent: Sent) {
   const { config, body, receivedAtMs = NOW_MS } = sent;
   const headers = {
-    [config.signature.header]: sent.signature ?? sign(sent),
+    [config.signature.header ?? '']: sent.signature ?? sign(sent),
     ...(config.timestamp === undefined
       ? {}
       : { [config.timestamp.header]: sent.time ?? String(NOW_MS / 1_000) }),
@@ -221,7 +221,7 @@ test('says what would fit in a configuration', () => {
     'signature.header: must be the name of a header',
     'signature.algorithm: must be sha256, sha1 or sha512',
     'signature.encoding: must be hex, base64 or base64url',
-    'signature.signs: must hold no other braces than {body} and {timestamp}',
+    'signature.signs: must hold no other braces than {body}, {sorted_body}, {timestamp}, {id}',
     'signature: has no such key: secret',
     'type.pointer: must be a JSON pointer such as /data/id (RFC 6901)',
     'type.names.a: must be letters, digits and `_`, such as `payment_received`',

@@ -3,8 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Source } from '../../src/core/ports/source.ts';
-import { paymentApi } from '../../src/sources/payment-api.ts';
-import { paymentflow } from '../../src/sources/paymentflow.ts';
+import { paymentApi, paymentflow } from '../../src/sources/payment-events.ts';
 import { resmic } from '../../src/sources/resmic.ts';
 import { sparkPaymentReceived } from '../../src/sources/spark-payment-received.ts';
 import { sparkSsp } from '../../src/sources/spark-ssp.ts';
@@ -149,7 +148,7 @@ test.each(serialised)(
   (_name, scheme) => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 4 }), fc.jsonValue({ maxDepth: 4 }), (signed, sent) => {
-        // -0 is written as 0: the same value to whoever signs it.
+        // -0 is written as 0: the same value to a JavaScript sender.
         fc.pre(JSON.stringify(signed) !== JSON.stringify(sent));
         const headers = { [scheme.header]: hmacHex(SECRET, JSON.stringify(signed)) };
         const body = JSON.stringify(sent, null, 1);

@@ -2,8 +2,7 @@ import { expect, test } from 'vitest';
 import { CATALOGUE, completeNotification } from '../../src/core/notification.ts';
 import type { Source } from '../../src/core/ports/source.ts';
 import { epay } from '../../src/sources/epay.ts';
-import { paymentApi } from '../../src/sources/payment-api.ts';
-import { paymentflow } from '../../src/sources/paymentflow.ts';
+import { paymentApi, paymentflow } from '../../src/sources/payment-events.ts';
 import { resmic } from '../../src/sources/resmic.ts';
 import { sparkPaymentReceived } from '../../src/sources/spark-payment-received.ts';
 import { sparkSsp } from '../../src/sources/spark-ssp.ts';
@@ -80,9 +79,31 @@ test.each(['FAILED', 'CANCELED', 'CANCELLED', 'LIGHTNING_PAYMENT_FAILED'])(
   },
 );
 
-test('Spark: a success must say how much and what for', () => {
-  const { payment_preimage: _preimage, htlc_amount: _amount, ...rest } = RECEIVE;
-  expect(fieldsOf(sparkSsp, rest)).toEqual(['htlc_amount', 'payment_preimage']);
+test.each([
+  'SPARK_LIGHTNING_RECEIVE_FINISHED',
+  'SPARK_LIGHTNING_SEND_FINISHED',
+  'SPARK_COOP_EXIT_FINISHED',
+  'SPARK_STATIC_DEPOSIT_FINISHED',
+])('Spark: %s needs an id and a type; all else may be absent or null', (type) => {
+  const optional = [
+    ...['network', 'request_status', 'status', 'timestamp', 'htlc_amount', 'payment_preimage'],
+    ...['invoice_amount', 'total_amount', 'coop_exit_txid', 'credit_amount', 'transaction_id'],
+    'output_index',
+  ];
+  const nulls = Object.fromEntries(optional.map((name) => [name, null]));
+  for (const body of [
+    { id: 'a', type },
+    { id: 'a', type, ...nulls },
+  ]) {
+    const { payload, subject, title } = notificationOf(send(sparkSsp, body));
+    expect(payload).toBe(`{"id":"a","type":"${type}"}`);
+    expect(subject).toBe('a');
+    expect(title).toBeUndefined();
+  }
+  expect(fieldsOf(sparkSsp, { type, ...nulls })).toEqual(['id']);
+});
+
+test('Spark: what is there has to be well formed', () => {
   expect(fieldsOf(sparkSsp, { ...RECEIVE, htlc_amount: 5 })).toEqual([
     'htlc_amount.value',
     'htlc_amount.unit',

@@ -88,6 +88,55 @@ test('one entry that fits under one key is enough, wherever both stand', () => {
   expect(codeOf(send({ signature: noise.join(' '), secrets: keys }))).toBe('bad_signature');
 });
 
+function signedHeaders(prefix: string, sent: Sent = {}, secret = SECRET): Record<string, string> {
+  const { id = ID, time = TIME } = sent;
+  return {
+    [`${prefix}id`]: id,
+    [`${prefix}timestamp`]: time,
+    [`${prefix}signature`]: signV1(sent, secret),
+  };
+}
+
+function sendHeaders(headers: Readonly<Record<string, string>>) {
+  return call(
+    standardWebhooks,
+    requestOf({ headers, body: BODY }),
+    credentials({ secrets: [SECRET] }),
+  );
+}
+
+test('takes the names that Svix uses for the three headers', () => {
+  const result = sendHeaders(signedHeaders('svix-', { id: 'msg_svix' }));
+  expect(notificationOf(result)).toMatchObject({
+    subject: 'msg_svix',
+    duplicateOf: { key: 'msg_svix' },
+  });
+});
+
+test('where both sets of names are whole, webhook-* counts', () => {
+  const good = { ...signedHeaders('svix-', { id: 'msg_svix' }), ...signedHeaders('webhook-') };
+  expect(notificationOf(sendHeaders(good)).subject).toBe(ID);
+  const forged = { ...signedHeaders('svix-'), ...signedHeaders('webhook-', {}, OTHER_SECRET) };
+  expect(codeOf(sendHeaders(forged))).toBe('bad_signature');
+});
+
+test('a mixture of both sets of names is refused', () => {
+  const both = { ...signedHeaders('webhook-'), ...signedHeaders('svix-') };
+  const parts = ['id', 'timestamp', 'signature'];
+  for (const ofSvix of parts) {
+    const mixed = parts.map((part) => `${part === ofSvix ? 'svix-' : 'webhook-'}${part}`);
+    for (const names of [mixed, mixed.filter((name) => !name.startsWith('svix-'))]) {
+      const headers = Object.fromEntries(names.map((name) => [name, both[name] ?? '']));
+      const result = sendHeaders(headers);
+      expect(codeOf(result)).toBe('bad_signature');
+      expect('error' in result && result.error.details.detail).toContain(
+        `webhook-${ofSvix} is missing`,
+      );
+    }
+  }
+  expect(codeOf(sendHeaders({}))).toBe('bad_signature');
+});
+
 test('looks at sixteen entries and no more', () => {
   const noise = Array.from({ length: 16 }, () => 'v1,AAAA');
   expect(codeOf(send({ signature: [...noise.slice(1), signV1({})].join(' ') }))).toBe(

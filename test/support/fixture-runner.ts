@@ -1,64 +1,14 @@
-// Runs a fixture of the webhook formats over real HTTP: the request goes in as its caller writes it, the
+// Runs the fixtures of the webhook formats over real HTTP: the request goes in as its caller writes it, the
 // push is checked where the phone would get it.
 
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
-import { expect } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { ReceivedPush } from '../../sandbox/records.ts';
-import type { ManualClock } from './manual-clock.ts';
-import { EXTERNAL_URL, type Setup } from './service.ts';
-
-const FOLDER = new URL('../fixtures/', import.meta.url);
-
-const call = z.object({
-  method: z.string(),
-  path: z.string(),
-  headers: z.record(z.string(), z.string()),
-  body: z.string(),
-});
-const expectation = z.object({
-  status: z.number(),
-  accept_status: z.array(z.number()).optional(),
-  push: z.boolean(),
-  platform: z.string().optional(),
-  token: z.string().optional(),
-  app_data: z.string().nullish(),
-  notification_type: z.string().nullable(),
-  notification_payload: z.string().nullable(),
-  notification_payload_plain: z.string().nullish(),
-  title: z.string().nullable(),
-});
-const deviceReply = call.extend({ expect: z.object({ status: z.number(), body: z.string() }) });
-const fixtureSchema = z.object({
-  name: z.string(),
-  source: z.string(),
-  about: z.string(),
-  now_unix_ms: z.number(),
-  setup: z.looseObject({}),
-  request: call,
-  body_sha256: z.string(),
-  expect: expectation,
-  // biome-ignore lint/suspicious/noThenProperty: the fixtures' own name for what follows
-  then: z.array(z.object({ after_ms: z.number(), request: call, expect: expectation })).default([]),
-  device_reply: deviceReply.nullish(),
-  caller_response: z
-    .object({
-      status: z.number(),
-      content_type: z.string().optional(),
-      body: z.string().optional(),
-    })
-    .optional(),
-  second_reply: z
-    .object({
-      expect: z.object({ status: z.number(), accept_status: z.array(z.number()).default([]) }),
-    })
-    .optional(),
-});
-export type Fixture = z.output<typeof fixtureSchema>;
-type Call = z.output<typeof call>;
-type Expectation = z.output<typeof expectation>;
+import { type Expectation, type Fixture, type FixtureCall, parseFixture } from './fixtures.ts';
+import { ManualClock } from './manual-clock.ts';
+import { EXTERNAL_URL, type OnEnd, type Setup, setup } from './service.ts';
 
 interface Answer {
   readonly status: number;
@@ -66,36 +16,69 @@ interface Answer {
   readonly body: string;
 }
 
-/** The fixtures of these sources. */
-export function loadFixtures(sources: readonly string[]): readonly Fixture[] {
-  return readdirSync(FOLDER)
-    .filter((file) => file.endsWith('.json'))
-    .map((file) => JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8')))
-    .filter((fixture) => sources.includes(fixture.source))
-    .map((fixture) => fixtureSchema.parse(fixture));
-}
-
-/** Every source that has fixtures. */
-export function allSources(): readonly string[] {
-  const files = readdirSync(FOLDER).filter((file) => file.endsWith('.json'));
-  return [...new Set(files.map((file) => file.split('.')[0] ?? ''))];
-}
-
 /** What a fixture's own words stand for in a running service: its handle, for example. */
 export type Adapt = (path: string) => string;
+
+export interface FixtureHost {
+  readonly running: Setup;
+  readonly clock: ManualClock;
+}
+
+/**
+ * The fixtures of a file as tests. They share one service, in which each has push tokens of its own, but for
+ * those in which time passes: each of these has its own service and clock.
+ */
+export function testFixtures(
+  fixtures: readonly Fixture[],
+  {
+    environment,
+    nameOf,
+    run,
+  }: {
+    readonly environment: Readonly<Record<string, string>>;
+    readonly nameOf: (fixture: Fixture) => string;
+    readonly run: (fixture: Fixture, host: FixtureHost, index: number) => Promise<void>;
+  },
+): void {
+  let shared: FixtureHost | undefined;
+  beforeAll(async () => {
+    shared = await start((end) => afterAll(end));
+  });
+  const start = async (onEnd?: OnEnd): Promise<FixtureHost> => {
+    const clock = new ManualClock();
+    const running = await setup({ clock, environment, onEnd });
+    await running.service.reach;
+    return { running, clock };
+  };
+  for (const [index, fixture] of fixtures.entries()) {
+    test(nameOf(fixture), async () => {
+      const host = shared === undefined || takesTime(fixture) ? await start() : shared;
+      expect(host.clock.wallMs()).toBe(fixture.now_unix_ms);
+      await run(withOwnTokens(fixture, index), host, index);
+    });
+  }
+}
+
+function takesTime({ then, caller_response, device_reply }: Fixture): boolean {
+  return then.length > 0 || (caller_response !== undefined && !device_reply);
+}
+
+const FIXTURE_ANDROID_TOKEN = 'dQw4w9WgXcQ-Ex_1:APA91bExampleTokenForFixtures';
+const FIXTURE_IOS_TOKEN = '9f2c0a7be61d4c58a3f0b1d2e3c4f5061728394a5b6c7d8e9fa0b1c2d3e4f506';
+
+/** Of the text, only tokens are replaced: bodies, which are signed, hold none. */
+function withOwnTokens(fixture: Fixture, index: number): Fixture {
+  const number = index.toString(16).padStart(4, '0');
+  const text = JSON.stringify(fixture)
+    .replaceAll(FIXTURE_ANDROID_TOKEN, `${FIXTURE_ANDROID_TOKEN}-${number}`)
+    .replaceAll(FIXTURE_IOS_TOKEN, FIXTURE_IOS_TOKEN.slice(0, -4) + number);
+  return parseFixture(text);
+}
 
 /** The requests of the fixture in order, each with its answer and the pushes it caused. */
 export async function runFixture(
   fixture: Fixture,
-  {
-    running,
-    clock,
-    adapt = (path) => path,
-  }: {
-    readonly running: Setup;
-    readonly clock: ManualClock;
-    readonly adapt?: Adapt;
-  },
+  { running, clock, adapt = (path) => path }: FixtureHost & { readonly adapt?: Adapt },
 ): Promise<void> {
   const sha = createHash('sha256').update(fixture.request.body).digest('hex');
   expect(sha).toBe(fixture.body_sha256);
@@ -122,8 +105,9 @@ async function runPlain(fixture: Fixture, running: Setup, clock: ManualClock): P
 }
 
 /** One request, its answer, and exactly the pushes that it should have caused. */
-async function check(running: Setup, request: Call, expected: Expectation): Promise<void> {
+async function check(running: Setup, request: FixtureCall, expected: Expectation): Promise<void> {
   const before = running.sandbox.received().length;
+  const rowsBefore = await countRows(running);
   const answer = await send(running, request);
   expect(expected.accept_status ?? [expected.status], answer.body).toContain(answer.status);
   if (answer.status === 200)
@@ -132,9 +116,13 @@ async function check(running: Setup, request: Call, expected: Expectation): Prom
   const pushes = running.sandbox.received().slice(before);
   if (expected.push) expectPush(pushes, expected);
   else expect(pushes).toEqual([]);
-  if (answer.status !== 200) {
-    expect(await running.service.store.findDeliveries({ limit: 10 })).toHaveLength(before);
-  }
+  if (answer.status !== 200) expect(await countRows(running)).toBe(rowsBefore);
+}
+
+async function countRows({ service }: Setup): Promise<number> {
+  // What an earlier call left may still be on its way to the disk.
+  await service.settled();
+  return (await service.store.findDeliveries({ limit: 1_000 })).length;
 }
 
 function expectPush(pushes: readonly ReceivedPush[], expected: Expectation): void {
@@ -163,7 +151,8 @@ function expectPush(pushes: readonly ReceivedPush[], expected: Expectation): voi
 /** The caller waits, the phone gets the push and answers (or not), the caller gets the phone's bytes. */
 async function runReplyLeg(fixture: Fixture, running: Setup, clock: ManualClock): Promise<void> {
   const waiting = send(running, fixture.request);
-  const [push] = await running.sandbox.waitFor(() => true, 1);
+  const { token } = fixture.expect;
+  const [push] = await running.sandbox.waitFor((received) => received.token === token, 1);
   const payload = z
     .object({ reply_url: z.string() })
     .loose()
@@ -215,7 +204,7 @@ function expectProblem(answer: Answer): void {
 }
 
 /** The exact bytes of the path: `fetch` would tidy them up. */
-function send(running: Setup, { method, path, headers, body }: Call): Promise<Answer> {
+function send(running: Setup, { method, path, headers, body }: FixtureCall): Promise<Answer> {
   const { hostname, port } = new URL(running.service.url);
   return new Promise((resolve, reject) => {
     const request = httpRequest(

@@ -88,9 +88,9 @@ export function sandboxEnvironment(sandbox: Sandbox, folder: string): Record<str
   };
 }
 
-export function temporaryFolder(): string {
+export function temporaryFolder(onEnd: OnEnd = onTestFinished): string {
   const folder = mkdtempSync(join(tmpdir(), 'nds-test-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  onEnd(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
@@ -108,7 +108,12 @@ export interface Setup {
   restart(environment?: Record<string, string>): Promise<Service>;
 }
 
+/** Registers what has to be done in the end, the last one first. */
+export type OnEnd = (end: () => Promise<void> | void) => void;
+
 export interface SetupOptions {
+  /** When to take it down: with the test, unless several tests share it. */
+  readonly onEnd?: OnEnd | undefined;
   readonly clock?: Clock;
   readonly environment?: Record<string, string | undefined>;
   readonly sandbox?: SandboxOptions;
@@ -118,8 +123,8 @@ export interface SetupOptions {
 
 /** Starts everything on free ports and takes it down when the test is over. */
 export async function setup(options: SetupOptions = {}): Promise<Setup> {
-  const folder = temporaryFolder();
-  const { clock } = options;
+  const { clock, onEnd = onTestFinished } = options;
+  const folder = temporaryFolder(onEnd);
   const sandbox = await startSandbox({
     ...(clock === undefined ? {} : { now: () => clock.wallMs() }),
     ...options.sandbox,
@@ -133,7 +138,7 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
   const { wrapStore } = options;
   const overrides = { clock: systemClock, ...(wrapStore === undefined ? {} : { wrapStore }) };
   let service = await startService(await prepare(environment, systemClock), log, overrides);
-  onTestFinished(async () => {
+  onEnd(async () => {
     await service.stop();
     await sandbox.close();
   });

@@ -18,7 +18,7 @@ import type {
 } from '../ports/devices.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Ledger } from '../sending/ledger.ts';
-import { tokenKey } from '../target.ts';
+import { createTarget, tokenKey } from '../target.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
 
 /** What of a device its vendor may change later. */
@@ -139,13 +139,13 @@ export class Registry {
     const device = await this.find(id);
     await this.#requireRoom(device, changes.user);
     const { token, appData, ...others } = changes;
-    const target = {
+    const target = createTarget({
       ...device.target,
-      ...(token === undefined ? {} : { token }),
-      ...(appData === undefined ? {} : { appData }),
-    };
+      token: token ?? device.target.token,
+      appData: appData ?? device.target.appData,
+    });
     const { deadSinceMs, ...alive } = device;
-    const isRotated = token !== undefined && token !== device.target.token;
+    const isRotated = target.token !== device.target.token;
     const changed: Device = {
       ...(isRotated ? { ...alive, seenAtMs: this.#parts.clock.wallMs() } : device),
       ...others,

@@ -37,11 +37,16 @@ export interface SourceCredentials {
   readonly nodeIds: readonly string[];
 }
 
-/** One caller's format at the signed doors. Adding one is a file in `sources/` and a line in its list. */
+/** One caller's format at the signed doors. A new one is a file in `sources/` and a line in `all-sources.ts`. */
 export interface Source {
   /** As the path names it: `/api/v1/webhooks/<name>/:handle`. */
   readonly name: string;
-  /** Throws `bad_signature` or `stale_timestamp`. Never looks into the body before the bytes are believed. */
+  /** What is wrong with a secret that could never match; never quotes it. Absent: any text is a secret. */
+  readonly secretFault?: (secret: string) => string | undefined;
+  /**
+   * Throws `bad_signature` or `stale_timestamp`. Reads nothing of the body before the signature is checked, but
+   * where the caller signs a field of it: then also `bad_body`.
+   */
   authenticate(request: SourceRequest, credentials: SourceCredentials): void;
   /** Throws `bad_body`. */
   parse(request: SourceRequest, credentials: SourceCredentials): Parsed;

@@ -28,6 +28,25 @@ export function decodeZbase32(text: string): Uint8Array | undefined {
   return decode(() => codec.parse(text.toLowerCase(), ZBASE32, { loose: true }));
 }
 
+export type SecretEncoding = 'text' | 'base64' | 'hex';
+
+/** Secrets of Standard Webhooks and Svix are shown with this before their base64. */
+const WHSEC = 'whsec_';
+
+/** The bytes of a secret as it is configured; undefined if it is not written so, or empty. */
+export function decodeSecret(secret: string, encoding: SecretEncoding): Uint8Array | undefined {
+  if (encoding === 'text') return Buffer.from(secret);
+  const isPrefixed = encoding === 'base64' && secret.startsWith(WHSEC);
+  const bytes = decodeText(isPrefixed ? secret.slice(WHSEC.length) : secret, encoding);
+  return bytes?.length === 0 ? undefined : bytes;
+}
+
+/** What is wrong with a secret, for the operator who configures it; never quotes it. */
+export function faultOfEncodedSecret(secret: string, encoding: SecretEncoding): string | undefined {
+  if (decodeSecret(secret, encoding) !== undefined) return undefined;
+  return encoding === 'hex' ? 'must be hex' : 'must be base64, with or without whsec_ before it';
+}
+
 function decode(parse: () => Uint8Array): Uint8Array | undefined {
   try {
     return parse();

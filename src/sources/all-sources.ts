@@ -1,12 +1,11 @@
-// Every signed source of the service, one line each.
+// The list of all signed sources. A new source is a file in this folder and a line here.
 
 import type { Source } from '../core/ports/source.ts';
 import { epay } from './epay.ts';
 import { createGeneric } from './generic.ts';
 import type { GenericConfig } from './generic-config.ts';
 import { createLsps5, type Lsps5Options } from './lsps5.ts';
-import { paymentApi } from './payment-api.ts';
-import { paymentflow } from './paymentflow.ts';
+import { paymentApi, paymentflow } from './payment-events.ts';
 import { resmic } from './resmic.ts';
 import { sparkPaymentReceived } from './spark-payment-received.ts';
 import { sparkSsp } from './spark-ssp.ts';

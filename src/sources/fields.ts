@@ -1,5 +1,5 @@
-// What the sources' bodies have in common: fields that are demanded, exact integers, and faults that name
-// the field and never the value.
+// What the sources' bodies have in common: required and optional strings, exact integers, and faults that
+// name the field and never the value.
 
 import { z } from 'zod';
 import { type Fault, ServiceError } from '../core/errors.ts';
