@@ -14,7 +14,7 @@ const replySchema = z.discriminatedUnion('ok', [
 
 export interface Child extends AsyncDisposable {
   readonly pid: number;
-  /** Sends a command and resolves with its reply. Not to be called again before. */
+  /** Sends a command, once the one before has its reply, and resolves with its own. */
   call<Output>(command: object, output: z.ZodType<Output>): Promise<Output>;
   /** Ends the process and waits for its end. */
   [Symbol.asyncDispose](): Promise<void>;
@@ -25,16 +25,23 @@ export function startChild(module: URL, args: readonly string[] = []): Child {
   const child = fork(module, [...args], { serialization: 'advanced', execArgv: [] });
   const { pid } = child;
   if (pid === undefined) throw new Error(`${module.pathname} could not be started`);
+  let last: Promise<unknown> = Promise.resolve();
+  const ask = async (command: object): Promise<unknown> => {
+    const over = new AbortController();
+    const signal = AbortSignal.any([over.signal, AbortSignal.timeout(COMMAND_TIMEOUT_MS)]);
+    const reply = replyFrom(child, signal);
+    child.send(command);
+    const replied = await reply.finally(() => over.abort());
+    if (!replied.ok) throw new Error(replied.error);
+    return replied.value;
+  };
   return {
     pid,
     async call(command, output) {
-      const over = new AbortController();
-      const signal = AbortSignal.any([over.signal, AbortSignal.timeout(COMMAND_TIMEOUT_MS)]);
-      const reply = replyFrom(child, signal);
-      child.send(command);
-      const replied = await reply.finally(() => over.abort());
-      if (!replied.ok) throw new Error(replied.error);
-      return output.parse(replied.value);
+      const reply = last.then(() => ask(command));
+      // A command that fails is its caller's concern, not that of the next one.
+      last = reply.catch(() => undefined);
+      return output.parse(await reply);
     },
     async [Symbol.asyncDispose]() {
       if (child.exitCode !== null || child.signalCode !== null) return;

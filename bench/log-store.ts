@@ -7,14 +7,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { openSqliteStore } from '../src/stores/sqlite/store.ts';
+import {
+  accept,
+  DELIVERED,
+  FAILED,
+  sampleDelivery,
+  sampleFingerprint,
+  settlement,
+} from '../test/contract/store-samples.ts';
 import { serveParent } from './child.ts';
 import { nowUs } from './monotonic.ts';
 import { paymentHash, tokenOf } from './numbering.ts';
 
 const DAY_MS = 86_400_000;
-/** The log spans so many days; the pruning takes what is older than `RETENTION_DAYS`. */
-const SPAN_DAYS = 40;
-const RETENTION_DAYS = 30;
+/** The log spans so many days. */
+const SPAN_DAYS = 30;
 /** Deliveries under way at once while it is filled. */
 const IN_FLIGHT = 500;
 const PHONES = 50_000;
@@ -22,18 +29,10 @@ const LIFETIME_MS = 60_000;
 /** One in so many goes wrong, so that there are failures to be looked for. */
 const FAILED_EVERY = 500;
 const QUERY_REPEATS = 50;
-const PRUNE_BATCH = 500;
-const PRUNE_PAUSE_MS = 50;
 
 const commands = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('fill'), rows: z.int().min(1).max(5_000_000) }),
   z.object({ kind: z.literal('query') }),
-  z.object({
-    kind: z.literal('insert'),
-    seconds: z.number().max(600),
-    ratePerSecond: z.int().min(1),
-    prune: z.boolean(),
-  }),
 ]);
 
 const folder = mkdtempSync(join(tmpdir(), 'nds-bench-log-'));
@@ -44,13 +43,7 @@ const { store } = await openSqliteStore({
   file,
   keys: { current: randomBytes(32), previous: [] },
 });
-const owner = randomBytes(16).toString('base64url');
 let written = 0;
-
-/** As `Ids.fingerprint`: 128 bits in base64url. */
-function fingerprint(text: string): string {
-  return createHash('sha256').update(text).digest().subarray(0, 16).toString('base64url');
-}
 
 /** UUID version 7 of a moment, RFC 9562. */
 function deliveryId(unixMs: number, number: number): string {
@@ -62,64 +55,49 @@ function deliveryId(unixMs: number, number: number): string {
 
 async function writeOne(number: number, receivedAtMs: number): Promise<void> {
   const platform = number % 2 === 0 ? 'android' : 'ios';
-  const provider = platform === 'ios' ? 'apns' : 'fcm';
   const token = tokenOf(number, platform, PHONES);
   const id = deliveryId(receivedAtMs, number);
-  await store.insert({
-    owner,
-    leaseUntilMs: receivedAtMs + LIFETIME_MS,
-    delivery: {
-      id,
-      provider,
-      target: { app: 'default', platform, token },
-      notification: {
-        type: 'payment_received',
-        title: 'Incoming payment',
-        payload: `{"payment_hash":"${paymentHash(number)}"}`,
-        lifetimeMs: LIFETIME_MS,
-      },
-      tokenHash: fingerprint(token),
-      subjectHash: fingerprint(paymentHash(number)),
-      receivedAtMs,
-      expiresAtMs: receivedAtMs + LIFETIME_MS,
-      attempts: 0,
-    },
+  const delivery = sampleDelivery(number, {
+    id,
+    provider: platform === 'ios' ? 'apns' : 'fcm',
+    target: { app: 'default', platform, token },
+    tokenHash: sampleFingerprint(token),
+    subjectHash: sampleFingerprint(paymentHash(number)),
+    receivedAtMs,
+    expiresAtMs: receivedAtMs + LIFETIME_MS,
   });
+  await store.insert(accept(delivery, { leaseUntilMs: receivedAtMs + LIFETIME_MS }));
   const failed = number % FAILED_EVERY === 0;
   const messageId =
-    provider === 'apns' ? id : `projects/nds-sandbox/messages/0:${receivedAtMs}%${number}`;
-  await store.settle({
-    deliveryId: id,
-    owner,
-    nowMs: receivedAtMs + 60,
-    attempt: {
-      number: 1,
-      startedAtMs: receivedAtMs,
-      latencyMs: 60,
-      outcome: failed
-        ? { kind: 'unregistered', reason: 'Unregistered' }
-        : { kind: 'delivered', messageId },
-    },
-    next: failed ? { status: 'unregistered', reason: 'Unregistered' } : { status: 'delivered' },
-  });
+    platform === 'ios' ? id : `projects/nds-sandbox/messages/0:${receivedAtMs}%${number}`;
+  const attempt = failed
+    ? { ...FAILED, outcome: { kind: 'unregistered', reason: 'Unregistered' } as const }
+    : { ...DELIVERED, outcome: { kind: 'delivered', messageId } as const };
+  const next = failed
+    ? ({ status: 'unregistered', reason: 'Unregistered' } as const)
+    : ({ status: 'delivered' } as const);
+  await store.settle(
+    settlement(delivery, next, {
+      nowMs: receivedAtMs + 60,
+      attempt: { ...attempt, startedAtMs: receivedAtMs, latencyMs: 60 },
+    }),
+  );
 }
 
 async function fill(rows: number) {
   const startMs = Date.now() - SPAN_DAYS * DAY_MS;
   const gapMs = (SPAN_DAYS * DAY_MS) / rows;
   const startedUs = nowUs();
-  const untilNumber = written + rows;
   const writer = async () => {
-    while (written < untilNumber) {
+    while (written < rows) {
       const number = written;
       written += 1;
-      await writeOne(number, Math.floor(startMs + (number % rows) * gapMs));
+      await writeOne(number, Math.floor(startMs + number * gapMs));
     }
   };
   await Promise.all(Array.from({ length: IN_FLIGHT }, writer));
   const seconds = (nowUs() - startedUs) / 1e6;
-  const walBytes = statSync(`${file}-wal`).size;
-  return { rows, seconds, fileBytes: statSync(file).size, walBytes };
+  return { seconds, fileBytes: statSync(file).size, walBytes: statSync(`${file}-wal`).size };
 }
 
 async function timeQuery(ask: (repeat: number) => Promise<unknown>): Promise<number[]> {
@@ -135,73 +113,22 @@ async function timeQuery(ask: (repeat: number) => Promise<unknown>): Promise<num
 async function query() {
   const number = (repeat: number) => Math.floor((written / QUERY_REPEATS) * repeat);
   const phone = (repeat: number) =>
-    tokenOf(number(repeat), repeat % 2 === 0 ? 'android' : 'ios', PHONES);
+    tokenOf(number(repeat), number(repeat) % 2 === 0 ? 'android' : 'ios', PHONES);
+  const find = (by: Parameters<typeof store.findDeliveries>[0]) => store.findDeliveries(by);
   return {
-    'the newest 100': await timeQuery(() => store.findDeliveries({ limit: 100 })),
+    'the newest 100': await timeQuery(() => find({ limit: 100 })),
     'by payment hash': await timeQuery((repeat) =>
-      store.findDeliveries({ subjectHash: fingerprint(paymentHash(number(repeat))), limit: 100 }),
+      find({ subjectHash: sampleFingerprint(paymentHash(number(repeat))), limit: 100 }),
     ),
     'by token': await timeQuery((repeat) =>
-      store.findDeliveries({ tokenHash: fingerprint(phone(repeat)), limit: 100 }),
+      find({ tokenHash: sampleFingerprint(phone(repeat)), limit: 100 }),
     ),
-    'failed: unregistered': await timeQuery(() =>
-      store.findDeliveries({ status: 'unregistered', limit: 100 }),
-    ),
-    'failed: rejected (none)': await timeQuery(() =>
-      store.findDeliveries({ status: 'rejected', limit: 100 }),
-    ),
-    queued: await timeQuery(() => store.findDeliveries({ status: 'queued', limit: 100 })),
+    'failed: unregistered': await timeQuery(() => find({ status: 'unregistered', limit: 100 })),
+    'failed: rejected (none)': await timeQuery(() => find({ status: 'rejected', limit: 100 })),
+    queued: await timeQuery(() => find({ status: 'queued', limit: 100 })),
   };
 }
 
-/** Deliveries at a fixed rate, with or without the pruning of the service's housekeeping beside them. */
-async function insert({
-  seconds,
-  ratePerSecond,
-  prune,
-}: {
-  readonly seconds: number;
-  readonly ratePerSecond: number;
-  readonly prune: boolean;
-}) {
-  const times: number[] = [];
-  const running: Promise<void>[] = [];
-  const startedUs = nowUs();
-  let stopped = false;
-  const pruning = prune ? pruneUntil(() => stopped) : Promise.resolve(0);
-  for (let due = 0; due < seconds * ratePerSecond; due += 1) {
-    const dueUs = startedUs + (due * 1e6) / ratePerSecond;
-    const waitMs = (dueUs - nowUs()) / 1e3;
-    if (waitMs > 1) await new Promise((resolve) => setTimeout(resolve, waitMs));
-    written += 1;
-    const beganUs = nowUs();
-    const done = writeOne(written, Date.now()).then(() => {
-      times.push((nowUs() - beganUs) / 1e3);
-    });
-    running.push(done);
-  }
-  await Promise.all(running);
-  stopped = true;
-  return { times, pruned: await pruning };
-}
-
-async function pruneUntil(isOver: () => boolean): Promise<number> {
-  let gone = 0;
-  while (!isOver()) {
-    const beforeMs = Date.now() - RETENTION_DAYS * DAY_MS;
-    gone += await store.prune({ beforeMs, nowMs: Date.now(), limit: PRUNE_BATCH });
-    await new Promise((resolve) => setTimeout(resolve, PRUNE_PAUSE_MS));
-  }
-  return gone;
-}
-
-serveParent(commands, async (command) => {
-  switch (command.kind) {
-    case 'fill':
-      return await fill(command.rows);
-    case 'query':
-      return await query();
-    case 'insert':
-      return await insert(command);
-  }
-});
+serveParent(commands, async (command) =>
+  command.kind === 'fill' ? await fill(command.rows) : await query(),
+);

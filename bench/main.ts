@@ -2,36 +2,29 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { BenchRun } from './bench-run.ts';
 import { formatTable } from './format.ts';
 import { describeMachine } from './machine.ts';
 import { measureBurst } from './measures/burst.ts';
 import { measureColdStart } from './measures/cold-start.ts';
 import { measureCost } from './measures/cost.ts';
-import { measureLatency } from './measures/latency.ts';
 import { measureLog } from './measures/log.ts';
 import type { Measure } from './measures/measure.ts';
 import { measureMemory } from './measures/memory.ts';
 import { measureOutage } from './measures/outage.ts';
-import { measureProfile } from './measures/profile.ts';
-import { measureRates } from './measures/rates.ts';
-import { measureRoundTrip } from './measures/round-trip.ts';
 import { type Foreign, HELP, type MeasureName, type Options, parseOptions } from './options.ts';
+import { BenchRun } from './run.ts';
 
-const FOREIGN_TIMEOUT_MS = 120_000;
+const FOREIGN_TIMEOUT_MS = 600_000;
+const FOREIGN_RETRY_MS = 500;
 
 /** A new measurement is a file of its own and a line here and in `MEASURES`. */
 const MEASURE: Readonly<Record<MeasureName, Measure>> = {
   cost: measureCost,
-  rates: measureRates,
-  latency: measureLatency,
   burst: measureBurst,
   memory: measureMemory,
   'cold-start': measureColdStart,
   log: measureLog,
-  'round-trip': measureRoundTrip,
   outage: measureOutage,
-  profile: measureProfile,
 };
 
 async function bench(options: Options): Promise<void> {
@@ -57,10 +50,10 @@ async function bench(options: Options): Promise<void> {
   process.stdout.write(`Written to ${options.outputFile}\n`);
 }
 
-/** Says how the stand-ins are reached and waits until the other gateway does so. */
+/** Prints how the stand-ins are reached, and waits until a push of the other gateway arrives. */
 async function meetForeign(run: BenchRun, foreign: Foreign): Promise<void> {
   const { apns, fcm, files } = run.standIns.described;
-  process.stdout.write(`The gateway under test must push to these stand-ins:
+  process.stdout.write(`The stand-ins listen. Start the gateway so that it pushes to them:
 
   APNs  ${apns.url}  key ${files?.apnsKey}  key id ${apns.keyId}  team ${apns.teamId}  topic ${apns.topic}
   FCM   ${fcm.url}  project ${fcm.projectId}  service account ${files?.serviceAccount}
@@ -68,14 +61,20 @@ async function meetForeign(run: BenchRun, foreign: Foreign): Promise<void> {
 
 Waiting for a push from it …
 `);
-  const gateway = { pid: foreign.pid, target: run.targetOf(foreign.host, foreign.port) };
   const untilMs = Date.now() + FOREIGN_TIMEOUT_MS;
-  for (;;) {
-    const load = { mix: 'mixed', count: 2, maxMs: 2_000 } as const;
-    const { arrived } = await run.load(gateway, { kind: 'closed', callers: 1 }, load);
-    if (arrived === 2) return;
-    if (Date.now() > untilMs) throw new Error('none came: see how the stand-ins are reached');
+  while (!(await pushes(run, foreign))) {
+    if (Date.now() > untilMs) throw new Error('no push came: see how the stand-ins are reached');
+    await new Promise((resolve) => setTimeout(resolve, FOREIGN_RETRY_MS));
   }
+}
+
+async function pushes(run: BenchRun, { host, port, api }: Foreign): Promise<boolean> {
+  const firstNumber = run.takeNumbers(2);
+  await run.standIns.watch(firstNumber, 2);
+  const target = { host, port, api, topic: run.standIns.described.apns.topic };
+  const calls = { mix: 'mixed', count: 2, firstNumber, maxMs: 2_000 } as const;
+  await run.generator.run(target, { kind: 'closed', callers: 1 }, calls);
+  return (await run.standIns.waitFor(1, 1_000)).arrived > 0;
 }
 
 /** Four digits after the point are more than was measured. */

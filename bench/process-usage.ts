@@ -1,6 +1,6 @@
 // What the operating system says of a process: CPU time of all its threads and memory. Linux only, from /proc.
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 
 /** `sysconf(_SC_CLK_TCK)` is 100 on every Linux that Node supports. */
 const MICROSECONDS_PER_TICK = 10_000;
@@ -17,37 +17,36 @@ export function cpuUs(pid: number): number {
   return ticks * MICROSECONDS_PER_TICK;
 }
 
-export interface ThreadTime {
-  readonly name: string;
-  readonly us: number;
+/**
+ * The process that listens on this TCP port, from `/proc/net/tcp` and the sockets that each process
+ * holds. Throws if there is none that we may look at.
+ */
+export function processListeningOn(port: number): number {
+  const sockets = new Set(['tcp', 'tcp6'].flatMap((table) => listeningSockets(table, port)));
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    if (openFiles(pid).some((file) => sockets.has(file))) return Number(pid);
+  }
+  throw new Error(`no process listens on port ${port}`);
 }
 
-/** CPU time of every living thread, µs, from `/proc/<pid>/task/<tid>/schedstat`; by thread id. */
-export function threadTimes(pid: number): ReadonlyMap<string, ThreadTime> {
-  const threads = new Map<string, ThreadTime>();
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    const folder = `/proc/${pid}/task/${thread}`;
-    try {
-      const name = readFileSync(`${folder}/comm`, 'utf8').trim();
-      const [nanoseconds] = readFileSync(`${folder}/schedstat`, 'utf8').split(' ');
-      threads.set(thread, { name, us: Number(nanoseconds) / 1e3 });
-    } catch {
-      // It ended between the listing and the reading.
-    }
-  }
-  return threads;
+/** `proc_net(5)`: local address and port in hexadecimal, the state (0A listens), and the inode as tenth field. */
+function listeningSockets(table: string, port: number): readonly string[] {
+  const localPort = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  return readFileSync(`/proc/net/${table}`, 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, local = '', , state]) => local.endsWith(localPort) && state === '0A')
+    .map((fields) => `socket:[${fields[9]}]`);
 }
 
-/** CPU µs by thread name between two readings; threads of one name are added up. */
-export function threadTimeBetween(
-  before: ReadonlyMap<string, ThreadTime>,
-  after: ReadonlyMap<string, ThreadTime>,
-): Readonly<Record<string, number>> {
-  const byName: Record<string, number> = {};
-  for (const [thread, { name, us }] of after) {
-    byName[name] = (byName[name] ?? 0) + us - (before.get(thread)?.us ?? 0);
+function openFiles(pid: string): readonly string[] {
+  try {
+    const folder = `/proc/${pid}/fd`;
+    return readdirSync(folder).map((descriptor) => readlinkSync(`${folder}/${descriptor}`));
+  } catch {
+    // It ended meanwhile, or belongs to somebody else.
+    return [];
   }
-  return byName;
 }
 
 export interface Memory {

@@ -3,11 +3,13 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { loadIdentity, writeCredentials } from '../sandbox/identity-store.ts';
+import { outageSchema } from '../sandbox/outage.ts';
 import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts';
 import { serveParent } from './child.ts';
 import { nowUs } from './monotonic.ts';
 import { numberIn } from './numbering.ts';
 
+const HTTPS_PORT = 443;
 const provider = z.enum(['apns', 'fcm']);
 const commands = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('describe') }),
@@ -21,9 +23,8 @@ const commands = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('arrivals') }),
   /** Takes every push at once and answers it later. */
   z.object({ kind: z.literal('delay'), delayMs: z.int().min(0) }),
-  z.object({ kind: z.literal('down'), provider }),
-  z.object({ kind: z.literal('up'), provider }),
-  z.object({ kind: z.literal('connections') }),
+  z.object({ kind: z.literal('outage'), provider, outage: outageSchema }),
+  z.object({ kind: z.literal('outage_over'), provider }),
 ]);
 
 interface Watch {
@@ -55,16 +56,23 @@ function note(watch: Watch, payload: string): void {
   watch.arrived += 1;
 }
 
-/** The ports and the directory of `npm run sandbox`: whoever was configured for that reaches this. */
-const FIXED = { apnsPort: 9197, fcmPort: 9198, directory: resolve('data/sandbox') } as const;
+/** The credentials of `npm run sandbox`, so that a gateway can be configured once for both. */
+const DIRECTORY = resolve('data/sandbox');
 const COUNTS_ONLY = { keepPushes: 0, keepRequests: 0 } as const;
 
-async function open(fixed: boolean) {
-  if (!fixed) return { sandbox: await startSandbox(COUNTS_ONLY) };
-  const { apnsPort, fcmPort, directory } = FIXED;
-  const identity = await loadIdentity(directory);
-  const sandbox = await startSandbox({ ...COUNTS_ONLY, identity, apnsPort, fcmPort });
-  return { sandbox, files: await writeCredentials(directory, sandbox) };
+/** With the addresses of APNs and FCM, as `host:port`, or on free ports with keys of its own. */
+async function open([apns, fcm]: readonly string[]) {
+  if (apns === undefined || fcm === undefined) return { sandbox: await startSandbox(COUNTS_ONLY) };
+  const [apnsUrl, fcmUrl] = [new URL(`https://${apns}`), new URL(`https://${fcm}`)];
+  const sandbox = await startSandbox({
+    ...COUNTS_ONLY,
+    identity: await loadIdentity(DIRECTORY),
+    apnsHost: apnsUrl.hostname,
+    apnsPort: Number(apnsUrl.port || HTTPS_PORT),
+    fcmHost: fcmUrl.hostname,
+    fcmPort: Number(fcmUrl.port || HTTPS_PORT),
+  });
+  return { sandbox, files: await writeCredentials(DIRECTORY, sandbox) };
 }
 
 function delayAnswers(sandbox: Sandbox, delayMs: number): void {
@@ -75,7 +83,7 @@ function delayAnswers(sandbox: Sandbox, delayMs: number): void {
   }
 }
 
-const { sandbox, files } = await open(process.argv.includes('--fixed'));
+const { sandbox, files } = await open(process.argv.slice(2));
 let watch = startWatch(0, 1);
 sandbox.onPush((push) => note(watch, push.data.notification_payload ?? ''));
 
@@ -92,15 +100,11 @@ serveParent(commands, async (command) => {
       return { atUs: watch.atUs, arrived: watch.arrived, repeated: watch.repeated };
     case 'delay':
       return delayAnswers(sandbox, command.delayMs) ?? {};
-    case 'down':
-      await sandbox.refuseConnections(command.provider, true, { reset: true });
+    case 'outage':
+      await sandbox.startOutage(command.provider, command.outage);
       return { atUs: nowUs() };
-    case 'up':
-      await sandbox.refuseConnections(command.provider, false);
+    case 'outage_over':
+      await sandbox.endOutage(command.provider);
       return { atUs: nowUs() };
-    case 'connections': {
-      const { apns, fcm } = sandbox.connections();
-      return { apns: apns.open, fcm: fcm.open };
-    }
   }
 });

@@ -1,6 +1,6 @@
-// Starts the service as an operator would, `nds serve` configured by its environment, and ends it.
+// Starts the service as an operator would, configured by its environment, or the floor in its place, and ends it.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -14,26 +14,50 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 10;
 
+const manifestSchema = z.object({ scripts: z.object({ start: z.string() }) });
+
+/** What is started: the service, or the least that could take its place. */
+export type Subject = 'nds' | 'floor';
+
 export interface ServiceOptions {
   readonly standIns: Described;
-  /** Further options of node, such as `--cpu-prof`. */
-  readonly nodeOptions?: readonly string[];
-  readonly environment?: Readonly<Record<string, string>>;
+  /** Default `nds`. */
+  readonly subject?: Subject | undefined;
+  /** Further options of node, such as `--import`. */
+  readonly nodeOptions?: readonly string[] | undefined;
+  /** Whether the process can send messages to this one. */
+  readonly ipc?: boolean | undefined;
 }
 
 export interface RunningService extends AsyncDisposable {
   readonly pid: number;
   readonly port: number;
-  readonly databaseFile: string;
   readonly ended: boolean;
-  /** What it has written to standard output so far. */
-  output(): string;
-  /** Asks it to end, as an orchestrator would, and waits; the files stay until it is disposed of. */
-  stop(): Promise<void>;
+  readonly process: ChildProcess;
+}
+
+interface Command {
+  /** Options of node, paths made absolute. */
+  readonly options: readonly string[];
+  readonly entry: string;
+  readonly args: readonly string[];
+}
+
+/** What `npm start` runs, for another working directory. The only place that knows it is package.json. */
+export function startCommand(): Command {
+  const text = readFileSync(join(ROOT, 'package.json'), 'utf8');
+  const words = manifestSchema.parse(JSON.parse(text)).scripts.start.split(' ');
+  const after = words.slice(words.indexOf('node') + 1);
+  const entryIndex = after.findIndex((word) => !word.startsWith('-'));
+  return {
+    options: after.slice(0, entryIndex).map((option) => option.replace('=./', `=${ROOT}`)),
+    entry: join(ROOT, after[entryIndex] ?? ''),
+    args: after.slice(entryIndex + 1),
+  };
 }
 
 /** The variables with which a service reaches the stand-ins. */
-export function environmentOf({ ca, apns, fcm }: Described, folder: string) {
+function environmentOf({ ca, apns, fcm }: Described, folder: string) {
   const caFile = join(folder, 'ca.pem');
   writeFileSync(caFile, ca);
   return {
@@ -49,35 +73,27 @@ export function environmentOf({ ca, apns, fcm }: Described, folder: string) {
   };
 }
 
-/** What `npm start` gives to node, for another working directory. */
-function startOptions(): readonly string[] {
-  const manifest = z.object({ scripts: z.object({ start: z.string() }) });
-  const { scripts } = manifest.parse(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')));
-  const options = scripts.start.split(' ').filter((word) => word.startsWith('--'));
-  return options.map((option) => option.replace('=./', `=${ROOT}`));
-}
-
 /** Starts it on a free port; it may not listen yet when this returns. */
 export async function launchService(options: ServiceOptions): Promise<RunningService> {
   const folder = mkdtempSync(join(tmpdir(), 'nds-bench-'));
   const port = await freePort();
-  const databaseFile = join(folder, 'nds.sqlite');
-  const outputFile = join(folder, 'output.jsonl');
-  const output = openSync(outputFile, 'w');
-  const nodeOptions = [...startOptions(), ...(options.nodeOptions ?? [])];
-  const child = spawn(process.execPath, [...nodeOptions, join(ROOT, 'bin/nds.ts'), 'serve'], {
-    stdio: ['ignore', output, 'inherit'],
+  const output = openSync(join(folder, 'output.jsonl'), 'w');
+  const { options: own, entry, args } = startCommand();
+  const started =
+    options.subject === 'floor' ? [join(ROOT, 'bench/floor/main.ts')] : [entry, ...args];
+  const streams: StdioOptions = ['ignore', output, 'inherit'];
+  const child = spawn(process.execPath, [...own, ...(options.nodeOptions ?? []), ...started], {
+    stdio: options.ipc === true ? [...streams, 'ipc'] : streams,
     cwd: folder,
     env: {
       PATH: process.env.PATH,
       ...environmentOf(options.standIns, folder),
       NOTIFY_HTTP_ADDRESS: `127.0.0.1:${port}`,
-      NDS_DATABASE: databaseFile,
+      NDS_DATABASE: join(folder, 'nds.sqlite'),
       NDS_SECRET: 'a secret for the benchmark only',
       // The limits are not what is measured.
       NDS_TOKEN_RATE: '1000000/1000000',
       NDS_GLOBAL_RATE: '9000000/1000000',
-      ...options.environment,
     },
   });
   closeSync(output);
@@ -86,12 +102,10 @@ export async function launchService(options: ServiceOptions): Promise<RunningSer
   return {
     pid,
     port,
-    databaseFile,
+    process: child,
     get ended() {
       return child.exitCode !== null || child.signalCode !== null;
     },
-    output: () => readFileSync(outputFile, 'utf8'),
-    stop: () => end(child),
     async [Symbol.asyncDispose]() {
       await end(child);
       rmSync(folder, { recursive: true, force: true });
@@ -99,18 +113,29 @@ export async function launchService(options: ServiceOptions): Promise<RunningSer
   };
 }
 
-/** Starts it and waits until it reaches both providers. */
+/** Starts it and waits until it is ready: the service once it reaches both providers. */
 export async function startService(options: ServiceOptions): Promise<RunningService> {
   const service = await launchService(options);
   const untilMs = Date.now() + START_TIMEOUT_MS;
-  while (service.output().split('can reach its provider').length < 3) {
+  while (!(await isReady(service.port))) {
     if (Date.now() > untilMs || service.ended) {
       await service[Symbol.asyncDispose]();
-      throw new Error('the service does not reach the stand-ins');
+      throw new Error(`${options.subject ?? 'nds'} did not become ready`);
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   return service;
+}
+
+async function isReady(port: number): Promise<boolean> {
+  try {
+    const answer = await fetch(`http://127.0.0.1:${port}/readyz`);
+    await answer.arrayBuffer();
+    return answer.ok;
+  } catch {
+    // It does not listen yet.
+    return false;
+  }
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -1,17 +1,30 @@
 // The orchestrator's end of the stand-ins' process.
 
 import { z } from 'zod';
-import { addressesSchema } from './addresses.ts';
+import type { Outage } from '../sandbox/sandbox.ts';
 import { type Child, startChild } from './child.ts';
 
 const POLL_MS = 20;
 
-const described = addressesSchema.extend({
+/** Addresses and throwaway credentials; plain JSON, so that it can be handed to other processes. */
+const described = z.object({
+  ca: z.string(),
+  apns: z.object({
+    url: z.string(),
+    key: z.string(),
+    keyId: z.string(),
+    teamId: z.string(),
+    topic: z.string(),
+  }),
+  fcm: z.object({
+    url: z.string(),
+    projectId: z.string(),
+    serviceAccount: z.record(z.string(), z.string()),
+  }),
   /** Where the credentials lie as files, if they are kept. */
   files: z.object({ ca: z.string(), apnsKey: z.string(), serviceAccount: z.string() }).optional(),
 });
 
-/** Addresses and throwaway credentials; plain JSON, so that it can be handed to other processes. */
 export type Described = z.output<typeof described>;
 
 const progress = z.object({ arrived: z.number(), lastAtUs: z.number() });
@@ -22,9 +35,14 @@ const arrivals = z.object({
 });
 const moment = z.object({ atUs: z.number() });
 const done = z.object({});
-const connections = z.object({ apns: z.number(), fcm: z.number() });
 
 export type Arrivals = z.output<typeof arrivals>;
+
+/** `host:port` of each stand-in, where others than the service must find them. */
+export interface Addresses {
+  readonly apns: string;
+  readonly fcm: string;
+}
 
 export class StandIns implements AsyncDisposable {
   readonly described: Described;
@@ -35,14 +53,11 @@ export class StandIns implements AsyncDisposable {
     this.described = information;
   }
 
-  /** `fixed`: with the ports and the stored credentials of `npm run sandbox`, for gateways of others. */
-  static async start({ fixed }: { readonly fixed: boolean }): Promise<StandIns> {
-    const child = startChild(new URL('./providers.ts', import.meta.url), fixed ? ['--fixed'] : []);
+  /** With addresses, and with the credentials of `npm run sandbox`, for gateways of others. */
+  static async start(addresses: Addresses | undefined): Promise<StandIns> {
+    const args = addresses === undefined ? [] : [addresses.apns, addresses.fcm];
+    const child = startChild(new URL('./providers.ts', import.meta.url), args);
     return new StandIns(child, await child.call({ kind: 'describe' }, described));
-  }
-
-  get pid(): number {
-    return this.#child.pid;
   }
 
   /** Notes arrivals of the pushes with these numbers from now on, and forgets earlier ones. */
@@ -70,17 +85,13 @@ export class StandIns implements AsyncDisposable {
     await this.#child.call({ kind: 'delay', delayMs }, done);
   }
 
-  /** Refuses connections and resets the open ones. Returns when, µs. */
-  async takeDown(provider: 'apns' | 'fcm'): Promise<number> {
-    return (await this.#child.call({ kind: 'down', provider }, moment)).atUs;
+  /** Returns when it began, µs. */
+  async startOutage(provider: 'apns' | 'fcm', kind: Outage['kind']): Promise<number> {
+    return (await this.#child.call({ kind: 'outage', provider, outage: { kind } }, moment)).atUs;
   }
 
-  async bringUp(provider: 'apns' | 'fcm'): Promise<number> {
-    return (await this.#child.call({ kind: 'up', provider }, moment)).atUs;
-  }
-
-  async connections(): Promise<z.output<typeof connections>> {
-    return await this.#child.call({ kind: 'connections' }, connections);
+  async endOutage(provider: 'apns' | 'fcm'): Promise<number> {
+    return (await this.#child.call({ kind: 'outage_over', provider }, moment)).atUs;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -40,6 +40,7 @@ export class Connection {
   #protocol: Protocol | undefined;
   #goAwaysSent = 0;
   #open = true;
+  #streamsFixed = false;
 
   constructor(number: number, socket: FreezableSocket) {
     this.number = number;
@@ -75,6 +76,16 @@ export class Connection {
 
   /** Announces a new stream limit; it holds once the client has acknowledged it. */
   allowStreams(maxConcurrentStreams: number): void {
+    if (!this.#streamsFixed) this.#announceStreams(maxConcurrentStreams);
+  }
+
+  /** The same for good: no later `allowStreams` changes it. With 0 the client may open none. */
+  fixStreams(maxConcurrentStreams: number): void {
+    this.#streamsFixed = true;
+    this.#announceStreams(maxConcurrentStreams);
+  }
+
+  #announceStreams(maxConcurrentStreams: number): void {
     const session = this.#session;
     if (session !== undefined && !session.destroyed) session.settings({ maxConcurrentStreams });
   }

@@ -6,6 +6,8 @@ import { type Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { Credentials } from './credentials.ts';
 import { faultRuleSchema } from './faults.ts';
+import { outageSchema } from './outage.ts';
+import type { ProviderName } from './records.ts';
 import type { Actions, Observations } from './sandbox.ts';
 
 const HOST = '127.0.0.1';
@@ -26,6 +28,8 @@ const ruleSchema = z.preprocess(
   (value) => (isAlways(value) ? { ...value, times: Infinity } : value),
   faultRuleSchema,
 );
+const outageRuleSchema = z.strictObject({ provider: provider.optional(), outage: outageSchema });
+const streamsSchema = z.strictObject({ provider, maxConcurrentStreams: z.int().min(0) });
 const limitSchema = z.coerce.number().int().min(1).max(MAX_LISTED).default(DEFAULT_LISTED);
 
 function isAlways(value: unknown): value is object {
@@ -43,11 +47,15 @@ export interface Control {
  * Opens the route on 127.0.0.1. Bodies must say `content-type: application/json`; a malformed
  * one is answered 400, a rule that cannot be 409.
  *
- * - `POST /faults` `{provider?, token?, times?: number | "always", fault}`, `DELETE /faults`
+ * - `POST /faults` `{provider?, token?, times?: number | "always", share?, fault}`: one rule
+ * - `POST /faults` `{provider?, outage: {kind, retryAfterSeconds?, accepted?}}`: an outage of one
+ *   provider or both
+ * - `DELETE /faults`: no rule and no outage any more
  * - `GET /phones/:token`, `GET /pushes?limit=`, `GET /requests?limit=` (newest, default 100)
  * - `GET /stats`, `POST /reset`
  * - `POST /goaway` `{provider, code?, lastStreamId?, reason?}`, `POST /blackhole` `{provider}`
  * - `POST /down` `{provider, reset?}`, `POST /up` `{provider}`
+ * - `POST /streams` `{provider, maxConcurrentStreams}`: on the open connections
  */
 export async function openControl(sandbox: Controlled, port: number): Promise<Control> {
   const server = createAdaptorServer({ fetch: createApp(sandbox).fetch, hostname: HOST });
@@ -63,15 +71,7 @@ export async function openControl(sandbox: Controlled, port: number): Promise<Co
 function createApp(sandbox: Controlled): Hono {
   const app = new Hono();
 
-  app.post('/faults', (context) =>
-    withBody(context, ruleSchema, (rule) => {
-      sandbox.script(rule);
-    }),
-  );
-  app.delete('/faults', (context) => {
-    sandbox.clearFaults();
-    return context.json({ ok: true });
-  });
+  routeFaults(app, sandbox);
   app.get('/phones/:token', (context) =>
     context.json({ pushes: sandbox.received(context.req.param('token')) }),
   );
@@ -96,6 +96,11 @@ function createApp(sandbox: Controlled): Hono {
   app.post('/up', (context) =>
     withBody(context, providerSchema, (body) => sandbox.refuseConnections(body.provider, false)),
   );
+  app.post('/streams', (context) =>
+    withBody(context, streamsSchema, (body) =>
+      sandbox.limitStreams(body.provider, body.maxConcurrentStreams),
+    ),
+  );
   app.post('/reset', (context) => {
     sandbox.reset();
     return context.json({ ok: true });
@@ -106,6 +111,28 @@ function createApp(sandbox: Controlled): Hono {
     return context.json({ error: error.message }, status);
   });
   return app;
+}
+
+function routeFaults(app: Hono, sandbox: Controlled): void {
+  app.post('/faults', (context) =>
+    withBody(context, z.unknown(), async (body) => {
+      if (typeof body !== 'object' || body === null || !('outage' in body)) {
+        sandbox.script(ruleSchema.parse(body));
+        return;
+      }
+      const { provider: only, outage } = outageRuleSchema.parse(body);
+      for (const name of namesOf(only)) await sandbox.startOutage(name, outage);
+    }),
+  );
+  app.delete('/faults', async (context) => {
+    sandbox.clearFaults();
+    for (const name of namesOf(undefined)) await sandbox.endOutage(name);
+    return context.json({ ok: true });
+  });
+}
+
+function namesOf(only: ProviderName | undefined): readonly ProviderName[] {
+  return only === undefined ? ['apns', 'fcm'] : [only];
 }
 
 async function withBody<Schema extends z.ZodType>(

@@ -1,11 +1,12 @@
 // One provider's front: a TLS port on loopback that speaks HTTP/2 and, where
-// asked for, HTTP/1.1. It owns the connections and can refuse, reset and freeze
+// asked for, HTTP/1.1. A client without ALPN gets the protocol that the provider itself assumes. It owns the connections and can refuse, reset and freeze
 // them; what a request means is the handler's business.
 import { createServer as createHttp1Server } from 'node:http';
-import { createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2';
+import { performServerHandshake, type ServerHttp2Session } from 'node:http2';
 import {
   type AddressInfo,
   createServer as createTcpServer,
+  isIPv4,
   type Server,
   type Socket,
 } from 'node:net';
@@ -16,7 +17,6 @@ import { type ExchangeHandler, receiveMessage, receiveStream } from './exchange.
 import { FreezableSocket } from './freezable-socket.ts';
 import type { Identity } from './identity.ts';
 
-const HOST = '127.0.0.1';
 /** Connections whose counters are kept after their end, for `stats`. */
 const MAX_KEPT_CONNECTIONS = 10_000;
 /** Idle HTTP/1.1 connections are kept this long, in ms; Google's front ends keep theirs 4 minutes. */
@@ -24,9 +24,16 @@ const KEEP_ALIVE_MS = 240_000;
 /** Above any test's burst: Node's default of 100 refused streams would end the session instead. */
 const MAX_REFUSED_STREAMS = 1_000_000;
 
+export interface Address {
+  /** A loopback address, 127.0.0.0/8. */
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+}
+
 export interface EndpointOptions {
   readonly identity: Identity;
-  readonly port: number;
+  readonly address: Address;
   /** Whether a client without HTTP/2 is served too. */
   readonly http1: boolean;
   /** SETTINGS_MAX_CONCURRENT_STREAMS at the start of each connection. */
@@ -74,12 +81,14 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
     dispatch(freezable, connection);
   }
 
-  let server: Server | undefined = await listen(options.port, onSocket);
+  const { host } = options.address;
+  assertLoopback(host);
+  let server: Server | undefined = await listen(options.address, onSocket);
   const port = portOf(server);
   const open = (): Connection[] => [...connections].filter((connection) => connection.open);
 
   return {
-    url: `https://${HOST}:${port}`,
+    url: `https://${host}:${port}`,
     stats: () => summarize(opened, connections),
     open,
     goAway(goAway) {
@@ -94,7 +103,7 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
       if (reset) for (const connection of open()) connection.reset();
     },
     async accept() {
-      server ??= await listen(port, onSocket);
+      server ??= await listen({ host, port }, onSocket);
     },
     async close() {
       const listening = server;
@@ -122,10 +131,10 @@ function createDispatcher({ identity, http1, initialStreams, handle }: EndpointO
     ALPNProtocols: http1 ? ['h2', 'http/1.1'] : ['h2'],
   };
   const plain = createHttp1Server({ keepAliveTimeout: KEEP_ALIVE_MS });
-  const multiplexed = createHttp2Server({
+  const http2Options = {
     settings: { maxConcurrentStreams: initialStreams },
     maxSessionRejectedStreams: MAX_REFUSED_STREAMS,
-  });
+  };
   const owners = new WeakMap<object, Connection>();
 
   plain.on('request', (request, response) => {
@@ -135,13 +144,9 @@ function createDispatcher({ identity, http1, initialStreams, handle }: EndpointO
 
   function onSecure(secure: TLSSocket, connection: Connection): void {
     secure.on('error', () => undefined);
-    if (secure.alpnProtocol === 'h2') {
-      // The session is made within `emit`, so that this catches no other connection's.
-      const attach = (session: ServerHttp2Session): void =>
-        onSession(session, { secure, connection });
-      multiplexed.on('session', attach);
-      multiplexed.emit('connection', secure);
-      multiplexed.off('session', attach);
+    // Without ALPN Google's front end speaks HTTP/1.1; Apple's knows HTTP/2 alone.
+    if (secure.alpnProtocol === 'h2' || (secure.alpnProtocol === false && !http1)) {
+      onSession(performServerHandshake(secure, http2Options), { secure, connection });
     } else if (http1) {
       connection.speaks(secure);
       owners.set(secure, connection);
@@ -167,11 +172,17 @@ function createDispatcher({ identity, http1, initialStreams, handle }: EndpointO
   };
 }
 
-function listen(port: number, onSocket: (socket: Socket) => void): Promise<Server> {
+/** Throws for an address that other machines could reach. */
+function assertLoopback(host: string): void {
+  if (isIPv4(host) && host.startsWith('127.')) return;
+  throw new Error(`${host} is not a loopback address: the stand-ins listen on 127.0.0.0/8 only`);
+}
+
+function listen({ host, port }: Address, onSocket: (socket: Socket) => void): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createTcpServer({ noDelay: true }, onSocket);
     server.once('error', reject);
-    server.listen(port, HOST, () => {
+    server.listen(port, host, () => {
       server.off('error', reject);
       resolve(server);
     });

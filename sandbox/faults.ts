@@ -1,9 +1,10 @@
 // The faults that can be scripted, and which request gets which. A fault replaces
 // the answer of a request that was otherwise in order: what the stand-in refuses by
-// its own checks stays refused and uses up no fault.
+// its own checks stays refused and uses up no fault. An outage comes before the rules.
 import { z } from 'zod';
 import { apnsStatus } from './apns/reasons.ts';
-import { fcmErrorCodes } from './fcm/errors.ts';
+import { fcmErrorCodes, fcmQuotas } from './fcm/errors.ts';
+import type { ProviderName } from './records.ts';
 
 /** Rules held at once; a script that grows past it is a mistake in the test. */
 const MAX_RULES = 100_000;
@@ -25,19 +26,26 @@ export const faultSchema = z.discriminatedUnion('kind', [
       kind: z.literal('reason'),
       reason: z.string().min(1),
       status: status.optional(),
-      /** For 410: when the token was last found invalid, ms; default: the sandbox's now. */
-      timestampMs: z.int().optional(),
+      /**
+       * For 410: when the token was last found invalid, ms; default: the sandbox's now. A string is
+       * written as it is, for numbers that JavaScript cannot hold, such as 9223372036854775807.
+       */
+      timestampMs: z.union([z.number(), z.string()]).optional(),
       ...answered,
     })
     .refine((fault) => fault.status !== undefined || apnsStatus(fault.reason) !== undefined, {
       message: 'a reason outside Apple’s table needs a status',
     }),
-  /** FCM: an error with FcmError details; `field` adds a BadRequest violation naming it. */
+  /**
+   * FCM: an error with FcmError details; `field` adds a BadRequest violation naming it, `quota` a
+   * QuotaFailure, as Google does for a 429.
+   */
   z.strictObject({
     kind: z.literal('fcm_error'),
     error: z.enum(fcmErrorCodes),
     status: status.optional(),
     field: z.string().optional(),
+    quota: z.enum(fcmQuotas).optional(),
     ...answered,
   }),
   /** FCM: Google's error body without FcmError, as for a wrong project, credential or route. */
@@ -98,6 +106,11 @@ export const faultRuleSchema = z.strictObject({
   token: z.string().optional(),
   /** How many requests get it, then normal again; default 1, Infinity for ever. */
   times: z.union([z.int().min(1), z.literal(Infinity)]).optional(),
+  /**
+   * Which share of the requests gets it, evenly spread: 0.25 is every fourth one, from the fourth
+   * on. Default all of them.
+   */
+  share: z.number().gt(0).max(1).optional(),
   fault: faultSchema,
 });
 
@@ -106,7 +119,10 @@ export type FaultRule = Readonly<z.infer<typeof faultRuleSchema>>;
 interface ActiveRule {
   readonly targets: readonly FaultTarget[];
   readonly fault: Fault;
+  readonly share: number;
   left: number;
+  /** Grows by `share` with every request; a whole one is a request that gets the fault. */
+  due: number;
 }
 
 export interface FaultScript {
@@ -114,16 +130,23 @@ export interface FaultScript {
   add(rule: FaultRule): void;
   /** The fault for this request, used up by one; undefined: answer as usual. */
   take(target: FaultTarget, token: string | undefined): Fault | undefined;
+  /** Every push of a provider gets this fault, until `undefined` ends it. No rule is used up meanwhile. */
+  setOutage(provider: ProviderName, fault: Fault | undefined): void;
+  /** Forgets the rules; an outage goes on. */
   clear(): void;
 }
 
+/** `0.1 + 0.2` is a little more than 0.3: without this, ten tenths could be less than one. */
+const ROUNDING = 1e-9;
+
 export function createFaultScript(): FaultScript {
   const byToken = new Map<string | undefined, ActiveRule[]>();
+  const outages = new Map<FaultTarget, Fault>();
   let held = 0;
 
   function takeFrom(token: string | undefined, target: FaultTarget): Fault | undefined {
     const rules = byToken.get(token);
-    const rule = rules?.find((candidate) => candidate.targets.includes(target));
+    const rule = rules?.find((candidate) => candidate.targets.includes(target) && isDue(candidate));
     if (rules === undefined || rule === undefined) return undefined;
     rule.left -= 1;
     if (rule.left <= 0) {
@@ -136,7 +159,7 @@ export function createFaultScript(): FaultScript {
 
   return {
     add(rule) {
-      const { provider, token, times = 1, fault } = faultRuleSchema.parse(rule);
+      const { provider, token, times = 1, share = 1, fault } = faultRuleSchema.parse(rule);
       const possible = targetsOf(fault);
       if (provider !== undefined && !possible.includes(provider)) {
         throw new Error(`a fault of kind ${fault.kind} cannot come from ${provider}`);
@@ -144,20 +167,33 @@ export function createFaultScript(): FaultScript {
       if (held >= MAX_RULES) throw new Error(`more than ${MAX_RULES} fault rules`);
       const targets = provider === undefined ? possible.filter(isPushTarget(fault)) : [provider];
       const rules = byToken.get(token) ?? [];
-      rules.push({ targets, fault, left: times });
+      rules.push({ targets, fault, share, left: times, due: 0 });
       byToken.set(token, rules);
       held += 1;
     },
     take(target, token) {
+      const outage = outages.get(target);
+      if (outage !== undefined) return outage;
       if (held === 0) return undefined;
       const specific = token === undefined ? undefined : takeFrom(token, target);
       return specific ?? takeFrom(undefined, target);
+    },
+    setOutage(provider, fault) {
+      if (fault === undefined) outages.delete(provider);
+      else outages.set(provider, fault);
     },
     clear() {
       byToken.clear();
       held = 0;
     },
   };
+}
+
+function isDue(rule: ActiveRule): boolean {
+  rule.due += rule.share;
+  if (rule.due < 1 - ROUNDING) return false;
+  rule.due -= 1;
+  return true;
 }
 
 function targetsOf(fault: Fault): readonly FaultTarget[] {

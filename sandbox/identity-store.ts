@@ -1,5 +1,6 @@
 // An identity kept in a directory, with the files that a service is configured with:
 // the authority, Apple's `.p8` key and Google's service account.
+import { X509Certificate } from 'node:crypto';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -7,6 +8,8 @@ import { createIdentity, type Identity } from './identity.ts';
 import type { Sandbox } from './sandbox.ts';
 
 const IDENTITY_FILE = 'identity.json';
+/** One of the names that the certificates of earlier versions lack. */
+const NEWEST_NAME = 'fcm.googleapis.com';
 
 const identitySchema = z.strictObject({
   ca: z.string(),
@@ -38,9 +41,14 @@ export async function loadIdentity(directory: string): Promise<Identity> {
   const stored = await readIfPresent(file);
   if (stored !== undefined) {
     try {
-      return identitySchema.parse(JSON.parse(stored));
+      const identity = identitySchema.parse(JSON.parse(stored));
+      const names = new X509Certificate(identity.certificate);
+      if (names.checkHost(NEWEST_NAME) !== undefined) return identity;
+      throw new Error(`its certificate does not name ${NEWEST_NAME}`);
     } catch (cause) {
-      throw new Error(`${file} is not a sandbox identity; remove it to get a new one`, { cause });
+      throw new Error(`${file} is not an identity of this sandbox; remove it to get a new one`, {
+        cause,
+      });
     }
   }
   const identity = await createIdentity();

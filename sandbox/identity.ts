@@ -1,5 +1,5 @@
 // The throwaway keys of one sandbox: a certificate authority with a leaf for
-// loopback, an APNs signing key and a service-account key. Making them costs
+// loopback and for the providers' own names, an APNs signing key and a service-account key. Making them costs
 // some 100 ms (the RSA key), so they can be made once and reused. Every field
 // is a string, so an identity survives JSON.
 import { generateKeyPair } from 'node:crypto';
@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 export interface Identity {
   /** PEM certificate of the authority that a client has to trust. */
   readonly ca: string;
-  /** PEM certificate of the servers, valid for `localhost` and `127.0.0.1`. */
+  /** PEM certificate of the servers, valid for every name in `SERVER_NAMES`. */
   readonly certificate: string;
   readonly certificateKey: string;
   /** APNs signing key as Apple hands it out: a P-256 key, PKCS #8, PEM (`AuthKey_<kid>.p8`). */
@@ -24,6 +24,21 @@ export interface Identity {
   /** RSA 2048 key of the service account, PKCS #8, PEM. */
   readonly serviceAccountKey: string;
 }
+
+/**
+ * A sender that cannot be told another address reaches the stand-ins by the providers' names, with
+ * a hosts file of its own (docs/performance.md).
+ */
+const SERVER_NAMES = {
+  dns: [
+    'localhost',
+    'fcm.googleapis.com',
+    'oauth2.googleapis.com',
+    'api.push.apple.com',
+    'api.sandbox.push.apple.com',
+  ],
+  ip: ['127.0.0.1', '127.0.0.2', '127.0.0.3'],
+} as const;
 
 const makeKeyPair = promisify(generateKeyPair);
 const DAY_MS = 86_400_000;
@@ -85,8 +100,8 @@ async function createCertificates() {
       {
         name: 'subjectAltName',
         altNames: [
-          { type: 2, value: 'localhost' },
-          { type: 7, ip: '127.0.0.1' },
+          ...SERVER_NAMES.dns.map((value) => ({ type: 2, value }) as const),
+          ...SERVER_NAMES.ip.map((ip) => ({ type: 7, ip }) as const),
         ],
       },
     ],

@@ -10,12 +10,14 @@ import { type Sandbox, startSandbox } from './sandbox.ts';
 const HELP = `Stand-ins for APNs and FCM on loopback.
 
   --dir <path>           keys and credentials, reused when present (default ./data/sandbox)
+  --apns-host <address>  a loopback address, default 127.0.0.1
+  --fcm-host <address>   the same for FCM and Google's token endpoint
   --apns-port <number>   default 9197
   --fcm-port <number>    default 9198
   --control-port <number>  default 9199
   --help`;
 
-/** Of a push token only so much is printed; enough to tell phones apart. */
+/** How much of a push token is printed: enough to recognise a phone. */
 const SHOWN_TOKEN_CHARACTERS = 8;
 
 function parsePort(name: string, text: string): number {
@@ -50,6 +52,8 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       dir: { type: 'string', default: 'data/sandbox' },
+      'apns-host': { type: 'string' },
+      'fcm-host': { type: 'string' },
       'apns-port': { type: 'string', default: '9197' },
       'fcm-port': { type: 'string', default: '9198' },
       'control-port': { type: 'string', default: '9199' },
@@ -64,12 +68,14 @@ async function main(): Promise<void> {
   const directory = resolve(values.dir);
   const sandbox = await startSandbox({
     identity: await loadIdentity(directory),
+    apnsHost: values['apns-host'],
+    fcmHost: values['fcm-host'],
     apnsPort: parsePort('apns-port', values['apns-port']),
     fcmPort: parsePort('fcm-port', values['fcm-port']),
     controlPort: parsePort('control-port', values['control-port']),
   });
   const files = await writeCredentials(directory, sandbox);
-  // Before anything is said: whoever reads it may end this at once.
+  // Before the first line is printed: its reader may end this process at once.
   let stopping = false;
   const stop = (): void => {
     if (stopping) return;

@@ -2,7 +2,7 @@
 // answers and the two journals.
 import { createFaultScript, type FaultScript } from './faults.ts';
 import { createJournal, type Journal } from './journal.ts';
-import { createDelays, type Delays } from './perform-fault.ts';
+import { type After, createDelays, type Delays } from './perform-fault.ts';
 import type { ReceivedPush, SandboxRequest } from './records.ts';
 
 export interface Memory {
@@ -16,15 +16,16 @@ export interface Memory {
 
 export interface MemoryOptions {
   readonly now: () => number;
+  readonly after: After | undefined;
   readonly keepPushes: number;
   readonly keepRequests: number;
 }
 
-export function createMemory({ now, keepPushes, keepRequests }: MemoryOptions): Memory {
+export function createMemory({ now, after, keepPushes, keepRequests }: MemoryOptions): Memory {
   return {
     now,
     faults: createFaultScript(),
-    delays: createDelays(),
+    delays: createDelays(after),
     pushes: createJournal(keepPushes),
     requests: createJournal(keepRequests),
   };

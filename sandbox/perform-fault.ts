@@ -16,22 +16,30 @@ export interface Delays {
   clear(): void;
 }
 
-export function createDelays(): Delays {
-  const timers = new Set<NodeJS.Timeout>();
+/** Runs a task later; a test hands in that of its own clock. */
+export type After = (delayMs: number, task: () => void) => { cancel(): void };
+
+const afterRealTime: After = (delayMs, task) => {
+  const timer = setTimeout(task, delayMs);
+  return { cancel: () => clearTimeout(timer) };
+};
+
+export function createDelays(after: After = afterRealTime): Delays {
+  const timers = new Set<{ cancel(): void }>();
   return {
     after(delayMs, act) {
       if (delayMs === undefined || delayMs === 0) {
         act();
         return;
       }
-      const timer = setTimeout(() => {
+      const timer = after(delayMs, () => {
         timers.delete(timer);
         act();
-      }, delayMs);
+      });
       timers.add(timer);
     },
     clear() {
-      for (const timer of timers) clearTimeout(timer);
+      for (const timer of timers) timer.cancel();
       timers.clear();
     },
   };
@@ -125,7 +133,7 @@ function renderFault(
       const { field } = fault;
       const violation =
         field === undefined ? undefined : { field, description: `Invalid value at '${field}'` };
-      const body = fcmErrorBody(fault.error, { status, violation });
+      const body = fcmErrorBody(fault.error, { status, violation, quota: fault.quota });
       return { answer: { status, headers: json, body }, reason: fault.error };
     }
     case 'google_error': {

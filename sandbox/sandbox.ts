@@ -10,14 +10,18 @@ import type { FaultRule } from './faults.ts';
 import { openFcm } from './fcm/server.ts';
 import { type Identity, sharedIdentity } from './identity.ts';
 import { createMemory, type Memory } from './memory.ts';
+import { type Outage, outageFault } from './outage.ts';
+import type { After } from './perform-fault.ts';
 import type { ProviderName, ReceivedPush, SandboxRequest } from './records.ts';
 
 /** The types that the interface speaks of. */
 export type { ConnectionStats } from './endpoint.ts';
 export type { FaultRule } from './faults.ts';
 export type { Identity } from './identity.ts';
+export { OUTAGE_KINDS, type Outage } from './outage.ts';
 export type { ReceivedPush, SandboxRequest } from './records.ts';
 
+const HOST = '127.0.0.1';
 const DEFAULT_TOPIC = 'com.example.wallet';
 const DEFAULT_STREAMS = 1000;
 const DEFAULT_KEPT = 100_000;
@@ -26,12 +30,17 @@ const GOOGLE_TOKEN_SECONDS = 3599;
 export interface SandboxOptions {
   /** Keys and certificates; default: one set per process, made at the first start. */
   readonly identity?: Identity;
+  /** Loopback addresses; default 127.0.0.1. The certificate names 127.0.0.1 to 127.0.0.3. */
+  readonly apnsHost?: string | undefined;
+  readonly fcmHost?: string | undefined;
   /** 0, the default, takes a free port. */
   readonly apnsPort?: number;
   readonly fcmPort?: number;
   readonly controlPort?: number;
   /** Wall clock in ms for expiry and records; default Date.now. Credentials use the machine's. */
   readonly now?: () => number;
+  /** By what delayed answers wait; default real time. */
+  readonly after?: After | undefined;
   /** Bundle ids of the team; the first one is `apns.topic`. */
   readonly topics?: readonly string[];
   /** APNs' stream limit after the first valid push of a connection; default 1000. */
@@ -81,8 +90,9 @@ export interface Observations {
 export interface Actions {
   /** Adds a fault; rules for one token come before those for any, older before newer. */
   script(fault: FaultRule): void;
+  /** Forgets the scripted faults; an outage goes on. */
   clearFaults(): void;
-  /** Forgets pushes, requests and faults; connections and their counts stay. */
+  /** Forgets pushes, requests and faults; connections, their counts and outages stay. */
   reset(): void;
   /** GOAWAY on every open HTTP/2 connection now; each closes when its streams are done. */
   goAway(provider: ProviderName, options?: GoAway): void;
@@ -97,6 +107,14 @@ export interface Actions {
   ): Promise<void>;
   /** The open connections go silent for good, without a close; new ones work. */
   blackhole(provider: ProviderName): void;
+  /**
+   * The provider fails for everybody until `endOutage`; comes before every scripted fault. A second
+   * outage takes the place of the first.
+   */
+  startOutage(provider: ProviderName, outage: Outage): Promise<void>;
+  endOutage(provider: ProviderName): Promise<void>;
+  /** SETTINGS_MAX_CONCURRENT_STREAMS on the open connections, for good; new ones are as usual. */
+  limitStreams(provider: ProviderName, maxConcurrentStreams: number): void;
   /** Makes the access tokens given out so far invalid: FCM answers them with a bare 401. */
   revokeAccessTokens(): void;
 }
@@ -113,6 +131,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const identity = options.identity ?? (await sharedIdentity());
   const memory = createMemory({
     now: options.now ?? Date.now,
+    after: options.after,
     keepPushes: options.keepPushes ?? DEFAULT_KEPT,
     keepRequests: options.keepRequests ?? DEFAULT_KEPT,
   });
@@ -127,8 +146,9 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     const topics = options.topics ?? [DEFAULT_TOPIC];
     const apns = await openApns(apnsOptionsOf(options, { identity, topics }), memory);
     started.push(apns);
-    const { accessTokenSeconds = GOOGLE_TOKEN_SECONDS, fcmPort = 0 } = options;
-    const fcm = await openFcm({ identity, port: fcmPort, accessTokenSeconds }, memory);
+    const { accessTokenSeconds = GOOGLE_TOKEN_SECONDS } = options;
+    const address = { host: options.fcmHost ?? HOST, port: options.fcmPort ?? 0 };
+    const fcm = await openFcm({ identity, address, accessTokenSeconds }, memory);
     started.push(fcm.endpoint);
     const controlled: Controlled = {
       ...credentialsOf(identity, {
@@ -164,7 +184,7 @@ function apnsOptionsOf(
   return {
     identity,
     topics,
-    port: options.apnsPort ?? 0,
+    address: { host: options.apnsHost ?? HOST, port: options.apnsPort ?? 0 },
     maxConcurrentStreams: options.maxConcurrentStreams ?? DEFAULT_STREAMS,
     closeAfterBadTokens: options.closeAfterBadTokens ?? Infinity,
   };
@@ -191,6 +211,12 @@ function observe(memory: Memory, endpoints: Endpoints): Observations {
 }
 
 function act(memory: Memory, endpoints: Endpoints): Omit<Actions, 'revokeAccessTokens'> {
+  /** What an outage closed; `refuseConnections` is opened again by its caller alone. */
+  const refusing = new Set<ProviderName>();
+  const endOutage = async (provider: ProviderName): Promise<void> => {
+    memory.faults.setOutage(provider, undefined);
+    if (refusing.delete(provider)) await endpoints[provider].accept();
+  };
   return {
     script: memory.faults.add,
     clearFaults: memory.faults.clear,
@@ -208,6 +234,18 @@ function act(memory: Memory, endpoints: Endpoints): Omit<Actions, 'revokeAccessT
     },
     blackhole(provider) {
       endpoints[provider].freeze();
+    },
+    async startOutage(provider, outage) {
+      await endOutage(provider);
+      memory.faults.setOutage(provider, outageFault(outage, provider));
+      if (outage.kind !== 'refused') return;
+      refusing.add(provider);
+      endpoints[provider].refuse({ reset: true });
+    },
+    endOutage,
+    limitStreams(provider, maxConcurrentStreams) {
+      for (const connection of endpoints[provider].open())
+        connection.fixStreams(maxConcurrentStreams);
     },
   };
 }

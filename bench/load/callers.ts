@@ -120,8 +120,9 @@ export class Callers {
   #note(index: number, answer: Answer): void {
     const { answeredUs, outcomes, statuses } = this.#record;
     answeredUs[index] = nowUs();
-    outcomes[index] = codeOf(outcomeOf(answer));
-    statuses[answer.status] = (statuses[answer.status] ?? 0) + 1;
+    outcomes[index] = codeOf(outcomeOf(answer.status));
+    const status = [answer.status, answer.deliveryStatus].filter(Boolean).join(' ');
+    statuses[status] = (statuses[status] ?? 0) + 1;
     this.#ended += 1;
   }
 

@@ -6,12 +6,13 @@ import { connect, type Socket } from 'node:net';
 export interface Answer {
   /** 0 if the connection broke before the answer was complete. */
   readonly status: number;
-  readonly body: string;
+  /** The header `Delivery-Status`; other gateways send none. */
+  readonly deliveryStatus: string | undefined;
 }
 
 const HEAD_END = '\r\n\r\n';
 const LAST_CHUNK = '0\r\n\r\n';
-const BROKEN: Answer = { status: 0, body: '' };
+const BROKEN: Answer = { status: 0, deliveryStatus: undefined };
 
 export class CallerConnection {
   readonly #socket: Socket;
@@ -68,5 +69,7 @@ export function parseAnswer(received: string): Answer | undefined {
   const body = received.slice(headEnd + HEAD_END.length);
   const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
   const complete = length === undefined ? body.endsWith(LAST_CHUNK) : body.length >= Number(length);
-  return complete ? { status: Number(head.slice(9, 12)), body } : undefined;
+  if (!complete) return undefined;
+  const deliveryStatus = /\r\ndelivery-status: *(\w+)/i.exec(head)?.[1];
+  return { status: Number(head.slice(9, 12)), deliveryStatus };
 }

@@ -1,6 +1,7 @@
 // What became of every call of a run, by its number: plain arrays, so that noting costs nothing.
 
-export const OUTCOMES = ['none', 'delivered', 'queued', 'refused', 'other', 'broken'] as const;
+/** `accepted` is the status 200, whatever the body says; `refused` any other answer; `broken` none. */
+export const OUTCOMES = ['none', 'accepted', 'refused', 'broken'] as const;
 export type CallOutcome = (typeof OUTCOMES)[number];
 
 export interface LoadRecord {
@@ -12,7 +13,7 @@ export interface LoadRecord {
   readonly answeredUs: Float64Array;
   /** Positions in `OUTCOMES`. */
   readonly outcomes: Uint8Array;
-  /** HTTP statuses and how often each came. */
+  /** HTTP statuses, with what `Delivery-Status` adds to them, and how often each came. */
   readonly statuses: Record<string, number>;
 }
 
@@ -27,25 +28,11 @@ export function createRecord(firstNumber: number, count: number): LoadRecord {
   };
 }
 
-/** Other gateways answer 200 without a word about the push. */
-export function outcomeOf(answer: { readonly status: number; readonly body: string }): CallOutcome {
-  if (answer.status === 0) return 'broken';
-  if (answer.status === 429 || answer.status === 503) return 'refused';
-  if (answer.status !== 200) return 'other';
-  if (answer.body.includes('"queued"')) return 'queued';
-  return answer.body.includes('"duplicate"') ? 'other' : 'delivered';
+export function outcomeOf(status: number): CallOutcome {
+  if (status === 0) return 'broken';
+  return status === 200 ? 'accepted' : 'refused';
 }
 
 export function codeOf(outcome: CallOutcome): number {
   return OUTCOMES.indexOf(outcome);
-}
-
-/** How often each outcome came; those that never did are left out. */
-export function countOutcomes(codes: Uint8Array): Partial<Record<CallOutcome, number>> {
-  const counts: Partial<Record<CallOutcome, number>> = {};
-  for (const code of codes) {
-    const name = OUTCOMES[code] ?? 'none';
-    counts[name] = (counts[name] ?? 0) + 1;
-  }
-  return counts;
 }

@@ -1,10 +1,10 @@
 // Cold start: from the start of the process to the first push at the provider, in time and in CPU time. A caller
 // knocks until it is let in, as a platform's proxy does that starts a stopped machine for a request.
 
-import type { BenchRun } from '../bench-run.ts';
 import { number } from '../format.ts';
 import { nowUs } from '../monotonic.ts';
 import { cpuUs } from '../process-usage.ts';
+import type { BenchRun } from '../run.ts';
 import { launchService } from '../service.ts';
 import { median } from '../statistics.ts';
 import type { Measured } from './measure.ts';

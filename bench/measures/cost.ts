@@ -1,193 +1,140 @@
-// Cost: CPU µs per delivered push and pushes per second at saturation, beside the bare transport and the owners'
-// libraries. Every round uses fresh processes, and the rounds take turns, so that a noisy minute hits all alike.
+// What a push costs and how long it takes: at 20, 100 and 400 calls a second and at saturation, the floor and the
+// gateway in turn, each in a fresh process, so that a noisy minute meets both.
 
-import type { BenchRun } from '../bench-run.ts';
 import { number, percent, ratio } from '../format.ts';
+import type { Pattern } from '../generator.ts';
 import type { Mix } from '../numbering.ts';
-import { cpuUs } from '../process-usage.ts';
-import { Reference, type ReferenceKind } from '../references.ts';
-import { median, spread } from '../statistics.ts';
-import type { Measured } from './measure.ts';
+import type { BenchRun, Gateway, LoadResult } from '../run.ts';
+import { type Distribution, median, spread } from '../statistics.ts';
+import type { Measured, Table } from './measure.ts';
 
-const SIZES = {
-  quick: { rounds: 1, pushes: 4_000 },
-  usual: { rounds: 5, pushes: 6_000 },
-  full: { rounds: 5, pushes: 12_000 },
-} as const;
-const CALLERS = [64, 256] as const;
-const MIXES = ['android', 'ios', 'mixed'] as const;
-const REFERENCE_WARM_UP = 6_000;
-const SETTLE_MS = 300;
+interface Load {
+  readonly name: string;
+  readonly mix: Mix;
+  readonly pattern: Pattern;
+  /** Of a usual run; a quick one makes a quarter, a full one twice as many. */
+  readonly calls: number;
+  readonly withFloor: boolean;
+}
+
+const closed = { kind: 'closed', callers: 64 } as const;
+const open = (ratePerSecond: number) => ({ kind: 'open', ratePerSecond }) as const;
+
+/** The CPU time of a process is known to 10 ms: 400 pushes are 25 µs of doubt each. */
+const LOADS: readonly Load[] = [
+  { name: '20/s', mix: 'android', pattern: open(20), calls: 400, withFloor: true },
+  { name: '100/s', mix: 'android', pattern: open(100), calls: 1_000, withFloor: true },
+  { name: '400/s', mix: 'android', pattern: open(400), calls: 2_000, withFloor: true },
+  { name: '64 callers', mix: 'android', pattern: closed, calls: 6_000, withFloor: true },
+  { name: '100/s', mix: 'ios', pattern: open(100), calls: 1_000, withFloor: false },
+  { name: '64 callers', mix: 'ios', pattern: closed, calls: 6_000, withFloor: false },
+];
+const ROUNDS = { quick: 1, usual: 3, full: 5 } as const;
+const CALLS = { quick: 0.25, usual: 1, full: 2 } as const;
+/** The rates whose latency is shown: a vendor's usual ones. */
+const LATENCY_OF = new Set(['100/s', '400/s']);
 
 interface Sample {
   readonly subject: string;
-  readonly mix: Mix;
-  readonly callers: number;
-  readonly cpuUsPerPush: number;
-  readonly perSecond: number;
-  /** By thread name; of our own references only the sum is known. */
-  readonly threads?: Readonly<Record<string, number>>;
-}
-
-interface Row {
-  readonly subject: string;
-  readonly mix: Mix;
-  readonly callers: number;
-  readonly cpuUsPerPush: number;
-  readonly spread: number;
-  readonly perSecond: number;
-  /** To the bare transport of the same platforms and callers. */
-  readonly ratioToBare: number | undefined;
-  readonly rounds: readonly number[];
-  readonly threads: Readonly<Record<string, number>>;
+  readonly load: Load;
+  readonly result: LoadResult;
 }
 
 export async function measureCost(run: BenchRun): Promise<Measured> {
-  const { rounds, pushes } = SIZES[run.options.size];
-  const subject = run.options.foreign === undefined ? 'nds' : run.options.foreign.api;
+  const rounds = ROUNDS[run.options.size];
   const samples: Sample[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    for (const kind of ['bare', 'libraries'] as const) {
-      for (const provider of ['fcm', 'apns'] as const) {
-        samples.push(...(await sampleReference(run, { kind, provider, pushes })));
-      }
-    }
-    samples.push(...(await sampleGateway(run, subject, pushes)));
+    await run.withFresh('floor', (floor) =>
+      sample(run, floor, {
+        subject: 'floor',
+        loads: LOADS.filter(({ withFloor }) => withFloor),
+        samples,
+      }),
+    );
+    await run.withGateway((gateway) =>
+      sample(run, gateway, { subject: run.subject, loads: LOADS, samples }),
+    );
   }
-  const rows = summarize(samples);
-  return { tables: [tableOf(rows), threadTable(rows, subject)], data: { rounds, pushes, rows } };
+  const of = (subject: string, load: Load) =>
+    samples
+      .filter((one) => one.subject === subject && one.load === load)
+      .map(({ result }) => result);
+  return {
+    tables: [
+      costTable(run.subject, of),
+      ...['floor', run.subject].map((subject) => latencyTable(subject, of)),
+    ],
+    data: { rounds, samples },
+  };
 }
 
-async function sampleReference(
+async function sample(
   run: BenchRun,
-  given: {
-    readonly kind: ReferenceKind;
-    readonly provider: 'apns' | 'fcm';
-    readonly pushes: number;
-  },
-): Promise<readonly Sample[]> {
-  const { kind, provider, pushes } = given;
-  await using reference = await Reference.start(kind, run.standIns, provider);
-  const send = (callers: number, count: number) =>
-    reference.closedLoop({ callers, count, firstNumber: run.takeNumbers(count) });
-  await send(CALLERS[0], REFERENCE_WARM_UP);
-  const samples: Sample[] = [];
-  for (const callers of CALLERS) {
-    const cpuBefore = cpuUs(reference.pid);
-    const startedMs = performance.now();
-    await send(callers, pushes);
-    const seconds = (performance.now() - startedMs) / 1_000;
-    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    samples.push({
-      subject: kind === 'bare' ? 'bare' : provider === 'apns' ? 'node-apn' : 'firebase-admin',
-      mix: provider === 'apns' ? 'ios' : 'android',
-      callers,
-      cpuUsPerPush: (cpuUs(reference.pid) - cpuBefore) / pushes,
-      perSecond: pushes / seconds,
-    });
-  }
-  return samples;
-}
-
-async function sampleGateway(
-  run: BenchRun,
-  subject: string,
-  count: number,
-): Promise<readonly Sample[]> {
-  return await run.withGateway(async (gateway) => {
-    const samples: Sample[] = [];
-    for (const mix of MIXES) {
-      for (const callers of CALLERS) {
-        const result = await run.load(gateway, { kind: 'closed', callers }, { mix, count });
-        if (result.arrived < count) warnOfLoss(subject, count - result.arrived);
-        const { cpuUsPerPush, perSecond, threadUsPerPush } = result;
-        samples.push({ subject, mix, callers, cpuUsPerPush, perSecond, threads: threadUsPerPush });
-      }
+  gateway: Gateway,
+  given: { readonly subject: string; readonly loads: readonly Load[]; readonly samples: Sample[] },
+): Promise<void> {
+  const { subject, loads, samples } = given;
+  for (const load of loads) {
+    const count = load.calls * CALLS[run.options.size];
+    const result = await run.load(gateway, load.pattern, { mix: load.mix, count });
+    if (result.arrived < count) {
+      process.stderr.write(`${subject} at ${load.name}: ${result.arrived} of ${count} arrived\n`);
     }
-    return samples;
-  });
+    samples.push({ subject, load, result });
+  }
 }
 
-function warnOfLoss(subject: string, missing: number): void {
-  process.stderr.write(`${subject}: ${missing} pushes did not reach the provider\n`);
-}
+type Results = (subject: string, load: Load) => readonly LoadResult[];
 
-function summarize(samples: readonly Sample[]): readonly Row[] {
-  const groups = Map.groupBy(
-    samples,
-    ({ subject, mix, callers }) => `${subject} ${mix} ${callers}`,
-  );
-  const bare = (mix: Mix, callers: number): number | undefined => {
-    const of = (platform: Mix) =>
-      groups.get(`bare ${platform} ${callers}`)?.map(({ cpuUsPerPush }) => cpuUsPerPush);
-    if (mix !== 'mixed') return medianOf(of(mix));
-    const [android, ios] = [medianOf(of('android')), medianOf(of('ios'))];
-    return android === undefined || ios === undefined ? undefined : (android + ios) / 2;
-  };
-  return [...groups.values()].flatMap((group) => {
-    const [first] = group;
-    if (first === undefined) return [];
-    const { subject, mix, callers } = first;
-    const rounds = group.map(({ cpuUsPerPush }) => cpuUsPerPush);
-    const cpuUsPerPush = median(rounds);
-    const reference = bare(mix, callers);
-    return [
-      {
-        subject,
-        mix,
-        callers,
-        cpuUsPerPush,
-        spread: spread(rounds),
-        perSecond: median(group.map(({ perSecond }) => perSecond)),
-        ratioToBare: reference === undefined ? undefined : cpuUsPerPush / reference,
-        rounds,
-        threads: medianThreads(group),
-      },
-    ];
-  });
-}
-
-function medianOf(values: readonly number[] | undefined): number | undefined {
-  return values === undefined || values.length === 0 ? undefined : median(values);
-}
-
-function medianThreads(group: readonly Sample[]): Readonly<Record<string, number>> {
-  const names = new Set(group.flatMap(({ threads }) => Object.keys(threads ?? {})));
-  return Object.fromEntries(
-    [...names].map((name) => [name, median(group.map(({ threads }) => threads?.[name] ?? 0))]),
-  );
-}
-
-function tableOf(rows: readonly Row[]) {
+function costTable(subject: string, of: Results): Table {
   return {
-    title: 'Cost: CPU of the sending process per push, closed loop at saturation',
-    columns: ['who', 'phones', 'callers', 'CPU µs/push', 'spread', 'to bare', 'pushes/s'],
-    rows: rows.map((row) => [
-      row.subject,
-      row.mix,
-      String(row.callers),
-      number(row.cpuUsPerPush),
-      percent(row.spread),
-      ratio(row.ratioToBare),
-      number(row.perSecond),
-    ]),
-    note: 'Medians of the rounds. pushes/s is what the machine carries with caller, service and stand-ins on it.',
+    title: 'Cost: CPU µs of the process per push that reached the provider',
+    columns: ['load', 'phones', 'floor', subject, 'ratio', 'spread', 'pushes/s'],
+    rows: LOADS.map((load) => {
+      const own = of(subject, load);
+      const cost = (results: readonly LoadResult[]) => results.map((one) => one.cpuUsPerPush);
+      const floor = load.withFloor ? median(cost(of('floor', load))) : undefined;
+      const middle = median(cost(own));
+      return [
+        load.name,
+        load.mix,
+        number(floor),
+        number(middle),
+        ratio(floor === undefined ? undefined : middle / floor),
+        percent(spread(cost(own))),
+        number(median(own.map(({ perSecond }) => perSecond))),
+      ];
+    }),
+    note: 'Medians of the rounds; the spread is that of the gateway. The floor knows FCM alone.',
   };
 }
 
-function threadTable(rows: readonly Row[], subject: string) {
-  const own = rows.filter((row) => row.subject === subject);
-  const total = (name: string) => own.reduce((sum, { threads }) => sum + (threads[name] ?? 0), 0);
-  const names = [...new Set(own.flatMap(({ threads }) => Object.keys(threads)))]
-    .sort((one, other) => total(other) - total(one))
-    .slice(0, 6);
+function latencyTable(subject: string, of: Results): Table {
+  const ways = [
+    ['→ provider', ({ toProviderMs }: LoadResult) => toProviderMs],
+    ['→ answer', ({ toAnswerMs }: LoadResult) => toAnswerMs],
+    ['generator', ({ generatorLagMs }: LoadResult) => generatorLagMs],
+  ] as const;
+  const loads = LOADS.filter((load) => LATENCY_OF.has(load.name) && of(subject, load).length > 0);
   return {
-    title: 'Cost by thread, CPU µs per push',
-    columns: ['phones', 'callers', ...names],
-    rows: own.map(({ mix, callers, threads }) => [
-      mix,
-      String(callers),
-      ...names.map((name) => number(threads[name] ?? 0)),
-    ]),
+    title: `Latency of ${subject}, ms from when the call was due`,
+    columns: ['load', 'phones', 'way', 'p50', 'p99', 'p99.9', 'max'],
+    rows: loads.flatMap((load) =>
+      ways.map(([way, pick]) => [
+        load.name,
+        load.mix,
+        way,
+        ...middles(of(subject, load).map(pick)),
+      ]),
+    ),
+    note: '"generator" is how late the caller itself was: part of every other line.',
   };
+}
+
+function middles(distributions: readonly (Distribution | undefined)[]): readonly string[] {
+  const known = distributions.filter((one) => one !== undefined);
+  if (known.length === 0) return ['–', '–', '–', '–'];
+  return (['p50', 'p99', 'p999', 'max'] as const).map((name) =>
+    number(median(known.map((one) => one[name]))),
+  );
 }

@@ -1,6 +1,6 @@
 // What a measurement is: it runs, and gives tables for people and plain data for the JSON file.
 
-import type { BenchRun } from '../bench-run.ts';
+import type { BenchRun } from '../run.ts';
 
 export interface Table {
   readonly title: string;

@@ -49,10 +49,9 @@ export function apnsStatus(reason: string): number | undefined {
 
 /**
  * Apple's error body. A 410 says in `timestamp`, milliseconds since the epoch, when APNs
- * last confirmed that the token is no longer valid.
+ * last confirmed that the token is no longer valid. A string stands in the JSON as it is.
  */
-export function apnsErrorBody(reason: string, timestampMs: number | undefined): string {
-  return JSON.stringify(
-    timestampMs === undefined ? { reason } : { reason, timestamp: timestampMs },
-  );
+export function apnsErrorBody(reason: string, timestampMs: number | string | undefined): string {
+  if (timestampMs === undefined) return JSON.stringify({ reason });
+  return `{"reason":${JSON.stringify(reason)},"timestamp":${timestampMs}}`;
 }

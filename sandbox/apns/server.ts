@@ -2,7 +2,7 @@
 // valid push, and Apple's answers. Apple: "Sending notification requests to APNs".
 import { randomUUID } from 'node:crypto';
 import type { Connection } from '../connection.ts';
-import { type Endpoint, openEndpoint } from '../endpoint.ts';
+import { type Address, type Endpoint, openEndpoint } from '../endpoint.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Identity } from '../identity.ts';
 import type { Memory } from '../memory.ts';
@@ -15,7 +15,7 @@ import { apnsErrorBody, apnsReasons } from './reasons.ts';
 
 export interface ApnsOptions {
   readonly identity: Identity;
-  readonly port: number;
+  readonly address: Address;
   readonly topics: readonly string[];
   /** The stream limit after a connection's first valid push; before, it is 1. */
   readonly maxConcurrentStreams: number;
@@ -65,7 +65,7 @@ export async function openApns(options: ApnsOptions, memory: Memory): Promise<En
 
   return openEndpoint({
     identity: options.identity,
-    port: options.port,
+    address: options.address,
     http1: false,
     initialStreams: 1,
     handle,

@@ -57,19 +57,45 @@ export interface FieldViolation {
   readonly description: string;
 }
 
+/** Whose quota a 429 names: one device's, a topic's, or the whole project's. */
+export const fcmQuotas = ['device', 'topic', 'project'] as const;
+
+export type FcmQuota = (typeof fcmQuotas)[number];
+
+/**
+ * Google documents that a 429 carries google.rpc.QuotaFailure and which quotas there are, but not
+ * the texts of a violation. The subjects have the form of `google/rpc/error_details.proto`, the
+ * descriptions are those of the list under QUOTA_EXCEEDED.
+ */
+const quotaViolations: Readonly<Record<FcmQuota, object>> = {
+  device: { subject: 'device:sandbox', description: 'Device message rate exceeded' },
+  topic: { subject: 'topic:sandbox', description: 'Topic message rate exceeded' },
+  project: { subject: 'project:nds-sandbox', description: 'Message rate exceeded' },
+};
+
 export function fcmErrorStatus(errorCode: FcmErrorCode): number {
   return known[errorCode].status;
 }
 
-/** An error of FCM itself: FcmError details, and the violated field where there is one. */
+export interface FcmErrorParts {
+  readonly status: number;
+  readonly violation?: FieldViolation | undefined;
+  readonly quota?: FcmQuota | undefined;
+}
+
+/** An error of FCM itself: FcmError details, and the violated field or quota where there is one. */
 export function fcmErrorBody(
   errorCode: FcmErrorCode,
-  { status, violation }: { status: number; violation?: FieldViolation | undefined },
+  { status, violation, quota }: FcmErrorParts,
 ): string {
   const details: object[] = [
     { '@type': 'type.googleapis.com/google.firebase.fcm.v1.FcmError', errorCode },
   ];
   if (violation !== undefined) details.push(badRequest(violation));
+  if (quota !== undefined) {
+    const violations = [quotaViolations[quota]];
+    details.push({ '@type': 'type.googleapis.com/google.rpc.QuotaFailure', violations });
+  }
   return googleBody({
     code: status,
     message: violation?.description ?? known[errorCode].message,

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Answer } from '../exchange.ts';
 import type { Identity } from '../identity.ts';
 
-const GOOGLE_TOKEN_URL = 'https://oauth2.googleapis.com/token';
+export const GOOGLE_TOKEN_URL = 'https://oauth2.googleapis.com/token';
 const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 const SCOPES = [
   'https://www.googleapis.com/auth/firebase.messaging',

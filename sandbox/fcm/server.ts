@@ -1,11 +1,11 @@
 // The stand-in for Google's side, over HTTP/2 and HTTP/1.1: FCM HTTP v1, and on the
 // same port the token endpoint of Google's OAuth.
-import { type Endpoint, openEndpoint } from '../endpoint.ts';
+import { type Address, type Endpoint, openEndpoint } from '../endpoint.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Identity } from '../identity.ts';
 import type { Memory } from '../memory.ts';
 import { performFault } from '../perform-fault.ts';
-import { createOAuth, type OAuth } from './oauth.ts';
+import { createOAuth, GOOGLE_TOKEN_URL, type OAuth } from './oauth.ts';
 import { createSend, type Decision, refuse } from './send.ts';
 
 /** As Google's front ends allow. */
@@ -15,7 +15,7 @@ const NOT_FOUND_PAGE = '<!DOCTYPE html>\n<html><title>Error 404 (Not Found)!!1</
 
 export interface FcmOptions {
   readonly identity: Identity;
-  readonly port: number;
+  readonly address: Address;
   /** `expires_in` of access tokens, seconds. */
   readonly accessTokenSeconds: number;
 }
@@ -27,7 +27,7 @@ export interface Fcm {
 }
 
 export async function openFcm(options: FcmOptions, memory: Memory): Promise<Fcm> {
-  const { identity, port, accessTokenSeconds } = options;
+  const { identity, address, accessTokenSeconds } = options;
   let tokenUrl = '';
   const oauth = createOAuth({
     identity,
@@ -51,7 +51,7 @@ export async function openFcm(options: FcmOptions, memory: Memory): Promise<Fcm>
 
   const endpoint = await openEndpoint({
     identity,
-    port,
+    address,
     http1: true,
     initialStreams: MAX_STREAMS,
     handle(exchange) {
@@ -65,7 +65,8 @@ export async function openFcm(options: FcmOptions, memory: Memory): Promise<Fcm>
       });
     },
   });
-  tokenUrl = `${endpoint.url}/token`;
+  // On the port of HTTPS it stands at Google's own address, for senders that know no other.
+  tokenUrl = endpoint.url.endsWith(':443') ? GOOGLE_TOKEN_URL : `${endpoint.url}/token`;
   return { endpoint, tokenUrl, revokeAccessTokens: oauth.revokeAll };
 }
 

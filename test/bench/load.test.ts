@@ -13,10 +13,27 @@ test('reads an answer once it is complete, by its length or to its last chunk', 
   const head = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n';
   expect(parseAnswer('HTTP/1.1 200')).toBeUndefined();
   expect(parseAnswer(`${head}hell`)).toBeUndefined();
-  expect(parseAnswer(`${head}hello`)).toEqual({ status: 200, body: 'hello' });
+  expect(parseAnswer(`${head}hello`)).toEqual({ status: 200, deliveryStatus: undefined });
   const chunked = 'HTTP/1.1 503 No\r\ntransfer-encoding: chunked\r\n\r\n';
   expect(parseAnswer(`${chunked}2\r\nno\r\n`)).toBeUndefined();
   expect(parseAnswer(`${chunked}2\r\nno\r\n0\r\n\r\n`)).toMatchObject({ status: 503 });
+});
+
+test('reads what became of the delivery from the header', () => {
+  const answer =
+    'HTTP/1.1 200 OK\r\nDelivery-Id: 1\r\nDelivery-Status: queued\r\nContent-Length: 0\r\n\r\n';
+  expect(parseAnswer(answer)).toEqual({ status: 200, deliveryStatus: 'queued' });
+});
+
+test('takes 200 for accepted, any other status for refused, and none for broken', () => {
+  expect([200, 201, 400, 429, 503, 0].map(outcomeOf)).toEqual([
+    'accepted',
+    'refused',
+    'refused',
+    'refused',
+    'refused',
+    'broken',
+  ]);
 });
 
 test('sends one request after the other over one connection', async () => {
@@ -25,7 +42,7 @@ test('sends one request after the other over one connection', async () => {
     let body = '';
     for await (const chunk of request) body += chunk;
     seen.push(`${request.method} ${request.url?.split('?')[0]} ${body}`);
-    response.end('{"status":"delivered"}');
+    response.end();
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
@@ -39,15 +56,15 @@ test('sends one request after the other over one connection', async () => {
     new Promise<Answer>((resolve) =>
       connection.send(requestOf(number, { ...OPTIONS, api: 'breez' }), resolve),
     );
-  expect(outcomeOf(await call(1))).toBe('delivered');
-  expect(outcomeOf(await call(2))).toBe('delivered');
+  expect((await call(1)).status).toBe(200);
+  expect((await call(2)).status).toBe(200);
   expect(seen).toHaveLength(2);
   expect(seen[0]).toMatch(
     /^POST \/api\/v1\/notify \{"template":"payment_received","data":\{"payment_hash":"0{11}1/,
   );
 });
 
-test('tells a connection that broke from an answer', async () => {
+test('reports a broken connection as no answer', async () => {
   const server = createServer((request) => request.socket.destroy()).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
@@ -59,7 +76,7 @@ test('tells a connection that broke from an answer', async () => {
   const answer = await new Promise<Answer>((resolve) =>
     connection.send(requestOf(1, { ...OPTIONS, api: 'breez' }), resolve),
   );
-  expect(outcomeOf(answer)).toBe('broken');
+  expect(answer.status).toBe(0);
   expect(connection.usable).toBe(false);
 });
 

@@ -1,14 +1,12 @@
 // The arguments of the benchmark: what is measured, and that nothing but this machine can be put under load.
 
 import { expect, test } from 'vitest';
-import { parseOptions } from '../../bench/options.ts';
+import { MEASURES, parseOptions } from '../../bench/options.ts';
 
-test('measures everything but the profile unless told otherwise', () => {
+test('measures everything unless told otherwise', () => {
   const options = parseOptions([]);
   expect(options).toMatchObject({ size: 'usual', foreign: undefined });
-  expect(options?.measures).toContain('cost');
-  expect(options?.measures).not.toContain('profile');
-  expect(parseOptions(['--profile'])?.measures).toEqual(['profile']);
+  expect(options?.measures).toEqual(MEASURES);
   expect(parseOptions(['--only', 'cost,log'])?.measures).toEqual(['cost', 'log']);
   expect(() => parseOptions(['--only', 'speed'])).toThrow();
 });
@@ -16,10 +14,21 @@ test('measures everything but the profile unless told otherwise', () => {
 test('takes another gateway on this machine, and leaves out what only ours can be asked', () => {
   const args = ['--target', 'http://127.0.0.1:8088', '--pid', '4711', '--api', 'gorush'];
   const options = parseOptions(args);
-  expect(options?.foreign).toEqual({ host: '127.0.0.1', port: 8088, pid: 4711, api: 'gorush' });
+  expect(options?.foreign).toEqual({
+    host: '127.0.0.1',
+    port: 8088,
+    pid: 4711,
+    api: 'gorush',
+    standIns: { apns: '127.0.0.1:9197', fcm: '127.0.0.1:9198' },
+  });
   expect(options?.measures).not.toContain('cold-start');
   expect(() => parseOptions(['--target', 'http://example.com', '--pid', '4711'])).toThrow(
     'only this machine',
   );
-  expect(() => parseOptions(['--target', 'http://127.0.0.1:1'])).toThrow();
+  const elsewhere = ['--target', 'http://127.0.0.1:1', '--fcm', '127.0.0.3:443'];
+  expect(parseOptions(elsewhere)?.foreign).toMatchObject({
+    pid: undefined,
+    standIns: { apns: '127.0.0.1:9197', fcm: '127.0.0.3:443' },
+  });
+  expect(() => parseOptions([...elsewhere, '--apns', '10.0.0.1:443'])).toThrow('loopback');
 });

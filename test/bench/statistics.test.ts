@@ -38,7 +38,7 @@ test('takes the middle value, or the mean of the two in the middle, as the media
   expect(median([5])).toBe(5);
 });
 
-test('tells the spread as a share of the median', () => {
+test('gives the spread as a share of the median', () => {
   expect(spread([90, 100, 115])).toBe(0.25);
   expect(spread([7])).toBe(0);
   expect(spread([0, 0])).toBe(0);

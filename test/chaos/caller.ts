@@ -1,5 +1,5 @@
-// A caller as the LSPs are: connections that are kept, one POST after the other, and no answer at all when
-// the service dies under it.
+// A caller that keeps its connections, posts one call after the other, reads every answer whole, and gets none when
+// the service dies under it. The callers of `sandbox/callers` read less.
 
 import { Agent, request } from 'node:http';
 import { z } from 'zod';
@@ -38,7 +38,12 @@ export function createCaller(): Caller {
 
 function post(url: string, { path, body }: Post, agent: Agent): Promise<CallerAnswer | undefined> {
   const { hostname, port } = new URL(url);
-  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+  const headers = {
+    // Only so does the service say in the body what became of the delivery.
+    accept: 'application/json',
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+  };
   return new Promise((resolve, reject) => {
     const outgoing = request({ hostname, port, method: 'POST', path, headers, agent }, (answer) => {
       const chunks: Buffer[] = [];

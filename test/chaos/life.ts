@@ -1,14 +1,12 @@
 // One life of the real program, from its start to `kill -9` or a clean stop. It may be killed before it
-// listens, and tells of each delivery that it settles.
+// listens, and reports each delivery that it settles.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
-
-const BINARY = join(import.meta.dirname, '../../bin/nds.ts');
+import { startCommand } from '../../bench/service.ts';
 
 const lineSchema = z.looseObject({
   level: z.string(),
@@ -36,7 +34,8 @@ export interface Life {
 
 /** Starts it; whatever happens, it is gone when the test is over. */
 export function beginLife(environment: Readonly<Record<string, string>>): Life {
-  const child = spawn(process.execPath, [BINARY, 'serve'], {
+  const { options, entry, args } = startCommand();
+  const child = spawn(process.execPath, [...options, entry, ...args], {
     env: { PATH: process.env.PATH, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

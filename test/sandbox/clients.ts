@@ -41,7 +41,7 @@ export function openClient(url: string, ca: string): Client {
         stream.on('data', (chunk: string) => {
           text += chunk;
         });
-        // What went wrong is told by the code at the end.
+        // The code at the end says what went wrong.
         stream.on('error', () => undefined);
         stream.on('close', () => {
           const status = answer[':status'];

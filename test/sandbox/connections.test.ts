@@ -1,7 +1,9 @@
 // What happens to whole connections: GOAWAY, a provider that is down, half-dead
 // connections, and an end that leaves nothing behind.
 import { randomUUID } from 'node:crypto';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
 import { createIdentity } from '../../sandbox/identity.ts';
 import { type SandboxOptions, startSandbox } from '../../sandbox/sandbox.ts';
@@ -130,7 +132,7 @@ test('swallows an answer that was due after the connection went silent', async (
   await lost;
 });
 
-test('tells how many requests each connection carried', async () => {
+test('counts the requests of each connection', async () => {
   const { sandbox, connect } = await setup();
   const [one, two] = [connect(), connect()];
   await one.push();
@@ -157,7 +159,7 @@ test('resolves a wait for pushes with what came before and what comes after', as
   expect((await waiting).map(({ token }) => token)).toEqual(['aa01', 'aa03']);
 });
 
-test('tells listeners of each push until they stop', async () => {
+test('calls listeners for each push until they stop', async () => {
   const { sandbox, connect } = await setup();
   const client = connect();
   const heard: string[] = [];
@@ -195,6 +197,50 @@ test('is trusted only by its own authority', async () => {
   const client = openClient(sandbox.apns.url, stranger.ca);
   const error = await new Promise((resolve) => client.session.once('error', resolve));
   expect(error).toMatchObject({ code: expect.stringMatching(/CERT|SIGNATURE|ISSUER/) });
+});
+
+test.each([
+  ['apns', 'api.push.apple.com'],
+  ['apns', 'api.sandbox.push.apple.com'],
+  ['fcm', 'fcm.googleapis.com'],
+  ['fcm', 'oauth2.googleapis.com'],
+] as const)('answers for %s under the name %s', async (provider, servername) => {
+  const { sandbox } = await setup();
+  const { hostname: host, port } = new URL(sandbox[provider].url);
+  const socket = connectTls({ host, port: Number(port), ca: sandbox.ca, servername });
+  cleanups.unshift(() => void socket.destroy());
+  await new Promise((resolve, reject) =>
+    socket.once('secureConnect', resolve).once('error', reject),
+  );
+  expect(socket.authorized).toBe(true);
+});
+
+test('speaks HTTP/2 with a client of APNs that offers no ALPN', async () => {
+  const { sandbox } = await setup();
+  const { hostname: host, port } = new URL(sandbox.apns.url);
+  const socket = connectTls({ host, port: Number(port), ca: sandbox.ca, servername: 'localhost' });
+  const session = connectHttp2(sandbox.apns.url, { createConnection: () => socket });
+  cleanups.unshift(() => session.destroy());
+  const stream = session.request(apnsHeaders(sandbox));
+  stream.end(alertPayload);
+  const status = await new Promise((resolve, reject) => {
+    stream.on('response', (headers) => resolve(headers[':status'])).on('error', reject);
+  });
+  expect([socket.alpnProtocol, status]).toEqual([false, 200]);
+});
+
+test('listens on the loopback address that it is given, and on no other', async () => {
+  const { sandbox } = await setup({ apnsHost: '127.0.0.2', fcmHost: '127.0.0.3' });
+  expect(new URL(sandbox.apns.url).hostname).toBe('127.0.0.2');
+  expect(await probe(sandbox.fcm.url)).toBe('connected');
+  expect(await probe(sandbox.fcm.url.replace('127.0.0.3', '127.0.0.1'))).toBe('ECONNREFUSED');
+  const { hostname: host, port } = new URL(sandbox.fcm.url);
+  const socket = connectTls({ host, port: Number(port), ca: sandbox.ca });
+  cleanups.unshift(() => void socket.destroy());
+  await new Promise((resolve, reject) =>
+    socket.once('secureConnect', resolve).once('error', reject),
+  );
+  await expect(startSandbox({ fcmHost: '0.0.0.0' })).rejects.toThrow(/not a loopback address/);
 });
 
 test('leaves no port open when another one is taken', async () => {

@@ -44,7 +44,28 @@ test('scripts and clears faults', async () => {
   expect(await push()).toMatchObject({ status: 200 });
 });
 
+test('starts outages, limits streams, and ends what it started', async () => {
+  const { sandbox, push, call } = await setup();
+  await push();
+  const outage = { kind: 'status_503', retryAfterSeconds: 3 };
+  expect(await call('POST', '/faults', { outage })).toMatchObject({ status: 200 });
+  const reply = await push();
+  expect([reply.status, reply.headers['retry-after']]).toEqual([503, '3']);
+  await call('POST', '/faults', { provider: 'apns', outage: { kind: 'refused' } });
+  expect(await push()).toMatchObject({ status: undefined });
+  await call('DELETE', '/faults');
+  const again = openClient(sandbox.apns.url, sandbox.ca);
+  cleanups.unshift(() => again.session.destroy());
+  expect(await again.request(apnsHeaders(sandbox), alertPayload)).toMatchObject({ status: 200 });
+  const changed = new Promise((resolve) => again.session.once('remoteSettings', resolve));
+  const limit = { provider: 'apns', maxConcurrentStreams: 0 };
+  expect(await call('POST', '/streams', limit)).toMatchObject({ status: 200 });
+  expect(await changed).toMatchObject({ maxConcurrentStreams: 0 });
+});
+
 test.each([
+  ['an unknown outage', { outage: { kind: 'rain' } }, 400],
+  ['an outage of the token endpoint', { provider: 'oauth', outage: { kind: 'hang' } }, 400],
   ['an unknown kind', { fault: { kind: 'explode' } }, 400],
   ['an unknown field', { fault: { kind: 'hang' }, tokn: 'x' }, 400],
   ['no times at all', { fault: { kind: 'hang' }, times: 0 }, 400],

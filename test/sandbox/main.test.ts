@@ -1,10 +1,11 @@
 // `npm run sandbox` as a process: what it prints, what it writes, how it ends.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, expect, test } from 'vitest';
+import { loadIdentity } from '../../sandbox/identity-store.ts';
 
 const MAIN = join(import.meta.dirname, '../../sandbox/main.ts');
 const READY = '# control route';
@@ -64,6 +65,17 @@ test('prints the environment of a service and writes what it names', async () =>
     expect((await stat(join(directory, name))).mode & 0o777).toBe(0o600);
   }
   expect(await end(child, 'SIGTERM')).toBe(0);
+});
+
+test('refuses an identity whose certificate lacks a name, and says what to do', async () => {
+  const { directory, start } = await setup();
+  const { child } = await start();
+  await end(child, 'SIGTERM');
+  const file = join(directory, 'identity.json');
+  const identity = JSON.parse(await readFile(file, 'utf8'));
+  // The authority's own certificate names no server at all.
+  await writeFile(file, JSON.stringify({ ...identity, certificate: identity.ca }));
+  await expect(loadIdentity(directory)).rejects.toThrow(/remove it to get a new one/);
 });
 
 test('keeps its identity from one start to the next', async () => {

@@ -62,7 +62,13 @@ export async function setupDriven(options: SetupOptions = {}): Promise<Driven> {
   const store = createStoreSwitch();
   const claims = countClaims();
   const wrapStore = (real: Store) => claims.wrap(store.wrap(real));
-  const running = await setup({ clock, wrapStore, ...options });
+  const after = (ms: number, task: () => void) => clock.after(ms, task);
+  const running = await setup({
+    clock,
+    wrapStore,
+    ...options,
+    sandbox: { now: () => clock.wallMs(), after, ...options.sandbox },
+  });
   await running.service.reach;
   onTestFinished(async () => {
     // Attempts that hang end only by the clock.

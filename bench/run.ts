@@ -1,0 +1,200 @@
+// What every measurement needs: the stand-ins, the load generator, fresh numbers, and one way to put load on a
+// gateway and read from the operating system what it cost.
+
+import { type Calls, Generator, type LoadTarget, type Pattern } from './generator.ts';
+import { codeOf, type LoadRecord } from './load/record.ts';
+import type { Mix } from './numbering.ts';
+import type { Foreign, Options } from './options.ts';
+import { cpuUs, memoryOf, processListeningOn } from './process-usage.ts';
+import { type RunningService, type ServiceOptions, type Subject, startService } from './service.ts';
+import { type Arrivals, StandIns } from './stand-ins.ts';
+import { type Distribution, distribution } from './statistics.ts';
+
+/** After the last answer: the store commits, timers end. It belongs to the cost of the pushes. */
+const SETTLE_MS = 300;
+const ARRIVAL_TIMEOUT_MS = 10_000;
+/**
+ * Enough that every phone of a run has had a push and V8 has compiled what is hot: with half as many its
+ * compiler still takes 15 µs of every push that is measured first.
+ */
+const WARM_UP_CALLS = { quick: 3_000, usual: 12_000, full: 12_000 } as const;
+const WARM_UP_CALLERS = 64;
+
+/** A gateway under load: ours, the floor, or a foreign one that somebody else started. */
+export interface Gateway {
+  readonly pid: number;
+  readonly target: LoadTarget;
+  /** Resident before the first call; unknown of a foreign one. */
+  readonly startedBytes?: number | undefined;
+}
+
+export interface LoadResult {
+  readonly calls: number;
+  /** Answered 200. */
+  readonly accepted: number;
+  /** Any other answer. */
+  readonly refused: number;
+  /** No answer. */
+  readonly broken: number;
+  readonly statuses: Readonly<Record<string, number>>;
+  readonly arrived: number;
+  /** Accepted, and never at the provider. */
+  readonly lost: number;
+  readonly repeated: number;
+  /** User and system time of the gateway's process, all threads, per push that reached the provider. */
+  readonly cpuUsPerPush: number;
+  readonly perSecond: number;
+  /** From when the call was due; none if nothing arrived or was answered. ms. */
+  readonly toProviderMs: Distribution | undefined;
+  readonly toAnswerMs: Distribution | undefined;
+  /** How late the generator itself was, ms. It is part of the other latencies. */
+  readonly generatorLagMs: Distribution | undefined;
+  /** The last push at the provider: µs of the common clock; NaN if none arrived. */
+  readonly lastPushUs: number;
+  /** The same from the first call due, ms. */
+  readonly lastPushAfterMs: number;
+}
+
+export type LoadCalls = Pick<Calls, 'mix' | 'count' | 'phones' | 'maxMs'> & {
+  /** How long the last accepted push is waited for. */
+  readonly arrivalTimeoutMs?: number | undefined;
+};
+
+export class BenchRun implements AsyncDisposable {
+  readonly options: Options;
+  readonly standIns: StandIns;
+  readonly generator: Generator;
+  #nextNumber = 1;
+
+  private constructor(options: Options, standIns: StandIns) {
+    this.options = options;
+    this.standIns = standIns;
+    this.generator = new Generator();
+  }
+
+  static async start(options: Options): Promise<BenchRun> {
+    return new BenchRun(options, await StandIns.start(options.foreign?.standIns));
+  }
+
+  /** What the tables call the gateway. */
+  get subject(): string {
+    return this.options.foreign === undefined ? 'nds' : 'target';
+  }
+
+  /** The first of `count` numbers that no other push has. */
+  takeNumbers(count: number): number {
+    const first = this.#nextNumber;
+    this.#nextNumber += count;
+    return first;
+  }
+
+  async startService(options: Omit<ServiceOptions, 'standIns'> = {}): Promise<RunningService> {
+    return await startService({ standIns: this.standIns.described, ...options });
+  }
+
+  gatewayOf(service: RunningService): Gateway {
+    const { rssBytes } = memoryOf(service.pid);
+    const { topic } = this.standIns.described.apns;
+    const target = { host: '127.0.0.1', port: service.port, api: 'breez', topic } as const;
+    return { pid: service.pid, target, startedBytes: rssBytes };
+  }
+
+  foreignGateway({ host, port, api, pid }: Foreign): Gateway {
+    const target = { host, port, api, topic: this.standIns.described.apns.topic };
+    return { pid: pid ?? processListeningOn(port), target };
+  }
+
+  /** Runs `task` with a warm gateway: the foreign one if there is one, else a fresh service that ends after it. */
+  async withGateway<Result>(task: (gateway: Gateway) => Promise<Result>): Promise<Result> {
+    const { foreign } = this.options;
+    if (foreign === undefined) return await this.withFresh('nds', task);
+    const gateway = this.foreignGateway(foreign);
+    await this.#warmUp(gateway, ['android', 'ios']);
+    return await task(gateway);
+  }
+
+  /** Runs `task` with a fresh, warm process that ends after it. */
+  async withFresh<Result>(
+    subject: Subject,
+    task: (gateway: Gateway) => Promise<Result>,
+  ): Promise<Result> {
+    await using service = await this.startService({ subject });
+    const gateway = this.gatewayOf(service);
+    await this.#warmUp(gateway, subject === 'floor' ? ['android'] : ['android', 'ios']);
+    return await task(gateway);
+  }
+
+  async #warmUp(gateway: Gateway, mixes: readonly Mix[]): Promise<void> {
+    const count = WARM_UP_CALLS[this.options.size];
+    const pattern = { kind: 'closed', callers: WARM_UP_CALLERS } as const;
+    for (const mix of mixes) {
+      const { arrived, statuses } = await this.load(gateway, pattern, { mix, count });
+      // A foreign gateway may be configured for one platform.
+      if (arrived === count || this.options.foreign !== undefined) continue;
+      const answers = JSON.stringify(statuses);
+      throw new Error(`${arrived} of ${count} pushes arrived; answers: ${answers}`);
+    }
+  }
+
+  async load(gateway: Gateway, pattern: Pattern, calls: LoadCalls): Promise<LoadResult> {
+    const { arrivalTimeoutMs = ARRIVAL_TIMEOUT_MS, ...wanted } = calls;
+    const numbered: Calls = { ...wanted, firstNumber: this.takeNumbers(calls.count) };
+    await this.standIns.watch(numbered.firstNumber, calls.count);
+    const cpuBefore = cpuUs(gateway.pid);
+    const record = await this.generator.run(gateway.target, pattern, numbered);
+    await this.standIns.waitFor(countOf(record, 'accepted'), arrivalTimeoutMs);
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    const cpu = cpuUs(gateway.pid) - cpuBefore;
+    return resultOf(record, await this.standIns.arrivals(), cpu);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.generator[Symbol.asyncDispose]();
+    await this.standIns[Symbol.asyncDispose]();
+  }
+}
+
+function resultOf(record: LoadRecord, arrivals: Arrivals, cpu: number): LoadResult {
+  const { dueUs, writtenUs, answeredUs, outcomes, statuses } = record;
+  const { atUs, arrived, repeated } = arrivals;
+  const known = (values: Float64Array) => values.filter((us) => !Number.isNaN(us));
+  const startedUs = known(dueUs).reduce((least, us) => Math.min(least, us), Infinity);
+  const greatest = (values: Float64Array) =>
+    known(values).reduce((found, us) => Math.max(found, us), -Infinity);
+  const lastPushUs = arrived === 0 ? Number.NaN : greatest(atUs);
+  const endedUs = Math.max(greatest(atUs), greatest(answeredUs));
+  const accepted = codeOf('accepted');
+  return {
+    calls: outcomes.length,
+    accepted: countOf(record, 'accepted'),
+    refused: countOf(record, 'refused'),
+    broken: countOf(record, 'broken'),
+    statuses,
+    arrived,
+    lost: atUs.filter((us, index) => Number.isNaN(us) && outcomes[index] === accepted).length,
+    repeated,
+    cpuUsPerPush: cpu / Math.max(1, arrived),
+    perSecond: arrived / ((endedUs - startedUs) / 1e6),
+    toProviderMs: differencesMs(dueUs, atUs),
+    toAnswerMs: differencesMs(dueUs, answeredUs),
+    generatorLagMs: differencesMs(dueUs, writtenUs),
+    lastPushUs,
+    lastPushAfterMs: (lastPushUs - startedUs) / 1e3,
+  };
+}
+
+function countOf(
+  { outcomes }: Pick<LoadRecord, 'outcomes'>,
+  outcome: 'accepted' | 'refused' | 'broken',
+) {
+  const wanted = codeOf(outcome);
+  return outcomes.filter((code) => code === wanted).length;
+}
+
+/** Of those that have both times. */
+function differencesMs(fromUs: Float64Array, untilUs: Float64Array): Distribution | undefined {
+  const differences = untilUs
+    .map((until, index) => (until - (fromUs[index] ?? Number.NaN)) / 1e3)
+    .filter((ms) => !Number.isNaN(ms));
+  return differences.length === 0 ? undefined : distribution(differences);
+}
