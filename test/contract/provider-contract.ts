@@ -160,7 +160,7 @@ export function describeProvider(test: ContractCase): void {
         kind: 'connection_ended',
         why: 'connection_dead',
         carried: 2,
-        lane: 'proven',
+        trust: 'proven',
       });
       expect(await send()).toEqual(delivered);
       expect(sandbox.received()).toHaveLength(2);
@@ -295,7 +295,7 @@ export function describeProvider(test: ContractCase): void {
       const { sandbox, send, events } = await setup();
       expect(await send({ trust: 'unproven' })).toEqual(delivered);
       expect(await send({ trust: 'proven' })).toEqual(delivered);
-      expect(events.map(({ lane }) => lane)).toEqual(['unproven', 'proven']);
+      expect(events.map(({ trust }) => trust)).toEqual(['unproven', 'proven']);
       const [unproven, proven] = sandbox.received().map(({ connection }) => connection);
       expect(unproven).not.toBe(proven);
     });

@@ -10,14 +10,14 @@ import { text } from 'node:stream/consumers';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { sharedIdentity } from '../../sandbox/identity.ts';
 import type { Sandbox } from '../../sandbox/sandbox.ts';
-import { FcmCredential } from '../../src/providers/fcm/credential.ts';
+import { AccessTokenCache } from '../../src/providers/fcm/access-token-cache.ts';
 import {
   checkFcmCredentials,
   checkFcmProjectId,
   readCredentials,
 } from '../../src/providers/fcm/credential-file.ts';
-import { createFcmProvider } from '../../src/providers/fcm/send.ts';
-import { trustAlso } from '../../src/providers/transport/connect.ts';
+import { createFcmProvider } from '../../src/providers/fcm/fcm-provider.ts';
+import { trustAlso } from '../../src/providers/http2/connect.ts';
 import { createSystemClock } from '../../src/service/system.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { openProvider, openSandbox, turn } from './support.ts';
@@ -205,7 +205,7 @@ it.each([
     /spelled out twice/,
   ],
   ['a token_uri that is none', { ...SERVICE_ACCOUNT, token_uri: 'token' }, /token_uri/],
-])('says how to mend %s, without repeating it', (_name, json, expected) => {
+])('says how to fix %s, without repeating it', (_name, json, expected) => {
   const fault = checkFcmCredentials(json);
   expect(fault).toMatch(expected);
   expect(fault).not.toContain(RSA_KEY.split('\n')[1]);
@@ -254,7 +254,7 @@ it('asks with the refresh token of a user, for the project that pays', async () 
     token_uri: `https://localhost:${port}/anywhere`,
   };
   const clock = new ManualClock(Date.now());
-  const credential = new FcmCredential({
+  const credential = new AccessTokenCache({
     json: await readCredentials(json),
     authorities: trustAlso(identity.ca),
     clock,

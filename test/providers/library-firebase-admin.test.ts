@@ -7,14 +7,14 @@ import { deleteApp, initializeApp } from 'firebase-admin/app';
 import { getMessaging } from 'firebase-admin/messaging';
 import { expect, it, onTestFinished } from 'vitest';
 import type { Sandbox } from '../../sandbox/sandbox.ts';
-import { FcmCredential } from '../../src/providers/fcm/credential.ts';
+import { AccessTokenCache } from '../../src/providers/fcm/access-token-cache.ts';
 import { readCredentials } from '../../src/providers/fcm/credential-file.ts';
-import { trustAlso } from '../../src/providers/transport/connect.ts';
+import { trustAlso } from '../../src/providers/http2/connect.ts';
 import { createSystemClock } from '../../src/service/system.ts';
 import { openProvider, openSandbox, TOKENS } from './support.ts';
 
 async function accessToken(sandbox: Sandbox): Promise<string> {
-  const credential = new FcmCredential({
+  const credential = new AccessTokenCache({
     json: await readCredentials(sandbox.fcm.serviceAccount),
     authorities: trustAlso(sandbox.ca),
     clock: createSystemClock(),
