@@ -116,7 +116,7 @@ it('signs anew when the wall clock was set since', () => {
 });
 
 it('turns an expired provider token into one free retry, then into a wrong clock', async () => {
-  const clock = new ManualClock(Date.now());
+  const clock = new ManualClock(Date.now() - 25 * MINUTE);
   const sandbox = await openSandbox();
   const { send } = await openProvider('apns', sandbox, { clock });
   await send();
