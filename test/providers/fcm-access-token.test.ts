@@ -256,6 +256,7 @@ it('asks with the refresh token of a user, for the project that pays', async () 
   const clock = new ManualClock(Date.now());
   const credential = new AccessTokenCache({
     json: await readCredentials(json),
+    projectId: 'nds-sandbox',
     authorities: trustAlso(identity.ca),
     clock,
   });

@@ -7,8 +7,11 @@ import type { Clock } from '../../src/core/ports/clock.ts';
 import type { Provider, PushMessage, SendOptions } from '../../src/core/ports/provider.ts';
 import type { ProviderName } from '../../src/core/target.ts';
 import { createApnsProvider } from '../../src/providers/apns/apns-provider.ts';
+import { AccessTokenCache } from '../../src/providers/fcm/access-token-cache.ts';
+import { readCredentials } from '../../src/providers/fcm/credential-file.ts';
 import { createFcmProvider } from '../../src/providers/fcm/fcm-provider.ts';
 import type { ConnectionEvent } from '../../src/providers/http2/clients-by-trust.ts';
+import { trustAlso } from '../../src/providers/http2/connect.ts';
 import { createSystemClock } from '../../src/service/system.ts';
 
 export const TOKENS = { apns: 'ab'.repeat(32), fcm: 'phone-token:APA91b' } as const;
@@ -19,6 +22,20 @@ export async function openSandbox(options: SandboxOptions = {}): Promise<Sandbox
   const sandbox = await startSandbox(options);
   onTestFinished(() => sandbox.close());
   return sandbox;
+}
+
+/** An access token that the sandbox takes. */
+export async function accessTokenOf(sandbox: Sandbox): Promise<string> {
+  const credential = new AccessTokenCache({
+    json: await readCredentials(sandbox.fcm.serviceAccount),
+    projectId: 'nds-sandbox',
+    authorities: trustAlso(sandbox.ca),
+    clock: createSystemClock(),
+  });
+  onTestFinished(() => credential.close());
+  const result = await credential.wait(2_000);
+  if (result.kind === 'failure') throw new Error(result.outcome.kind);
+  return (result.token.headers.authorization ?? '').replace('Bearer ', '');
 }
 
 export interface OpenedProvider {

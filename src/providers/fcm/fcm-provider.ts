@@ -58,7 +58,7 @@ export async function createFcmProvider(options: FcmOptions): Promise<Provider> 
       endsWhenReached: isTokenFailure,
     },
   });
-  const tokens = new AccessTokenCache({ json, clock, authorities, proxy, noProxy });
+  const tokens = new AccessTokenCache({ json, projectId, clock, authorities, proxy, noProxy });
   return new FcmProvider(options, {
     path: `/v1/projects/${projectId}/messages:send`,
     client,

@@ -4,7 +4,8 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { SecureContext } from 'node:tls';
-import { GoogleAuth, type GoogleAuthOptions, gaxios } from 'google-auth-library';
+import { GoogleAuth, type GoogleAuthOptions, gaxios, gcpMetadata } from 'google-auth-library';
+import { z } from 'zod';
 import type { Outcome, RetryCertainty } from '../../core/outcome.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import { type ProxyOptions, proxyFor } from '../http2/proxy.ts';
@@ -24,6 +25,8 @@ export type TokenResult =
 export interface TokenOptions extends ProxyOptions {
   /** `default`: Google's Application Default Credentials, from the environment or the metadata server. */
   readonly json: CredentialJson | 'default';
+  /** Given, so that the library does not ask `gcloud` or the metadata server for it. */
+  readonly projectId: string;
   /** Made by `trustAlso`; `undefined` is Node's default. */
   readonly authorities: SecureContext | undefined;
   readonly clock: Clock;
@@ -45,7 +48,7 @@ export async function requestToken(
   try {
     return await fetchToken(options, signal);
   } catch (error) {
-    return signal.aborted ? tokenUnavailable('oauth_timeout') : failureOf(error);
+    return signal.aborted ? tokenUnavailable('oauth_timeout') : failureOf(error, options);
   }
 }
 
@@ -63,6 +66,8 @@ export function findProjectId(): Promise<string | undefined> {
 }
 
 async function fetchToken(options: TokenOptions, signal: AbortSignal): Promise<TokenResult> {
+  // Else the library would remember for ever that a metadata server did not answer once.
+  gcpMetadata.resetIsAvailableCache();
   // A new client for each token, so that no cache of the library stands between us and Google.
   const auth = new GoogleAuth(authOptions(options, signal));
   // Not as an option, where the library writes a warning about untrusted files to stderr each time.
@@ -88,11 +93,12 @@ async function fetchToken(options: TokenOptions, signal: AbortSignal): Promise<T
 }
 
 function authOptions(options: TokenOptions, signal: AbortSignal): GoogleAuthOptions {
-  const { json } = options;
+  const { json, projectId } = options;
   const tokenUri = json === 'default' ? undefined : json.token_uri;
   const isServiceAccount = json !== 'default' && 'type' in json && json.type === 'service_account';
   return {
     scopes: [SCOPE],
+    projectId,
     clientOptions: {
       transporter: createTransporter(options, signal),
       // A token endpoint expects its own URL as audience.
@@ -155,27 +161,29 @@ function misconfigured(reason: string): TokenResult {
   return { kind: 'failure', outcome: { kind: 'misconfigured', reason } };
 }
 
+/** What the library's errors carry when there was an answer; there are several copies of its classes. */
+const answered = z.object({ response: z.object({ status: z.number(), data: z.unknown() }) });
 /** RFC 6749 section 5.2 names the errors of a token endpoint. */
-function failureOf(error: unknown): TokenResult {
-  if (error instanceof gaxios.GaxiosError) {
-    const status = error.response?.status;
-    if (status === undefined) {
-      const reason = connectFailureOf(error);
-      return reason === 'tls_untrusted'
-        ? misconfigured('oauth_tls_untrusted')
-        : tokenUnavailable('oauth_unavailable');
-    }
-    if (status >= 500 || status === 408 || status === 429)
+const refusal = z.object({ error: z.string() });
+
+function failureOf(error: unknown, { json }: TokenOptions): TokenResult {
+  const response = answered.safeParse(error).data?.response;
+  if (response !== undefined) {
+    const { status, data } = response;
+    if (status >= 500 || status === 408 || status === 429) {
       return tokenUnavailable('oauth_unavailable');
-    return misconfigured(refusalOf(error.response?.data));
+    }
+    return misconfigured(reasonOf(refusal.safeParse(data).data?.error));
   }
-  return errorCode(error) === ''
-    ? misconfigured('credential_unusable')
-    : tokenUnavailable('oauth_unavailable');
+  if (error instanceof gaxios.GaxiosError || errorCode(error) !== '') {
+    return connectFailureOf(error) === 'tls_untrusted'
+      ? misconfigured('oauth_tls_untrusted')
+      : tokenUnavailable('oauth_unavailable');
+  }
+  return misconfigured(json === 'default' ? 'oauth_no_credentials' : 'credential_unusable');
 }
 
-function refusalOf(data: unknown): string {
-  const error = typeof data === 'object' && data !== null && 'error' in data ? data.error : '';
+function reasonOf(error: string | undefined): string {
   if (error === 'invalid_grant') return 'oauth_invalid_grant';
   if (error === 'invalid_client' || error === 'unauthorized_client') return 'oauth_invalid_client';
   return 'oauth_refused';

@@ -21,6 +21,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   oauth_tls_untrusted: 'The certificate of the token endpoint is not trusted.',
   oauth_unavailable: 'Google’s token endpoint cannot be reached or is failing.',
   oauth_timeout: 'Google’s token endpoint does not answer in time.',
+  oauth_no_credentials:
+    'No usable Application Default Credentials: check the file that GOOGLE_APPLICATION_CREDENTIALS names, or run where Google’s metadata server answers.',
   credential_unusable: 'The credential cannot be read or cannot sign: check the file.',
 };
 
