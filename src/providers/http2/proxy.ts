@@ -56,7 +56,7 @@ export function openTunnel(
     method: 'CONNECT',
     path: authority,
     headers,
-    agent: false,
+    // Without an agent, which would open a socket of its own.
     createConnection: () => socket,
   });
   connect.once('connect', ({ statusCode }, _socket, head) => {
@@ -67,8 +67,6 @@ export function openTunnel(
     if (head.length > 0) socket.unshift(head);
     handlers.opened();
   });
-  // A proxy that answers without a tunnel; Node tells it as an ordinary response for some statuses.
-  connect.once('response', () => handlers.failed('proxy_refused'));
   connect.on('error', (error) => handlers.failed(connectFailureOf(error)));
   connect.end();
 }
