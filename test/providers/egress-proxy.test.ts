@@ -115,7 +115,7 @@ it('leaves no socket behind when the proxy does not answer', async () => {
   const { apns, sendApns } = await setup({ proxy });
   const outcome = sendApns();
   while (sockets.length === 0) await turn();
-  const closed = new Promise((resolve) => sockets[0]?.on('close', resolve));
+  const closed = new Promise((resolve) => sockets[0]?.on('end', resolve));
   expect(await outcome).toEqual({
     kind: 'retry',
     reason: 'connect_timeout',
