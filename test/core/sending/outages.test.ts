@@ -6,7 +6,7 @@ import type { Outcome } from '../../../src/core/outcome.ts';
 import type { ProviderName } from '../../../src/core/target.ts';
 import { readApnsAnswer } from '../../../src/providers/apns/response.ts';
 import { readFcmAnswer } from '../../../src/providers/fcm/response.ts';
-import { failureOutcome } from '../../../src/providers/transport/failure.ts';
+import { failureOutcome } from '../../../src/providers/http2/transport-failures.ts';
 import {
   CALM,
   createVirtualCore,
