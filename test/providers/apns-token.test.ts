@@ -1,4 +1,4 @@
-// The APNs key: what the operator is told about a wrong one, and when the provider token is renewed.
+// The APNs key: what the operator reads about a wrong one, and when the provider token is renewed.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { expect, it } from 'vitest';
@@ -91,7 +91,7 @@ it('keeps a provider token for 50 minutes', () => {
   expect(token.current).not.toBe(first);
 });
 
-it('signs anew on Apple’s word at most every 20 minutes', () => {
+it('signs again when Apple calls a token expired, at most every 20 minutes', () => {
   const { clock, token } = setup();
   const first = token.current;
   clock.advance(20 * MINUTE - 1);
@@ -107,7 +107,7 @@ it('signs anew on Apple’s word at most every 20 minutes', () => {
   expect(token.replaceExpired(second)).toBe(false);
 });
 
-it('signs anew when the wall clock was set since', () => {
+it('signs again when the wall clock was set since', () => {
   const { clock, token } = setup();
   const first = token.current;
   clock.jump(2 * 60 * MINUTE);

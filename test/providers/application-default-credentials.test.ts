@@ -36,7 +36,7 @@ beforeEach(() => {
 /** Where the library looks for a metadata server, which need not listen yet. */
 async function openMetadataServer(answer: RequestListener) {
   const server = createServer((request, response) => {
-    // "Query metadata": both sides name the flavor, so that nobody is led astray.
+    // "Query metadata": both sides must send this header.
     response.setHeader('metadata-flavor', 'Google');
     if (request.headers['metadata-flavor'] === 'Google') answer(request, response);
     else response.writeHead(403).end();

@@ -1,5 +1,5 @@
 // The access token for FCM: what goes wrong at the token endpoint never delays a push beyond its deadline,
-// and what the operator is told about a wrong credential.
+// and what the operator reads about a wrong credential.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';

@@ -66,7 +66,7 @@ export function findProjectId(): Promise<string | undefined> {
 }
 
 async function fetchToken(options: TokenOptions, signal: AbortSignal): Promise<TokenResult> {
-  // Else the library would remember for ever that a metadata server did not answer once.
+  // Otherwise one unanswered request to the metadata server would make the library never ask it again.
   gcpMetadata.resetIsAvailableCache();
   // A new client for each token, so that no cache of the library stands between us and Google.
   const auth = new GoogleAuth(authOptions(options, signal));

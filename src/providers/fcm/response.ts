@@ -94,7 +94,7 @@ export function readFcmAnswer(response: HttpResponse, wallMs: number): Outcome {
 }
 
 /**
- * Ambiguous by itself: Google says it of a malformed message and of a malformed token alike. Of a token it
+ * Ambiguous by itself: Google says it of a malformed message and of a malformed token. Of a token it
  * names the field, or, today, gives no detail but the FcmError (`malformed_token`); one relay's journal has
  * a message that was too large in that shape, so the core asks whether the token ever worked.
  */

@@ -1,5 +1,5 @@
-// What both adapters do alike: send over the connections of the token's trust, read the answer in time or late,
-// and remember what it says about the provider.
+// What both adapters share: sending over the connections that fit the token's trust, reading answers in time or
+// late, and remembering what they say about the provider.
 
 import type { Outcome } from '../../core/outcome.ts';
 import type { ProviderHealth, SendOptions, Trust } from '../../core/ports/provider.ts';

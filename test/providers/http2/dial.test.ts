@@ -108,7 +108,7 @@ it('fails when a name has no address', () => {
   expect(setup([]).result()).toBe('no address');
 });
 
-it('stops without a word', () => {
+it('reports nothing after it was stopped', () => {
   const { clock, destroyed, result, stop } = setup([V6, V4]);
   stop();
   clock.advance(2_000);
