@@ -3,6 +3,7 @@
 import { expect, it } from 'vitest';
 import type { Fault } from '../../sandbox/faults.ts';
 import { fcmRemedyFor, readFcmAnswer } from '../../src/providers/fcm/response.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 import { openProvider, openSandbox } from './support.ts';
 
 const ANSWERS: readonly [string, Fault, object][] = [
@@ -186,4 +187,20 @@ it('tells what Google’s clock says', async () => {
   await send();
   expect(dates).toHaveLength(2);
   for (const unixMs of dates) expect(Math.abs(unixMs - Date.now())).toBeLessThan(10_000);
+});
+
+it('does not believe the date of an answer that was read late', async () => {
+  const clock = new ManualClock(Date.now());
+  const dates: number[] = [];
+  const sandbox = await openSandbox();
+  const { send } = await openProvider('fcm', sandbox, {
+    clock,
+    onServerDate: (unixMs) => dates.push(unixMs),
+  });
+  await send();
+  expect(dates).toHaveLength(1);
+  const answer = send({ timeoutMs: 10_000 });
+  clock.advance(2_001);
+  expect(await answer).toMatchObject({ kind: 'delivered' });
+  expect(dates).toHaveLength(1);
 });

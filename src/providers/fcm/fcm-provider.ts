@@ -32,10 +32,14 @@ export interface FcmOptions extends ProxyOptions {
   /** How many pushes the caller has in flight at most; default 1000. */
   readonly maxInFlight?: number | undefined;
   readonly onEvent?: ((event: ConnectionEvent) => void) | undefined;
-  /** The `Date` of each of FCM's answers, in whole seconds: what the wall clock is compared with. */
+  /**
+   * The `Date` of FCM's answers that came within 2 s, in whole seconds: what the wall clock is compared with.
+   * After a pause of this process an answer may be read long after it was given.
+   */
   readonly onServerDate?: ((unixMs: number) => void) | undefined;
 }
 
+const MAX_DATE_AGE_MS = 2_000;
 /** How long a start waits for the first access token. */
 const WARM_TIMEOUT_MS = 3_000;
 
@@ -134,13 +138,19 @@ class FcmProvider implements Provider {
     const usedToken = token;
     const headers = { ':path': this.#path, 'content-type': 'application/json', ...token.headers };
     const waitMs = Math.max(0, options.waitMs - (this.#clock.nowMs() - startedAtMs));
-    const read = (response: HttpResponse) => this.#read(response, usedToken);
+    const read = (response: HttpResponse) => {
+      if (this.#clock.nowMs() - startedAtMs <= MAX_DATE_AGE_MS) this.#tellDate(response);
+      return this.#read(response, usedToken);
+    };
     return this.#client.send({ headers, body }, read, { ...options, waitMs });
   }
 
-  #read(response: HttpResponse, token: AccessToken): Outcome {
-    const serverMs = parseHttpDate(response.headers.date);
+  #tellDate({ headers }: HttpResponse): void {
+    const serverMs = parseHttpDate(headers.date);
     if (serverMs !== undefined) this.#onServerDate?.(serverMs);
+  }
+
+  #read(response: HttpResponse, token: AccessToken): Outcome {
     const outcome = readFcmAnswer(response, this.#clock.wallMs());
     if (outcome.kind !== 'misconfigured' || outcome.reason !== 'UNAUTHENTICATED') return outcome;
     // Not processed, and with a new token the next try succeeds; unless the credential is bad.
