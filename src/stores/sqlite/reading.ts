@@ -1,6 +1,6 @@
 // What reading needs of a connection, so that better-sqlite3 and Node's own SQLite serve the same statements.
 
-import { isRow, type RowOf, type Rows } from './rows.ts';
+import { type Column, isRow, type RowOf, type Rows } from './rows.ts';
 
 /** By the names of parameters. */
 export type Values = Readonly<Record<string, string | number | null>>;
@@ -9,10 +9,8 @@ export interface Reading {
   prepare(sql: string): { all(values: Values): unknown[] };
 }
 
-type Declared = Parameters<typeof isRow>[0]['columns'];
-
 /** `condition` continues the declaration's SELECT. Throws a TypeError if the rows are not as declared. */
-export function prepareRows<Columns extends Declared>(
+export function prepareRows<Columns extends Readonly<Record<string, Column>>>(
   db: Reading,
   rows: Rows<Columns>,
   condition: string,

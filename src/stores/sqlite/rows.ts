@@ -1,7 +1,7 @@
 // The rows that statements read, each declared with the tables that it comes from: the list of columns and the type
 // are made of one declaration, and a test holds every declaration against what SQLite returns.
 
-type Column = 'integer' | 'text' | 'blob' | 'integer?' | 'text?' | 'blob?';
+export type Column = 'integer' | 'text' | 'blob' | 'integer?' | 'text?' | 'blob?';
 
 type ValueOf<Declared> = Declared extends `${infer Given}?`
   ? ValueOf<Given> | null

@@ -5,7 +5,7 @@ import type Database from 'better-sqlite3';
 import { corruptDatabase, errorOf, failureOf, reasonOf } from './errors.ts';
 import { FileCheck } from './file/file-check.ts';
 import { type OpenedKeys, openKeys } from './file/keys.ts';
-import { makeFile, openWriting } from './file/open-database.ts';
+import { makeFile, openWriting, refusalOf } from './file/open-database.ts';
 import { type OwnerLock, takeOwnership } from './file/owner.ts';
 import type { Opened, Reply, WriteCalls, WriteOperation, WriterOptions } from './protocol.ts';
 import { prepareWriteOperations, type WriteOperations } from './write-operations.ts';
@@ -51,7 +51,7 @@ export class Writer {
     const { lookupKey, resealedRows } = this.#connect().keys;
     for (const reply of this.runBatch([{ kind: 'probe', input: undefined }])) {
       // With a full disk the service starts all the same: pushes that succeed at once need no row.
-      if (!reply.ok && !isFull(reply)) throw errorOf(reply.failure);
+      if (!reply.ok && !isFull(reply)) throw refusalOf(file, errorOf(reply.failure));
     }
     return { kind: 'opened', lookupKey, resealedRows };
   }

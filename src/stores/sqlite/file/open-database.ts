@@ -68,7 +68,8 @@ export function openWriting(options: ConnectionOptions): Database.Database {
   }
 }
 
-function refusalOf(file: string, error: unknown): unknown {
+/** What the operator must do, if it is the file's fault. */
+export function refusalOf(file: string, error: unknown): unknown {
   if (error instanceof DatabaseRefusedError) return error;
   switch (reasonOf(error)) {
     case 'corrupt':
