@@ -21,7 +21,7 @@ import type { Collector } from './service/memory-release.ts';
 import type { Prepared } from './service/prepare.ts';
 import type { AppProvider } from './service/providers.ts';
 import { readReadiness } from './service/readiness.ts';
-import { createSystemClock, createSystemIds, deferBriefly } from './service/system.ts';
+import { createSystemClock, createSystemIds } from './service/system.ts';
 import { type OpenedStore, openSqliteStore } from './stores/sqlite/store.ts';
 
 export interface Reach {
@@ -159,7 +159,6 @@ async function openStore(config: Config, log: Log): Promise<OpenedStore> {
   return await openSqliteStore({
     file: config.database,
     keys: secrets,
-    defer: deferBriefly,
     onEvent: (event) => {
       if (event.name === 'worker_crashed') {
         log.say('error', 'store_worker_crashed', { role: event.role, cause: event.error.message });

@@ -4,11 +4,11 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ConfigError, type Environment, parseConfig } from '../config/config.ts';
-import { loadSecrets } from '../config/secret.ts';
-import type { DeliveryQuery, LoggedDelivery, Store } from '../core/ports/store.ts';
+import { findSecrets } from '../config/secret.ts';
+import type { DeliveryQuery, LoggedDelivery } from '../core/ports/store.ts';
 import { createTarget, tokenKey } from '../core/target.ts';
 import { createSystemClock, createSystemIds } from '../service/system.ts';
-import { openSqliteStore } from '../stores/sqlite/store.ts';
+import { openReadOnly } from '../stores/sqlite/read-only.ts';
 import { formatTable } from './table.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -29,24 +29,20 @@ export async function find(args: readonly string[], environment: Environment): P
   if (!existsSync(config.database)) {
     throw new ConfigError([`NDS_DATABASE names ${config.database}, where no database is`]);
   }
-  const secrets = loadSecrets({
+  const keys = findSecrets({
     configured: config.secret,
     previous: config.previousSecrets,
     databaseFile: config.database,
   });
-  const { store, lookupKey } = await openSqliteStore({
-    file: config.database,
-    keys: secrets,
-    keepsKey: true,
-  });
+  const { lookupKey, findDeliveries, close } = openReadOnly({ file: config.database, keys });
   try {
     const { fingerprint } = createSystemIds(createSystemClock(), lookupKey);
     const queries = queriesFor(positionals[0], { app: values.app, limit, fingerprint });
-    const found = await findAll(store, queries);
+    const found = queries.flatMap((query) => findDeliveries(query));
     process.stdout.write(found.length === 0 ? 'Nothing found.\n' : `${format(found)}\n`);
     return found.length === 0 ? 1 : 0;
   } finally {
-    await store.close();
+    close();
   }
 }
 
@@ -68,14 +64,6 @@ function queriesFor(
     { subjectHash: fingerprint(known), limit },
     { tokenHash: fingerprint(tokenKey(target)), limit },
   ];
-}
-
-async function findAll(
-  store: Store,
-  queries: readonly DeliveryQuery[],
-): Promise<readonly LoggedDelivery[]> {
-  const found = await Promise.all(queries.map((query) => store.findDeliveries(query)));
-  return found.flat();
 }
 
 function format(deliveries: readonly LoggedDelivery[]): string {

@@ -111,6 +111,7 @@ export class MemoryStore implements Store {
     for (const row of chosen) {
       row.owner = claim.owner;
       row.leaseUntilMs = claim.leaseUntilMs;
+      if (claim.select.kind === 'probe') row.triedAtMs = nowMs;
     }
     const left = this.#queued(claim).filter((row) => !chosen.includes(row));
     const free = left.filter((row) => isFree(row, nowMs));
@@ -138,11 +139,7 @@ export class MemoryStore implements Store {
     this.#enter('recover');
     const open = [...this.rows.values()].filter(({ status }) => status === 'queued');
     for (const row of open) {
-      const { notification } = row.delivery;
-      const latestMs = nowMs + notification.lifetimeMs;
-      if (row.delivery.expiresAtMs > latestMs) {
-        row.delivery = { ...row.delivery, expiresAtMs: latestMs };
-      }
+      dateBack(row, nowMs);
       if (row.owner === undefined) continue;
       if (row.attempts.size === 0) row.delivery = { ...row.delivery, interrupted: true };
       row.owner = undefined;
@@ -156,15 +153,19 @@ export class MemoryStore implements Store {
     this.#enter('hasten');
     const { nowMs, newsSpreadMs, restMs } = options;
     const rows = this.#queued(options)
-      .filter((row) => isFree(row, nowMs) && row.triedAtMs <= nowMs - restMs)
+      .filter((row) => row.dueAtMs > nowMs && isFree(row, nowMs))
+      .filter((row) => row.triedAtMs <= nowMs - restMs)
       .toSorted((one, other) => one.dueAtMs - other.dueAtMs);
     const news = rows.filter((row) => !isRace(row.delivery.notification.lifetimeMs));
+    let moved = 0;
     for (const row of rows) {
       const place = news.indexOf(row);
-      const atMs = place < 0 ? nowMs : nowMs + (place / news.length) * newsSpreadMs;
-      row.dueAtMs = Math.min(row.dueAtMs, atMs);
+      const spreadMs = place < 0 ? 0 : Math.floor((place * newsSpreadMs) / news.length);
+      if (nowMs + spreadMs >= row.dueAtMs) continue;
+      row.dueAtMs = nowMs + spreadMs;
+      moved += 1;
     }
-    return rows.length;
+    return moved;
   }
 
   async expireOverdue(options: {
@@ -177,8 +178,13 @@ export class MemoryStore implements Store {
     const overdue = [...this.rows.values()]
       .filter((row) => row.status === 'queued' && isFree(row, nowMs))
       .filter((row) => row.delivery.expiresAtMs < nowMs)
+      .toSorted((one, other) => one.delivery.expiresAtMs - other.delivery.expiresAtMs)
       .slice(0, limit);
-    for (const row of overdue) this.#end(row, { status: 'expired' }, options);
+    for (const row of overdue) {
+      const keepKey = row.delivery.interrupted;
+      const reason = keepKey ? { reason: 'interrupted' } : {};
+      this.#end(row, { status: 'expired', ...reason }, { wallMs: options.wallMs, keepKey });
+    }
     return overdue.map(({ delivery }) => delivery.id);
   }
 
@@ -224,7 +230,7 @@ export class MemoryStore implements Store {
         if (query.tokenHash !== undefined && delivery.tokenHash !== query.tokenHash) return false;
         return query.subjectHash === undefined || delivery.subjectHash === query.subjectHash;
       })
-      .toSorted((one, other) => other.delivery.receivedAtMs - one.delivery.receivedAtMs)
+      .toReversed()
       .slice(0, query.limit)
       .map(logged);
   }
@@ -296,7 +302,8 @@ export class MemoryStore implements Store {
     row.attempts.set(attempt.number, attempt);
     row.triedAtMs = nowMs;
     const { outcome } = attempt;
-    const isUnanswered = outcome.kind === 'retry' && outcome.certainty === 'unanswered';
+    const isNew = attempt.number > row.delivery.attempts;
+    const isUnanswered = isNew && outcome.kind === 'retry' && outcome.certainty === 'unanswered';
     const unanswered = row.delivery.unanswered + (isUnanswered ? 1 : 0);
     row.delivery = { ...row.delivery, attempts: attempt.number, unanswered };
   }
@@ -326,6 +333,21 @@ export class MemoryStore implements Store {
       if (key.deliveryId === row.delivery.id) this.#keys.delete(keyHash);
     }
   }
+}
+
+/** A receipt in the future means that the clock was set back. */
+function dateBack(row: Row, nowMs: number): void {
+  const { receivedAtMs, expiresAtMs, notification } = row.delivery;
+  const startMs = Math.max(receivedAtMs, expiresAtMs - notification.lifetimeMs);
+  const byMs = Math.max(0, startMs - nowMs);
+  row.dueAtMs -= byMs;
+  row.notBeforeMs -= byMs;
+  row.triedAtMs -= byMs;
+  row.delivery = {
+    ...row.delivery,
+    receivedAtMs: Math.min(receivedAtMs, nowMs),
+    expiresAtMs: expiresAtMs - byMs,
+  };
 }
 
 function isFree(row: Row, nowMs: number): boolean {

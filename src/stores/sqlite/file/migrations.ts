@@ -1,12 +1,14 @@
 // Brings the tables up to date from the plain SQL files that drizzle-kit writes. Unlike drizzle's own
-// migrator it skips nothing in silence: what is in the file must be the beginning of what this version knows.
+// migrator it never skips one silently: what was applied must be the beginning of what this version knows.
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type Database from 'better-sqlite3';
-import { migrationMismatch } from './errors.ts';
+import { migrationMismatch, oldLayout } from '../errors.ts';
+import { prepareRows, type Reading } from '../reading.ts';
+import { APPLIED_MIGRATIONS, type RowOf } from '../rows.ts';
 
-const FOLDER = new URL('../../../drizzle/sqlite/', import.meta.url);
+const FOLDER = new URL('../../../../drizzle/sqlite/', import.meta.url);
 
 interface Migration {
   readonly tag: string;
@@ -14,9 +16,19 @@ interface Migration {
   readonly hash: string;
 }
 
-interface AppliedMigration {
-  readonly tag: string;
-  readonly hash: string;
+type AppliedMigration = RowOf<typeof APPLIED_MIGRATIONS>;
+
+/** The first migration of the layout that no released version had. */
+const OLD_LAYOUT = '0000_log';
+
+/** Throws the refusal if the file is not exactly of this version. Changes nothing. */
+export function checkMigrations(db: Reading, file: string): void {
+  const applied = findApplied(db);
+  const known = readMigrations();
+  refuseMismatch(applied, { known, file });
+  if (applied.length < known.length) {
+    throw migrationMismatch(file, 'it was written by an older version; start the service once');
+  }
 }
 
 /** One transaction: after a crash the tables are as before or as new. */
@@ -30,8 +42,7 @@ export function applyMigrations(db: Database.Database, file: string): void {
          (number INTEGER PRIMARY KEY, tag TEXT NOT NULL, hash TEXT NOT NULL) STRICT`,
     );
     const applied = findApplied(db);
-    const mismatch = compare(applied, known);
-    if (mismatch !== undefined) throw migrationMismatch(file, mismatch);
+    refuseMismatch(applied, { known, file });
     for (const migration of known.slice(applied.length)) apply(db, migration);
     const count = findApplied(db).length;
     if (count !== known.length) throw new Error(`${count} of ${known.length} migrations applied`);
@@ -50,20 +61,22 @@ function readMigrations(): readonly Migration[] {
   });
 }
 
-function findApplied(db: Database.Database): readonly AppliedMigration[] {
-  return db.prepare<[], AppliedMigration>('SELECT tag, hash FROM migrations ORDER BY number').all();
+function findApplied(db: Reading): readonly AppliedMigration[] {
+  return prepareRows(db, APPLIED_MIGRATIONS, 'ORDER BY number')();
 }
 
-/** What keeps the two from fitting together; nothing if `known` continues `applied`. */
-function compare(
+function refuseMismatch(
   applied: readonly AppliedMigration[],
-  known: readonly Migration[],
-): string | undefined {
+  { known, file }: { readonly known: readonly Migration[]; readonly file: string },
+): void {
+  if (applied[0]?.tag === OLD_LAYOUT) throw oldLayout(file);
   if (applied.length > known.length) {
-    return `it has ${applied.length} migrations and this version knows ${known.length}`;
+    const counts = `it has ${applied.length} migrations and this version knows ${known.length}`;
+    throw migrationMismatch(file, counts);
   }
   const changed = applied.find((migration, index) => migration.hash !== known[index]?.hash);
-  return changed && `its migration ${changed.tag} is not the one this version knows`;
+  if (changed === undefined) return;
+  throw migrationMismatch(file, `its migration ${changed.tag} is not the one this version knows`);
 }
 
 function apply(db: Database.Database, { tag, sql, hash }: Migration): void {

@@ -1,36 +1,23 @@
-// Everything else that is written: quarantine, replies, retention, and the probe for readiness.
+// What is written beside deliveries and devices: quarantine, retention, and the probe for readiness.
 
 import type Database from 'better-sqlite3';
-import type { QuarantineEntry } from '../../core/ports/store.ts';
-import {
-  codeOf,
-  PROVIDERS,
-  packFingerprint,
-  packUuid,
-  QUARANTINE_KINDS,
-  tryPackFingerprint,
-  wholeMs,
-} from './codec.ts';
-import { prepareLookupPruning } from './lookups.ts';
-import type { PruneOptions, ReplyRecord } from './protocol.ts';
+import type { QuarantineEntry } from '../../../core/ports/store.ts';
+import type { PruneOptions } from '../protocol.ts';
+import { fingerprint, wholeMs } from './values.ts';
 
 /** More than fits into the gaps of existing pages, so that a probe needs what a delivery would need. */
 const PROBE_BYTES = 8_192;
 
 export function prepareUpkeepOperations(db: Database.Database) {
-  const recordReply = db.prepare('UPDATE deliveries SET answered_at_ms = ? WHERE id = ?');
-  const insertProbe = db.prepare('INSERT INTO probes (filler) VALUES (zeroblob(?))');
-  const deleteProbes = db.prepare('DELETE FROM probes');
+  const insertProbe = db.prepare("INSERT INTO meta (name, value) VALUES ('probe', zeroblob(?))");
+  const deleteProbe = db.prepare("DELETE FROM meta WHERE name = 'probe'");
 
   return {
     ...prepareQuarantine(db),
     prune: preparePrune(db),
-    recordReply({ deliveryId, answeredAtMs }: ReplyRecord): void {
-      recordReply.run(wholeMs(answeredAtMs), packUuid(deliveryId));
-    },
     probe(): void {
       insertProbe.run(PROBE_BYTES);
-      deleteProbes.run();
+      deleteProbe.run();
     },
   };
 }
@@ -45,44 +32,42 @@ function prepareQuarantine(db: Database.Database) {
 
   return {
     quarantine(entry: QuarantineEntry): void {
+      const { providerSinceMs } = entry;
       put.run(
-        packFingerprint(entry.tokenHash),
+        fingerprint(entry.tokenHash),
         entry.app,
-        codeOf(PROVIDERS, entry.provider),
-        codeOf(QUARANTINE_KINDS, entry.kind),
+        entry.provider,
+        entry.kind,
         entry.reason,
         wholeMs(entry.sinceMs),
         wholeMs(entry.untilMs),
-        entry.providerSinceMs === undefined ? null : wholeMs(entry.providerSinceMs),
+        providerSinceMs === undefined ? null : wholeMs(providerSinceMs),
       );
     },
-    releaseQuarantine(tokenHash: string): boolean {
-      const packed = tryPackFingerprint(tokenHash);
-      return packed !== undefined && remove.run(packed).changes > 0;
-    },
+    releaseQuarantine: ({ tokenHash }: { readonly tokenHash: string }): boolean =>
+      remove.run(tokenHash).changes > 0,
   };
 }
 
 function preparePrune(db: Database.Database) {
   const deleteDeliveries = db.prepare(
     `DELETE FROM deliveries WHERE row_id IN (
-       SELECT row_id FROM deliveries WHERE received_at_ms < ? AND status <> 0
+       SELECT row_id FROM deliveries WHERE received_at_ms < ? AND status <> 'queued'
        ORDER BY received_at_ms LIMIT ?)`,
   );
   const deleteKeys = db.prepare(
     `DELETE FROM duplicate_keys WHERE key_hash IN (
-       SELECT key_hash FROM duplicate_keys WHERE expires_at_ms <= ? LIMIT ?)`,
+       SELECT key_hash FROM duplicate_keys WHERE expires_at_ms <= ? AND NOT EXISTS (
+         SELECT 1 FROM deliveries d JOIN queue USING (row_id) WHERE d.id = delivery_id)
+       LIMIT ?)`,
   );
   const deleteQuarantines = db.prepare(
     `DELETE FROM quarantine WHERE token_hash IN (
        SELECT token_hash FROM quarantine WHERE until_ms <= ? LIMIT ?)`,
   );
 
-  const pruneLookups = prepareLookupPruning(db);
-
   return function prune({ beforeMs, nowMs, limit }: PruneOptions): number {
     let gone = deleteDeliveries.run(beforeMs, limit).changes;
-    gone += pruneLookups(limit - gone);
     gone += deleteKeys.run(nowMs, limit - gone).changes;
     gone += deleteQuarantines.run(nowMs, limit - gone).changes;
     return gone;

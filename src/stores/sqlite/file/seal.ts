@@ -8,7 +8,7 @@ import {
   createHash,
   createSecretKey,
   type KeyObject,
-  randomFillSync,
+  randomBytes,
 } from 'node:crypto';
 
 export const KEY_BYTES = 32;
@@ -16,21 +16,16 @@ const KEY_ID_BYTES = 8;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const HEAD_BYTES = KEY_ID_BYTES + NONCE_BYTES + TAG_BYTES;
-/** Nonces are drawn by the page: asking the operating system for twelve bytes each time costs more than AES. */
-const NONCES_PER_PAGE = 256;
 const KEY_ID_LABEL = 'nds encryption key id\n';
 
-/** Names a key without telling anything about it. */
+/** Names a key and reveals nothing about it. */
 export function keyIdOf(key: Uint8Array): Buffer {
   return createHash('sha256').update(KEY_ID_LABEL).update(key).digest().subarray(0, KEY_ID_BYTES);
 }
 
 export class Sealer {
   readonly keyId: Buffer;
-  /** Made once: a raw key would be turned into an object at every call, at four times the cost of the seal. */
   readonly #key: KeyObject;
-  readonly #nonces = Buffer.alloc(NONCES_PER_PAGE * NONCE_BYTES);
-  #nextNonce = this.#nonces.length;
 
   constructor(key: Uint8Array) {
     if (key.length !== KEY_BYTES) throw new RangeError(`a key must have ${KEY_BYTES} bytes`);
@@ -40,23 +35,12 @@ export class Sealer {
 
   /** `context` says what the value belongs to; it cannot be opened as anything else's. */
   seal(plain: Uint8Array, context: string): Buffer {
-    const nonce = this.#drawNonce();
+    const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv('aes-256-gcm', this.#key, nonce);
     cipher.setAAD(Buffer.from(context));
     const text = cipher.update(plain);
     cipher.final();
     return Buffer.concat([this.keyId, nonce, cipher.getAuthTag(), text]);
-  }
-
-  /** Twelve random bytes that were not used before. Valid until the page is drawn anew. */
-  #drawNonce(): Buffer {
-    if (this.#nextNonce === this.#nonces.length) {
-      randomFillSync(this.#nonces);
-      this.#nextNonce = 0;
-    }
-    const start = this.#nextNonce;
-    this.#nextNonce += NONCE_BYTES;
-    return this.#nonces.subarray(start, this.#nextNonce);
   }
 
   /** Nothing if it was sealed under another key or for another context, or is damaged. */
