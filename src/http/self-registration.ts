@@ -16,6 +16,8 @@ const TOLERANCE_SECONDS = 600;
 /** A signature that was made ahead of time is fresh for so long; the second is for the bounds themselves. */
 const USED_MS = (2 * TOLERANCE_SECONDS + 1) * 1_000;
 const UNIX_SECONDS = /^[1-9][0-9]{0,10}$/;
+/** zbase32 of 65 bytes. */
+const WELL_FORMED = /^[13-9a-km-uw-z]{104}$/i;
 
 export interface SelfRegistration {
   readonly clock: Clock;
@@ -25,6 +27,14 @@ export interface SelfRegistration {
   readonly origin: string;
   /** The public key in hex that made a Lightning message signature (zbase32), if it is well formed. */
   readonly recoverSigner: (message: Uint8Array, signature: string) => string | undefined;
+}
+
+export interface SignedRegistration {
+  readonly body: Uint8Array;
+  /** The key that the body names as its user, if it does. */
+  readonly user: string | undefined;
+  /** Called before the key is recovered, which takes milliseconds; may throw. Malformed calls never get so far. */
+  readonly beforeRecovery: () => void;
 }
 
 /** What the wallet signs. */
@@ -42,7 +52,7 @@ export function registrationMessage(origin: string, unixSeconds: string, body: U
 export async function verifySelfRegistration(
   self: SelfRegistration,
   incoming: IncomingMessage,
-  { body, user }: { readonly body: Uint8Array; readonly user: string | undefined },
+  { body, user, beforeRecovery }: SignedRegistration,
 ): Promise<string> {
   const time = incoming.headers[TIME_HEADER];
   const signature = incoming.headers[SIGNATURE_HEADER];
@@ -58,8 +68,11 @@ export async function verifySelfRegistration(
     });
   }
   const message = registrationMessage(self.origin, time, body);
-  const signer =
-    typeof signature === 'string' ? self.recoverSigner(Buffer.from(message), signature) : undefined;
+  if (typeof signature !== 'string' || !WELL_FORMED.test(signature)) {
+    throw new ServiceError('bad_signature');
+  }
+  beforeRecovery();
+  const signer = self.recoverSigner(Buffer.from(message), signature);
   if (signer === undefined) throw new ServiceError('bad_signature');
   if (user !== undefined && user.toLowerCase() !== signer) {
     throw new ServiceError('bad_signature', { detail: NOT_OF_USER });

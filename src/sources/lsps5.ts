@@ -63,6 +63,7 @@ export function createLsps5({ toleranceMs, methods }: Lsps5Options): Source {
   const replayWindowMs = toleranceMs === undefined ? TIMELESS_WINDOW_MS : 2 * toleranceMs;
   return {
     name: 'lsps5',
+    hasCostlySignature: true,
     statuses: {},
 
     authenticate(request, credentials) {

@@ -5,6 +5,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Answer, problemOf, refusalOf, send } from '../support/callers.ts';
+import { callRegistry, registerPhone, successOf } from '../support/device-calls.ts';
+import { handleOf, pathOf, REGISTRY_ENVIRONMENT } from '../support/registry.ts';
 import {
   ANDROID_TOKEN,
   IOS_TOKEN,
@@ -13,6 +15,7 @@ import {
   setup,
   temporaryFolder,
 } from '../support/service.ts';
+import { resmicCall } from '../support/signed-calls.ts';
 
 const BODY = '{"template":"payment_received","data":{"payment_hash":"body-of-the-caller"}}';
 const HEX = '0123456789abcdef';
@@ -57,7 +60,7 @@ test('takes POST alone and says so', async () => {
 test('knows its paths and no others', async () => {
   const running = await setup();
   const query = `?platform=android&token=${ANDROID_TOKEN}`;
-  const paths = ['/', '/notif', '/notify/', '/Notify', '/api/v1/notify/', '/api/v2/notify'];
+  const paths = ['/', '/notif', '/notify//', '/Notify', '/api/v1/notify//', '/api/v2/notify'];
   const odd = ['/api/v1//notify', '//notify', '/notify;x=1', '/api/v1/response', '/metrics/'];
   for (const path of [...paths, ...odd]) {
     for (const method of ['POST', 'GET']) {
@@ -66,6 +69,31 @@ test('knows its paths and no others', async () => {
     }
   }
   await expectNoTrace(running, [ANDROID_TOKEN]);
+});
+
+test('serves every path with a slash at its end, too', async () => {
+  const running = await setup({ environment: REGISTRY_ENVIRONMENT });
+  const secret = 'secret-of-the-device';
+  const device = await registerPhone(running, { secrets: { resmic: [secret] } });
+  const paths = ['/notify/', '/api/v1/notify/'].map((path) => `${path}?platform=ios&token=ab12`);
+  paths.push(`${pathOf(device, 'notify')}/`, `/api/v1/notify/${handleOf(device, 'notify')}/`);
+  for (const [index, path] of paths.entries()) {
+    const answer = await post(running, path, BODY.replace('body', `body ${index}`));
+    expect([answer.status, successOf(answer).status], path).toEqual([200, 'delivered']);
+  }
+  const signed = resmicCall({ path: `${pathOf(device, 'resmic')}/`, secret });
+  expect(successOf(await send(running.service.url, signed)).status).toBe('delivered');
+  const unsigned = await post(running, `${pathOf(device, 'lsps5')}/`);
+  expect(refusalOf(unsigned)).toBe('401 stale_timestamp');
+  const reply = await post(running, `/api/v1/response/${'A'.repeat(22)}/`);
+  expect([refusalOf(reply), problemOf(reply).detail]).toEqual([
+    '404 not_found',
+    'Nobody waits for a reply with this id.',
+  ]);
+  const described = await callRegistry(running, { path: `/${device.id}/` });
+  expect(described.status).toBe(200);
+  const health = await send(running.service.url, { method: 'GET', path: '/healthz/' });
+  expect(health.status).toBe(200);
 });
 
 const TOKEN_FAULTS: readonly (readonly [string, string])[] = [
@@ -274,32 +302,3 @@ async function withSecondApp(): Promise<Setup> {
   await running.restart();
   return running;
 }
-
-test('answers the same whether or not the router has to look at the request', async () => {
-  const running = await setup({ environment: { NDS_BACKEND_KEYS: 'k'.repeat(32) } });
-  const calls: readonly Parameters<typeof send>[1][] = [
-    { path: notifyPath(ANDROID_TOKEN), body: BODY },
-    { path: notifyPath(ANDROID_TOKEN).replace('/api/v1', ''), body: BODY },
-    { path: '/notify?platform=windows', body: BODY },
-    { path: notifyPath(ANDROID_TOKEN), body: '{"template":"unknown"}' },
-    { path: notifyPath(ANDROID_TOKEN), body: 'x'.repeat(70_000) },
-    { path: notifyPath(ANDROID_TOKEN, { app: 'unknown' }), body: BODY },
-    { path: '/api/v1/devices', body: BODY },
-    { path: '/api/v1/devices?user=a', body: '{}', headers: { authorization: 'Bearer nobody' } },
-  ];
-  for (const call of calls) {
-    // The first goes past the router, the others do not.
-    const hosts = ['nds.example.com', 'NDS.EXAMPLE.COM', '[::1]:8080'];
-    const told: unknown[] = [];
-    for (const host of hosts) {
-      const answer = await send(running.service.url, {
-        ...call,
-        headers: { ...call.headers, host },
-      });
-      const { date: _date, ...headers } = answer.headers;
-      const text = answer.text.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID');
-      told.push({ status: answer.status, headers, text: text.replace('delivered', 'duplicate') });
-    }
-    expect(told).toEqual([told[0], told[0], told[0]]);
-  }
-});

@@ -17,6 +17,7 @@ export interface Call {
   /** POST unless told otherwise. */
   readonly method?: string;
   readonly path: string;
+  /** `accept: application/json` is added, so that a test can read what happened. */
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: string | Uint8Array;
 }
@@ -34,7 +35,8 @@ export function startCall(url: string, { method = 'POST', path, headers, body }:
   const { promise: closed, resolve: onClose } = Promise.withResolvers<void>();
   // Whoever hangs up does not wait for an answer.
   answer.catch(() => {});
-  const options = { hostname, port, method, path, agent: false, ...(headers ? { headers } : {}) };
+  const asked = { accept: 'application/json', ...headers };
+  const options = { hostname, port, method, path, agent: false, headers: asked };
   const outgoing = request(options, (response) => {
     const chunks: Buffer[] = [];
     response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -72,6 +74,7 @@ const problem = z.looseObject({
   reason: z.string().optional(),
   excess_bytes: z.number().optional(),
   errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+  more_errors: z.number().optional(),
 });
 
 export type Problem = z.output<typeof problem>;

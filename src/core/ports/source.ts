@@ -1,6 +1,6 @@
 // What a source is and what it makes of a webhook: the port between the callers' formats and the core.
 
-import type { ErrorCode } from '../errors.ts';
+import type { ErrorCode, ErrorStatus } from '../errors.ts';
 import type { ParsedNotification } from '../notification.ts';
 
 export type Parsed =
@@ -50,6 +50,8 @@ export interface Source {
   authenticate(request: SourceRequest, credentials: SourceCredentials): void;
   /** Throws `bad_body`. */
   parse(request: SourceRequest, credentials: SourceCredentials): Parsed;
-  /** Where this caller needs another status for the same truth; all others are those of the errors' table. */
-  readonly statuses: Readonly<Partial<Record<ErrorCode, number>>>;
+  /** Verifying takes about half a millisecond or more (secp256k1): the route bounds how many are verified a second. */
+  readonly hasCostlySignature?: true;
+  /** Where this caller needs another status for the same refusal; all others are those of the errors' table. */
+  readonly statuses: Readonly<Partial<Record<ErrorCode, ErrorStatus>>>;
 }

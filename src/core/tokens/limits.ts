@@ -50,6 +50,12 @@ export class Buckets {
     return level >= 1 ? 0 : Math.ceil(((1 - level) / this.#rate.perSecond) * 1_000);
   }
 
+  /** Undoes one `take`. */
+  giveBack(key: string): void {
+    const bucket = this.#filled(key);
+    bucket.level = Math.min(this.#rate.burst, bucket.level + 1);
+  }
+
   #filled(key: string): Bucket {
     const nowMs = this.#clock.nowMs();
     const bucket = this.#buckets.get(key);
