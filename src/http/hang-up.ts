@@ -4,17 +4,23 @@ import type { HttpContext } from './context.ts';
 
 /**
  * Aborted when the connection closes before the answer was sent, and when the caller ends its side while it
- * waits: TCP does not tell that apart from leaving. One that ended its side together with the request is still
+ * waits: TCP does not tell that apart from leaving. One that ended its side right behind the request is still
  * there and gets its answer.
  */
 export function hangUpSignal({ env }: HttpContext): AbortSignal {
   const { incoming, outgoing } = env;
+  const { socket } = incoming;
   const controller = new AbortController();
   const abort = () => controller.abort();
   if (outgoing.destroyed) abort();
-  incoming.socket.once('end', abort);
+  // An end that was sent with the request is read within the next two turns of the event loop.
+  setImmediate(() => {
+    setImmediate(() => {
+      if (!outgoing.closed) socket.once('end', abort);
+    });
+  });
   outgoing.once('close', () => {
-    incoming.socket.off('end', abort);
+    socket.off('end', abort);
     if (!outgoing.writableFinished) abort();
   });
   return controller.signal;

@@ -18,6 +18,7 @@ import { problemBody, problemHeaders } from './problem.ts';
 const KEEP_ALIVE_MS = 95_000;
 /** A caller that sends its request more slowly is not a webhook. */
 const REQUEST_MS = 30_000;
+/** Also for a connection that sends nothing at all. */
 const HEADERS_MS = 10_000;
 /** How often Node looks for connections beyond these limits. */
 const CHECK_EVERY_MS = 1_000;
@@ -27,6 +28,8 @@ const LAST_WORDS_MS = 1_000;
 export interface ServerOptions extends ConnectionLimits {
   readonly host: string;
   readonly port: number;
+  /** In real time: 10 s unless a test has no patience. */
+  readonly headersMs?: number;
 }
 
 export interface RunningServer {
@@ -49,7 +52,7 @@ export async function startServer(
   });
   const server = createServer({
     keepAliveTimeout: KEEP_ALIVE_MS,
-    headersTimeout: HEADERS_MS,
+    headersTimeout: options.headersMs ?? HEADERS_MS,
     requestTimeout: REQUEST_MS,
     connectionsCheckingInterval: CHECK_EVERY_MS,
     // Node would refuse a missing one by itself, without a problem.

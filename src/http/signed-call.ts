@@ -47,12 +47,13 @@ export async function authenticate(
   c: HttpContext,
   { source, request, credentials, app, url }: SignatureToCheck,
 ): Promise<void> {
-  if (source.hasCostlySignature) {
-    const { incoming } = c.env;
-    const address = parts.clientAddressOf(incoming) ?? incoming.socket.remoteAddress ?? '';
-    await parts.signatureGate.admit({ url, address });
-  }
   try {
+    if (source.precheck !== undefined) {
+      source.precheck(request);
+      const { incoming } = c.env;
+      const address = parts.clientAddressOf(incoming) ?? incoming.socket.remoteAddress ?? '';
+      await parts.signatureGate.admit({ url, address });
+    }
     source.authenticate(request, credentials);
   } catch (error) {
     if (error instanceof ServiceError && error.status === 401) {

@@ -25,7 +25,7 @@ import type { NotifyParts } from '../http/notify.ts';
 import type { SelfRegistration } from '../http/self-registration.ts';
 import type { Log } from '../observe/log.ts';
 import { parseBreezBody } from '../sources/breez.ts';
-import { recoverSigner } from '../sources/signatures/lightning-message.ts';
+import { isSignature, recoverSigner } from '../sources/signatures/lightning-message.ts';
 import type { Core } from './core.ts';
 
 const MAX_APPS = 1_000;
@@ -162,7 +162,14 @@ function devicesParts(parts: HttpAppParts, registry: Registry): DevicesParts {
 function selfRegistration(parts: HttpAppParts): SelfRegistration | undefined {
   const { config, clock, ids, devices } = parts;
   if (!config.selfRegistration || config.externalUrl === undefined) return undefined;
-  return { clock, ids, devices, origin: new URL(config.externalUrl).origin, recoverSigner };
+  return {
+    clock,
+    ids,
+    devices,
+    origin: new URL(config.externalUrl).origin,
+    isSignature,
+    recoverSigner,
+  };
 }
 
 function catalogueOf(config: Config): Readonly<Record<string, Kind>> {

@@ -50,8 +50,11 @@ export interface Source {
   authenticate(request: SourceRequest, credentials: SourceCredentials): void;
   /** Throws `bad_body`. */
   parse(request: SourceRequest, credentials: SourceCredentials): Parsed;
-  /** Verifying takes about half a millisecond or more (secp256k1): the route bounds how many are verified a second. */
-  readonly hasCostlySignature?: true;
+  /**
+   * Where `authenticate` is costly (secp256k1, 0.5 ms and more): the checks that come before it and cost nothing.
+   * Throws as `authenticate` does. What passes may wait for a place, because only so many are verified a second.
+   */
+  precheck?(request: SourceRequest): void;
   /** Where this caller needs another status for the same refusal; all others are those of the errors' table. */
   readonly statuses: Readonly<Partial<Record<ErrorCode, ErrorStatus>>>;
 }

@@ -44,7 +44,8 @@ export class Connections {
   answerInTurn(incoming: IncomingMessage, outgoing: ServerResponse, answer: () => void): void {
     const { socket } = incoming;
     const exchanges = this.#open.get(socket);
-    if (exchanges === undefined || socket.destroyed) return;
+    // What comes behind a last answer is not carried out.
+    if (exchanges === undefined || !socket.writable) return;
     if (exchanges.length > MAX_PIPELINED) {
       socket.destroy();
       return;
