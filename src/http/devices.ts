@@ -7,7 +7,7 @@ import { ServiceError } from '../core/errors.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Device, Door } from '../core/ports/devices.ts';
 import { providerFor, type Target } from '../core/target.ts';
-import type { Buckets } from '../core/tokens/limits.ts';
+import { type Buckets, refuseFor } from '../core/tokens/limits.ts';
 import type { Authenticator } from './auth.ts';
 import { readBody } from './body.ts';
 import type { HttpContext } from './context.ts';
@@ -156,13 +156,8 @@ function requireProvider(parts: DevicesParts, { app, platform, token }: Target):
 }
 
 function takeRegistration(registrations: Buckets, app: string): void {
-  const waitMs = registrations.take(app);
-  if (waitMs > 0) {
-    throw new ServiceError('rate_limited', {
-      detail: 'Too many registrations for this app (NDS_REGISTRATION_RATE).',
-      retryAfterSeconds: Math.ceil(waitMs / 1_000),
-    });
-  }
+  const detail = 'Too many registrations for this app (NDS_REGISTRATION_RATE).';
+  refuseFor(registrations.take(app), detail);
 }
 
 /** What callers see of a device: its URLs, but neither its token nor its secrets. */

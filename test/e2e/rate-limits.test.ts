@@ -17,7 +17,7 @@ test('a token gets its burst and then its rate, and others are not touched', asy
   expect(refused).toMatchObject({
     status: 429,
     retryAfter: '2',
-    body: { code: 'rate_limited' },
+    body: { code: 'rate_limited', detail: expect.stringContaining('NDS_TOKEN_RATE') },
   });
   expect((await pay(androidToken(1), 'dd')).status).toBe(200);
   expect(await rows()).toHaveLength(4);
@@ -38,7 +38,11 @@ test('the whole service has a rate, too', async () => {
   for (let number = 0; number < 5; number += 1) {
     expect((await pay(androidToken(number), 'aa')).status).toBe(200);
   }
-  expect(await pay(androidToken(5), 'aa')).toMatchObject({ status: 429, retryAfter: '1' });
+  expect(await pay(androidToken(5), 'aa')).toMatchObject({
+    status: 429,
+    retryAfter: '1',
+    body: { detail: expect.stringContaining('NDS_GLOBAL_RATE') },
+  });
   clock.advance(SECOND);
   expect((await pay(androidToken(5), 'aa')).status).toBe(200);
 });

@@ -4,7 +4,7 @@
 
 import { type ErrorCode, ServiceError } from '../../core/errors.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import { Buckets, type Rate } from '../../core/tokens/limits.ts';
+import { Buckets, type Rate, refuseFor } from '../../core/tokens/limits.ts';
 
 const MAX_ADDRESSES = 50_000;
 
@@ -51,15 +51,13 @@ export class AddressLimit {
 
   #check(address: string): void {
     const waitMs = this.#allowance.waitMs(address);
-    if (waitMs === 0) return;
-    this.#onLimited();
-    throw new ServiceError('rate_limited', {
-      detail:
-        'The provider refused too many unknown push tokens from this address (NDS_ADDRESS_RATE). Tokens that ever worked are not limited.',
-      retryAfterSeconds: Math.ceil(waitMs / 1_000),
-    });
+    if (waitMs > 0) this.#onLimited();
+    refuseFor(waitMs, LIMIT);
   }
 }
+
+const LIMIT =
+  'The provider refused too many unknown push tokens from this address (NDS_ADDRESS_RATE). Tokens that ever worked are not limited.';
 
 function isRefusedToken(error: unknown): boolean {
   return error instanceof ServiceError && REFUSED_TOKEN.has(error.code);
