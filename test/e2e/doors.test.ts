@@ -1,20 +1,11 @@
-// Who may come in at the Breez family's door: methods, paths, queries, platforms and apps. Whatever is
+// Who may come in at the Breez family's door: methods, paths, queries and platforms. Whatever is
 // refused leaves no row, causes no push, and says nothing of the token.
 
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type Answer, problemOf, refusalOf, send } from '../support/callers.ts';
+import { type Answer, expectNoTrace, problemOf, refusalOf, send } from '../support/callers.ts';
 import { callRegistry, registerPhone, successOf } from '../support/device-calls.ts';
 import { handleOf, pathOf, REGISTRY_ENVIRONMENT } from '../support/registry.ts';
-import {
-  ANDROID_TOKEN,
-  IOS_TOKEN,
-  notifyPath,
-  type Setup,
-  setup,
-  temporaryFolder,
-} from '../support/service.ts';
+import { ANDROID_TOKEN, IOS_TOKEN, notifyPath, type Setup, setup } from '../support/service.ts';
 import { resmicCall } from '../support/signed-calls.ts';
 
 const BODY = '{"template":"payment_received","data":{"payment_hash":"body-of-the-caller"}}';
@@ -24,15 +15,6 @@ const longToken = (characters: number) => `x:${'y'.repeat(characters - 2)}`;
 
 function post(running: Setup, path: string, body: string = BODY): Promise<Answer> {
   return send(running.service.url, { path, body });
-}
-
-/** No row, no push, and not a word of these in the log. */
-async function expectNoTrace(running: Setup, secrets: readonly string[]): Promise<void> {
-  expect(running.sandbox.received()).toEqual([]);
-  await running.service.settled();
-  expect(await running.service.store.findDeliveries({ limit: 10 })).toEqual([]);
-  const said = JSON.stringify([running.log.events, running.log.lines]);
-  expect(secrets.filter((secret) => said.includes(secret))).toEqual([]);
 }
 
 test('takes POST alone and says so', async () => {
@@ -234,71 +216,3 @@ test('opens the short path, a whole address and unknown parameters as breez/noti
   }
   expect(running.sandbox.received(ANDROID_TOKEN)).toHaveLength(paths.length);
 });
-
-test('names the variables when a platform has no credentials', async () => {
-  const noApple = await setup({
-    environment: {
-      APNS_KEY: undefined,
-      APNS_KEY_ID: undefined,
-      APNS_TEAM_ID: undefined,
-      APNS_TOPIC: undefined,
-      APNS_ENVIRONMENT: undefined,
-      APNS_ENDPOINT: undefined,
-    },
-  });
-  const apple = await post(noApple, notifyPath(IOS_TOKEN));
-  expect(refusalOf(apple)).toBe('502 provider_not_configured');
-  for (const name of ['APNS_KEY_FILE', 'APNS_KEY_ID', 'APNS_TEAM_ID', 'APNS_TOPIC']) {
-    expect(problemOf(apple).detail).toContain(name);
-  }
-  await expectNoTrace(noApple, [IOS_TOKEN, 'body-of-the-caller']);
-  expect((await post(noApple, notifyPath(ANDROID_TOKEN))).status).toBe(200);
-
-  const noGoogle = await setup({
-    environment: { GOOGLE_APPLICATION_CREDENTIALS_JSON: undefined, FCM_ENDPOINT: undefined },
-  });
-  for (const path of [notifyPath(ANDROID_TOKEN), '/notify?platform=ios&token=opaque:token']) {
-    const answer = await post(noGoogle, path);
-    expect(refusalOf(answer)).toBe('502 provider_not_configured');
-    expect(problemOf(answer).detail).toContain('GOOGLE_APPLICATION_CREDENTIALS');
-  }
-  await expectNoTrace(noGoogle, [ANDROID_TOKEN, 'opaque:token', 'body-of-the-caller']);
-});
-
-test('pushes for the app that is named, with its own credentials', async () => {
-  const running = await withSecondApp();
-  expect((await post(running, notifyPath(IOS_TOKEN, { app: 'second' }))).status).toBe(200);
-  expect((await post(running, notifyPath(IOS_TOKEN, { app: 'default' }))).status).toBe(200);
-  expect((await post(running, notifyPath(IOS_TOKEN, { app: '', app_data: 'x' }))).status).toBe(200);
-  const topics = running.sandbox.received().map((push) => push.apns?.topic);
-  expect(topics).toEqual(['com.example.second', 'com.example.wallet', 'com.example.wallet']);
-
-  const noFcm = await post(running, notifyPath(ANDROID_TOKEN, { app: 'second' }));
-  expect(refusalOf(noFcm)).toBe('502 provider_not_configured');
-  expect(problemOf(noFcm).detail).toContain('NDS_APPS_FILE');
-  for (const app of ['third', 'Second', 'default ', 'constructor', '__proto__', 'a'.repeat(64)]) {
-    const answer = await post(running, notifyPath(ANDROID_TOKEN, { app }));
-    expect(refusalOf(answer), app).toBe('404 unknown_app');
-  }
-  expect(running.sandbox.received()).toHaveLength(3);
-});
-
-/** A service with `default` and an app `second` that has APNs alone. */
-async function withSecondApp(): Promise<Setup> {
-  const file = join(temporaryFolder(), 'apps.json');
-  const sandbox = { topics: ['com.example.wallet', 'com.example.second'] };
-  writeFileSync(file, '{}');
-  const running = await setup({ sandbox, environment: { NDS_APPS_FILE: file } });
-  const { key, keyId, teamId, url } = running.sandbox.apns;
-  const apns = {
-    key,
-    key_id: keyId,
-    team_id: teamId,
-    topic: 'com.example.second',
-    environment: 'sandbox',
-    endpoint: url,
-  };
-  writeFileSync(file, JSON.stringify({ second: { apns } }));
-  await running.restart();
-  return running;
-}

@@ -2,6 +2,7 @@
 // hosts and headers up. Every call has a connection of its own, which its caller may cut.
 
 import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http';
+import { expect } from 'vitest';
 import { z } from 'zod';
 import type { ReceivedPush } from '../../sandbox/records.ts';
 import { notifyPath, type Setup } from './service.ts';
@@ -93,6 +94,15 @@ export function problemOf(answer: Answer): Problem {
 /** Status and code of a refusal in one line, such as `404 not_found`. */
 export function refusalOf(answer: Answer): string {
   return `${answer.status} ${problemOf(answer).code}`;
+}
+
+/** No row, no push, and not a word of these in the log. */
+export async function expectNoTrace(running: Setup, secrets: readonly string[]): Promise<void> {
+  expect(running.sandbox.received()).toEqual([]);
+  await running.service.settled();
+  expect(await running.service.store.findDeliveries({ limit: 10 })).toEqual([]);
+  const said = JSON.stringify([running.log.events, running.log.lines]);
+  expect(secrets.filter((secret) => said.includes(secret))).toEqual([]);
 }
 
 /** Boltz's call for an invoice. */
