@@ -38,11 +38,16 @@ export interface AppParts {
 
 export type App = Hono<HttpEnv>;
 
+/** The only thing that a client may expect (RFC 9110 section 10.1.1); Node itself answers it. */
+const CONTINUE = '100-continue';
+
 export function createApp(parts: AppParts): App {
   // Not strict: breez/notify serves a path with a slash at its end, too.
   const app = new Hono<HttpEnv>({ strict: false });
   app.use(async (c, next) => {
     c.set('requestId', parts.ids.deliveryId());
+    const expected = c.req.header('expect')?.toLowerCase() ?? CONTINUE;
+    if (expected !== CONTINUE) throw new ServiceError('bad_request');
     await next();
   });
   routeWebhooks(app, parts);

@@ -1,6 +1,6 @@
 // The listening socket: time limits, what is no HTTP, and an end that cuts off nobody who is owed an answer.
 
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
@@ -62,9 +62,11 @@ export async function startServer(
   Object.assign(server, { httpAllowHalfOpen: true });
   const connections = new Connections(options);
   server.on('connection', (socket) => connections.add(socket));
-  server.on('request', (incoming, outgoing) => {
+  const answer = (incoming: IncomingMessage, outgoing: ServerResponse) =>
     connections.answerInTurn(incoming, outgoing, () => void listener(incoming, outgoing));
-  });
+  server.on('request', answer);
+  // The app refuses what Node does not know.
+  server.on('checkExpectation', answer);
   answerMalformed(server, { clock, ids, connections });
   await listen(server, options);
   const address = server.address();
@@ -101,6 +103,7 @@ function answerMalformed(
   }: { readonly clock: Clock; readonly ids: Ids; readonly connections: Connections },
 ): void {
   const end = (socket: Duplex) => {
+    if (socket instanceof Socket && connections.endAfterAnswers(socket)) return;
     // A connection that never sent anything was opened in reserve, and Go's client complains of an answer.
     const isSilent = socket instanceof Socket && socket.bytesRead === 0;
     if (!socket.writable || isSilent) {
@@ -111,17 +114,8 @@ function answerMalformed(
     const timer = clock.after(LAST_WORDS_MS, () => socket.destroy());
     socket.once('close', () => timer.cancel());
   };
-  server.on('clientError', (_error, socket) => {
-    const isAnswering = socket instanceof Socket && connections.endAfterAnswers(socket);
-    if (!isAnswering) end(socket);
-  });
+  server.on('clientError', (_error, socket) => end(socket));
   server.on('connect', (_request, socket) => end(socket));
-  server.on('checkExpectation', (incoming, outgoing) => {
-    connections.answerInTurn(incoming, outgoing, () => {
-      const { status, headers, body } = malformed(ids);
-      outgoing.writeHead(status, headers).end(body);
-    });
-  });
 }
 
 function malformed(ids: Ids) {

@@ -166,7 +166,12 @@ test('a request behind `connection: close` is not carried out', async () => {
 });
 
 test('a request before bytes that are no HTTP gets its answer, and they get none', async () => {
-  const garbage = ['BREW / HTTP/9\r\n\r\n', `${GET}garbage\r\n\r\n`, 'GET /quick HTTP/1.1\r\nHo'];
+  const garbage = [
+    'BREW / HTTP/9\r\n\r\n',
+    'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n',
+    `${GET}garbage\r\n\r\n`,
+    'GET /quick HTTP/1.1\r\nHo',
+  ];
   for (const bytes of garbage) {
     const { open, untilAsked, release } = await setup();
     const raw = await open();
