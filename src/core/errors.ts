@@ -59,15 +59,15 @@ export const ERRORS = {
     title: 'Unknown source',
     remedy: 'Use the name of a configured source; docs/sources lists the built-in ones.',
   },
-  unknown_app: {
-    status: 404,
-    title: 'Unknown app',
-    remedy: 'Use the name of a configured app in `app`, or leave it out to use `default`.',
-  },
   not_found: {
     status: 404,
     title: 'Not found',
     remedy: 'Check the path; docs/README.md lists all routes.',
+  },
+  unknown_app: {
+    status: 404,
+    title: 'Unknown app',
+    remedy: 'Use the name of a configured app in `app`, or leave it out to use `default`.',
   },
   method_not_allowed: {
     status: 405,
