@@ -75,7 +75,7 @@ export const BEHAVIOUR_SETTINGS = {
   addressRate: {
     name: 'NDS_ADDRESS_RATE',
     group: 'Limits',
-    help: 'Refused requests of one address, BURST/PER_SECOND; needs NDS_TRUSTED_ADDRESS_HEADER.',
+    help: 'Unknown push tokens of one address that the provider may refuse, BURST/PER_SECOND; needs NDS_TRUSTED_ADDRESS_HEADER.',
     defaultText: '300/5',
     schema: rate,
   },
@@ -112,7 +112,7 @@ export const BEHAVIOUR_SETTINGS = {
   registrationRate: {
     name: 'NDS_REGISTRATION_RATE',
     group: 'Devices',
-    help: 'Registrations by app keys and by wallets themselves, for each app, BURST/PER_SECOND.',
+    help: 'Registrations for each app, BURST/PER_SECOND: so many by its app keys, and as many by wallets themselves.',
     defaultText: '500/50',
     schema: rate,
   },
@@ -126,7 +126,7 @@ export const BEHAVIOUR_SETTINGS = {
   maxDevices: {
     name: 'NDS_MAX_DEVICES',
     group: 'Devices',
-    help: 'Devices in all.',
+    help: 'Devices in all; the last tenth is reserved for the backend.',
     defaultText: '1000000',
     schema: integer(1, 100_000_000),
   },

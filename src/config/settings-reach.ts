@@ -48,7 +48,7 @@ export const REACH_SETTINGS = {
   trustedAddressHeader: {
     name: 'NDS_TRUSTED_ADDRESS_HEADER',
     group: 'Listening',
-    help: 'The header in which the proxy in front tells the client’s address (Fly: Fly-Client-IP). Without it no address is limited.',
+    help: 'The header in which the proxy in front writes the client’s address (Fly: Fly-Client-IP); the last entry of a list counts. Without it no address is limited.',
     example: 'Fly-Client-IP',
     schema: z
       .string()

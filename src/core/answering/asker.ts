@@ -115,7 +115,8 @@ export class Asker {
       throw new ServiceError('overloaded', { retryAfterSeconds: 1 });
     }
     if ((this.#callersByTarget.get(targetKey) ?? 0) >= this.#options.maxWaitsPerTarget) {
-      throw new ServiceError('rate_limited', { retryAfterSeconds: 1 });
+      const detail = `${this.#options.maxWaitsPerTarget} callers wait for a reply of this device already.`;
+      throw new ServiceError('rate_limited', { detail, retryAfterSeconds: 1 });
     }
   }
 

@@ -8,25 +8,30 @@ import { CATALOGUE, DEFAULT_LIFETIME_MS, type Kind } from '../core/notification.
 import type { Clock } from '../core/ports/clock.ts';
 import type { DeviceStore, Door } from '../core/ports/devices.ts';
 import type { Ids } from '../core/ports/ids.ts';
+import { tokenKey } from '../core/target.ts';
 import { Buckets } from '../core/tokens/limits.ts';
-import { AddressLimit } from '../http/address-limit.ts';
-import type { Answering } from '../http/answer.ts';
 import { type App, createApp, type RefusedRequest } from '../http/app.ts';
 import { Authenticator } from '../http/auth.ts';
+import type { DeliveryParts } from '../http/deliver.ts';
 import { createDeviceBodies } from '../http/device-body.ts';
-import type { DevicesDoor } from '../http/devices.ts';
-import { RequestIds } from '../http/door.ts';
-import { ForgeryLimit } from '../http/forgery-limit.ts';
+import type { DevicesParts } from '../http/devices.ts';
 import type { Readiness } from '../http/health.ts';
+import { AddressLimit } from '../http/limits/address-limit.ts';
+import { createClientAddressOf } from '../http/limits/client-address.ts';
+import { reportCounts } from '../http/limits/counted-reports.ts';
+import { Forgeries } from '../http/limits/forgeries.ts';
+import { SignatureGate } from '../http/limits/signature-gate.ts';
+import type { NotifyParts } from '../http/notify.ts';
 import type { SelfRegistration } from '../http/self-registration.ts';
 import type { Log } from '../observe/log.ts';
 import { parseBreezBody } from '../sources/breez.ts';
-import { recoverSigner } from '../sources/signatures/lightning-message.ts';
+import { isSignature, recoverSigner } from '../sources/signatures/lightning-message.ts';
 import type { Core } from './core.ts';
 
 const MAX_APPS = 1_000;
+const REPORT_EVERY_MS = 60_000;
 
-export interface DoorParts {
+export interface HttpAppParts {
   readonly config: Config;
   readonly core: Core;
   readonly clock: Clock;
@@ -37,42 +42,71 @@ export interface DoorParts {
   readonly readiness: () => Readiness;
 }
 
-export function createDoors(parts: DoorParts): App {
+export function createHttpApp(parts: HttpAppParts): App {
   const { config, core, clock, ids, devices, signed, log, readiness } = parts;
-  const answering: Answering = {
+  const delivery: DeliveryParts = {
     dispatcher: core.dispatcher,
     asker: core.asker,
     catalogue: catalogueOf(config),
-    requestIds: new RequestIds(ids),
     externalUrl: config.externalUrl,
     replyDeadlineMs: config.replyDeadlineMs,
   };
-  const header = config.trustedAddressHeader;
-  const addressLimit =
-    header === undefined ? undefined : new AddressLimit(clock, header, config.addressRate);
+  const clientAddressOf = createClientAddressOf(config.trustedAddressHeader);
   const registry = createRegistry(parts);
+  const forgeries = new Forgeries(clock);
   return createApp({
-    notify: { ...answering, ids, devices, parse: parseBreezBody, takesTokens: config.tokenForm },
-    devices: createDevicesDoor(parts, registry),
+    ids,
+    notify: { ...delivery, ...notifyParts(parts), clientAddressOf },
+    devices: devicesParts(parts, registry),
     webhooks: {
-      ...answering,
+      ...delivery,
       ...signed,
       clock,
       ids,
       devices,
       registry,
       observer: log.observer,
-      forgeries: new ForgeryLimit(clock),
-      addressLimit,
+      clientAddressOf,
+      forgeries,
+      signatureGate: new SignatureGate(clock, forgeries),
     },
     exchange: core.exchange,
-    addressLimit,
     readiness,
     onRefused: (request) => logRefusal(log, request),
   });
 }
 
-/** One line without query, address or body; what we did wrong keeps its cause. */
+function notifyParts({
+  config,
+  core,
+  clock,
+  ids,
+  devices,
+  log,
+}: HttpAppParts): Omit<NotifyParts, keyof DeliveryParts | 'clientAddressOf'> {
+  return {
+    ids,
+    devices,
+    parse: parseBreezBody,
+    takesTokens: config.tokenForm,
+    addressLimit: new AddressLimit({
+      clock,
+      rate: config.addressRate,
+      onLimited: reportCounts(clock, REPORT_EVERY_MS, (count) =>
+        log.say('warn', 'address_limited', { count, limit: 'NDS_ADDRESS_RATE' }),
+      ),
+    }),
+    isUnknownToken: (target) => {
+      const tokenHash = ids.fingerprint(tokenKey(target));
+      const { quarantine } = core;
+      return (
+        quarantine.trustOf(tokenHash) === 'unproven' && quarantine.find(tokenHash) === undefined
+      );
+    },
+  };
+}
+
+/** One line without query, address or body; a fault of our own keeps its cause. */
 function logRefusal(log: Log, { requestId, method, route, error }: RefusedRequest): void {
   const isOurs = error.status === 500;
   log.say(isOurs ? 'error' : 'info', 'request_refused', {
@@ -96,7 +130,7 @@ function pathOf(door: Door): string {
   return door === LSPS5_SOURCE ? '/api/v1/lsps5/' : `/api/v1/webhooks/${door}/`;
 }
 
-function createRegistry({ config, core, clock, ids, devices, signed }: DoorParts): Registry {
+function createRegistry({ config, core, clock, ids, devices, signed }: HttpAppParts): Registry {
   return new Registry({
     clock,
     ids,
@@ -109,7 +143,7 @@ function createRegistry({ config, core, clock, ids, devices, signed }: DoorParts
   });
 }
 
-function createDevicesDoor(parts: DoorParts, registry: Registry): DevicesDoor {
+function devicesParts(parts: HttpAppParts, registry: Registry): DevicesParts {
   const { config, core, clock, signed } = parts;
   return {
     clock,
@@ -117,17 +151,25 @@ function createDevicesDoor(parts: DoorParts, registry: Registry): DevicesDoor {
     auth: new Authenticator({ backend: config.backendKeys, apps: config.appKeys }),
     bodies: createDeviceBodies(namesWithSecrets(signed.sources), secretFaults(signed.sources)),
     lanes: core.lanes,
-    registrations: new Buckets(clock, config.registrationRate, MAX_APPS),
+    appRegistrations: new Buckets(clock, config.registrationRate, MAX_APPS),
+    selfRegistrations: new Buckets(clock, config.registrationRate, MAX_APPS),
     externalUrl: config.externalUrl,
     pathOf,
     self: selfRegistration(parts),
   };
 }
 
-function selfRegistration(parts: DoorParts): SelfRegistration | undefined {
+function selfRegistration(parts: HttpAppParts): SelfRegistration | undefined {
   const { config, clock, ids, devices } = parts;
   if (!config.selfRegistration || config.externalUrl === undefined) return undefined;
-  return { clock, ids, devices, origin: new URL(config.externalUrl).origin, recoverSigner };
+  return {
+    clock,
+    ids,
+    devices,
+    origin: new URL(config.externalUrl).origin,
+    isSignature,
+    recoverSigner,
+  };
 }
 
 function catalogueOf(config: Config): Readonly<Record<string, Kind>> {

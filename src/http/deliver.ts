@@ -1,4 +1,4 @@
-// What every door does with a parsed webhook: push and answer, ignore, or hold the caller for a reply.
+// What every webhook route does with a parsed call: push and answer, ignore, or hold the caller for a reply.
 
 import type { Asker } from '../core/answering/asker.ts';
 import { broadcast } from '../core/answering/broadcast.ts';
@@ -7,15 +7,14 @@ import { ServiceError } from '../core/errors.ts';
 import { completeNotification, type Kind } from '../core/notification.ts';
 import type { Parsed } from '../core/ports/source.ts';
 import type { Recipient } from '../core/target.ts';
-import type { Call, RequestIds } from './door.ts';
+import type { HttpContext } from './context.ts';
 import { hangUpSignal } from './hang-up.ts';
-import { type HttpAnswer, JSON_HEADERS, json } from './http-answer.ts';
+import { passOn, succeed } from './success.ts';
 
-export interface Answering {
+export interface DeliveryParts {
   readonly dispatcher: Dispatcher;
   readonly asker: Asker;
   readonly catalogue: Readonly<Record<string, Kind>>;
-  readonly requestIds: RequestIds;
   /** Where devices reach the service, without a slash at the end; absent if it was not configured. */
   readonly externalUrl: string | undefined;
   /** How long a caller waits for a device's reply. */
@@ -25,44 +24,43 @@ export interface Answering {
 type Question = Extract<Parsed, { readonly kind: 'question' }>;
 
 /** For one device. */
-export async function answerParsed(
-  answering: Answering,
-  call: Call,
+export async function deliver(
+  parts: DeliveryParts,
+  c: HttpContext,
   { parsed, recipient }: { readonly parsed: Parsed; readonly recipient: Recipient },
-): Promise<HttpAnswer> {
+): Promise<Response> {
   switch (parsed.kind) {
     case 'notification': {
-      const notification = completeNotification(parsed.notification, answering.catalogue);
-      return json(await answering.dispatcher.accept(notification, recipient));
+      const notification = completeNotification(parsed.notification, parts.catalogue);
+      return succeed(c, await parts.dispatcher.accept(notification, recipient));
     }
     case 'ignored':
-      return json({ id: answering.requestIds.of(call), status: 'ignored' });
+      return succeed(c, { id: c.get('requestId'), status: 'ignored' });
     case 'question':
-      return await ask(answering, call, { question: parsed, recipient });
+      return passOn(c, await ask(parts, c, { question: parsed, recipient }));
   }
 }
 
 /** For every device of a user; a question cannot be put to several. */
-export async function answerForUser(
-  answering: Answering,
-  call: Call,
+export async function deliverToUser(
+  parts: DeliveryParts,
+  c: HttpContext,
   { parsed, recipients }: { readonly parsed: Parsed; readonly recipients: readonly Recipient[] },
-): Promise<HttpAnswer> {
-  const id = answering.requestIds.of(call);
-  if (parsed.kind !== 'notification') return json({ id, status: 'ignored' });
-  const notification = completeNotification(parsed.notification, answering.catalogue);
-  return json(await broadcast(answering.dispatcher, { id, notification, recipients }));
+): Promise<Response> {
+  const id = c.get('requestId');
+  if (parsed.kind !== 'notification') return succeed(c, { id, status: 'ignored' });
+  const notification = completeNotification(parsed.notification, parts.catalogue);
+  return succeed(c, await broadcast(parts.dispatcher, { id, notification, recipients }));
 }
 
 /** The caller gets the device's bytes or a problem, never our status: Boltz would read it as the invoice. */
 async function ask(
-  answering: Answering,
-  call: Call,
+  { externalUrl, asker, catalogue, replyDeadlineMs }: DeliveryParts,
+  c: HttpContext,
   { question, recipient }: { readonly question: Question; readonly recipient: Recipient },
-): Promise<HttpAnswer> {
-  const { externalUrl, asker, catalogue, replyDeadlineMs } = answering;
+): Promise<Uint8Array> {
   if (externalUrl === undefined) throw new ServiceError('external_url_missing');
-  const body = await asker.ask(
+  return await asker.ask(
     {
       recipient,
       key: question.key,
@@ -72,7 +70,6 @@ async function ask(
         return completeNotification(question.notification(replyUrl), catalogue);
       },
     },
-    hangUpSignal(call.outgoing),
+    hangUpSignal(c),
   );
-  return { status: 200, headers: JSON_HEADERS, body };
 }
