@@ -10,18 +10,21 @@ import type { Ids } from './core/ports/ids.ts';
 import type { ProviderHealth } from './core/ports/provider.ts';
 import type { Store } from './core/ports/store.ts';
 import type { Readiness } from './http/health.ts';
-import { tellOfRefused } from './http/refused-connections.ts';
+import { reportCounts } from './http/limits/counted-reports.ts';
 import { type RunningServer, startServer } from './http/server.ts';
 import type { Log } from './observe/log.ts';
 import { recoverCore, wireCore } from './service/core.ts';
-import { createDoors } from './service/doors.ts';
 import { startHousekeeping } from './service/housekeeping.ts';
+import { createHttpApp } from './service/http-app.ts';
 import { stopService } from './service/lifecycle.ts';
 import type { Prepared } from './service/prepare.ts';
 import type { AppProvider } from './service/providers.ts';
 import { readReadiness } from './service/readiness.ts';
-import { createSystemClock, createSystemIds, deferBriefly } from './service/system.ts';
+import { createSystemClock, createSystemIds } from './service/system.ts';
 import { type OpenedStore, openSqliteStore } from './stores/sqlite/store.ts';
+
+/** Connections beyond the limit get no answer, so the log has to tell of them. */
+const REFUSALS_REPORTED_EVERY_MS = 10_000;
 
 export interface Reach {
   readonly app: string;
@@ -80,15 +83,19 @@ export async function startService(
   await recoverCore(core, store, clock);
   const readiness = () =>
     readReadiness({ ...core, lanes: core.lanes.all, isDraining: () => core.draining });
-  const doors = createDoors({ config, core, clock, ids, devices, signed, log, readiness });
+  const app = createHttpApp({ config, core, clock, ids, devices, signed, log, readiness });
   const { maxConnections } = config;
-  const server = await startServer(doors, ids, {
-    ...addressOf(config),
-    maxConnections,
-    onRefused: tellOfRefused(clock, (count) =>
-      log.say('error', 'connections_refused', { count, max: maxConnections }),
-    ),
-  });
+  const server = await startServer(
+    app,
+    { clock, ids },
+    {
+      ...addressOf(config),
+      maxConnections,
+      onRefused: reportCounts(clock, REFUSALS_REPORTED_EVERY_MS, (count) =>
+        log.say('error', 'connections_refused', { count, max: maxConnections }),
+      ),
+    },
+  );
   // From here on only `stop` ends what was opened.
   opened.move();
 
@@ -101,6 +108,7 @@ export async function startService(
     store,
     devices,
     duplicates,
+    sender: core.sender,
     observer,
   });
   return {
@@ -152,7 +160,6 @@ async function openStore(config: Config, log: Log): Promise<OpenedStore> {
   return await openSqliteStore({
     file: config.database,
     keys: secrets,
-    defer: deferBriefly,
     onEvent: (event) => {
       if (event.name === 'worker_crashed') {
         log.say('error', 'store_worker_crashed', { role: event.role, cause: event.error.message });

@@ -1,6 +1,8 @@
 // The last resort: an error that nobody caught, thrown or rejected. What the process is worth after it is unknown, so
 // it is reported, the service drains, and the process ends with 1.
 
+import { stackOf } from '../observe/stack.ts';
+
 export interface EscapedErrors {
   /** Resolves at the first one that was reported. */
   readonly first: Promise<void>;
@@ -28,8 +30,4 @@ export function catchEscapedErrors(): EscapedErrors {
     },
     release: () => process.off('uncaughtException', onError),
   };
-}
-
-export function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -5,11 +5,11 @@ import { existsSync } from 'node:fs';
 import { validate } from 'uuid';
 import { ConfigError, type Environment, parseConfig } from '../config/config.ts';
 import { showPath } from '../config/files.ts';
-import { loadSecrets } from '../config/secret.ts';
-import type { DeliveryQuery, LoggedDelivery, Store } from '../core/ports/store.ts';
+import { findSecrets } from '../config/secret.ts';
+import type { DeliveryQuery, LoggedDelivery } from '../core/ports/store.ts';
 import { createTarget, tokenKey } from '../core/target.ts';
 import { createSystemClock, createSystemIds } from '../service/system.ts';
-import { openSqliteStore } from '../stores/sqlite/store.ts';
+import { openReadOnly } from '../stores/sqlite/read-only.ts';
 import { print } from './print.ts';
 import { formatTable } from './table.ts';
 
@@ -30,24 +30,20 @@ export async function find(
       `NDS_DATABASE names ${showPath(config.database)}, where no database is`,
     ]);
   }
-  const secrets = loadSecrets({
+  const keys = findSecrets({
     configured: config.secret,
     previous: config.previousSecrets,
     databaseFile: config.database,
   });
-  const { store, lookupKey } = await openSqliteStore({
-    file: config.database,
-    keys: secrets,
-    keepsKey: true,
-  });
+  const { lookupKey, findDeliveries, close } = openReadOnly({ file: config.database, keys });
   try {
     const { fingerprint } = createSystemIds(createSystemClock(), lookupKey);
     const queries = queriesFor(known, { app, limit, fingerprint });
-    const found = await findAll(store, queries);
+    const found = queries.flatMap((query) => findDeliveries(query));
     print(found.length === 0 ? 'Nothing found.\n' : `${format(found)}\n`);
     return found.length === 0 ? 1 : 0;
   } finally {
-    await store.close();
+    close();
   }
 }
 
@@ -69,14 +65,6 @@ function queriesFor(
     { subjectHash: fingerprint(known), limit },
     { tokenHash: fingerprint(tokenKey(target)), limit },
   ];
-}
-
-async function findAll(
-  store: Store,
-  queries: readonly DeliveryQuery[],
-): Promise<readonly LoggedDelivery[]> {
-  const found = await Promise.all(queries.map((query) => store.findDeliveries(query)));
-  return found.flat();
 }
 
 function format(deliveries: readonly LoggedDelivery[]): string {

@@ -2,10 +2,11 @@
 
 import { type Service, startService } from '../main.ts';
 import { createLog, type Log } from '../observe/log.ts';
+import { stackOf } from '../observe/stack.ts';
 import { prepare } from '../service/prepare.ts';
 import { createSystemClock } from '../service/system.ts';
 import { readEnvironment } from './environment.ts';
-import { catchEscapedErrors, stackOf } from './escaped-errors.ts';
+import { catchEscapedErrors } from './escaped-errors.ts';
 import { explain } from './explain.ts';
 import { catchStopSignals } from './signals.ts';
 
@@ -35,7 +36,7 @@ export async function serve(): Promise<number> {
   let exitCode = 0;
   const reportInternal = (cause: string) => {
     exitCode = 1;
-    running.say('error', 'internal_error', { cause });
+    running.say('error', 'internal_fault', { where: 'process', cause });
   };
   escaped.reportTo(reportInternal);
   void reportReach(service, running);

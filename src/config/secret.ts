@@ -61,6 +61,23 @@ export function faultOfSecretFile(databaseFile: string): string | undefined {
   }
 }
 
+/**
+ * The same for commands that only read: makes no secret. Without any, no key is known, and a database that has one
+ * says that it was made with another secret.
+ */
+export function findSecrets(options: {
+  readonly configured: string | undefined;
+  readonly previous: readonly string[];
+  readonly databaseFile: string;
+}): Secrets {
+  const made = readIfThere(secretFile(options.databaseFile));
+  const secrets = [options.configured, made, ...options.previous];
+  const [current = new Uint8Array(32), ...previous] = secrets.flatMap((secret) =>
+    secret === undefined ? [] : [encryptionKey(secret)],
+  );
+  return { current, previous };
+}
+
 function secretFile(databaseFile: string): string {
   return `${databaseFile}.secret`;
 }

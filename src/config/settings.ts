@@ -70,7 +70,7 @@ export const SETTINGS_BY_KEY = {
   trustedAddressHeader: {
     name: 'NDS_TRUSTED_ADDRESS_HEADER',
     group: 'Listening',
-    help: 'The header in which the proxy in front tells the client’s address (Fly: Fly-Client-IP). Without it no address is limited.',
+    help: 'The header in which the proxy in front writes the client’s address (Fly: Fly-Client-IP); the last entry of a list counts. Without it no address is limited.',
     example: 'Fly-Client-IP',
     schema: z
       .string()
@@ -192,7 +192,7 @@ export const SETTINGS_BY_KEY = {
   addressRate: {
     name: 'NDS_ADDRESS_RATE',
     group: 'Limits',
-    help: 'Refused requests of one address, BURST/PER_SECOND; needs NDS_TRUSTED_ADDRESS_HEADER.',
+    help: 'Unknown push tokens of one address that the provider may refuse, BURST/PER_SECOND; needs NDS_TRUSTED_ADDRESS_HEADER.',
     defaultText: '300/5',
     schema: rate,
   },
@@ -236,7 +236,7 @@ export const SETTINGS_BY_KEY = {
   registrationRate: {
     name: 'NDS_REGISTRATION_RATE',
     group: 'Devices',
-    help: 'Registrations by app keys and by wallets themselves, for each app, BURST/PER_SECOND.',
+    help: 'Registrations for each app, BURST/PER_SECOND: so many by its app keys, and as many by wallets themselves.',
     defaultText: '500/50',
     schema: rate,
   },
@@ -250,7 +250,7 @@ export const SETTINGS_BY_KEY = {
   maxDevices: {
     name: 'NDS_MAX_DEVICES',
     group: 'Devices',
-    help: 'Devices in all.',
+    help: 'Devices in all; the last tenth is reserved for the backend.',
     defaultText: '1000000',
     schema: integer(1, 100_000_000),
   },

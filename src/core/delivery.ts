@@ -20,6 +20,8 @@ export interface Delivery {
   readonly target: Target;
   /** The registered device that it is for; absent for the token form. */
   readonly deviceId?: string;
+  /** When that device was registered with this token last, wall time; not kept over a restart. */
+  readonly registeredAtMs?: number | undefined;
   readonly provider: ProviderName;
   readonly notification: Notification;
   /** Fingerprint of app and token. */
@@ -32,6 +34,13 @@ export interface Delivery {
   readonly expiresAtMs: number;
   /** Attempts that ended so far. */
   readonly attempts: number;
+  /** How many of them the provider left `unanswered`: each of these the phone may have got. */
+  readonly unanswered: number;
+  /**
+   * The process ended before the first attempt of an earlier run was recorded: the push was perhaps sent. If
+   * the delivery ends undelivered, its reason is `interrupted` and its duplicate key is kept.
+   */
+  readonly interrupted: boolean;
 }
 
 /** One try at a provider. */
@@ -46,16 +55,30 @@ export interface Attempt {
 
 /** What a delivery becomes when an attempt has ended or its time is over. */
 export type Next =
-  | { readonly status: 'queued' /** Service time. */; readonly dueAtMs: number }
+  | {
+      readonly status: 'queued';
+      /** Service time of the next attempt. */
+      readonly dueAtMs: number;
+      /**
+       * Service time before which nothing may start the next attempt, not even a probe or the provider's
+       * return: the hold of a throttled token, or the wait after uncertain ends.
+       */
+      readonly notBeforeMs?: number | undefined;
+    }
   | { readonly status: Exclude<DeliveryStatus, 'queued'>; readonly reason?: string };
 
-const SHORT_LIFE_MS = 60_000;
+const LONGEST_RACE_MS = 60_000;
 const PHONE_NEEDS_MS = 8_000;
 
+/** Somebody waits for the phone, for a minute at most (lspd holds a payment for 60 s). All else is news. */
+export function isRace(lifetimeMs: number): boolean {
+  return lifetimeMs <= LONGEST_RACE_MS;
+}
+
 /**
- * The last instant (service time) at which an attempt may still start. The phone needs 8 s or more to
- * wake, connect and take the payment, so the last 8 s of a lifetime of up to a minute are of no use.
+ * The last instant (service time) at which an attempt may still start. A phone needs at least 8 s to wake,
+ * connect and take the payment, so the last 8 s of a race's lifetime are too late for a push.
  */
 export function usefulUntilMs(expiresAtMs: number, lifetimeMs: number): number {
-  return lifetimeMs <= SHORT_LIFE_MS ? expiresAtMs - PHONE_NEEDS_MS : expiresAtMs;
+  return isRace(lifetimeMs) ? expiresAtMs - PHONE_NEEDS_MS : expiresAtMs;
 }

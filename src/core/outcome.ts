@@ -1,18 +1,26 @@
 // What a provider's answer means to a delivery. Adapters translate into this; the core decides by it alone.
 
 /**
- * - `not_processed`: the provider certainly did not see it (connection refused, REFUSED_STREAM, a stream
- *   above GOAWAY's last id), so that repeating is free of risk.
- * - `uncertain`: it may have been taken (timeout, reset after the request was written).
- * - `answered`: the provider has a failure of its own (5xx).
- * - `throttled`: the provider is well but wants less of this (429).
- * - `not_started`: the request waited here for its turn until its time was over, which says nothing of the
- *   provider.
+ * What a failed attempt says about the provider, and about the push itself.
+ *
+ * | value | the push | whose failure |
+ * |-|-|-|
+ * | `not_processed` | certainly not taken (connection refused, REFUSED_STREAM, a stream above GOAWAY's last id) | provider |
+ * | `uncertain` | perhaps taken: the connection broke or fell silent after the request was written | provider |
+ * | `unanswered` | perhaps taken: the deadline passed or the stream was reset, on a connection that still answers PING; or a 200 that cannot be read | provider |
+ * | `answered` | not taken: the provider reports a failure of its own (5xx) | provider |
+ * | `throttled_token` | not taken: too many pushes for this token (APNs `TooManyRequests`, FCM's quota per device or topic) | the token |
+ * | `throttled_project` | not taken: too many pushes for the project (FCM's quota per project) | our pace |
+ * | `throttled` | not taken: a 429 that does not say whose limit it is | the token, unless several tokens get one |
+ * | `not_started` | not written: no connection or free stream came in time | nobody |
  */
 export type RetryCertainty =
   | 'not_processed'
   | 'uncertain'
+  | 'unanswered'
   | 'answered'
+  | 'throttled_token'
+  | 'throttled_project'
   | 'throttled'
   | 'not_started';
 
@@ -20,7 +28,8 @@ export type RetryCertainty =
  * Whose fault a rejection is.
  * - `token`: this token is bad here (APNs BadDeviceToken: wrong environment or mistyped).
  * - `sender`: the token belongs to another sender, or our credentials to another project: which of the
- *   two depends on whether the app's other pushes succeed.
+ *   two depends on whether the app's other pushes succeed (APNs DeviceTokenNotForTopic, FCM
+ *   SENDER_ID_MISMATCH and THIRD_PARTY_AUTH_ERROR). Readiness turns only if several trusted devices meet it.
  * - `message`: the provider refuses the content.
  */
 export type RejectionBlame = 'token' | 'sender' | 'message';
@@ -31,7 +40,7 @@ export type Outcome =
   | {
       readonly kind: 'unregistered';
       readonly reason: string;
-      /** Since when the provider knows the token to be dead, Unix milliseconds (APNs says it). */
+      /** Since when the provider knows the token to be dead, Unix milliseconds, a safe integer (APNs says it). */
       readonly sinceMs?: number;
     }
   | {

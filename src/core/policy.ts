@@ -1,7 +1,9 @@
-// The numbers by which the core decides; every one is configurable, and docs/configuration.md lists them.
+// Timeouts and windows of the core. docs/configuration.md lists those that can be configured.
 
 export interface Policy {
-  /** One try at a provider ends after this and can push no more. */
+  /** How long a push may wait for a connection and a free stream before it is left for later. */
+  readonly streamWaitMs: number;
+  /** How long a provider has for its answer, from the moment the request is written. */
   readonly attemptTimeoutMs: number;
   /** The same for a probe of a provider that is down. */
   readonly probeTimeoutMs: number;
@@ -9,20 +11,27 @@ export interface Policy {
   readonly answerDeadlineMs: number;
   /** How long a push waits for the store to say whether it is a repeat from before a restart. */
   readonly lookupTimeoutMs: number;
-  /** A claim outlasts the longest wait in the queue and two tries. */
+  /** A claim outlasts the longest wait for a place and two attempts. */
   readonly leaseMs: number;
-  /** When a provider is back, what waited goes out spread over this. */
-  readonly hastenSpreadMs: number;
-  /** Windows of duplicates from here on are kept in the store, too, since they outlast a restart. */
+  /** When a provider is back, news that waited goes out over this; races go at once. */
+  readonly newsSpreadMs: number;
+  /** What was tried less than this ago is not hastened. */
+  readonly restMs: number;
+  /** How soon a repeat of a queued delivery may be tried. */
+  readonly renewedDueMs: number;
+  /** Windows of duplicates from here on are kept in the store, too, because they outlast a restart. */
   readonly storedWindowFromMs: number;
 }
 
 export const DEFAULT_POLICY: Policy = {
+  streamWaitMs: 2_000,
   attemptTimeoutMs: 2_000,
   probeTimeoutMs: 1_000,
   answerDeadlineMs: 5_000,
   lookupTimeoutMs: 500,
   leaseMs: 30_000,
-  hastenSpreadMs: 1_000,
+  newsSpreadMs: 60_000,
+  restMs: 1_000,
+  renewedDueMs: 1_000,
   storedWindowFromMs: 10 * 60_000,
 };

@@ -18,6 +18,8 @@ export interface Recipient {
   readonly target: Target;
   /** The registered device; absent for the token form. */
   readonly deviceId?: string;
+  /** When the device was registered with this token last, wall time. */
+  readonly registeredAtMs?: number;
   /** The source that announced it: the same event from two sources is two notifications. */
   readonly source: string;
 }

@@ -1,29 +1,21 @@
-// The routes: which door opens at which path, 405 at a known path, 404 elsewhere, and one way to fail.
+// The routes: what is served at which path and by which method, 405 at a known path, 404 elsewhere, and the one
+// way in which every call fails.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { HttpBindings } from '@hono/node-server';
-import { type Context, Hono } from 'hono';
+import { type Handler, Hono } from 'hono';
+import { routePath } from 'hono/route';
+import { DOMAIN_SOURCE } from '../core/devices/doors.ts';
 import { ServiceError } from '../core/errors.ts';
+import type { Ids } from '../core/ports/ids.ts';
 import type { ReplyExchange } from '../core/ports/replies.ts';
-import type { AddressLimit } from './address-limit.ts';
-import {
-  type DevicesDoor,
-  handleChangeDevice,
-  handleDeleteDevice,
-  handleListDevices,
-  handleReadDevice,
-  handleRegister,
-  handleRenewHandle,
-  handleRevokeHandle,
-  handleRotateToken,
-} from './devices.ts';
-import type { Call } from './door.ts';
+import { takesBody } from './body.ts';
+import type { HttpContext, HttpEnv } from './context.ts';
+import * as devices from './devices.ts';
+import { type DomainParts, handleDomainWebhook } from './domain-webhooks.ts';
 import { handleHealth, handleReadiness, type Readiness } from './health.ts';
-import { type HttpAnswer, sendAnswer, writeAnswer } from './http-answer.ts';
-import { handleNotify, handleNotifyByHandle, type NotifyDoor } from './notify.ts';
-import { problemAnswer } from './problem.ts';
-import { handleResponse } from './response.ts';
-import { handleLsps5, handleWebhook, type WebhookDoor } from './webhooks.ts';
+import { handleNotify, handleNotifyByHandle, type NotifyParts } from './notify.ts';
+import { refuse } from './problem.ts';
+import { handleReply } from './reply.ts';
+import { handleLsps5, handleWebhook, type WebhookParts } from './webhooks.ts';
 
 /** One line of the request log: no query, no address, no body. */
 export interface RefusedRequest {
@@ -35,184 +27,105 @@ export interface RefusedRequest {
 }
 
 export interface AppParts {
-  readonly notify: NotifyDoor;
-  readonly devices: DevicesDoor;
-  readonly webhooks: WebhookDoor;
+  readonly ids: Ids;
+  readonly notify: NotifyParts;
+  readonly devices: devices.DevicesParts;
+  readonly webhooks: WebhookParts & DomainParts;
   readonly exchange: ReplyExchange;
-  readonly addressLimit: AddressLimit | undefined;
   readonly readiness: () => Readiness;
   readonly onRefused: (request: RefusedRequest) => void;
 }
 
-type Handler = (call: Call) => Promise<HttpAnswer> | HttpAnswer;
+export type App = Hono<HttpEnv>;
 
-export interface App {
-  /** Every request, by the router. */
-  readonly fetch: Hono<RouterEnv>['fetch'];
-  /**
-   * Answers a POST to one of the paths without parameters, which is what most callers send, by itself: the router
-   * and the objects that it makes of a request cost as much as reading it. False if it is any other request.
-   */
-  take(incoming: IncomingMessage, outgoing: ServerResponse): boolean;
-}
+/** The only thing that a client may expect (RFC 9110 section 10.1.1); Node itself answers it. */
+const CONTINUE = '100-continue';
 
 export function createApp(parts: AppParts): App {
-  const router = new Hono<RouterEnv>({ strict: false });
-  const direct = new Map<string, (call: Call) => Promise<HttpAnswer>>();
-  const route: Route = (path, handlers) => {
-    const byMethod = new Map<string, Handler>(Object.entries(handlers));
-    const allow = Object.keys(handlers).join(', ');
-    const answer = async (call: Call): Promise<HttpAnswer> => {
-      try {
-        const { method = '' } = call.incoming;
-        const handler = byMethod.get(method === 'HEAD' ? 'GET' : method);
-        if (handler === undefined) throw new ServiceError('method_not_allowed', { allow });
-        parts.addressLimit?.check(call.incoming);
-        return await handler(call);
-      } catch (error) {
-        return refuse(parts, call, { route: path, error: asServiceError(error) });
-      }
-    };
-    if (byMethod.has('POST') && !path.includes(':')) direct.set(path, answer);
-    // One handler for a path: with two, Hono would chain them at every request.
-    router.all(path, async (context) =>
-      sendAnswer(context.env.outgoing, await answer(callOf(context))),
-    );
-  };
-  routeWebhooks(route, parts);
-  routeDevices(route, parts.devices);
-  routeHealth(router, parts);
-
-  const fail = (context: RouterContext, error: ServiceError): Response => {
-    const route = error.code === 'not_found' ? UNKNOWN_ROUTE : context.req.routePath;
-    const answer = refuse(parts, callOf(context), { route, error });
-    return sendAnswer(context.env.outgoing, answer);
-  };
-  router.notFound((context) => fail(context, new ServiceError('not_found')));
-  router.onError((error, context) => fail(context, asServiceError(error)));
-  return {
-    fetch: router.fetch,
-    take(incoming, outgoing) {
-      const answer = incoming.method === 'POST' ? direct.get(pathOf(incoming)) : undefined;
-      if (answer === undefined || !PLAIN_HOST.test(incoming.headers.host ?? '')) return false;
-      answer(directCall(incoming, outgoing))
-        .then((ready) => writeAnswer(outgoing, ready))
-        .catch(() => outgoing.destroy());
-      return true;
-    },
-  };
-}
-
-/** How a request is logged that was for nothing here, at whatever path. */
-const UNKNOWN_ROUTE = '*';
-
-/** The router refuses a Host of which no URL can be made; this is never one, and any other is for the router. */
-const PLAIN_HOST =
-  /^(?:127\.0\.0\.1|(?!.*xn--)[a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)*)(?::[1-5]?[0-9]{1,4})?$/;
-
-function pathOf({ url = '' }: IncomingMessage): string {
-  const mark = url.indexOf('?');
-  return mark < 0 ? url : url.slice(0, mark);
-}
-
-function directCall(incoming: IncomingMessage, outgoing: ServerResponse): Call {
-  const { url = '' } = incoming;
-  return {
-    incoming,
-    outgoing,
-    param: () => '',
-    query: (name) => new URLSearchParams(url.slice(pathOf(incoming).length)).get(name) ?? undefined,
-  };
-}
-
-interface RouterEnv {
-  readonly Bindings: HttpBindings;
-}
-
-type RouterContext = Context<RouterEnv>;
-
-function callOf(context: RouterContext): Call {
-  const { incoming, outgoing } = context.env;
-  return {
-    incoming,
-    outgoing,
-    param: (name) => context.req.param(name) ?? '',
-    query: (name) => context.req.query(name),
-  };
+  // Not strict: breez/notify serves a path with a slash at its end, too.
+  const app = new Hono<HttpEnv>({ strict: false });
+  app.use(async (c, next) => {
+    c.set('requestId', parts.ids.deliveryId());
+    const expected = c.req.header('expect')?.toLowerCase() ?? CONTINUE;
+    if (expected !== CONTINUE) throw new ServiceError('bad_request');
+    await next();
+  });
+  routeWebhooks(app, parts);
+  routeDevices(app, parts.devices);
+  serve(app, '/healthz', { GET: handleHealth });
+  serve(app, '/readyz', { GET: (c) => handleReadiness(c, parts.readiness()) });
+  app.notFound((c) => fail(parts, c, new ServiceError('not_found')));
+  app.onError((error, c) => fail(parts, c, asServiceError(error, c)));
+  return app;
 }
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-type Route = (path: string, handlers: Readonly<Partial<Record<Method, Handler>>>) => void;
+type Handlers = Readonly<Partial<Record<Method, (c: HttpContext) => Response | Promise<Response>>>>;
 
-function routeWebhooks(route: Route, parts: AppParts): void {
-  const notify: Handler = (call) => handleNotify(parts.notify, call);
-  const notifyByHandle: Handler = (call) => handleNotifyByHandle(parts.notify, call);
-  route('/api/v1/notify', { POST: notify });
-  route('/notify', { POST: notify });
-  route('/api/v1/notify/:handle', { POST: notifyByHandle });
-  route('/n/:handle', { POST: notifyByHandle });
-  route('/api/v1/response/:id', { POST: (call) => handleResponse(parts.exchange, call) });
-  route('/api/v1/lsps5/:handle', { POST: (call) => handleLsps5(parts.webhooks, call) });
-  route('/api/v1/webhooks/:source/:handle', {
-    POST: (call) => handleWebhook(parts.webhooks, call),
-  });
-}
-
-/** Nothing is refused here that would count against an address. */
-function routeHealth(router: Hono<RouterEnv>, parts: AppParts): void {
-  router.get('/healthz', ({ env }) => sendAnswer(env.outgoing, handleHealth()));
-  router.get('/readyz', ({ env }) => sendAnswer(env.outgoing, handleReadiness(parts.readiness())));
-  for (const path of ['/healthz', '/readyz']) {
-    router.all(path, () => {
-      throw new ServiceError('method_not_allowed', { allow: 'GET, HEAD' });
-    });
+/** Routes a path; a method without a handler is answered 405. Hono answers HEAD as it does GET. */
+function serve(app: App, path: string, handlers: Handlers): void {
+  for (const [method, handler] of Object.entries(handlers)) {
+    const route: Handler<HttpEnv> = (c) => handler(c);
+    const readsBody = method !== 'GET' && method !== 'DELETE';
+    if (readsBody) app.on(method, path, ...takesBody, route);
+    else app.on(method, path, route);
   }
-}
-
-function routeDevices(route: Route, door: DevicesDoor): void {
-  route('/api/v1/devices', {
-    POST: (call) => handleRegister(door, call),
-    GET: (call) => handleListDevices(door, call),
-  });
-  route('/api/v1/devices/:id', {
-    GET: (call) => handleReadDevice(door, call),
-    PATCH: (call) => handleChangeDevice(door, call),
-    DELETE: (call) => handleDeleteDevice(door, call),
-  });
-  route('/api/v1/devices/:id/token', { PUT: (call) => handleRotateToken(door, call) });
-  route('/api/v1/devices/:id/handles/:door', {
-    POST: (call) => handleRenewHandle(door, call),
-    DELETE: (call) => handleRevokeHandle(door, call),
+  const allow = Object.keys(handlers)
+    .map((method) => (method === 'GET' ? 'GET, HEAD' : method))
+    .join(', ');
+  app.all(path, () => {
+    throw new ServiceError('method_not_allowed', { allow });
   });
 }
 
-function asServiceError(error: unknown): ServiceError {
-  if (error instanceof ServiceError) return error;
-  return new ServiceError('internal', {}, { cause: error });
+function routeWebhooks(app: App, { notify, webhooks, exchange }: AppParts): void {
+  for (const path of ['/api/v1/notify', '/notify']) {
+    serve(app, path, { POST: (c) => handleNotify(notify, c) });
+  }
+  for (const path of ['/api/v1/notify/:handle', '/n/:handle']) {
+    serve(app, path, { POST: (c) => handleNotifyByHandle(notify, c) });
+  }
+  serve(app, '/api/v1/response/:id', { POST: (c) => handleReply(exchange, c) });
+  serve(app, '/api/v1/lsps5/:handle', { POST: (c) => handleLsps5(webhooks, c) });
+  serve(app, `/api/v1/webhooks/${DOMAIN_SOURCE}/:domain`, {
+    POST: (c) => handleDomainWebhook(webhooks, c),
+  });
+  serve(app, '/api/v1/webhooks/:source/:handle', { POST: (c) => handleWebhook(webhooks, c) });
 }
 
-function refuse(
-  parts: AppParts,
-  call: Call,
-  { route, error }: { readonly route: string; readonly error: ServiceError },
-): HttpAnswer {
-  const { incoming } = call;
-  const requestId = parts.notify.requestIds.of(call);
-  parts.addressLimit?.refused(incoming, error.code);
+function routeDevices(app: App, parts: devices.DevicesParts): void {
+  serve(app, '/api/v1/devices', {
+    POST: (c) => devices.handleRegister(parts, c),
+    GET: (c) => devices.handleListDevices(parts, c),
+  });
+  serve(app, '/api/v1/devices/:id', {
+    GET: (c) => devices.handleReadDevice(parts, c),
+    PATCH: (c) => devices.handleChangeDevice(parts, c),
+    DELETE: (c) => devices.handleDeleteDevice(parts, c),
+  });
+  serve(app, '/api/v1/devices/:id/token', { PUT: (c) => devices.handleRotateToken(parts, c) });
+  serve(app, '/api/v1/devices/:id/handles/:door', {
+    POST: (c) => devices.handleRenewHandle(parts, c),
+    DELETE: (c) => devices.handleRevokeHandle(parts, c),
+  });
+}
+
+function fail(parts: AppParts, c: HttpContext, error: ServiceError): Response {
   parts.onRefused({
-    requestId,
-    method: incoming.method ?? '',
-    route: error.code === 'not_found' ? UNKNOWN_ROUTE : route,
+    requestId: c.get('requestId'),
+    method: c.req.method,
+    route: error.code === 'not_found' ? '*' : routePath(c),
     error,
   });
-  const { headers, ...answer } = problemAnswer(error, requestId);
-  // What was not read of the body would otherwise be taken for the next request.
-  const ending = hasUnreadBody(incoming) ? { connection: 'close' } : {};
-  return { ...answer, headers: { ...headers, ...ending } };
+  return refuse(c, error);
 }
 
-function hasUnreadBody({ complete, headers }: IncomingMessage): boolean {
-  const hasBody =
-    headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
-  return hasBody && !complete;
+/** A caller that broke off in the middle of its body is no fault of ours. */
+function asServiceError(error: unknown, { env }: HttpContext): ServiceError {
+  if (error instanceof ServiceError) return error;
+  const { incoming } = env;
+  if (incoming.destroyed && !incoming.complete) {
+    return new ServiceError('bad_request', { detail: 'The body broke off.' }, { cause: error });
+  }
+  return new ServiceError('internal', {}, { cause: error });
 }

@@ -1,47 +1,29 @@
-// A request's body as raw bytes, bounded, whether its length was announced or it comes in chunks.
+// A request's body: uncompressed, bounded, and as raw bytes, because signatures cover the bytes.
 
-import type { IncomingMessage } from 'node:http';
+import type { MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
 import { ServiceError } from '../core/errors.ts';
+import type { HttpContext, HttpEnv } from './context.ts';
 
 export const MAX_BODY_BYTES = 65_536;
 
-/**
- * Reads from Node's own stream by its events: no parser, no text decoding, no copy for the usual single
- * chunk. Rejects with `body_too_large` as soon as the bound is passed and with `bad_request` when the
- * caller breaks off.
- */
-export function readBody(incoming: IncomingMessage): Promise<Uint8Array> {
-  const announced = Number(incoming.headers['content-length'] ?? 0);
-  if (announced > MAX_BODY_BYTES) return Promise.reject(tooLarge());
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    const broken = (cause?: Error) =>
-      reject(new ServiceError('bad_request', { detail: 'The body broke off.' }, { cause }));
-    incoming.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > MAX_BODY_BYTES) {
-        incoming.pause();
-        chunks.length = 0;
-        reject(tooLarge());
-        return;
-      }
-      chunks.push(chunk);
-    });
-    incoming.once('end', () => {
-      const [only] = chunks;
-      resolve(only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, bytes));
-    });
-    incoming.once('error', broken);
-    // It closes after good requests, too.
-    incoming.once('close', () => {
-      if (!incoming.complete) broken();
-    });
-  });
-}
+/** For every route that reads a body. Throws `unsupported_encoding` or `body_too_large`. */
+export const takesBody: readonly [MiddlewareHandler<HttpEnv>, MiddlewareHandler<HttpEnv>] = [
+  async (c, next) => {
+    const encoding = c.req.header('content-encoding')?.trim().toLowerCase() || 'identity';
+    if (encoding !== 'identity') throw new ServiceError('unsupported_encoding');
+    await next();
+  },
+  bodyLimit({
+    maxSize: MAX_BODY_BYTES,
+    onError: () => {
+      const detail = `The body has more than ${MAX_BODY_BYTES} bytes.`;
+      throw new ServiceError('body_too_large', { detail });
+    },
+  }),
+];
 
-function tooLarge(): ServiceError {
-  return new ServiceError('body_too_large', {
-    detail: `The body has more than ${MAX_BODY_BYTES} bytes.`,
-  });
+/** Rejects if the caller breaks off. */
+export async function readBody(c: HttpContext): Promise<Uint8Array> {
+  return new Uint8Array(await c.req.arrayBuffer());
 }

@@ -12,8 +12,6 @@ import {
 } from '../core/target.ts';
 
 const BOUNDS = DEVICE_BOUNDS;
-/** Of a body that is faulty all over, enough is told with so many. */
-const MAX_FAULTS = 20;
 const MAX_FIELD_CHARACTERS = 100;
 
 function bounded(max: number) {
@@ -133,7 +131,7 @@ export function parseJsonBody(bytes: Uint8Array): unknown {
 function check<Output>(schema: z.ZodType<Output>, body: unknown): Output {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
-  throw badBody(parsed.error.issues.flatMap(toFaults).slice(0, MAX_FAULTS));
+  throw badBody(parsed.error.issues.flatMap(toFaults));
 }
 
 function toFaults(issue: z.core.$ZodIssue): readonly Fault[] {

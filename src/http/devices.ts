@@ -7,25 +7,26 @@ import { ServiceError } from '../core/errors.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Device, Door } from '../core/ports/devices.ts';
 import { providerFor, type Target } from '../core/target.ts';
-import type { Buckets } from '../core/tokens/limits.ts';
+import { type Buckets, refuseFor } from '../core/tokens/limits.ts';
 import type { Authenticator } from './auth.ts';
 import { readBody } from './body.ts';
+import type { HttpContext } from './context.ts';
 import { badField, checkToken, type DeviceBodies, parseJsonBody } from './device-body.ts';
-import type { Call } from './door.ts';
 import { reading } from './handle.ts';
-import { type HttpAnswer, json } from './http-answer.ts';
 import { type SelfRegistration, verifySelfRegistration } from './self-registration.ts';
+import { json } from './success.ts';
 
 const DEFAULT_APP = 'default';
 
-export interface DevicesDoor {
+export interface DevicesParts {
   readonly clock: Clock;
   readonly registry: Registry;
   readonly auth: Authenticator;
   readonly bodies: DeviceBodies;
   readonly lanes: Lanes;
-  /** Registrations by app keys and wallets, by app. */
-  readonly registrations: Buckets;
+  /** By app; each in buckets of its own, so that neither uses up those of the other. */
+  readonly appRegistrations: Buckets;
+  readonly selfRegistrations: Buckets;
   readonly externalUrl: string | undefined;
   /** The path of a door, up to its handle. */
   readonly pathOf: (door: Door) => string;
@@ -34,132 +35,137 @@ export interface DevicesDoor {
 }
 
 /** POST /api/v1/devices */
-export async function handleRegister(door: DevicesDoor, call: Call): Promise<HttpAnswer> {
-  const { incoming } = call;
-  const bytes = await readBody(incoming);
-  const caller = door.auth.identify(incoming);
-  if (caller === undefined && door.self === undefined) throw new ServiceError('unauthorized');
-  const details = door.bodies.parseRegistration(
+export async function handleRegister(parts: DevicesParts, c: HttpContext): Promise<Response> {
+  const { incoming } = c.env;
+  const bytes = await readBody(c);
+  const caller = parts.auth.identify(incoming);
+  if (caller === undefined && parts.self === undefined) throw new ServiceError('unauthorized');
+  const details = parts.bodies.parseRegistration(
     parseJsonBody(bytes),
     caller?.kind === 'app' ? caller.app : DEFAULT_APP,
   );
   const { app } = details.target;
   if (caller?.kind === 'app' && caller.app !== app) throw new ServiceError('unauthorized');
-  requireProvider(door, details.target);
+  requireProvider(parts, details.target);
   if (caller?.kind === 'backend') {
-    const { device } = await reading(() => door.registry.register(details, 'backend'));
-    return json(describe(door, device));
+    const { device } = await reading(() => parts.registry.register(details, 'backend'));
+    return json(c, describe(parts, device));
   }
-  if (caller?.kind === 'app' && details.user !== undefined) {
-    throw badField('user', 'is taken from a backend’s key or a signature only');
+  if (caller?.kind === 'app') {
+    if (details.user !== undefined) {
+      throw badField('user', 'is accepted only with a backend’s key or a signature');
+    }
+    takeRegistration(parts.appRegistrations, app);
+    const { device } = await reading(() => parts.registry.register(details, 'app'));
+    return json(c, describe(parts, device));
   }
-  limitRegistrations(door, app);
-  if (door.self === undefined || caller !== undefined) {
-    const { device } = await reading(() => door.registry.register(details, 'app'));
-    return json(describe(door, device));
-  }
-  const signed = { body: bytes, user: details.user };
-  const user = await verifySelfRegistration(door.self, incoming, signed);
-  const { device } = await reading(() => door.registry.register({ ...details, user }, 'self'));
-  return json(describe(door, device));
+  if (parts.self === undefined) throw new ServiceError('unauthorized');
+  const user = await verifySelfRegistration(parts.self, incoming, {
+    body: bytes,
+    user: details.user,
+    beforeRecovery: () => takeRegistration(parts.selfRegistrations, app),
+  });
+  const { device } = await reading(() => parts.registry.register({ ...details, user }, 'self'));
+  return json(c, describe(parts, device));
 }
 
 /** GET /api/v1/devices?user=…[&app=…] */
-export async function handleListDevices(door: DevicesDoor, call: Call): Promise<HttpAnswer> {
-  door.auth.requireBackend(call.incoming);
-  const user = call.query('user') ?? '';
-  const app = call.query('app') || DEFAULT_APP;
+export async function handleListDevices(parts: DevicesParts, c: HttpContext): Promise<Response> {
+  parts.auth.requireBackend(c.env.incoming);
+  const user = c.req.query('user') ?? '';
+  const app = c.req.query('app') || DEFAULT_APP;
   if (user === '') {
     throw new ServiceError('bad_query', { faults: [{ field: 'user', message: 'is required' }] });
   }
-  const devices = await reading(() => door.registry.findByUser(app, user));
-  return json({ devices: devices.map((device) => describe(door, device)) });
+  const devices = await reading(() => parts.registry.findByUser(app, user));
+  return json(c, { devices: devices.map((device) => describe(parts, device)) });
 }
 
 /** GET /api/v1/devices/:id */
-export async function handleReadDevice(door: DevicesDoor, call: Call): Promise<HttpAnswer> {
-  door.auth.requireBackend(call.incoming);
-  const device = await reading(() => door.registry.find(deviceId(call)));
-  return json(describe(door, device));
+export async function handleReadDevice(parts: DevicesParts, c: HttpContext): Promise<Response> {
+  parts.auth.requireBackend(c.env.incoming);
+  const device = await reading(() => parts.registry.find(deviceId(c)));
+  return json(c, describe(parts, device));
 }
 
 /** PATCH /api/v1/devices/:id */
-export async function handleChangeDevice(door: DevicesDoor, call: Call): Promise<HttpAnswer> {
-  return await change(door, call, door.bodies.parseChanges);
+export async function handleChangeDevice(parts: DevicesParts, c: HttpContext): Promise<Response> {
+  return await change(parts, c, parts.bodies.parseChanges);
 }
 
 /** PUT /api/v1/devices/:id/token takes a new token and nothing else. */
-export async function handleRotateToken(door: DevicesDoor, call: Call): Promise<HttpAnswer> {
-  return await change(door, call, door.bodies.parseToken);
+export async function handleRotateToken(parts: DevicesParts, c: HttpContext): Promise<Response> {
+  return await change(parts, c, parts.bodies.parseToken);
 }
 
 async function change(
-  door: DevicesDoor,
-  call: Call,
+  parts: DevicesParts,
+  c: HttpContext,
   parse: (body: unknown) => DeviceChanges,
-): Promise<HttpAnswer> {
-  const { incoming } = call;
-  const bytes = await readBody(incoming);
-  door.auth.requireBackend(incoming);
+): Promise<Response> {
+  const { incoming } = c.env;
+  const bytes = await readBody(c);
+  parts.auth.requireBackend(incoming);
   const changes = parse(parseJsonBody(bytes));
-  const id = deviceId(call);
-  const { target } = await reading(() => door.registry.find(id));
+  const id = deviceId(c);
+  const { target } = await reading(() => parts.registry.find(id));
   if (changes.token !== undefined) {
     checkToken(target.platform, changes.token);
-    requireProvider(door, { ...target, token: changes.token });
+    requireProvider(parts, { ...target, token: changes.token });
   }
-  return json(describe(door, await reading(() => door.registry.change(id, changes))));
+  return json(c, describe(parts, await reading(() => parts.registry.change(id, changes))));
 }
 
 /** DELETE /api/v1/devices/:id */
-export async function handleDeleteDevice(door: DevicesDoor, call: Call): Promise<HttpAnswer> {
-  door.auth.requireBackend(call.incoming);
-  const id = deviceId(call);
-  await reading(() => door.registry.remove(id));
-  return json({ id, status: 'deleted' });
+export async function handleDeleteDevice(parts: DevicesParts, c: HttpContext): Promise<Response> {
+  parts.auth.requireBackend(c.env.incoming);
+  const id = deviceId(c);
+  await reading(() => parts.registry.remove(id));
+  return json(c, { id, status: 'deleted' });
 }
 
 /** POST /api/v1/devices/:id/handles/:door makes a new URL for one door. */
-export async function handleRenewHandle(door: DevicesDoor, call: Call): Promise<HttpAnswer> {
-  door.auth.requireBackend(call.incoming);
-  const name = call.param('door');
-  return json(describe(door, await reading(() => door.registry.renewHandle(deviceId(call), name))));
+export async function handleRenewHandle(parts: DevicesParts, c: HttpContext): Promise<Response> {
+  parts.auth.requireBackend(c.env.incoming);
+  const name = c.req.param('door') ?? '';
+  return json(
+    c,
+    describe(parts, await reading(() => parts.registry.renewHandle(deviceId(c), name))),
+  );
 }
 
 /** DELETE /api/v1/devices/:id/handles/:door revokes it. */
-export async function handleRevokeHandle(door: DevicesDoor, call: Call): Promise<HttpAnswer> {
-  door.auth.requireBackend(call.incoming);
-  const id = deviceId(call);
-  await reading(() => door.registry.revokeHandle(id, call.param('door')));
-  return json({ id, status: 'revoked' });
+export async function handleRevokeHandle(parts: DevicesParts, c: HttpContext): Promise<Response> {
+  parts.auth.requireBackend(c.env.incoming);
+  const id = deviceId(c);
+  await reading(() => parts.registry.revokeHandle(id, c.req.param('door') ?? ''));
+  return json(c, { id, status: 'revoked' });
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-function deviceId(call: Call): string {
-  const id = call.param('id');
+function deviceId(c: HttpContext): string {
+  const id = c.req.param('id') ?? '';
   if (!UUID.test(id)) throw new ServiceError('unknown_device');
   return id;
 }
 
 /** A device that no push could reach is refused now, not at the first payment. */
-function requireProvider(door: DevicesDoor, { app, platform, token }: Target): void {
-  door.lanes.find(app, providerFor(platform, token));
+function requireProvider(parts: DevicesParts, { app, platform, token }: Target): void {
+  parts.lanes.find(app, providerFor(platform, token));
 }
 
-function limitRegistrations(door: DevicesDoor, app: string): void {
-  const waitMs = door.registrations.take(app);
-  if (waitMs > 0) {
-    throw new ServiceError('rate_limited', { retryAfterSeconds: Math.ceil(waitMs / 1_000) });
-  }
+function takeRegistration(registrations: Buckets, app: string): void {
+  const detail = 'Too many registrations for this app (NDS_REGISTRATION_RATE).';
+  refuseFor(registrations.take(app), detail);
 }
 
-/** What is told of a device: its URLs, but neither its token nor its secrets. */
-function describe(door: DevicesDoor, device: Device): object {
+/** What callers see of a device: its URLs, but neither its token nor its secrets. */
+function describe(parts: DevicesParts, device: Device): object {
   const { target, secrets } = device;
-  if (door.externalUrl === undefined) throw new ServiceError('external_url_missing');
+  if (parts.externalUrl === undefined) throw new ServiceError('external_url_missing');
   const urls = Object.entries(device.handles).map(([name, handle]) => {
-    return [name, `${door.externalUrl}${door.pathOf(name)}${handle}`];
+    return [name, `${parts.externalUrl}${parts.pathOf(name)}${handle}`];
   });
   return {
     id: device.id,

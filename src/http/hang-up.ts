@@ -1,13 +1,27 @@
-// Tells when a caller has left before its answer was written.
+// Tells when a caller that waits for a device's reply has gone.
 
-import type { ServerResponse } from 'node:http';
+import type { HttpContext } from './context.ts';
 
-/** Aborted when the connection closes before the response was finished. */
-export function hangUpSignal(outgoing: ServerResponse): AbortSignal {
+/**
+ * Aborted when the connection closes before the answer was sent, and when the caller ends its side while it
+ * waits: TCP does not tell that apart from leaving. One that ended its side right behind the request is still
+ * there and gets its answer.
+ */
+export function hangUpSignal({ env }: HttpContext): AbortSignal {
+  const { incoming, outgoing } = env;
+  const { socket } = incoming;
   const controller = new AbortController();
-  if (outgoing.destroyed) controller.abort();
+  const abort = () => controller.abort();
+  if (outgoing.destroyed) abort();
+  // An end that was sent with the request is read within the next two turns of the event loop.
+  setImmediate(() => {
+    setImmediate(() => {
+      if (!outgoing.closed) socket.once('end', abort);
+    });
+  });
   outgoing.once('close', () => {
-    if (!outgoing.writableFinished) controller.abort();
+    socket.off('end', abort);
+    if (!outgoing.writableFinished) abort();
   });
   return controller.signal;
 }

@@ -1,7 +1,8 @@
 // GET /healthz says that the process is alive and depends on nothing; GET /readyz says whether it can
-// deliver and what is wrong if not. Strangers' calls cannot turn either.
+// deliver and, if not, what is wrong. Calls by strangers cannot change either.
 
-import { type HttpAnswer, json } from './http-answer.ts';
+import type { HttpContext } from './context.ts';
+import { json } from './success.ts';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -9,10 +10,10 @@ export interface Readiness {
   readonly checks: Readonly<Record<string, { readonly ready: boolean; readonly detail?: string }>>;
 }
 
-export function handleHealth(): HttpAnswer {
-  return json({ status: 'alive' });
+export function handleHealth(c: HttpContext): Response {
+  return json(c, { status: 'alive' });
 }
 
-export function handleReadiness(readiness: Readiness): HttpAnswer {
-  return { ...json(readiness), status: readiness.ready ? 200 : 503 };
+export function handleReadiness(c: HttpContext, readiness: Readiness): Response {
+  return c.json(readiness, readiness.ready ? 200 : 503, { 'Cache-Control': 'no-store' });
 }

@@ -1,14 +1,30 @@
 // Failures as RFC 9457 problem JSON: a stable code, the fields at fault, never their values.
 
-import { ERRORS, type ServiceError } from '../core/errors.ts';
-import { type HttpAnswer, json } from './http-answer.ts';
+import { ERRORS, type Fault, type ServiceError } from '../core/errors.ts';
+import type { HttpContext } from './context.ts';
+import { succeed } from './success.ts';
 
 /** The codes are explained in docs/errors.md. */
 const TYPE = 'urn:nds:error:';
+export const PROBLEM_TYPE = 'application/problem+json';
+
+/** lspd reads 1,000 bytes of a refusal and cuts off the rest. */
+const MAX_BYTES = 999;
+const MAX_FAULTS = 8;
 
 /** `requestId` becomes `instance`, by which the operator finds the request in the log. */
 export function problemBody(error: ServiceError, requestId: string): string {
+  const faults = error.details.faults ?? [];
+  for (let shown = Math.min(faults.length, MAX_FAULTS); shown > 0; shown -= 1) {
+    const body = bodyWith(error, requestId, faults.slice(0, shown));
+    if (Buffer.byteLength(body) <= MAX_BYTES) return body;
+  }
+  return bodyWith(error, requestId, []);
+}
+
+function bodyWith(error: ServiceError, requestId: string, shown: readonly Fault[]): string {
   const { code, details } = error;
+  const all = details.faults?.length ?? 0;
   return JSON.stringify({
     type: `${TYPE}${code}`,
     title: ERRORS[code].title,
@@ -19,34 +35,46 @@ export function problemBody(error: ServiceError, requestId: string): string {
     id: details.deliveryId,
     reason: details.reason,
     excess_bytes: details.excessBytes,
-    errors: details.faults,
+    errors: all > 0 ? shown : undefined,
+    more_errors: all > shown.length ? all - shown.length : undefined,
   });
 }
 
-function problemHeaders(error: ServiceError): Record<string, string> {
-  const { retryAfterSeconds, allow } = error.details;
-  return {
-    'content-type': 'application/problem+json',
-    'cache-control': 'no-store',
-    ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
-    ...(allow === undefined ? {} : { allow }),
+/** The headers of a problem that belong to its error, whoever writes it. */
+export function problemHeaders({ code, details }: ServiceError): Record<string, string> {
+  const headers: Record<string, string> = {
+    'Content-Type': PROBLEM_TYPE,
+    'Cache-Control': 'no-store',
   };
+  if (details.retryAfterSeconds !== undefined) {
+    headers['Retry-After'] = String(details.retryAfterSeconds);
+  }
+  if (details.allow !== undefined) headers.Allow = details.allow;
+  // RFC 9110 section 15.5.16.
+  if (code === 'unsupported_encoding') headers['Accept-Encoding'] = 'identity';
+  return headers;
 }
 
 /**
- * Some callers must be told 200 of what can never work, or they would repeat it for months: they get a
- * success that names the code.
+ * The answer to a refused call. Some callers must be told 200 of what can never succeed, or they would repeat
+ * it for months: they get a success whose JSON names the code.
  */
-export function problemAnswer(error: ServiceError, requestId: string): HttpAnswer {
-  if (error.status === 200) return acknowledgement(error, requestId);
-  return {
-    status: error.status,
-    headers: problemHeaders(error),
-    body: problemBody(error, requestId),
-  };
+export function refuse(c: HttpContext, error: ServiceError): Response {
+  const { code, details, status } = error;
+  const requestId = c.get('requestId');
+  if (status === 200) {
+    const acknowledged = { id: details.deliveryId ?? requestId, status: 'acknowledged', code };
+    return succeed(c, acknowledged);
+  }
+  const headers = problemHeaders(error);
+  // What was not read of the body would be taken for the next request.
+  if (hasUnreadBody(c)) headers.Connection = 'close';
+  return c.body(problemBody(error, requestId), status, headers);
 }
 
-function acknowledgement({ code, details }: ServiceError, requestId: string): HttpAnswer {
-  const id = details.deliveryId ?? requestId;
-  return json({ id, status: 'acknowledged', code });
+function hasUnreadBody({ env }: HttpContext): boolean {
+  const { complete, headers } = env.incoming;
+  const hasBody =
+    headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  return hasBody && !complete;
 }

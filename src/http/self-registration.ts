@@ -23,8 +23,18 @@ export interface SelfRegistration {
   readonly devices: DeviceStore;
   /** Of the external URL, as the wallet knows it: a signature for one service is worth nothing at another. */
   readonly origin: string;
+  /** Whether a text can be such a signature at all, which costs nothing to see. */
+  readonly isSignature: (text: string) => boolean;
   /** The public key in hex that made a Lightning message signature (zbase32), if it is well formed. */
   readonly recoverSigner: (message: Uint8Array, signature: string) => string | undefined;
+}
+
+export interface SignedRegistration {
+  readonly body: Uint8Array;
+  /** The key that the body names as its user, if it does. */
+  readonly user: string | undefined;
+  /** Called before the key is recovered, which takes milliseconds; may throw. Malformed calls never get so far. */
+  readonly beforeRecovery: () => void;
 }
 
 /** What the wallet signs. */
@@ -42,7 +52,7 @@ export function registrationMessage(origin: string, unixSeconds: string, body: U
 export async function verifySelfRegistration(
   self: SelfRegistration,
   incoming: IncomingMessage,
-  { body, user }: { readonly body: Uint8Array; readonly user: string | undefined },
+  { body, user, beforeRecovery }: SignedRegistration,
 ): Promise<string> {
   const time = incoming.headers[TIME_HEADER];
   const signature = incoming.headers[SIGNATURE_HEADER];
@@ -58,8 +68,11 @@ export async function verifySelfRegistration(
     });
   }
   const message = registrationMessage(self.origin, time, body);
-  const signer =
-    typeof signature === 'string' ? self.recoverSigner(Buffer.from(message), signature) : undefined;
+  if (typeof signature !== 'string' || !self.isSignature(signature)) {
+    throw new ServiceError('bad_signature');
+  }
+  beforeRecovery();
+  const signer = self.recoverSigner(Buffer.from(message), signature);
   if (signer === undefined) throw new ServiceError('bad_signature');
   if (user !== undefined && user.toLowerCase() !== signer) {
     throw new ServiceError('bad_signature', { detail: NOT_OF_USER });

@@ -1,29 +1,35 @@
-// The listening socket: time limits, garbage that is no HTTP, and an end that cuts nobody off.
+// The listening socket: time limits, what is no HTTP, and an end that cuts off nobody who is owed an answer.
 
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { ServiceError } from '../core/errors.ts';
+import type { Clock } from '../core/ports/clock.ts';
 import type { Ids } from '../core/ports/ids.ts';
 import type { App } from './app.ts';
-import { writeAnswer } from './http-answer.ts';
-import { problemAnswer, problemBody } from './problem.ts';
+import { type ConnectionLimits, Connections } from './limits/connections.ts';
+import { problemBody, problemHeaders } from './problem.ts';
 
 /**
- * Go's HTTP client keeps idle connections for 90 s and does not repeat a POST whose connection was cut
- * under it: we keep them longer than it does.
+ * Go's HTTP client keeps idle connections for 90 s and does not repeat a POST whose connection was closed
+ * while it was sent: we keep them longer than it does.
  */
 const KEEP_ALIVE_MS = 95_000;
-/** A caller that sends its request slower than this is not a webhook. */
+/** A caller that sends its request more slowly is not a webhook. */
 const REQUEST_MS = 30_000;
+/** Also for a connection that sends nothing at all. */
 const HEADERS_MS = 10_000;
+/** How often Node looks for connections beyond these limits. */
+const CHECK_EVERY_MS = 1_000;
+/** How long a caller has to read the answer to what was no HTTP, before its connection is destroyed. */
+const LAST_WORDS_MS = 1_000;
 
-export interface ServerOptions {
+export interface ServerOptions extends ConnectionLimits {
   readonly host: string;
   readonly port: number;
-  /** One more is closed as soon as it is open. */
-  readonly maxConnections: number;
-  readonly onRefused: () => void;
+  /** In real time: 10 s unless a test has no patience. */
+  readonly headersMs?: number;
 }
 
 export interface RunningServer {
@@ -31,47 +37,49 @@ export interface RunningServer {
   readonly port: number;
   /** Takes no new connections, closes idle ones, and resolves when the last answer is out. */
   close(): Promise<void>;
-  /** Cuts what is still open. */
+  /** Destroys what is still open. */
   destroy(): void;
 }
 
 export async function startServer(
   app: App,
-  ids: Ids,
+  { clock, ids }: { readonly clock: Clock; readonly ids: Ids },
   options: ServerOptions,
 ): Promise<RunningServer> {
   const listener = getRequestListener(app.fetch, {
-    // Handlers read Node's own request; the global Request and Response stay untouched.
-    overrideGlobalObjects: false,
-    // A Host or a target of which no URL can be made.
-    errorHandler: () => garbageResponse(ids),
+    // A Host or a request target that is no URL never reaches the app.
+    errorHandler: () => malformedResponse(ids),
   });
-  const limits = {
+  const server = createServer({
     keepAliveTimeout: KEEP_ALIVE_MS,
-    headersTimeout: HEADERS_MS,
+    headersTimeout: options.headersMs ?? HEADERS_MS,
     requestTimeout: REQUEST_MS,
+    connectionsCheckingInterval: CHECK_EVERY_MS,
     // Node would refuse a missing one by itself, without a problem.
     requireHostHeader: false,
-  };
-  const server = createServer(limits, (incoming, outgoing) => {
-    if (!app.take(incoming, outgoing)) void listener(incoming, outgoing);
   });
-  server.maxConnections = options.maxConnections;
-  server.on('drop', () => {
-    // Those that only keep a connection for later make room for who has something to say.
-    server.closeIdleConnections();
-    options.onRefused();
-  });
-  answerGarbage(server, ids);
-  const close = prepareClosing(server);
+  // A caller that ends its side behind its request still gets the answer. Node has no option for this property.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  const connections = new Connections(options);
+  server.on('connection', (socket) => connections.add(socket));
+  const answer = (incoming: IncomingMessage, outgoing: ServerResponse) =>
+    connections.answerInTurn(incoming, outgoing, () => void listener(incoming, outgoing));
+  server.on('request', answer);
+  // The app refuses what Node does not know.
+  server.on('checkExpectation', answer);
+  answerMalformed(server, { clock, ids, connections });
   await listen(server, options);
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no TCP address');
   return {
     host: address.address,
     port: address.port,
-    close,
-    destroy: () => server.closeAllConnections(),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        connections.close();
+      }),
+    destroy: () => connections.destroy(),
   };
 }
 
@@ -85,51 +93,46 @@ function listen(server: Server, { host, port }: ServerOptions): Promise<void> {
   });
 }
 
-/** What Node would answer by itself, or not at all, never reaches the app; it gets a problem all the same. */
-function answerGarbage(server: Server, ids: Ids): void {
-  server.on('clientError', (_error, socket) => endWithGarbage(socket, ids));
-  server.on('connect', (_request, socket) => endWithGarbage(socket, ids));
-  server.on('checkExpectation', (_request, outgoing) => {
-    const error = new ServiceError('bad_request');
-    const answer = problemAnswer(error, ids.deliveryId());
-    writeAnswer(outgoing, { ...answer, headers: { ...answer.headers, connection: 'close' } });
-  });
-}
-
-function garbageResponse(ids: Ids): Response {
-  const { status, headers, body } = problemAnswer(
-    new ServiceError('bad_request'),
-    ids.deliveryId(),
-  );
-  return new Response(body, { status, headers: { ...headers, connection: 'close' } });
-}
-
-function endWithGarbage(socket: Duplex, ids: Ids): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const body = problemBody(new ServiceError('bad_request'), ids.deliveryId());
-  socket.end(
-    `HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
-}
-
-/**
- * Node closes the connections that are idle when the server is closed; those that become so later it would
- * keep for as long as their callers like.
- */
-function prepareClosing(server: Server): () => Promise<void> {
-  let isClosing = false;
-  server.on('request', (_incoming, outgoing) => {
-    outgoing.once('finish', () => {
-      if (isClosing) server.closeIdleConnections();
-    });
-  });
-  return () => {
-    isClosing = true;
-    return new Promise((resolve) => {
-      server.close(() => resolve());
-    });
+/** What Node would answer by itself, or not at all, gets a problem, too. */
+function answerMalformed(
+  server: Server,
+  {
+    clock,
+    ids,
+    connections,
+  }: { readonly clock: Clock; readonly ids: Ids; readonly connections: Connections },
+): void {
+  const end = (socket: Duplex) => {
+    if (socket instanceof Socket && connections.endAfterAnswers(socket)) return;
+    // A connection that never sent anything was opened in reserve, and Go's client complains of an answer.
+    const isSilent = socket instanceof Socket && socket.bytesRead === 0;
+    if (!socket.writable || isSilent) {
+      socket.destroy();
+      return;
+    }
+    socket.end(malformedBytes(ids));
+    const timer = clock.after(LAST_WORDS_MS, () => socket.destroy());
+    socket.once('close', () => timer.cancel());
   };
+  server.on('clientError', (_error, socket) => end(socket));
+  server.on('connect', (_request, socket) => end(socket));
+}
+
+function malformed(ids: Ids) {
+  const error = new ServiceError('bad_request');
+  const body = problemBody(error, ids.deliveryId());
+  const length = String(Buffer.byteLength(body));
+  const headers = { ...problemHeaders(error), Connection: 'close', 'Content-Length': length };
+  return { status: error.status, headers, body };
+}
+
+function malformedResponse(ids: Ids): Response {
+  const { body, ...init } = malformed(ids);
+  return new Response(body, init);
+}
+
+function malformedBytes(ids: Ids): string {
+  const { headers, body } = malformed(ids);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  return ['HTTP/1.1 400 Bad Request', ...lines, '', body].join('\r\n');
 }

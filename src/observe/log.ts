@@ -6,6 +6,7 @@ import pino, { type Logger } from 'pino';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Observer, ServiceEvent } from '../core/ports/observer.ts';
 import { openOutput } from './output.ts';
+import { stackOf } from './stack.ts';
 import { terminalLine } from './terminal-line.ts';
 
 export type Level = 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -47,7 +48,7 @@ function logEvent(logger: Logger, event: ServiceEvent): void {
   // Most events are for debugging: they must cost nothing while nobody looks.
   if (!logger.isLevelEnabled(level)) return;
   const { name, ...fields } = event;
-  logger[level](fields, name);
+  logger[level]('cause' in fields ? { ...fields, cause: stackOf(fields.cause) } : fields, name);
 }
 
 function levelOf(event: ServiceEvent): Exclude<Level, 'silent'> {
@@ -59,10 +60,11 @@ function levelOf(event: ServiceEvent): Exclude<Level, 'silent'> {
       return event.status === 'misconfigured' ? 'error' : 'info';
     case 'duplicate_answered':
     case 'token_quarantined':
+    case 'token_held':
+    case 'late_answer':
     case 'reply_waited':
     case 'condemning_resumed':
     case 'store_recovered':
-      return 'info';
     case 'devices_pruned':
       return 'info';
     case 'signature_refused':
@@ -70,7 +72,9 @@ function levelOf(event: ServiceEvent): Exclude<Level, 'silent'> {
     case 'breaker_changed':
       return event.state === 'open' ? 'error' : 'info';
     case 'lease_lost':
+    case 'delivery_overdue':
       return 'warn';
+    case 'internal_fault':
     case 'condemning_stopped':
     case 'store_failed':
       return 'error';

@@ -13,6 +13,8 @@ import type { Store } from '../core/ports/store.ts';
 import { Ledger } from '../core/sending/ledger.ts';
 import { Retrier } from '../core/sending/retrier.ts';
 import { Sender } from '../core/sending/sender.ts';
+import { Skew } from '../core/sending/skew.ts';
+import { Doubt } from '../core/tokens/doubt.ts';
 import { Duplicates } from '../core/tokens/duplicates.ts';
 import { Limits } from '../core/tokens/limits.ts';
 import { Quarantine } from '../core/tokens/quarantine.ts';
@@ -33,6 +35,8 @@ export interface Core {
   readonly lanes: AllLanes;
   readonly ledger: Ledger;
   readonly quarantine: Quarantine;
+  readonly doubt: Doubt;
+  readonly skew: Skew;
   readonly duplicates: Duplicates;
   readonly sender: Sender;
   readonly retrier: Retrier;
@@ -60,6 +64,8 @@ export function wireCore(given: {
   };
   const lanes = createLanes(given.providers, clock, laneOptions(config));
   const owner = ids.secret();
+  const doubt = new Doubt(clock);
+  const skew = new Skew(clock);
   const ledger = new Ledger({
     store,
     clock,
@@ -85,12 +91,23 @@ export function wireCore(given: {
     policy,
     ledger,
     quarantine,
+    doubt,
     duplicates,
+    skew,
     observer,
     onQueued: (lane, dueAtMs) => retrier.expect(lane, dueAtMs),
     onProviderBack: (lane) => void retrier.providerIsBack(lane),
   });
-  const retrier = new Retrier({ owner, clock, policy, store, ledger, sender, lanes: lanes.all });
+  const retrier = new Retrier({
+    owner,
+    clock,
+    policy,
+    store,
+    ledger,
+    sender,
+    observer,
+    lanes: lanes.all,
+  });
   const dispatcher = new Dispatcher({
     owner,
     clock,
@@ -104,6 +121,7 @@ export function wireCore(given: {
     limits,
     lanes,
     observer,
+    onRenewed: (lane, dueAtMs) => retrier.expect(lane, dueAtMs),
   });
   const exchange = new LocalReplyExchange();
   const asker = new Asker(
@@ -116,6 +134,8 @@ export function wireCore(given: {
     lanes,
     ledger,
     quarantine,
+    doubt,
+    skew,
     duplicates,
     sender,
     retrier,
@@ -132,7 +152,6 @@ function laneOptions(config: Config) {
     maxUnprovenInFlight: Math.max(1, Math.floor(config.maxInFlight / 4)),
     maxQueued: config.maxQueued,
     maxQueueMs: MAX_QUEUE_MS,
-    breaker: { failuresToOpen: 3, probeIntervalMs: 250 },
   };
 }
 

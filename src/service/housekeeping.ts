@@ -4,11 +4,14 @@ import type { Clock, Timer } from '../core/ports/clock.ts';
 import type { DeviceStore } from '../core/ports/devices.ts';
 import type { Observer } from '../core/ports/observer.ts';
 import type { Store } from '../core/ports/store.ts';
+import type { Sender } from '../core/sending/sender.ts';
 import type { Duplicates } from '../core/tokens/duplicates.ts';
 
 const PRUNE_EVERY_MS = 10 * 60_000;
 /** The window of a payment, of which there are most, is 25 s. A sweep takes a millisecond for 50,000 keys. */
 const SWEEP_EVERY_MS = 10_000;
+/** How long a delivery whose lifetime is over, and which no lane looks at, stays open. */
+const EXPIRE_EVERY_MS = 10_000;
 /** Small enough that an insert waits a millisecond, not a second. */
 const PRUNE_BATCH = 500;
 const PAUSE_MS = 50;
@@ -21,6 +24,7 @@ export function startHousekeeping(parts: {
   readonly clock: Clock;
   readonly store: Store;
   readonly duplicates: Duplicates;
+  readonly sender: Sender;
   readonly devices: DeviceStore;
   readonly observer: Observer;
   readonly retentionMs: number;
@@ -36,6 +40,18 @@ export function startHousekeeping(parts: {
   const sweep = () => {
     duplicates.sweep();
     every('sweep', SWEEP_EVERY_MS, sweep);
+  };
+  // Its app may have left the configuration, so that no lane claims it.
+  const expire = async () => {
+    let expired: readonly string[] = [];
+    try {
+      const times = { nowMs: clock.nowMs(), wallMs: clock.wallMs() };
+      expired = await store.expireOverdue({ ...times, limit: PRUNE_BATCH });
+      for (const deliveryId of expired) parts.sender.expired(deliveryId);
+    } catch {
+      // A sick store is reported by those who write; this comes round again.
+    }
+    every('expire', expired.length > 0 ? PAUSE_MS : EXPIRE_EVERY_MS, () => void expire());
   };
   const prune = async () => {
     let pruned = 0;
@@ -66,6 +82,7 @@ export function startHousekeeping(parts: {
   };
   every('sweep', SWEEP_EVERY_MS, sweep);
   every('devices', PRUNE_EVERY_MS, () => void pruneDevices());
+  every('expire', EXPIRE_EVERY_MS, () => void expire());
   every('prune', PRUNE_EVERY_MS, () => void prune());
   return {
     stop: () => {

@@ -2,13 +2,15 @@
 
 import type { Lane } from '../core/sending/lane.ts';
 import type { Ledger } from '../core/sending/ledger.ts';
-import type { Quarantine } from '../core/tokens/quarantine.ts';
+import type { Skew } from '../core/sending/skew.ts';
+import type { Doubt } from '../core/tokens/doubt.ts';
 import type { Readiness } from '../http/health.ts';
 
 export interface ReadinessParts {
   readonly lanes: readonly Lane[];
   readonly ledger: Ledger;
-  readonly quarantine: Quarantine;
+  readonly doubt: Doubt;
+  readonly skew: Skew;
   readonly isDraining: () => boolean;
 }
 
@@ -18,6 +20,8 @@ const STORE_REMEDIES: Readonly<Record<string, string>> = {
   full: 'the disk is full: free some space or enlarge the volume',
   locked: 'another process holds the database: end it',
   read_only: 'the database file or its folder is read-only: check owner and mount',
+  moved:
+    'the database file was moved, deleted or replaced while the service runs: put it back or restart the service',
   corrupt: 'the database is damaged: stop the service and restore a backup, see docs/operating.md',
   busy: 'the disk does not keep up with the deliveries',
   io: 'the disk fails to read or write: check the volume',
@@ -27,8 +31,10 @@ const STORE_REMEDIES: Readonly<Record<string, string>> = {
 export function readReadiness(parts: ReadinessParts): Readiness {
   const checks: Record<string, Check> = { store: storeCheck(parts.ledger) };
   for (const lane of parts.lanes) {
-    checks[`${lane.app}/${lane.provider.name}`] = laneCheck(lane, parts.quarantine);
+    checks[`${lane.app}/${lane.provider.name}`] = laneCheck(lane, parts.doubt);
   }
+  const skew = parts.skew.detail;
+  if (skew !== undefined) checks.clock = { ready: false, detail: skew };
   if (parts.isDraining()) checks.service = { ready: false, detail: 'is stopping' };
   return { ready: Object.values(checks).every((check) => check.ready), checks };
 }
@@ -40,9 +46,10 @@ function storeCheck(ledger: Ledger): Check {
     : { ready: false, detail: STORE_REMEDIES[trouble] ?? trouble };
 }
 
-function laneCheck(lane: Lane, quarantine: Quarantine): Check {
+function laneCheck(lane: Lane, doubt: Doubt): Check {
+  const health = lane.provider.health();
+  if (!health.ready) return health;
   if (lane.isOpen) return { ready: false, detail: 'the provider does not answer' };
-  const doubt = quarantine.doubtOf(lane.app, lane.provider.name);
-  if (doubt !== undefined) return { ready: false, detail: doubt };
-  return lane.provider.health();
+  const doubted = doubt.of(lane.app, lane.provider.name);
+  return doubted === undefined ? health : { ready: false, detail: doubted };
 }

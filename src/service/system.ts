@@ -83,14 +83,6 @@ export function createSystemClock(sources: TimeSources = MACHINE): SystemClock {
   };
 }
 
-/** How long writes gather before they go to the disk as one transaction: less than a provider takes to answer. */
-const GATHER_MS = 5;
-
-/** Real time, whatever clock the service runs on. */
-export function deferBriefly(task: () => void): void {
-  setTimeout(task, GATHER_MS);
-}
-
 const SECRET_BYTES = 16;
 const FINGERPRINT_BYTES = 16;
 
@@ -104,7 +96,7 @@ export function createSystemIds(clock: Clock, lookupKey: Uint8Array): Ids {
     fraction: () => Math.random(),
     fingerprint: (value) => {
       const digest = createHmac('sha256', key).update(value).digest();
-      return digest.subarray(0, FINGERPRINT_BYTES).toString('base64url');
+      return digest.subarray(0, FINGERPRINT_BYTES).toString('hex');
     },
   };
 }

@@ -7,7 +7,7 @@ import { ServiceError } from '../core/errors.ts';
 import type { Source, SourceCredentials, SourceRequest } from '../core/ports/source.ts';
 import { checkBody, exactInteger, IGNORED, jsonObject, requiredString } from './fields.ts';
 import { decodeBody, deepPayloadOf, parseExactJson } from './json.ts';
-import { findSigner } from './signatures/lightning-message.ts';
+import { findSigner, isSignature } from './signatures/lightning-message.ts';
 import { parseRfc3339, REPEAT_WINDOW_MS, requireFresh } from './time.ts';
 
 const TIMESTAMP = 'x-lsps5-timestamp';
@@ -61,15 +61,22 @@ const envelope = z.object({
 export function createLsps5({ toleranceMs, methods }: Lsps5Options): Source {
   // As long as a call can be fresh: signed 10 minutes ahead of now, it stays so for 20.
   const replayWindowMs = toleranceMs === undefined ? TIMELESS_WINDOW_MS : 2 * toleranceMs;
+  const precheck = (request: SourceRequest): void => {
+    const timeMs = parseRfc3339(request.headers[TIMESTAMP] ?? '');
+    const nowMs = request.receivedAtMs;
+    requireFresh({ header: TIMESTAMP, timeMs, nowMs, toleranceMs });
+    const signature = request.headers[SIGNATURE];
+    if (signature === undefined) refuse(`The header ${SIGNATURE} is missing.`);
+    if (!isSignature(signature)) refuse(`The header ${SIGNATURE} is malformed.`);
+  };
   return {
     name: 'lsps5',
     statuses: {},
 
+    precheck,
+
     authenticate(request, credentials) {
-      const timeMs = parseRfc3339(request.headers[TIMESTAMP] ?? '');
-      const nowMs = request.receivedAtMs;
-      requireFresh({ header: TIMESTAMP, timeMs, nowMs, toleranceMs });
-      if (request.headers[SIGNATURE] === undefined) refuse(`The header ${SIGNATURE} is missing.`);
+      precheck(request);
       if (signerOf(request, credentials) === undefined) {
         refuse(`The header ${SIGNATURE} is not of a node that may wake this device.`);
       }

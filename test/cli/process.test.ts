@@ -67,7 +67,7 @@ for (const [what, source] of [
     expect((await answer).status).toBe(200);
     const { code, stdout, stderr } = await program.ended;
     expect([code, stderr]).toEqual([1, '']);
-    const line = stdout.split('\n').find((text) => text.includes('internal_error')) ?? '{}';
+    const line = stdout.split('\n').find((text) => text.includes('internal_fault')) ?? '{}';
     expect(JSON.parse(line)).toMatchObject({
       level: 'error',
       cause: expect.stringMatching(/^Error: escaped\n {4}at /),

@@ -4,14 +4,13 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   add,
-  DAY_MS,
   handleHash,
   type SetupStores,
   sampleDevice,
   sampleDeviceId,
   userHash,
 } from './device-samples.ts';
-import { accept, claim, NOW, sampleDelivery, sampleFingerprint } from './store-samples.ts';
+import { accept, claim, DAY_MS, NOW, sampleDelivery, sampleFingerprint } from './store-samples.ts';
 
 export function deviceLimitsContract(setup: SetupStores): void {
   testsOfLimits(setup);

@@ -4,10 +4,11 @@
 import { expect, test } from 'vitest';
 import type { DeviceStore } from '../../src/core/ports/devices.ts';
 import type { Store } from '../../src/core/ports/store.ts';
-import { add, DAY_MS, type SetupStores, sampleDevice, sampleDeviceId } from './device-samples.ts';
+import { add, type SetupStores, sampleDevice, sampleDeviceId } from './device-samples.ts';
 import {
   accept,
   claim,
+  DAY_MS,
   FAILED,
   NOW,
   sampleDelivery,

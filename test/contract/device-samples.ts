@@ -17,7 +17,6 @@ export interface Stores {
 
 export type SetupStores = () => Promise<Stores>;
 
-export const DAY_MS = 86_400_000;
 export const DOORS = ['notify', 'lsps5', 'spark_ssp'];
 
 /** UUID version 7 whose order is that of `number`, and no delivery's. */

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import type { Delivery } from '../../src/core/delivery.ts';
 import { type Store, StoreUnavailableError } from '../../src/core/ports/store.ts';
+import { storePlanContract } from './store-plan-contract.ts';
 import { storeQueueContract } from './store-queue-contract.ts';
 import {
   accept,
@@ -34,6 +35,7 @@ export function storeContract(open: () => Promise<Store>): void {
   });
 
   storeQueueContract(setup);
+  storePlanContract(setup);
   testsOfTheLog(setup);
   storeUpkeepContract(setup);
   testsOfClosing(setup);
@@ -107,10 +109,11 @@ function testsOfTheLog(setup: () => Promise<Store>): void {
       owner: 'owner-a',
       next: { status: 'expired' },
       nowMs: NOW + 60_000,
+      wallMs: NOW + 60_500,
     });
 
     expect(await store.findDeliveries({ limit: 1 })).toMatchObject([
-      { status: 'expired', attempts: [] },
+      { status: 'expired', settledAtMs: NOW + 60_500, attempts: [] },
     ]);
   });
 
@@ -214,6 +217,7 @@ function testsOfTheLog(setup: () => Promise<Store>): void {
         };
         await store.insert(accept(delivery, { leaseUntilMs: NOW }));
         expect((await store.claimDue(claim())).deliveries).toEqual([delivery]);
+        await store.settle(settlement(delivery, { status: 'delivered' }, { owner: 'owner-b' }));
       },
     );
     await fc.assert(rule, { numRuns: 200 });

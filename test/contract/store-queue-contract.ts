@@ -1,4 +1,4 @@
-// The part of the Store contract about who sends what next: leases, due times, restarts.
+// The part of the Store contract about who sends what next: leases, due times, claims.
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -6,13 +6,16 @@ import type { Store } from '../../src/core/ports/store.ts';
 import {
   accept,
   claim,
+  claimedIds,
   FAILED,
   LEASE_MS,
   NOW,
   OWNER,
   sampleDelivery,
   sampleId,
+  sampleNews,
   settlement,
+  wait,
 } from './store-samples.ts';
 
 type Setup = () => Promise<Store>;
@@ -20,19 +23,7 @@ type Setup = () => Promise<Store>;
 export function storeQueueContract(setup: Setup): void {
   testsOfLeases(setup);
   testsOfDueTimes(setup);
-  testsOfRestart(setup);
-  testsOfHastening(setup);
-}
-
-/** Accepts a delivery and leaves it waiting until `dueAtMs`. */
-async function wait(store: Store, number: number, dueAtMs: number): Promise<void> {
-  await store.insert(accept(sampleDelivery(number)));
-  await store.settle(settlement(sampleDelivery(number), { status: 'queued', dueAtMs }));
-}
-
-async function claimedIds(store: Store, changes: Parameters<typeof claim>[0]): Promise<string[]> {
-  const { deliveries } = await store.claimDue(claim(changes));
-  return deliveries.map(({ id }) => id);
+  testsOfSelection(setup);
 }
 
 function testsOfLeases(setup: Setup): void {
@@ -43,6 +34,7 @@ function testsOfLeases(setup: Setup): void {
     expect(await store.claimDue(claim({ nowMs: NOW + LEASE_MS - 1 }))).toEqual({
       deliveries: [],
       nextDueAtMs: NOW + LEASE_MS,
+      nextUsefulUntilMs: undefined,
     });
     const { deliveries } = await store.claimDue(claim({ nowMs: NOW + LEASE_MS }));
     expect(deliveries).toEqual([sampleDelivery(1)]);
@@ -119,28 +111,30 @@ function testsOfLeases(setup: Setup): void {
 }
 
 function testsOfDueTimes(setup: Setup): void {
-  test('claims the earliest due first, up to the limit, and tells when to ask again', async () => {
+  test('claims what is due, up to the limit, and tells when to ask again', async () => {
     const store = await setup();
     await wait(store, 1, NOW + 300);
     await wait(store, 2, NOW + 100);
-    await wait(store, 3, NOW + 200);
+    await wait(store, 3, NOW + 301);
     await wait(store, 4, NOW + 9_000);
 
-    const first = await store.claimDue(claim({ nowMs: NOW + 300, limit: 2 }));
-    expect(first.deliveries.map(({ id }) => id)).toEqual([2, 3].map(sampleId));
-    expect(first.nextDueAtMs).toBe(NOW + 300);
+    const first = await store.claimDue(claim({ nowMs: NOW + 300, limit: 1 }));
+    expect(first.deliveries).toHaveLength(1);
+    expect(first.nextDueAtMs).toBeLessThanOrEqual(NOW + 300);
     const second = await store.claimDue(claim({ nowMs: NOW + 300, limit: 2 }));
-    expect(second.deliveries.map(({ id }) => id)).toEqual([sampleId(1)]);
-    expect(second.nextDueAtMs).toBe(NOW + 9_000);
+    expect(second.deliveries).toHaveLength(1);
+    expect(second.nextDueAtMs).toBe(NOW + 301);
+    await store.claimDue(claim({ nowMs: NOW + 301 }));
+    expect((await store.claimDue(claim({ nowMs: NOW + 302 }))).nextDueAtMs).toBe(NOW + 9_000);
   });
 
-  test('puts deliveries whose lease is over among the waiting ones, by due time', async () => {
+  test('claims deliveries whose lease is over like those that wait', async () => {
     const store = await setup();
     await store.insert(accept(sampleDelivery(1), { leaseUntilMs: NOW + 50 }));
     await wait(store, 2, NOW - 100);
-    await wait(store, 3, NOW + 50);
 
-    expect(await claimedIds(store, { nowMs: NOW + 100, limit: 2 })).toEqual([2, 1].map(sampleId));
+    expect(await claimedIds(store, { nowMs: NOW + 49 })).toEqual([sampleId(2)]);
+    expect(await claimedIds(store, { nowMs: NOW + 50 })).toEqual([sampleId(1)]);
   });
 
   test('has nothing to ask again for when nothing is queued', async () => {
@@ -149,15 +143,6 @@ function testsOfDueTimes(setup: Setup): void {
     await store.settle(settlement(sampleDelivery(1)));
 
     expect(await store.claimDue(claim())).toEqual({ deliveries: [] });
-  });
-
-  test('claims before the due time when told to look ahead for a probe', async () => {
-    const store = await setup();
-    await wait(store, 1, NOW + 60_000);
-    await wait(store, 2, NOW + 30_000);
-
-    const ahead = { dueByMs: Number.MAX_SAFE_INTEGER, limit: 1 };
-    expect(await claimedIds(store, ahead)).toEqual([sampleId(2)]);
   });
 
   test('claims for one app and provider only', async () => {
@@ -187,20 +172,23 @@ function testsOfDueTimes(setup: Setup): void {
     expect((await store.claimDue(claim())).deliveries).toMatchObject([{ attempts: 2 }]);
   });
 
-  test('claims every waiting delivery once, in the order of due times', async () => {
+  test('claims every waiting delivery once, the earliest end of useful life first', async () => {
     const gaps = fc.array(fc.nat({ max: 50 }), { minLength: 1, maxLength: 30 });
     await fc.assert(
-      fc.asyncProperty(gaps, fc.integer({ min: 1, max: 10 }), async (dueGaps, limit) => {
+      fc.asyncProperty(gaps, fc.integer({ min: 1, max: 10 }), async (lives, limit) => {
         const store = await setup();
-        await Promise.all(dueGaps.map((gap, index) => wait(store, index, NOW + gap)));
+        const waiting = lives.map((life, index) =>
+          wait(store, sampleDelivery(index, { expiresAtMs: NOW + 60_000 + life }), NOW - index),
+        );
+        await Promise.all(waiting);
         const claimed: string[] = [];
-        for (let batch = await claimedIds(store, { nowMs: NOW + 50, limit }); batch.length > 0; ) {
+        for (let batch = await claimedIds(store, { limit }); batch.length > 0; ) {
           claimed.push(...batch);
-          batch = await claimedIds(store, { nowMs: NOW + 50, limit });
+          batch = await claimedIds(store, { limit });
         }
-        const inOrder = dueGaps
-          .map((gap, index) => ({ gap, id: sampleId(index) }))
-          .sort((a, b) => a.gap - b.gap);
+        const inOrder = lives
+          .map((life, index) => ({ life, id: sampleId(index) }))
+          .sort((a, b) => a.life - b.life);
         expect(claimed).toEqual(inOrder.map(({ id }) => id));
         await store.close();
       }),
@@ -209,81 +197,91 @@ function testsOfDueTimes(setup: Setup): void {
   });
 }
 
-function testsOfRestart(setup: Setup): void {
-  test('makes all that is open due at once when it recovers, and tells how much that is', async () => {
+function testsOfSelection(setup: Setup): void {
+  test('puts races before news, however long the news has waited', async () => {
     const store = await setup();
-    await store.insert(accept(sampleDelivery(1), { leaseUntilMs: NOW + 3_600_000 }));
-    await wait(store, 2, NOW + 3_600_000);
-    await store.insert(accept(sampleDelivery(3)));
-    await store.settle(settlement(sampleDelivery(3)));
+    await wait(store, sampleNews(1), NOW - 5_000);
+    await wait(store, 2, NOW);
 
-    expect(await store.recover({ nowMs: NOW + 5_000 })).toBe(2);
-    const claimed = await claimedIds(store, { nowMs: NOW + 5_000 });
-    expect(claimed.sort()).toEqual([1, 2].map(sampleId));
+    expect(await claimedIds(store, {})).toEqual([2, 1].map(sampleId));
   });
 
-  test('treats a receipt in the future as now and keeps the lifetime', async () => {
+  test('chooses as the probe what was never tried, then what was tried longest ago', async () => {
     const store = await setup();
-    await store.insert(accept(sampleDelivery(1)));
-    const earlier = NOW - 86_400_000;
-    await store.recover({ nowMs: earlier });
+    await wait(store, 1, NOW + 30_000, { nowMs: NOW + 20 });
+    await wait(store, 2, NOW + 60_000, { nowMs: NOW + 10 });
+    await store.insert(accept(sampleDelivery(3), { leaseUntilMs: NOW + 30 }));
+    const probe = async (nowMs: number) => {
+      const ids = await claimedIds(store, { nowMs, select: { kind: 'probe' }, limit: 1 });
+      await store.releaseLeases('owner-b');
+      return ids;
+    };
 
-    const { deliveries } = await store.claimDue(claim({ nowMs: earlier }));
-    expect(deliveries).toEqual([
-      { ...sampleDelivery(1), receivedAtMs: earlier, expiresAtMs: earlier + 60_000 },
+    expect(await probe(NOW + 29)).toEqual([sampleId(2)]);
+    expect(await probe(NOW + 30)).toEqual([sampleId(3)]);
+    expect(await probe(NOW + 31)).toEqual([sampleId(1)]);
+    expect(await probe(NOW + 32)).toEqual([sampleId(2)]);
+  });
+
+  test('claims what reaches its last useful moment, due or not, the earliest end first', async () => {
+    const store = await setup();
+    const waiting = [53_000, 51_000, 52_000].map((usefulMs, index) =>
+      wait(store, sampleDelivery(index, { expiresAtMs: NOW + usefulMs + 8_000 }), NOW + 50_000),
+    );
+    await Promise.all(waiting);
+    const select = { kind: 'last_moment', usefulUntilByMs: NOW + 52_000 } as const;
+
+    const { deliveries, nextUsefulUntilMs } = await store.claimDue(claim({ select }));
+    expect(deliveries.map(({ id }) => id)).toEqual([1, 2].map(sampleId));
+    expect(nextUsefulUntilMs).toBe(NOW + 53_000);
+  });
+
+  test.each(['due', 'probe', 'last_moment'] as const)(
+    'claims nothing as %s before its hold is over',
+    async (kind) => {
+      const store = await setup();
+      const hold = { status: 'queued', dueAtMs: NOW, notBeforeMs: NOW + 10_000 } as const;
+      await store.insert(accept(sampleDelivery(1)));
+      await store.settle(settlement(sampleDelivery(1), hold));
+      const select = kind === 'last_moment' ? { kind, usefulUntilByMs: NOW + 60_000 } : { kind };
+
+      const held = await store.claimDue(claim({ nowMs: NOW + 9_999, select }));
+      expect(held).toEqual({
+        deliveries: [],
+        nextDueAtMs: NOW + 10_000,
+        nextUsefulUntilMs: NOW + 52_000,
+      });
+      expect(await claimedIds(store, { nowMs: NOW + 10_000, select })).toEqual([sampleId(1)]);
+    },
+  );
+
+  test('leaves what it claimed out of the times to ask again, and counts the leases of others', async () => {
+    const store = await setup();
+    await wait(store, 1, NOW);
+    await store.insert(accept(sampleDelivery(2), { leaseUntilMs: NOW + 700 }));
+    const first = await store.claimDue(claim({ leaseUntilMs: NOW + 500 }));
+
+    expect(first).toMatchObject({ deliveries: [{ id: sampleId(1) }], nextDueAtMs: NOW + 700 });
+    expect(first.nextUsefulUntilMs).toBeUndefined();
+    const second = await store.claimDue(claim({ owner: 'owner-c' }));
+    expect(second).toMatchObject({ deliveries: [], nextDueAtMs: NOW + 500 });
+  });
+
+  test('counts the attempts that the provider left unanswered, each once', async () => {
+    const store = await setup();
+    const outcome = { kind: 'retry', reason: 'timeout', certainty: 'unanswered' } as const;
+    const next = { status: 'queued', dueAtMs: NOW } as const;
+    const again = { keepLeaseUntilMs: NOW };
+    await store.insert(accept(sampleDelivery(1)));
+    for (const number of [1, 1, 2]) {
+      const attempt = { ...FAILED, number, outcome };
+      await store.settle(settlement(sampleDelivery(1), next, { ...again, attempt }));
+    }
+    const uncertain = { ...FAILED, number: 3 };
+    await store.settle(settlement(sampleDelivery(1), next, { attempt: uncertain }));
+
+    expect((await store.claimDue(claim())).deliveries).toMatchObject([
+      { attempts: 3, unanswered: 2, interrupted: false },
     ]);
-  });
-
-  test('gives no delivery a fraction of a millisecond more than it had', async () => {
-    const store = await setup();
-    const expiresAtMs = NOW + 60_000.6;
-    await store.insert(accept(sampleDelivery(1, { expiresAtMs })));
-    await store.recover({ nowMs: NOW + 30_000 });
-
-    const { deliveries } = await store.claimDue(claim({ nowMs: NOW + 30_000 }));
-    expect(deliveries).toHaveLength(1);
-    expect(deliveries[0]?.expiresAtMs).toBeLessThanOrEqual(expiresAtMs);
-    expect(deliveries[0]?.expiresAtMs).toBeGreaterThan(expiresAtMs - 1);
-  });
-
-  test('leaves receipt and end of a delivery alone when the clock is right', async () => {
-    const store = await setup();
-    await store.insert(accept(sampleDelivery(1)));
-    await store.recover({ nowMs: NOW + 30_000 });
-
-    const { deliveries } = await store.claimDue(claim({ nowMs: NOW + 30_000 }));
-    expect(deliveries).toEqual([sampleDelivery(1)]);
-  });
-}
-
-function testsOfHastening(setup: Setup): void {
-  const options = { app: 'default', provider: 'fcm', nowMs: NOW, spreadMs: 1_000 } as const;
-
-  test('spreads what waits for a provider evenly, the earliest due first', async () => {
-    const store = await setup();
-    for (const number of [1, 2, 3, 4]) await wait(store, number, NOW + 100_000 - number);
-
-    expect(await store.hasten(options)).toBe(4);
-    expect(await claimedIds(store, { nowMs: NOW })).toEqual([sampleId(4)]);
-    expect(await claimedIds(store, { nowMs: NOW + 250 })).toEqual([sampleId(3)]);
-    expect(await claimedIds(store, { nowMs: NOW + 999 })).toEqual([2, 1].map(sampleId));
-  });
-
-  test('delays nothing that is due sooner, and counts only what it moved', async () => {
-    const store = await setup();
-    await wait(store, 1, NOW - 5);
-    await wait(store, 2, NOW + 100_000);
-
-    expect(await store.hasten(options)).toBe(1);
-    expect(await claimedIds(store, { nowMs: NOW })).toEqual([1, 2].map(sampleId));
-  });
-
-  test('leaves the deliveries of other apps and providers alone', async () => {
-    const store = await setup();
-    await wait(store, 1, NOW + 100_000);
-
-    expect(await store.hasten({ ...options, provider: 'apns' })).toBe(0);
-    expect(await store.hasten({ ...options, app: 'other' })).toBe(0);
-    expect(await claimedIds(store, { nowMs: NOW + 1_000 })).toEqual([]);
   });
 }

@@ -5,14 +5,17 @@ import type { Attempt, Delivery, Next } from '../../src/core/delivery.ts';
 import type {
   AcceptedDelivery,
   Claim,
+  HastenOptions,
   QuarantineEntry,
   Settlement,
+  Store,
 } from '../../src/core/ports/store.ts';
 
 /** A service time that every sample is received at. */
 export const NOW = 1_754_049_600_000;
 export const OWNER = 'owner-a';
 export const LEASE_MS = 10_000;
+export const DAY_MS = 86_400_000;
 
 /** UUID version 7 whose order is that of `number`. */
 export function sampleId(number: number): string {
@@ -21,7 +24,7 @@ export function sampleId(number: number): string {
 }
 
 export function sampleFingerprint(value: string): string {
-  return createHash('sha256').update(value).digest().subarray(0, 16).toString('base64url');
+  return createHash('sha256').update(value).digest().subarray(0, 16).toString('hex');
 }
 
 export function sampleDelivery(number: number, changes: Partial<Delivery> = {}): Delivery {
@@ -45,6 +48,8 @@ export function sampleDelivery(number: number, changes: Partial<Delivery> = {}):
     receivedAtMs: NOW,
     expiresAtMs: NOW + 60_000,
     attempts: 0,
+    unanswered: 0,
+    interrupted: false,
     ...changes,
   };
 }
@@ -66,6 +71,17 @@ export const DELIVERED: Attempt = {
   },
 };
 
+/** A lifetime of a day: nobody waits for it. */
+export function sampleNews(number: number, changes: Partial<Delivery> = {}): Delivery {
+  const race = sampleDelivery(number);
+  return {
+    ...race,
+    notification: { ...race.notification, type: 'tx_confirmed', lifetimeMs: DAY_MS },
+    expiresAtMs: NOW + DAY_MS,
+    ...changes,
+  };
+}
+
 export const FAILED: Attempt = {
   number: 1,
   startedAtMs: NOW + 2,
@@ -85,6 +101,7 @@ export function settlement(
     attempt: next.status === 'delivered' ? DELIVERED : FAILED,
     next,
     nowMs: NOW + 100,
+    wallMs: changes.nowMs ?? NOW + 100,
     ...changes,
   };
 }
@@ -96,11 +113,36 @@ export function claim(changes: Partial<Claim> = {}): Claim {
     app: 'default',
     provider: 'fcm',
     nowMs,
-    dueByMs: nowMs,
+    select: { kind: 'due' },
     leaseUntilMs: nowMs + LEASE_MS,
     limit: 100,
     ...changes,
   };
+}
+
+export const HASTEN: HastenOptions = {
+  app: 'default',
+  provider: 'fcm',
+  nowMs: NOW,
+  newsSpreadMs: 1_000,
+  restMs: 1_000,
+};
+
+/** Accepts a delivery, by its number or as it is, and leaves it waiting until `dueAtMs` after a failed attempt. */
+export async function wait(
+  store: Store,
+  delivery: number | Delivery,
+  dueAtMs: number,
+  changes: Partial<Settlement> = {},
+): Promise<void> {
+  const accepted = typeof delivery === 'number' ? sampleDelivery(delivery) : delivery;
+  await store.insert(accept(accepted));
+  await store.settle(settlement(accepted, { status: 'queued', dueAtMs }, changes));
+}
+
+export async function claimedIds(store: Store, changes: Partial<Claim> = {}): Promise<string[]> {
+  const { deliveries } = await store.claimDue(claim(changes));
+  return deliveries.map(({ id }) => id);
 }
 
 export function quarantineEntry(

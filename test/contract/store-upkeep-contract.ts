@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { Store } from '../../src/core/ports/store.ts';
 import {
   accept,
+  DAY_MS,
   NOW,
   quarantineEntry,
   sampleDelivery,
@@ -27,12 +28,36 @@ function testsOfDuplicateKeys(setup: Setup): void {
   test('finds the delivery that holds a duplicate key until the key expires', async () => {
     const store = await setup();
     await store.insert(accept(sampleDelivery(1), { duplicateKey }));
+    await store.settle(settlement(sampleDelivery(1)));
 
     expect(await store.findDuplicate({ keyHash, nowMs: NOW + 999 })).toBe(sampleId(1));
     expect(await store.findDuplicate({ keyHash, nowMs: NOW + 1_000 })).toBeUndefined();
     expect(await store.findDuplicate({ keyHash: sampleFingerprint('x'), nowMs: NOW })).toBe(
       undefined,
     );
+  });
+
+  test('keeps a key whose window is over as long as its delivery is queued', async () => {
+    const store = await setup();
+    await store.insert(accept(sampleDelivery(1), { duplicateKey }));
+    const later = { keyHash, nowMs: NOW + DAY_MS };
+    expect(await store.findDuplicate(later)).toBe(sampleId(1));
+    await store.prune({ beforeMs: NOW - DAY_MS, nowMs: NOW + DAY_MS, limit: 10 });
+    expect(await store.findDuplicate(later)).toBe(sampleId(1));
+
+    await store.settle(settlement(sampleDelivery(1)));
+    expect(await store.findDuplicate(later)).toBeUndefined();
+  });
+
+  test('keeps the key of a delivery that ended undelivered, if asked to', async () => {
+    const store = await setup();
+    await store.insert(accept(sampleDelivery(1), { duplicateKey }));
+    const keep = { keepKey: true };
+    const next = { status: 'expired', reason: 'interrupted' } as const;
+    await store.settle(settlement(sampleDelivery(1), next, keep));
+
+    expect(await store.findDuplicate({ keyHash, nowMs: NOW + 999 })).toBe(sampleId(1));
+    expect(await store.findDuplicate({ keyHash, nowMs: NOW + 1_000 })).toBeUndefined();
   });
 
   test('keeps the duplicate key of a delivered delivery', async () => {
@@ -122,6 +147,7 @@ function testsOfRetention(setup: Setup): void {
     const duplicateKey = { keyHash, expiresAtMs: NOW + 500 };
     const receivedAtMs = NOW + 10;
     await store.insert(accept(sampleDelivery(1, { receivedAtMs }), { duplicateKey }));
+    await store.settle(settlement(sampleDelivery(1)));
     await store.quarantine(quarantineEntry('a', { untilMs: NOW + 500 }));
     await store.quarantine(quarantineEntry('b', { untilMs: NOW + 501 }));
 

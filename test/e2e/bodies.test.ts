@@ -4,6 +4,8 @@ import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import type { ReceivedPush } from '../../sandbox/records.ts';
 import { type Answer, problemOf, refusalOf, send } from '../support/callers.ts';
+import { callRegistry } from '../support/device-calls.ts';
+import { REGISTRY_ENVIRONMENT } from '../support/registry.ts';
 import { ANDROID_TOKEN, IOS_TOKEN, notifyPath, type Setup, setup } from '../support/service.ts';
 
 const LARGEST_BODY = 65_536;
@@ -81,13 +83,43 @@ test('takes a body nested 10,000 deep', async () => {
   expect([answer.status, answer.text]).toEqual([200, expect.stringContaining('delivered')]);
 });
 
-test('never unpacks a body, whatever its header claims', async () => {
+test('refuses a body with a content encoding, and names the one it takes', async () => {
   const running = await setup();
-  const packed = gzipSync(paymentBody('packed'));
-  const answer = await post(running, packed, { 'content-encoding': 'gzip' });
-  expect(refusalOf(answer)).toBe('400 bad_body');
-  const plain = await post(running, paymentBody('plain'), { 'content-encoding': 'gzip' });
+  const bodies = [gzipSync(paymentBody('packed')), paymentBody('plain')];
+  for (const body of bodies) {
+    for (const encoding of ['gzip', 'GZIP', 'br', 'identity, gzip']) {
+      const answer = await post(running, body, { 'content-encoding': encoding });
+      expect(refusalOf(answer), encoding).toBe('415 unsupported_encoding');
+      expect(answer.headers['accept-encoding']).toBe('identity');
+    }
+  }
+  const chunked = await post(running, gzipSync('x'), { ...CHUNKED, 'content-encoding': 'gzip' });
+  expect(refusalOf(chunked)).toBe('415 unsupported_encoding');
+  expect(running.sandbox.received()).toEqual([]);
+  const plain = await post(running, paymentBody('plain'), { 'content-encoding': 'identity' });
   expect(plain.status).toBe(200);
+});
+
+test('keeps a problem below 1,000 bytes: the first eight faults, and how many more', async () => {
+  const running = await setup({ environment: REGISTRY_ENVIRONMENT });
+  const register = async (names: readonly string[]) => {
+    const fields = Object.fromEntries(names.map((name) => [name, 1]));
+    const body = { platform: 'ios', token: 'ab12', ...fields };
+    return await callRegistry(running, { method: 'POST', body });
+  };
+  const few = await register(Array.from({ length: 8 }, (_, index) => `x${index}`));
+  expect(problemOf(few).errors).toHaveLength(8);
+  expect(problemOf(few)).not.toHaveProperty('more_errors');
+  const many = await register(Array.from({ length: 1_000 }, (_, index) => `x${index}`));
+  expect(problemOf(many).errors).toHaveLength(8);
+  expect(problemOf(many).more_errors).toBe(992);
+  // Names that take many bytes, escaped and not.
+  for (const character of ['x', '発', '\u0001']) {
+    const long = await register(Array.from({ length: 20 }, (_, i) => character.repeat(90) + i));
+    const { errors = [], more_errors = 0 } = problemOf(long);
+    expect(errors.length + more_errors, character).toBe(20);
+    expect(long.bytes.length, character).toBeLessThan(1_000);
+  }
 });
 
 test('names every field at fault', async () => {

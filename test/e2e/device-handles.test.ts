@@ -120,7 +120,8 @@ test('a handle that is written otherwise in the path is the same handle', async 
   const handle = handleOf(device, 'notify');
   const escaped = `%${handle.charCodeAt(0).toString(16)}${handle.slice(1)}`;
   expect((await wakeHandle(running, escaped, 'aa')).status).toBe(200);
-  expect(refusalOf(await knock(running, `/n/${handle}/`))).toBe('404 not_found');
+  expect((await wakeHandle(running, `${handle}/`, 'bb')).status).toBe(200);
+  expect(refusalOf(await knock(running, `/n/${handle}//`))).toBe('404 not_found');
   expect(refusalOf(await knock(running, `/n/${handle}%2F`))).toBe('404 unknown_handle');
   expect(refusalOf(await knock(running, '/n/%ff%00'))).toBe('404 unknown_handle');
   const answer = await send(running.service.url, { method: 'GET', path: `/n/${handle}` });

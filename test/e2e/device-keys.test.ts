@@ -178,18 +178,6 @@ test('several backend keys are good at once, and one that was taken out is not',
   expect(refusalOf(await callRegistry(running, { path: `/${id}` }))).toBe('401 unauthorized');
 });
 
-test('registrations by an app’s key are limited, the backend’s are not', async () => {
-  const running = await start({ NDS_REGISTRATION_RATE: '2/0.1' });
-  for (const status of [200, 200, 429]) {
-    const answer = await callRegistry(running, { method: 'POST', body: PHONE, key: APP_KEY });
-    expect(answer.status).toBe(status);
-    if (status !== 429) continue;
-    expect(refusalOf(answer)).toBe('429 rate_limited');
-    expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
-  }
-  for (const user of ['a', 'b', 'c']) await registerPhone(running, { user });
-});
-
 test('without keys there is no registry to get into', async () => {
   const running = await setup();
   for (const key of [null, BACKEND_KEY, '']) {

@@ -257,8 +257,8 @@ test('takes the methods of its routes alone', async () => {
   const running = await start();
   const { id } = await registerPhone(running);
   const allowed: readonly (readonly [string, string])[] = [
-    ['', 'POST, GET'],
-    [`/${id}`, 'GET, PATCH, DELETE'],
+    ['', 'POST, GET, HEAD'],
+    [`/${id}`, 'GET, HEAD, PATCH, DELETE'],
     [`/${id}/token`, 'PUT'],
     [`/${id}/handles/notify`, 'POST, DELETE'],
   ];

@@ -1,18 +1,12 @@
-// Who may come in at the Breez family's door: methods, paths, queries, platforms and apps. Whatever is
+// Who may come in at the Breez family's door: methods, paths, queries and platforms. Whatever is
 // refused leaves no row, causes no push, and says nothing of the token.
 
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type Answer, problemOf, refusalOf, send } from '../support/callers.ts';
-import {
-  ANDROID_TOKEN,
-  IOS_TOKEN,
-  notifyPath,
-  type Setup,
-  setup,
-  temporaryFolder,
-} from '../support/service.ts';
+import { type Answer, expectNoTrace, problemOf, refusalOf, send } from '../support/callers.ts';
+import { callRegistry, registerPhone, successOf } from '../support/device-calls.ts';
+import { handleOf, pathOf, REGISTRY_ENVIRONMENT } from '../support/registry.ts';
+import { ANDROID_TOKEN, IOS_TOKEN, notifyPath, type Setup, setup } from '../support/service.ts';
+import { resmicCall } from '../support/signed-calls.ts';
 
 const BODY = '{"template":"payment_received","data":{"payment_hash":"body-of-the-caller"}}';
 const HEX = '0123456789abcdef';
@@ -21,15 +15,6 @@ const longToken = (characters: number) => `x:${'y'.repeat(characters - 2)}`;
 
 function post(running: Setup, path: string, body: string = BODY): Promise<Answer> {
   return send(running.service.url, { path, body });
-}
-
-/** No row, no push, and not a word of these in the log. */
-async function expectNoTrace(running: Setup, secrets: readonly string[]): Promise<void> {
-  expect(running.sandbox.received()).toEqual([]);
-  await running.service.settled();
-  expect(await running.service.store.findDeliveries({ limit: 10 })).toEqual([]);
-  const said = JSON.stringify([running.log.events, running.log.lines]);
-  expect(secrets.filter((secret) => said.includes(secret))).toEqual([]);
 }
 
 test('takes POST alone and says so', async () => {
@@ -57,7 +42,7 @@ test('takes POST alone and says so', async () => {
 test('knows its paths and no others', async () => {
   const running = await setup();
   const query = `?platform=android&token=${ANDROID_TOKEN}`;
-  const paths = ['/', '/notif', '/notify/', '/Notify', '/api/v1/notify/', '/api/v2/notify'];
+  const paths = ['/', '/notif', '/notify//', '/Notify', '/api/v1/notify//', '/api/v2/notify'];
   const odd = ['/api/v1//notify', '//notify', '/notify;x=1', '/api/v1/response', '/metrics/'];
   for (const path of [...paths, ...odd]) {
     for (const method of ['POST', 'GET']) {
@@ -66,6 +51,31 @@ test('knows its paths and no others', async () => {
     }
   }
   await expectNoTrace(running, [ANDROID_TOKEN]);
+});
+
+test('serves every path with a slash at its end, too', async () => {
+  const running = await setup({ environment: REGISTRY_ENVIRONMENT });
+  const secret = 'secret-of-the-device';
+  const device = await registerPhone(running, { secrets: { resmic: [secret] } });
+  const paths = ['/notify/', '/api/v1/notify/'].map((path) => `${path}?platform=ios&token=ab12`);
+  paths.push(`${pathOf(device, 'notify')}/`, `/api/v1/notify/${handleOf(device, 'notify')}/`);
+  for (const [index, path] of paths.entries()) {
+    const answer = await post(running, path, BODY.replace('body', `body ${index}`));
+    expect([answer.status, successOf(answer).status], path).toEqual([200, 'delivered']);
+  }
+  const signed = resmicCall({ path: `${pathOf(device, 'resmic')}/`, secret });
+  expect(successOf(await send(running.service.url, signed)).status).toBe('delivered');
+  const unsigned = await post(running, `${pathOf(device, 'lsps5')}/`);
+  expect(refusalOf(unsigned)).toBe('401 stale_timestamp');
+  const reply = await post(running, `/api/v1/response/${'A'.repeat(22)}/`);
+  expect([refusalOf(reply), problemOf(reply).detail]).toEqual([
+    '404 not_found',
+    'Nobody waits for a reply with this id.',
+  ]);
+  const described = await callRegistry(running, { path: `/${device.id}/` });
+  expect(described.status).toBe(200);
+  const health = await send(running.service.url, { method: 'GET', path: '/healthz/' });
+  expect(health.status).toBe(200);
 });
 
 const TOKEN_FAULTS: readonly (readonly [string, string])[] = [
@@ -205,101 +215,4 @@ test('opens the short path, a whole address and unknown parameters as breez/noti
     expect([answer.status, answer.text], path).toEqual([200, expect.stringContaining('delivered')]);
   }
   expect(running.sandbox.received(ANDROID_TOKEN)).toHaveLength(paths.length);
-});
-
-test('names the variables when a platform has no credentials', async () => {
-  const noApple = await setup({
-    environment: {
-      APNS_KEY: undefined,
-      APNS_KEY_ID: undefined,
-      APNS_TEAM_ID: undefined,
-      APNS_TOPIC: undefined,
-      APNS_ENVIRONMENT: undefined,
-      APNS_ENDPOINT: undefined,
-    },
-  });
-  const apple = await post(noApple, notifyPath(IOS_TOKEN));
-  expect(refusalOf(apple)).toBe('502 provider_not_configured');
-  for (const name of ['APNS_KEY_FILE', 'APNS_KEY_ID', 'APNS_TEAM_ID', 'APNS_TOPIC']) {
-    expect(problemOf(apple).detail).toContain(name);
-  }
-  await expectNoTrace(noApple, [IOS_TOKEN, 'body-of-the-caller']);
-  expect((await post(noApple, notifyPath(ANDROID_TOKEN))).status).toBe(200);
-
-  const noGoogle = await setup({
-    environment: { GOOGLE_APPLICATION_CREDENTIALS_JSON: undefined, FCM_ENDPOINT: undefined },
-  });
-  for (const path of [notifyPath(ANDROID_TOKEN), '/notify?platform=ios&token=opaque:token']) {
-    const answer = await post(noGoogle, path);
-    expect(refusalOf(answer)).toBe('502 provider_not_configured');
-    expect(problemOf(answer).detail).toContain('GOOGLE_APPLICATION_CREDENTIALS');
-  }
-  await expectNoTrace(noGoogle, [ANDROID_TOKEN, 'opaque:token', 'body-of-the-caller']);
-});
-
-test('pushes for the app that is named, with its own credentials', async () => {
-  const running = await withSecondApp();
-  expect((await post(running, notifyPath(IOS_TOKEN, { app: 'second' }))).status).toBe(200);
-  expect((await post(running, notifyPath(IOS_TOKEN, { app: 'default' }))).status).toBe(200);
-  expect((await post(running, notifyPath(IOS_TOKEN, { app: '', app_data: 'x' }))).status).toBe(200);
-  const topics = running.sandbox.received().map((push) => push.apns?.topic);
-  expect(topics).toEqual(['com.example.second', 'com.example.wallet', 'com.example.wallet']);
-
-  const noFcm = await post(running, notifyPath(ANDROID_TOKEN, { app: 'second' }));
-  expect(refusalOf(noFcm)).toBe('502 provider_not_configured');
-  expect(problemOf(noFcm).detail).toContain('NDS_APPS_FILE');
-  for (const app of ['third', 'Second', 'default ', 'constructor', '__proto__', 'a'.repeat(64)]) {
-    const answer = await post(running, notifyPath(ANDROID_TOKEN, { app }));
-    expect(refusalOf(answer), app).toBe('404 unknown_app');
-  }
-  expect(running.sandbox.received()).toHaveLength(3);
-});
-
-/** A service with `default` and an app `second` that has APNs alone. */
-async function withSecondApp(): Promise<Setup> {
-  const file = join(temporaryFolder(), 'apps.json');
-  const sandbox = { topics: ['com.example.wallet', 'com.example.second'] };
-  writeFileSync(file, '{}');
-  const running = await setup({ sandbox, environment: { NDS_APPS_FILE: file } });
-  const { key, keyId, teamId, url } = running.sandbox.apns;
-  const apns = {
-    key,
-    key_id: keyId,
-    team_id: teamId,
-    topic: 'com.example.second',
-    environment: 'sandbox',
-    endpoint: url,
-  };
-  writeFileSync(file, JSON.stringify({ second: { apns } }));
-  await running.restart();
-  return running;
-}
-
-test('answers the same whether or not the router has to look at the request', async () => {
-  const running = await setup({ environment: { NDS_BACKEND_KEYS: 'k'.repeat(32) } });
-  const calls: readonly Parameters<typeof send>[1][] = [
-    { path: notifyPath(ANDROID_TOKEN), body: BODY },
-    { path: notifyPath(ANDROID_TOKEN).replace('/api/v1', ''), body: BODY },
-    { path: '/notify?platform=windows', body: BODY },
-    { path: notifyPath(ANDROID_TOKEN), body: '{"template":"unknown"}' },
-    { path: notifyPath(ANDROID_TOKEN), body: 'x'.repeat(70_000) },
-    { path: notifyPath(ANDROID_TOKEN, { app: 'unknown' }), body: BODY },
-    { path: '/api/v1/devices', body: BODY },
-    { path: '/api/v1/devices?user=a', body: '{}', headers: { authorization: 'Bearer nobody' } },
-  ];
-  for (const call of calls) {
-    // The first goes past the router, the others do not.
-    const hosts = ['nds.example.com', 'NDS.EXAMPLE.COM', '[::1]:8080'];
-    const told: unknown[] = [];
-    for (const host of hosts) {
-      const answer = await send(running.service.url, {
-        ...call,
-        headers: { ...call.headers, host },
-      });
-      const { date: _date, ...headers } = answer.headers;
-      const text = answer.text.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID');
-      told.push({ status: answer.status, headers, text: text.replace('delivered', 'duplicate') });
-    }
-    expect(told).toEqual([told[0], told[0], told[0]]);
-  }
 });

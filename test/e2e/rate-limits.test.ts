@@ -1,4 +1,4 @@
-// Limits for a token, for all, and for addresses whose requests are refused again and again.
+// Limits for a token, for all, and for addresses that try unknown tokens which the provider refuses.
 
 import { expect, test } from 'vitest';
 import { readSettings } from '../../src/config/config.ts';
@@ -17,7 +17,7 @@ test('a token gets its burst and then its rate, and others are not touched', asy
   expect(refused).toMatchObject({
     status: 429,
     retryAfter: '2',
-    body: { code: 'rate_limited' },
+    body: { code: 'rate_limited', detail: expect.stringContaining('NDS_TOKEN_RATE') },
   });
   expect((await pay(androidToken(1), 'dd')).status).toBe(200);
   expect(await rows()).toHaveLength(4);
@@ -38,40 +38,108 @@ test('the whole service has a rate, too', async () => {
   for (let number = 0; number < 5; number += 1) {
     expect((await pay(androidToken(number), 'aa')).status).toBe(200);
   }
-  expect(await pay(androidToken(5), 'aa')).toMatchObject({ status: 429, retryAfter: '1' });
+  expect(await pay(androidToken(5), 'aa')).toMatchObject({
+    status: 429,
+    retryAfter: '1',
+    body: { detail: expect.stringContaining('NDS_GLOBAL_RATE') },
+  });
   clock.advance(SECOND);
   expect((await pay(androidToken(5), 'aa')).status).toBe(200);
 });
 
-test('an address is limited by its refused requests alone, and only it', async () => {
-  const { running, clock } = await setupDriven({
-    environment: { NDS_TRUSTED_ADDRESS_HEADER: HEADER, NDS_ADDRESS_RATE: '3/1' },
+const UNREGISTERED = { kind: 'fcm_error', error: 'UNREGISTERED' } as const;
+
+/** A service that lets an address try three unknown tokens that turn out to be dead. */
+async function setupAddresses(header = HEADER) {
+  const driven = await setupDriven({
+    environment: { NDS_TRUSTED_ADDRESS_HEADER: header, NDS_ADDRESS_RATE: '3/1' },
   });
-  const call = (address: string, token: string, body: string) =>
-    told(running.post(notifyPath(token), body, { headers: { [HEADER]: address } }));
-  const good = (address: string, number: number) => call(address, androidToken(number), BODY);
-  for (let number = 0; number < 20; number += 1) {
-    expect((await good('192.0.2.1', number)).status).toBe(200);
+  const { running } = driven;
+  let calls = 0;
+  const call = (address: string, token: string, body?: string) => {
+    calls += 1;
+    const hash = `hash ${calls}`;
+    const payment = JSON.stringify({ template: 'payment_received', data: { payment_hash: hash } });
+    const init = { headers: { [header]: address } };
+    return told(running.post(notifyPath(token), body ?? payment, init));
+  };
+  const dead = (number: number) => {
+    const token = `dead-${number}:APA91b`;
+    running.sandbox.script({ token, fault: UNREGISTERED });
+    return token;
+  };
+  return { ...driven, call, dead };
+}
+
+test('an address is limited by unknown tokens that are refused, and may go on with all others', async () => {
+  const { running, clock, call, dead } = await setupAddresses();
+  const lsp = '192.0.2.1';
+  for (const number of [1, 2, 3]) expect((await call(lsp, androidToken(number))).status).toBe(200);
+  for (const number of [1, 2, 3]) expect((await call(lsp, dead(number))).status).toBe(410);
+  const asked = running.sandbox.requests().length;
+  for (let times = 0; times < 50; times += 1) {
+    expect(await call(lsp, androidToken(50))).toMatchObject({
+      status: 429,
+      retryAfter: '1',
+      body: { code: 'rate_limited', detail: expect.stringContaining('NDS_ADDRESS_RATE') },
+    });
   }
-  for (let times = 0; times < 3; times += 1) {
-    expect((await call('192.0.2.1', ANDROID_TOKEN, '{}')).status).toBe(400);
-  }
-  expect(await good('192.0.2.1', 50)).toMatchObject({
-    status: 429,
-    retryAfter: '1',
-    body: { code: 'rate_limited' },
-  });
-  expect((await good('192.0.2.2', 51)).status).toBe(200);
-  clock.advance(SECOND);
-  expect((await good('192.0.2.1', 52)).status).toBe(200);
+  expect(running.sandbox.requests()).toHaveLength(asked);
+  // Dead tokens cost nothing any more, tokens that worked are good, and others are not touched.
+  expect((await call(lsp, 'dead-1:APA91b')).status).toBe(410);
+  expect((await call('192.0.2.2', androidToken(51))).status).toBe(200);
+  expect((await call(lsp, androidToken(1))).status).toBe(200);
+  // That success gave one back.
+  expect((await call(lsp, androidToken(52))).status).toBe(200);
+  const said = running.log.lines.filter(({ message }) => message === 'address_limited');
+  expect(said.map(({ fields }) => fields.count)).toEqual([1]);
+  clock.advance(60 * SECOND);
+  const later = running.log.lines.filter(({ message }) => message === 'address_limited');
+  expect(later.map(({ fields }) => fields.count)).toEqual([1, 49]);
+  expect(JSON.stringify(later)).not.toContain(lsp);
 });
 
-test('without a trusted hop no address is limited, whatever headers say', async () => {
+test('an LSP with 98 stale webhooks of 120 loses none of its good calls', async () => {
+  const { running, call } = await setupAddresses();
+  for (let number = 98; number < 120; number += 1) await call('lsp', androidToken(number));
+  for (let number = 0; number < 98; number += 1) {
+    running.sandbox.script({ token: androidToken(number), fault: UNREGISTERED });
+  }
+  for (let round = 0; round < 2; round += 1) {
+    for (let number = 0; number < 120; number += 1) {
+      const { status } = await call('lsp', androidToken(number));
+      if (number >= 98) expect(status, `${number}`).toBe(200);
+      else expect([410, 429]).toContain(status);
+    }
+  }
+});
+
+test('nothing that costs no push counts against an address', async () => {
+  const { call } = await setupAddresses();
+  for (let times = 0; times < 20; times += 1) {
+    expect((await call('lsp', ANDROID_TOKEN, '{}')).status).toBe(400);
+    expect((await call('lsp', '')).status).toBe(400);
+  }
+  expect((await call('lsp', ANDROID_TOKEN)).status).toBe(200);
+});
+
+test('of a list of addresses the last one counts: the client writes the others', async () => {
+  const { call, dead } = await setupAddresses('X-Forwarded-For');
+  for (const number of [1, 2, 3]) {
+    expect((await call(`10.0.0.${number}, 203.0.113.9`, dead(number))).status).toBe(410);
+  }
+  expect((await call('10.0.0.4, 203.0.113.9', androidToken(4))).status).toBe(429);
+  expect((await call('203.0.113.9', androidToken(4))).status).toBe(429);
+  expect((await call('203.0.113.9, 10.0.0.4', androidToken(4))).status).toBe(200);
+});
+
+test('without a trusted header no address is limited, whatever headers say', async () => {
   const { running } = await setupDriven({ environment: { NDS_ADDRESS_RATE: '1/0.001' } });
-  for (let times = 0; times < 10; times += 1) {
+  for (let number = 0; number < 10; number += 1) {
+    const token = androidToken(number);
+    running.sandbox.script({ token, fault: UNREGISTERED });
     const headers = { [HEADER]: '192.0.2.1', 'x-forwarded-for': '192.0.2.1' };
-    const answer = await running.post(notifyPath(ANDROID_TOKEN), '{}', { headers });
-    expect(answer.status).toBe(400);
+    expect((await running.post(notifyPath(token), BODY, { headers })).status).toBe(410);
   }
 });
 

@@ -324,22 +324,6 @@ test('nobody registers himself unless the vendor allows it', async () => {
   await expectNobody(running);
 });
 
-test('registrations by signature are limited before any curve is computed', async () => {
-  const running = await start({ NDS_REGISTRATION_RATE: '3/0.1' });
-  for (let index = 0; index < 3; index += 1) {
-    const call = selfRegistration(wallet, { body: { ...NAMED, user: 'x' }, unixSeconds: NOW });
-    expect(refusalOf(await post(running, call))).toBe('401 bad_signature');
-  }
-  const call = selfRegistration(wallet, { body: NAMED, unixSeconds: NOW });
-  const limited = await post(running, call);
-  expect(refusalOf(limited)).toBe('429 rate_limited');
-  expect(Number(limited.headers['retry-after'])).toBe(10);
-  // The vendor's own registrations go on.
-  await registerPhone(running);
-  running.clock.advance(10_000);
-  expect((await post(running, call)).status).toBe(200);
-});
-
 test('a user has no more devices by registering himself than otherwise', async () => {
   const running = await start({ NDS_MAX_DEVICES_PER_USER: '2' });
   for (const status of [200, 200, 409]) {

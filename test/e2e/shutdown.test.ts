@@ -102,8 +102,11 @@ async function setupBinary() {
   const environment = sandboxEnvironment(sandbox, folder);
   const binary = await startBinary(environment);
   await binary.said('can reach its provider');
-  const pay = (token: string): Promise<Told> =>
-    told(fetch(`${binary.url}${notifyPath(token)}`, { method: 'POST', body: PAYMENT }));
+  const pay = (token: string): Promise<Told> => {
+    const headers = { accept: 'application/json' };
+    const call = { method: 'POST', headers, body: PAYMENT };
+    return told(fetch(`${binary.url}${notifyPath(token)}`, call));
+  };
   return { binary, sandbox, folder, pay };
 }
 

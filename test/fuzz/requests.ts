@@ -108,6 +108,7 @@ function headerLines(keys: readonly string[]): fc.Arbitrary<string> {
     `Content-Type: multipart/form-data; boundary=${MARKER}`,
     'Content-Encoding: gzip',
     'Accept: image/*',
+    'Accept: application/json',
     'Expect: 100-continue',
     'Upgrade: websocket',
     'Connection: close',

@@ -17,6 +17,9 @@ const problemSchema = z.looseObject({
   errors: z.array(z.strictObject({ field: z.string(), message: z.string() })).optional(),
 });
 
+/** lspd reads no more of a refusal. */
+const MAX_PROBLEM_BYTES = 1_000;
+
 /** Our own mistakes and what a stand-in in good health never causes. */
 const NEVER: ReadonlySet<string> = new Set([
   'internal',
@@ -33,7 +36,7 @@ export function faultOf(request: FuzzRequest, answer: RawAnswer | undefined): st
   if (status < 200 || status > 599) return `status ${status}`;
   const isHead = request.method === 'HEAD';
   if (isHead) return status < 500 ? undefined : `HEAD was answered ${status}`;
-  if (status < 300) return status === 200 ? faultOfSuccess(text) : `status ${status}`;
+  if (status < 300) return status === 200 ? faultOfSuccess(answer) : `status ${status}`;
   if (status < 400) return `status ${status}`;
   if (headers['content-type'] !== 'application/problem+json') {
     return `${status} with ${headers['content-type']}: ${text.slice(0, 200)}`;
@@ -41,9 +44,12 @@ export function faultOf(request: FuzzRequest, answer: RawAnswer | undefined): st
   return faultOfProblem(status, text);
 }
 
-/** Bodies are JSON, but for a phone's reply, which is answered without one. */
-function faultOfSuccess(text: string): string | undefined {
-  if (text === '') return undefined;
+/** Without a body, or with JSON for who asked for it, at the registry and for an invoice request. */
+function faultOfSuccess({ headers, text }: RawAnswer): string | undefined {
+  if (text === '') {
+    const isEmpty = headers['content-length'] === '0' && headers['content-type'] === undefined;
+    return isEmpty ? undefined : `an empty body that is announced: ${JSON.stringify(headers)}`;
+  }
   try {
     JSON.parse(text);
     return undefined;
@@ -53,6 +59,7 @@ function faultOfSuccess(text: string): string | undefined {
 }
 
 function faultOfProblem(status: number, text: string): string | undefined {
+  if (Buffer.byteLength(text) >= MAX_PROBLEM_BYTES) return `a problem of ${text.length} bytes`;
   const parsed = problemSchema.safeParse(readJson(text));
   if (!parsed.success) return `${status} is no problem: ${text.slice(0, 200)}`;
   const { code } = parsed.data;

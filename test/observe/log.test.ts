@@ -83,6 +83,21 @@ test('nor does a pipe that nobody reads any more', async () => {
   expect(await once(child, 'exit')).toEqual([7, null]);
 });
 
+test('a fault of our own is logged with its stack, and those of its causes', async () => {
+  const run = promisify(execFile);
+  const fault =
+    "{ name: 'internal_fault', where: 'retrier', cause: new Error('ours', { cause: new TypeError('the reason') }) }";
+  const { stdout } = await run(process.execPath, programOf(`log.observer.observe(${fault});`));
+  expect(JSON.parse(stdout)).toMatchObject({
+    level: 'error',
+    msg: 'internal_fault',
+    where: 'retrier',
+    cause: expect.stringMatching(
+      /^Error: ours\n {4}at [\s\S]*\ncaused by TypeError: the reason\n {4}at /,
+    ),
+  });
+});
+
 test('closing waits neither for a full disk nor for a pipe that nobody reads', async () => {
   const full = openSync('/dev/full', 'w');
   for (const stdout of [full, 'pipe'] as const) {

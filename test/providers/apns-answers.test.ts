@@ -3,11 +3,7 @@
 
 import { expect, it } from 'vitest';
 import { apnsReasons } from '../../sandbox/apns/reasons.ts';
-import {
-  APNS_REASONS,
-  explainApnsReason,
-  readApnsAnswer,
-} from '../../src/providers/apns/response.ts';
+import { APNS_REASONS, apnsRemedyFor, readApnsAnswer } from '../../src/providers/apns/response.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { connected, openProvider, openSandbox, TOKENS } from './support.ts';
 
@@ -41,7 +37,7 @@ const MEANINGS: Readonly<Record<string, object>> = {
   Unregistered: { kind: 'unregistered', sinceMs: 1_700_000_000_000 },
   PayloadTooLarge: { kind: 'rejected', blame: 'message' },
   TooManyProviderTokenUpdates: { kind: 'retry', certainty: 'answered' },
-  TooManyRequests: { kind: 'retry', certainty: 'answered' },
+  TooManyRequests: { kind: 'retry', certainty: 'throttled_token' },
   InternalServerError: { kind: 'retry', certainty: 'answered' },
   ServiceUnavailable: { kind: 'retry', certainty: 'answered' },
   Shutdown: { kind: 'retry', certainty: 'answered' },
@@ -69,7 +65,8 @@ it('tells the operator what to do about every reason that needs somebody to act'
   for (const [reason, { meaning, remedy }] of Object.entries(APNS_REASONS)) {
     if (meaning === 'misconfigured') expect(remedy, reason).toMatch(/\.$/);
   }
-  expect(explainApnsReason('constructor')).toMatch(/^APNs refuses/);
+  expect(apnsRemedyFor('constructor')).toBeUndefined();
+  expect(apnsRemedyFor('BadDeviceToken')).toBeUndefined();
 });
 
 it('passes Retry-After on', async () => {
@@ -82,7 +79,7 @@ it('passes Retry-After on', async () => {
   expect(await send()).toEqual({
     kind: 'retry',
     reason: 'TooManyRequests',
-    certainty: 'answered',
+    certainty: 'throttled_token',
     retryAfterMs: 12_000,
   });
 });
@@ -97,7 +94,7 @@ it('reports broken credentials as health and forgets it with the next success', 
   expect(provider.health()).toEqual({
     ready: false,
     detail:
-      'InvalidProviderToken: Check key, key id and team id, and that the key was not revoked.',
+      'InvalidProviderToken: Check key, key id and team id, that the key was not revoked, and the clock of this machine.',
   });
   await send();
   expect(provider.health()).toEqual({ ready: true });
@@ -146,7 +143,7 @@ it('keeps the connection of proven tokens when strangers’ tokens get theirs cl
   }
   await send();
   expect(events.filter(({ kind }) => kind === 'connection_ended')).toMatchObject([
-    { lane: 'unproven', why: 'goaway' },
+    { trust: 'unproven', why: 'goaway' },
   ]);
 });
 
@@ -171,7 +168,7 @@ it.each([
   [408, { kind: 'retry', reason: 'status_408', certainty: 'answered' }],
   [410, { kind: 'unregistered', reason: 'status_410' }],
   [413, { kind: 'rejected', reason: 'status_413', blame: 'message' }],
-  [429, { kind: 'retry', reason: 'status_429', certainty: 'answered' }],
+  [429, { kind: 'retry', reason: 'status_429', certainty: 'throttled' }],
   [502, { kind: 'retry', reason: 'status_502', certainty: 'answered' }],
   [302, { kind: 'retry', reason: 'status_302', certainty: 'answered' }],
 ])('reads an unknown reason with %i by the status', (status, outcome) => {
@@ -199,4 +196,57 @@ it('prefers the id that Apple’s push console knows', () => {
     kind: 'delivered',
     messageId: 'bbbb-2',
   });
+});
+
+const NOW_MS = Date.UTC(2026, 10, 26);
+const DAY_MS = 86_400_000;
+
+it.each([
+  '9223372036854775807',
+  '1e308',
+  '-1e19',
+  '0.5',
+  '1796000000000.5',
+  '0',
+  '"1700000000000"',
+  'null',
+  '{}',
+  String(Date.UTC(2007, 11, 31)),
+  String(NOW_MS + DAY_MS + 1),
+])('drops %s as the time when a token died', (timestamp) => {
+  const body = `{"reason":"Unregistered","timestamp":${timestamp}}`;
+  expect(readApnsAnswer({ status: 410, headers: {}, body }, NOW_MS)).toEqual({
+    kind: 'unregistered',
+    reason: 'Unregistered',
+  });
+});
+
+it.each([Date.UTC(2008, 0), NOW_MS, NOW_MS + DAY_MS])(
+  'keeps %i as the time when a token died',
+  (sinceMs) => {
+    const body = JSON.stringify({ reason: 'ExpiredToken', timestamp: sinceMs });
+    expect(readApnsAnswer({ status: 410, headers: {}, body }, NOW_MS)).toEqual({
+      kind: 'unregistered',
+      reason: 'ExpiredToken',
+      sinceMs,
+    });
+  },
+);
+
+it('says why Apple holds all pushes back, and what to do', async () => {
+  const sandbox = await openSandbox();
+  const { send, provider } = await openProvider('apns', sandbox);
+  await send();
+  const reason = 'TooManyProviderTokenUpdates';
+  sandbox.script({ provider: 'apns', fault: { kind: 'reason', reason } });
+  expect(await send()).toEqual({ kind: 'retry', reason, certainty: 'answered' });
+  expect(provider.health()).toEqual({
+    ready: false,
+    detail: expect.stringMatching(/^TooManyProviderTokenUpdates: .*clock.*another service/),
+  });
+  // That a new connection opens says nothing about it.
+  await provider.warm();
+  expect(provider.health().ready).toBe(false);
+  await send();
+  expect(provider.health()).toEqual({ ready: true });
 });

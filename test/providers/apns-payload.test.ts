@@ -1,4 +1,5 @@
-// What is sent to APNs: headers, body, and the limit of 4,096 bytes.
+// What is sent to APNs: headers, body, and the limit of 4,096 bytes. wire-format.test.ts compares them with
+// node-apn's.
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
@@ -19,8 +20,8 @@ it('asks for an alert that starts the service extension', () => {
     'apns-collapse-id': push.id,
     'apns-topic': TOPIC,
     'apns-push-type': 'alert',
-    'apns-priority': 10,
-    'apns-expiration': 1_800_000_000,
+    'apns-priority': '10',
+    'apns-expiration': '1800000000',
   });
   expect(JSON.parse(body)).toEqual({
     aps: { alert: { title: 'Incoming payment' }, 'mutable-content': 1 },

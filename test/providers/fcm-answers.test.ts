@@ -2,7 +2,8 @@
 
 import { expect, it } from 'vitest';
 import type { Fault } from '../../sandbox/faults.ts';
-import { explainFcmReason, readFcmAnswer } from '../../src/providers/fcm/response.ts';
+import { fcmRemedyFor, readFcmAnswer } from '../../src/providers/fcm/response.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 import { openProvider, openSandbox } from './support.ts';
 
 const ANSWERS: readonly [string, Fault, object][] = [
@@ -23,8 +24,13 @@ const ANSWERS: readonly [string, Fault, object][] = [
     { kind: 'rejected', reason: 'SENDER_ID_MISMATCH', blame: 'sender' },
   ],
   [
-    'INVALID_ARGUMENT without a field',
+    'INVALID_ARGUMENT with nothing but FcmError: as a rule a malformed token',
     { kind: 'fcm_error', error: 'INVALID_ARGUMENT' },
+    { kind: 'rejected', reason: 'malformed_token', blame: 'token' },
+  ],
+  [
+    'a 400 without details, as for a message that is too large',
+    { kind: 'google_error', status: 400 },
     { kind: 'rejected', reason: 'INVALID_ARGUMENT', blame: 'message' },
   ],
   [
@@ -40,7 +46,7 @@ const ANSWERS: readonly [string, Fault, object][] = [
   [
     'THIRD_PARTY_AUTH_ERROR',
     { kind: 'fcm_error', error: 'THIRD_PARTY_AUTH_ERROR' },
-    { kind: 'misconfigured', reason: 'THIRD_PARTY_AUTH_ERROR' },
+    { kind: 'rejected', reason: 'THIRD_PARTY_AUTH_ERROR', blame: 'sender' },
   ],
   [
     'a 403 without details',
@@ -48,14 +54,29 @@ const ANSWERS: readonly [string, Fault, object][] = [
     { kind: 'misconfigured', reason: 'PERMISSION_DENIED' },
   ],
   [
-    'QUOTA_EXCEEDED',
+    'QUOTA_EXCEEDED that does not say whose',
     { kind: 'fcm_error', error: 'QUOTA_EXCEEDED', retryAfterSeconds: 30 },
-    { kind: 'retry', reason: 'QUOTA_EXCEEDED', certainty: 'answered', retryAfterMs: 30_000 },
+    { kind: 'retry', reason: 'QUOTA_EXCEEDED', certainty: 'throttled', retryAfterMs: 30_000 },
+  ],
+  [
+    'QUOTA_EXCEEDED for the device',
+    { kind: 'fcm_error', error: 'QUOTA_EXCEEDED', quota: 'device', retryAfterSeconds: 60 },
+    { kind: 'retry', reason: 'QUOTA_EXCEEDED', certainty: 'throttled_token', retryAfterMs: 60_000 },
+  ],
+  [
+    'QUOTA_EXCEEDED for a topic',
+    { kind: 'fcm_error', error: 'QUOTA_EXCEEDED', quota: 'topic' },
+    { kind: 'retry', reason: 'QUOTA_EXCEEDED', certainty: 'throttled_token' },
+  ],
+  [
+    'QUOTA_EXCEEDED for the project',
+    { kind: 'fcm_error', error: 'QUOTA_EXCEEDED', quota: 'project' },
+    { kind: 'retry', reason: 'QUOTA_EXCEEDED', certainty: 'throttled_project' },
   ],
   [
     'a 429 without details',
     { kind: 'google_error', status: 429 },
-    { kind: 'retry', reason: 'status_429', certainty: 'answered' },
+    { kind: 'retry', reason: 'status_429', certainty: 'throttled' },
   ],
   [
     'INTERNAL',
@@ -90,7 +111,7 @@ const ANSWERS: readonly [string, Fault, object][] = [
   [
     'an empty 200',
     { kind: 'empty', status: 200 },
-    { kind: 'retry', reason: 'answer_unreadable', certainty: 'uncertain' },
+    { kind: 'retry', reason: 'answer_unreadable', certainty: 'unanswered' },
   ],
 ];
 
@@ -135,6 +156,51 @@ it('lets no text of the provider out', () => {
 });
 
 it('explains what the operator has to do', () => {
-  expect(explainFcmReason('NOT_FOUND')).toMatch(/project id/);
-  expect(explainFcmReason('constructor')).toMatch(/^FCM refuses/);
+  expect(fcmRemedyFor('NOT_FOUND')).toMatch(/project id/);
+  expect(fcmRemedyFor('constructor')).toBeUndefined();
+  expect(fcmRemedyFor('THIRD_PARTY_AUTH_ERROR')).toBeUndefined();
+});
+
+it.each([
+  [{ quotaMetric: 'fcm.googleapis.com/send_requests' }, 'throttled_project'],
+  [{ subject: 'project:p', description: 'Device message rate exceeded' }, 'throttled_token'],
+  [{ subject: 7, description: null }, 'throttled'],
+])('reads whose quota it is from %j', (violation, certainty) => {
+  const error = {
+    details: [{ '@type': 'type.googleapis.com/google.rpc.QuotaFailure', violations: [violation] }],
+  };
+  expect(readFcmAnswer({ status: 429, headers: {}, body: JSON.stringify({ error }) }, 0)).toEqual({
+    kind: 'retry',
+    reason: 'status_429',
+    certainty,
+  });
+});
+
+it('tells what Google’s clock says', async () => {
+  const dates: number[] = [];
+  const sandbox = await openSandbox();
+  const { send } = await openProvider('fcm', sandbox, {
+    onServerDate: (unixMs) => dates.push(unixMs),
+  });
+  await send();
+  sandbox.script({ provider: 'fcm', fault: { kind: 'empty' } });
+  await send();
+  expect(dates).toHaveLength(2);
+  for (const unixMs of dates) expect(Math.abs(unixMs - Date.now())).toBeLessThan(10_000);
+});
+
+it('does not believe the date of an answer that was read late', async () => {
+  const clock = new ManualClock(Date.now());
+  const dates: number[] = [];
+  const sandbox = await openSandbox();
+  const { send } = await openProvider('fcm', sandbox, {
+    clock,
+    onServerDate: (unixMs) => dates.push(unixMs),
+  });
+  await send();
+  expect(dates).toHaveLength(1);
+  const answer = send({ timeoutMs: 10_000 });
+  clock.advance(2_001);
+  expect(await answer).toMatchObject({ kind: 'delivered' });
+  expect(dates).toHaveLength(1);
 });

@@ -7,5 +7,5 @@ describeProvider({
   token: (index) => `phone-${index}:APA91b`,
   streamLimit: 100,
   // Success is a message name (projects.messages.send, "Response body").
-  cutOff: { kind: 'retry', certainty: 'uncertain', reason: 'answer_unreadable' },
+  cutOff: { kind: 'retry', certainty: 'unanswered', reason: 'answer_unreadable' },
 });

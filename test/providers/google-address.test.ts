@@ -5,7 +5,7 @@ import { HttpResponse, http } from 'msw';
 import { setupServer } from 'msw/node';
 import { expect, onTestFinished, test } from 'vitest';
 import { createIdentity } from '../../sandbox/identity.ts';
-import { createFcmProvider } from '../../src/providers/fcm/send.ts';
+import { createFcmProvider } from '../../src/providers/fcm/fcm-provider.ts';
 import { createSystemClock } from '../../src/service/system.ts';
 
 const GOOGLE = 'https://oauth2.googleapis.com/token';

@@ -7,23 +7,7 @@ import { deleteApp, initializeApp } from 'firebase-admin/app';
 import { getMessaging } from 'firebase-admin/messaging';
 import { expect, it, onTestFinished } from 'vitest';
 import type { Sandbox } from '../../sandbox/sandbox.ts';
-import { FcmCredential } from '../../src/providers/fcm/credential.ts';
-import { readCredentials } from '../../src/providers/fcm/credential-file.ts';
-import { trustAlso } from '../../src/providers/transport/connect.ts';
-import { createSystemClock } from '../../src/service/system.ts';
-import { openProvider, openSandbox, TOKENS } from './support.ts';
-
-async function accessToken(sandbox: Sandbox): Promise<string> {
-  const credential = new FcmCredential({
-    json: await readCredentials(sandbox.fcm.serviceAccount),
-    authorities: trustAlso(sandbox.ca),
-    clock: createSystemClock(),
-  });
-  onTestFinished(() => credential.close());
-  const result = await credential.wait(2_000);
-  if (result.kind === 'failure') throw new Error(result.outcome.kind);
-  return (result.token.headers.authorization ?? '').replace('Bearer ', '');
-}
+import { accessTokenOf, openProvider, openSandbox, TOKENS } from './support.ts';
 
 /** It knows one host only, so that its sockets have to be led to the sandbox. */
 class SandboxAgent extends Agent {
@@ -46,7 +30,7 @@ class SandboxAgent extends Agent {
 }
 
 async function openFirebaseAdmin(sandbox: Sandbox) {
-  const token = await accessToken(sandbox);
+  const token = await accessTokenOf(sandbox);
   const app = initializeApp(
     {
       projectId: sandbox.fcm.projectId,

@@ -4,14 +4,19 @@ import { onTestFinished } from 'vitest';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/sandbox.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { Clock } from '../../src/core/ports/clock.ts';
-import type { Provider, PushMessage, Trust } from '../../src/core/ports/provider.ts';
+import type { Provider, PushMessage, SendOptions } from '../../src/core/ports/provider.ts';
 import type { ProviderName } from '../../src/core/target.ts';
-import { createApnsProvider } from '../../src/providers/apns/send.ts';
-import { createFcmProvider } from '../../src/providers/fcm/send.ts';
-import type { LaneEvent } from '../../src/providers/transport/lanes.ts';
+import { createApnsProvider } from '../../src/providers/apns/apns-provider.ts';
+import { AccessTokenCache } from '../../src/providers/fcm/access-token-cache.ts';
+import { readCredentials } from '../../src/providers/fcm/credential-file.ts';
+import { createFcmProvider } from '../../src/providers/fcm/fcm-provider.ts';
+import type { ConnectionEvent } from '../../src/providers/http2/clients-by-trust.ts';
+import { trustAlso } from '../../src/providers/http2/connect.ts';
 import { createSystemClock } from '../../src/service/system.ts';
 
 export const TOKENS = { apns: 'ab'.repeat(32), fcm: 'phone-token:APA91b' } as const;
+
+export const SEND_OPTIONS = { waitMs: 2_000, timeoutMs: 2_000, trust: 'proven' } as const;
 
 export async function openSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const sandbox = await startSandbox(options);
@@ -19,17 +24,29 @@ export async function openSandbox(options: SandboxOptions = {}): Promise<Sandbox
   return sandbox;
 }
 
-export interface OpenedProvider {
-  readonly provider: Provider;
-  readonly events: LaneEvent[];
-  /** Sends to the usual token unless told otherwise. */
-  send(options?: SendOptions): Promise<Outcome>;
+/** An access token that the sandbox takes. */
+export async function accessTokenOf(sandbox: Sandbox): Promise<string> {
+  const credential = new AccessTokenCache({
+    json: await readCredentials(sandbox.fcm.serviceAccount),
+    projectId: 'nds-sandbox',
+    authorities: trustAlso(sandbox.ca),
+    clock: createSystemClock(),
+  });
+  onTestFinished(() => credential.close());
+  const result = await credential.wait(2_000);
+  if (result.kind === 'failure') throw new Error(result.outcome.kind);
+  return (result.token.headers.authorization ?? '').replace('Bearer ', '');
 }
 
-interface SendOptions {
+export interface OpenedProvider {
+  readonly provider: Provider;
+  readonly events: ConnectionEvent[];
+  /** Sends to the usual token unless told otherwise. */
+  send(options?: TestSendOptions): Promise<Outcome>;
+}
+
+interface TestSendOptions extends Partial<SendOptions> {
   readonly token?: string;
-  readonly timeoutMs?: number;
-  readonly trust?: Trust;
 }
 
 export interface OpenOptions {
@@ -38,6 +55,7 @@ export interface OpenOptions {
   readonly ca?: string | undefined;
   readonly endpoint?: string;
   readonly maxInFlight?: number;
+  readonly onServerDate?: (unixMs: number) => void;
   /** Closed by the test itself. */
   readonly keepOpen?: boolean;
 }
@@ -48,26 +66,30 @@ export async function openProvider(
   sandbox: Sandbox,
   options: OpenOptions = {},
 ): Promise<OpenedProvider> {
-  const events: LaneEvent[] = [];
+  const events: ConnectionEvent[] = [];
   const ca = 'ca' in options ? options.ca : sandbox.ca;
   const common = {
     clock: options.clock ?? createSystemClock(),
     endpoint: options.endpoint ?? sandbox[name].url,
-    onEvent: (event: LaneEvent) => events.push(event),
-    ...(ca === undefined ? {} : { ca }),
-    ...(options.maxInFlight === undefined ? {} : { maxInFlight: options.maxInFlight }),
+    onEvent: (event: ConnectionEvent) => events.push(event),
+    ca,
+    maxInFlight: options.maxInFlight,
   };
   const { key, keyId, teamId, topic } = sandbox.apns;
   const provider =
     name === 'apns'
       ? createApnsProvider({ key, keyId, teamId, topic, ...common })
-      : await createFcmProvider({ credentials: sandbox.fcm.serviceAccount, ...common });
+      : await createFcmProvider({
+          credentials: sandbox.fcm.serviceAccount,
+          onServerDate: options.onServerDate,
+          ...common,
+        });
   if (options.keepOpen !== true) onTestFinished(() => provider.close());
   return {
     provider,
     events,
-    send: ({ token = TOKENS[name], timeoutMs = 2_000, trust = 'proven' } = {}) =>
-      provider.prepare(messageTo(name, token)).send({ timeoutMs, trust }),
+    send: ({ token = TOKENS[name], ...options } = {}) =>
+      provider.prepare(messageTo(name, token)).send({ ...SEND_OPTIONS, ...options }),
   };
 }
 
@@ -93,6 +115,6 @@ export function turn(): Promise<void> {
 }
 
 /** How many times a connection was opened so far. */
-export function connected(events: readonly LaneEvent[]): number {
+export function connected(events: readonly ConnectionEvent[]): number {
   return events.filter(({ kind }) => kind === 'connected').length;
 }

@@ -10,7 +10,7 @@ test('fingerprints are the first 128 bits of the HMAC', () => {
   const ids = createSystemIds(createSystemClock(), key);
   const rule = fc.property(fc.string({ unit: 'grapheme' }), (value) => {
     const hmac = createHmac('sha256', key).update(value).digest();
-    expect(ids.fingerprint(value)).toBe(hmac.subarray(0, 16).toString('base64url'));
+    expect(ids.fingerprint(value)).toBe(hmac.subarray(0, 16).toString('hex'));
   });
   fc.assert(rule, { numRuns: 1_000 });
 });

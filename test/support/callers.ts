@@ -2,6 +2,7 @@
 // hosts and headers up. Every call has a connection of its own, which its caller may cut.
 
 import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http';
+import { expect } from 'vitest';
 import { z } from 'zod';
 import type { ReceivedPush } from '../../sandbox/records.ts';
 import { notifyPath, type Setup } from './service.ts';
@@ -17,6 +18,7 @@ export interface Call {
   /** POST unless told otherwise. */
   readonly method?: string;
   readonly path: string;
+  /** `accept: application/json` is added, so that a test can read what happened. */
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: string | Uint8Array;
 }
@@ -34,7 +36,8 @@ export function startCall(url: string, { method = 'POST', path, headers, body }:
   const { promise: closed, resolve: onClose } = Promise.withResolvers<void>();
   // Whoever hangs up does not wait for an answer.
   answer.catch(() => {});
-  const options = { hostname, port, method, path, agent: false, ...(headers ? { headers } : {}) };
+  const asked = { accept: 'application/json', ...headers };
+  const options = { hostname, port, method, path, agent: false, headers: asked };
   const outgoing = request(options, (response) => {
     const chunks: Buffer[] = [];
     response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -72,6 +75,7 @@ const problem = z.looseObject({
   reason: z.string().optional(),
   excess_bytes: z.number().optional(),
   errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+  more_errors: z.number().optional(),
 });
 
 export type Problem = z.output<typeof problem>;
@@ -90,6 +94,15 @@ export function problemOf(answer: Answer): Problem {
 /** Status and code of a refusal in one line, such as `404 not_found`. */
 export function refusalOf(answer: Answer): string {
   return `${answer.status} ${problemOf(answer).code}`;
+}
+
+/** No row, no push, and not a word of these in the log. */
+export async function expectNoTrace(running: Setup, secrets: readonly string[]): Promise<void> {
+  expect(running.sandbox.received()).toEqual([]);
+  await running.service.settled();
+  expect(await running.service.store.findDeliveries({ limit: 10 })).toEqual([]);
+  const said = JSON.stringify([running.log.events, running.log.lines]);
+  expect(secrets.filter((secret) => said.includes(secret))).toEqual([]);
 }
 
 /** Boltz's call for an invoice. */

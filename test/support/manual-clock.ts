@@ -2,6 +2,13 @@
 
 import type { Clock, Timer } from '../../src/core/ports/clock.ts';
 
+/** Everything that follows without waiting has happened by the next turn of the event loop. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
 interface Planned {
   readonly atMs: number;
   readonly order: number;
@@ -51,6 +58,18 @@ export class ManualClock implements Clock {
     }
     this.#wallMs += end - this.#nowMs;
     this.#nowMs = end;
+  }
+
+  /** As `advance`, but lets all promises settle before it starts, and after each task. */
+  async run(ms: number): Promise<void> {
+    await settled();
+    const end = this.#nowMs + ms;
+    for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
+      this.advance(Math.max(0, next.atMs - this.#nowMs));
+      await settled();
+    }
+    this.advance(end - this.#nowMs);
+    await settled();
   }
 
   /** Lets the wall clock jump, as an administrator or NTP does; service time does not notice. */

@@ -100,7 +100,7 @@ export interface Setup {
   readonly log: TestLog;
   readonly folder: string;
   readonly environment: Record<string, string>;
-  /** POSTs as the LSPs do. */
+  /** POSTs as the LSPs do, but asks for JSON, so that a test can read what happened. */
   post(path: string, body: string | Uint8Array, init?: RequestInit): Promise<Response>;
   /** POSTs a payment_received for a token. */
   notify(token: string, paymentHash: string): Promise<Response>;
@@ -145,9 +145,9 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
   const post = (path: string, body: string | Uint8Array, init: RequestInit = {}) =>
     fetch(`${service.url}${path}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
       body: typeof body === 'string' ? body : new Uint8Array(body),
       ...init,
+      headers: asksForJson(init.headers ?? { 'content-type': 'application/json' }),
     });
   return {
     sandbox,
@@ -176,6 +176,12 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
       return service;
     },
   };
+}
+
+function asksForJson(given: RequestInit['headers']): Headers {
+  const headers = new Headers(given);
+  if (!headers.has('accept')) headers.set('accept', 'application/json');
+  return headers;
 }
 
 export function notifyPath(token: string, extra: Record<string, string> = {}): string {

@@ -3,16 +3,17 @@
 
 import { ServiceError } from '../errors.ts';
 import type { Notification } from '../notification.ts';
+import { Pending } from '../pending.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { ReplyExchange } from '../ports/replies.ts';
+import type { SendEnd } from '../sending/endings.ts';
 import type { Ledger } from '../sending/ledger.ts';
-import type { SendEnd, Sender } from '../sending/sender.ts';
-import { Tally } from '../tally.ts';
+import type { Sender } from '../sending/sender.ts';
 import { type Recipient, tokenKey } from '../target.ts';
+import { refusalFor } from './answers.ts';
 import type { Dispatch, Dispatcher } from './dispatcher.ts';
-import { refusalFor } from './dispatcher.ts';
 
 export interface AskerOptions {
   /** Callers that may wait at once, in all and for one target. */
@@ -63,7 +64,7 @@ export class Asker {
   readonly #options: AskerOptions;
   readonly #waits = new Map<string, Wait>();
   readonly #callersByTarget = new Map<string, number>();
-  readonly #recording = new Tally();
+  readonly #recording = new Pending();
   #callers = 0;
   #draining = false;
 
@@ -114,7 +115,8 @@ export class Asker {
       throw new ServiceError('overloaded', { retryAfterSeconds: 1 });
     }
     if ((this.#callersByTarget.get(targetKey) ?? 0) >= this.#options.maxWaitsPerTarget) {
-      throw new ServiceError('rate_limited', { retryAfterSeconds: 1 });
+      const detail = `${this.#options.maxWaitsPerTarget} callers wait for a reply of this device already.`;
+      throw new ServiceError('rate_limited', { detail, retryAfterSeconds: 1 });
     }
   }
 
@@ -178,7 +180,7 @@ export class Asker {
         return;
       }
       if (end.next.status === 'queued') return;
-      this.#finish(wait, 'failed', { refusal: refusalFor(dispatch, end) });
+      this.#finish(wait, 'failed', { refusal: refusalFor(dispatch.delivery, end) });
     };
     const unwatch = this.#parts.sender.watch(dispatch.delivery.id, settled);
     const release = wait.release;
@@ -225,8 +227,7 @@ export class Asker {
       const recorded = dispatch.stored.then((stored) =>
         stored ? ledger.recordReply({ deliveryId, answeredAtMs }) : undefined,
       );
-      this.#recording.begin();
-      void recorded.finally(() => this.#recording.end());
+      void this.#recording.add(recorded);
     }
     observer.observe({
       name: 'reply_waited',

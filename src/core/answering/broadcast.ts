@@ -3,7 +3,8 @@
 import { type ErrorCode, ServiceError } from '../errors.ts';
 import type { Notification } from '../notification.ts';
 import type { Recipient } from '../target.ts';
-import type { Answer, Dispatcher } from './dispatcher.ts';
+import type { Answer } from './answers.ts';
+import type { Dispatcher } from './dispatcher.ts';
 
 export interface BroadcastAnswer {
   /** Of the notification as a whole. */
@@ -18,7 +19,12 @@ interface DeviceFailure {
   readonly code: ErrorCode;
 }
 
-const RANK: Readonly<Record<Answer['status'], number>> = { delivered: 0, queued: 1, duplicate: 2 };
+const RANK: Readonly<Record<Answer['status'], number>> = {
+  delivered: 0,
+  queued: 1,
+  duplicate: 2,
+  ignored: 3,
+};
 
 /**
  * Sends to every device. Devices that took the notification answer a repeat as a duplicate, so that it

@@ -78,13 +78,13 @@ export class Registry {
       added: { device, hashes: this.#hashesOf(device) },
       reuse,
       maxPerUser,
-      maxDevices,
+      maxDevices: reuse ? maxDevices : publicShareOf(maxDevices),
     });
     if (added.kind === 'added') {
       if (reuse) await this.#pardon(device);
       return { device: added.device, isNew: true };
     }
-    if (added.kind !== 'known') throw this.#tooMany(added);
+    if (added.kind !== 'known') throw this.#tooMany(added, registrar);
     const { id } = added.device;
     return { device: await this.#inTurn(id, () => this.#refresh(id, details)), isNew: false };
   }
@@ -160,7 +160,8 @@ export class Registry {
   async #requireRoom({ target, user: owner }: Device, user: string | undefined): Promise<void> {
     if (user === undefined || user === owner) return;
     const ofUser = await this.findByUser(target.app, user);
-    if (ofUser.length >= this.#parts.maxPerUser) throw this.#tooMany({ kind: 'too_many_of_user' });
+    if (ofUser.length >= this.#parts.maxPerUser)
+      throw this.#tooMany({ kind: 'too_many_of_user' }, 'backend');
   }
 
   /**
@@ -233,12 +234,25 @@ export class Registry {
     };
   }
 
-  #tooMany(refused: Exclude<AddedDevice, { readonly device: Device }>): ServiceError {
+  #tooMany(
+    refused: Exclude<AddedDevice, { readonly device: Device }>,
+    registrar: Registrar,
+  ): ServiceError {
     const { maxPerUser, maxDevices } = this.#parts;
-    const detail =
-      refused.kind === 'too_many_of_user'
-        ? `A user may have ${maxPerUser} devices (NDS_MAX_DEVICES_PER_USER).`
-        : `The service holds ${maxDevices} devices (NDS_MAX_DEVICES).`;
+    let detail = `The service holds ${maxDevices} devices (NDS_MAX_DEVICES).`;
+    if (refused.kind === 'too_many_of_user') {
+      detail = `A user may have ${maxPerUser} devices (NDS_MAX_DEVICES_PER_USER).`;
+    } else if (registrar !== 'backend') {
+      detail = `The service holds ${publicShareOf(maxDevices)} devices; the last tenth of NDS_MAX_DEVICES is reserved for the backend.`;
+    }
     return new ServiceError('too_many_devices', { detail });
   }
+}
+
+/**
+ * App keys ship inside apps and anybody can sign: whoever registers without the backend's key fills at most nine
+ * tenths of the registry.
+ */
+function publicShareOf(maxDevices: number): number {
+  return maxDevices - Math.ceil(maxDevices / 10);
 }

@@ -11,7 +11,7 @@ export interface Ids {
   /** A uniform number from 0 (inclusive) to 1 (exclusive), for jitter. */
   fraction(): number;
   /**
-   * A keyed one-way fingerprint (128 bits of HMAC-SHA-256, 22 base64url characters) of a push token,
+   * A keyed one-way fingerprint (the first 128 bits of HMAC-SHA-256 as 32 lower-case hex digits) of a push token,
    * payment hash or other value that the log must find again but never show.
    */
   fingerprint(value: string): string;

@@ -35,8 +35,33 @@ export type ServiceEvent =
       readonly sinceReceiptMs: number;
       readonly reason?: string;
     }
+  | {
+      /** The provider answered an attempt after its deadline. */
+      readonly name: 'late_answer';
+      readonly deliveryId: string;
+      readonly app: string;
+      readonly provider: ProviderName;
+      readonly sinceStartMs: number;
+      readonly outcome: Outcome['kind'];
+    }
+  | {
+      /** A fault of our own: it ended what it belonged to and nothing else. */
+      readonly name: 'internal_fault';
+      readonly where: string;
+      readonly deliveryId?: string;
+      /** With its stack, for the log. */
+      readonly cause: unknown;
+    }
+  | {
+      readonly name: 'token_held';
+      readonly app: string;
+      readonly provider: ProviderName;
+      readonly tokenHash: string;
+      readonly reason: string;
+      readonly heldForMs: number;
+    }
   | { readonly name: 'duplicate_answered'; readonly deliveryId: string; readonly type: string }
-  | { readonly name: 'lease_lost'; readonly deliveryId: string }
+  | { readonly name: 'lease_lost' | 'delivery_overdue'; readonly deliveryId: string }
   | {
       readonly name: 'breaker_changed';
       readonly app: string;

@@ -23,12 +23,25 @@ export interface PushMessage {
 export interface PreparedPush {
   /** By how many bytes it exceeds the provider's limit; 0 if it fits. */
   readonly excessBytes: number;
+  /** Tries once. Settles within `waitMs` plus `timeoutMs` and never rejects. */
+  send(options: SendOptions): Promise<Outcome>;
+}
+
+export interface SendOptions {
+  /** How long the request may wait here for credentials, a connection and a free stream. */
+  readonly waitMs: number;
+  /** How long the provider has for its answer, counted from the moment the request is written. */
+  readonly timeoutMs: number;
   /**
-   * Tries once. Always settles within `timeoutMs` and never rejects; when it has settled, this attempt
-   * can produce no push any more. `trust` chooses the connection: tokens that never worked have one of
-   * their own, since Apple closes connections that carry many bad ones.
+   * Chooses the connection: tokens that never worked have one of their own, because Apple closes connections
+   * that carry many bad tokens.
    */
-  send(options: { readonly timeoutMs: number; readonly trust: Trust }): Promise<Outcome>;
+  readonly trust: Trust;
+  /**
+   * Called at most once, after an outcome `unanswered` whose stream was left open: the provider's answer that
+   * came within 10 s after the deadline.
+   */
+  readonly onLate?: (outcome: Outcome) => void;
 }
 
 export type Trust = 'proven' | 'unproven';

@@ -1,6 +1,6 @@
 // What a source is and what it makes of a webhook: the port between the callers' formats and the core.
 
-import type { ErrorCode } from '../errors.ts';
+import type { ErrorCode, ErrorStatus } from '../errors.ts';
 import type { ParsedNotification } from '../notification.ts';
 
 export type Parsed =
@@ -50,6 +50,11 @@ export interface Source {
   authenticate(request: SourceRequest, credentials: SourceCredentials): void;
   /** Throws `bad_body`. */
   parse(request: SourceRequest, credentials: SourceCredentials): Parsed;
-  /** Where this caller needs another status for the same truth; all others are those of the errors' table. */
-  readonly statuses: Readonly<Partial<Record<ErrorCode, number>>>;
+  /**
+   * Where `authenticate` is costly (secp256k1, 0.5 ms and more): the checks that come before it and cost nothing.
+   * Throws as `authenticate` does. What passes may wait for a place, because only so many are verified a second.
+   */
+  precheck?(request: SourceRequest): void;
+  /** Where this caller needs another status for the same refusal; all others are those of the errors' table. */
+  readonly statuses: Readonly<Partial<Record<ErrorCode, ErrorStatus>>>;
 }

@@ -1,4 +1,7 @@
-// The port to the log. Every operation is one transaction and is told the time; adapters batch neighbours.
+// The port to the log. Every operation is one transaction and is given the time; adapters batch neighbours.
+//
+// Two clocks (ports/clock.ts): fields named `wall…` and the times of a `LoggedDelivery` are wall time; `nowMs`,
+// due times, holds, leases and ends of lifetimes are service time.
 
 import type { Attempt, Delivery, DeliveryStatus, Next } from '../delivery.ts';
 import type { Platform, ProviderName } from '../target.ts';
@@ -23,9 +26,22 @@ export interface Store {
   settle(settlement: Settlement): Promise<boolean>;
 
   /**
-   * Leases up to `limit` queued deliveries of one app and provider that are due before or at `dueByMs` and
-   * whose lease is absent or over at `nowMs`, earliest due first, and tells when the next queued one is due
-   * or its lease ends. A row that cannot be decrypted is settled as `misconfigured` and not returned.
+   * Settles an open delivery as delivered, whoever holds its lease: the provider's late answer or the phone
+   * itself proves the push. `attempt` replaces the recorded attempt of its number. False, and nothing
+   * written, if the delivery is not open.
+   */
+  confirm(confirmation: Confirmation): Promise<boolean>;
+
+  /**
+   * A repeat of a queued delivery arrived: its lifetime runs from now, and it is due at `dueAtMs` if that is
+   * earlier than planned. False if the delivery is not open.
+   */
+  renew(renewal: Renewal): Promise<boolean>;
+
+  /**
+   * Leases up to `limit` queued deliveries of one app and provider whose lease is absent or over at `nowMs`
+   * and whose `notBeforeMs` has passed, chosen by `select`. A row that cannot be decrypted is settled as
+   * `misconfigured` and not returned.
    */
   claimDue(claim: Claim): Promise<ClaimResult>;
 
@@ -33,16 +49,31 @@ export interface Store {
   releaseLeases(owner: string): Promise<void>;
 
   /**
-   * Run once at start, before anything is accepted: every queued delivery is due at once and leased by
-   * nobody; one whose receipt lies in the future (the wall clock was set back) is treated as received at
-   * `nowMs`, keeping its lifetime. Returns how many are open.
+   * Run once at start, before anything is accepted. Nothing is leased any more; planned times stay as they
+   * were, but what was leased when the process ended is due at once, and `interrupted` if no attempt of it was
+   * recorded. A delivery whose receipt lies in the future (the wall clock was set back) is treated as received
+   * at `nowMs`, keeping its lifetime. Returns how many are open.
    */
   recover(options: { readonly nowMs: number }): Promise<number>;
 
-  /** Makes every queued delivery of a provider due within `spreadMs` from `nowMs`: its outage is over. */
+  /**
+   * The provider's outage is over. Queued races of that app and provider become due at once, news within
+   * `newsSpreadMs`, evenly; nobody later than planned. `notBeforeMs` still holds, and what was tried less than
+   * `restMs` ago keeps its time. Returns how many were moved.
+   */
   hasten(options: HastenOptions): Promise<number>;
 
-  /** The delivery that holds a duplicate key, if the key is still valid. */
+  /**
+   * Settles as `expired` up to `limit` queued deliveries whose lifetime ended before `nowMs` and whose lease is
+   * absent or over, whatever app and provider they belong to (an app may have left the configuration).
+   */
+  expireOverdue(options: {
+    readonly nowMs: number;
+    readonly wallMs: number;
+    readonly limit: number;
+  }): Promise<readonly string[]>;
+
+  /** The delivery that holds a duplicate key, if its window lasts or the delivery is still queued. */
   findDuplicate(options: {
     readonly keyHash: string;
     readonly nowMs: number;
@@ -66,7 +97,8 @@ export interface Store {
 
   /**
    * Deletes up to `limit` settled deliveries received before `beforeMs` with their attempts, and expired
-   * duplicate keys and quarantines. Returns how many rows went; call again until 0.
+   * duplicate keys (not those of queued deliveries) and quarantines. Returns how many rows went; call again
+   * until 0.
    */
   prune(options: {
     readonly beforeMs: number;
@@ -74,8 +106,17 @@ export interface Store {
     readonly limit: number;
   }): Promise<number>;
 
-  /** Writes and removes a row. Rejects with the reason if the database cannot take one. */
+  /**
+   * Writes and removes a row, and looks whether the file that is open is still the one at its path. Rejects
+   * with the reason if the database cannot take a row or the file was moved, deleted or replaced.
+   */
   probe(): Promise<void>;
+
+  /**
+   * `listener` hears of every trouble with the database, whichever operation or thread met it, and of a file
+   * that was moved, deleted or damaged, within seconds.
+   */
+  onTrouble(listener: (reason: StoreUnavailableError['reason']) => void): void;
 
   /** Records when the device replied to a delivery that asked for it; bodies are not stored. */
   recordReply(options: {
@@ -103,8 +144,26 @@ export interface Settlement {
   readonly attempt?: Attempt;
   readonly next: Next;
   readonly nowMs: number;
+  readonly wallMs: number;
   /** Keeps the lease until then; for a second attempt that starts at once. */
   readonly keepLeaseUntilMs?: number;
+  /** Keeps the duplicate key for the rest of its window although the delivery ended undelivered. */
+  readonly keepKey?: boolean;
+}
+
+export interface Confirmation {
+  readonly deliveryId: string;
+  readonly attempt?: Attempt | undefined;
+  readonly reason?: string | undefined;
+  readonly nowMs: number;
+  readonly wallMs: number;
+}
+
+export interface Renewal {
+  readonly deliveryId: string;
+  readonly expiresAtMs: number;
+  readonly usefulUntilMs: number;
+  readonly dueAtMs: number;
 }
 
 export interface Claim {
@@ -112,23 +171,36 @@ export interface Claim {
   readonly app: string;
   readonly provider: ProviderName;
   readonly nowMs: number;
-  /** `nowMs` as a rule; later to choose a probe among what waits for a provider that is down. */
-  readonly dueByMs: number;
+  readonly select: ClaimSelection;
   readonly leaseUntilMs: number;
   readonly limit: number;
 }
 
+/**
+ * - `due`: due at `nowMs`; the earliest end of useful life first, which puts races before news.
+ * - `probe`: due or not; the one tried longest ago first, those never tried before all others.
+ * - `last_moment`: due or not, with a useful life that ends by `usefulUntilByMs`; the earliest end first.
+ */
+export type ClaimSelection =
+  | { readonly kind: 'due' }
+  | { readonly kind: 'probe' }
+  | { readonly kind: 'last_moment'; readonly usefulUntilByMs: number };
+
+/** What is still queued for the app and provider, the claimed ones left out; absent if nothing is. */
 export interface ClaimResult {
   readonly deliveries: readonly Delivery[];
-  /** When to ask again: the earliest of due time or end of lease among what is still queued; absent if nothing is. */
-  readonly nextDueAtMs?: number;
+  /** The earliest instant at which something is due and not held, or a lease ends. */
+  readonly nextDueAtMs?: number | undefined;
+  /** The earliest end of useful life among what nobody leases. */
+  readonly nextUsefulUntilMs?: number | undefined;
 }
 
 export interface HastenOptions {
   readonly app: string;
   readonly provider: ProviderName;
   readonly nowMs: number;
-  readonly spreadMs: number;
+  readonly newsSpreadMs: number;
+  readonly restMs: number;
 }
 
 export interface QuarantineEntry {
@@ -136,8 +208,11 @@ export interface QuarantineEntry {
   readonly tokenHash: string;
   readonly app: string;
   readonly provider: ProviderName;
-  /** `unregistered`: answered 410. `bad_token`: answered 422. */
-  readonly kind: 'unregistered' | 'bad_token';
+  /**
+   * `unregistered`: answered 410. `bad_token`: answered 422. `throttled`: the provider holds the token back
+   * until `untilMs`; calls are queued if that lies within their useful life, else answered 429.
+   */
+  readonly kind: 'unregistered' | 'bad_token' | 'throttled';
   /** From our own tables. */
   readonly reason: string;
   readonly sinceMs: number;
@@ -182,9 +257,9 @@ export interface LoggedAttempt {
   readonly messageId?: string;
 }
 
-/** The database cannot take an operation now. `reason` says what an operator must mend. */
+/** The database cannot take an operation now. `reason` says what an operator must fix. */
 export class StoreUnavailableError extends Error {
-  readonly reason: 'full' | 'locked' | 'read_only' | 'corrupt' | 'busy' | 'closed' | 'io';
+  readonly reason: 'full' | 'locked' | 'read_only' | 'corrupt' | 'moved' | 'busy' | 'closed' | 'io';
 
   constructor(reason: StoreUnavailableError['reason'], options?: ErrorOptions) {
     super(`the store cannot take the operation: ${reason}`, options);

@@ -1,49 +1,66 @@
-// The breaker of one lane: after repeated failures of the provider itself it stops the flow and lets one
-// probe through at a time, so that an outage costs a few tries a second instead of every delivery's.
+// The breaker of one lane: after repeated failures of the provider itself it stops the flow and lets one probe
+// through at a time. It also knows how long the provider has been failing, which decides what may be queued.
 
-export interface BreakerOptions {
-  /**
-   * Rounds of failure in a row that open it. Everything that was in flight when a failure came belongs to
-   * its round: one lost connection with a thousand sends on it is one failure, not a thousand.
-   */
-  readonly failuresToOpen: number;
-  /** Pause between probes while it is open. */
-  readonly probeIntervalMs: number;
-}
+/** Rounds of failures in a row that open it, and how many different tokens they must come from. */
+const ROUNDS_TO_OPEN = 3;
+const TOKENS_TO_OPEN = 2;
+const SHORTEST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 5_000;
+/** The pause between probes is this part of the outage's age. */
+const PAUSE_PER_AGE = 1 / 20;
+/** However long a provider's Retry-After is, a probe goes after this: payments wait for a minute at most. */
+const LONGEST_RETRY_AFTER_MS = 10_000;
+/** A closed lane that has not failed for so long has no outage: a failure an hour ago says nothing. */
+const IDLE_MS = 60_000;
 
-/** Leave to try. */
+/** Permission to try. */
 export interface Pass {
-  /** The round in which the try counts. */
+  /**
+   * The round in which the attempt counts. All that was in flight when a failure came belongs to its round:
+   * one lost connection with a thousand sends on it is one failure.
+   */
   readonly round: number;
-  /** The number of the probe that it is; absent for any other try. */
+  /** The number of the probe that it is; absent for any other attempt. */
   readonly probe?: number;
 }
 
+export interface ProviderFailure {
+  readonly round: number;
+  readonly tokenHash: string;
+  readonly nowMs: number;
+  readonly retryAfterMs?: number | undefined;
+}
+
 export class Breaker {
-  readonly #options: BreakerOptions;
-  #failures = 0;
+  #rounds = 0;
   #round = 0;
+  readonly #tokens = new Set<string>();
+  /** The first failure after the last success. */
+  #failingSinceMs: number | undefined;
+  #failedAtMs = 0;
   #open = false;
   #probes = 0;
   /** The probe under way, by its number. */
   #probe: number | undefined;
   #nextProbeAtMs = 0;
 
-  constructor(options: BreakerOptions) {
-    this.#options = options;
-  }
-
   get isOpen(): boolean {
     return this.#open;
   }
 
-  /** When to ask for a probe; meaningless while closed. While one is under way, later. */
-  probeDueAtMs(nowMs: number): number {
-    if (this.#probe === undefined) return this.#nextProbeAtMs;
-    return Math.max(this.#nextProbeAtMs, nowMs + this.#options.probeIntervalMs);
+  /** How long the provider has been failing; 0 while it is not. */
+  outageAgeMs(nowMs: number): number {
+    if (this.#failingSinceMs === undefined || this.#isForgotten(nowMs)) return 0;
+    return nowMs - this.#failingSinceMs;
   }
 
-  /** A pass for a try that starts now; nothing if it may not. Whoever gets a probe's must end it. */
+  /** When to ask for a probe; meaningless while closed. While one is under way, a pause later. */
+  probeDueAtMs(nowMs: number): number {
+    if (this.#probe === undefined) return this.#nextProbeAtMs;
+    return Math.max(this.#nextProbeAtMs, nowMs + this.#pauseMs(nowMs));
+  }
+
+  /** A pass for an attempt that starts now, if it may. Whoever gets a probe's must `end` it. */
   admit(nowMs: number): Pass | undefined {
     if (!this.#open) return { round: this.#round };
     if (this.#probe !== undefined || nowMs < this.#nextProbeAtMs) return undefined;
@@ -52,14 +69,21 @@ export class Breaker {
     return { round: this.#round, probe: this.#probe };
   }
 
-  /** The try is over, or did not take place after all. Only the probe's own end makes way for the next. */
+  /** A pass whatever the breaker thinks: the last attempt within a delivery's useful life. */
+  admitLast(): Pass {
+    return { round: this.#round };
+  }
+
+  /** The attempt is over or did not take place. Only the probe's own end makes way for the next. */
   end({ probe }: Pass): void {
     if (probe !== undefined && probe === this.#probe) this.#probe = undefined;
   }
 
   /** The provider answered. Returns true if this closed the breaker. */
   succeeded(): boolean {
-    this.#failures = 0;
+    this.#rounds = 0;
+    this.#tokens.clear();
+    this.#failingSinceMs = undefined;
     this.#nextProbeAtMs = 0;
     if (!this.#open) return false;
     this.#open = false;
@@ -67,16 +91,32 @@ export class Breaker {
     return true;
   }
 
-  /** The provider failed a try that started in `round`. Returns true if this opened the breaker. */
-  failed(round: number, nowMs: number, retryAfterMs = 0): boolean {
-    if (round !== this.#round) return false;
-    this.#round += 1;
-    this.#failures += 1;
-    // A Retry-After holds, whatever else fails before it is over.
-    const probeAtMs = nowMs + Math.max(this.#options.probeIntervalMs, retryAfterMs);
-    this.#nextProbeAtMs = Math.max(this.#nextProbeAtMs, probeAtMs);
-    if (this.#open || this.#failures < this.#options.failuresToOpen) return false;
+  /** The provider failed an attempt. Returns true if this opened the breaker. */
+  failed({ round, tokenHash, nowMs, retryAfterMs = 0 }: ProviderFailure): boolean {
+    if (this.#isForgotten(nowMs)) this.succeeded();
+    this.#failingSinceMs ??= nowMs;
+    this.#failedAtMs = nowMs;
+    if (this.#tokens.size < TOKENS_TO_OPEN) this.#tokens.add(tokenHash);
+    const pauseMs = Math.max(this.#pauseMs(nowMs), Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS));
+    if (round === this.#round) {
+      this.#round += 1;
+      this.#rounds += 1;
+      // A Retry-After holds, whatever else fails before it is over.
+      this.#nextProbeAtMs = Math.max(this.#nextProbeAtMs, nowMs + pauseMs);
+    }
+    if (this.#open || this.#rounds < ROUNDS_TO_OPEN || this.#tokens.size < TOKENS_TO_OPEN) {
+      return false;
+    }
     this.#open = true;
     return true;
+  }
+
+  #pauseMs(nowMs: number): number {
+    const pauseMs = this.outageAgeMs(nowMs) * PAUSE_PER_AGE;
+    return Math.min(Math.max(pauseMs, SHORTEST_PAUSE_MS), LONGEST_PAUSE_MS);
+  }
+
+  #isForgotten(nowMs: number): boolean {
+    return !this.#open && this.#failingSinceMs !== undefined && nowMs - this.#failedAtMs > IDLE_MS;
   }
 }

@@ -1,11 +1,12 @@
-// The lane of one app at one provider: a bounded pool of sends in flight, a bounded queue before it, and a
-// breaker. Lanes share nothing, so that a hanging provider cannot slow another one's pushes.
+// The lane of one app at one provider: a bounded pool of sends in flight, a bounded queue before it, a breaker
+// and the pace that a project's quota allows. Lanes share nothing, so that a hanging provider cannot slow
+// another one's pushes.
 
+import { isRace } from '../delivery.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { Provider, Trust } from '../ports/provider.ts';
-import { Roster } from '../roster.ts';
-import { Breaker, type BreakerOptions, type Pass } from './breaker.ts';
+import { Breaker, type Pass } from './breaker.ts';
 
 export interface LaneOptions {
   /** Sends in flight at once. */
@@ -14,9 +15,8 @@ export interface LaneOptions {
   readonly maxUnprovenInFlight: number;
   /** Deliveries that wait in memory for a place in flight. */
   readonly maxQueued: number;
-  /** How long one waits there before it is kept for a later try instead. */
+  /** How long one waits there before it is kept for a later attempt instead. */
   readonly maxQueueMs: number;
-  readonly breaker: BreakerOptions;
 }
 
 export interface LaneConfig {
@@ -26,44 +26,63 @@ export interface LaneConfig {
   readonly options: LaneOptions;
 }
 
-/** A place in flight. Absent where one was expected: the breaker is open, or the wait grew too long. */
+/** A place in flight. */
 export interface Ticket {
   readonly trust: Trust;
   readonly pass: Pass;
 }
 
-/** Whether a delivery that finds no place in flight waits for one. */
-export type Patience = 'queue' | 'none';
+export interface EnterOptions {
+  /** Whether a delivery that finds no place in flight waits for one. */
+  readonly patience: 'queue' | 'none';
+  /** The last attempt within the useful life goes even while the breaker is open. */
+  readonly isLastMoment?: boolean;
+}
 
+/** How an attempt ended, as the lane needs to know it. */
+export interface LaneReport {
+  readonly outcome: Outcome;
+  readonly tokenHash: string;
+}
+
+/** How a report changed the breaker. */
+export type BreakerChange = 'opened' | 'closed' | undefined;
+
+/** How long a push of this app that arrived clears its credentials of suspicion. */
 const LATELY_MS = 600_000;
+/** An outage older than a race's useful life (60 s less the 8 s that a phone needs) takes no more races. */
+const LONGEST_OUTAGE_FOR_RACES_MS = 52_000;
+/** A quota of the project halves what is in flight, down to this, at most once a second. */
+const SLOWEST_PACE = 8;
+const SLOW_DOWN_EVERY_MS = 1_000;
+/** So many different tokens with a 429 that names no quota, within so long, mean the project's. */
+const TOKENS_OF_PROJECT = 3;
+const PROJECT_WINDOW_MS = 5_000;
 
 interface Waiter {
   readonly timer: Timer;
   settle(ticket: Ticket | undefined): void;
 }
 
-/** How a report changed the breaker. */
-export type BreakerChange = 'opened' | 'closed' | undefined;
-
 export class Lane {
   readonly app: string;
   readonly provider: Provider;
   readonly #clock: Clock;
   readonly #options: LaneOptions;
-  readonly #breaker: Breaker;
-  readonly #waiting: Record<Trust, Roster<Waiter>> = {
-    proven: new Roster(),
-    unproven: new Roster(),
-  };
-  #lastDeliveredAtMs: number | undefined;
+  readonly #breaker = new Breaker();
+  readonly #waiting: Record<Trust, Set<Waiter>> = { proven: new Set(), unproven: new Set() };
   readonly #inFlight: Record<Trust, number> = { proven: 0, unproven: 0 };
+  #deliveredAtMs: number | undefined;
+  #pace: number;
+  #slowedDownAtMs = Number.NEGATIVE_INFINITY;
+  readonly #throttledAtMs = new Map<string, number>();
 
   constructor({ app, provider, clock, options }: LaneConfig) {
     this.app = app;
     this.provider = provider;
     this.#clock = clock;
     this.#options = options;
-    this.#breaker = new Breaker(options.breaker);
+    this.#pace = options.maxInFlight;
   }
 
   /** Whether a delivery that came now would find room, in flight, in the queue or (breaker open) in the store. */
@@ -81,10 +100,21 @@ export class Lane {
     return this.#breaker.probeDueAtMs(this.#clock.nowMs());
   }
 
+  /** Whether a delivery of such a lifetime may be left for later: a payer's money must not wait for an outage. */
+  mayQueue(lifetimeMs: number): boolean {
+    if (!isRace(lifetimeMs)) return true;
+    return this.#breaker.outageAgeMs(this.#clock.nowMs()) < LONGEST_OUTAGE_FOR_RACES_MS;
+  }
+
+  /** Whether a delivery that came now would be tried at once, as far as the breaker is concerned. */
+  get takesAttempts(): boolean {
+    return !this.isOpen || this.probeDueAtMs <= this.#clock.nowMs();
+  }
+
   /** Whether a push of this app arrived lately, which clears its credentials of suspicion. */
   get deliveredLately(): boolean {
-    const last = this.#lastDeliveredAtMs;
-    return last !== undefined && this.#clock.nowMs() - last < LATELY_MS;
+    const atMs = this.#deliveredAtMs;
+    return atMs !== undefined && this.#clock.nowMs() - atMs < LATELY_MS;
   }
 
   get inFlight(): number {
@@ -97,15 +127,19 @@ export class Lane {
 
   /** How many more deliveries would find a place in flight at once, if all were for such tokens. */
   freePlaces(trust: Trust): number {
-    const free = this.#options.maxInFlight - this.inFlight - this.#waiting.proven.size;
+    const free = this.#pace - this.inFlight - this.#waiting.proven.size;
     if (trust === 'proven') return Math.max(0, free);
     const share = this.#options.maxUnprovenInFlight - this.#inFlight.unproven;
     return Math.max(0, Math.min(free, share) - this.#waiting.unproven.size);
   }
 
-  /** Takes a place in flight, or waits for one. Whoever gets a ticket must `leave` with it and the outcome. */
-  enter(trust: Trust, patience: Patience): Promise<Ticket | undefined> {
-    const pass = this.#breaker.admit(this.#clock.nowMs());
+  /**
+   * Takes a place in flight, or waits for one. Whoever gets a ticket must `leave` or `abandon` with it. No
+   * ticket: the breaker is open, or the wait grew too long.
+   */
+  enter(trust: Trust, { patience, isLastMoment }: EnterOptions): Promise<Ticket | undefined> {
+    const pass =
+      isLastMoment === true ? this.#breaker.admitLast() : this.#breaker.admit(this.#clock.nowMs());
     if (pass === undefined) return Promise.resolve(undefined);
     if (this.#hasPlace(trust)) return Promise.resolve(this.#take(trust, pass));
     this.#breaker.end(pass);
@@ -115,27 +149,44 @@ export class Lane {
       const waiter: Waiter = {
         timer: this.#clock.after(this.#options.maxQueueMs, () => waiter.settle(undefined)),
         settle: (ticket) => {
-          if (!queue.remove(place)) return;
+          if (!queue.delete(waiter)) return;
           waiter.timer.cancel();
           resolve(ticket);
         },
       };
-      const place = queue.add(waiter);
+      queue.add(waiter);
     });
   }
 
-  /** Gives the place back and tells the breaker what became of the try. */
-  leave(ticket: Ticket, outcome: Outcome): BreakerChange {
+  /** A 429 that names no quota means one phone's, unless several different tokens get one within seconds. */
+  classify(outcome: Outcome, tokenHash: string): Outcome {
+    if (outcome.kind !== 'retry' || outcome.certainty !== 'throttled') return outcome;
+    const nowMs = this.#clock.nowMs();
+    for (const [token, atMs] of this.#throttledAtMs) {
+      if (nowMs - atMs > PROJECT_WINDOW_MS) this.#throttledAtMs.delete(token);
+    }
+    if (this.#throttledAtMs.size < TOKENS_OF_PROJECT) this.#throttledAtMs.set(tokenHash, nowMs);
+    const isProject = this.#throttledAtMs.size >= TOKENS_OF_PROJECT;
+    return { ...outcome, certainty: isProject ? 'throttled_project' : 'throttled_token' };
+  }
+
+  /** Gives the place back and learns from the attempt's classified outcome. */
+  leave(ticket: Ticket, report: LaneReport): BreakerChange {
     this.#inFlight[ticket.trust] -= 1;
     this.#breaker.end(ticket.pass);
-    if (outcome.kind === 'delivered') this.#lastDeliveredAtMs = this.#clock.nowMs();
-    const change = this.#report(ticket, outcome);
+    const change = this.#learn(report, ticket.pass.round);
     if (this.#breaker.isOpen) this.#turnAllAway();
     else this.#admitWaiting();
     return change;
   }
 
-  /** Gives the place back without a try. */
+  /** An answer that came after its attempt's deadline: a sign of life, and nothing else. */
+  hear(outcome: Outcome): BreakerChange {
+    if (outcome.kind === 'retry') return undefined;
+    return this.#noteAnswer(outcome);
+  }
+
+  /** Gives the place back without an outcome. */
   abandon(ticket: Ticket): void {
     this.#inFlight[ticket.trust] -= 1;
     this.#breaker.end(ticket.pass);
@@ -147,21 +198,46 @@ export class Lane {
     return { trust, pass };
   }
 
-  #report(ticket: Ticket, outcome: Outcome): BreakerChange {
-    // Our own queue was too long: neither a sign of life nor a failure of the provider.
-    if (outcome.kind === 'retry' && outcome.certainty === 'not_started') return undefined;
-    const failed = outcome.kind === 'retry' && outcome.certainty !== 'throttled';
-    if (!failed) return this.#breaker.succeeded() ? 'closed' : undefined;
-    const opened = this.#breaker.failed(
-      ticket.pass.round,
-      this.#clock.nowMs(),
-      outcome.retryAfterMs,
-    );
-    return opened ? 'opened' : undefined;
+  #learn({ outcome, tokenHash }: LaneReport, round: number): BreakerChange {
+    if (outcome.kind !== 'retry') return this.#noteAnswer(outcome);
+    switch (outcome.certainty) {
+      case 'not_started':
+      case 'throttled_token':
+      case 'throttled':
+        return undefined;
+      case 'throttled_project':
+        this.#slowDown();
+        return this.#breaker.succeeded() ? 'closed' : undefined;
+      case 'not_processed':
+      case 'uncertain':
+      case 'unanswered':
+      case 'answered': {
+        const { retryAfterMs } = outcome;
+        const nowMs = this.#clock.nowMs();
+        return this.#breaker.failed({ round, tokenHash, nowMs, retryAfterMs })
+          ? 'opened'
+          : undefined;
+      }
+    }
+  }
+
+  #noteAnswer(outcome: Outcome): BreakerChange {
+    if (outcome.kind === 'delivered') {
+      this.#deliveredAtMs = this.#clock.nowMs();
+      this.#pace = Math.min(this.#pace + 1, this.#options.maxInFlight);
+    }
+    return this.#breaker.succeeded() ? 'closed' : undefined;
+  }
+
+  #slowDown(): void {
+    const nowMs = this.#clock.nowMs();
+    if (nowMs - this.#slowedDownAtMs < SLOW_DOWN_EVERY_MS) return;
+    this.#slowedDownAtMs = nowMs;
+    this.#pace = Math.max(SLOWEST_PACE, Math.floor(Math.min(this.#pace, this.inFlight + 1) / 2));
   }
 
   #hasPlace(trust: Trust): boolean {
-    if (this.inFlight >= this.#options.maxInFlight) return false;
+    if (this.inFlight >= this.#pace) return false;
     return trust === 'proven' || this.#inFlight.unproven < this.#options.maxUnprovenInFlight;
   }
 

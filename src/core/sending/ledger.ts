@@ -1,11 +1,13 @@
-// The core's way to the store: a sick database never stops a push, is told to readiness, and gets what it
-// missed as soon as it is well again.
+// The core's way to the store. A sick database never stops a push, is reported by readiness, and gets what it
+// missed as soon as it works again. A row that the database refuses ends that delivery alone.
 
 import type { Clock } from '../ports/clock.ts';
 import type { Observer } from '../ports/observer.ts';
 import {
   type AcceptedDelivery,
+  type Confirmation,
   type QuarantineEntry,
+  type Renewal,
   type Settlement,
   type Store,
   StoreUnavailableError,
@@ -14,31 +16,38 @@ import {
 const RETRY_MS = 1_000;
 /** Deliveries whose records a sick store could not take. Beyond, the oldest are given up and sent again. */
 const MAX_PENDING = 20_000;
-/** Deliveries that are written at once when it is well again: one transaction of the store. */
+/** Deliveries that are written at once when the store works again: one transaction of the store. */
 const FLUSH_BATCH = 500;
 
 export interface LedgerParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly observer: Observer;
-  /** Told when the store is well again and has everything: what is due there may have changed. */
+  /** Called when the store works again and has everything: what is due there may have changed. */
   readonly onRecovered: () => void;
 }
+
+/** What became of a write: done, to be tried again when the store works again, or refused for good. */
+type Written<Result> =
+  | { readonly kind: 'done'; readonly result: Result }
+  | { readonly kind: 'unavailable' }
+  | { readonly kind: 'refused' };
 
 export class Ledger {
   readonly #parts: LedgerParts;
   /** By delivery, in the order in which they have to be written. */
   readonly #pending = new Map<string, Settlement[]>();
-  #trouble: string | undefined;
+  #trouble: StoreUnavailableError['reason'] | undefined;
   #retryPlanned = false;
   #closed = false;
 
   constructor(parts: LedgerParts) {
     this.#parts = parts;
+    parts.store.onTrouble((reason) => this.#noteTrouble(reason));
   }
 
-  /** What ails the store, from our own words; nothing if it is well. */
-  get trouble(): string | undefined {
+  /** What is wrong with the store; nothing if it works. */
+  get trouble(): StoreUnavailableError['reason'] | undefined {
     return this.#trouble;
   }
 
@@ -49,13 +58,9 @@ export class Ledger {
 
   /** Whether the row of an accepted delivery was committed. Never rejects. */
   async insert(accepted: AcceptedDelivery): Promise<boolean> {
-    try {
-      await this.#parts.store.insert(accepted);
-      return true;
-    } catch (error) {
-      this.#noteTrouble(error);
-      return false;
-    }
+    const { id } = accepted.delivery;
+    const written = await this.#write('insert', () => this.#parts.store.insert(accepted), id);
+    return written.kind === 'done';
   }
 
   /** Records an attempt or an end; keeps it and tries again while the store cannot take it. Never rejects. */
@@ -78,20 +83,37 @@ export class Ledger {
     return this.#pending.has(deliveryId);
   }
 
+  /** Settles an open delivery as delivered. False if it is not open, or the store cannot take it. */
+  async confirm(confirmation: Confirmation): Promise<boolean> {
+    const { deliveryId } = confirmation;
+    const confirm = () => this.#parts.store.confirm(confirmation);
+    const written = await this.#write('confirm', confirm, deliveryId);
+    return written.kind === 'done' && written.result;
+  }
+
+  /** What became of a repeat's wish for more time: `closed` if the delivery is not open any more. */
+  async renew(renewal: Renewal): Promise<'renewed' | 'closed' | 'unavailable'> {
+    const { deliveryId } = renewal;
+    const written = await this.#write('renew', () => this.#parts.store.renew(renewal), deliveryId);
+    if (written.kind !== 'done') return 'unavailable';
+    return written.result ? 'renewed' : 'closed';
+  }
+
   async quarantine(entry: QuarantineEntry): Promise<void> {
-    await this.#attempt(() => this.#parts.store.quarantine(entry));
+    await this.#write('quarantine', () => this.#parts.store.quarantine(entry));
   }
 
   async recordReply(reply: {
     readonly deliveryId: string;
     readonly answeredAtMs: number;
   }): Promise<void> {
-    await this.#attempt(() => this.#parts.store.recordReply(reply));
+    const record = () => this.#parts.store.recordReply(reply);
+    await this.#write('record_reply', record, reply.deliveryId);
   }
 
   async pardon(tokenHashes: readonly string[]): Promise<void> {
     for (const tokenHash of tokenHashes) {
-      await this.#attempt(() => this.#parts.store.releaseQuarantine(tokenHash));
+      await this.#write('pardon', () => this.#parts.store.releaseQuarantine(tokenHash));
     }
   }
 
@@ -119,32 +141,58 @@ export class Ledger {
     return true;
   }
 
+  /** False if it has to be tried again. */
   async #trySettle(settlement: Settlement): Promise<boolean> {
     const { store, observer } = this.#parts;
+    const { deliveryId } = settlement;
+    const written = await this.#write('settle', () => store.settle(settlement), deliveryId);
+    if (written.kind === 'done' && !written.result) {
+      observer.observe({ name: 'lease_lost', deliveryId });
+    }
+    if (written.kind === 'refused') await this.#endRefused(settlement);
+    return written.kind !== 'unavailable';
+  }
+
+  /** The database refuses what this attempt left behind: the delivery ends without it. */
+  async #endRefused({ deliveryId, owner, nowMs, wallMs, next }: Settlement): Promise<void> {
+    const status = next.status === 'queued' ? 'expired' : next.status;
+    const bare: Settlement = {
+      deliveryId,
+      owner,
+      nowMs,
+      wallMs,
+      next: { status, reason: 'internal_error' },
+    };
+    await this.#write('settle', () => this.#parts.store.settle(bare), deliveryId);
+  }
+
+  async #write<Result>(
+    where: string,
+    write: () => Promise<Result>,
+    deliveryId?: string,
+  ): Promise<Written<Result>> {
     try {
-      const held = await store.settle(settlement);
-      if (!held) observer.observe({ name: 'lease_lost', deliveryId: settlement.deliveryId });
-      return true;
+      return { kind: 'done', result: await write() };
     } catch (error) {
-      this.#noteTrouble(error);
-      return false;
+      if (error instanceof StoreUnavailableError) {
+        this.#noteTrouble(error.reason);
+        return { kind: 'unavailable' };
+      }
+      this.#parts.observer.observe({
+        name: 'internal_fault',
+        where: `store.${where}`,
+        cause: error,
+        ...(deliveryId === undefined ? {} : { deliveryId }),
+      });
+      return { kind: 'refused' };
     }
   }
 
-  async #attempt(write: () => Promise<unknown>): Promise<void> {
-    try {
-      await write();
-    } catch (error) {
-      this.#noteTrouble(error);
-    }
-  }
-
-  #noteTrouble(error: unknown): void {
-    if (!(error instanceof StoreUnavailableError)) throw error;
-    if (error.reason === 'closed') return;
-    if (this.#trouble !== error.reason) {
-      this.#trouble = error.reason;
-      this.#parts.observer.observe({ name: 'store_failed', reason: error.reason });
+  #noteTrouble(reason: StoreUnavailableError['reason']): void {
+    if (reason === 'closed' || this.#closed) return;
+    if (this.#trouble !== reason) {
+      this.#trouble = reason;
+      this.#parts.observer.observe({ name: 'store_failed', reason });
     }
     this.#planRetry();
   }
@@ -160,16 +208,13 @@ export class Ledger {
 
   async #recover(): Promise<void> {
     if (this.#closed) return;
-    try {
-      await this.#parts.store.probe();
-      await this.flush();
-      if (this.#pending.size > 0) return this.#planRetry();
-      const reason = this.#trouble ?? 'unknown';
-      this.#trouble = undefined;
-      this.#parts.observer.observe({ name: 'store_recovered', reason });
-      this.#parts.onRecovered();
-    } catch (error) {
-      this.#noteTrouble(error);
-    }
+    const probed = await this.#write('probe', () => this.#parts.store.probe());
+    if (probed.kind !== 'done') return this.#planRetry();
+    await this.flush();
+    if (this.#pending.size > 0) return this.#planRetry();
+    const reason = this.#trouble ?? 'unknown';
+    this.#trouble = undefined;
+    this.#parts.observer.observe({ name: 'store_recovered', reason });
+    this.#parts.onRecovered();
   }
 }

@@ -1,26 +1,32 @@
-// Claims what is due in the store and sends it again, lane by lane. While a lane's breaker is open it
-// claims one delivery at a time as the probe; when the provider is back, all that waits becomes due.
+// Claims what is due in the store and sends it again, lane by lane. While a lane's breaker is open it claims one
+// delivery at a time as the probe, and those whose useful life is about to end; when the provider is back, races
+// that wait become due at once.
 
+import type { Delivery } from '../delivery.ts';
 import type { Policy } from '../policy.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
-import type { Store } from '../ports/store.ts';
-import type { Lane, Patience } from './lane.ts';
+import type { Observer } from '../ports/observer.ts';
+import { type ClaimSelection, type Store, StoreUnavailableError } from '../ports/store.ts';
+import type { Lane } from './lane.ts';
 import type { Ledger } from './ledger.ts';
+import { LAST_ATTEMPT_BEFORE_END_MS } from './retry.ts';
 import type { Sender } from './sender.ts';
 
-/** Few enough that building them all in one go holds up nobody else's push for long. */
+/** Few enough that building them all in one go delays nobody else's push for long. */
 const BATCH = 32;
 const STORE_PAUSE_MS = 1_000;
 /** All places are taken; the next one is free as soon as a provider answers. */
 const PLACES_PAUSE_MS = 25;
 /**
- * While tokens that never worked use up their share, every so often a batch is looked through for proven
- * ones, which have places, and the others are put back: strangers must not hold up anybody's retries.
+ * While tokens that never worked use up their share, every so often a batch is looked through for proven ones,
+ * which have places, and the others are put back: strangers must not delay anybody's retries.
  */
 const LOOK_PAST_EVERY_MS = 100;
 /** Most of them are put back without being built. */
 const LOOK_PAST_BATCH = 200;
 const STORED = Promise.resolve(true);
+/** Whatever is in the store was answered `queued`, or its caller is gone. */
+const PROMISED = () => true;
 
 export interface RetrierParts {
   readonly owner: string;
@@ -29,6 +35,7 @@ export interface RetrierParts {
   readonly store: Store;
   readonly ledger: Ledger;
   readonly sender: Sender;
+  readonly observer: Observer;
   readonly lanes: readonly Lane[];
 }
 
@@ -42,10 +49,11 @@ interface Round {
   lookedPastAtMs: number;
 }
 
-/** What to claim now, or when to look again. */
-type Plan =
-  | { readonly limit: number; readonly patience: Patience; readonly dueByMs: number }
-  | { readonly nextAtMs: number };
+interface Plan {
+  readonly select: ClaimSelection;
+  readonly limit: number;
+  readonly patience: 'queue' | 'none';
+}
 
 export class Retrier {
   readonly #parts: RetrierParts;
@@ -83,7 +91,7 @@ export class Retrier {
     this.#wake(round, lane.isOpen ? Math.min(dueAtMs, this.#probeAtMs(lane)) : dueAtMs);
   }
 
-  /** The provider answers again: what waits for it is due now, spread over a second. */
+  /** The provider answers again: races that wait for it are due now, news within a minute. */
   async providerIsBack(lane: Lane): Promise<void> {
     const { store, clock, policy } = this.#parts;
     try {
@@ -91,10 +99,12 @@ export class Retrier {
         app: lane.app,
         provider: lane.provider.name,
         nowMs: clock.nowMs(),
-        spreadMs: policy.hastenSpreadMs,
+        newsSpreadMs: policy.newsSpreadMs,
+        restMs: policy.restMs,
       });
-    } catch {
-      // The store is sick; what waits keeps its own times.
+    } catch (error) {
+      // What waits keeps its own times.
+      this.#tellFault(error);
     }
     this.expect(lane, clock.nowMs());
   }
@@ -110,6 +120,7 @@ export class Retrier {
     });
   }
 
+  /** Never rejects: a fault in one round is logged, and the next one comes. */
   async #run(round: Round): Promise<void> {
     if (this.#stopped) return;
     if (round.running) {
@@ -118,24 +129,68 @@ export class Retrier {
     }
     round.running = true;
     round.wokenMeanwhile = false;
-    const nextAtMs = await this.#turn(round);
-    round.running = false;
-    this.#wake(round, round.wokenMeanwhile ? this.#parts.clock.nowMs() : nextAtMs);
+    let nextAtMs = this.#parts.clock.nowMs() + STORE_PAUSE_MS;
+    try {
+      nextAtMs = await this.#turn(round);
+    } catch (error) {
+      this.#tellFault(error);
+      nextAtMs = this.#parts.clock.nowMs() + STORE_PAUSE_MS;
+    } finally {
+      round.running = false;
+      this.#wake(round, round.wokenMeanwhile ? this.#parts.clock.nowMs() : nextAtMs);
+    }
   }
 
   /** Claims and sends; returns when to look again. */
   async #turn(round: Round): Promise<number> {
     const { clock, policy } = this.#parts;
+    const nextAtMs = round.lane.isOpen
+      ? await this.#turnWhileOpen(round.lane)
+      : await this.#turnWhileClosed(round);
+    // Leases that end unseen: nobody may have planned for them.
+    return Math.min(nextAtMs, clock.nowMs() + policy.leaseMs);
+  }
+
+  async #turnWhileClosed(round: Round): Promise<number> {
+    const { clock } = this.#parts;
+    const { lane } = round;
     const plan = this.#plan(round);
-    if ('nextAtMs' in plan) return plan.nextAtMs;
-    try {
-      const found = await this.#claim(round.lane, plan);
-      // Leases that end unseen: nobody may have planned for them.
-      const latestMs = clock.nowMs() + policy.leaseMs;
-      return Math.min(found ?? latestMs, latestMs);
-    } catch {
-      return clock.nowMs() + STORE_PAUSE_MS;
+    if (plan === undefined) return clock.nowMs() + PLACES_PAUSE_MS;
+    const { deliveries, nextDueAtMs } = await this.#claim(lane, plan);
+    for (const delivery of deliveries) void this.#send(delivery, lane, plan);
+    if (lane.isOpen) return this.#probeAtMs(lane);
+    return deliveries.length === plan.limit ? clock.nowMs() : (nextDueAtMs ?? NEVER);
+  }
+
+  /** What is at the end of its useful life goes now or never; of the rest, one is the probe. */
+  async #turnWhileOpen(lane: Lane): Promise<number> {
+    const { clock } = this.#parts;
+    const usefulUntilByMs = clock.nowMs() + LAST_ATTEMPT_BEFORE_END_MS;
+    const last = await this.#claim(lane, {
+      select: { kind: 'last_moment', usefulUntilByMs },
+      limit: BATCH,
+      patience: 'none',
+    });
+    for (const delivery of last.deliveries) {
+      void this.#send(delivery, lane, { patience: 'none', isLastMoment: true });
     }
+    if (last.deliveries.length === BATCH) return clock.nowMs();
+    const probed = await this.#probe(lane);
+    const lastMomentMs = (last.nextUsefulUntilMs ?? NEVER) - LAST_ATTEMPT_BEFORE_END_MS;
+    // What is left, if anything, can be the next probe.
+    return Math.max(Math.min(probed, lastMomentMs), clock.nowMs() + PLACES_PAUSE_MS);
+  }
+
+  async #probe(lane: Lane): Promise<number> {
+    const { clock } = this.#parts;
+    if (!lane.isOpen) return clock.nowMs();
+    const { probeDueAtMs } = lane;
+    if (clock.nowMs() < probeDueAtMs) return probeDueAtMs;
+    const plan = { select: { kind: 'probe' }, limit: 1, patience: 'none' } as const;
+    const { deliveries, nextDueAtMs } = await this.#claim(lane, plan);
+    await Promise.all(deliveries.map((delivery) => this.#send(delivery, lane, plan)));
+    if (deliveries.length > 0) return lane.isOpen ? this.#probeAtMs(lane) : clock.nowMs();
+    return nextDueAtMs ?? NEVER;
   }
 
   /** Not at once where a probe is due but found no place: what hangs there has to end first. */
@@ -143,50 +198,56 @@ export class Retrier {
     return Math.max(lane.probeDueAtMs, this.#parts.clock.nowMs() + PLACES_PAUSE_MS);
   }
 
-  #plan(round: Round): Plan {
+  /** What to claim while the breaker is closed; nothing while all places are taken. */
+  #plan(round: Round): Plan | undefined {
     const { lane } = round;
     const nowMs = this.#parts.clock.nowMs();
-    if (lane.isOpen) {
-      const { probeDueAtMs } = lane;
-      if (nowMs < probeDueAtMs) return { nextAtMs: probeDueAtMs };
-      return { limit: 1, patience: 'none', dueByMs: Number.MAX_SAFE_INTEGER };
-    }
+    const select = { kind: 'due' } as const;
     const limit = Math.min(BATCH, lane.freePlaces('unproven'));
-    if (limit > 0) return { limit, patience: 'queue', dueByMs: nowMs };
-    const isProvenFree = lane.freePlaces('proven') > 0;
-    if (!isProvenFree || nowMs < round.lookedPastAtMs + LOOK_PAST_EVERY_MS) {
-      return { nextAtMs: nowMs + PLACES_PAUSE_MS };
-    }
+    if (limit > 0) return { select, limit, patience: 'queue' };
+    const provenPlaces = lane.freePlaces('proven');
+    if (provenPlaces === 0 || nowMs < round.lookedPastAtMs + LOOK_PAST_EVERY_MS) return undefined;
     round.lookedPastAtMs = nowMs;
-    return {
-      limit: Math.min(LOOK_PAST_BATCH, lane.freePlaces('proven')),
-      patience: 'none',
-      dueByMs: nowMs,
-    };
+    return { select, limit: Math.min(LOOK_PAST_BATCH, provenPlaces), patience: 'none' };
   }
 
-  async #claim(
-    lane: Lane,
-    { limit, patience, dueByMs }: Exclude<Plan, { readonly nextAtMs: number }>,
-  ): Promise<number | undefined> {
-    const { clock, store, owner, policy, ledger, sender } = this.#parts;
-    const isProbe = lane.isOpen;
-    const { deliveries, nextDueAtMs } = await store.claimDue({
+  /** What was claimed, less what must not be sent before an earlier record of it is written. */
+  async #claim(lane: Lane, { select, limit }: Plan) {
+    const { clock, store, owner, policy, ledger } = this.#parts;
+    const claimed = await store.claimDue({
       owner,
       app: lane.app,
       provider: lane.provider.name,
       nowMs: clock.nowMs(),
-      dueByMs,
+      select,
       leaseUntilMs: clock.nowMs() + policy.leaseMs,
       limit,
     });
-    // The leases are given back with all others.
-    if (this.#stopped) return undefined;
-    const ends = deliveries
-      .filter((delivery) => !ledger.awaitsSettling(delivery.id))
-      .map((delivery) => sender.send(delivery, lane, { stored: STORED, patience }));
-    if (isProbe) await Promise.all(ends);
-    if (lane.isOpen) return deliveries.length > 0 ? this.#probeAtMs(lane) : nextDueAtMs;
-    return deliveries.length === limit ? clock.nowMs() : nextDueAtMs;
+    // After a stop, the leases are given back with all others.
+    const deliveries = this.#stopped
+      ? []
+      : claimed.deliveries.filter((delivery) => !ledger.awaitsSettling(delivery.id));
+    return { ...claimed, deliveries };
+  }
+
+  #send(
+    delivery: Delivery,
+    lane: Lane,
+    options: { readonly patience: 'queue' | 'none'; readonly isLastMoment?: boolean },
+  ): Promise<unknown> {
+    const { patience, isLastMoment = false } = options;
+    return this.#parts.sender.send(delivery, lane, {
+      stored: STORED,
+      patience,
+      isLastMoment,
+      isPromised: PROMISED,
+    });
+  }
+
+  #tellFault(cause: unknown): void {
+    if (cause instanceof StoreUnavailableError) return;
+    this.#parts.observer.observe({ name: 'internal_fault', where: 'retrier', cause });
   }
 }
+
+const NEVER = Number.MAX_SAFE_INTEGER;

@@ -1,49 +1,139 @@
-// When a delivery is tried again: the gaps, the jitter, and what no longer fits its useful life.
+// When a delivery is tried again. Pure: due times are fixed points of time since receipt, so that a probe, a
+// restart or an outage uses up none of them; a point that passed is skipped.
 
-import { type Next, usefulUntilMs } from '../delivery.ts';
 import type { Outcome } from '../outcome.ts';
 
 const SECOND = 1_000;
-const GAPS_MS = [1, 2, 4, 8, 15, 30, 60].map((seconds) => seconds * SECOND);
-const JITTER = 0.2;
 
-/** The pause after `failures` tries in a row (1 or more), with ±20 % jitter from `fraction` (0 to 1). */
-export function gapMs(failures: number, fraction: number): number {
-  const index = Math.min(Math.max(failures, 1), GAPS_MS.length) - 1;
-  const gap = GAPS_MS[index] ?? SECOND;
-  return Math.round(gap * (1 - JITTER + 2 * JITTER * fraction));
+/** Milliseconds since receipt; after the last one, one more at every step. */
+interface Schedule {
+  readonly pointsMs: readonly number[];
+  readonly stepMs: number;
 }
+
+const RACE: Schedule = {
+  pointsMs: [1, 3, 7, 15, 25, 35, 45].map((seconds) => seconds * SECOND),
+  stepMs: 10 * SECOND,
+};
+const NEWS: Schedule = {
+  pointsMs: [15, 45, 105].map((seconds) => seconds * SECOND),
+  stepMs: 60 * SECOND,
+};
+/** Each gap between two points is stretched or shortened by up to this part. */
+const JITTER = 0.2;
+/** Nothing is tried again sooner than this, but for the one attempt that follows at once. */
+const SHORTEST_PAUSE_MS = 500;
+/**
+ * The last attempt is planned this long before the useful life ends, so that a late timer or a slow claim
+ * does not make it too late.
+ */
+export const LAST_ATTEMPT_BEFORE_END_MS = 500;
+/** After so many attempts that the provider left unanswered, the next one waits; after so many, none follows. */
+const UNANSWERED_BEFORE_WAIT = 2;
+const UNANSWERED_WAIT_MS = 10 * SECOND;
+export const MAX_UNANSWERED = 4;
+/** However long a provider's Retry-After is, a delivery waits no longer for the provider: see the breaker. */
+const LONGEST_RETRY_AFTER_MS = 10 * SECOND;
+/** A delivery whose caller was answered `queued` waits so long for someone to fix the credentials. */
+const MISCONFIGURED_GAP_MS = 60 * SECOND;
 
 export interface RetryInput {
-  readonly failures: number;
+  /** Service time, as all times here. */
   readonly nowMs: number;
-  readonly expiresAtMs: number;
-  readonly lifetimeMs: number;
+  readonly receivedAtMs: number;
+  readonly usefulUntilMs: number;
+  readonly isRace: boolean;
+  /** Attempts so far that the provider left unanswered. */
+  readonly unanswered: number;
+  /** Chance, from 0 to 1. */
   readonly fraction: number;
-  /** The provider's wish; the gap is never shorter. */
-  readonly retryAfterMs?: number;
-  readonly reason?: string;
+  /** What the last attempt ended with. */
+  readonly outcome: Outcome;
+  /** Until when the token is held back, if it is. */
+  readonly heldUntilMs?: number | undefined;
 }
 
-/** Queued for another try if one can still start within the useful life, else expired. */
-export function scheduleRetry(input: RetryInput): Next {
-  const gap = Math.max(gapMs(input.failures, input.fraction), input.retryAfterMs ?? 0);
-  const dueAtMs = input.nowMs + gap;
-  if (dueAtMs > usefulUntilMs(input.expiresAtMs, input.lifetimeMs)) {
-    return { status: 'expired', ...(input.reason === undefined ? {} : { reason: input.reason }) };
-  }
-  return { status: 'queued', dueAtMs };
+export interface PlannedRetry {
+  readonly dueAtMs: number;
+  readonly notBeforeMs?: number | undefined;
+}
+
+/** The next attempt; `undefined` if none can start within the useful life. */
+export function planRetry(input: RetryInput): PlannedRetry | undefined {
+  const { nowMs, usefulUntilMs, unanswered, heldUntilMs } = input;
+  const lastMs = usefulUntilMs - LAST_ATTEMPT_BEFORE_END_MS;
+  if (nowMs >= lastMs || unanswered >= MAX_UNANSWERED) return undefined;
+  const waitUntilMs =
+    unanswered >= UNANSWERED_BEFORE_WAIT && isUnanswered(input.outcome)
+      ? nowMs + UNANSWERED_WAIT_MS
+      : undefined;
+  const notBeforeMs = latest(heldUntilMs, waitUntilMs);
+  if (notBeforeMs !== undefined && notBeforeMs > lastMs) return undefined;
+  const wishMs = Math.max(nextPointMs(input), nowMs + shortestGapMs(input.outcome));
+  const dueAtMs = Math.max(Math.min(wishMs, lastMs), notBeforeMs ?? 0);
+  return { dueAtMs, notBeforeMs };
+}
+
+/** How long a token is held back that the provider throttles: its `Retry-After`, else the delivery's next gap. */
+export function holdMs(outcome: Outcome, input: Omit<RetryInput, 'outcome'>): number {
+  if (outcome.kind === 'retry' && outcome.retryAfterMs !== undefined) return outcome.retryAfterMs;
+  return nextPointMs(input) - input.nowMs;
 }
 
 /**
- * Whether a failed try is worth one more at once, on a fresh connection: what certainly was not processed,
- * and the first end that leaves it open. The id and the collapse id stay, so a phone shows one.
+ * Whether a failed attempt is followed by one more at once, on a fresh connection: what certainly was not
+ * processed, and the first end that leaves it open. The id and the collapse id stay, so a phone shows one.
  */
-export function isRetriedAtOnce(outcome: Outcome, triesInThisRun: number): boolean {
-  return (
-    outcome.kind === 'retry' &&
-    outcome.retryAfterMs === undefined &&
-    (outcome.certainty === 'not_processed' || outcome.certainty === 'uncertain') &&
-    triesInThisRun === 1
-  );
+export function isRetriedAtOnce(
+  outcome: Outcome,
+  { tries, unanswered }: { readonly tries: number; readonly unanswered: number },
+): boolean {
+  if (outcome.kind !== 'retry' || outcome.retryAfterMs !== undefined || tries > 1) return false;
+  switch (outcome.certainty) {
+    case 'not_processed':
+    case 'uncertain':
+      return true;
+    case 'unanswered':
+      return unanswered === 1;
+    default:
+      return false;
+  }
+}
+
+export function isUnanswered(outcome: Outcome): boolean {
+  return outcome.kind === 'retry' && outcome.certainty === 'unanswered';
+}
+
+export function isThrottledToken(outcome: Outcome): boolean {
+  return outcome.kind === 'retry' && outcome.certainty === 'throttled_token';
+}
+
+/** The first point of the schedule, with its jitter, that is not too close to now. */
+function nextPointMs(input: Omit<RetryInput, 'outcome'>): number {
+  const { nowMs, receivedAtMs, fraction } = input;
+  const { pointsMs, stepMs } = input.isRace ? RACE : NEWS;
+  const stretch = 1 - JITTER + 2 * JITTER * fraction;
+  const earliestMs = nowMs + SHORTEST_PAUSE_MS;
+  let before = 0;
+  for (const point of pointsMs) {
+    const atMs = receivedAtMs + before + (point - before) * stretch;
+    if (atMs >= earliestMs) return atMs;
+    before = point;
+  }
+  const steps = Math.max(0, Math.floor((nowMs - receivedAtMs - before) / stepMs));
+  for (let step = steps; ; step += 1) {
+    const atMs = receivedAtMs + before + (step + stretch) * stepMs;
+    if (atMs >= earliestMs) return atMs;
+  }
+}
+
+function shortestGapMs(outcome: Outcome): number {
+  if (outcome.kind === 'misconfigured') return MISCONFIGURED_GAP_MS;
+  const retryAfterMs = outcome.kind === 'retry' ? outcome.retryAfterMs : undefined;
+  return Math.min(retryAfterMs ?? 0, LONGEST_RETRY_AFTER_MS);
+}
+
+function latest(one: number | undefined, other: number | undefined): number | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return Math.max(one, other);
 }

@@ -1,336 +1,240 @@
-// One delivery from its first try in this run to its end or its next appointment:
+// One delivery from its first attempt in this run to its end or its next due time:
 //
-//   wait for a place ── none ──> queued for later, or expired
+//   token refused, or useful life over ──> settled      token held back ──> queued for later, or expired
+//   no place in flight, breaker open ──> queued for later, or expired
+//      attempt ── delivered, unregistered, rejected, misconfigured ──> settled
+//        │   └── late answer of an earlier attempt: delivered ──> settled
+//   not processed, or uncertain for the first time ──> one more attempt at once, on a fresh connection
 //        │
-//      try ── delivered, unregistered, rejected, misconfigured ──> settled
-//        │
-//   not processed, or unclear for the first time ──> try once more at once, on a fresh connection
-//        │
-//   any other failure ──> queued after a gap if that fits the useful life, else expired
+//   any other failure ──> queued for the next due time within the useful life, else expired
 
-import { type Attempt, type Delivery, type Next, usefulUntilMs } from '../delivery.ts';
+import { type Attempt, type Delivery, usefulUntilMs } from '../delivery.ts';
 import type { Outcome } from '../outcome.ts';
-import type { Policy } from '../policy.ts';
-import type { Clock } from '../ports/clock.ts';
+import { Pending } from '../pending.ts';
 import type { Ids } from '../ports/ids.ts';
-import type { Observer } from '../ports/observer.ts';
 import type { PreparedPush, PushMessage } from '../ports/provider.ts';
-import type { Settlement } from '../ports/store.ts';
-import { Tally } from '../tally.ts';
-import type { Duplicates } from '../tokens/duplicates.ts';
-import type { Quarantine } from '../tokens/quarantine.ts';
-import type { Lane, Patience, Ticket } from './lane.ts';
-import type { Ledger } from './ledger.ts';
-import { isRetriedAtOnce, scheduleRetry } from './retry.ts';
-
-/** How a run ended, for whoever waits for it. */
-export interface SendEnd {
-  readonly next: Next;
-  /** The last outcome, as the core understood it; absent if no try took place. */
-  readonly outcome?: Outcome;
-}
+import { Attempts, type AttemptsParts } from './attempts.ts';
+import { Endings, type EndingsParts, type SendEnd } from './endings.ts';
+import type { Lane } from './lane.ts';
+import { type Failed, postpone } from './postpone.ts';
+import { isRetriedAtOnce, isUnanswered } from './retry.ts';
+import { Run } from './run.ts';
 
 export interface SendOptions {
   /** Whether the row exists; without one nothing is left for later. */
   readonly stored: Promise<boolean>;
-  /** What the first try sends, if it was built already. */
-  readonly prepared?: PreparedPush;
-  /** `queue` unless told otherwise. */
-  readonly patience?: Patience;
+  /** What the first attempt sends, if it was built already. */
+  readonly prepared?: PreparedPush | undefined;
+  /** Whether a delivery that finds no place in flight waits for one. `queue` by default. */
+  readonly patience?: 'queue' | 'none';
+  /** Its last attempt: it goes even while the breaker is open. */
+  readonly isLastMoment?: boolean;
+  /** Whether its caller was answered `queued`: then it is kept as long as an attempt may still succeed. */
+  readonly isPromised: () => boolean;
 }
 
-export interface SenderParts {
-  readonly owner: string;
-  readonly clock: Clock;
+export interface SenderParts extends AttemptsParts, EndingsParts {
   readonly ids: Ids;
-  readonly policy: Policy;
-  readonly ledger: Ledger;
-  readonly quarantine: Quarantine;
-  readonly duplicates: Duplicates;
-  readonly observer: Observer;
-  /** Told whenever a delivery was left for later, and when a provider came back. */
+  /** Called whenever a delivery was left for later. */
   readonly onQueued: (lane: Lane, dueAtMs: number) => void;
-  readonly onProviderBack: (lane: Lane) => void;
+}
+
+/** What stays the same while one delivery is being sent. */
+interface Sending {
+  readonly lane: Lane;
+  readonly run: Run;
+  readonly options: SendOptions;
 }
 
 export class Sender {
   readonly #parts: SenderParts;
-  readonly #running = new Tally();
-  readonly #recording = new Tally();
-  readonly #watchers = new Map<string, (end: SendEnd) => void>();
+  readonly #sending = new Pending();
+  readonly #attempts: Attempts;
+  readonly #endings: Endings;
+  /** By delivery id, while they are being sent. */
+  readonly #runs = new Map<string, Run>();
 
   constructor(parts: SenderParts) {
     this.#parts = parts;
+    this.#attempts = new Attempts(parts);
+    this.#endings = new Endings(parts);
   }
 
   get running(): number {
-    return this.#running.count;
-  }
-
-  /** Deliveries whose end somebody waits for. */
-  get watched(): number {
-    return this.#watchers.size;
+    return this.#sending.size;
   }
 
   /** Resolves when no send runs; what has ended is on its way into the store. */
   idle(): Promise<void> {
-    return this.#running.idle();
+    return this.#sending.idle();
   }
 
-  /** Runs a delivery to its end, or to the appointment for its next try. */
-  send(delivery: Delivery, lane: Lane, options: SendOptions): Promise<SendEnd> {
-    this.#running.begin();
-    const run = this.#run(delivery, lane, options);
-    const done = () => this.#running.end();
-    run.then(done, done);
-    return run;
+  /** Resolves when what has ended is in the log, or kept until the store works again. */
+  recorded(): Promise<void> {
+    return this.#endings.recorded();
   }
 
   /** Calls back once when the delivery is settled, in this run or a later one of this process. */
   watch(deliveryId: string, listener: (end: SendEnd) => void): () => void {
-    this.#watchers.set(deliveryId, listener);
-    return () => this.#watchers.delete(deliveryId);
+    return this.#endings.watch(deliveryId, listener);
   }
 
-  async #run(delivery: Delivery, lane: Lane, options: SendOptions): Promise<SendEnd> {
-    const { prepared, patience = 'queue' } = options;
+  /** Deliveries whose end somebody waits for. */
+  get watched(): number {
+    return this.#endings.watched;
+  }
+
+  messageOf(delivery: Delivery): PushMessage {
+    return this.#attempts.messageOf(delivery);
+  }
+
+  /** Runs a delivery to its end, or to the due time of its next attempt. Never rejects. */
+  send(delivery: Delivery, lane: Lane, options: SendOptions): Promise<SendEnd> {
+    const run = new Run();
+    this.#runs.set(delivery.id, run);
+    const sent = this.#run(delivery, { lane, run, options })
+      .catch((cause: unknown) => this.#endings.fault(delivery, options.stored, cause))
+      .finally(() => {
+        if (this.#runs.get(delivery.id) === run) this.#runs.delete(delivery.id);
+      });
+    return this.#sending.add(sent);
+  }
+
+  /** A repeat of the call arrived: the lifetime of what is being sent runs from now. */
+  renew(deliveryId: string, expiresAtMs: number): void {
+    this.#runs.get(deliveryId)?.renew(expiresAtMs);
+  }
+
+  /** A sweep of the log ended the delivery, because its lifetime was over. */
+  expired(deliveryId: string): void {
+    this.#endings.expired(deliveryId);
+  }
+
+  async #run(delivery: Delivery, sending: Sending): Promise<SendEnd> {
+    const { lane, run, options } = sending;
+    const { patience = 'queue', isLastMoment = false } = options;
     let { stored } = options;
     let current = delivery;
     for (let tries = 1; ; tries += 1) {
-      const blocked = this.#blocked(current);
-      if (blocked !== undefined) return this.#end(current, stored, blocked);
-      const ticket = await lane.enter(this.#parts.quarantine.trustOf(current.tokenHash), patience);
-      if (ticket === undefined) {
-        return this.#later(current, lane, stored, { outcome: NOT_TRIED });
+      current = run.current(current);
+      if (run.provenBy !== undefined) {
+        void this.#sending.add(this.#endings.confirmStored(current, stored, run.provenBy));
+        return deliveredBy(run.provenBy);
       }
-      const overtaken = this.#blocked(current);
-      if (overtaken !== undefined) {
+      if (this.#isPointless(current)) return this.#endPointless(current, stored, sending);
+      const trust = this.#parts.quarantine.trustOf(current.tokenHash);
+      const ticket = await lane.enter(trust, { patience, isLastMoment });
+      if (ticket === undefined) return this.#later(current, stored, sending, NOT_TRIED);
+      // It may have waited for its place: its token died meanwhile, or its time is over.
+      if (this.#isPointless(current)) {
         lane.abandon(ticket);
-        return this.#end(current, stored, overtaken);
+        return this.#endPointless(current, stored, sending);
       }
-      const push =
-        (tries === 1 ? prepared : undefined) ??
-        lane.provider.prepare(messageOf(current, this.#parts.clock));
-      const attempt = await this.#attempt(current, lane, { ticket, push });
+      const attempting = this.#attempts.try(current, lane, {
+        ticket,
+        push: tries === 1 ? options.prepared : undefined,
+        onProof: (attempt) => this.#prove(delivery, attempt),
+      });
+      const proof = await Promise.race([run.proof, attempting.then(() => undefined)]);
+      if (proof !== undefined) {
+        void this.#sending.add(this.#recordProof(current, stored, { attempting, proof }));
+        return deliveredBy(proof);
+      }
+      const attempt = await attempting;
       const { outcome } = attempt;
-      current = { ...current, attempts: attempt.number };
-      if (isRetriedAtOnce(outcome, tries) && !lane.isOpen && !this.#isTooLate(current)) {
+      const unanswered = current.unanswered + (isUnanswered(outcome) ? 1 : 0);
+      current = { ...run.current(current), attempts: attempt.number, unanswered };
+      const isOnceMore = isRetriedAtOnce(outcome, { tries, unanswered }) && !lane.isOpen;
+      if (isOnceMore && !this.#isTooLate(current)) {
         // The next record waits for this one, so that the log gets them in order.
-        stored = this.#record(current, stored, {
-          attempt,
-          next: { status: 'queued', dueAtMs: this.#parts.clock.nowMs() },
-          keepLeaseUntilMs: this.#parts.clock.nowMs() + this.#parts.policy.leaseMs,
-        });
+        stored = this.#endings.recordRetryAtOnce(current, stored, attempt);
         continue;
       }
-      if (outcome.kind === 'retry') return this.#later(current, lane, stored, { outcome, attempt });
-      return this.#end(current, stored, { next: settledAs(outcome), outcome }, attempt);
+      if (outcome.kind === 'retry' || (outcome.kind === 'misconfigured' && options.isPromised())) {
+        return this.#later(current, stored, sending, { outcome, attempt });
+      }
+      return this.#endings.settle(current, stored, { end: endOf(outcome), attempt });
     }
   }
 
-  /** A delivery that waited may have become pointless: its token died meanwhile, or its time is over. */
-  #blocked(delivery: Delivery): SendEnd | undefined {
-    if (this.#isTooLate(delivery)) return { next: { status: 'expired' } };
-    const entry = this.#parts.quarantine.find(delivery.tokenHash);
-    if (entry === undefined) return undefined;
-    const status = entry.kind === 'unregistered' ? 'unregistered' : 'rejected';
-    return { next: { status, reason: entry.reason } };
+  /** A late answer proved an attempt of this run or an earlier one. */
+  #prove(delivery: Delivery, attempt: Attempt): void {
+    const run = this.#runs.get(delivery.id);
+    if (run !== undefined) run.prove(attempt);
+    else void this.#sending.add(this.#endings.confirm(delivery, attempt));
   }
 
-  #isTooLate(delivery: Delivery): boolean {
-    const until = usefulUntilMs(delivery.expiresAtMs, delivery.notification.lifetimeMs);
-    return this.#parts.clock.nowMs() > until;
-  }
-
-  async #attempt(
+  /** The attempt under way ends, and then the log gets both. */
+  async #recordProof(
     delivery: Delivery,
-    lane: Lane,
-    { ticket, push }: { readonly ticket: Ticket; readonly push: PreparedPush },
-  ): Promise<Attempt> {
-    const { clock, policy } = this.#parts;
-    const startedAtMs = clock.wallMs();
-    const startMs = clock.nowMs();
-    const isProbe = ticket.pass.probe !== undefined;
-    const timeoutMs = isProbe ? policy.probeTimeoutMs : policy.attemptTimeoutMs;
-    let answer: Outcome;
-    try {
-      answer = await push.send({ timeoutMs, trust: ticket.trust });
-    } catch {
-      answer = ADAPTER_FAILED;
-    }
-    const change = lane.leave(ticket, answer);
-    const outcome = this.#learn(delivery, lane, answer);
-    const attempt: Attempt = {
-      number: delivery.attempts + 1,
-      startedAtMs,
-      latencyMs: Math.round(clock.nowMs() - startMs),
-      outcome,
-    };
-    this.#tellAttempt(delivery, attempt);
-    if (change !== undefined) this.#tellBreaker(lane, change, outcome);
-    return attempt;
-  }
-
-  /** Notes what the answer says of the token, and doubts the configuration where that is the likelier cause. */
-  #learn(delivery: Delivery, lane: Lane, outcome: Outcome): Outcome {
-    const { app } = delivery.target;
-    const { provider, tokenHash } = delivery;
-    const verdict = this.#parts.quarantine.report({ app, provider, tokenHash }, outcome);
-    if (verdict.condemned !== undefined) {
-      const { reason } = verdict.condemned;
-      this.#parts.observer.observe({ name: 'token_quarantined', app, provider, tokenHash, reason });
-      void this.#parts.ledger.quarantine(verdict.condemned);
-    }
-    if (verdict.pardoned !== undefined) void this.#parts.ledger.pardon(verdict.pardoned);
-    if (verdict.doubt !== undefined) {
-      const name = verdict.doubt === 'began' ? 'condemning_stopped' : 'condemning_resumed';
-      const detail = this.#parts.quarantine.doubtOf(app, provider) ?? '';
-      this.#parts.observer.observe({ name, app, provider, detail });
-    }
-    if (verdict.doubted === true && 'reason' in outcome) {
-      return { kind: 'misconfigured', reason: outcome.reason };
-    }
-    if (outcome.kind === 'rejected' && outcome.blame === 'sender' && !lane.deliveredLately) {
-      return { kind: 'misconfigured', reason: outcome.reason };
-    }
-    return outcome;
-  }
-
-  async #later(
-    delivery: Delivery,
-    lane: Lane,
     stored: Promise<boolean>,
-    ended: { readonly outcome: Outcome; readonly attempt?: Attempt },
-  ): Promise<SendEnd> {
-    const { outcome, attempt } = ended;
-    const retryAfterMs = outcome.kind === 'retry' ? outcome.retryAfterMs : undefined;
-    const next = scheduleRetry({
-      failures: delivery.attempts,
-      nowMs: this.#parts.clock.nowMs(),
-      expiresAtMs: delivery.expiresAtMs,
-      lifetimeMs: delivery.notification.lifetimeMs,
-      fraction: this.#parts.ids.fraction(),
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-      ...('reason' in outcome ? { reason: outcome.reason } : {}),
-    });
-    const end: SendEnd = { next, outcome };
-    if (next.status !== 'queued') return this.#end(delivery, stored, end, attempt);
-    const recorded = this.#record(delivery, stored, {
-      next,
-      ...(attempt === undefined ? {} : { attempt }),
-    });
-    void recorded.then(() => this.#parts.onQueued(lane, next.dueAtMs));
-    return end;
+    { attempting, proof }: { readonly attempting: Promise<Attempt>; readonly proof: Attempt },
+  ): Promise<void> {
+    const attempt = await attempting;
+    const recorded = this.#endings.recordRetryAtOnce(delivery, stored, attempt);
+    await this.#endings.confirmStored(delivery, recorded, proof);
   }
 
-  #end(delivery: Delivery, stored: Promise<boolean>, end: SendEnd, attempt?: Attempt): SendEnd {
+  /** Its time is over, or its token is refused or held back: an attempt now makes no sense. */
+  #isPointless(delivery: Delivery): boolean {
+    const { quarantine } = this.#parts;
+    const { tokenHash } = delivery;
+    return (
+      this.#isTooLate(delivery) ||
+      quarantine.find(tokenHash) !== undefined ||
+      quarantine.findHold(tokenHash) !== undefined
+    );
+  }
+
+  #endPointless(delivery: Delivery, stored: Promise<boolean>, sending: Sending): SendEnd {
+    const { tokenHash } = delivery;
+    if (this.#isTooLate(delivery)) {
+      return this.#endings.settle(delivery, stored, { end: { next: { status: 'expired' } } });
+    }
+    const refused = this.#parts.quarantine.find(tokenHash);
+    if (refused !== undefined) {
+      const status = refused.kind === 'unregistered' ? 'unregistered' : 'rejected';
+      const end: SendEnd = { next: { status, reason: refused.reason } };
+      return this.#endings.settle(delivery, stored, { end });
+    }
+    const reason = this.#parts.quarantine.findHold(tokenHash)?.reason ?? 'throttled';
+    const outcome: Outcome = { kind: 'retry', reason, certainty: 'throttled_token' };
+    return this.#later(delivery, stored, sending, { outcome });
+  }
+
+  #isTooLate({ expiresAtMs, notification }: Delivery): boolean {
+    return this.#parts.clock.nowMs() > usefulUntilMs(expiresAtMs, notification.lifetimeMs);
+  }
+
+  #later(
+    delivery: Delivery,
+    stored: Promise<boolean>,
+    { lane, options }: Sending,
+    failed: Failed,
+  ): SendEnd {
+    const isPromised = options.isPromised();
+    const end = postpone(this.#parts, { delivery, lane }, { failed, isPromised });
     const { next } = end;
-    if (next.status === 'queued') throw new Error('an end must be final');
-    if (next.status !== 'delivered') this.#parts.duplicates.release(delivery.id);
-    void this.#record(delivery, stored, { next, ...(attempt === undefined ? {} : { attempt }) });
-    this.#parts.observer.observe({
-      name: 'delivery_settled',
-      deliveryId: delivery.id,
-      app: delivery.target.app,
-      provider: delivery.provider,
-      type: delivery.notification.type,
-      status: next.status,
-      attempts: delivery.attempts,
-      sinceReceiptMs: this.#sinceReceiptMs(delivery),
-      ...(next.reason === undefined ? {} : { reason: next.reason }),
+    const { attempt } = failed;
+    if (next.status !== 'queued') return this.#endings.settle(delivery, stored, { end, attempt });
+    const recorded = this.#endings.recordQueued(delivery, stored, { next, attempt });
+    void recorded.then((isStored) => {
+      if (isStored) this.#parts.onQueued(lane, next.dueAtMs);
     });
-    const watcher = this.#watchers.get(delivery.id);
-    this.#watchers.delete(delivery.id);
-    watcher?.(end);
     return end;
-  }
-
-  #sinceReceiptMs(delivery: Delivery): number {
-    const receivedAtMs = delivery.expiresAtMs - delivery.notification.lifetimeMs;
-    return Math.max(0, Math.round(this.#parts.clock.nowMs() - receivedAtMs));
-  }
-
-  /** Resolves when what has ended is in the log, or kept until the store is well again. */
-  recorded(): Promise<void> {
-    return this.#recording.idle();
-  }
-
-  /** Resolves with `stored` when the log has it, or keeps it until the store is well again. */
-  async #record(
-    delivery: Delivery,
-    stored: Promise<boolean>,
-    what: Pick<Settlement, 'attempt' | 'next' | 'keepLeaseUntilMs'>,
-  ): Promise<boolean> {
-    this.#recording.begin();
-    try {
-      if (!(await stored)) return false;
-      const { owner, clock, ledger } = this.#parts;
-      await ledger.settle({ deliveryId: delivery.id, owner, nowMs: clock.nowMs(), ...what });
-      return true;
-    } finally {
-      this.#recording.end();
-    }
-  }
-
-  #tellAttempt(delivery: Delivery, attempt: Attempt): void {
-    const { outcome } = attempt;
-    this.#parts.observer.observe({
-      name: 'attempt_ended',
-      deliveryId: delivery.id,
-      app: delivery.target.app,
-      provider: delivery.provider,
-      type: delivery.notification.type,
-      number: attempt.number,
-      latencyMs: attempt.latencyMs,
-      outcome: outcome.kind,
-      ...('reason' in outcome ? { reason: outcome.reason } : {}),
-    });
-  }
-
-  #tellBreaker(lane: Lane, change: 'opened' | 'closed', outcome: Outcome): void {
-    this.#parts.observer.observe({
-      name: 'breaker_changed',
-      app: lane.app,
-      provider: lane.provider.name,
-      state: change === 'opened' ? 'open' : 'closed',
-      ...('reason' in outcome ? { reason: outcome.reason } : {}),
-    });
-    if (change === 'closed') this.#parts.onProviderBack(lane);
   }
 }
 
 /** The provider was not asked: its breaker is open or the queue before it too long. */
-const NOT_TRIED: Outcome = {
-  kind: 'retry',
-  reason: 'provider_unavailable',
-  certainty: 'throttled',
+const NOT_TRIED: Failed = {
+  outcome: { kind: 'retry', reason: 'provider_unavailable', certainty: 'not_started' },
 };
 
-/** An adapter must not reject; if one does, the try may have reached the provider. */
-const ADAPTER_FAILED: Outcome = {
-  kind: 'retry',
-  reason: 'adapter_failed',
-  certainty: 'uncertain',
-};
-
-/** The message as it is now: what is left of the lifetime shrinks with every try. */
-export function messageOf(delivery: Delivery, clock: Clock): PushMessage {
-  const { target, notification } = delivery;
-  const remainingMs = Math.max(0, delivery.expiresAtMs - clock.nowMs());
-  return {
-    id: delivery.id,
-    platform: target.platform,
-    token: target.token,
-    ...(target.appData === undefined ? {} : { appData: target.appData }),
-    type: notification.type,
-    payload: notification.payload,
-    title: notification.title,
-    remainingMs,
-    expiresAtUnixSeconds: Math.floor((clock.wallMs() + remainingMs) / 1_000),
-  };
+function deliveredBy(attempt: Attempt): SendEnd {
+  return { next: { status: 'delivered' }, outcome: attempt.outcome };
 }
 
-function settledAs(outcome: Exclude<Outcome, { kind: 'retry' }>): Next {
-  if (outcome.kind === 'delivered') return { status: 'delivered' };
-  return { status: outcome.kind, reason: outcome.reason };
+function endOf(outcome: Exclude<Outcome, { kind: 'retry' }>): SendEnd {
+  if (outcome.kind === 'delivered') return { next: { status: 'delivered' }, outcome };
+  return { next: { status: outcome.kind, reason: outcome.reason }, outcome };
 }

@@ -1,19 +1,23 @@
-// Which notification was taken already. Keys live in memory; those whose window outlasts a restart are also
-// in the store. A key is released when its delivery ends undelivered, so a failed first try blocks nothing.
+// Which notification was taken already. Keys live in memory; those whose window outlasts a restart are also in
+// the store. A key is released when its delivery ends undelivered, so that a failed first call blocks nothing.
 
 import type { Clock } from '../ports/clock.ts';
 
 /** Who took a key first. */
 export interface FirstCall {
   readonly deliveryId: string;
-  /** Rejects as the first one was refused, and a repeat with it. None once it is known that it was taken. */
+  /** Rejects as the first call was refused, and a repeat with it. Absent once it is known that it was taken. */
   readonly end?: Promise<unknown> | undefined;
+  /** The delivery has not ended, as far as this process knows; changes while one looks at it. */
+  readonly isOpen: boolean;
 }
 
 interface Entry extends FirstCall {
   end: Promise<unknown> | undefined;
   readonly key: string;
   readonly expiresAtMs: number;
+  /** While it is open, the key is held whatever its window says. */
+  isOpen: boolean;
 }
 
 export interface DuplicatesOptions {
@@ -22,8 +26,8 @@ export interface DuplicatesOptions {
 }
 
 /**
- * Deliveries that ended undelivered and are remembered as such: the store may learn it later, or not while
- * it is sick, and must not be believed until then.
+ * Deliveries that ended undelivered and are remembered as such: the store may learn it later, or not while it is
+ * sick, and must not be believed until then.
  */
 const MAX_FAILED = 20_000;
 
@@ -43,23 +47,28 @@ export class Duplicates {
     return this.#byKey.size;
   }
 
-  /** The call that holds the key, if its window is not over. */
+  /** The call that holds the key, if its window lasts or its delivery has not ended. */
   find(key: string): FirstCall | undefined {
     const entry = this.#byKey.get(key);
     if (entry === undefined) return undefined;
-    if (entry.expiresAtMs > this.#clock.nowMs()) return entry;
+    if (this.#isHeld(entry)) return entry;
     this.#remove(entry);
     return undefined;
   }
 
   /** Remembers the first call of a key; its window runs from now and is not extended by repeats. */
-  hold(key: string, first: Required<FirstCall>, windowMs: number): void {
+  hold(
+    key: string,
+    first: { readonly deliveryId: string; readonly end: Promise<unknown> },
+    windowMs: number,
+  ): void {
     const expiresAtMs = this.#clock.nowMs() + windowMs;
-    const entry: Entry = { deliveryId: first.deliveryId, end: first.end, key, expiresAtMs };
+    const { deliveryId, end } = first;
+    const entry: Entry = { deliveryId, end, key, expiresAtMs, isOpen: true };
     // A repeat that is refused for the same reason has its own handler; this one only keeps Node quiet.
-    entry.end?.catch(() => {});
+    end.catch(() => {});
     this.#byKey.set(key, entry);
-    this.#byDelivery.set(first.deliveryId, entry);
+    this.#byDelivery.set(deliveryId, entry);
     if (this.#byKey.size > this.#options.maxKeys) this.#forgetOldest();
   }
 
@@ -69,13 +78,13 @@ export class Duplicates {
     if (entry !== undefined) entry.end = undefined;
   }
 
-  /** The delivery arrived and its first caller knows, which nothing can change: nothing but its id is kept. */
-  complete(deliveryId: string): void {
-    this.confirm(deliveryId);
-    this.#byDelivery.delete(deliveryId);
+  /** The delivery arrived: its key lasts as long as its window, and no longer. */
+  close(deliveryId: string): void {
+    const entry = this.#byDelivery.get(deliveryId);
+    if (entry !== undefined) entry.isOpen = false;
   }
 
-  /** The delivery ended undelivered: a repeat is a new try. */
+  /** The delivery ended undelivered: a repeat is a new call. */
   release(deliveryId: string): void {
     const entry = this.#byDelivery.get(deliveryId);
     if (entry !== undefined) this.#remove(entry);
@@ -92,10 +101,13 @@ export class Duplicates {
 
   /** Drops what is over; called now and then so that a quiet service holds no old keys. */
   sweep(): void {
-    const nowMs = this.#clock.nowMs();
     for (const entry of this.#byKey.values()) {
-      if (entry.expiresAtMs <= nowMs) this.#remove(entry);
+      if (!this.#isHeld(entry)) this.#remove(entry);
     }
+  }
+
+  #isHeld({ isOpen, expiresAtMs }: Entry): boolean {
+    return isOpen || expiresAtMs > this.#clock.nowMs();
   }
 
   #forgetOldest(): void {

@@ -2,7 +2,7 @@
 
 import { ServiceError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
-import { Recency } from '../recency.ts';
+import { Recent } from './recent.ts';
 
 export interface Rate {
   /** Calls that may come at once. */
@@ -27,12 +27,12 @@ interface Bucket {
 export class Buckets {
   readonly #clock: Clock;
   readonly #rate: Rate;
-  readonly #buckets: Recency<Bucket>;
+  readonly #buckets: Recent<Bucket>;
 
   constructor(clock: Clock, rate: Rate, maxKeys: number) {
     this.#clock = clock;
     this.#rate = rate;
-    this.#buckets = new Recency(Math.ceil(maxKeys / 2));
+    this.#buckets = new Recent(maxKeys);
   }
 
   /** Takes one call from the key's bucket; returns how many milliseconds to wait if it is empty, else 0. */
@@ -48,6 +48,12 @@ export class Buckets {
   waitMs(key: string): number {
     const { level } = this.#filled(key);
     return level >= 1 ? 0 : Math.ceil(((1 - level) / this.#rate.perSecond) * 1_000);
+  }
+
+  /** Undoes one `take`. */
+  giveBack(key: string): void {
+    const bucket = this.#filled(key);
+    bucket.level = Math.min(this.#rate.burst, bucket.level + 1);
   }
 
   #filled(key: string): Bucket {
@@ -72,9 +78,17 @@ export class Limits {
 
   /** Counts one call for a token. Throws `rate_limited`. */
   take(tokenHash: string): void {
-    const waitMs = this.#perToken.take(tokenHash) || this.#global.take('all');
-    if (waitMs > 0) {
-      throw new ServiceError('rate_limited', { retryAfterSeconds: Math.ceil(waitMs / 1_000) });
-    }
+    refuseFor(
+      this.#perToken.take(tokenHash),
+      'Too many notifications for this token (NDS_TOKEN_RATE).',
+    );
+    refuseFor(this.#global.take('all'), 'Too many notifications in all (NDS_GLOBAL_RATE).');
   }
+}
+
+/** Throws `rate_limited` if there is anything to wait for; `detail` names the limit. */
+export function refuseFor(waitMs: number, detail: string): void {
+  if (waitMs === 0) return;
+  const retryAfterSeconds = Math.ceil(waitMs / 1_000);
+  throw new ServiceError('rate_limited', { detail, retryAfterSeconds });
 }

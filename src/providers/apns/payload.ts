@@ -2,12 +2,11 @@
 // Apple, "Sending notification requests to APNs" and "Modifying content in newly delivered notifications":
 // the service extension runs only for an alert with `mutable-content: 1`.
 
-import { Notification } from '@parse/node-apn';
 import type { PushMessage } from '../../core/ports/provider.ts';
-import type { TransportRequest } from '../transport/exchange.ts';
+import type { HttpRequest } from '../http2/pending-request.ts';
 
 export interface ApnsPayload {
-  readonly headers: TransportRequest['headers'];
+  readonly headers: HttpRequest['headers'];
   readonly body: string;
   readonly excessBytes: number;
 }
@@ -16,24 +15,23 @@ export interface ApnsPayload {
 const MAX_APNS_PAYLOAD_BYTES = 4_096;
 
 export function buildApnsPayload(message: PushMessage, topic: string): ApnsPayload {
-  // A new object for each push: node-apn keeps the compiled body in it.
-  const notification = new Notification();
-  notification.topic = topic;
-  notification.pushType = 'alert';
-  notification.priority = 10;
-  notification.expiry = message.expiresAtUnixSeconds;
-  notification.id = message.id;
-  // A second try of the same push replaces the first on the phone.
-  notification.collapseId = message.id;
-  notification.aps = { alert: { title: message.title }, 'mutable-content': 1 };
-  notification.payload = {
+  const body = JSON.stringify({
     notification_type: message.type,
     notification_payload: message.payload,
-    ...(message.appData === undefined ? {} : { app_data: message.appData }),
-  };
+    app_data: message.appData,
+    aps: { alert: { title: message.title }, 'mutable-content': 1 },
+  });
   return {
-    headers: notification.headers(),
-    body: notification.compile(),
-    excessBytes: Math.max(0, notification.length() - MAX_APNS_PAYLOAD_BYTES),
+    headers: {
+      'apns-topic': topic,
+      'apns-push-type': 'alert',
+      'apns-priority': '10',
+      'apns-expiration': String(message.expiresAtUnixSeconds),
+      'apns-id': message.id,
+      // A second try of the same push replaces the first on the phone.
+      'apns-collapse-id': message.id,
+    },
+    body,
+    excessBytes: Math.max(0, Buffer.byteLength(body) - MAX_APNS_PAYLOAD_BYTES),
   };
 }

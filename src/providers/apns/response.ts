@@ -4,32 +4,34 @@
 
 import { z } from 'zod';
 import type { Outcome } from '../../core/outcome.ts';
-import type { Answer, AnswerHeaders } from '../transport/exchange.ts';
-import { parseRetryAfter } from '../transport/retry-after.ts';
+import type { HttpResponse } from '../http2/pending-request.ts';
+import { parseRetryAfter } from '../http2/retry-after.ts';
 
-type Meaning = 'unregistered' | 'token' | 'sender' | 'message' | 'misconfigured' | 'later';
+type Meaning =
+  | 'unregistered'
+  | 'token'
+  | 'sender'
+  | 'message'
+  | 'misconfigured'
+  | 'throttled_token'
+  | 'throttled'
+  | 'later';
 
 interface ReasonRule {
   readonly meaning: Meaning;
-  /** For the operator, where there is something to do. */
+  /** For the operator, where no token can be pushed to until somebody acts. */
   readonly remedy?: string;
 }
 
-const OUR_MISTAKE: ReasonRule = { meaning: 'message' };
+const OUR_FAULT: ReasonRule = { meaning: 'message' };
 const LATER: ReasonRule = { meaning: 'later' };
 
 /** Every reason of Apple's table, and one that only the real servers send. */
 export const APNS_REASONS: Readonly<Record<string, ReasonRule>> = {
   // 400. A token of the other environment, or mistyped: nothing says that the device is gone.
-  BadDeviceToken: {
-    meaning: 'token',
-    remedy: 'Tokens of development builds need the sandbox endpoint, all others production.',
-  },
+  BadDeviceToken: { meaning: 'token' },
   // The token is good, but for another app: one caller's mistake, or our topic for every token.
-  DeviceTokenNotForTopic: {
-    meaning: 'sender',
-    remedy: 'Check that the topic is the bundle id of the app that issued the token.',
-  },
+  DeviceTokenNotForTopic: { meaning: 'sender' },
   BadTopic: { meaning: 'misconfigured', remedy: 'The topic must be the app’s bundle id.' },
   MissingTopic: { meaning: 'misconfigured', remedy: 'Configure the topic: the app’s bundle id.' },
   TopicDisallowed: {
@@ -37,14 +39,14 @@ export const APNS_REASONS: Readonly<Record<string, ReasonRule>> = {
     remedy:
       'This key may not push to this bundle id: check the topic, the team and the key’s topics.',
   },
-  BadCollapseId: OUR_MISTAKE,
-  BadExpirationDate: OUR_MISTAKE,
-  BadMessageId: OUR_MISTAKE,
-  BadPriority: OUR_MISTAKE,
-  DuplicateHeaders: OUR_MISTAKE,
-  InvalidPushType: OUR_MISTAKE,
-  MissingDeviceToken: OUR_MISTAKE,
-  PayloadEmpty: OUR_MISTAKE,
+  BadCollapseId: OUR_FAULT,
+  BadExpirationDate: OUR_FAULT,
+  BadMessageId: OUR_FAULT,
+  BadPriority: OUR_FAULT,
+  DuplicateHeaders: OUR_FAULT,
+  InvalidPushType: OUR_FAULT,
+  MissingDeviceToken: OUR_FAULT,
+  PayloadEmpty: OUR_FAULT,
   IdleTimeout: LATER,
   // 403. The provider token or the key behind it.
   ExpiredProviderToken: {
@@ -53,7 +55,8 @@ export const APNS_REASONS: Readonly<Record<string, ReasonRule>> = {
   },
   InvalidProviderToken: {
     meaning: 'misconfigured',
-    remedy: 'Check key, key id and team id, and that the key was not revoked.',
+    remedy:
+      'Check key, key id and team id, that the key was not revoked, and the clock of this machine.',
   },
   MissingProviderToken: { meaning: 'misconfigured', remedy: 'Check the APNs key.' },
   BadCertificate: { meaning: 'misconfigured', remedy: 'Check the APNs key.' },
@@ -79,16 +82,20 @@ export const APNS_REASONS: Readonly<Record<string, ReasonRule>> = {
     remedy: 'Apple forbids this: check the key and the team.',
   },
   // 404, 405.
-  BadPath: OUR_MISTAKE,
-  MethodNotAllowed: OUR_MISTAKE,
+  BadPath: OUR_FAULT,
+  MethodNotAllowed: OUR_FAULT,
   // 410. The only words by which a token dies.
   Unregistered: { meaning: 'unregistered' },
   ExpiredToken: { meaning: 'unregistered' },
   // 413.
-  PayloadTooLarge: OUR_MISTAKE,
-  // 429. The first is about one token, the second about this connection.
-  TooManyRequests: LATER,
-  TooManyProviderTokenUpdates: LATER,
+  PayloadTooLarge: OUR_FAULT,
+  // 429. The first is about one token, the second about our provider tokens.
+  TooManyRequests: { meaning: 'throttled_token' },
+  TooManyProviderTokenUpdates: {
+    meaning: 'later',
+    remedy:
+      'Apple sees our provider token change too often: check the clock of this machine, and whether another service signs with the same key.',
+  },
   // 500, 503.
   InternalServerError: LATER,
   ServiceUnavailable: LATER,
@@ -97,49 +104,65 @@ export const APNS_REASONS: Readonly<Record<string, ReasonRule>> = {
 
 const errorBody = z.object({
   reason: z.string(),
-  timestamp: z.number().optional().catch(undefined),
+  timestamp: z.unknown().optional(),
 });
 /** What Apple returns as `apns-id` and `apns-unique-id`. */
 const MESSAGE_ID = /^[0-9A-Fa-f-]{1,64}$/;
+/** Push notifications began in 2009; no token can have died before. */
+const EARLIEST_DEATH_MS = Date.UTC(2008, 0);
+const DAY_MS = 86_400_000;
 
 /** `wallMs` is the time against which a Retry-After date is read. */
-export function readApnsAnswer({ status, headers, body }: Answer, wallMs: number): Outcome {
+export function readApnsAnswer({ status, headers, body }: HttpResponse, wallMs: number): Outcome {
   if (status === 200) return delivered(headers);
   const error = parseError(body);
   const known = error === undefined ? undefined : lookUp(error.reason);
   const meaning = meaningOf(status, known?.rule);
   const reason = known?.reason ?? `status_${status}`;
+  // Apple documents no Retry-After and advises minutes; a payment lives for one, so without
+  // the header the core's own back-off decides.
+  const retryAfterMs = parseRetryAfter(headers['retry-after'], wallMs);
+  const later = retryAfterMs === undefined ? {} : { retryAfterMs };
   switch (meaning) {
-    case 'unregistered':
-      return error?.timestamp === undefined
-        ? { kind: 'unregistered', reason }
-        : { kind: 'unregistered', reason, sinceMs: error.timestamp };
+    case 'unregistered': {
+      const sinceMs = timeOfDeath(error?.timestamp, wallMs);
+      return { kind: 'unregistered', reason, ...(sinceMs === undefined ? {} : { sinceMs }) };
+    }
     case 'token':
     case 'sender':
     case 'message':
       return { kind: 'rejected', reason, blame: meaning };
     case 'misconfigured':
       return { kind: 'misconfigured', reason };
-    case 'later': {
-      // Apple documents no Retry-After and advises minutes; a payment lives for one, so that without
-      // the header the core's own back-off decides.
-      const retryAfterMs = parseRetryAfter(headers['retry-after'], wallMs);
-      return {
-        kind: 'retry',
-        reason,
-        certainty: 'answered',
-        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-      };
-    }
+    case 'throttled_token':
+    case 'throttled':
+      return { kind: 'retry', reason, certainty: meaning, ...later };
+    case 'later':
+      return { kind: 'retry', reason, certainty: 'answered', ...later };
   }
 }
 
-export function explainApnsReason(reason: string): string {
-  return lookUp(reason)?.rule.remedy ?? 'APNs refuses our requests: check key, team and topic.';
+/** What to do about a reason that does not depend on the device token. */
+export function apnsRemedyFor(reason: string): string | undefined {
+  return lookUp(reason)?.rule.remedy;
+}
+
+/** Whether a retry for this reason fails for every token until somebody acts. */
+export function isApnsBlocked(reason: string): boolean {
+  return reason === 'TooManyProviderTokenUpdates';
+}
+
+/** Milliseconds by Apple's documentation; a number that cannot be such a time is dropped. */
+function timeOfDeath(timestamp: unknown, wallMs: number): number | undefined {
+  const isPossible =
+    Number.isSafeInteger(timestamp) &&
+    Number(timestamp) >= EARLIEST_DEATH_MS &&
+    Number(timestamp) <= wallMs + DAY_MS;
+  return isPossible ? Number(timestamp) : undefined;
 }
 
 /** Apple returns our `apns-id`; the sandbox environment adds an id that its push console knows. */
-function delivered(headers: AnswerHeaders): Outcome {
+function delivered(headers: HttpResponse['headers']): Outcome {
   const id = headers['apns-unique-id'] ?? headers['apns-id'];
   return typeof id === 'string' && MESSAGE_ID.test(id)
     ? { kind: 'delivered', messageId: id }
@@ -151,7 +174,8 @@ function meaningOf(status: number, rule: ReasonRule | undefined): Meaning {
   if (status === 410) return 'unregistered';
   if (rule !== undefined && rule.meaning !== 'unregistered') return rule.meaning;
   if (status === 403) return 'misconfigured';
-  if (status === 408 || status === 429) return 'later';
+  if (status === 429) return 'throttled';
+  if (status === 408) return 'later';
   return status >= 400 && status < 500 ? 'message' : 'later';
 }
 

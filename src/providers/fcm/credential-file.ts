@@ -1,5 +1,5 @@
 // The credential as the operator configured it: what Google's consoles hand out as JSON, and what is handed
-// out by mistake instead. Checks name the fault and how to mend it, and never repeat a value.
+// out by mistake instead. Checks name the fault and how to fix it, and never repeat a value.
 
 import { createPrivateKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -33,7 +33,7 @@ const GET_ONE =
   'create a key in the Firebase console under Project settings, Service accounts, "Generate new private key"';
 const PROJECT_ID = /^[a-z0-9][a-z0-9.:-]{0,99}$/;
 
-/** What is wrong with a parsed credential JSON and how to mend it; never repeats a value of it. */
+/** What is wrong with a parsed credential JSON and how to fix it; never repeats a value of it. */
 export function checkFcmCredentials(json: unknown): string | undefined {
   const parsed = common.safeParse(json);
   if (!parsed.success) return `is not a credential JSON (${fieldsOf(parsed.error)}): ${GET_ONE}`;

@@ -54,6 +54,11 @@ export function recoverSigner(message: Uint8Array, signature: string): string | 
   return recover(createHash('sha256').update(PREFIX).update(message).digest(), recoverable);
 }
 
+/** Whether the text can be a signature at all, which costs nothing to see. */
+export function isSignature(text: string): boolean {
+  return decodeRecoverable(text) !== undefined;
+}
+
 function decodeRecoverable(signature: string): Recoverable | undefined {
   if (signature.length !== SIGNATURE_CHARACTERS) return undefined;
   const [header = 0, ...compact] = decodeZbase32(signature) ?? [];

@@ -1,5 +1,5 @@
-// What can be wrong with a database: SQLite's codes as the port's reasons, and the refusals at open, whose
-// messages tell the operator what to do.
+// What can be wrong with a database: SQLite's codes as the port's reasons, the refusals at open, whose messages say
+// what the operator must do, and both as they cross between the threads (the structured clone keeps no classes).
 
 import { StoreUnavailableError } from '../../core/ports/store.ts';
 
@@ -11,6 +11,7 @@ const REASONS: readonly (readonly [prefix: string, reason: Reason])[] = [
   ['SQLITE_LOCKED', 'locked'],
   ['SQLITE_PROTOCOL', 'locked'],
   ['SQLITE_FULL', 'full'],
+  ['SQLITE_READONLY_DBMOVED', 'moved'],
   ['SQLITE_READONLY', 'read_only'],
   ['SQLITE_PERM', 'read_only'],
   ['SQLITE_CORRUPT', 'corrupt'],
@@ -20,23 +21,58 @@ const REASONS: readonly (readonly [prefix: string, reason: Reason])[] = [
   ['SQLITE_NOMEM', 'io'],
 ];
 
+export type Refusal =
+  | 'unknown_key'
+  | 'corrupt_database'
+  | 'migration_mismatch'
+  | 'database_in_use'
+  | 'unusable_location';
+
+/**
+ * The database cannot be opened as it is. `kind` says why, the message what to do, in a sentence or two: print it
+ * without a stack.
+ * - `unknown_key`: written under an encryption key that the configuration does not name.
+ * - `corrupt_database`: no database of ours, or damaged.
+ * - `migration_mismatch`: written by another version, or its migrations were changed.
+ * - `database_in_use`: another process owns it.
+ * - `unusable_location`: its folder or file cannot be used.
+ */
+export class DatabaseRefusedError extends Error {
+  override readonly name = 'DatabaseRefusedError';
+  readonly kind: Refusal;
+
+  constructor(kind: Refusal, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
+
 /** Why the database cannot take an operation; nothing if the operation itself is at fault. */
 export function reasonOf(error: unknown): Reason | undefined {
   if (error instanceof StoreUnavailableError) return error.reason;
-  if (isRefusal(error)) return 'corrupt';
+  // Met after the start: the file was replaced.
+  if (error instanceof DatabaseRefusedError) return 'corrupt';
   const code = sqliteCodeOf(error);
   return code === undefined
     ? undefined
     : REASONS.find(([prefix]) => code === prefix || code.startsWith(`${prefix}_`))?.[1];
 }
 
-/** Errors that at open are worth more than a reason; later they mean that the file was exchanged. */
-export function isRefusal(error: unknown): error is Error {
-  return (
-    error instanceof UnknownKeyError ||
-    error instanceof CorruptDatabaseError ||
-    error instanceof MigrationMismatchError
-  );
+/** Primary codes, as Node's own SQLite tells them. */
+const NODE_REASONS: ReadonlyMap<unknown, Reason> = new Map<unknown, Reason>([
+  [5, 'locked'],
+  [6, 'locked'],
+  [8, 'read_only'],
+  [10, 'io'],
+  [11, 'corrupt'],
+  [14, 'io'],
+  [26, 'corrupt'],
+]);
+
+/** The same of an error that Node's own SQLite threw. */
+export function nodeReasonOf(error: unknown): Reason | undefined {
+  if (!(error instanceof Error) || !('errcode' in error)) return undefined;
+  return NODE_REASONS.get(typeof error.errcode === 'number' ? error.errcode & 0xff : undefined);
 }
 
 /** Not by class, so that the main thread need not load the native library. */
@@ -47,23 +83,9 @@ function sqliteCodeOf(error: unknown): string | undefined {
     : undefined;
 }
 
-/** The database was written under an encryption key that the configuration does not name. */
-export class UnknownKeyError extends Error {
-  override readonly name = 'UnknownKeyError';
-}
-
-/** The file is no database of ours or is damaged. */
-export class CorruptDatabaseError extends Error {
-  override readonly name = 'CorruptDatabaseError';
-}
-
-/** The file was written by another version, or its migrations were changed. */
-export class MigrationMismatchError extends Error {
-  override readonly name = 'MigrationMismatchError';
-}
-
-export function unknownKey(file: string): UnknownKeyError {
-  return new UnknownKeyError(
+export function unknownKey(file: string): DatabaseRefusedError {
+  return new DatabaseRefusedError(
+    'unknown_key',
     `the database ${file} was made with another secret. Set NDS_SECRET to the one it was made with, ` +
       'or, if the secret was replaced on purpose, put the old one in NDS_SECRET_PREVIOUS; ' +
       'or restore the database that belongs to this secret.',
@@ -74,17 +96,79 @@ export function corruptDatabase(
   file: string,
   finding: string,
   options?: ErrorOptions,
-): CorruptDatabaseError {
-  return new CorruptDatabaseError(
+): DatabaseRefusedError {
+  return new DatabaseRefusedError(
+    'corrupt_database',
     `the database ${file} cannot be used: ${finding}. Move it aside together with ${file}-wal and ` +
       `${file}-shm, then restore a backup in its place, or start without one: an empty log is made.`,
     options,
   );
 }
 
-export function migrationMismatch(file: string, finding: string): MigrationMismatchError {
-  return new MigrationMismatchError(
+export function migrationMismatch(file: string, finding: string): DatabaseRefusedError {
+  return new DatabaseRefusedError(
+    'migration_mismatch',
     `the database ${file} does not fit this version: ${finding}. Start the version that wrote it or a ` +
       'newer one, or restore a backup that fits.',
   );
+}
+
+export function oldLayout(file: string): DatabaseRefusedError {
+  return new DatabaseRefusedError(
+    'migration_mismatch',
+    `the database ${file} has the layout of a development version, which this version cannot read: move it aside ` +
+      `together with ${file}-wal and ${file}-shm, and the next start makes an empty one.`,
+  );
+}
+
+export function unusableLocation(
+  file: string,
+  finding: string,
+  options?: ErrorOptions,
+): DatabaseRefusedError {
+  return new DatabaseRefusedError(
+    'unusable_location',
+    `NDS_DATABASE names ${file}, ${finding}.`,
+    options,
+  );
+}
+
+/** An error as it crosses to the other thread. */
+export type Failure =
+  | { readonly kind: 'unavailable'; readonly reason: Reason; readonly message: string }
+  | {
+      readonly kind: 'refused';
+      readonly refusal: Refusal;
+      readonly message: string;
+    }
+  | { readonly kind: 'fault'; readonly name: string; readonly message: string };
+
+/** Why an operation failed. */
+export function failureOf(error: unknown): Failure {
+  const reason = reasonOf(error);
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  return reason === undefined
+    ? { kind: 'fault', name, message }
+    : { kind: 'unavailable', reason, message };
+}
+
+/** Why a database was not opened. */
+export function openFailureOf(error: unknown): Failure {
+  return error instanceof DatabaseRefusedError
+    ? { kind: 'refused', refusal: error.kind, message: error.message }
+    : failureOf(error);
+}
+
+export function errorOf(failure: Failure): Error {
+  switch (failure.kind) {
+    case 'unavailable':
+      return new StoreUnavailableError(failure.reason, { cause: new Error(failure.message) });
+    case 'refused':
+      return new DatabaseRefusedError(failure.refusal, failure.message);
+    case 'fault': {
+      const error = new Error(failure.message);
+      error.name = failure.name;
+      return error;
+    }
+  }
 }

@@ -3,31 +3,31 @@
 
 import type { AddedDevice, Device, DeviceStore, StoredDevice } from '../../core/ports/devices.ts';
 import type {
+  AcceptedDelivery,
   Claim,
   ClaimResult,
+  Confirmation,
   DeliveryQuery,
   HastenOptions,
   LoggedDelivery,
   QuarantineEntry,
+  Renewal,
+  Settlement,
 } from '../../core/ports/store.ts';
-import type { Reason } from './errors.ts';
-import type { ConnectionOptions } from './open-database.ts';
-import type { PackedAcceptance, PackedSettlement } from './packed.ts';
-import type { Keys } from './vault.ts';
+import type { Failure } from './errors.ts';
+import type { Keys } from './file/keys.ts';
+import type { ConnectionOptions } from './file/open-database.ts';
 
 export interface WriterOptions extends ConnectionOptions {
   readonly role: 'writer';
   readonly keys: Keys;
-  /** Leaves a database under a previous key as it is. */
-  readonly keepsKey: boolean;
   /** Set when the worker is started again: the file must exist and be the same database. */
-  readonly expectedLookupKey?: Uint8Array;
+  readonly expectedLookupKey?: Uint8Array | undefined;
 }
 
 export interface ReaderOptions extends ConnectionOptions {
   readonly role: 'reader';
-  /** The key that the writer found everything under, or has put it under. */
-  readonly key: Uint8Array;
+  readonly keys: Keys;
 }
 
 interface Call<Input, Output> {
@@ -37,17 +37,22 @@ interface Call<Input, Output> {
 
 /** The writer's operations; those of a batch share one transaction. */
 export interface WriteCalls {
-  readonly insert: Call<PackedAcceptance, undefined>;
-  readonly settle: Call<PackedSettlement, boolean>;
+  readonly insert: Call<AcceptedDelivery, undefined>;
+  readonly settle: Call<Settlement, boolean>;
+  readonly confirm: Call<Confirmation, boolean>;
+  readonly renew: Call<Renewal, boolean>;
   readonly claim: Call<Claim, ClaimResult>;
   readonly release_leases: Call<{ readonly owner: string }, undefined>;
   readonly recover: Call<{ readonly nowMs: number }, number>;
   readonly hasten: Call<HastenOptions, number>;
+  readonly expire_overdue: Call<ExpiryOptions, readonly string[]>;
   readonly quarantine: Call<QuarantineEntry, undefined>;
   readonly release_quarantine: Call<{ readonly tokenHash: string }, boolean>;
   readonly prune: Call<PruneOptions, number>;
   readonly record_reply: Call<ReplyRecord, undefined>;
   readonly probe: Call<undefined, undefined>;
+  /** Looks whether the file is still there and sound; writes nothing. */
+  readonly check_file: Call<undefined, undefined>;
   readonly add_device: Call<DeviceAddition, AddedDevice>;
   readonly replace_device: Call<StoredDevice, boolean>;
   readonly delete_device: Call<DeviceDeletion, boolean>;
@@ -64,6 +69,12 @@ export interface ReadCalls {
   readonly find_device: Call<{ readonly id: string }, Device | undefined>;
   readonly find_device_by_handle: Call<{ readonly handleHash: string }, Device | undefined>;
   readonly find_devices_by_user: Call<DevicesOfUserQuery, readonly Device[]>;
+}
+
+export interface ExpiryOptions {
+  readonly nowMs: number;
+  readonly wallMs: number;
+  readonly limit: number;
 }
 
 export interface PruneOptions {
@@ -108,14 +119,14 @@ export interface QuarantineQuery {
 
 /** Looks at `maxRows` deliveries, from the newest or from before a row on. */
 export interface TokenPageQuery {
-  readonly beforeRowId?: number;
+  readonly beforeRowId?: number | undefined;
   readonly maxRows: number;
 }
 
 export interface TokenPage {
   readonly tokenHashes: readonly string[];
   /** Where to go on; absent at the end. */
-  readonly nextRowId?: number;
+  readonly nextRowId?: number | undefined;
 }
 
 export type Operation<Calls> = {
@@ -137,11 +148,6 @@ export type ReadOperation = Operation<ReadCalls>;
 export type WriteResult = Result<WriteCalls>;
 export type ReadResult = Result<ReadCalls>;
 
-/** An error as it crosses to the other thread. */
-export type Failure =
-  | { readonly kind: 'unavailable'; readonly reason: Reason; readonly message: string }
-  | { readonly kind: 'fault'; readonly name: string; readonly message: string };
-
 export type Reply<Calls> =
   | { readonly ok: true; readonly result: Result<Calls> }
   | { readonly ok: false; readonly failure: Failure };
@@ -152,10 +158,9 @@ export type ToWorker<Calls> =
 
 export interface Opened {
   readonly kind: 'opened';
-  /** The writer tells it. */
-  readonly lookupKey?: Uint8Array;
-  readonly key?: Uint8Array;
-  readonly resealedRows?: number;
+  readonly lookupKey: Uint8Array;
+  /** By the writer, if the encryption key was replaced. */
+  readonly resealedRows?: number | undefined;
 }
 
 export type FromWorker<Calls> =

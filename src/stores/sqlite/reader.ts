@@ -2,11 +2,13 @@
 // that neither waits for the other.
 
 import type Database from 'better-sqlite3';
-import { prepareDeliverySearch } from './delivery-search.ts';
-import { prepareDeviceQueries } from './device-queries.ts';
-import { reasonOf } from './errors.ts';
-import { failureOf } from './failure.ts';
-import { openReading } from './open-database.ts';
+import { failureOf, reasonOf } from './errors.ts';
+import { findKeys, type OpenedKeys } from './file/keys.ts';
+import { openReading } from './file/open-database.ts';
+import type { Sealer } from './file/seal.ts';
+import { prepareDeviceQueries } from './operations/device-queries.ts';
+import { prepareSearch } from './operations/search.ts';
+import { prepareTokenQueries } from './operations/token-queries.ts';
 import type {
   Opened,
   ReadCalls,
@@ -15,11 +17,10 @@ import type {
   ReadResult,
   Reply,
 } from './protocol.ts';
-import { Sealer } from './seal.ts';
-import { prepareTokenQueries } from './token-queries.ts';
 
 interface Connection {
   readonly db: Database.Database;
+  readonly keys: OpenedKeys;
   readonly run: (operation: ReadOperation) => ReadResult;
 }
 
@@ -32,8 +33,7 @@ export class Reader {
   }
 
   open(): Opened {
-    this.#connect();
-    return { kind: 'opened' };
+    return { kind: 'opened', lookupKey: this.#connect().keys.lookupKey };
   }
 
   /** One reply for each operation; each sees everything that was committed before it. */
@@ -63,7 +63,8 @@ export class Reader {
 function connect(options: ReaderOptions): Connection {
   const db = openReading(options);
   try {
-    return { db, run: prepareReadOperations(db, new Sealer(options.key)) };
+    const keys = findKeys(db, options.keys, options.file);
+    return { db, keys, run: prepareReadOperations(db, keys.sealer) };
   } catch (error) {
     db.close();
     throw error;
@@ -73,7 +74,7 @@ function connect(options: ReaderOptions): Connection {
 function prepareReadOperations(db: Database.Database, sealer: Sealer) {
   const devices = prepareDeviceQueries(db, sealer);
   const tokens = prepareTokenQueries(db);
-  const search = db.transaction(prepareDeliverySearch(db, sealer));
+  const search = db.transaction(prepareSearch(db));
 
   return function run({ kind, input }: ReadOperation): ReadResult {
     switch (kind) {

@@ -1,15 +1,16 @@
-// The tables of the log and of the registered devices. A settled delivery is one short row in `deliveries` and one
-// per attempt; whatever only an open delivery needs lives in `journal`, later in `queue` and `secrets`, and is
-// deleted with its end, so that rows never shrink in place and leave their pages half empty.
-// drizzle-kit writes the migrations from this file; `STRICT`, `WITHOUT ROWID`, the view `delivery_log` and
-// the triggers of `device_count` are added to them by hand. The service itself runs prepared SQL: loading drizzle costs each thread a third
-// of a second and well over 100 MB, and no statement here is hard to write.
+// The tables of the log and of the registered devices, written to be read with the `sqlite3` shell: names and ids as
+// text, fingerprints as 32 lower-case hex digits, one row per delivery from its acceptance on.
+// drizzle-kit writes the migration from this file; STRICT and WITHOUT ROWID are added to it by hand. The service runs
+// prepared SQL: loading drizzle costs every thread a third of a second and over 100 MB.
+//
+// Two clocks (core/ports/clock.ts). Wall time: received_at_ms, settled_at_ms, answered_at_ms, started_at_ms, and the
+// times of devices. Service time (the wall clock at the start of the process, then monotonic): every time in `queue`
+// and all ends (`expires_at_ms`, `until_ms`). All are Unix milliseconds.
 
 import { sql } from 'drizzle-orm';
 import {
   blob,
   check,
-  customType,
   index,
   integer,
   primaryKey,
@@ -18,71 +19,64 @@ import {
   uniqueIndex,
 } from 'drizzle-orm/sqlite-core';
 
-/** A UUID is kept as 16 bytes, everything else as text. */
-const any = customType<{ data: Buffer | string }>({ dataType: () => 'any' });
-
-/** 16 bytes. */
-const uuid = (name: string) => blob(name, { mode: 'buffer' });
-/** 16 bytes. */
-const fingerprint = (name: string) => blob(name, { mode: 'buffer' });
-/** A position in one of the lists in `codec.ts`. */
-const code = (name: string) => integer(name);
-
+/** One row per delivery, `queued` from its acceptance until it ends. Holds no token and no payload. */
 export const deliveries = sqliteTable(
   'deliveries',
   {
     rowId: integer('row_id').primaryKey(),
-    id: uuid('id').notNull(),
-    app: text('app').notNull(),
-    platform: code('platform').notNull(),
-    provider: code('provider').notNull(),
-    type: text('type').notNull(),
-    status: code('status').notNull(),
-    reason: text('reason'),
-    tokenHash: fingerprint('token_hash').notNull(),
-    subjectHash: fingerprint('subject_hash'),
+    id: text('id').notNull(),
     receivedAtMs: integer('received_at_ms').notNull(),
-    // Erased when the other is set, so that a row keeps its length and its page never splits.
-    expiresAtMs: integer('expires_at_ms'),
+    status: text('status').notNull(),
+    reason: text('reason'),
+    app: text('app').notNull(),
+    platform: text('platform').notNull(),
+    provider: text('provider').notNull(),
+    type: text('type').notNull(),
+    // Without a reference: the log keeps a delivery when its device is deleted.
+    deviceId: text('device_id'),
+    tokenHash: text('token_hash').notNull(),
+    subjectHash: text('subject_hash'),
+    lifetimeMs: integer('lifetime_ms').notNull(),
+    /** How many attempts ended. */
+    attempts: integer('attempts').notNull(),
     settledAtMs: integer('settled_at_ms'),
+    /** When the device replied (`invoice_request`). */
     answeredAtMs: integer('answered_at_ms'),
   },
   (table) => [
     uniqueIndex('deliveries_by_id').on(table.id),
     index('deliveries_by_receipt').on(table.receivedAtMs),
-    index('deliveries_failed').on(table.status).where(sql`status > 1`),
-    check('deliveries_status_known', sql`status BETWEEN 0 AND 5`),
-    check('deliveries_settled_or_open', sql`(status = 0) = (settled_at_ms IS NULL)`),
+    index('deliveries_by_token').on(table.tokenHash),
+    index('deliveries_by_subject').on(table.subjectHash).where(sql`subject_hash IS NOT NULL`),
+    // Nearly all are delivered, and `queue` has what is queued.
+    index('deliveries_failed').on(table.status).where(sql`status NOT IN ('queued', 'delivered')`),
+    check(
+      'deliveries_status_known',
+      sql`status IN ('queued', 'delivered', 'unregistered', 'rejected', 'misconfigured', 'expired')`,
+    ),
+    check('deliveries_settled_or_open', sql`(status = 'queued') = (settled_at_ms IS NULL)`),
   ],
 );
 
+/** Every attempt at a provider that ended. */
 export const attempts = sqliteTable(
   'attempts',
   {
     rowId: integer('row_id')
       .notNull()
       .references(() => deliveries.rowId, { onDelete: 'cascade' }),
+    /** 1 for the first. */
     number: integer('number').notNull(),
     startedAtMs: integer('started_at_ms').notNull(),
     latencyMs: integer('latency_ms').notNull(),
-    outcome: code('outcome').notNull(),
+    outcome: text('outcome').notNull(),
     reason: text('reason'),
-    prefixId: integer('prefix_id').references(() => messagePrefixes.prefixId),
-    messageId: any('message_id'),
+    messageId: text('message_id'),
   },
-  (table) => [
-    primaryKey({ columns: [table.rowId, table.number] }),
-    check('attempts_outcome_known', sql`outcome BETWEEN 0 AND 4`),
-  ],
+  (table) => [primaryKey({ columns: [table.rowId, table.number] })],
 );
 
-/** What message ids of one project have in common (`projects/…/messages/`), kept once. */
-export const messagePrefixes = sqliteTable('message_prefixes', {
-  prefixId: integer('prefix_id').primaryKey(),
-  prefix: text('prefix').notNull().unique(),
-});
-
-/** The open deliveries: when each is due and who is sending it. */
+/** What an open delivery needs beside its row: its content and its plan. Deleted when the delivery ends. */
 export const queue = sqliteTable(
   'queue',
   {
@@ -90,80 +84,70 @@ export const queue = sqliteTable(
       .primaryKey()
       .references(() => deliveries.rowId, { onDelete: 'cascade' }),
     app: text('app').notNull(),
-    provider: code('provider').notNull(),
+    provider: text('provider').notNull(),
+    // Without a reference: deleting a device ends its deliveries first.
+    deviceId: text('device_id'),
+    /** Token, app_data, title and payload, encrypted. */
+    sealed: blob('sealed', { mode: 'buffer' }).notNull(),
+    /** When the next attempt is planned. */
     dueAtMs: integer('due_at_ms').notNull(),
+    /** Nothing may start the next attempt before. */
+    notBeforeMs: integer('not_before_ms'),
+    /** When the last attempt ended or, of a probe, was claimed. */
+    triedAtMs: integer('tried_at_ms'),
+    /** No attempt starts after. */
+    usefulUntilMs: integer('useful_until_ms').notNull(),
+    expiresAtMs: integer('expires_at_ms').notNull(),
+    /** 1 if somebody waits for it (core/delivery.ts, `isRace`), 0 if it is news. */
+    race: integer('race').notNull(),
+    /** Attempts that the provider left unanswered: each of these the phone may have got. */
+    unanswered: integer('unanswered').notNull(),
+    /** 1 if a process ended during its first attempt, which was perhaps sent. */
+    interrupted: integer('interrupted').notNull(),
+    /** Who is sending it, and until when nobody else may. */
     leaseOwner: text('lease_owner'),
     leaseUntilMs: integer('lease_until_ms'),
-    lifetimeMs: integer('lifetime_ms').notNull(),
-    keyHash: fingerprint('key_hash'),
-    // By id and not by row, and no reference: whoever deletes a device ends its deliveries first.
-    deviceId: uuid('device_id'),
+    /** The duplicate key that it holds. */
+    keyHash: text('key_hash'),
+    /** When it can be claimed as due: planned, not held and not leased. */
+    readyAtMs: integer('ready_at_ms')
+      .notNull()
+      .generatedAlwaysAs(
+        sql`max(due_at_ms, coalesce(not_before_ms, 0), coalesce(lease_until_ms, 0))`,
+        { mode: 'virtual' },
+      ),
   },
   (table) => [
+    index('queue_by_readiness').on(table.app, table.provider, table.readyAtMs),
+    index('queue_by_useful_life').on(table.app, table.provider, table.usefulUntilMs),
     index('queue_by_device').on(table.deviceId).where(sql`device_id IS NOT NULL`),
-    index('queue_waiting')
-      .on(table.app, table.provider, table.dueAtMs)
-      .where(sql`lease_until_ms IS NULL`),
-    index('queue_leased')
-      .on(table.app, table.provider, table.leaseUntilMs)
-      .where(sql`lease_until_ms IS NOT NULL`),
     check('queue_lease_whole', sql`(lease_owner IS NULL) = (lease_until_ms IS NULL)`),
   ],
 );
 
-/** Token, app_data, title and payload of an open delivery, encrypted. */
-export const secrets = sqliteTable('secrets', {
-  rowId: integer('row_id')
-    .primaryKey()
-    .references(() => deliveries.rowId, { onDelete: 'cascade' }),
-  sealed: blob('sealed', { mode: 'buffer' }).notNull(),
-});
-
-/** Deliveries that were accepted together and have not ended yet, encrypted as one value (`journal.ts`). */
-export const journal = sqliteTable('journal', {
-  entryId: integer('entry_id').primaryKey(),
-  sealed: blob('sealed', { mode: 'buffer' }).notNull(),
-});
-
-/** Which deliveries have this token or subject (`lookups.ts`). No reference: an entry may outlive its row. */
-export const lookups = sqliteTable(
-  'lookups',
-  {
-    bucket: integer('bucket').notNull(),
-    hash: fingerprint('hash').notNull(),
-    rowId: integer('row_id').notNull(),
-  },
-  (table) => [primaryKey({ columns: [table.bucket, table.hash, table.rowId] })],
-);
-
-/** One row: the newest delivery that was entered into `lookups`. */
-export const lookupProgress = sqliteTable(
-  'lookup_progress',
-  { one: integer('one').primaryKey(), enteredUntil: integer('entered_until').notNull() },
-  () => [check('lookup_progress_single', sql`one = 1`)],
-);
-
-/** No reference to `deliveries`: a key outlives the row of its delivery if its window does. */
+/** What makes a second call the same notification. A key may outlive the row of its delivery. */
 export const duplicateKeys = sqliteTable(
   'duplicate_keys',
   {
-    keyHash: fingerprint('key_hash').primaryKey(),
-    deliveryId: uuid('delivery_id').notNull(),
+    keyHash: text('key_hash').primaryKey(),
+    deliveryId: text('delivery_id').notNull(),
     expiresAtMs: integer('expires_at_ms').notNull(),
   },
   (table) => [index('duplicate_keys_by_end').on(table.expiresAtMs)],
 );
 
+/** Tokens that are not sent to for a while. */
 export const quarantine = sqliteTable(
   'quarantine',
   {
-    tokenHash: fingerprint('token_hash').primaryKey(),
+    tokenHash: text('token_hash').primaryKey(),
     app: text('app').notNull(),
-    provider: code('provider').notNull(),
-    kind: code('kind').notNull(),
+    provider: text('provider').notNull(),
+    kind: text('kind').notNull(),
     reason: text('reason').notNull(),
     sinceMs: integer('since_ms').notNull(),
     untilMs: integer('until_ms').notNull(),
+    /** The provider's own time of the token's death. */
     providerSinceMs: integer('provider_since_ms'),
   },
   (table) => [
@@ -172,56 +156,43 @@ export const quarantine = sqliteTable(
   ],
 );
 
-/** What a device is found, counted and pruned by; what it says of itself is in `device_secrets`. */
+/** Registered devices: what they are found and pruned by, and everything else encrypted. */
 export const devices = sqliteTable(
   'devices',
   {
     rowId: integer('row_id').primaryKey(),
-    id: uuid('id').notNull(),
+    id: text('id').notNull(),
     app: text('app').notNull(),
-    platform: code('platform').notNull(),
-    registrar: code('registrar').notNull(),
-    tokenHash: fingerprint('token_hash').notNull(),
-    userHash: fingerprint('user_hash'),
-    identityHash: fingerprint('identity_hash').notNull(),
+    platform: text('platform').notNull(),
+    registrar: text('registrar').notNull(),
+    tokenHash: text('token_hash').notNull(),
+    userHash: text('user_hash'),
+    /** Of app, token, user and app_data: what makes two registrations the same device. */
+    identityHash: text('identity_hash').notNull(),
     createdAtMs: integer('created_at_ms').notNull(),
+    /** When it registered or took a push last, to the day. */
     seenAtMs: integer('seen_at_ms').notNull(),
     deadSinceMs: integer('dead_since_ms'),
+    /** Token, app_data, user, locale, node ids, secrets and handles, encrypted. */
+    sealed: blob('sealed', { mode: 'buffer' }).notNull(),
   },
   (table) => [
     uniqueIndex('devices_by_id').on(table.id),
-    // The backend's devices only: whoever registers without its credential must not meet another's.
-    uniqueIndex('devices_by_identity').on(table.identityHash).where(sql`registrar = 0`),
+    // The backend's devices only: who registers without its credential must not meet another's device.
+    uniqueIndex('devices_by_identity').on(table.identityHash).where(sql`registrar = 'backend'`),
     index('devices_by_token').on(table.tokenHash),
     index('devices_by_user').on(table.userHash).where(sql`user_hash IS NOT NULL`),
     index('devices_by_death').on(table.deadSinceMs).where(sql`dead_since_ms IS NOT NULL`),
     index('devices_by_sight').on(table.seenAtMs),
-    check('devices_registrar_known', sql`registrar BETWEEN 0 AND 2`),
+    check('devices_registrar_known', sql`registrar IN ('backend', 'app', 'self')`),
   ],
 );
 
-/**
- * Token, app_data, user, locale, node ids, secrets and handles of a device, encrypted as one value. Apart, so
- * that what every settlement looks at is small.
- */
-export const deviceSecrets = sqliteTable('device_secrets', {
-  rowId: integer('row_id')
-    .primaryKey()
-    .references(() => devices.rowId, { onDelete: 'cascade' }),
-  sealed: blob('sealed', { mode: 'buffer' }).notNull(),
-});
-
-/** One row, kept right by triggers, since counting a million devices at each registration takes too long. */
-export const deviceCount = sqliteTable(
-  'device_count',
-  { one: integer('one').primaryKey(), total: integer('total').notNull() },
-  () => [check('device_count_single', sql`one = 1`)],
-);
-
+/** The fingerprints of a device's handles. */
 export const handles = sqliteTable(
   'handles',
   {
-    handleHash: fingerprint('handle_hash').primaryKey(),
+    handleHash: text('handle_hash').primaryKey(),
     deviceRowId: integer('device_row_id')
       .notNull()
       .references(() => devices.rowId, { onDelete: 'cascade' }),
@@ -234,25 +205,17 @@ export const handles = sqliteTable(
 export const usedSignatures = sqliteTable(
   'used_signatures',
   {
-    keyHash: fingerprint('key_hash').primaryKey(),
+    keyHash: text('key_hash').primaryKey(),
     expiresAtMs: integer('expires_at_ms').notNull(),
   },
   (table) => [index('used_signatures_by_end').on(table.expiresAtMs)],
 );
 
-/** One row: which encryption key this file was written with, and the lookup key sealed under it. */
-export const vault = sqliteTable(
-  'vault',
-  {
-    one: integer('one').primaryKey(),
-    keyId: blob('key_id', { mode: 'buffer' }).notNull(),
-    lookupKey: blob('lookup_key', { mode: 'buffer' }).notNull(),
-  },
-  () => [check('vault_single', sql`one = 1`)],
-);
-
-/** Where `probe` tries whether the disk takes a row; always empty. */
-export const probes = sqliteTable('probes', {
-  probeId: integer('probe_id').primaryKey(),
-  filler: blob('filler', { mode: 'buffer' }).notNull(),
+/**
+ * Values of the file itself: `encryption_key_id` names the key that everything is sealed under, `lookup_key` is the
+ * key of all fingerprints, sealed. `probe` is there only inside a transaction that tries whether a row fits.
+ */
+export const meta = sqliteTable('meta', {
+  name: text('name').primaryKey(),
+  value: blob('value', { mode: 'buffer' }).notNull(),
 });

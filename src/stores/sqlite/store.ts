@@ -1,13 +1,13 @@
-// The ports to the log and the devices on one SQLite file. This side runs on the main thread and only asks: a writer thread
-// commits batches, a reader thread answers queries, and neither can hold up a push or the other.
+// The ports to the log and the devices on one SQLite file. This side runs on the main thread and only asks: a writer
+// thread commits batches, a reader thread answers queries, and neither can hold up a push or the other.
 
-import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
+import type { Clock, Timer } from '../../core/ports/clock.ts';
 import type { DeviceStore } from '../../core/ports/devices.ts';
 import type { Store } from '../../core/ports/store.ts';
-import { createDeviceStore } from './device-store.ts';
-import type { ConnectionOptions } from './open-database.ts';
-import { packAcceptance, packSettlement } from './packed.ts';
+import type { Reason } from './errors.ts';
+import type { Keys } from './file/keys.ts';
+import type { ConnectionOptions } from './file/open-database.ts';
 import type {
   PruneOptions,
   ReadCalls,
@@ -15,34 +15,29 @@ import type {
   WriteCalls,
   WriterOptions,
 } from './protocol.ts';
-import type { Keys } from './vault.ts';
 import { WorkerLink } from './worker-link.ts';
 
 const DEFAULT_MAX_PENDING_OPERATIONS = 20_000;
 const DEFAULT_BUSY_TIMEOUT_MS = 250;
-/** Deletions per transaction: small, so that inserts get in between. */
-const PRUNE_ROWS = 200;
+/** Deletions per transaction: few, so that inserts get in between. */
+const PRUNE_DELIVERIES = 200;
+const PRUNE_DEVICES = 100;
 const TOKEN_PAGE_ROWS = 10_000;
-/**
- * V8's young generation in the threads. What a batch makes lives for milliseconds: with the 16 MB of the main thread
- * each of them would hold some 30 MB for nothing.
- */
-const YOUNG_GENERATION_MB = 2;
+/** How often the file is looked at while nothing is written. */
+const CHECK_EVERY_MS = 1_000;
 
 export interface SqliteStoreOptions {
-  /** Path of the database; made if there is none, with its directory. */
+  /** Path of the database; made if there is none, with its folder. */
   readonly file: string;
   readonly keys: Keys;
-  /** For whoever only looks: a database that is under a previous key stays under it. */
-  readonly keepsKey?: boolean;
-  readonly maxPendingOperations?: number;
+  /** With one, a file that was moved, deleted or damaged is noticed within a second even if nothing is written. */
+  readonly clock?: Clock | undefined;
+  readonly maxPendingOperations?: number | undefined;
   /** One of eight waits for another process's lock; at most 250. */
-  readonly busyTimeoutMs?: number;
+  readonly busyTimeoutMs?: number | undefined;
   /** Largest size of the file; what does not fit any more is refused as `full`. */
-  readonly maxFileBytes?: number;
-  /** When a batch of writes goes out after its first one came in; default: at the end of the turn. */
-  readonly defer?: (flush: () => void) => void;
-  readonly onEvent?: (event: SqliteStoreEvent) => void;
+  readonly maxFileBytes?: number | undefined;
+  readonly onEvent?: ((event: SqliteStoreEvent) => void) | undefined;
 }
 
 export type SqliteStoreEvent =
@@ -61,76 +56,91 @@ export interface OpenedStore {
   readonly lookupKey: Uint8Array;
 }
 
+/** The two threads, and who hears of their troubles. */
+interface Threads {
+  readonly writer: WorkerLink<WriteCalls>;
+  readonly reader: WorkerLink<ReadCalls>;
+  readonly listeners: ((reason: Reason) => void)[];
+  /** Ends the looks at the file. */
+  readonly stopChecks: () => void;
+}
+
 /**
- * Rejects with `UnknownKeyError`, `CorruptDatabaseError` or `MigrationMismatchError`, whose messages tell
- * the operator what to do, or with `StoreUnavailableError`.
+ * Rejects with `DatabaseRefusedError`, whose message says what the operator must do, or with `StoreUnavailableError`.
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<OpenedStore> {
   const { file, keys, busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS, maxFileBytes, onEvent } = options;
   if (busyTimeoutMs < 0 || busyTimeoutMs > DEFAULT_BUSY_TIMEOUT_MS) {
     throw new RangeError(`busyTimeoutMs must be from 0 to ${DEFAULT_BUSY_TIMEOUT_MS}`);
   }
-  const maxPendingOperations = options.maxPendingOperations ?? DEFAULT_MAX_PENDING_OPERATIONS;
-  const connection: ConnectionOptions = {
-    file,
-    busyTimeoutMs,
-    ...(maxFileBytes === undefined ? {} : { maxFileBytes }),
+  const { maxPendingOperations = DEFAULT_MAX_PENDING_OPERATIONS } = options;
+  const connection: ConnectionOptions = { file, busyTimeoutMs, maxFileBytes };
+  const listeners: ((reason: Reason) => void)[] = [];
+  const onTrouble = (reason: Reason) => {
+    for (const listener of listeners) listener(reason);
   };
-  let lookupKey: Uint8Array | undefined;
-  let key = keys.current;
+  let expectedLookupKey: Uint8Array | undefined;
 
   const writer = new WorkerLink<WriteCalls>({
-    spawn: () =>
-      spawn({
-        role: 'writer',
-        ...connection,
-        keys,
-        keepsKey: options.keepsKey ?? false,
-        ...(lookupKey === undefined ? {} : { expectedLookupKey: lookupKey }),
-      }),
+    spawn: () => spawn({ role: 'writer', ...connection, keys, expectedLookupKey }),
     maxPendingOperations,
-    defer: options.defer,
     onBatch: (operations) => onEvent?.({ name: 'batch_sent', operations }),
     onCrash: (error) => onEvent?.({ name: 'worker_crashed', role: 'writer', error }),
+    onTrouble,
   });
   const reader = new WorkerLink<ReadCalls>({
-    spawn: () => spawn({ role: 'reader', ...connection, key }),
+    spawn: () => spawn({ role: 'reader', ...connection, keys }),
     maxPendingOperations,
     onCrash: (error) => onEvent?.({ name: 'worker_crashed', role: 'reader', error }),
+    onTrouble,
   });
 
-  const opened = await writer.open();
-  if (opened.lookupKey === undefined) throw new Error('the writer told no lookup key');
-  lookupKey = opened.lookupKey;
-  key = opened.key ?? key;
-  if (opened.resealedRows !== undefined) {
-    onEvent?.({ name: 'key_rotated', resealedRows: opened.resealedRows });
-  }
+  const { lookupKey, resealedRows } = await writer.open();
+  expectedLookupKey = lookupKey;
+  if (resealedRows !== undefined) onEvent?.({ name: 'key_rotated', resealedRows });
+  const stopChecks = checkRegularly(writer, options.clock);
   return {
-    store: createStore(writer, reader),
+    store: createStore({ writer, reader, listeners, stopChecks }),
     devices: createDeviceStore(writer, reader),
     lookupKey,
   };
 }
 
 function spawn(options: WriterOptions | ReaderOptions): Worker {
-  // Not by `resourceLimits`: the flag with which the process was started would win. It is read when a thread
-  // starts, so that this one changes nothing for threads that run.
-  setFlagsFromString(`--max-semi-space-size=${YOUNG_GENERATION_MB}`);
   return new Worker(new URL('./worker.ts', import.meta.url), {
     workerData: options,
     name: `store ${options.role}`,
   });
 }
 
-function createStore(writer: WorkerLink<WriteCalls>, reader: WorkerLink<ReadCalls>): Store {
+/** Looks at the file again and again, one look after the other. What a look finds, the listeners hear. */
+function checkRegularly(writer: WorkerLink<WriteCalls>, clock: Clock | undefined): () => void {
+  let timer: Timer | undefined;
+  let isStopped = false;
+  const plan = () => {
+    if (!isStopped) timer = clock?.after(CHECK_EVERY_MS, check);
+  };
+  const check = () => {
+    void writer.call({ kind: 'check_file', input: undefined }).then(plan, plan);
+  };
+  plan();
+  return () => {
+    isStopped = true;
+    timer?.cancel();
+  };
+}
+
+function createStore({ writer, reader, listeners, stopChecks }: Threads): Store {
   return {
-    insert: (accepted) => writer.call({ kind: 'insert', input: packAcceptance(accepted) }),
-    settle: (settlement) => writer.call({ kind: 'settle', input: packSettlement(settlement) }),
+    insert: (input) => writer.call({ kind: 'insert', input }),
+    settle: (input) => writer.call({ kind: 'settle', input }),
+    confirm: (input) => writer.call({ kind: 'confirm', input }),
+    renew: (input) => writer.call({ kind: 'renew', input }),
     claimDue: (input) => writer.call({ kind: 'claim', input }),
     releaseLeases: (owner) => writer.call({ kind: 'release_leases', input: { owner } }),
     recover: (input) => writer.call({ kind: 'recover', input }),
     hasten: (input) => writer.call({ kind: 'hasten', input }),
+    expireOverdue: (input) => writer.call({ kind: 'expire_overdue', input }),
     findDuplicate: (input) => reader.call({ kind: 'find_duplicate', input }),
     quarantine: (input) => writer.call({ kind: 'quarantine', input }),
     releaseQuarantine: (tokenHash) =>
@@ -140,11 +150,32 @@ function createStore(writer: WorkerLink<WriteCalls>, reader: WorkerLink<ReadCall
     findDeliveries: (input) => reader.call({ kind: 'find_deliveries', input }),
     prune: (options) => prune(writer, options),
     probe: () => writer.call({ kind: 'probe', input: undefined }),
+    onTrouble: (listener) => {
+      listeners.push(listener);
+    },
     recordReply: (input) => writer.call({ kind: 'record_reply', input }),
     async close() {
+      stopChecks();
       // The connection that closes last empties the WAL and removes it, which a reader cannot do.
       await writer.close(reader.close());
     },
+  };
+}
+
+function createDeviceStore(
+  writer: WorkerLink<WriteCalls>,
+  reader: WorkerLink<ReadCalls>,
+): DeviceStore {
+  return {
+    addDevice: (input) => writer.call({ kind: 'add_device', input }),
+    replaceDevice: (input) => writer.call({ kind: 'replace_device', input }),
+    deleteDevice: (input) => writer.call({ kind: 'delete_device', input }),
+    findDevice: (id) => reader.call({ kind: 'find_device', input: { id } }),
+    findDeviceByHandle: (handleHash) =>
+      reader.call({ kind: 'find_device_by_handle', input: { handleHash } }),
+    findDevicesByUser: (input) => reader.call({ kind: 'find_devices_by_user', input }),
+    pruneDevices: (options) => pruneDevices(writer, options),
+    useOnce: (input) => writer.call({ kind: 'use_once', input }),
   };
 }
 
@@ -156,10 +187,7 @@ async function listProvenTokens(
   const tokenHashes = new Set<string>();
   let beforeRowId: number | undefined;
   do {
-    const input = {
-      maxRows: TOKEN_PAGE_ROWS,
-      ...(beforeRowId === undefined ? {} : { beforeRowId }),
-    };
+    const input = { maxRows: TOKEN_PAGE_ROWS, beforeRowId };
     const page = await reader.call({ kind: 'proven_tokens', input });
     for (const tokenHash of page.tokenHashes) {
       if (tokenHashes.size === limit) return [...tokenHashes];
@@ -176,10 +204,28 @@ async function prune(
 ): Promise<number> {
   let gone = 0;
   while (gone < limit) {
-    const input = { beforeMs, nowMs, limit: Math.min(PRUNE_ROWS, limit - gone) };
+    const input = { beforeMs, nowMs, limit: Math.min(PRUNE_DELIVERIES, limit - gone) };
     const pruned = await writer.call({ kind: 'prune', input });
     if (pruned === 0) break;
     gone += pruned;
   }
   return gone;
+}
+
+type Pruning = Parameters<DeviceStore['pruneDevices']>[0];
+
+async function pruneDevices(writer: WorkerLink<WriteCalls>, { limit, ...before }: Pruning) {
+  let dead = 0;
+  let unseen = 0;
+  for (;;) {
+    const input = {
+      ...before,
+      limit: Math.min(PRUNE_DEVICES, limit - dead - unseen),
+      signatureLimit: PRUNE_DEVICES,
+    };
+    const pruned = await writer.call({ kind: 'prune_devices', input });
+    dead += pruned.dead;
+    unseen += pruned.unseen;
+    if (pruned.dead + pruned.unseen + pruned.signatures === 0) return { dead, unseen };
+  }
 }

@@ -1,11 +1,10 @@
-// The main thread's end of one worker: waits while a batch is in flight and sends what has come in meanwhile
-// as the next one, so that nothing is delayed and one fsync serves many. A worker that died is started
-// again by the next operation; those it had taken with it are refused.
+// The main thread's end of one worker. The first operation goes at the end of the turn of the event loop; those that
+// come in while a batch is under way make the next one, so that nothing is delayed and one fsync serves many.
+// The thread starts with the first operation. If it dies, the next operation starts another; those it had are refused.
 
 import type { Worker } from 'node:worker_threads';
 import { StoreUnavailableError } from '../../core/ports/store.ts';
-import { reasonOf } from './errors.ts';
-import { errorOf } from './failure.ts';
+import { errorOf, failureOf, type Reason, reasonOf } from './errors.ts';
 import type {
   FromWorker,
   Opened,
@@ -18,21 +17,16 @@ import type {
 
 /** Bounds how long one transaction holds the lock and how much is lost with it if it fails. */
 const MAX_BATCH = 1_000;
-/** So many are worth a commit of their own: they wait for no others. */
-const FULL_BATCH = 64;
 
 export interface WorkerLinkOptions {
   /** Starts the thread. */
   readonly spawn: () => Worker;
   /** Operations in flight and waiting; beyond, they are refused as `busy`. */
   readonly maxPendingOperations: number;
-  /**
-   * When a batch is sent after its first operation came in, unless it is full before: a little later means larger
-   * batches, fewer commits and fewer messages between the threads. Default: at the end of the turn.
-   */
-  readonly defer?: ((flush: () => void) => void) | undefined;
   readonly onBatch?: (operations: number) => void;
   readonly onCrash?: (error: Error) => void;
+  /** An operation was refused because the database, or the thread, could not take it. */
+  readonly onTrouble?: (reason: Reason) => void;
 }
 
 interface Pending<Calls> {
@@ -72,6 +66,7 @@ export class WorkerLink<Calls> {
   ): Promise<OutputOf<Calls, Kind>> {
     if (this.#closing) return Promise.reject(new StoreUnavailableError('closed'));
     if (this.#waiting.length + this.#inFlight.length >= this.#options.maxPendingOperations) {
+      this.#options.onTrouble?.('busy');
       return Promise.reject(new StoreUnavailableError('busy'));
     }
     return new Promise((resolve, reject) => {
@@ -81,7 +76,10 @@ export class WorkerLink<Calls> {
           if (isOfKind<Calls, Kind>(result, operation.kind)) resolve(result.output);
           else reject(new Error(`"${String(operation.kind)}" was answered as another operation`));
         },
-        fail: reject,
+        fail: (error) => {
+          if (error instanceof StoreUnavailableError) this.#options.onTrouble?.(error.reason);
+          reject(error);
+        },
       });
       this.#planFlush();
     });
@@ -102,15 +100,10 @@ export class WorkerLink<Calls> {
     return this.#closing.promise;
   }
 
-  /** Not at once, so that operations which come in together go together. */
   #planFlush(): void {
-    if (this.#options.defer !== undefined && this.#waiting.length >= FULL_BATCH) {
-      this.#flush();
-      return;
-    }
     if (this.#flushPlanned) return;
     this.#flushPlanned = true;
-    (this.#options.defer ?? queueMicrotask)(() => {
+    setImmediate(() => {
       this.#flushPlanned = false;
       this.#flush();
     });
@@ -127,7 +120,27 @@ export class WorkerLink<Calls> {
     this.#inFlight = this.#waiting.splice(0, MAX_BATCH);
     this.#state = 'busy';
     this.#options.onBatch?.(this.#inFlight.length);
-    this.#post({ kind: 'batch', operations: this.#inFlight.map(({ operation }) => operation) });
+    try {
+      this.#post({ kind: 'batch', operations: this.#inFlight.map(({ operation }) => operation) });
+    } catch {
+      this.#state = 'idle';
+      this.#refuseUncloneable(this.#takeInFlight());
+    }
+  }
+
+  /** One operation that holds what cannot be sent to a thread (a function) must not take its neighbours with it. */
+  #refuseUncloneable(batch: readonly Pending<Calls>[]): void {
+    const sound = batch.filter(({ operation, fail }) => {
+      try {
+        structuredClone(operation);
+        return true;
+      } catch (error) {
+        fail(errorOf(failureOf(error)));
+        return false;
+      }
+    });
+    this.#waiting.unshift(...sound);
+    this.#flush();
   }
 
   #post(message: ToWorker<Calls>): void {
@@ -165,9 +178,7 @@ export class WorkerLink<Calls> {
       case 'replies':
         this.#state = 'idle';
         settleAll(this.#takeInFlight(), message.replies);
-        if (this.#waiting.length === 0 || this.#closing !== undefined) break;
-        this.#planFlush();
-        return;
+        break;
     }
     this.#flush();
   }
@@ -203,7 +214,7 @@ export class WorkerLink<Calls> {
     if (diedAs !== 'stopping') this.#options.onCrash?.(death);
     const refusal = new StoreUnavailableError('io', { cause: death });
     for (const { fail } of this.#takeInFlight()) fail(refusal);
-    // One that dies while it opens would die again at once: whoever calls next decides about the next.
+    // One that dies while it opens would die again at once: the next call starts the next one.
     if (diedAs === 'opening') this.#refuseAll(death);
     this.#flush();
   }

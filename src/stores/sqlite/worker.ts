@@ -2,7 +2,7 @@
 // is synchronous, so it waits for locks and disks here, where no push stands behind it.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { openFailureOf } from './failure.ts';
+import { openFailureOf } from './errors.ts';
 import type {
   FromWorker,
   Opened,
@@ -18,6 +18,8 @@ import { Writer } from './writer.ts';
 interface Served<Calls> {
   open(): Opened;
   runBatch(operations: readonly Operation<Calls>[]): readonly Reply<Calls>[];
+  /** After the answers were sent. */
+  tidy?(): void;
   close(): void;
 }
 
@@ -26,6 +28,7 @@ function serve<Calls>(served: Served<Calls>, port: MessagePort): void {
   port.on('message', (message: ToWorker<Calls>) => {
     if (message.kind === 'batch') {
       report({ kind: 'replies', replies: served.runBatch(message.operations) });
+      served.tidy?.();
       return;
     }
     served.close();
@@ -34,6 +37,7 @@ function serve<Calls>(served: Served<Calls>, port: MessagePort): void {
   try {
     report(served.open());
   } catch (error) {
+    served.close();
     report({ kind: 'not_opened', failure: openFailureOf(error) });
     port.close();
   }

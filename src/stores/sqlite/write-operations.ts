@@ -1,99 +1,62 @@
-// The writer's operations by name, prepared for one connection, and what frames them in their transaction.
+// The writer's operations by name, prepared for one connection.
 
 import type Database from 'better-sqlite3';
-import { type DeliveryOperations, prepareDeliveryOperations } from './delivery-operations.ts';
-import { prepareDeviceOperations } from './device-operations.ts';
-import { Journal } from './journal.ts';
-import { prepareLookupUpkeep } from './lookups.ts';
+import type { Sealer } from './file/seal.ts';
+import { prepareDeliveryOperations } from './operations/deliveries.ts';
+import { prepareDeviceOperations } from './operations/devices.ts';
+import { prepareQueueOperations } from './operations/queue.ts';
+import { prepareUpkeepOperations } from './operations/upkeep.ts';
 import type { WriteOperation, WriteResult } from './protocol.ts';
-import { prepareQueueOperations } from './queue-operations.ts';
-import type { Sealer } from './seal.ts';
-import { prepareUpkeepOperations } from './upkeep-operations.ts';
-
-/** Those that find open deliveries in the tables of the queue, or change their rows. */
-const LOOKS_AT_OPEN: ReadonlySet<WriteOperation['kind']> = new Set<WriteOperation['kind']>([
-  'claim',
-  'release_leases',
-  'recover',
-  'hasten',
-]);
 
 export interface WriteOperations {
-  /** First in a transaction. */
-  begin(): void;
   run(operation: WriteOperation): WriteResult;
-  /** After an operation that may have to be undone by itself: nothing of it is left for the end. */
-  complete(): void;
-  /** Last in a transaction. */
-  end(): void;
-  /** Between transactions. May fail, which harms nothing: the next call goes on. */
-  tidy(): void;
-  /** The transaction, or the last operation, was rolled back; also where it is not known what was written before. */
+  /** The transaction, or the last operation, was rolled back. */
   undone(): void;
 }
 
-/** `earlier`: of keys that were replaced. */
-export function prepareWriteOperations(
-  db: Database.Database,
-  sealer: Sealer,
-  earlier: readonly Sealer[],
-): WriteOperations {
-  const journal = new Journal(db, sealer, earlier);
-  const deliveries = prepareDeliveryOperations({ db, sealer, journal });
-
-  return {
-    begin: () => {
-      if (journal.isForgotten) deliveries.reload();
-    },
-    run: prepareRun({ db, sealer, deliveries }),
-    complete: () => journal.write(),
-    end: () => journal.write(),
-    tidy: prepareLookupUpkeep(db),
-    undone: () => journal.forget(),
-  };
-}
-
-interface Parts {
-  readonly db: Database.Database;
-  readonly sealer: Sealer;
-  readonly deliveries: DeliveryOperations;
-}
-
-function prepareRun({ db, sealer, deliveries }: Parts) {
+export function prepareWriteOperations(db: Database.Database, sealer: Sealer): WriteOperations {
+  const deliveries = prepareDeliveryOperations(db, sealer);
   const queue = prepareQueueOperations(db, sealer, deliveries.finish);
-  const devices = prepareDeviceOperations(db, sealer, deliveries);
+  const devices = prepareDeviceOperations(db, sealer, deliveries.finish);
   const upkeep = prepareUpkeepOperations(db);
 
-  return function run({ kind, input }: WriteOperation): WriteResult {
-    if (LOOKS_AT_OPEN.has(kind)) deliveries.spill();
+  function run({ kind, input }: WriteOperation): WriteResult {
     switch (kind) {
       case 'insert':
         deliveries.insert(input);
         return { kind, output: undefined };
       case 'settle':
         return { kind, output: deliveries.settle(input) };
+      case 'confirm':
+        return { kind, output: deliveries.confirm(input) };
+      case 'renew':
+        return { kind, output: deliveries.renew(input) };
       case 'claim':
         return { kind, output: queue.claim(input) };
       case 'release_leases':
-        queue.releaseLeases(input.owner);
+        queue.releaseLeases(input);
         return { kind, output: undefined };
       case 'recover':
-        return { kind, output: queue.recover(input.nowMs) };
+        return { kind, output: queue.recover(input) };
       case 'hasten':
         return { kind, output: queue.hasten(input) };
+      case 'expire_overdue':
+        return { kind, output: queue.expireOverdue(input) };
       case 'quarantine':
         upkeep.quarantine(input);
         return { kind, output: undefined };
       case 'release_quarantine':
-        return { kind, output: upkeep.releaseQuarantine(input.tokenHash) };
+        return { kind, output: upkeep.releaseQuarantine(input) };
       case 'prune':
         return { kind, output: upkeep.prune(input) };
       case 'record_reply':
-        deliveries.spillOne(input.deliveryId);
-        upkeep.recordReply(input);
+        deliveries.recordReply(input);
         return { kind, output: undefined };
       case 'probe':
         upkeep.probe();
+        return { kind, output: undefined };
+      case 'check_file':
+        // The writer looks at the file before every batch.
         return { kind, output: undefined };
       case 'add_device':
         return { kind, output: devices.add(input) };
@@ -106,5 +69,7 @@ function prepareRun({ db, sealer, deliveries }: Parts) {
       case 'use_once':
         return { kind, output: devices.useOnce(input) };
     }
-  };
+  }
+
+  return { run, undone: devices.undone };
 }

@@ -1,23 +1,26 @@
-// The one connection that writes. Runs a batch of operations as one transaction, waits for locks that other
-// processes hold, and opens the file anew after a failure of the disk.
+// The one connection that writes. Owns the file for the life of its thread, runs a batch of operations as one
+// transaction, waits for locks that other processes hold, and opens the file again after a failure of the disk.
 
 import type Database from 'better-sqlite3';
-import { corruptDatabase, reasonOf } from './errors.ts';
-import { errorOf, failureOf } from './failure.ts';
-import { openWriting } from './open-database.ts';
+import { corruptDatabase, errorOf, failureOf, reasonOf } from './errors.ts';
+import { FileCheck } from './file/file-check.ts';
+import { type OpenedKeys, openKeys } from './file/keys.ts';
+import { makeFile, openWriting, refusalOf } from './file/open-database.ts';
+import { type OwnerLock, takeOwnership } from './file/owner.ts';
 import type { Opened, Reply, WriteCalls, WriteOperation, WriterOptions } from './protocol.ts';
-import { Sealer } from './seal.ts';
-import { openVault, type Vault } from './vault.ts';
 import { prepareWriteOperations, type WriteOperations } from './write-operations.ts';
 
 /** Times the busy timeout: how long a lock is waited for before operations are refused as `locked`. */
 const LOCK_WAITS = 8;
+/** The WAL is copied into the file after so many operations: about 4 MB, as SQLite's own 1,000 pages. */
+const CHECKPOINT_OPERATIONS = 500;
 
 type WriteReply = Reply<WriteCalls>;
 
 interface Connection {
   readonly db: Database.Database;
-  readonly vault: Vault;
+  readonly keys: OpenedKeys;
+  readonly fileCheck: FileCheck;
   readonly operations: WriteOperations;
   readonly begin: Database.Statement;
   readonly commit: Database.Statement;
@@ -30,7 +33,9 @@ interface Connection {
 export class Writer {
   readonly #options: WriterOptions;
   #lookupKey: Uint8Array | undefined;
+  #ownership: OwnerLock | undefined;
   #connection: Connection | undefined;
+  #sinceCheckpoint = 0;
 
   constructor(options: WriterOptions) {
     this.#options = options;
@@ -39,25 +44,24 @@ export class Writer {
 
   /** Also tries a write: a file that can only be read should stop the start, not the first payment. */
   open(): Opened {
-    const { lookupKey, key, resealedRows } = this.#connect().vault;
+    const { file } = this.#options;
+    if (this.#lookupKey === undefined) makeFile(file);
+    const since = new Date(performance.timeOrigin).toISOString();
+    this.#ownership = takeOwnership(file, { pid: process.pid, since });
+    const { lookupKey, resealedRows } = this.#connect().keys;
     for (const reply of this.runBatch([{ kind: 'probe', input: undefined }])) {
       // With a full disk the service starts all the same: pushes that succeed at once need no row.
-      if (!reply.ok && !isFull(reply)) throw errorOf(reply.failure);
+      if (!reply.ok && !isFull(reply)) throw refusalOf(file, errorOf(reply.failure));
     }
-    return {
-      kind: 'opened',
-      lookupKey,
-      key,
-      ...(resealedRows === undefined ? {} : { resealedRows }),
-    };
+    return { kind: 'opened', lookupKey, resealedRows };
   }
 
   /** One reply for each operation. Those that succeeded are on the disk when this returns. */
   runBatch(operations: readonly WriteOperation[]): readonly WriteReply[] {
     try {
-      const replies = this.#runTogether(operations) ?? this.#runApart(operations);
-      this.#tidy();
-      return replies;
+      this.#connect().fileCheck.check();
+      this.#sinceCheckpoint += operations.length;
+      return this.#runTogether(operations) ?? this.#runApart(operations);
     } catch (error) {
       this.#abandonBatch(error);
       if (reasonOf(error) === 'full' && operations.length > 1) return this.#runEach(operations);
@@ -66,29 +70,38 @@ export class Writer {
     }
   }
 
+  /** Copies the WAL into the file from time to time, when nobody waits for an answer. */
+  tidy(): void {
+    if (this.#sinceCheckpoint < CHECKPOINT_OPERATIONS || this.#connection === undefined) return;
+    this.#sinceCheckpoint = 0;
+    try {
+      this.#connection.db.pragma('wal_checkpoint(PASSIVE)');
+      this.#connection.fileCheck.written();
+    } catch (error) {
+      // The WAL still has everything; the next batch meets the same trouble and reports it.
+      this.#abandonBatch(error);
+    }
+  }
+
   close(): void {
+    this.#closeConnection();
+    this.#ownership?.release();
+    this.#ownership = undefined;
+  }
+
+  #closeConnection(): void {
     this.#connection?.db.close();
     this.#connection = undefined;
   }
 
-  #tidy(): void {
-    try {
-      this.#connection?.operations.tidy();
-    } catch {
-      // What ails the file, the next batch will meet and tell.
-    }
-  }
-
-  /** Nothing, and nothing written, if an operation is at fault: which one it is costs two statements each. */
+  /** Nothing, and nothing written, if an operation is at fault: to find out which costs two statements each. */
   #runTogether(operations: readonly WriteOperation[]): readonly WriteReply[] | undefined {
     const connection = this.#connect();
     waitForLock(() => connection.begin.run());
     try {
-      connection.operations.begin();
       const replies = operations.map(
         (operation): WriteReply => ({ ok: true, result: connection.operations.run(operation) }),
       );
-      connection.operations.end();
       connection.commit.run();
       return replies;
     } catch (error) {
@@ -103,9 +116,7 @@ export class Writer {
   #runApart(operations: readonly WriteOperation[]): readonly WriteReply[] {
     const connection = this.#connect();
     waitForLock(() => connection.begin.run());
-    connection.operations.begin();
     const replies = operations.map((operation) => runAlone(connection, operation));
-    connection.operations.end();
     connection.commit.run();
     return replies;
   }
@@ -124,7 +135,7 @@ export class Writer {
 
   #connect(): Connection {
     this.#connection ??= waitForLock(() => connect(this.#options, this.#lookupKey));
-    this.#lookupKey = this.#connection.vault.lookupKey;
+    this.#lookupKey = this.#connection.keys.lookupKey;
     return this.#connection;
   }
 
@@ -134,31 +145,26 @@ export class Writer {
     try {
       // SQLite has rolled back by itself after some errors.
       if (this.#connection?.db.inTransaction) this.#connection.rollback.run();
-      if (reason !== 'full' && reason !== 'locked') this.close();
+      // A file that was moved may come back to its path; any other file there is not opened.
+      if (reason === 'io' || reason === 'read_only') this.#closeConnection();
     } catch {
-      this.close();
+      this.#closeConnection();
     }
   }
 }
 
 function connect(options: WriterOptions, expectedLookupKey: Uint8Array | undefined): Connection {
-  const db = openWriting(options, expectedLookupKey === undefined);
+  const db = openWriting(options);
   try {
-    const vault = openVault(db, options.keys, options);
-    if (expectedLookupKey !== undefined && !vault.lookupKey.equals(expectedLookupKey)) {
+    const keys = openKeys(db, options.keys, options.file);
+    if (expectedLookupKey !== undefined && !keys.lookupKey.equals(expectedLookupKey)) {
       throw corruptDatabase(options.file, 'another database was put in its place');
     }
-    const operations = prepareWriteOperations(
-      db,
-      vault.sealer,
-      options.keys.previous.map((key) => new Sealer(key)),
-    );
-    // What this process has accepted over an earlier connection lies in the journal.
-    if (expectedLookupKey !== undefined) operations.undone();
     return {
       db,
-      vault,
-      operations,
+      keys,
+      fileCheck: new FileCheck(options.file),
+      operations: prepareWriteOperations(db, keys.sealer),
       begin: db.prepare('BEGIN IMMEDIATE'),
       commit: db.prepare('COMMIT'),
       rollback: db.prepare('ROLLBACK'),
@@ -177,7 +183,6 @@ function runAlone(connection: Connection, operation: WriteOperation): WriteReply
   connection.savepoint.run();
   try {
     const result = connection.operations.run(operation);
-    connection.operations.complete();
     connection.release.run();
     return { ok: true, result };
   } catch (error) {
@@ -185,7 +190,6 @@ function runAlone(connection: Connection, operation: WriteOperation): WriteReply
     if (reason !== undefined || !connection.db.inTransaction) throw error;
     connection.undo.run();
     connection.operations.undone();
-    connection.operations.begin();
     connection.release.run();
     return { ok: false, failure: failureOf(error) };
   }

@@ -4,15 +4,17 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test, vi } from 'vitest';
-import { prepareDeliveryOperations } from '../../../src/stores/sqlite/delivery-operations.ts';
-import { prepareDeviceOperations } from '../../../src/stores/sqlite/device-operations.ts';
-import { prepareDeviceQueries } from '../../../src/stores/sqlite/device-queries.ts';
-import { prepareSightings } from '../../../src/stores/sqlite/device-sightings.ts';
-import { Journal } from '../../../src/stores/sqlite/journal.ts';
-import { keyIdOf, Sealer } from '../../../src/stores/sqlite/seal.ts';
+import { keyIdOf, Sealer } from '../../../src/stores/sqlite/file/seal.ts';
+import { prepareDeliveryOperations } from '../../../src/stores/sqlite/operations/deliveries.ts';
+import { prepareDeviceQueries } from '../../../src/stores/sqlite/operations/device-queries.ts';
+import { prepareDeviceOperations } from '../../../src/stores/sqlite/operations/devices.ts';
+import { prepareQueueOperations } from '../../../src/stores/sqlite/operations/queue.ts';
+import { prepareSearch } from '../../../src/stores/sqlite/operations/search.ts';
+import { prepareTokenQueries } from '../../../src/stores/sqlite/operations/token-queries.ts';
+import { prepareUpkeepOperations } from '../../../src/stores/sqlite/operations/upkeep.ts';
 import type { SqliteStoreEvent } from '../../../src/stores/sqlite/store.ts';
-import { add, DAY_MS, handleHash, sampleDevice, userHash } from '../../contract/device-samples.ts';
-import { accept, NOW, sampleDelivery, settlement } from '../../contract/store-samples.ts';
+import { add, handleHash, sampleDevice, userHash } from '../../contract/device-samples.ts';
+import { accept, DAY_MS, NOW, sampleDelivery, settlement } from '../../contract/store-samples.ts';
 import { useFiles } from './files.ts';
 import { KEY_A, KEY_B } from './keys.ts';
 
@@ -78,9 +80,9 @@ test('overwrites what was sealed when a device is replaced or deleted', async ()
   const { store, devices } = await open(file);
   await add(devices, SECRET);
   await add(devices, sampleDevice(2));
-  const [first] = inspect<Buffer>(file, 'SELECT sealed FROM device_secrets ORDER BY row_id');
+  const [first] = inspect<Buffer>(file, 'SELECT sealed FROM devices ORDER BY row_id');
   await devices.replaceDevice(SAMPLE);
-  const [second] = inspect<Buffer>(file, 'SELECT sealed FROM device_secrets ORDER BY row_id');
+  const [second] = inspect<Buffer>(file, 'SELECT sealed FROM devices ORDER BY row_id');
   await devices.deleteDevice({ id: SAMPLE.device.id, nowMs: NOW });
   await store.close();
 
@@ -88,7 +90,7 @@ test('overwrites what was sealed when a device is replaced or deleted', async ()
     expect(sealed?.length).toBeGreaterThan(100);
     expect(sealed && bytesOnDisk(file).includes(sealed.subarray(40))).toBe(false);
   }
-  expect(inspect(file, 'SELECT count(*) FROM device_secrets')).toEqual([1]);
+  expect(inspect(file, 'SELECT count(*) FROM devices')).toEqual([1]);
   expect(inspect(file, 'SELECT count(*) FROM handles')).toEqual([3]);
 });
 
@@ -130,7 +132,7 @@ test('takes a device that cannot be decrypted for none, and lets it register aga
   const { devices } = await open(file);
   const lost = sampleDevice(1, { user: 'alice' });
   await add(devices, lost);
-  change(file, 'UPDATE device_secrets SET sealed = zeroblob(length(sealed))');
+  change(file, 'UPDATE devices SET sealed = zeroblob(length(sealed))');
 
   expect(await devices.findDevice(lost.device.id)).toBeUndefined();
   expect(await devices.findDeviceByHandle(handleHash(1, 'notify'))).toBeUndefined();
@@ -146,7 +148,7 @@ test('opens what was sealed for one device as no other’s', async () => {
   for (const number of [1, 2]) await add(devices, sampleDevice(number));
   change(
     file,
-    `UPDATE device_secrets SET sealed = (SELECT sealed FROM device_secrets WHERE row_id = 1)
+    `UPDATE devices SET sealed = (SELECT sealed FROM devices WHERE row_id = 1)
      WHERE row_id = 2`,
   );
 
@@ -177,40 +179,43 @@ test('writes nothing to a device that was seen today and is not dead', async () 
   await expect(store.settle(tomorrow)).rejects.toThrow('written');
 });
 
-test('finds, counts, deletes and prunes by indexes, never by reading through a table', async () => {
+test('reads through no table but those that are small', async () => {
   const file = newFile();
   await open(file);
   const db = new Database(file);
   const sealer = new Sealer(KEY_A);
-  const deliveries = prepareDeliveryOperations({
-    db,
-    sealer,
-    journal: new Journal(db, sealer),
-  });
   const prepare = vi.spyOn(db, 'prepare');
-  prepareDeviceOperations(db, sealer, deliveries);
+  const { finish } = prepareDeliveryOperations(db, sealer);
+  prepareQueueOperations(db, sealer, finish);
+  prepareDeviceOperations(db, sealer, finish);
   prepareDeviceQueries(db, sealer);
-  prepareSightings(db);
+  prepareTokenQueries(db);
+  prepareUpkeepOperations(db);
+  const search = prepareSearch({ prepare: (sql) => db.prepare(sql) });
+  const [id, tokenHash, subjectHash] = ['a', 'b', 'c'];
+  for (const query of [{}, { id }, { tokenHash }, { subjectHash }, { tokenHash, subjectHash }]) {
+    search({ limit: 1, ...query });
+  }
+  for (const status of ['queued', 'delivered', 'expired'] as const) search({ limit: 1, status });
   const statements = prepare.mock.calls.map(([sql]) => sql);
-  const plans = statements.flatMap((sql) =>
-    db
+  const plans = statements.map((sql) => ({
+    sql,
+    steps: db
       .prepare<[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql.replaceAll(/\?|@\w+/g, '1')}`)
       .all()
       .map(({ detail }) => detail),
-  );
+  }));
   db.close();
 
-  expect(statements.length).toBeGreaterThan(20);
-  const scans = plans.filter((detail) => /^SCAN|TEMP B-TREE/.test(detail));
-  // What is left: counting the few devices of one user, the one row of the count of all, and that of the lookups'
-  // progress.
-  expect(scans.sort()).toEqual([
-    'SCAN (subquery-1)',
-    'SCAN CONSTANT ROW',
-    'SCAN device_count',
-    'SCAN lookup_progress',
-    'SCAN lookup_progress',
+  expect(statements.length).toBeGreaterThan(40);
+  const scanned = plans.flatMap(({ steps }) => steps.filter((step) => step.startsWith('SCAN')));
+  // The queue is as long as the backlog, and `deliveries` is read from its newest row to the limit.
+  const small = /^SCAN (queue|late|ahead|CONSTANT ROW|\(subquery-\d+\))|^SCAN deliveries$/;
+  expect(scanned.filter((step) => !small.test(step))).toEqual([
+    'SCAN devices USING COVERING INDEX devices_by_sight',
   ]);
+  const ofAllDeliveries = plans.filter(({ steps }) => steps.includes('SCAN deliveries'));
+  expect(ofAllDeliveries.every(({ sql }) => /ORDER BY row_id DESC LIMIT/.test(sql))).toBe(true);
 });
 
 test('keeps its count of devices right when an operation is undone', async () => {
@@ -233,6 +238,7 @@ test('keeps its count of devices right when an operation is undone', async () =>
     'rejected',
     'fulfilled',
   ]);
-  expect(inspect(file, 'SELECT total FROM device_count')).toEqual([2]);
+  const one = sampleDevice(9);
+  expect(await add(devices, one, { maxDevices: 2 })).toEqual({ kind: 'too_many' });
   expect(inspect(file, 'SELECT count(*) FROM devices')).toEqual([2]);
 });

@@ -3,11 +3,7 @@
 import { closeSync, openSync, readFileSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import {
-  CorruptDatabaseError,
-  MigrationMismatchError,
-  reasonOf,
-} from '../../../src/stores/sqlite/errors.ts';
+import { reasonOf } from '../../../src/stores/sqlite/errors.ts';
 import { accept, NOW, sampleDelivery, settlement } from '../../contract/store-samples.ts';
 import { useFiles } from './files.ts';
 
@@ -57,14 +53,18 @@ test('refuses a database that cannot be written, as read-only', async () => {
   // A write version above 2 makes SQLite treat a file as read-only (https://sqlite.org/fileformat.html, 1.3.3).
   overwrite(file, 18, Buffer.from([3]));
 
-  await expect(open(file)).rejects.toMatchObject({ reason: 'read_only' });
+  const opening = open(file);
+  await expect(opening).rejects.toMatchObject({ kind: 'unusable_location' });
+  await expect(opening).rejects.toThrow(/^NDS_DATABASE names .*cannot be written/);
 });
 
 test('refuses a directory that does not exist and cannot be made', async () => {
   const file = newFile();
   writeFileSync(file, '');
 
-  await expect(open(`${file}/below/nds.sqlite`)).rejects.toThrow(/ENOTDIR|EEXIST/);
+  const opening = open(`${file}/below/nds.sqlite`);
+  await expect(opening).rejects.toMatchObject({ kind: 'unusable_location' });
+  await expect(opening).rejects.toThrow(/^NDS_DATABASE names .*(ENOTDIR|EEXIST)/);
 });
 
 test('refuses a file that is no database, and says how to restore it', async () => {
@@ -72,7 +72,7 @@ test('refuses a file that is no database, and says how to restore it', async () 
   writeFileSync(file, 'this is not a database at all, but somebody’s shopping list\n'.repeat(99));
   const opening = open(file);
 
-  await expect(opening).rejects.toBeInstanceOf(CorruptDatabaseError);
+  await expect(opening).rejects.toMatchObject({ kind: 'corrupt_database' });
   await expect(opening).rejects.toThrow(`${file}-wal`);
   await expect(opening).rejects.toThrow(/restore a backup/);
 });
@@ -81,7 +81,7 @@ test('refuses a file that was cut', async () => {
   const file = await makeDatabase();
   truncateSync(file, 8_192);
 
-  await expect(open(file)).rejects.toBeInstanceOf(CorruptDatabaseError);
+  await expect(open(file)).rejects.toMatchObject({ kind: 'corrupt_database' });
 });
 
 test('finds a damaged page after an unclean end', async () => {
@@ -102,7 +102,7 @@ test('finds a damaged page after an unclean end', async () => {
   db.close();
   overwrite(crashed, (Number(page) - 1) * 4_096, Buffer.alloc(4_096, 0xff));
 
-  await expect(open(crashed)).rejects.toBeInstanceOf(CorruptDatabaseError);
+  await expect(open(crashed)).rejects.toMatchObject({ kind: 'corrupt_database' });
 });
 
 test('goes on with a database whose last end was unclean', async () => {
@@ -123,7 +123,25 @@ test('refuses a database that a newer version has migrated', async () => {
   db.exec("INSERT INTO migrations (tag, hash) VALUES ('9999_later', 'x')");
   db.close();
 
-  await expect(open(file)).rejects.toBeInstanceOf(MigrationMismatchError);
+  await expect(open(file)).rejects.toMatchObject({ kind: 'migration_mismatch' });
+});
+
+test('refuses a database of the layout before the first release, and leaves it as it is', async () => {
+  const file = newFile();
+  const db = new Database(file);
+  db.exec(
+    `CREATE TABLE migrations (number INTEGER PRIMARY KEY, tag TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
+     INSERT INTO migrations (tag, hash) VALUES ('0000_log', 'x'), ('0001_journal', 'y');
+     CREATE TABLE journal (entry_id INTEGER PRIMARY KEY, sealed BLOB NOT NULL) STRICT`,
+  );
+  db.close();
+  const opening = open(file);
+  await expect(opening).rejects.toMatchObject({ kind: 'migration_mismatch' });
+  await expect(opening).rejects.toThrow(/layout of a development version.*move it aside/);
+
+  const after = new Database(file, { readonly: true });
+  expect(after.prepare('SELECT count(*) FROM migrations').pluck().get()).toBe(2);
+  after.close();
 });
 
 test('refuses a database whose migrations are not its own', async () => {
@@ -132,7 +150,7 @@ test('refuses a database whose migrations are not its own', async () => {
   db.exec("UPDATE migrations SET hash = 'x' WHERE number = 1");
   db.close();
 
-  await expect(open(file)).rejects.toThrow(/0000_log/);
+  await expect(open(file)).rejects.toThrow(/0000_plain_tables/);
 });
 
 test.each([
@@ -140,7 +158,8 @@ test.each([
   ['SQLITE_BUSY', 'locked'],
   ['SQLITE_BUSY_RECOVERY', 'locked'],
   ['SQLITE_LOCKED', 'locked'],
-  ['SQLITE_READONLY_DBMOVED', 'read_only'],
+  ['SQLITE_READONLY_DBMOVED', 'moved'],
+  ['SQLITE_READONLY_RECOVERY', 'read_only'],
   ['SQLITE_CORRUPT_INDEX', 'corrupt'],
   ['SQLITE_NOTADB', 'corrupt'],
   ['SQLITE_IOERR_FSYNC', 'io'],

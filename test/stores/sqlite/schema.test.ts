@@ -1,11 +1,23 @@
-// The tables as migrated against the schema they are generated from, and the view for operators.
+// The tables as migrated against the schema they are generated from, the declared rows against what SQLite returns,
+// and what a person sees in the `sqlite3` shell.
 
 import Database from 'better-sqlite3';
 import { is } from 'drizzle-orm';
 import { getTableConfig, SQLiteTable } from 'drizzle-orm/sqlite-core';
 import { expect, test } from 'vitest';
+import * as rows from '../../../src/stores/sqlite/rows.ts';
 import * as schema from '../../../src/stores/sqlite/schema.ts';
-import { accept, sampleDelivery, sampleId, settlement } from '../../contract/store-samples.ts';
+import { add, sampleDevice } from '../../contract/device-samples.ts';
+import {
+  accept,
+  FAILED,
+  NOW,
+  quarantineEntry,
+  sampleDelivery,
+  sampleFingerprint,
+  sampleId,
+  settlement,
+} from '../../contract/store-samples.ts';
 import { useFiles } from './files.ts';
 
 const { newFile, open } = useFiles();
@@ -16,14 +28,14 @@ interface ColumnInfo {
   readonly notnull: number;
 }
 
-test('has exactly the tables, columns and indexes of the schema', async () => {
+test('has exactly the tables, columns and indexes of the schema, every table strict', async () => {
   const file = newFile();
   await open(file);
   const db = new Database(file, { readonly: true });
   const tables = Object.values(schema).filter((value) => is(value, SQLiteTable));
   for (const table of tables) {
     const { name, columns, indexes } = getTableConfig(table);
-    const found = db.prepare<[string], ColumnInfo>('SELECT * FROM pragma_table_info(?)').all(name);
+    const found = db.prepare<[string], ColumnInfo>('SELECT * FROM pragma_table_xinfo(?)').all(name);
     expect(found.map((column) => [column.name, column.type.toLowerCase()])).toEqual(
       columns.map((column) => [column.name, column.getSQLType()]),
     );
@@ -34,38 +46,110 @@ test('has exactly the tables, columns and indexes of the schema', async () => {
       .prepare("SELECT name FROM pragma_index_list(?) WHERE origin = 'c' ORDER BY name")
       .pluck()
       .all(name);
-    const wanted = indexes.map((index) => index.config.name);
-    const unique = columns.filter((column) => column.isUnique).map((column) => column.uniqueName);
-    expect(foundIndexes).toEqual([...wanted, ...unique].sort());
+    expect(foundIndexes).toEqual(indexes.map((index) => index.config.name).sort());
   }
-  const names = db
-    .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'migrations'")
-    .pluck()
+  const listed = db
+    .prepare<[], { name: string; strict: number }>(
+      "SELECT name, strict FROM pragma_table_list WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+    )
     .all();
   db.close();
+  expect(listed.every(({ strict }) => strict === 1)).toBe(true);
+  const names = listed.map(({ name }) => name).filter((name) => name !== 'migrations');
   expect(names.sort()).toEqual(tables.map((table) => getTableConfig(table).name).sort());
 });
 
-test('shows an operator the log in words', async () => {
+/** A database with rows of every table, with and without what may be absent. */
+async function makeFullDatabase(): Promise<string> {
   const file = newFile();
-  const { store } = await open(file);
-  await store.insert(accept(sampleDelivery(1)));
-  await store.settle(settlement(sampleDelivery(1)));
-  await store.recordReply({ deliveryId: sampleId(1), answeredAtMs: 1_754_049_609_000 });
+  const { store, devices } = await open(file);
+  await add(devices, sampleDevice(1, { user: 'alice', deadSinceMs: NOW }));
+  await add(devices, sampleDevice(2));
+  const { subjectHash: _, ...bare } = sampleDelivery(1);
+  const { deviceId } = { deviceId: sampleDevice(2).device.id };
+  const key = { keyHash: sampleFingerprint('key'), expiresAtMs: NOW };
+  const leaseUntilMs = NOW;
+  await store.insert(accept(bare));
+  await store.insert(accept(sampleDelivery(2, { deviceId }), { duplicateKey: key, leaseUntilMs }));
+  await store.insert(accept(sampleDelivery(3)));
+  await store.insert(accept(sampleDelivery(4)));
+  await store.settle(settlement(sampleDelivery(3), { status: 'queued', dueAtMs: NOW }));
+  const rejected = { status: 'rejected', reason: 'BadDeviceToken' } as const;
+  await store.settle(settlement(sampleDelivery(4), rejected, { attempt: FAILED }));
+  await store.insert(accept(sampleDelivery(5)));
+  await store.settle(settlement(sampleDelivery(5)));
+  await store.recordReply({ deliveryId: sampleId(5), answeredAtMs: NOW + 9_000 });
+  await store.quarantine(quarantineEntry('a'));
+  await store.quarantine(quarantineEntry('b', { providerSinceMs: NOW }));
+  return file;
+}
+
+test('returns the rows that the statements declare', async () => {
+  const file = await makeFullDatabase();
   const db = new Database(file, { readonly: true });
-  const row = db.prepare('SELECT * FROM delivery_log').get();
+  const declared = Object.entries(rows).flatMap(
+    ([name, value]): { name: string; value: rows.Rows<Readonly<Record<string, rows.Column>>> }[] =>
+      typeof value === 'object' ? [{ name, value }] : [],
+  );
+  expect(declared.length).toBeGreaterThan(8);
+  for (const { name, value } of declared) {
+    const found = db.prepare(value.sql).all();
+    expect(found.length, name).toBeGreaterThan(0);
+    expect(
+      found.filter((row) => !rows.isRow(value, row)),
+      name,
+    ).toEqual([]);
+    const optional = Object.entries(value.columns).filter(([, column]) => column.endsWith('?'));
+    for (const [key] of optional) {
+      const column = key.slice(key.indexOf('.') + 1);
+      // A column that is declared optional is so in the tables as well.
+      expect(
+        found.some((row) => valueIn(row, column) === null),
+        `${name}.${column}`,
+      ).toBe(true);
+    }
+  }
+  db.close();
+});
+
+function valueIn(row: unknown, column: string): unknown {
+  return typeof row === 'object' && row !== null ? new Map(Object.entries(row)).get(column) : row;
+}
+
+test('shows the log in words, the newest delivery first', async () => {
+  const file = await makeFullDatabase();
+  const db = new Database(file, { readonly: true });
+  const [row] = db.prepare('SELECT * FROM deliveries ORDER BY row_id DESC LIMIT 5').all();
+  const attempts = db.prepare('SELECT * FROM attempts WHERE row_id = 5').all();
   db.close();
 
-  expect(row).toMatchObject({
-    id: sampleId(1),
-    received_at: '2025-08-01T12:00:00.000Z',
+  expect(row).toEqual({
+    row_id: 5,
+    id: sampleId(5),
+    received_at_ms: NOW,
+    status: 'delivered',
+    reason: null,
+    app: 'default',
     platform: 'android',
     provider: 'fcm',
-    status: 'delivered',
-    settled_after_ms: 100,
-    answered_after_ms: 9_000,
-    attempt: 1,
-    outcome: 'delivered',
-    message_id: 'projects/nds-demo/messages/0:1754049600000000%abcdef0123456789',
+    type: 'payment_received',
+    device_id: null,
+    token_hash: sampleFingerprint('token 5'),
+    subject_hash: sampleFingerprint('subject 5'),
+    lifetime_ms: 60_000,
+    attempts: 1,
+    settled_at_ms: NOW + 100,
+    answered_at_ms: NOW + 9_000,
   });
+  expect(attempts).toEqual([
+    {
+      row_id: 5,
+      number: 1,
+      started_at_ms: NOW + 2,
+      latency_ms: 87,
+      outcome: 'delivered',
+      reason: null,
+      message_id: 'projects/nds-demo/messages/0:1754049600000000%abcdef0123456789',
+    },
+  ]);
 });

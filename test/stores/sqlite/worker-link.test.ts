@@ -1,9 +1,9 @@
 // The link to a worker thread that dies.
 
+import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import { packAcceptance } from '../../../src/stores/sqlite/packed.ts';
 import type { WriteCalls } from '../../../src/stores/sqlite/protocol.ts';
 import { WorkerLink } from '../../../src/stores/sqlite/worker-link.ts';
 import { accept, sampleDelivery } from '../../contract/store-samples.ts';
@@ -28,7 +28,7 @@ function setup() {
     onCrash: (error) => crashes.push(error),
   });
   const insert = (number: number) =>
-    link.call({ kind: 'insert', input: packAcceptance(accept(sampleDelivery(number))) });
+    link.call({ kind: 'insert', input: accept(sampleDelivery(number)) });
   return { file, link, workers, crashes, insert };
 }
 
@@ -38,7 +38,7 @@ test('refuses what a dying worker took with it and goes on with a new one', asyn
   const other = new Database(file);
   other.exec('BEGIN IMMEDIATE');
   const lost = insert(1);
-  await Promise.resolve();
+  await setImmediate();
   const waiting = insert(2);
   await Promise.all([
     workers[0]?.terminate(),
@@ -82,35 +82,4 @@ test('closes without ever having opened', async () => {
   const { link, workers } = setup();
   await link.close();
   expect(workers).toHaveLength(0);
-});
-
-test('gathers operations until it is time or there are enough of them', async () => {
-  const file = newFile();
-  const batches: number[] = [];
-  const due: (() => void)[] = [];
-  const link = new WorkerLink<WriteCalls>({
-    spawn: () =>
-      new Worker(WORKER, { workerData: { role: 'writer', file, keys: KEYS, busyTimeoutMs: 250 } }),
-    maxPendingOperations: 1_000,
-    defer: (flush) => due.push(flush),
-    onBatch: (operations) => batches.push(operations),
-  });
-  await link.open();
-  const probe = () => link.call({ kind: 'probe', input: undefined });
-  const some = Array.from({ length: 10 }, probe);
-  expect(batches).toEqual([]);
-  expect(due).toHaveLength(1);
-  due.pop()?.();
-  expect(batches).toEqual([10]);
-  await Promise.all(some);
-
-  const many = Array.from({ length: 70 }, probe);
-  expect(batches).toEqual([10, 64]);
-  await Promise.all(many.slice(0, 64));
-  due.pop()?.();
-  await Promise.all(many);
-  expect(batches).toEqual([10, 64, 6]);
-  const closed = link.close();
-  due.pop()?.();
-  await closed;
 });

@@ -1,0 +1,97 @@
+CREATE TABLE `attempts` (
+	`row_id` integer NOT NULL,
+	`number` integer NOT NULL,
+	`started_at_ms` integer NOT NULL,
+	`latency_ms` integer NOT NULL,
+	`outcome` text NOT NULL,
+	`reason` text,
+	`message_id` text,
+	PRIMARY KEY(`row_id`, `number`),
+	FOREIGN KEY (`row_id`) REFERENCES `deliveries`(`row_id`) ON UPDATE no action ON DELETE cascade
+) STRICT, WITHOUT ROWID;
+CREATE TABLE `deliveries` (
+	`row_id` integer PRIMARY KEY NOT NULL,
+	`id` text NOT NULL,
+	`received_at_ms` integer NOT NULL,
+	`status` text NOT NULL,
+	`reason` text,
+	`app` text NOT NULL,
+	`platform` text NOT NULL,
+	`provider` text NOT NULL,
+	`type` text NOT NULL,
+	`device_id` text,
+	`token_hash` text NOT NULL,
+	`subject_hash` text,
+	`lifetime_ms` integer NOT NULL,
+	`attempts` integer NOT NULL,
+	`settled_at_ms` integer,
+	`answered_at_ms` integer,
+	CONSTRAINT "deliveries_status_known" CHECK(status IN ('queued', 'delivered', 'unregistered', 'rejected', 'misconfigured', 'expired')),
+	CONSTRAINT "deliveries_settled_or_open" CHECK((status = 'queued') = (settled_at_ms IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX `deliveries_by_id` ON `deliveries` (`id`);CREATE INDEX `deliveries_by_receipt` ON `deliveries` (`received_at_ms`);CREATE INDEX `deliveries_by_token` ON `deliveries` (`token_hash`);CREATE INDEX `deliveries_by_subject` ON `deliveries` (`subject_hash`) WHERE subject_hash IS NOT NULL;CREATE INDEX `deliveries_failed` ON `deliveries` (`status`) WHERE status NOT IN ('queued', 'delivered');CREATE TABLE `devices` (
+	`row_id` integer PRIMARY KEY NOT NULL,
+	`id` text NOT NULL,
+	`app` text NOT NULL,
+	`platform` text NOT NULL,
+	`registrar` text NOT NULL,
+	`token_hash` text NOT NULL,
+	`user_hash` text,
+	`identity_hash` text NOT NULL,
+	`created_at_ms` integer NOT NULL,
+	`seen_at_ms` integer NOT NULL,
+	`dead_since_ms` integer,
+	`sealed` blob NOT NULL,
+	CONSTRAINT "devices_registrar_known" CHECK(registrar IN ('backend', 'app', 'self'))
+) STRICT;
+CREATE UNIQUE INDEX `devices_by_id` ON `devices` (`id`);CREATE UNIQUE INDEX `devices_by_identity` ON `devices` (`identity_hash`) WHERE registrar = 'backend';CREATE INDEX `devices_by_token` ON `devices` (`token_hash`);CREATE INDEX `devices_by_user` ON `devices` (`user_hash`) WHERE user_hash IS NOT NULL;CREATE INDEX `devices_by_death` ON `devices` (`dead_since_ms`) WHERE dead_since_ms IS NOT NULL;CREATE INDEX `devices_by_sight` ON `devices` (`seen_at_ms`);CREATE TABLE `duplicate_keys` (
+	`key_hash` text PRIMARY KEY NOT NULL,
+	`delivery_id` text NOT NULL,
+	`expires_at_ms` integer NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX `duplicate_keys_by_end` ON `duplicate_keys` (`expires_at_ms`);CREATE TABLE `handles` (
+	`handle_hash` text PRIMARY KEY NOT NULL,
+	`device_row_id` integer NOT NULL,
+	`door` text NOT NULL,
+	FOREIGN KEY (`device_row_id`) REFERENCES `devices`(`row_id`) ON UPDATE no action ON DELETE cascade
+) STRICT, WITHOUT ROWID;
+CREATE INDEX `handles_by_device` ON `handles` (`device_row_id`);CREATE TABLE `meta` (
+	`name` text PRIMARY KEY NOT NULL,
+	`value` blob NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE `quarantine` (
+	`token_hash` text PRIMARY KEY NOT NULL,
+	`app` text NOT NULL,
+	`provider` text NOT NULL,
+	`kind` text NOT NULL,
+	`reason` text NOT NULL,
+	`since_ms` integer NOT NULL,
+	`until_ms` integer NOT NULL,
+	`provider_since_ms` integer
+) STRICT, WITHOUT ROWID;
+CREATE INDEX `quarantine_by_start` ON `quarantine` (`since_ms`);CREATE INDEX `quarantine_by_end` ON `quarantine` (`until_ms`);CREATE TABLE `queue` (
+	`row_id` integer PRIMARY KEY NOT NULL,
+	`app` text NOT NULL,
+	`provider` text NOT NULL,
+	`device_id` text,
+	`sealed` blob NOT NULL,
+	`due_at_ms` integer NOT NULL,
+	`not_before_ms` integer,
+	`tried_at_ms` integer,
+	`useful_until_ms` integer NOT NULL,
+	`expires_at_ms` integer NOT NULL,
+	`race` integer NOT NULL,
+	`unanswered` integer NOT NULL,
+	`interrupted` integer NOT NULL,
+	`lease_owner` text,
+	`lease_until_ms` integer,
+	`key_hash` text,
+	`ready_at_ms` integer GENERATED ALWAYS AS (max(due_at_ms, coalesce(not_before_ms, 0), coalesce(lease_until_ms, 0))) VIRTUAL NOT NULL,
+	FOREIGN KEY (`row_id`) REFERENCES `deliveries`(`row_id`) ON UPDATE no action ON DELETE cascade,
+	CONSTRAINT "queue_lease_whole" CHECK((lease_owner IS NULL) = (lease_until_ms IS NULL))
+) STRICT;
+CREATE INDEX `queue_by_readiness` ON `queue` (`app`,`provider`,`ready_at_ms`);CREATE INDEX `queue_by_useful_life` ON `queue` (`app`,`provider`,`useful_until_ms`);CREATE INDEX `queue_by_device` ON `queue` (`device_id`) WHERE device_id IS NOT NULL;CREATE TABLE `used_signatures` (
+	`key_hash` text PRIMARY KEY NOT NULL,
+	`expires_at_ms` integer NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX `used_signatures_by_end` ON `used_signatures` (`expires_at_ms`);

@@ -1,0 +1,157 @@
+// Calls that say again what was taken already: they wait for the first one, and give a delivery that is still
+// queued a new lifetime instead of making a second one.
+
+import { type Delivery, usefulUntilMs } from '../delivery.ts';
+import { ServiceError } from '../errors.ts';
+import type { Notification } from '../notification.ts';
+import type { Policy } from '../policy.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Ids } from '../ports/ids.ts';
+import type { Observer } from '../ports/observer.ts';
+import type { Store } from '../ports/store.ts';
+import type { SendEnd } from '../sending/endings.ts';
+import type { Lane } from '../sending/lane.ts';
+import type { Ledger } from '../sending/ledger.ts';
+import type { Sender } from '../sending/sender.ts';
+import type { Recipient } from '../target.ts';
+import type { Duplicates, FirstCall } from '../tokens/duplicates.ts';
+import { type Answer, storeUnavailable } from './answers.ts';
+
+export interface RepeatsParts {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly policy: Policy;
+  readonly store: Store;
+  readonly ledger: Ledger;
+  readonly sender: Sender;
+  readonly duplicates: Duplicates;
+  readonly observer: Observer;
+  /** A delivery was given a new lifetime: the retrier may have to look at it earlier. */
+  readonly onRenewed: (lane: Lane, dueAtMs: number) => void;
+}
+
+/** The delivery that holds a duplicate key; known from the store alone if no call `held` it in this process. */
+export interface First {
+  readonly id: string;
+  readonly held?: FirstCall;
+}
+
+export class Repeats {
+  readonly #parts: RepeatsParts;
+
+  constructor(parts: RepeatsParts) {
+    this.#parts = parts;
+  }
+
+  /** Windows that outlast a restart are kept in the store. */
+  isStoredKey({ duplicateOf }: Notification): boolean {
+    return (
+      duplicateOf !== undefined && duplicateOf.windowMs >= this.#parts.policy.storedWindowFromMs
+    );
+  }
+
+  /** Must run right before the key is held: nothing may come between. */
+  findHeld(key: string | undefined): First | undefined {
+    const held = key === undefined ? undefined : this.#parts.duplicates.find(key);
+    return held === undefined ? undefined : { id: held.deliveryId, held };
+  }
+
+  /** Asks the store, unless memory knows the key. */
+  async findStored(key: string): Promise<First | undefined> {
+    const { duplicates, ids } = this.#parts;
+    if (duplicates.find(key) !== undefined) return undefined;
+    const id = await this.#lookUp(ids.fingerprint(key));
+    return id === undefined || duplicates.hasFailed(id) ? undefined : { id };
+  }
+
+  /** Remembers the first call of a key. */
+  hold(
+    key: string,
+    { id, notification }: Delivery,
+    first: {
+      readonly answer: Promise<Answer>;
+      readonly end: Promise<SendEnd>;
+      readonly stored: Promise<boolean>;
+    },
+  ): void {
+    if (notification.duplicateOf === undefined) return;
+    const { duplicates } = this.#parts;
+    const { answer } = first;
+    duplicates.hold(key, { deliveryId: id, end: answer }, notification.duplicateOf.windowMs);
+    answer.then(
+      ({ status }) => {
+        if (status === 'delivered') duplicates.confirm(id);
+      },
+      () => this.#reconsider(id, first),
+    );
+  }
+
+  /** Waits for the first call: what it is refused, the repeat is refused, too. */
+  async answer(repeat: { readonly delivery: Delivery; readonly lane: Lane }, first: First) {
+    const { type } = repeat.delivery.notification;
+    await first.held?.end;
+    if (first.held?.isOpen !== false) await this.#renew(repeat, first.id);
+    this.#parts.observer.observe({ name: 'duplicate_answered', deliveryId: first.id, type });
+    return { id: first.id, status: 'duplicate' } as const;
+  }
+
+  /** Refuses what may not be queued now; changes nothing if the delivery has ended meanwhile. */
+  async #renew(
+    { delivery, lane }: { readonly delivery: Delivery; readonly lane: Lane },
+    deliveryId: string,
+  ): Promise<void> {
+    const { clock, ledger, sender, policy, onRenewed } = this.#parts;
+    const { notification, expiresAtMs } = delivery;
+    if (!lane.mayQueue(notification.lifetimeMs)) {
+      throw new ServiceError('provider_unavailable', { deliveryId, retryAfterSeconds: 1 });
+    }
+    const dueAtMs = clock.nowMs() + policy.renewedDueMs;
+    const renewed = await ledger.renew({
+      deliveryId,
+      expiresAtMs,
+      usefulUntilMs: usefulUntilMs(expiresAtMs, notification.lifetimeMs),
+      dueAtMs,
+    });
+    if (renewed === 'unavailable') throw storeUnavailable();
+    if (renewed === 'closed') return;
+    sender.renew(deliveryId, expiresAtMs);
+    onRenewed(lane, dueAtMs);
+  }
+
+  /**
+   * Whoever was refused may call again, unless it was for the store alone and the push went out, or was kept
+   * for later, after all.
+   */
+  async #reconsider(
+    deliveryId: string,
+    { end, stored }: { readonly end: Promise<SendEnd>; readonly stored: Promise<boolean> },
+  ): Promise<void> {
+    const { duplicates } = this.#parts;
+    const { status } = (await end).next;
+    const isTaken = status === 'delivered' || (status === 'queued' && (await stored));
+    if (isTaken) duplicates.confirm(deliveryId);
+    else duplicates.release(deliveryId);
+  }
+
+  /** A store that is sick or slow must not stop a push; the worst is a second one for the same event. */
+  async #lookUp(keyHash: string): Promise<string | undefined> {
+    const { store, clock, policy } = this.#parts;
+    const { promise: over, resolve } = Promise.withResolvers<undefined>();
+    const timer = clock.after(policy.lookupTimeoutMs, () => resolve(undefined));
+    const found = store.findDuplicate({ keyHash, nowMs: clock.nowMs() }).catch(() => undefined);
+    const id = await Promise.race([found, over]);
+    timer.cancel();
+    return id;
+  }
+}
+
+/**
+ * Source, type and device belong to the key: the same payment for another device is another push. The token's
+ * fingerprint stands for app and token.
+ */
+export function duplicateKey(delivery: Delivery, { source }: Recipient): string | undefined {
+  const { notification, target, tokenHash, deviceId } = delivery;
+  if (notification.duplicateOf === undefined) return undefined;
+  const device = [tokenHash, target.platform, target.appData ?? null, deviceId ?? null];
+  return JSON.stringify([source, notification.type, ...device, notification.duplicateOf.key]);
+}

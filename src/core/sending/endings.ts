@@ -1,0 +1,194 @@
+// How a send ends: what the log, the duplicates, the observers and those who wait for it learn.
+
+import type { Attempt, Delivery, DeliveryStatus, Next } from '../delivery.ts';
+import type { Outcome } from '../outcome.ts';
+import { Pending } from '../pending.ts';
+import type { Policy } from '../policy.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Observer } from '../ports/observer.ts';
+import type { Settlement } from '../ports/store.ts';
+import type { Duplicates } from '../tokens/duplicates.ts';
+import type { Ledger } from './ledger.ts';
+
+/** How a run ended. */
+export interface SendEnd {
+  readonly next: Next;
+  /** The last outcome, as the core understood it; absent if no attempt took place. */
+  readonly outcome?: Outcome | undefined;
+  /** The provider holds the token back for so long, beyond the useful life. */
+  readonly heldForMs?: number;
+  /** The provider has been failing for so long that a race may not wait for it. */
+  readonly isOutage?: boolean;
+}
+
+export interface EndingsParts {
+  readonly owner: string;
+  readonly clock: Clock;
+  readonly policy: Policy;
+  readonly ledger: Ledger;
+  readonly duplicates: Duplicates;
+  readonly observer: Observer;
+}
+
+type FinalNext = Exclude<Next, { readonly status: 'queued' }>;
+
+export class Endings {
+  readonly #parts: EndingsParts;
+  readonly #recording = new Pending();
+  readonly #watchers = new Map<string, (end: SendEnd) => void>();
+
+  constructor(parts: EndingsParts) {
+    this.#parts = parts;
+  }
+
+  get watched(): number {
+    return this.#watchers.size;
+  }
+
+  watch(deliveryId: string, listener: (end: SendEnd) => void): () => void {
+    this.#watchers.set(deliveryId, listener);
+    return () => this.#watchers.delete(deliveryId);
+  }
+
+  recorded(): Promise<void> {
+    return this.#recording.idle();
+  }
+
+  /** The delivery ends for good. */
+  settle(
+    delivery: Delivery,
+    stored: Promise<boolean>,
+    { end, attempt }: { readonly end: SendEnd; readonly attempt?: Attempt | undefined },
+  ): SendEnd {
+    if (end.next.status === 'queued') throw new Error('an end must be final');
+    const next = finalOf(delivery, end.next);
+    const keepKey = next.reason === INTERRUPTED;
+    if (next.status === 'delivered') this.#parts.duplicates.close(delivery.id);
+    else if (!keepKey) this.#parts.duplicates.release(delivery.id);
+    void this.#record(delivery, stored, { next, keepKey, ...(attempt && { attempt }) });
+    this.#tellSettled(delivery, next);
+    return this.#tellWatcher(delivery.id, { ...end, next });
+  }
+
+  /** The delivery stays queued; resolves with whether a row says so. */
+  recordQueued(
+    delivery: Delivery,
+    stored: Promise<boolean>,
+    { next, attempt }: { readonly next: Next; readonly attempt?: Attempt | undefined },
+  ): Promise<boolean> {
+    return this.#record(delivery, stored, { next, ...(attempt && { attempt }) });
+  }
+
+  /** The attempt is followed by another at once, under the same lease. */
+  recordRetryAtOnce(
+    delivery: Delivery,
+    stored: Promise<boolean>,
+    attempt: Attempt,
+  ): Promise<boolean> {
+    const { clock, policy } = this.#parts;
+    const nowMs = clock.nowMs();
+    return this.#record(delivery, stored, {
+      attempt,
+      next: { status: 'queued', dueAtMs: nowMs },
+      keepLeaseUntilMs: nowMs + policy.leaseMs,
+    });
+  }
+
+  /** A late answer proved an attempt of this run: as soon as the row is there, it is delivered. */
+  async confirmStored(
+    delivery: Delivery,
+    stored: Promise<boolean>,
+    attempt: Attempt,
+  ): Promise<void> {
+    if (await stored) await this.confirm(delivery, attempt);
+    else this.#closeDelivered(delivery);
+  }
+
+  /** A late answer proved an attempt of an earlier run. */
+  async confirm(delivery: Delivery, attempt: Attempt): Promise<void> {
+    const { clock, ledger } = this.#parts;
+    const confirmed = await this.#recording.add(
+      ledger.confirm({
+        deliveryId: delivery.id,
+        attempt,
+        nowMs: clock.nowMs(),
+        wallMs: clock.wallMs(),
+      }),
+    );
+    if (confirmed) this.#closeDelivered(delivery);
+  }
+
+  /** The store ended a delivery whose time was over. */
+  expired(deliveryId: string): void {
+    this.#parts.duplicates.release(deliveryId);
+    this.#parts.observer.observe({ name: 'delivery_overdue', deliveryId });
+    this.#tellWatcher(deliveryId, { next: { status: 'expired' } });
+  }
+
+  /** A mistake of ours outside an attempt: the delivery ends, nothing else does. */
+  fault(delivery: Delivery, stored: Promise<boolean>, cause: unknown): SendEnd {
+    const { id } = delivery;
+    this.#parts.observer.observe({
+      name: 'internal_fault',
+      where: 'sender',
+      deliveryId: id,
+      cause,
+    });
+    const end: SendEnd = { next: { status: 'rejected', reason: 'internal_error' } };
+    return this.settle(delivery, stored, { end });
+  }
+
+  #closeDelivered(delivery: Delivery): void {
+    this.#parts.duplicates.close(delivery.id);
+    this.#tellSettled(delivery, { status: 'delivered' });
+    this.#tellWatcher(delivery.id, { next: { status: 'delivered' } });
+  }
+
+  #tellWatcher(deliveryId: string, end: SendEnd): SendEnd {
+    const watcher = this.#watchers.get(deliveryId);
+    this.#watchers.delete(deliveryId);
+    watcher?.(end);
+    return end;
+  }
+
+  #tellSettled(delivery: Delivery, next: FinalNext): void {
+    const receivedAtMs = delivery.expiresAtMs - delivery.notification.lifetimeMs;
+    const sinceReceiptMs = Math.max(0, Math.round(this.#parts.clock.nowMs() - receivedAtMs));
+    this.#parts.observer.observe({
+      name: 'delivery_settled',
+      deliveryId: delivery.id,
+      app: delivery.target.app,
+      provider: delivery.provider,
+      type: delivery.notification.type,
+      status: next.status satisfies DeliveryStatus,
+      attempts: delivery.attempts,
+      sinceReceiptMs,
+      ...(next.reason === undefined ? {} : { reason: next.reason }),
+    });
+  }
+
+  /** Resolves with `stored` when the log has it, or keeps it until the store works again. */
+  #record(
+    delivery: Delivery,
+    stored: Promise<boolean>,
+    what: Pick<Settlement, 'attempt' | 'next' | 'keepLeaseUntilMs' | 'keepKey'>,
+  ): Promise<boolean> {
+    const { owner, clock, ledger } = this.#parts;
+    const record = async () => {
+      if (!(await stored)) return false;
+      const nowMs = clock.nowMs();
+      const wallMs = clock.wallMs();
+      await ledger.settle({ deliveryId: delivery.id, owner, nowMs, wallMs, ...what });
+      return true;
+    };
+    return this.#recording.add(record());
+  }
+}
+
+const INTERRUPTED = 'interrupted';
+
+/** A push that was perhaps sent before a crash may have arrived, whatever became of the later attempts. */
+function finalOf({ interrupted }: Delivery, next: FinalNext): FinalNext {
+  if (!interrupted || next.status === 'delivered') return next;
+  return { status: next.status, reason: INTERRUPTED };
+}

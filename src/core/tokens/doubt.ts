@@ -1,0 +1,152 @@
+// Doubt about our own side. When suddenly many tokens that worked seem dead, when several trusted devices are
+// refused as another sender's, or when several proven tokens are called malformed, the configuration or the
+// message is at fault and not the tokens. Strangers can make tokens: only registered devices count, and tokens
+// that have worked for an hour. A verdict ends with the evidence for it.
+
+import type { Clock } from '../ports/clock.ts';
+import type { ProviderName } from '../target.ts';
+import { Recent } from './recent.ts';
+
+const MINUTE_MS = 60_000;
+/** The last sends to trusted devices that are looked at: enough that a wave of reinstalled apps is a part. */
+const WINDOW_SENDS = 40;
+/** More dead devices than this among them raise doubt: half of the window, all different. */
+const DEAD_ABOVE = WINDOW_SENDS / 2;
+/** A wrong environment or project shows within a minute at a vendor's rate. */
+const DEATHS_WITHIN_MS = MINUTE_MS;
+/** What was seen longer ago says nothing of today's configuration. */
+const EVIDENCE_MS = 10 * MINUTE_MS;
+/** So many different trusted devices mean our side: two may be one person's phones. */
+const DEVICES_FOR_DOUBT = 3;
+/** A token that has worked for so long was not made for an attack. */
+const TRUSTED_AFTER_MS = 60 * MINUTE_MS;
+const MAX_EVIDENCE = 100;
+
+/** One answer about a token, as doubt needs to know it. */
+export interface Evidence {
+  readonly app: string;
+  readonly provider: ProviderName;
+  readonly tokenHash: string;
+  readonly deviceId?: string | undefined;
+  /** For how long the token has been known to work; `undefined` if it never did. */
+  readonly provenForMs: number | undefined;
+}
+
+interface Send {
+  readonly atMs: number;
+  readonly device: string;
+  readonly dead: boolean;
+  readonly tokenHash: string;
+}
+
+interface LaneEvidence {
+  sends: Send[];
+  isDoubted: boolean;
+  /** When each device was refused as another sender's. */
+  readonly misdirected: Recent<number>;
+  /** When each proven token was called malformed. */
+  readonly malformed: Recent<number>;
+}
+
+/** How doubt about deaths changed; `pardoned` are the tokens that died while it grew. */
+export type DoubtChange =
+  | { readonly kind: 'began'; readonly pardoned: readonly string[] }
+  | { readonly kind: 'ended' };
+
+export class Doubt {
+  readonly #clock: Clock;
+  readonly #lanes = new Map<string, LaneEvidence>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** A trusted device's push was accepted, or its token called dead. */
+  weigh(evidence: Evidence, dead: boolean): DoubtChange | undefined {
+    const lane = this.#laneOf(evidence.app, evidence.provider);
+    if (!dead) lane.misdirected.clear();
+    if (!dead) lane.malformed.clear();
+    if (!isTrusted(evidence) || evidence.provenForMs === undefined) return undefined;
+    const nowMs = this.#clock.nowMs();
+    const { tokenHash } = evidence;
+    const device = evidence.deviceId ?? tokenHash;
+    lane.sends = [...lane.sends, { atMs: nowMs, device, dead, tokenHash }]
+      .filter((send) => nowMs - send.atMs < DEATHS_WITHIN_MS)
+      .slice(-WINDOW_SENDS);
+    const deadSends = lane.sends.filter((send) => send.dead);
+    const isDoubted = new Set(deadSends.map((send) => send.device)).size > DEAD_ABOVE;
+    const wasDoubted = this.#isDeathDoubted(lane);
+    lane.isDoubted = isDoubted;
+    if (isDoubted === wasDoubted) return undefined;
+    if (!isDoubted) return { kind: 'ended' };
+    return { kind: 'began', pardoned: deadSends.map((send) => send.tokenHash) };
+  }
+
+  /** Whether dead tokens of this lane are blamed on the configuration now. */
+  doubtsDeaths(app: string, provider: ProviderName): boolean {
+    return this.#isDeathDoubted(this.#laneOf(app, provider));
+  }
+
+  /** A device was refused as another sender's. */
+  noteMisdirected(evidence: Evidence): void {
+    if (!isTrusted(evidence)) return;
+    const lane = this.#laneOf(evidence.app, evidence.provider);
+    lane.misdirected.use(evidence.deviceId ?? evidence.tokenHash, this.#clock.nowMs());
+  }
+
+  /**
+   * A proven token was called malformed. True if so many were that our message must be at fault (FCM answers
+   * a message that is too large in the same shape).
+   */
+  noteMalformed(evidence: Evidence): boolean {
+    const lane = this.#laneOf(evidence.app, evidence.provider);
+    lane.malformed.use(evidence.tokenHash, this.#clock.nowMs());
+    return this.#isSupported(lane.malformed);
+  }
+
+  /** What is doubted about an app, for readiness; nothing if nothing is. */
+  of(app: string, provider: ProviderName): string | undefined {
+    const lane = this.#laneOf(app, provider);
+    const settings =
+      provider === 'apns'
+        ? 'check APNS_ENVIRONMENT, APNS_TOPIC and the key'
+        : 'check the Firebase project, its credentials and its APNs key';
+    if (this.#isDeathDoubted(lane))
+      return `most devices that worked before come back dead: ${settings}`;
+    if (this.#isSupported(lane.misdirected)) {
+      return `several devices are refused as another sender's: ${settings}`;
+    }
+    if (this.#isSupported(lane.malformed)) {
+      return 'the provider refuses messages to tokens that worked before: see the attempts in the log';
+    }
+    return undefined;
+  }
+
+  #laneOf(app: string, provider: ProviderName): LaneEvidence {
+    const key = `${app}\n${provider}`;
+    const known = this.#lanes.get(key);
+    if (known !== undefined) return known;
+    const lane: LaneEvidence = {
+      sends: [],
+      isDoubted: false,
+      misdirected: new Recent(MAX_EVIDENCE),
+      malformed: new Recent(MAX_EVIDENCE),
+    };
+    this.#lanes.set(key, lane);
+    return lane;
+  }
+
+  #isDeathDoubted({ isDoubted, sends }: LaneEvidence): boolean {
+    const last = sends.at(-1);
+    return isDoubted && last !== undefined && this.#clock.nowMs() - last.atMs < EVIDENCE_MS;
+  }
+
+  #isSupported(seen: Recent<number>): boolean {
+    const sinceMs = this.#clock.nowMs() - EVIDENCE_MS;
+    return seen.count((atMs) => atMs > sinceMs) >= DEVICES_FOR_DOUBT;
+  }
+}
+
+function isTrusted({ deviceId, provenForMs }: Evidence): boolean {
+  return deviceId !== undefined || (provenForMs ?? 0) >= TRUSTED_AFTER_MS;
+}

@@ -1,0 +1,75 @@
+// What every webhook route does with a parsed call: push and answer, ignore, or hold the caller for a reply.
+
+import type { Asker } from '../core/answering/asker.ts';
+import { broadcast } from '../core/answering/broadcast.ts';
+import type { Dispatcher } from '../core/answering/dispatcher.ts';
+import { ServiceError } from '../core/errors.ts';
+import { completeNotification, type Kind } from '../core/notification.ts';
+import type { Parsed } from '../core/ports/source.ts';
+import type { Recipient } from '../core/target.ts';
+import type { HttpContext } from './context.ts';
+import { hangUpSignal } from './hang-up.ts';
+import { passOn, succeed } from './success.ts';
+
+export interface DeliveryParts {
+  readonly dispatcher: Dispatcher;
+  readonly asker: Asker;
+  readonly catalogue: Readonly<Record<string, Kind>>;
+  /** Where devices reach the service, without a slash at the end; absent if it was not configured. */
+  readonly externalUrl: string | undefined;
+  /** How long a caller waits for a device's reply. */
+  readonly replyDeadlineMs: number;
+}
+
+type Question = Extract<Parsed, { readonly kind: 'question' }>;
+
+/** For one device. */
+export async function deliver(
+  parts: DeliveryParts,
+  c: HttpContext,
+  { parsed, recipient }: { readonly parsed: Parsed; readonly recipient: Recipient },
+): Promise<Response> {
+  switch (parsed.kind) {
+    case 'notification': {
+      const notification = completeNotification(parsed.notification, parts.catalogue);
+      return succeed(c, await parts.dispatcher.accept(notification, recipient));
+    }
+    case 'ignored':
+      return succeed(c, { id: c.get('requestId'), status: 'ignored' });
+    case 'question':
+      return passOn(c, await ask(parts, c, { question: parsed, recipient }));
+  }
+}
+
+/** For every device of a user; a question cannot be put to several. */
+export async function deliverToUser(
+  parts: DeliveryParts,
+  c: HttpContext,
+  { parsed, recipients }: { readonly parsed: Parsed; readonly recipients: readonly Recipient[] },
+): Promise<Response> {
+  const id = c.get('requestId');
+  if (parsed.kind !== 'notification') return succeed(c, { id, status: 'ignored' });
+  const notification = completeNotification(parsed.notification, parts.catalogue);
+  return succeed(c, await broadcast(parts.dispatcher, { id, notification, recipients }));
+}
+
+/** The caller gets the device's bytes or a problem, never our status: Boltz would read it as the invoice. */
+async function ask(
+  { externalUrl, asker, catalogue, replyDeadlineMs }: DeliveryParts,
+  c: HttpContext,
+  { question, recipient }: { readonly question: Question; readonly recipient: Recipient },
+): Promise<Uint8Array> {
+  if (externalUrl === undefined) throw new ServiceError('external_url_missing');
+  return await asker.ask(
+    {
+      recipient,
+      key: question.key,
+      deadlineMs: replyDeadlineMs,
+      notification: (replyId) => {
+        const replyUrl = `${externalUrl}/api/v1/response/${replyId}`;
+        return completeNotification(question.notification(replyUrl), catalogue);
+      },
+    },
+    hangUpSignal(c),
+  );
+}

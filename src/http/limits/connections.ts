@@ -1,0 +1,116 @@
+// The open connections of callers: how many there may be and which make room, that the requests of one are
+// answered in turn, and that what comes behind a last answer is not carried out.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** No webhook sender pipelines; whoever sends more requests ahead of their answers is cut off. */
+const MAX_PIPELINED = 16;
+
+export interface ConnectionLimits {
+  readonly maxConnections: number;
+  /** Called for each connection that is closed because nobody can make room for it. */
+  readonly onRefused: () => void;
+}
+
+interface Exchange {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly answer: () => void;
+}
+
+export class Connections {
+  readonly #limits: ConnectionLimits;
+  /** Each with its requests, the oldest first; the connection that was quiet longest first. */
+  readonly #open = new Map<Socket, Exchange[]>();
+  #isClosing = false;
+
+  constructor(limits: ConnectionLimits) {
+    this.#limits = limits;
+  }
+
+  /** A new connection. If there are too many, the longest quiet one that is owed no answer makes room. */
+  add(socket: Socket): void {
+    if (this.#open.size >= this.#limits.maxConnections && !this.#makeRoom()) {
+      this.#limits.onRefused();
+      socket.destroy();
+      return;
+    }
+    this.#open.set(socket, []);
+    socket.once('close', () => this.#open.delete(socket));
+  }
+
+  /** Has a request answered as soon as those before it on its connection are. */
+  answerInTurn(incoming: IncomingMessage, outgoing: ServerResponse, answer: () => void): void {
+    const { socket } = incoming;
+    const exchanges = this.#open.get(socket);
+    // What comes behind a last answer is not carried out.
+    if (exchanges === undefined || !socket.writable) return;
+    if (exchanges.length > MAX_PIPELINED) {
+      socket.destroy();
+      return;
+    }
+    if (this.#isClosing) outgoing.shouldKeepAlive = false;
+    exchanges.push({ incoming, outgoing, answer });
+    this.#noteUse(socket, exchanges);
+    outgoing.once('close', () => {
+      exchanges.shift();
+      this.#goOn(socket, exchanges);
+    });
+    if (exchanges.length === 1) answer();
+  }
+
+  /**
+   * What follows on this connection is no HTTP. Requests that came whole before it are still answered; false if
+   * there are none, and an answer may be written to the socket.
+   */
+  endAfterAnswers(socket: Socket): boolean {
+    const exchanges = this.#open.get(socket) ?? [];
+    const last = exchanges.findLastIndex(isOwed);
+    if (last < 0) return false;
+    // The request that broke off gets no answer: the one before it ends the connection.
+    exchanges.length = last + 1;
+    for (const { outgoing } of exchanges.slice(last)) outgoing.shouldKeepAlive = false;
+    return true;
+  }
+
+  /** From now on every answer ends its connection; those without a request are closed at once. */
+  close(): void {
+    this.#isClosing = true;
+    for (const [socket, exchanges] of this.#open) {
+      for (const { outgoing } of exchanges) outgoing.shouldKeepAlive = false;
+      if (exchanges.length === 0) socket.destroy();
+    }
+  }
+
+  destroy(): void {
+    for (const socket of this.#open.keys()) socket.destroy();
+  }
+
+  #goOn(socket: Socket, exchanges: Exchange[]): void {
+    // Node never sends an answer behind one that said `connection: close`.
+    if (!socket.writable) return;
+    this.#noteUse(socket, exchanges);
+    exchanges[0]?.answer();
+    if (this.#isClosing && exchanges.length === 0) socket.destroySoon();
+  }
+
+  #noteUse(socket: Socket, exchanges: Exchange[]): void {
+    if (this.#open.delete(socket)) this.#open.set(socket, exchanges);
+  }
+
+  #makeRoom(): boolean {
+    for (const [socket, exchanges] of this.#open) {
+      if (exchanges.some(isOwed)) continue;
+      this.#open.delete(socket);
+      socket.destroy();
+      return true;
+    }
+    return false;
+  }
+}
+
+/** Its request has come whole and we have not answered it. */
+function isOwed({ incoming, outgoing }: Exchange): boolean {
+  return incoming.complete && !outgoing.writableEnded;
+}

@@ -1,0 +1,147 @@
+// The APNs provider: signs, sends, and reads the answer.
+
+import type { Outcome } from '../../core/outcome.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Provider, PushMessage, SendOptions, Trust } from '../../core/ports/provider.ts';
+import type { ConnectionEvent } from '../http2/clients-by-trust.ts';
+import { parseOrigin, trustAlso } from '../http2/connect.ts';
+import type { HttpResponse } from '../http2/pending-request.ts';
+import { ProviderClient } from '../http2/provider-client.ts';
+import type { ProxyOptions } from '../http2/proxy.ts';
+import { type ApnsPayload, buildApnsPayload } from './payload.ts';
+import {
+  type ApnsKey,
+  checkApnsKey,
+  checkApnsKeyId,
+  checkApnsTeamId,
+  checkApnsTopic,
+  ProviderToken,
+} from './provider-token.ts';
+import { apnsRemedyFor, isApnsBlocked, readApnsAnswer } from './response.ts';
+
+export interface ApnsOptions extends ApnsKey, ProxyOptions {
+  /** The app's bundle id. */
+  readonly topic: string;
+  /**
+   * `https://api.push.apple.com`, or `https://api.sandbox.push.apple.com` for development builds
+   * ("Sending notification requests to APNs", section "Establish a connection to APNs").
+   */
+  readonly endpoint: string;
+  /** PEM of an authority trusted beside the system's. */
+  readonly ca?: string | undefined;
+  readonly clock: Clock;
+  /** How many pushes the caller has in flight at most; default 1000. */
+  readonly maxInFlight?: number | undefined;
+  readonly onEvent?: ((event: ConnectionEvent) => void) | undefined;
+}
+
+const HEX_TOKEN = /^(?:[0-9a-f]{2}){1,100}$/i;
+/**
+ * APNs ties some refusals to the connection ("Establishing a token-based connection": a bundle id added
+ * later, a key that was changed), so only a new one shows whether they were fixed. Rarely, because
+ * Apple takes frequent reconnecting for an attack.
+ */
+const MIN_RETIRE_GAP_MS = 60_000;
+const EXPIRED = 'ExpiredProviderToken';
+/** An old connection cannot recover from these (Apple says so of the first; forums thread 675879 of the second). */
+const TIED_TO_CONNECTION = new Set(['IdleTimeout', 'TooManyProviderTokenUpdates']);
+
+/** @throws an error for the operator if the configuration cannot work; it never contains the key. */
+export function createApnsProvider(options: ApnsOptions): Provider {
+  assertUsable(options);
+  return new ApnsProvider(options);
+}
+
+class ApnsProvider implements Provider {
+  readonly name = 'apns';
+  readonly #clock: Clock;
+  readonly #topic: string;
+  readonly #token: ProviderToken;
+  readonly #client: ProviderClient;
+  #retiredAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ApnsOptions) {
+    this.#clock = options.clock;
+    this.#topic = options.topic;
+    this.#token = new ProviderToken(options, options.clock);
+    const { clock, maxInFlight, onEvent, proxy, noProxy } = options;
+    this.#client = new ProviderClient({
+      ...{ clock, maxInFlight, onEvent, proxy, noProxy },
+      origin: parseOrigin(options.endpoint),
+      authorities: trustAlso(options.ca),
+      health: {
+        remedyFor: apnsRemedyFor,
+        isBlocking: isApnsBlocked,
+        endsWhenReached: () => false,
+      },
+    });
+  }
+
+  prepare(message: PushMessage) {
+    const payload = buildApnsPayload(message, this.#topic);
+    return {
+      excessBytes: payload.excessBytes,
+      send: (options: SendOptions) => this.#send(message.token, payload, options),
+    };
+  }
+
+  warm() {
+    return this.#client.warm(Promise.resolve(undefined));
+  }
+
+  health() {
+    return this.#client.health;
+  }
+
+  close() {
+    return this.#client.close();
+  }
+
+  async #send(token: string, payload: ApnsPayload, options: SendOptions): Promise<Outcome> {
+    // It becomes part of the path.
+    if (!HEX_TOKEN.test(token)) {
+      return { kind: 'rejected', reason: 'token_not_hex', blame: 'token' };
+    }
+    const jwt = this.#token.current;
+    const headers = {
+      ':path': `/3/device/${token}`,
+      authorization: `bearer ${jwt}`,
+      ...payload.headers,
+    };
+    const read = (response: HttpResponse) => this.#read(response, jwt);
+    const outcome = await this.#client.send({ headers, body: payload.body }, read, options);
+    if (needsNewConnection(outcome)) this.#retire(options.trust);
+    return outcome;
+  }
+
+  #read(response: HttpResponse, jwt: string): Outcome {
+    const outcome = readApnsAnswer(response, this.#clock.wallMs());
+    if (outcome.kind !== 'misconfigured' || outcome.reason !== EXPIRED) return outcome;
+    // Not processed, and with the new token the next try succeeds; unless the clock is wrong.
+    return this.#token.replaceExpired(jwt)
+      ? { kind: 'retry', reason: EXPIRED, certainty: 'not_processed' }
+      : outcome;
+  }
+
+  #retire(trust: Trust): void {
+    const nowMs = this.#clock.nowMs();
+    if (nowMs - this.#retiredAtMs < MIN_RETIRE_GAP_MS) return;
+    this.#retiredAtMs = nowMs;
+    this.#client.retire(trust);
+  }
+}
+
+function needsNewConnection(outcome: Outcome): boolean {
+  if (outcome.kind === 'misconfigured') return true;
+  return outcome.kind === 'retry' && TIED_TO_CONNECTION.has(outcome.reason);
+}
+
+function assertUsable({ key, keyId, teamId, topic }: ApnsOptions): void {
+  const faults = [
+    ['APNs key', checkApnsKey(key)],
+    ['APNs key id', checkApnsKeyId(keyId)],
+    ['APNs team id', checkApnsTeamId(teamId)],
+    ['APNs topic', checkApnsTopic(topic)],
+  ].flatMap(([name, fault]) => (fault === undefined ? [] : [`${name} ${fault}`]));
+  if (faults.length > 0) throw new Error(faults.join('; '));
+}

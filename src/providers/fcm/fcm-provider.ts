@@ -1,0 +1,161 @@
+// The FCM provider: gets an access token, sends, and reads the answer.
+
+import type { Outcome } from '../../core/outcome.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Provider, PushMessage, SendOptions } from '../../core/ports/provider.ts';
+import type { ConnectionEvent } from '../http2/clients-by-trust.ts';
+import { parseOrigin, trustAlso } from '../http2/connect.ts';
+import type { HttpResponse } from '../http2/pending-request.ts';
+import { ProviderClient } from '../http2/provider-client.ts';
+import type { ProxyOptions } from '../http2/proxy.ts';
+import { parseHttpDate } from '../http2/retry-after.ts';
+import { AccessTokenCache, isTokenFailure } from './access-token-cache.ts';
+import {
+  type CredentialJson,
+  checkFcmProjectId,
+  type FcmCredentials,
+  readCredentials,
+} from './credential-file.ts';
+import { type AccessToken, findProjectId } from './google-token.ts';
+import { buildFcmPayload, type FcmPayload } from './payload.ts';
+import { fcmRemedyFor, readFcmAnswer } from './response.ts';
+
+export interface FcmOptions extends ProxyOptions {
+  readonly credentials: FcmCredentials;
+  /** Default: the credential's `project_id`, or with `default` what Google's libraries find. */
+  readonly projectId?: string | undefined;
+  /** `https://fcm.googleapis.com` unless a test says otherwise. */
+  readonly endpoint: string;
+  /** PEM of an authority trusted beside the system's, for FCM and for the token endpoint. */
+  readonly ca?: string | undefined;
+  readonly clock: Clock;
+  /** How many pushes the caller has in flight at most; default 1000. */
+  readonly maxInFlight?: number | undefined;
+  readonly onEvent?: ((event: ConnectionEvent) => void) | undefined;
+  /**
+   * The `Date` of FCM's answers that came within 2 s, in whole seconds: what the wall clock is compared with.
+   * After a pause of this process an answer may be read long after it was given.
+   */
+  readonly onServerDate?: ((unixMs: number) => void) | undefined;
+}
+
+const MAX_DATE_AGE_MS = 2_000;
+/** How long a start waits for the first access token. */
+const WARM_TIMEOUT_MS = 3_000;
+
+/** Rejects with an error for the operator if the configuration cannot work; it never contains the key. */
+export async function createFcmProvider(options: FcmOptions): Promise<Provider> {
+  const { credentials, clock, proxy, noProxy } = options;
+  const json = credentials === 'default' ? credentials : await readCredentials(credentials);
+  const projectId = options.projectId ?? (await projectIdOf(json));
+  const fault = checkFcmProjectId(projectId);
+  if (fault !== undefined) throw new Error(`FCM project id ${fault}`);
+  const origin = parseOrigin(options.endpoint);
+  const authorities = trustAlso(options.ca);
+  const client = new ProviderClient({
+    ...{ clock, proxy, noProxy, origin, authorities },
+    maxInFlight: options.maxInFlight,
+    onEvent: options.onEvent,
+    health: {
+      remedyFor: fcmRemedyFor,
+      isBlocking: isTokenFailure,
+      endsWhenReached: isTokenFailure,
+    },
+  });
+  const tokens = new AccessTokenCache({ json, projectId, clock, authorities, proxy, noProxy });
+  return new FcmProvider(options, {
+    path: `/v1/projects/${projectId}/messages:send`,
+    client,
+    tokens,
+  });
+}
+
+async function projectIdOf(json: CredentialJson | 'default'): Promise<string> {
+  const found = json === 'default' ? await findProjectId() : json.project_id;
+  if (found !== undefined) return found;
+  throw new Error(
+    'FCM project id is missing: the credential names none, so set GOOGLE_CLOUD_PROJECT',
+  );
+}
+
+interface Parts {
+  readonly path: string;
+  readonly client: ProviderClient;
+  readonly tokens: AccessTokenCache;
+}
+
+class FcmProvider implements Provider {
+  readonly name = 'fcm';
+  readonly #clock: Clock;
+  readonly #path: string;
+  readonly #client: ProviderClient;
+  readonly #tokens: AccessTokenCache;
+  readonly #onServerDate: FcmOptions['onServerDate'];
+
+  constructor({ clock, onServerDate }: FcmOptions, { path, client, tokens }: Parts) {
+    this.#clock = clock;
+    this.#path = path;
+    this.#client = client;
+    this.#tokens = tokens;
+    this.#onServerDate = onServerDate;
+  }
+
+  prepare(message: PushMessage) {
+    const payload = buildFcmPayload(message);
+    return {
+      excessBytes: payload.excessBytes,
+      send: (options: SendOptions) => this.#send(message.token, payload, options),
+    };
+  }
+
+  warm() {
+    return this.#client.warm(
+      this.#tokens
+        .wait(WARM_TIMEOUT_MS)
+        .then((result) => (result.kind === 'failure' ? result.outcome : undefined)),
+    );
+  }
+
+  health() {
+    return this.#client.health;
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close();
+    this.#tokens.close();
+  }
+
+  async #send(deviceToken: string, { body }: FcmPayload, options: SendOptions): Promise<Outcome> {
+    // Google would answer a message without a recipient as it answers a malformed message.
+    if (deviceToken === '') return { kind: 'rejected', reason: 'token_empty', blame: 'token' };
+    const startedAtMs = this.#clock.nowMs();
+    let token = this.#tokens.current;
+    if (token === undefined) {
+      const waited = await this.#tokens.wait(options.waitMs);
+      if (waited.kind === 'failure') return this.#client.observed(waited.outcome);
+      token = waited.token;
+    }
+    const usedToken = token;
+    const headers = { ':path': this.#path, 'content-type': 'application/json', ...token.headers };
+    const waitMs = Math.max(0, options.waitMs - (this.#clock.nowMs() - startedAtMs));
+    const read = (response: HttpResponse) => {
+      if (this.#clock.nowMs() - startedAtMs <= MAX_DATE_AGE_MS) this.#tellDate(response);
+      return this.#read(response, usedToken);
+    };
+    return this.#client.send({ headers, body }, read, { ...options, waitMs });
+  }
+
+  #tellDate({ headers }: HttpResponse): void {
+    const serverMs = parseHttpDate(headers.date);
+    if (serverMs !== undefined) this.#onServerDate?.(serverMs);
+  }
+
+  #read(response: HttpResponse, token: AccessToken): Outcome {
+    const outcome = readFcmAnswer(response, this.#clock.wallMs());
+    if (outcome.kind !== 'misconfigured' || outcome.reason !== 'UNAUTHENTICATED') return outcome;
+    // Not processed, and with a new token the next try succeeds; unless the credential is bad.
+    return this.#tokens.replaceRefused(token)
+      ? { kind: 'retry', reason: outcome.reason, certainty: 'not_processed' }
+      : outcome;
+  }
+}

@@ -1,0 +1,64 @@
+// What is encrypted of a delivery and of a device, and what it is bound to.
+
+import type { Delivery } from '../../../core/delivery.ts';
+import type { Device } from '../../../core/ports/devices.ts';
+import type { Sealer } from './seal.ts';
+
+export interface DeliveryContent {
+  readonly token: string;
+  readonly appData?: string | undefined;
+  readonly title: string;
+  readonly payload: string;
+}
+
+export interface DeviceContent
+  extends Pick<Device, 'user' | 'locale' | 'nodeIds' | 'secrets' | 'handles'> {
+  readonly token: string;
+  readonly appData?: string;
+}
+
+export function sealDelivery(sealer: Sealer, { id, target, notification }: Delivery): Buffer {
+  const content: DeliveryContent = {
+    token: target.token,
+    appData: target.appData,
+    title: notification.title,
+    payload: notification.payload,
+  };
+  return sealer.seal(Buffer.from(JSON.stringify(content)), deliveryContext(id));
+}
+
+/** Nothing if it cannot be decrypted. */
+export function openDelivery(
+  sealer: Sealer,
+  { id, sealed }: { readonly id: string; readonly sealed: Uint8Array },
+): DeliveryContent | undefined {
+  const plain = sealer.open(sealed, deliveryContext(id));
+  // The tag vouches for the form: what can be opened is what `sealDelivery` wrote.
+  return plain === undefined ? undefined : JSON.parse(plain.toString());
+}
+
+export function sealDevice(sealer: Sealer, device: Device): Buffer {
+  const { target, user, locale, nodeIds, secrets, handles } = device;
+  const { token, appData } = target;
+  const content = { token, appData, user, locale, nodeIds, secrets, handles };
+  return sealer.seal(Buffer.from(JSON.stringify(content)), deviceContext(device.id));
+}
+
+/** Nothing if it cannot be decrypted: it is as if the device were not there. */
+export function openDeviceContent(
+  sealer: Sealer,
+  { id, sealed }: { readonly id: string; readonly sealed: Uint8Array },
+): DeviceContent | undefined {
+  const plain = sealer.open(sealed, deviceContext(id));
+  return plain === undefined ? undefined : JSON.parse(plain.toString());
+}
+
+/** A sealed value that is moved to another row cannot be opened there. */
+export function deliveryContext(id: string): string {
+  return `delivery ${id}`;
+}
+
+/** Never that of a delivery. */
+export function deviceContext(id: string): string {
+  return `device ${id}`;
+}

@@ -1,0 +1,78 @@
+// Whether the file that is open is still the one at its path, and still sound. SQLite writes to a file that was
+// deleted or moved without an error, and what it wrote is lost with the process.
+
+import { type BigIntStats, statSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { StoreUnavailableError } from '../../../core/ports/store.ts';
+import { reasonOf } from '../errors.ts';
+
+/** Files up to this size are checked page by page; it takes well under a second. */
+const MAX_CHECKED_BYTES = 128 * 1_024 * 1_024;
+
+export class FileCheck {
+  readonly #file: string;
+  readonly #opened: BigIntStats;
+  #size: bigint;
+  #writtenNs: bigint;
+  #finding: string | undefined;
+
+  /** The file is open and sound. */
+  constructor(file: string) {
+    this.#file = file;
+    this.#opened = statSync(file, { bigint: true });
+    this.#size = this.#opened.size;
+    this.#writtenNs = this.#opened.mtimeNs;
+  }
+
+  /** Call it after each write to the file itself: with a WAL, these are the checkpoints alone. */
+  written(): void {
+    const found = statSync(this.#file, { bigint: true, throwIfNoEntry: false });
+    if (found === undefined || found.ino !== this.#opened.ino) return;
+    this.#size = found.size;
+    this.#writtenNs = found.mtimeNs;
+  }
+
+  /**
+   * Throws `StoreUnavailableError` (`moved`, `corrupt`). Costs one look into the folder, unless somebody else wrote
+   * to the file: then its pages are read.
+   */
+  check(): void {
+    const found = statSync(this.#file, { bigint: true, throwIfNoEntry: false });
+    if (found === undefined) throw moved(`${this.#file} was deleted or moved`);
+    if (found.ino !== this.#opened.ino || found.dev !== this.#opened.dev) {
+      throw moved(`another file is at ${this.#file}`);
+    }
+    if (found.size < this.#size) throw corrupt(`${this.#file} was truncated`);
+    if (found.mtimeNs !== this.#writtenNs) {
+      this.#writtenNs = found.mtimeNs;
+      this.#finding = findDamage(this.#file);
+    }
+    if (this.#finding !== undefined) throw corrupt(this.#finding);
+  }
+}
+
+/** What is wrong with a file that others may have open. A big one is only read where work is going on. */
+export function findDamage(file: string): string | undefined {
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(file, { readonly: true, fileMustExist: true });
+    if (statSync(file).size <= MAX_CHECKED_BYTES) {
+      const finding = db.pragma('quick_check(1)', { simple: true });
+      return finding === 'ok' ? undefined : String(finding);
+    }
+    db.exec('SELECT count(sealed) FROM queue; SELECT max(id), max(received_at_ms) FROM deliveries');
+    return undefined;
+  } catch (error) {
+    return reasonOf(error) === 'corrupt' ? String(error) : undefined;
+  } finally {
+    db?.close();
+  }
+}
+
+function moved(finding: string): StoreUnavailableError {
+  return new StoreUnavailableError('moved', { cause: new Error(finding) });
+}
+
+function corrupt(finding: string): StoreUnavailableError {
+  return new StoreUnavailableError('corrupt', { cause: new Error(finding) });
+}

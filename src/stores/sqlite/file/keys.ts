@@ -1,0 +1,138 @@
+// The keys of a database. The encryption key comes from the configuration and can be replaced; the lookup
+// key, under which fingerprints are made, is made with the file, kept sealed in it, and never changes.
+
+import { randomBytes } from 'node:crypto';
+import type Database from 'better-sqlite3';
+import { corruptDatabase, unknownKey } from '../errors.ts';
+import { prepareRows, type Reading } from '../reading.ts';
+import { META } from '../rows.ts';
+import { deliveryContext, deviceContext } from './content.ts';
+import { KEY_BYTES, keyIdOf, Sealer } from './seal.ts';
+
+const KEY_ID = 'encryption_key_id';
+const LOOKUP_KEY = 'lookup_key';
+const LOOKUP_KEY_CONTEXT = 'lookup key';
+
+/** The tables with a sealed value in each row, and how the id that it is bound to is found. */
+const SEALED_TABLES = [
+  {
+    table: 'queue',
+    id: '(SELECT id FROM deliveries d WHERE d.row_id = replaced.row_id)',
+    contextOf: deliveryContext,
+  },
+  { table: 'devices', id: 'id', contextOf: deviceContext },
+] as const;
+
+export interface Keys {
+  /** 32 bytes; everything is sealed under it from now on. */
+  readonly current: Uint8Array;
+  /** Keys that were replaced; what was sealed under one of them is sealed under the current one at open. */
+  readonly previous: readonly Uint8Array[];
+}
+
+export interface OpenedKeys {
+  readonly sealer: Sealer;
+  readonly lookupKey: Buffer;
+  /** How many rows were sealed under the current key because it was replaced. */
+  readonly resealedRows?: number | undefined;
+}
+
+/**
+ * Unseals the lookup key, making one if the database is new, and seals the whole database under the current
+ * encryption key if it is under a previous one. One transaction: after a crash all of it is done, or nothing.
+ */
+export function openKeys(db: Database.Database, keys: Keys, file: string): OpenedKeys {
+  const current = new Sealer(keys.current);
+  const open = db.transaction((): OpenedKeys => {
+    if (readMeta(db, KEY_ID) === undefined) {
+      const lookupKey = randomBytes(KEY_BYTES);
+      storeKeys(db, current, lookupKey);
+      return { sealer: current, lookupKey };
+    }
+    const { sealer, lookupKey } = findKeys(db, keys, file);
+    if (sealer.keyId.equals(current.keyId)) return { sealer: current, lookupKey };
+    let resealedRows = 0;
+    for (const sealed of SEALED_TABLES) {
+      resealedRows += reseal(db, { ...sealed, from: sealer, to: current });
+    }
+    storeKeys(db, current, lookupKey);
+    return { sealer: current, lookupKey, resealedRows };
+  });
+  // Without effect inside a transaction: tables that are replaced keep the references to them and their children.
+  db.pragma('foreign_keys = OFF');
+  db.pragma('legacy_alter_table = ON');
+  const opened = open.immediate();
+  db.pragma('legacy_alter_table = OFF');
+  db.pragma('foreign_keys = ON');
+  // The file is free of the old key when its pages are written, the WAL when it is emptied.
+  if (opened.resealedRows !== undefined) db.pragma('wal_checkpoint(TRUNCATE)');
+  return opened;
+}
+
+/** The keys as they are in the file, whichever of the configured ones it is under. Changes nothing. */
+export function findKeys(db: Reading, keys: Keys, file: string): OpenedKeys {
+  const keyId = readMeta(db, KEY_ID);
+  const sealedLookupKey = readMeta(db, LOOKUP_KEY);
+  if (keyId === undefined || sealedLookupKey === undefined) {
+    throw corruptDatabase(file, 'its keys are missing');
+  }
+  const key = [keys.current, ...keys.previous].find((one) => keyIdOf(one).equals(keyId));
+  if (key === undefined) throw unknownKey(file);
+  const sealer = new Sealer(key);
+  const lookupKey = sealer.open(sealedLookupKey, LOOKUP_KEY_CONTEXT);
+  if (lookupKey === undefined) throw corruptDatabase(file, 'its lookup key is damaged');
+  return { sealer, lookupKey };
+}
+
+function readMeta(db: Reading, name: string): Buffer | undefined {
+  const [row] = prepareRows(db, META, 'WHERE name = @name')({ name });
+  return row && Buffer.from(row.value);
+}
+
+function storeKeys(db: Database.Database, sealer: Sealer, lookupKey: Buffer): void {
+  const put = db.prepare('INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)');
+  put.run(KEY_ID, sealer.keyId);
+  put.run(LOOKUP_KEY, sealer.seal(lookupKey, LOOKUP_KEY_CONTEXT));
+}
+
+interface Resealing {
+  readonly table: string;
+  readonly id: string;
+  readonly contextOf: (id: string) => string;
+  readonly from: Sealer;
+  readonly to: Sealer;
+}
+
+/**
+ * Writes the whole table again: where SQLite moved rows from page to page it may have left copies behind, which go
+ * with the pages of the old table. A value that cannot be opened stays as it is: a claim or a lookup that meets it
+ * ends it.
+ */
+function reseal(db: Database.Database, { table, id, contextOf, from, to }: Resealing): number {
+  let resealed = 0;
+  db.function('reseal', (sealed: Uint8Array, owner: string) => {
+    const plain = from.open(sealed, contextOf(owner));
+    if (plain === undefined) return sealed;
+    resealed += 1;
+    return to.seal(plain, contextOf(owner));
+  });
+  const definitions = db
+    .prepare<[string], { name: string; type: string; sql: string }>(
+      'SELECT name, type, sql FROM sqlite_schema WHERE tbl_name = ? AND sql IS NOT NULL ORDER BY type DESC',
+    )
+    .all(table);
+  for (const { name, type } of definitions) if (type === 'index') db.exec(`DROP INDEX ${name}`);
+  db.exec(`ALTER TABLE ${table} RENAME TO replaced`);
+  for (const { sql } of definitions) db.exec(sql);
+  // Generated columns are not in this list.
+  const columns = db
+    .prepare<[string], string>('SELECT name FROM pragma_table_info(?)')
+    .pluck()
+    .all(table);
+  const values = columns.map((name) => (name === 'sealed' ? `reseal(sealed, ${id})` : name));
+  db.exec(
+    `INSERT INTO ${table} (${columns.join(', ')}) SELECT ${values.join(', ')} FROM replaced ORDER BY row_id;
+     DROP TABLE replaced`,
+  );
+  return resealed;
+}

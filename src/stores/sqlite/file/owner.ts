@@ -1,0 +1,72 @@
+// One process owns a database: it holds an exclusive lock on a small database of its own beside it, `<file>.owner`,
+// which the kernel releases however the process ends. `<file>.owner.json` says who and since when.
+
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { DatabaseRefusedError, reasonOf, unusableLocation } from '../errors.ts';
+
+export interface Owner {
+  readonly pid: number;
+  /** ISO 8601. */
+  readonly since: string;
+}
+
+export interface OwnerLock {
+  release(): void;
+}
+
+/** Held until `release` or the end of the process. Throws a `DatabaseRefusedError` if another one holds it. */
+export function takeOwnership(file: string, owner: Owner): OwnerLock {
+  const description = `${file}.owner.json`;
+  const db = lock(file, description);
+  try {
+    writeFileSync(description, `${JSON.stringify(owner)}\n`, { mode: 0o600 });
+  } catch {
+    // Full: the lock itself needs no space, and only the words of a refusal become poorer.
+  }
+  return {
+    release() {
+      rmSync(description, { force: true });
+      db.close();
+    },
+  };
+}
+
+function lock(file: string, description: string): Database.Database {
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(`${file}.owner`, { timeout: 0 });
+    // Of the rollback journal and not of the WAL, whose locks let readers and writers in side by side.
+    db.exec('BEGIN EXCLUSIVE');
+    return db;
+  } catch (error) {
+    db?.close();
+    if (reasonOf(error) === 'locked') throw inUse(file, description);
+    throw unusableLocation(
+      file,
+      `but the lock on ${file}.owner cannot be taken, which keeps a second process away: ` +
+        'the folder must be writable and on a disk of this machine (network folders have no such locks)',
+      { cause: error },
+    );
+  }
+}
+
+function inUse(file: string, description: string): DatabaseRefusedError {
+  const owner = readOwner(description);
+  const holder =
+    owner === undefined ? 'another process' : `the process ${owner.pid} since ${owner.since}`;
+  return new DatabaseRefusedError(
+    'database_in_use',
+    `the database ${file} is in use by ${holder}. Stop that process first, or set NDS_DATABASE to another file.`,
+  );
+}
+
+/** Nothing if nobody wrote it, or only half of it. */
+function readOwner(description: string): Owner | undefined {
+  try {
+    const { pid, since }: Partial<Owner> = JSON.parse(readFileSync(description, 'utf8'));
+    return typeof pid === 'number' && typeof since === 'string' ? { pid, since } : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,185 @@
+// The life of a delivery: a row of `deliveries` and one of `queue` when it is accepted, a row of `attempts` for each
+// attempt that ended, and at its end the row of `queue` goes with its content.
+
+import type Database from 'better-sqlite3';
+import { type Attempt, isRace, usefulUntilMs } from '../../../core/delivery.ts';
+import type {
+  AcceptedDelivery,
+  Confirmation,
+  Renewal,
+  Settlement,
+} from '../../../core/ports/store.ts';
+import { sealDelivery } from '../file/content.ts';
+import type { Sealer } from '../file/seal.ts';
+import type { ReplyRecord } from '../protocol.ts';
+import { OPEN_DELIVERIES, type RowOf } from '../rows.ts';
+import { type Finish, prepareFinish } from './finish.ts';
+import { fingerprint, maybeFingerprint, wholeEndMs, wholeMs } from './values.ts';
+
+/** The reason of a delivery whose device was deleted before it was delivered. */
+export const DEVICE_DELETED = 'device_deleted';
+
+export type DeliveryOperations = ReturnType<typeof prepareDeliveryOperations>;
+
+export function prepareDeliveryOperations(db: Database.Database, sealer: Sealer) {
+  const finish = prepareFinish(db);
+  const findOpen = db.prepare<[string], RowOf<typeof OPEN_DELIVERIES>>(
+    `${OPEN_DELIVERIES.sql} WHERE id = ?`,
+  );
+  const recordAttempt = prepareAttempt(db);
+  const requeue = db.prepare(
+    `UPDATE queue SET due_at_ms = @dueAtMs, not_before_ms = @notBeforeMs,
+       tried_at_ms = coalesce(@triedAtMs, tried_at_ms), unanswered = unanswered + @unanswered,
+       lease_owner = @leaseOwner, lease_until_ms = @leaseUntilMs
+     WHERE row_id = @rowId`,
+  );
+  const renewRow = db.prepare(
+    `UPDATE queue SET expires_at_ms = @expiresAtMs, useful_until_ms = @usefulUntilMs,
+       due_at_ms = min(due_at_ms, @dueAtMs)
+     WHERE row_id = (SELECT row_id FROM deliveries WHERE id = @id)`,
+  );
+  const recordReply = db.prepare('UPDATE deliveries SET answered_at_ms = ? WHERE id = ?');
+
+  function settle(settlement: Settlement): boolean {
+    const { deliveryId, owner, attempt, next, nowMs, wallMs, keepLeaseUntilMs } = settlement;
+    const row = findOpen.get(deliveryId);
+    if (row === undefined || row.lease_owner !== owner) return false;
+    if (attempt !== undefined) recordAttempt(row.row_id, attempt);
+    if (next.status !== 'queued') {
+      finish(row, { ...next, wallMs, keepKey: settlement.keepKey });
+      return true;
+    }
+    // An attempt whose settlement is repeated, because its commit seemed to fail, counts once.
+    const isNew = attempt !== undefined && attempt.number > row.attempts;
+    requeue.run({
+      rowId: row.row_id,
+      dueAtMs: wholeMs(next.dueAtMs),
+      notBeforeMs: next.notBeforeMs === undefined ? null : wholeMs(next.notBeforeMs),
+      triedAtMs: attempt === undefined ? null : wholeMs(nowMs),
+      unanswered: isNew && isUnanswered(attempt) ? 1 : 0,
+      leaseOwner: keepLeaseUntilMs === undefined ? null : owner,
+      leaseUntilMs: keepLeaseUntilMs === undefined ? null : wholeMs(keepLeaseUntilMs),
+    });
+    return true;
+  }
+
+  function confirm({ deliveryId, attempt, reason, wallMs }: Confirmation): boolean {
+    const row = findOpen.get(deliveryId);
+    if (row === undefined) return false;
+    if (attempt !== undefined) recordAttempt(row.row_id, attempt);
+    finish(row, { status: 'delivered', reason, wallMs });
+    return true;
+  }
+
+  return {
+    insert: prepareInsert(db, { sealer, finish }),
+    settle,
+    confirm,
+    renew: ({ deliveryId, expiresAtMs, usefulUntilMs, dueAtMs }: Renewal): boolean =>
+      renewRow.run({
+        id: deliveryId,
+        expiresAtMs: wholeEndMs(expiresAtMs),
+        usefulUntilMs: wholeEndMs(usefulUntilMs),
+        dueAtMs: wholeMs(dueAtMs),
+      }).changes > 0,
+    recordReply({ deliveryId, answeredAtMs }: ReplyRecord): void {
+      recordReply.run(wholeMs(answeredAtMs), deliveryId);
+    },
+    finish,
+  };
+}
+
+function isUnanswered({ outcome }: Attempt): boolean {
+  return outcome.kind === 'retry' && outcome.certainty === 'unanswered';
+}
+
+function prepareInsert(
+  db: Database.Database,
+  { sealer, finish }: { readonly sealer: Sealer; readonly finish: Finish },
+) {
+  const findDevice = db.prepare<[string]>('SELECT 1 FROM devices WHERE id = ?');
+  const insertDelivery = db.prepare(
+    `INSERT INTO deliveries (id, received_at_ms, status, app, platform, provider, type, device_id,
+       token_hash, subject_hash, lifetime_ms, attempts)
+     VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+  );
+  const insertQueued = db.prepare(
+    `INSERT INTO queue (row_id, app, provider, device_id, sealed, due_at_ms, useful_until_ms,
+       expires_at_ms, race, unanswered, interrupted, lease_owner, lease_until_ms, key_hash)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
+  );
+  const holdKey = db.prepare(
+    'INSERT OR REPLACE INTO duplicate_keys (key_hash, delivery_id, expires_at_ms) VALUES (?, ?, ?)',
+  );
+
+  return function insert(accepted: AcceptedDelivery): void {
+    const { delivery, owner, leaseUntilMs, duplicateKey } = accepted;
+    const { id, target, provider, notification, deviceId = null } = delivery;
+    const { lifetimeMs } = notification;
+    const { lastInsertRowid } = insertDelivery.run(
+      id,
+      wholeMs(delivery.receivedAtMs),
+      target.app,
+      target.platform,
+      provider,
+      notification.type,
+      deviceId,
+      fingerprint(delivery.tokenHash),
+      maybeFingerprint(delivery.subjectHash),
+      wholeMs(lifetimeMs),
+    );
+    const rowId = Number(lastInsertRowid);
+    const keyHash = maybeFingerprint(duplicateKey?.keyHash);
+    insertQueued.run(
+      rowId,
+      target.app,
+      provider,
+      deviceId,
+      sealDelivery(sealer, delivery),
+      // Due as soon as the lease is over; receipt is wall time, which may be ahead of service time.
+      wholeMs(Math.min(delivery.receivedAtMs, leaseUntilMs)),
+      wholeEndMs(usefulUntilMs(delivery.expiresAtMs, lifetimeMs)),
+      wholeEndMs(delivery.expiresAtMs),
+      isRace(lifetimeMs) ? 1 : 0,
+      delivery.unanswered,
+      owner,
+      wholeMs(leaseUntilMs),
+      keyHash,
+    );
+    if (deviceId !== null && findDevice.get(deviceId) === undefined) {
+      // Deleted since the core looked it up: its token must not stay behind.
+      const end = { status: 'rejected', reason: DEVICE_DELETED } as const;
+      finish({ ...unfinished(delivery), row_id: rowId }, { ...end, wallMs: delivery.receivedAtMs });
+    } else if (duplicateKey !== undefined) {
+      holdKey.run(keyHash, id, wholeMs(duplicateKey.expiresAtMs));
+    }
+  };
+}
+
+function unfinished({ id, tokenHash }: { readonly id: string; readonly tokenHash: string }) {
+  return { id, token_hash: tokenHash, key_hash: null };
+}
+
+/** A repeat of an attempt whose commit seemed to fail, or whose late answer came, overwrites it. */
+function prepareAttempt(db: Database.Database) {
+  const insert = db.prepare(
+    `INSERT OR REPLACE INTO attempts (row_id, number, started_at_ms, latency_ms, outcome, reason, message_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const count = db.prepare('UPDATE deliveries SET attempts = max(attempts, ?) WHERE row_id = ?');
+
+  return function recordAttempt(rowId: number, attempt: Attempt): void {
+    const { number, startedAtMs, latencyMs, outcome } = attempt;
+    const isDelivered = outcome.kind === 'delivered';
+    insert.run(
+      rowId,
+      number,
+      wholeMs(startedAtMs),
+      wholeMs(latencyMs),
+      outcome.kind,
+      isDelivered ? null : outcome.reason,
+      isDelivered ? (outcome.messageId ?? null) : null,
+    );
+    count.run(number, rowId);
+  };
+}

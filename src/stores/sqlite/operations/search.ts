@@ -1,0 +1,84 @@
+// What an operator asks the log: the newest deliveries that match, with their attempts.
+
+import type { DeliveryStatus } from '../../../core/delivery.ts';
+import type { DeliveryQuery, LoggedAttempt, LoggedDelivery } from '../../../core/ports/store.ts';
+import { prepareRows, type Reading } from '../reading.ts';
+import { LOGGED_ATTEMPTS, LOGGED_DELIVERIES, type RowOf } from '../rows.ts';
+import { nameOf, optional, PLATFORMS, PROVIDERS, STATUSES } from './values.ts';
+
+const MAX_ROWS = 1_000;
+
+/** In the order of acceptance, which is that of the rows. */
+export function prepareSearch(db: Reading) {
+  const findAttempts = prepareRows(db, LOGGED_ATTEMPTS, 'WHERE row_id = @rowId ORDER BY number');
+  // One statement for each combination of conditions, prepared at its first use.
+  const statements = new Map<string, ReturnType<typeof prepareFind>>();
+
+  return function search(query: DeliveryQuery): readonly LoggedDelivery[] {
+    const condition = conditionOf(query);
+    const find = statements.get(condition) ?? prepareFind(db, condition);
+    statements.set(condition, find);
+    const limit = Math.min(MAX_ROWS, Math.max(1, Math.floor(query.limit)));
+    const { id = null, tokenHash = null, subjectHash = null, status = null } = query;
+    return find({ id, tokenHash, subjectHash, status, limit }).map((row) =>
+      toLogged(row, findAttempts({ rowId: row.row_id })),
+    );
+  };
+}
+
+function prepareFind(db: Reading, condition: string) {
+  return prepareRows(db, LOGGED_DELIVERIES, `${condition} ORDER BY row_id DESC LIMIT @limit`);
+}
+
+function conditionOf({ id, tokenHash, subjectHash, status }: DeliveryQuery): string {
+  const conditions: string[] = [];
+  if (id !== undefined) conditions.push('id = @id');
+  if (tokenHash !== undefined) conditions.push('token_hash = @tokenHash');
+  if (subjectHash !== undefined) conditions.push('subject_hash = @subjectHash');
+  if (status !== undefined) conditions.push(statusCondition(status));
+  return conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+}
+
+/** The rare statuses have indexes of their own: the queue, and a partial one for what failed. */
+function statusCondition(status: DeliveryStatus): string {
+  switch (status) {
+    case 'queued':
+      return 'row_id IN (SELECT row_id FROM queue) AND status = @status';
+    case 'delivered':
+      return 'status = @status';
+    default:
+      return "status NOT IN ('queued', 'delivered') AND status = @status";
+  }
+}
+
+function toLogged(
+  row: RowOf<typeof LOGGED_DELIVERIES>,
+  attempts: readonly RowOf<typeof LOGGED_ATTEMPTS>[],
+): LoggedDelivery {
+  return {
+    id: row.id,
+    app: row.app,
+    platform: nameOf(PLATFORMS, row.platform),
+    provider: nameOf(PROVIDERS, row.provider),
+    type: row.type,
+    status: nameOf(STATUSES, row.status),
+    ...optional('reason', row.reason),
+    receivedAtMs: row.received_at_ms,
+    ...optional('settledAtMs', row.settled_at_ms),
+    tokenHash: row.token_hash,
+    ...optional('subjectHash', row.subject_hash),
+    ...optional('answeredAtMs', row.answered_at_ms),
+    attempts: attempts.map(toLoggedAttempt),
+  };
+}
+
+function toLoggedAttempt(row: RowOf<typeof LOGGED_ATTEMPTS>): LoggedAttempt {
+  return {
+    number: row.number,
+    startedAtMs: row.started_at_ms,
+    latencyMs: row.latency_ms,
+    outcome: row.outcome,
+    ...optional('reason', row.reason),
+    ...optional('messageId', row.message_id),
+  };
+}

@@ -1,0 +1,75 @@
+// What is written beside deliveries and devices: quarantine, retention, and the probe for readiness.
+
+import type Database from 'better-sqlite3';
+import type { QuarantineEntry } from '../../../core/ports/store.ts';
+import type { PruneOptions } from '../protocol.ts';
+import { fingerprint, wholeMs } from './values.ts';
+
+/** More than fits into the gaps of existing pages, so that a probe needs what a delivery would need. */
+const PROBE_BYTES = 8_192;
+
+export function prepareUpkeepOperations(db: Database.Database) {
+  const insertProbe = db.prepare("INSERT INTO meta (name, value) VALUES ('probe', zeroblob(?))");
+  const deleteProbe = db.prepare("DELETE FROM meta WHERE name = 'probe'");
+
+  return {
+    ...prepareQuarantine(db),
+    prune: preparePrune(db),
+    probe(): void {
+      insertProbe.run(PROBE_BYTES);
+      deleteProbe.run();
+    },
+  };
+}
+
+function prepareQuarantine(db: Database.Database) {
+  const put = db.prepare(
+    `INSERT OR REPLACE INTO quarantine
+       (token_hash, app, provider, kind, reason, since_ms, until_ms, provider_since_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const remove = db.prepare('DELETE FROM quarantine WHERE token_hash = ?');
+
+  return {
+    quarantine(entry: QuarantineEntry): void {
+      const { providerSinceMs } = entry;
+      put.run(
+        fingerprint(entry.tokenHash),
+        entry.app,
+        entry.provider,
+        entry.kind,
+        entry.reason,
+        wholeMs(entry.sinceMs),
+        wholeMs(entry.untilMs),
+        providerSinceMs === undefined ? null : wholeMs(providerSinceMs),
+      );
+    },
+    releaseQuarantine: ({ tokenHash }: { readonly tokenHash: string }): boolean =>
+      remove.run(tokenHash).changes > 0,
+  };
+}
+
+function preparePrune(db: Database.Database) {
+  const deleteDeliveries = db.prepare(
+    `DELETE FROM deliveries WHERE row_id IN (
+       SELECT row_id FROM deliveries WHERE received_at_ms < ? AND status <> 'queued'
+       ORDER BY received_at_ms LIMIT ?)`,
+  );
+  const deleteKeys = db.prepare(
+    `DELETE FROM duplicate_keys WHERE key_hash IN (
+       SELECT key_hash FROM duplicate_keys WHERE expires_at_ms <= ? AND NOT EXISTS (
+         SELECT 1 FROM deliveries d JOIN queue USING (row_id) WHERE d.id = delivery_id)
+       LIMIT ?)`,
+  );
+  const deleteQuarantines = db.prepare(
+    `DELETE FROM quarantine WHERE token_hash IN (
+       SELECT token_hash FROM quarantine WHERE until_ms <= ? LIMIT ?)`,
+  );
+
+  return function prune({ beforeMs, nowMs, limit }: PruneOptions): number {
+    let gone = deleteDeliveries.run(beforeMs, limit).changes;
+    gone += deleteKeys.run(nowMs, limit - gone).changes;
+    gone += deleteQuarantines.run(nowMs, limit - gone).changes;
+    return gone;
+  };
+}

@@ -1,0 +1,64 @@
+// Values on their way between the tables and the domain: numbers are checked before they are written, names when they
+// are read.
+
+import type { DeliveryStatus } from '../../../core/delivery.ts';
+import type { Registrar } from '../../../core/ports/devices.ts';
+import type { QuarantineEntry } from '../../../core/ports/store.ts';
+import type { Platform, ProviderName } from '../../../core/target.ts';
+
+export const STATUSES = [
+  'queued',
+  'delivered',
+  'unregistered',
+  'rejected',
+  'misconfigured',
+  'expired',
+] as const satisfies readonly DeliveryStatus[];
+export const PLATFORMS = ['ios', 'android'] as const satisfies readonly Platform[];
+export const PROVIDERS = ['apns', 'fcm'] as const satisfies readonly ProviderName[];
+export const REGISTRARS = ['backend', 'app', 'self'] as const satisfies readonly Registrar[];
+export const QUARANTINE_KINDS = [
+  'unregistered',
+  'bad_token',
+  'throttled',
+] as const satisfies readonly QuarantineEntry['kind'][];
+
+/** Jitter may hand in fractions. Throws a RangeError for what is no time or duration. */
+export function wholeMs(ms: number): number {
+  return checked(Math.round(ms));
+}
+
+/** For ends: never later than it was, since a fraction more would be an attempt after the useful life. */
+export function wholeEndMs(ms: number): number {
+  return checked(Math.floor(ms));
+}
+
+function checked(ms: number): number {
+  if (!Number.isSafeInteger(ms)) throw new RangeError(`${ms} is no number of milliseconds`);
+  return ms;
+}
+
+/** 128 bits as lower-case hex. Throws a TypeError for anything else. */
+export function fingerprint(value: string): string {
+  if (!/^[0-9a-f]{32}$/.test(value)) throw new TypeError('a fingerprint must have 32 hex digits');
+  return value;
+}
+
+export function maybeFingerprint(value: string | undefined): string | null {
+  return value === undefined ? null : fingerprint(value);
+}
+
+/** A name as this version knows it. Throws a RangeError for a row that another version wrote. */
+export function nameOf<Name extends string>(names: readonly Name[], text: string): Name {
+  const name = names.find((known) => known === text);
+  if (name === undefined) throw new RangeError(`"${text}" is none of ${names.join(', ')}`);
+  return name;
+}
+
+/** A column that may be NULL as an optional field: nothing, or the field alone. */
+export function optional<Name extends string, Value>(
+  name: Name,
+  value: Value | null | undefined,
+): Partial<Record<Name, Value>> {
+  return value === null || value === undefined ? {} : ({ [name]: value } as Record<Name, Value>);
+}

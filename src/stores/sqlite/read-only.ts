@@ -1,0 +1,100 @@
+// The log for commands that only read: no migration, no lock, no file made, and the key stays the one that the file is
+// under. Works beside a running service, on the file of a stopped one, and on a copy in a folder that cannot be written.
+
+import { existsSync, statSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
+import Database from 'better-sqlite3';
+import type { DeliveryQuery, LoggedDelivery } from '../../core/ports/store.ts';
+import {
+  corruptDatabase,
+  DatabaseRefusedError,
+  nodeReasonOf,
+  reasonOf,
+  unusableLocation,
+} from './errors.ts';
+import { findKeys, type Keys } from './file/keys.ts';
+import { checkMigrations } from './file/migrations.ts';
+import { prepareSearch } from './operations/search.ts';
+import type { Reading } from './reading.ts';
+
+const BUSY_TIMEOUT_MS = 250;
+
+export interface ReadOnlyStore {
+  /** 32 bytes: the key of `Ids.fingerprint`. */
+  readonly lookupKey: Uint8Array;
+  findDeliveries(query: DeliveryQuery): readonly LoggedDelivery[];
+  close(): void;
+}
+
+/** Throws a `DatabaseRefusedError`, whose message says what the operator must do. */
+export function openReadOnly(options: {
+  readonly file: string;
+  readonly keys: Keys;
+}): ReadOnlyStore {
+  const { file, keys } = options;
+  if (!existsSync(file)) throw unusableLocation(file, 'where no database is');
+  try {
+    const db = open(file);
+    try {
+      checkMigrations(db, file);
+      const { lookupKey } = findKeys(db, keys, file);
+      return { lookupKey, findDeliveries: prepareSearch(db), close: () => db.close() };
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  } catch (error) {
+    throw refusalOf(file, error);
+  }
+}
+
+type Opened = Reading & { close(): void };
+
+/**
+ * A service that runs, or was killed, leaves a WAL, whose pages belong to the log. Without one the file alone is the
+ * log, and SQLite reads it without making files beside it that the service's user might not be allowed to open.
+ */
+function open(file: string): Opened {
+  const wal = statSync(`${file}-wal`, { throwIfNoEntry: false });
+  if (wal !== undefined && wal.size > 0) {
+    const options = { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS };
+    const db = new Database(file, options);
+    return { prepare: (sql) => db.prepare(sql), close: () => db.close() };
+  }
+  return openImmutable(file);
+}
+
+/** By Node's own SQLite, since better-sqlite3 takes no URI. */
+function openImmutable(file: string): Opened {
+  const uri = pathToFileURL(file);
+  uri.searchParams.set('immutable', '1');
+  const db = new DatabaseSync(uri, { readOnly: true });
+  // Some conditions name fewer parameters than a query has.
+  return {
+    prepare: (sql) => {
+      const statement = db.prepare(sql);
+      statement.setAllowUnknownNamedParameters(true);
+      return statement;
+    },
+    close: () => db.close(),
+  };
+}
+
+function refusalOf(file: string, error: unknown): unknown {
+  if (error instanceof DatabaseRefusedError) return error;
+  switch (reasonOf(error) ?? nodeReasonOf(error)) {
+    case 'corrupt':
+      return corruptDatabase(file, 'it is damaged or no database', { cause: error });
+    case 'io':
+    case 'read_only':
+      return unusableLocation(
+        file,
+        `which cannot be read from here: ${file}-wal lies beside it and its folder cannot be written, or this user ` +
+          'may not read it. Copy both files to a folder of your own and set NDS_DATABASE to the copy',
+        { cause: error },
+      );
+    default:
+      return error;
+  }
+}

@@ -1,0 +1,307 @@
+// The part of the Store contract about plans that change from outside: restarts, the end of an outage, repeats, late
+// answers, and lifetimes that end.
+
+import { expect, test } from 'vitest';
+import type { Store } from '../../src/core/ports/store.ts';
+import {
+  accept,
+  claim,
+  claimedIds,
+  DAY_MS,
+  DELIVERED,
+  FAILED,
+  HASTEN,
+  LEASE_MS,
+  NOW,
+  sampleDelivery,
+  sampleFingerprint,
+  sampleId,
+  sampleNews,
+  settlement,
+  wait,
+} from './store-samples.ts';
+
+type Setup = () => Promise<Store>;
+
+export function storePlanContract(setup: Setup): void {
+  testsOfRestart(setup);
+  testsOfClocksSetBack(setup);
+  testsOfHastening(setup);
+  testsOfRenewing(setup);
+  testsOfConfirming(setup);
+  testsOfExpiry(setup);
+}
+
+function testsOfRestart(setup: Setup): void {
+  test('makes due at once what was under way, leaves plans as they were, and tells how many are open', async () => {
+    const store = await setup();
+    await store.insert(accept(sampleDelivery(1), { leaseUntilMs: NOW + 3_600_000 }));
+    await wait(store, sampleNews(2), NOW + 3_600_000);
+    await store.insert(accept(sampleDelivery(3)));
+    await store.settle(settlement(sampleDelivery(3)));
+
+    expect(await store.recover({ nowMs: NOW + 5_000 })).toBe(2);
+    const claimed = await store.claimDue(claim({ nowMs: NOW + 5_000 }));
+    expect(claimed.deliveries.map(({ id }) => id)).toEqual([sampleId(1)]);
+    expect(claimed.nextDueAtMs).toBe(NOW + 3_600_000);
+  });
+
+  test('marks as interrupted what was under way without a recorded attempt', async () => {
+    const store = await setup();
+    const next = { status: 'queued', dueAtMs: NOW } as const;
+    for (const number of [1, 2]) await store.insert(accept(sampleDelivery(number)));
+    const again = { keepLeaseUntilMs: NOW + LEASE_MS };
+    await store.settle(settlement(sampleDelivery(2), next, again));
+    await wait(store, 3, NOW);
+    await store.recover({ nowMs: NOW + 1 });
+
+    const { deliveries } = await store.claimDue(claim({ nowMs: NOW + 1 }));
+    const interrupted = deliveries.map(({ id, interrupted }) => [id, interrupted]);
+    expect(Object.fromEntries(interrupted)).toEqual({
+      [sampleId(1)]: true,
+      [sampleId(2)]: false,
+      [sampleId(3)]: false,
+    });
+  });
+
+  test('keeps a hold over a restart', async () => {
+    const store = await setup();
+    await store.insert(accept(sampleDelivery(1)));
+    const hold = { status: 'queued', dueAtMs: NOW, notBeforeMs: NOW + 20_000 } as const;
+    await store.settle(settlement(sampleDelivery(1), hold));
+    await store.recover({ nowMs: NOW + 5_000 });
+
+    expect(await claimedIds(store, { nowMs: NOW + 19_999 })).toEqual([]);
+    expect(await claimedIds(store, { nowMs: NOW + 20_000 })).toEqual([sampleId(1)]);
+  });
+}
+
+function testsOfClocksSetBack(setup: Setup): void {
+  test('treats a receipt in the future as now and keeps the lifetime', async () => {
+    const store = await setup();
+    await store.insert(accept(sampleDelivery(1)));
+    const earlier = NOW - DAY_MS;
+    await store.recover({ nowMs: earlier });
+
+    const { deliveries } = await store.claimDue(claim({ nowMs: earlier }));
+    expect(deliveries).toEqual([
+      {
+        ...sampleDelivery(1),
+        receivedAtMs: earlier,
+        expiresAtMs: earlier + 60_000,
+        interrupted: true,
+      },
+    ]);
+  });
+
+  test('moves plan and useful life of a receipt in the future with it', async () => {
+    const store = await setup();
+    await wait(store, 1, NOW + 15_000);
+    await store.recover({ nowMs: NOW - DAY_MS });
+
+    expect(await store.claimDue(claim({ nowMs: NOW - DAY_MS }))).toEqual({
+      deliveries: [],
+      nextDueAtMs: NOW - DAY_MS + 15_000,
+      nextUsefulUntilMs: NOW - DAY_MS + 52_000,
+    });
+  });
+
+  test('gives no delivery a fraction of a millisecond more than it had', async () => {
+    const store = await setup();
+    const expiresAtMs = NOW + 60_000.6;
+    await store.insert(accept(sampleDelivery(1, { expiresAtMs })));
+    await store.recover({ nowMs: NOW + 30_000 });
+
+    const { deliveries } = await store.claimDue(claim({ nowMs: NOW + 30_000 }));
+    expect(deliveries).toHaveLength(1);
+    expect(deliveries[0]?.expiresAtMs).toBeLessThanOrEqual(expiresAtMs);
+    expect(deliveries[0]?.expiresAtMs).toBeGreaterThan(expiresAtMs - 1);
+  });
+
+  test('leaves receipt and end of a delivery alone when the clock is right', async () => {
+    const store = await setup();
+    await wait(store, 1, NOW);
+    await store.recover({ nowMs: NOW + 30_000 });
+
+    const { deliveries } = await store.claimDue(claim({ nowMs: NOW + 30_000 }));
+    expect(deliveries).toEqual([{ ...sampleDelivery(1), attempts: 1 }]);
+  });
+}
+
+function testsOfHastening(setup: Setup): void {
+  test('makes races due at once and spreads news evenly, the earliest due first', async () => {
+    const store = await setup();
+    for (const number of [1, 2]) await wait(store, number, NOW + 30_000, { nowMs: NOW - 1_000 });
+    for (const number of [3, 4, 5, 6]) {
+      await wait(store, sampleNews(number), NOW + 100_000 - number, { nowMs: NOW - 1_000 });
+    }
+
+    expect(await store.hasten(HASTEN)).toBe(6);
+    expect(await claimedIds(store, { nowMs: NOW })).toEqual([1, 2, 6].map(sampleId));
+    expect(await claimedIds(store, { nowMs: NOW + 250 })).toEqual([sampleId(5)]);
+    expect(await claimedIds(store, { nowMs: NOW + 749 })).toEqual([sampleId(4)]);
+    expect(await claimedIds(store, { nowMs: NOW + 750 })).toEqual([sampleId(3)]);
+  });
+
+  test('delays nothing that is due sooner, and counts only what it moved', async () => {
+    const store = await setup();
+    const tried = { nowMs: NOW - 2_000 };
+    await wait(store, 1, NOW - 5, tried);
+    for (const number of [2, 3, 4]) await wait(store, sampleNews(number), NOW + number, tried);
+
+    expect(await store.hasten(HASTEN)).toBe(1);
+    expect(await claimedIds(store, { nowMs: NOW })).toEqual([1, 2].map(sampleId));
+    expect(await claimedIds(store, { nowMs: NOW + 4 })).toEqual([3, 4].map(sampleId));
+  });
+
+  test('lets holds stand, and what was tried a moment ago keep its time', async () => {
+    const store = await setup();
+    await wait(store, 1, NOW + 30_000, { nowMs: NOW - 999 });
+    await store.insert(accept(sampleDelivery(2)));
+    const held = { status: 'queued', dueAtMs: NOW + 20_000, notBeforeMs: NOW + 10_000 } as const;
+    await store.settle(settlement(sampleDelivery(2), held, { nowMs: NOW - 5_000 }));
+
+    expect(await store.hasten(HASTEN)).toBe(1);
+    expect(await claimedIds(store, { nowMs: NOW + 9_999 })).toEqual([]);
+    const lasting = { leaseUntilMs: NOW + 50_000 };
+    expect(await claimedIds(store, { nowMs: NOW + 10_000, ...lasting })).toEqual([sampleId(2)]);
+    expect(await claimedIds(store, { nowMs: NOW + 30_000 })).toEqual([sampleId(1)]);
+  });
+
+  test('leaves the deliveries of other apps and providers alone', async () => {
+    const store = await setup();
+    await wait(store, 1, NOW + 30_000, { nowMs: NOW - 2_000 });
+
+    expect(await store.hasten({ ...HASTEN, provider: 'apns' })).toBe(0);
+    expect(await store.hasten({ ...HASTEN, app: 'other' })).toBe(0);
+    expect(await claimedIds(store, { nowMs: NOW + 1_000 })).toEqual([]);
+  });
+}
+
+function testsOfRenewing(setup: Setup): void {
+  const renewal = {
+    deliveryId: sampleId(1),
+    expiresAtMs: NOW + 100_000,
+    usefulUntilMs: NOW + 92_000,
+    dueAtMs: NOW + 40_000,
+  };
+
+  test('lets the lifetime of a queued delivery run from now, and makes it due no later', async () => {
+    const store = await setup();
+    await wait(store, 1, NOW + 45_000);
+    expect(await store.renew(renewal)).toBe(true);
+    expect(await store.claimDue(claim())).toMatchObject({
+      nextDueAtMs: NOW + 40_000,
+      nextUsefulUntilMs: NOW + 92_000,
+    });
+    expect(await store.renew({ ...renewal, dueAtMs: NOW + 50_000 })).toBe(true);
+
+    const { deliveries } = await store.claimDue(claim({ nowMs: NOW + 40_000 }));
+    expect(deliveries).toMatchObject([{ expiresAtMs: NOW + 100_000, receivedAtMs: NOW }]);
+  });
+
+  test('renews nothing that has ended or is not there', async () => {
+    const store = await setup();
+    expect(await store.renew(renewal)).toBe(false);
+    await store.insert(accept(sampleDelivery(1)));
+    await store.settle(settlement(sampleDelivery(1)));
+    expect(await store.renew(renewal)).toBe(false);
+  });
+}
+
+function testsOfConfirming(setup: Setup): void {
+  const times = { nowMs: NOW + 4_000, wallMs: NOW + 4_321 };
+
+  test('settles as delivered whoever holds the lease, and replaces the attempt', async () => {
+    const store = await setup();
+    await wait(store, 1, NOW + 1_000);
+    await store.claimDue(claim({ nowMs: NOW + 1_000 }));
+    const attempt = { ...DELIVERED, latencyMs: 3_500 };
+    expect(await store.confirm({ deliveryId: sampleId(1), attempt, ...times })).toBe(true);
+
+    expect(await store.findDeliveries({ limit: 1 })).toMatchObject([
+      {
+        status: 'delivered',
+        settledAtMs: NOW + 4_321,
+        attempts: [{ number: 1, outcome: 'delivered', latencyMs: 3_500 }],
+      },
+    ]);
+    const byHolder = settlement(sampleDelivery(1), { status: 'expired' }, { owner: 'owner-b' });
+    expect(await store.settle(byHolder)).toBe(false);
+  });
+
+  test('keeps the duplicate key and the reason of what the phone proved', async () => {
+    const store = await setup();
+    const keyHash = sampleFingerprint('key');
+    const duplicateKey = { keyHash, expiresAtMs: NOW + 60_000 };
+    await store.insert(accept(sampleDelivery(1), { duplicateKey }));
+    await store.confirm({ deliveryId: sampleId(1), reason: 'receipt', ...times });
+
+    expect(await store.findDeliveries({ limit: 1 })).toMatchObject([
+      { status: 'delivered', reason: 'receipt', attempts: [] },
+    ]);
+    expect(await store.findDuplicate({ keyHash, nowMs: NOW + 59_999 })).toBe(sampleId(1));
+  });
+
+  test('confirms nothing that has ended or is not there', async () => {
+    const store = await setup();
+    const confirmation = { deliveryId: sampleId(1), attempt: DELIVERED, ...times };
+    expect(await store.confirm(confirmation)).toBe(false);
+    await store.insert(accept(sampleDelivery(1)));
+    const expired = settlement(sampleDelivery(1), { status: 'expired' }, { attempt: FAILED });
+    await store.settle(expired);
+
+    expect(await store.confirm(confirmation)).toBe(false);
+    expect(await store.findDeliveries({ limit: 1 })).toMatchObject([
+      { status: 'expired', attempts: [{ outcome: 'retry' }] },
+    ]);
+  });
+}
+
+function testsOfExpiry(setup: Setup): void {
+  const end = NOW + 60_000;
+  const wallMs = NOW + 61_234;
+
+  test('ends what outlived its lifetime, whatever app it belongs to, and nothing that is leased', async () => {
+    const store = await setup();
+    const { target } = sampleDelivery(1);
+    await wait(store, sampleDelivery(1, { target: { ...target, app: 'gone' } }), NOW);
+    await wait(store, sampleDelivery(2, { expiresAtMs: end + 1 }), NOW);
+    await store.insert(accept(sampleDelivery(3), { leaseUntilMs: end + 2 }));
+    await store.insert(accept(sampleDelivery(4), { leaseUntilMs: end + 1 }));
+    const expire = (nowMs: number) => store.expireOverdue({ nowMs, wallMs, limit: 10 });
+
+    expect(await expire(end)).toEqual([]);
+    expect((await expire(end + 1)).toSorted()).toEqual([1, 4].map(sampleId));
+    expect(await store.findDeliveries({ id: sampleId(1), limit: 1 })).toMatchObject([
+      { status: 'expired', settledAtMs: wallMs },
+    ]);
+    expect((await expire(end + 2)).toSorted()).toEqual([2, 3].map(sampleId));
+    expect(await store.findDeliveries({ status: 'queued', limit: 9 })).toEqual([]);
+  });
+
+  test('ends no more than it is asked to, the oldest first', async () => {
+    const store = await setup();
+    for (const number of [3, 1, 2]) {
+      await wait(store, sampleDelivery(number, { expiresAtMs: NOW + number }), NOW);
+    }
+    const expire = () => store.expireOverdue({ nowMs: end, wallMs, limit: 2 });
+
+    expect(await expire()).toEqual([1, 2].map(sampleId));
+    expect(await expire()).toEqual([sampleId(3)]);
+  });
+
+  test('says of a delivery that was interrupted that it perhaps arrived, and keeps its key', async () => {
+    const store = await setup();
+    const keyHash = sampleFingerprint('key');
+    const duplicateKey = { keyHash, expiresAtMs: NOW + DAY_MS };
+    await store.insert(accept(sampleDelivery(1), { duplicateKey }));
+    await store.recover({ nowMs: NOW + 1 });
+    await store.expireOverdue({ nowMs: end + 1, wallMs, limit: 10 });
+
+    expect(await store.findDeliveries({ limit: 1 })).toMatchObject([
+      { status: 'expired', reason: 'interrupted' },
+    ]);
+    expect(await store.findDuplicate({ keyHash, nowMs: end + 2 })).toBe(sampleId(1));
+  });
+}

@@ -1,0 +1,152 @@
+// One process owns a database, and a file that goes away or is damaged under a running service is noticed.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { DatabaseRefusedError, type Reason } from '../../../src/stores/sqlite/errors.ts';
+import { accept, sampleDelivery, settlement } from '../../contract/store-samples.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { useFiles } from './files.ts';
+
+const { newFile, open } = useFiles();
+const INSERTING_PROCESS = fileURLToPath(new URL('./inserting-process.ts', import.meta.url));
+
+test('lets no second process have the database, and says who holds it until that one is gone', async () => {
+  const file = newFile();
+  const child = spawn(process.execPath, [INSERTING_PROCESS, file], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'exit');
+  for await (const _ of createInterface(child.stdout)) break;
+  const opening = open(file);
+  await expect(opening).rejects.toBeInstanceOf(DatabaseRefusedError);
+  await expect(opening).rejects.toMatchObject({ kind: 'database_in_use' });
+  await expect(opening).rejects.toThrow(
+    new RegExp(`in use by the process ${child.pid} since \\d{4}-\\d\\d-\\d\\dT.*NDS_DATABASE`),
+  );
+  child.kill('SIGKILL');
+  await exited;
+
+  await open(file);
+});
+
+test('lets the next one have it when the first was closed, and leaves no owner behind', async () => {
+  const file = newFile();
+  const { store } = await open(file);
+  expect(JSON.parse(readFileSync(`${file}.owner.json`, 'utf8'))).toMatchObject({
+    pid: process.pid,
+  });
+  await expect(open(file)).rejects.toMatchObject({ kind: 'database_in_use' });
+  await store.close();
+  expect(existsSync(`${file}.owner.json`)).toBe(false);
+
+  await open(file);
+});
+
+test('says that there is another owner even if nobody wrote who it is', async () => {
+  const file = newFile();
+  await open(file);
+  writeFileSync(`${file}.owner.json`, '{"pid": 1');
+
+  await expect(open(file)).rejects.toThrow(/in use by another process/);
+});
+
+/** A store with a settled delivery in its file, and what its listener heard. */
+async function setup() {
+  const file = newFile();
+  const clock = new ManualClock();
+  const before = await open(file);
+  const deliveries = Array.from({ length: 200 }, (_, number) => sampleDelivery(number));
+  await Promise.all(deliveries.map((delivery) => before.store.insert(accept(delivery))));
+  await Promise.all(deliveries.map((delivery) => before.store.settle(settlement(delivery))));
+  await before.store.close();
+  const { store } = await open(file, { clock });
+  const heard: Reason[] = [];
+  const { promise: told, resolve } = Promise.withResolvers<void>();
+  store.onTrouble((reason) => {
+    heard.push(reason);
+    resolve();
+  });
+  return { file, clock, store, heard, told };
+}
+
+type Damage = (file: string) => void;
+
+const DAMAGES: readonly (readonly [string, Reason, Damage])[] = [
+  ['deleted', 'moved', (file) => rmSync(file)],
+  ['moved', 'moved', (file) => renameSync(file, `${file}.aside`)],
+  [
+    'replaced',
+    'moved',
+    (file) => {
+      const bytes = readFileSync(file);
+      renameSync(file, `${file}.aside`);
+      writeFileSync(file, bytes);
+    },
+  ],
+  ['truncated', 'corrupt', (file) => truncateSync(file, 8_192)],
+  ['overwritten in one page', 'corrupt', (file) => overwritePages(file, 4, 1)],
+];
+
+function overwritePages(file: string, first: number, count: number): void {
+  const descriptor = openSync(file, 'r+');
+  writeSync(descriptor, Buffer.alloc(count * 4_096, 0xff), 0, count * 4_096, first * 4_096);
+  closeSync(descriptor);
+}
+
+test.each(DAMAGES)(
+  'notices within a second that its file was %s, and takes nothing more',
+  async (_, reason, damage) => {
+    const { file, clock, store, heard, told } = await setup();
+    damage(file);
+    clock.advance(1_000);
+    await told;
+
+    expect(heard).toEqual([reason]);
+    const insert = store.insert(accept(sampleDelivery(500)));
+    await expect(insert).rejects.toMatchObject({ reason });
+    await expect(store.probe()).rejects.toMatchObject({ reason });
+  },
+);
+
+test('confirms no delivery that goes to a file which was deleted a moment ago', async () => {
+  const { file, store } = await setup();
+  await store.insert(accept(sampleDelivery(500)));
+  rmSync(file);
+
+  await expect(store.insert(accept(sampleDelivery(501)))).rejects.toMatchObject({
+    reason: 'moved',
+  });
+});
+
+test('goes on when the file is back at its path', async () => {
+  const { file, store } = await setup();
+  renameSync(file, `${file}.aside`);
+  await expect(store.probe()).rejects.toMatchObject({ reason: 'moved' });
+  renameSync(`${file}.aside`, file);
+
+  await store.insert(accept(sampleDelivery(500)));
+  expect(await store.findDeliveries({ status: 'queued', limit: 9 })).toHaveLength(1);
+});
+
+test('tells of the trouble that a query met', async () => {
+  const { file, store, heard } = await setup();
+  overwritePages(file, 1, statSync(file).size / 4_096 - 1);
+  await expect(store.findDeliveries({ limit: 1 })).rejects.toMatchObject({ reason: 'corrupt' });
+
+  expect(heard).toEqual(['corrupt']);
+});

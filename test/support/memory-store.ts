@@ -1,0 +1,412 @@
+// The Store port in memory, for tests of the core in virtual time. It passes the same contract suite as SQLite
+// (test/support/memory-store.test.ts), so that what the core's tests show of one holds for the other.
+
+import {
+  type Attempt,
+  type Delivery,
+  type DeliveryStatus,
+  isRace,
+  type Next,
+  usefulUntilMs,
+} from '../../src/core/delivery.ts';
+import {
+  type AcceptedDelivery,
+  type Claim,
+  type ClaimResult,
+  type Confirmation,
+  type DeliveryQuery,
+  type HastenOptions,
+  type LoggedAttempt,
+  type LoggedDelivery,
+  type QuarantineEntry,
+  type Renewal,
+  type Settlement,
+  type Store,
+  StoreUnavailableError,
+} from '../../src/core/ports/store.ts';
+
+interface Row {
+  delivery: Delivery;
+  status: DeliveryStatus;
+  reason?: string | undefined;
+  settledAtMs?: number | undefined;
+  answeredAtMs?: number | undefined;
+  dueAtMs: number;
+  notBeforeMs: number;
+  triedAtMs: number;
+  owner?: string | undefined;
+  leaseUntilMs: number;
+  readonly attempts: Map<number, Attempt>;
+}
+
+interface Key {
+  readonly deliveryId: string;
+  readonly expiresAtMs: number;
+}
+
+export class MemoryStore implements Store {
+  readonly rows = new Map<string, Row>();
+  readonly #keys = new Map<string, Key>();
+  readonly #quarantine = new Map<string, QuarantineEntry>();
+  readonly #listeners: ((reason: StoreUnavailableError['reason']) => void)[] = [];
+  /** While set, every operation rejects with it. */
+  trouble: StoreUnavailableError['reason'] | undefined;
+  /** Thrown by the next operation of this name: a fault, not a sick disk. */
+  readonly faults = new Map<string, Error>();
+  #closed = false;
+
+  async insert({ delivery, owner, leaseUntilMs, duplicateKey }: AcceptedDelivery): Promise<void> {
+    this.#enter('insert');
+    this.rows.set(delivery.id, {
+      delivery,
+      status: 'queued',
+      dueAtMs: leaseUntilMs,
+      notBeforeMs: 0,
+      triedAtMs: 0,
+      owner,
+      leaseUntilMs,
+      attempts: new Map(),
+    });
+    if (duplicateKey === undefined) return;
+    const { keyHash, expiresAtMs } = duplicateKey;
+    this.#keys.set(keyHash, { deliveryId: delivery.id, expiresAtMs });
+  }
+
+  async settle(settlement: Settlement): Promise<boolean> {
+    this.#enter('settle');
+    const row = this.#open(settlement.deliveryId);
+    if (row === undefined || row.owner !== settlement.owner) return false;
+    const { attempt, nowMs } = settlement;
+    if (attempt !== undefined) this.#record(row, attempt, nowMs);
+    const { next } = settlement;
+    if (next.status !== 'queued') this.#end(row, next, settlement);
+    else this.#requeue(row, next, settlement.keepLeaseUntilMs);
+    return true;
+  }
+
+  async confirm({ deliveryId, attempt, reason, wallMs }: Confirmation): Promise<boolean> {
+    this.#enter('confirm');
+    const row = this.#open(deliveryId);
+    if (row === undefined) return false;
+    if (attempt !== undefined) row.attempts.set(attempt.number, attempt);
+    this.#end(row, { status: 'delivered', ...(reason && { reason }) }, { wallMs });
+    return true;
+  }
+
+  async renew({ deliveryId, expiresAtMs, dueAtMs }: Renewal): Promise<boolean> {
+    this.#enter('renew');
+    const row = this.#open(deliveryId);
+    if (row === undefined) return false;
+    row.delivery = { ...row.delivery, expiresAtMs };
+    row.dueAtMs = Math.min(row.dueAtMs, dueAtMs);
+    return true;
+  }
+
+  async claimDue(claim: Claim): Promise<ClaimResult> {
+    this.#enter('claimDue');
+    const { nowMs } = claim;
+    const rows = this.#queued(claim).filter((row) => isFree(row, nowMs));
+    const ready = rows.filter((row) => row.notBeforeMs <= nowMs);
+    const chosen = choose(ready, claim).slice(0, claim.limit);
+    for (const row of chosen) {
+      row.owner = claim.owner;
+      row.leaseUntilMs = claim.leaseUntilMs;
+      if (claim.select.kind === 'probe') row.triedAtMs = nowMs;
+    }
+    const left = this.#queued(claim).filter((row) => !chosen.includes(row));
+    const free = left.filter((row) => isFree(row, nowMs));
+    const due = left.map((row) =>
+      isFree(row, nowMs) ? Math.max(row.dueAtMs, row.notBeforeMs) : row.leaseUntilMs,
+    );
+    return {
+      deliveries: chosen.map(({ delivery }) => delivery),
+      nextDueAtMs: least(due),
+      nextUsefulUntilMs: least(free.map(usefulUntil)),
+    };
+  }
+
+  async releaseLeases(owner: string): Promise<void> {
+    this.#enter('releaseLeases');
+    for (const row of this.rows.values()) {
+      if (row.status !== 'queued' || row.owner !== owner) continue;
+      row.owner = undefined;
+      row.leaseUntilMs = 0;
+      row.dueAtMs = 0;
+    }
+  }
+
+  async recover({ nowMs }: { readonly nowMs: number }): Promise<number> {
+    this.#enter('recover');
+    const open = [...this.rows.values()].filter(({ status }) => status === 'queued');
+    for (const row of open) {
+      dateBack(row, nowMs);
+      if (row.owner === undefined) continue;
+      if (row.attempts.size === 0) row.delivery = { ...row.delivery, interrupted: true };
+      row.owner = undefined;
+      row.leaseUntilMs = 0;
+      row.dueAtMs = 0;
+    }
+    return open.length;
+  }
+
+  async hasten(options: HastenOptions): Promise<number> {
+    this.#enter('hasten');
+    const { nowMs, newsSpreadMs, restMs } = options;
+    const rows = this.#queued(options)
+      .filter((row) => row.dueAtMs > nowMs && isFree(row, nowMs))
+      .filter((row) => row.triedAtMs <= nowMs - restMs)
+      .toSorted((one, other) => one.dueAtMs - other.dueAtMs);
+    const news = rows.filter((row) => !isRace(row.delivery.notification.lifetimeMs));
+    let moved = 0;
+    for (const row of rows) {
+      const place = news.indexOf(row);
+      const spreadMs = place < 0 ? 0 : Math.floor((place * newsSpreadMs) / news.length);
+      if (nowMs + spreadMs >= row.dueAtMs) continue;
+      row.dueAtMs = nowMs + spreadMs;
+      moved += 1;
+    }
+    return moved;
+  }
+
+  async expireOverdue(options: {
+    readonly nowMs: number;
+    readonly wallMs: number;
+    readonly limit: number;
+  }): Promise<readonly string[]> {
+    this.#enter('expireOverdue');
+    const { nowMs, limit } = options;
+    const overdue = [...this.rows.values()]
+      .filter((row) => row.status === 'queued' && isFree(row, nowMs))
+      .filter((row) => row.delivery.expiresAtMs < nowMs)
+      .toSorted((one, other) => one.delivery.expiresAtMs - other.delivery.expiresAtMs)
+      .slice(0, limit);
+    for (const row of overdue) {
+      const keepKey = row.delivery.interrupted;
+      const reason = keepKey ? { reason: 'interrupted' } : {};
+      this.#end(row, { status: 'expired', ...reason }, { wallMs: options.wallMs, keepKey });
+    }
+    return overdue.map(({ delivery }) => delivery.id);
+  }
+
+  async findDuplicate(options: { readonly keyHash: string; readonly nowMs: number }) {
+    this.#enter('findDuplicate');
+    const key = this.#keys.get(options.keyHash);
+    if (key === undefined) return undefined;
+    const isHeld = key.expiresAtMs > options.nowMs || this.#open(key.deliveryId) !== undefined;
+    return isHeld ? key.deliveryId : undefined;
+  }
+
+  async quarantine(entry: QuarantineEntry): Promise<void> {
+    this.#enter('quarantine');
+    this.#quarantine.set(entry.tokenHash, entry);
+  }
+
+  async releaseQuarantine(tokenHash: string): Promise<boolean> {
+    this.#enter('releaseQuarantine');
+    return this.#quarantine.delete(tokenHash);
+  }
+
+  async listQuarantine({ nowMs, limit }: { readonly nowMs: number; readonly limit: number }) {
+    this.#enter('listQuarantine');
+    return [...this.#quarantine.values()]
+      .filter(({ untilMs }) => untilMs > nowMs)
+      .toSorted((one, other) => other.sinceMs - one.sinceMs)
+      .slice(0, limit);
+  }
+
+  async listProvenTokens(limit: number): Promise<readonly string[]> {
+    this.#enter('listProvenTokens');
+    const delivered = [...this.rows.values()].filter(({ status }) => status === 'delivered');
+    const hashes = delivered.toReversed().map(({ delivery }) => delivery.tokenHash);
+    return [...new Set(hashes)].slice(0, limit);
+  }
+
+  async findDeliveries(query: DeliveryQuery): Promise<readonly LoggedDelivery[]> {
+    this.#enter('findDeliveries');
+    return [...this.rows.values()]
+      .filter(({ delivery, status }) => {
+        if (query.id !== undefined && delivery.id !== query.id) return false;
+        if (query.status !== undefined && status !== query.status) return false;
+        if (query.tokenHash !== undefined && delivery.tokenHash !== query.tokenHash) return false;
+        return query.subjectHash === undefined || delivery.subjectHash === query.subjectHash;
+      })
+      .toReversed()
+      .slice(0, query.limit)
+      .map(logged);
+  }
+
+  async prune(options: {
+    readonly beforeMs: number;
+    readonly nowMs: number;
+    readonly limit: number;
+  }) {
+    this.#enter('prune');
+    const old = [...this.rows.values()]
+      .filter(({ status, delivery }) => {
+        return status !== 'queued' && delivery.receivedAtMs < options.beforeMs;
+      })
+      .slice(0, options.limit);
+    for (const { delivery } of old) this.rows.delete(delivery.id);
+    const keys = [...this.#keys].filter(
+      ([, key]) => key.expiresAtMs <= options.nowMs && this.#open(key.deliveryId) === undefined,
+    );
+    for (const [keyHash] of keys) this.#keys.delete(keyHash);
+    const ended = [...this.#quarantine.values()].filter((one) => one.untilMs <= options.nowMs);
+    for (const { tokenHash } of ended) this.#quarantine.delete(tokenHash);
+    return old.length + keys.length + ended.length;
+  }
+
+  async probe(): Promise<void> {
+    this.#enter('probe');
+  }
+
+  onTrouble(listener: (reason: StoreUnavailableError['reason']) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  async recordReply(reply: { readonly deliveryId: string; readonly answeredAtMs: number }) {
+    this.#enter('recordReply');
+    const row = this.rows.get(reply.deliveryId);
+    if (row !== undefined) row.answeredAtMs = reply.answeredAtMs;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  #enter(operation: string): void {
+    const fault = this.faults.get(operation);
+    if (fault !== undefined) {
+      this.faults.delete(operation);
+      throw fault;
+    }
+    const trouble = this.#closed ? 'closed' : this.trouble;
+    if (trouble === undefined) return;
+    for (const listener of this.#listeners) listener(trouble);
+    throw new StoreUnavailableError(trouble);
+  }
+
+  #open(deliveryId: string): Row | undefined {
+    const row = this.rows.get(deliveryId);
+    return row?.status === 'queued' ? row : undefined;
+  }
+
+  #queued({ app, provider }: { readonly app: string; readonly provider: string }): Row[] {
+    return [...this.rows.values()].filter(
+      ({ status, delivery }) =>
+        status === 'queued' && delivery.target.app === app && delivery.provider === provider,
+    );
+  }
+
+  #record(row: Row, attempt: Attempt, nowMs: number): void {
+    row.attempts.set(attempt.number, attempt);
+    row.triedAtMs = nowMs;
+    const { outcome } = attempt;
+    const isNew = attempt.number > row.delivery.attempts;
+    const isUnanswered = isNew && outcome.kind === 'retry' && outcome.certainty === 'unanswered';
+    const unanswered = row.delivery.unanswered + (isUnanswered ? 1 : 0);
+    row.delivery = { ...row.delivery, attempts: attempt.number, unanswered };
+  }
+
+  #requeue(
+    row: Row,
+    next: Extract<Next, { status: 'queued' }>,
+    keepLeaseUntilMs: number | undefined,
+  ): void {
+    row.dueAtMs = next.dueAtMs;
+    row.notBeforeMs = next.notBeforeMs ?? 0;
+    if (keepLeaseUntilMs === undefined) row.owner = undefined;
+    row.leaseUntilMs = keepLeaseUntilMs ?? 0;
+  }
+
+  #end(
+    row: Row,
+    next: Exclude<Next, { status: 'queued' }>,
+    { wallMs, keepKey = false }: { readonly wallMs: number; readonly keepKey?: boolean },
+  ): void {
+    row.status = next.status;
+    row.reason = next.reason;
+    row.settledAtMs = wallMs;
+    row.owner = undefined;
+    if (next.status === 'delivered' || keepKey) return;
+    for (const [keyHash, key] of this.#keys) {
+      if (key.deliveryId === row.delivery.id) this.#keys.delete(keyHash);
+    }
+  }
+}
+
+/** A receipt in the future means that the clock was set back. */
+function dateBack(row: Row, nowMs: number): void {
+  const { receivedAtMs, expiresAtMs, notification } = row.delivery;
+  const startMs = Math.max(receivedAtMs, expiresAtMs - notification.lifetimeMs);
+  const byMs = Math.max(0, startMs - nowMs);
+  row.dueAtMs -= byMs;
+  row.notBeforeMs -= byMs;
+  row.triedAtMs -= byMs;
+  row.delivery = {
+    ...row.delivery,
+    receivedAtMs: Math.min(receivedAtMs, nowMs),
+    expiresAtMs: expiresAtMs - byMs,
+  };
+}
+
+function isFree(row: Row, nowMs: number): boolean {
+  return row.owner === undefined || row.leaseUntilMs <= nowMs;
+}
+
+function usefulUntil({ delivery }: Row): number {
+  return usefulUntilMs(delivery.expiresAtMs, delivery.notification.lifetimeMs);
+}
+
+function choose(rows: readonly Row[], { select, nowMs }: Claim): readonly Row[] {
+  switch (select.kind) {
+    case 'due':
+      return rows.filter((row) => row.dueAtMs <= nowMs).toSorted(byUsefulLife);
+    case 'probe':
+      return rows.toSorted((one, other) => one.triedAtMs - other.triedAtMs);
+    case 'last_moment':
+      return rows
+        .filter((row) => usefulUntil(row) <= select.usefulUntilByMs)
+        .toSorted(byUsefulLife);
+  }
+}
+
+function byUsefulLife(one: Row, other: Row): number {
+  return usefulUntil(one) - usefulUntil(other);
+}
+
+function least(times: readonly number[]): number | undefined {
+  return times.length === 0 ? undefined : Math.min(...times);
+}
+
+function logged(row: Row): LoggedDelivery {
+  const { delivery } = row;
+  return {
+    id: delivery.id,
+    app: delivery.target.app,
+    platform: delivery.target.platform,
+    provider: delivery.provider,
+    type: delivery.notification.type,
+    status: row.status,
+    ...(row.reason === undefined ? {} : { reason: row.reason }),
+    receivedAtMs: delivery.receivedAtMs,
+    ...(row.settledAtMs === undefined ? {} : { settledAtMs: row.settledAtMs }),
+    tokenHash: delivery.tokenHash,
+    ...(delivery.subjectHash === undefined ? {} : { subjectHash: delivery.subjectHash }),
+    ...(row.answeredAtMs === undefined ? {} : { answeredAtMs: row.answeredAtMs }),
+    attempts: [...row.attempts.values()].map(loggedAttempt),
+  };
+}
+
+function loggedAttempt({ number, startedAtMs, latencyMs, outcome }: Attempt): LoggedAttempt {
+  return {
+    number,
+    startedAtMs,
+    latencyMs,
+    outcome: outcome.kind,
+    ...('reason' in outcome ? { reason: outcome.reason } : {}),
+    ...('messageId' in outcome && outcome.messageId !== undefined
+      ? { messageId: outcome.messageId }
+      : {}),
+  };
+}

@@ -1,0 +1,186 @@
+// The whole core in virtual time over the store in memory, with providers whose every answer a test writes in
+// the adapters' own terms: a status with headers and body, or a failure of the transport.
+
+import { type Config, isComplete, readSettings } from '../../src/config/config.ts';
+import type { Delivery } from '../../src/core/delivery.ts';
+import type { Notification } from '../../src/core/notification.ts';
+import type { Outcome } from '../../src/core/outcome.ts';
+import type { ServiceEvent } from '../../src/core/ports/observer.ts';
+import type { Provider, PushMessage, SendOptions } from '../../src/core/ports/provider.ts';
+import type { ProviderName, Recipient } from '../../src/core/target.ts';
+import { type Core, recoverCore, wireCore } from '../../src/service/core.ts';
+import { ManualClock } from './manual-clock.ts';
+import { MemoryStore } from './memory-store.ts';
+
+/** What becomes of one push: when it ends, and whether the provider took it. */
+export interface Fate {
+  readonly outcome: Outcome;
+  readonly endsAfterMs: number;
+  readonly isTaken: boolean;
+  /** An answer that comes after the deadline, counted from the start. */
+  readonly late?: { readonly outcome: Outcome; readonly afterMs: number };
+}
+
+/** One push as the provider saw it. */
+export interface Push {
+  readonly id: string;
+  readonly token: string;
+  readonly atMs: number;
+  readonly isTaken: boolean;
+}
+
+export type Weather = (push: {
+  readonly atMs: number;
+  readonly token: string;
+  readonly timeoutMs: number;
+}) => Fate;
+
+export const CALM: Weather = () => ({
+  outcome: { kind: 'delivered' },
+  endsAfterMs: 40,
+  isTaken: true,
+});
+
+export interface VirtualCore {
+  readonly clock: ManualClock;
+  readonly store: MemoryStore;
+  readonly core: Core;
+  readonly pushes: readonly Push[];
+  readonly events: readonly ServiceEvent[];
+  /** What the provider does from now on. */
+  weather: Weather;
+  /** Milliseconds since the beginning. */
+  readonly atMs: number;
+  /** The process dies and another starts over the same store after `downMs`. */
+  restart(downMs?: number): Promise<void>;
+}
+
+export interface VirtualCoreOptions {
+  readonly provider?: ProviderName;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export async function createVirtualCore(options: VirtualCoreOptions = {}): Promise<VirtualCore> {
+  const { provider = 'fcm', environment = {} } = options;
+  const clock = new ManualClock();
+  const startMs = clock.nowMs();
+  const store = new MemoryStore();
+  const pushes: Push[] = [];
+  const events: ServiceEvent[] = [];
+  const config = configOf(environment);
+  let life = 0;
+
+  const begin = async (): Promise<Core> => {
+    life += 1;
+    const own = life;
+    const isAlive = () => own === life;
+    const ownClock = {
+      wallMs: () => clock.wallMs(),
+      nowMs: () => clock.nowMs(),
+      after: (delayMs: number, task: () => void) => clock.after(delayMs, () => isAlive() && task()),
+    };
+    const core = wireCore({
+      config,
+      clock: ownClock,
+      ids: countedIds(own),
+      store,
+      providers: [{ app: 'default', address: 'virtual', provider: providerOf(isAlive) }],
+      observer: { observe: (event) => events.push(event) },
+    });
+    await recoverCore(core, store, ownClock);
+    core.retrier.start();
+    return core;
+  };
+
+  const providerOf = (isAlive: () => boolean): Provider => ({
+    name: provider,
+    prepare: (message) => ({
+      excessBytes: 0,
+      send: (given) => send(message, given, isAlive),
+    }),
+    warm: () => Promise.resolve({ ready: true }),
+    health: () => ({ ready: true }),
+    close: () => Promise.resolve(),
+  });
+
+  const send = (message: PushMessage, given: SendOptions, isAlive: () => boolean) => {
+    const atMs = clock.nowMs() - startMs;
+    const { token } = message;
+    const fate = virtual.weather({ atMs, token, timeoutMs: given.timeoutMs });
+    pushes.push({ id: message.id, token, atMs, isTaken: fate.isTaken });
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    clock.after(fate.endsAfterMs, () => isAlive() && resolve(fate.outcome));
+    const { late } = fate;
+    if (late !== undefined) {
+      clock.after(late.afterMs, () => isAlive() && given.onLate?.(late.outcome));
+    }
+    return promise;
+  };
+
+  const virtual = {
+    clock,
+    store,
+    pushes,
+    events,
+    weather: CALM,
+    core: undefined as unknown as Core,
+    get atMs() {
+      return clock.nowMs() - startMs;
+    },
+    restart: async (downMs = 0) => {
+      life += 1;
+      await clock.run(downMs);
+      virtual.core = await begin();
+      await clock.run(0);
+    },
+  };
+  virtual.core = await begin();
+  return virtual;
+}
+
+/** A payment for a token of its own; `race` by default. */
+export function notificationOf(given: Partial<Notification> = {}): Notification {
+  const payload = given.payload ?? '{"payment_hash":"aa"}';
+  return {
+    type: 'payment_received',
+    title: 'Incoming payment',
+    lifetimeMs: 60_000,
+    duplicateOf: { key: payload, windowMs: 25_000 },
+    ...given,
+    payload,
+  };
+}
+
+export function recipientOf(token: string, provider: ProviderName = 'fcm'): Recipient {
+  const platform = provider === 'apns' ? 'ios' : 'android';
+  return { target: { app: 'default', platform, token }, source: 'notify' };
+}
+
+/** Every delivery as the log has it, by id. */
+export function statusesOf({
+  store,
+}: VirtualCore): ReadonlyMap<string, Delivery & { status: string }> {
+  return new Map([...store.rows].map(([id, row]) => [id, { ...row.delivery, status: row.status }]));
+}
+
+function configOf(environment: Readonly<Record<string, string>>): Config {
+  const faults: string[] = [];
+  const { values } = readSettings({ NDS_TOKEN_RATE: '1000/1000', ...environment });
+  if (!isComplete(values, faults)) throw new Error(faults.join('; '));
+  return values;
+}
+
+/** Ids that count, and chance that runs through a fixed sequence. */
+function countedIds(life: number) {
+  let count = 0;
+  const next = () => {
+    count += 1;
+    return count;
+  };
+  return {
+    deliveryId: () => `00000000-0000-7000-800${life}-${String(next()).padStart(12, '0')}`,
+    secret: () => `secret-${life}-${next()}`,
+    fraction: () => (next() * 0.381966) % 1,
+    fingerprint: (value: string) => `hash of ${value}`,
+  };
+}
