@@ -15,14 +15,9 @@ COPY drizzle ./drizzle
 COPY src ./src
 RUN mkdir /data /cache && chown node:node /data /cache
 ENV NDS_DATABASE=/data/nds.sqlite
+# Compiled code from the first start on.
 ENV NODE_COMPILE_CACHE=/cache
 USER node
-# Leaves compiled code in the image: of a service that refuses to start for want of credentials, and of the store's
-# threads, which look into an empty database.
-RUN node bin/nds.ts serve || true
-RUN touch /tmp/empty.sqlite \
-  && (NDS_DATABASE=/tmp/empty.sqlite NDS_SECRET=only-for-an-empty-database node bin/nds.ts find || true) \
-  && rm /tmp/empty.sqlite*
 EXPOSE 8080
 # On a small machine V8 would choose a young generation of 1 MB, at which a push costs half as much again.
-CMD ["node", "--max-semi-space-size=16", "--import=./bin/compile-cache.js", "bin/nds.ts", "serve"]
+CMD ["node", "--max-semi-space-size=16", "bin/nds.js", "serve"]

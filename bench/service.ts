@@ -94,6 +94,8 @@ export async function launchService(options: ServiceOptions): Promise<RunningSer
       // The limits are not what is measured.
       NDS_TOKEN_RATE: '1000000/1000000',
       NDS_GLOBAL_RATE: '9000000/1000000',
+      NDS_MAX_CONNECTIONS: '20000',
+      NDS_REMEMBERED: '200000',
     },
   });
   closeSync(output);

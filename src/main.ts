@@ -3,6 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from './config/config.ts';
+import { showPath } from './config/files.ts';
 import { loadSecrets } from './config/secret.ts';
 import type { Clock } from './core/ports/clock.ts';
 import type { Ids } from './core/ports/ids.ts';
@@ -12,12 +13,10 @@ import type { Readiness } from './http/health.ts';
 import { reportCounts } from './http/limits/counted-reports.ts';
 import { type RunningServer, startServer } from './http/server.ts';
 import type { Log } from './observe/log.ts';
-import { capacityOf, memoryOfMachine } from './service/capacity.ts';
 import { recoverCore, wireCore } from './service/core.ts';
 import { startHousekeeping } from './service/housekeeping.ts';
 import { createHttpApp } from './service/http-app.ts';
 import { stopService } from './service/lifecycle.ts';
-import type { Collector } from './service/memory-release.ts';
 import type { Prepared } from './service/prepare.ts';
 import type { AppProvider } from './service/providers.ts';
 import { readReadiness } from './service/readiness.ts';
@@ -62,8 +61,6 @@ export interface Service {
 /** What differs between `npm start`, the demo and tests. */
 export interface Overrides {
   readonly clock?: Clock;
-  /** Of a process that the service has for itself: gives memory back when it is quiet. */
-  readonly collector?: Collector;
   /** Puts something between the service and its store: a disk that fails, somebody who watches. */
   readonly wrapStore?: (store: Store) => Store;
 }
@@ -81,14 +78,13 @@ export async function startService(
   const store = overrides.wrapStore?.(ownStore) ?? ownStore;
   opened.defer(() => store.close());
   const ids = createSystemIds(clock, lookupKey);
-  const capacity = capacityOf(memoryOfMachine());
   const { observer } = log;
-  const core = wireCore({ config, capacity, clock, ids, store, providers, observer });
+  const core = wireCore({ config, clock, ids, store, providers, observer });
   await recoverCore(core, store, clock);
   const readiness = () =>
     readReadiness({ ...core, lanes: core.lanes.all, isDraining: () => core.draining });
   const app = createHttpApp({ config, core, clock, ids, devices, signed, log, readiness });
-  const maxConnections = config.maxConnections ?? capacity.connections;
+  const { maxConnections } = config;
   const server = await startServer(
     app,
     { clock, ids },
@@ -100,7 +96,6 @@ export async function startService(
       ),
     },
   );
-  log.say('info', 'capacity', { connections: maxConnections, remembered: capacity.remembered });
   // From here on only `stop` ends what was opened.
   opened.move();
 
@@ -115,7 +110,6 @@ export async function startService(
     duplicates,
     sender: core.sender,
     observer,
-    collector: overrides.collector,
   });
   return {
     url: urlOf(server),
@@ -136,7 +130,7 @@ export async function startService(
     stop: () => {
       core.draining = true;
       housekeeping.stop();
-      return stopService({ ...core, store, clock, server, providers, log, graceMs });
+      return stopService({ ...core, store, clock, server, providers, graceMs });
     },
   };
 }
@@ -158,7 +152,7 @@ async function openStore(config: Config, log: Log): Promise<OpenedStore> {
   });
   if (secrets.madeFile !== undefined) {
     log.say('warn', 'NDS_SECRET is not set: the secret lies beside the database', {
-      file: secrets.madeFile,
+      beside: showPath(config.database),
       protects: 'a copy of the database file alone',
       protects_not: 'a copy of its folder or volume',
     });

@@ -1,55 +1,59 @@
-// The commands of `nds` and what they are for; each has a file of its own, loaded only when it runs.
+// The commands of `nds` and their arguments; each has a file of its own, loaded only when it runs.
 
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { DEFAULT_APP } from '../core/target.ts';
 import { readEnvironment } from './environment.ts';
 import { explain } from './explain.ts';
+import { print } from './print.ts';
 
-interface Command {
-  readonly summary: string;
-  run(args: readonly string[]): Promise<number>;
-}
+const MAX_ROWS = 1_000;
 
-const COMMANDS: Readonly<Record<string, Command>> = {
-  serve: {
-    summary: 'run the service, configured by the environment (the default)',
-    run: async () => (await import('./serve.ts')).serve(readEnvironment()),
-  },
-  demo: {
-    summary: 'run it against stand-ins of APNs and FCM and wake two phones; --once ends by itself',
-    run: async (args) => (await import('./demo.ts')).demo(args),
-  },
-  find: {
-    summary: 'was it sent? look up a delivery id, payment hash, swap id or token; --app, --limit',
-    run: async (args) => (await import('./find.ts')).find(args, readEnvironment()),
-  },
-  config: {
-    summary: 'list every environment variable, its default and what it does',
-    run: async () => (await import('./show-config.ts')).showConfig(),
-  },
-};
-
-/** Returns the exit code: 0 done, 1 failed, 2 no such command. */
+/** Returns the exit code: 0 done, 1 failed, 2 wrong arguments. */
 export async function runCommand(args: readonly string[]): Promise<number> {
-  const [name = 'serve', ...rest] = args;
-  if (name === 'help' || name === '--help' || name === '-h') {
-    process.stdout.write(usage());
-    return 0;
-  }
-  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (command === undefined) {
-    process.stderr.write(`nds: there is no command ${JSON.stringify(name)}\n\n${usage()}`);
-    return 2;
-  }
+  let exitCode = 0;
+  const program = createProgram((code) => {
+    exitCode = code;
+  });
+  const [name = 'serve'] = args;
   try {
-    return await command.run(rest);
+    await program.parseAsync(args.length === 0 ? [name] : args, { from: 'user' });
+    return exitCode;
   } catch (error) {
+    // Help, or wrong arguments, which were explained.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     process.stderr.write(`nds ${name}: ${explain(error)}\n`);
     return 1;
   }
 }
 
-function usage(): string {
-  const lines = Object.entries(COMMANDS).map(
-    ([name, { summary }]) => `  ${name.padEnd(8)}${summary}`,
-  );
-  return `usage: nds [command]\n\n${lines.join('\n')}\n`;
+function createProgram(end: (exitCode: number) => void): Command {
+  const program = new Command('nds')
+    .description('Turns Lightning webhooks into pushes. Without a command it serves.')
+    .exitOverride()
+    .showHelpAfterError('(nds help lists the commands)')
+    .configureOutput({ writeOut: print });
+  program
+    .command('serve')
+    .description('run the service, configured by the environment')
+    .action(async () => end(await (await import('./serve.ts')).serve()));
+  program
+    .command('find')
+    .description('was it sent? look up deliveries, the newest ones without an argument')
+    .argument('[known]', 'delivery id, payment hash, swap id, transaction id or push token')
+    .option('--app <name>', 'the app of a push token', DEFAULT_APP)
+    .option('--limit <rows>', `how many deliveries at most, up to ${MAX_ROWS}`, rowCount, 20)
+    .action(async (known: string | undefined, options: { app: string; limit: number }) =>
+      end(await (await import('./find.ts')).find({ known, ...options }, readEnvironment())),
+    );
+  program
+    .command('config')
+    .description('list every environment variable, its default and what it does')
+    .action(async () => (await import('./show-config.ts')).showConfig());
+  return program;
+}
+
+function rowCount(text: string): number {
+  const rows = Number(text);
+  if (/^\d+$/.test(text) && rows >= 1 && rows <= MAX_ROWS) return rows;
+  throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_ROWS}.`);
 }

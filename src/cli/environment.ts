@@ -1,14 +1,28 @@
 // The environment of a command: the process's variables, and `.env` for those that are not set.
 
+import { readFileSync } from 'node:fs';
 import { loadEnvFile } from 'node:process';
-import type { Environment } from '../config/config.ts';
+import { ConfigError, type Environment } from '../config/config.ts';
+import { faultOfEncoding } from '../config/files.ts';
 
+const FILE = '.env';
+
+/** Throws a `ConfigError` for a `.env` that cannot be read. */
 export function readEnvironment(): Environment {
-  try {
-    loadEnvFile();
-  } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    if (!isMissing) throw error;
-  }
+  const text = readIfThere();
+  if (text === undefined) return process.env;
+  const fault = faultOfEncoding(text);
+  if (fault !== undefined) throw new ConfigError([`${FILE} ${fault}`]);
+  loadEnvFile(FILE);
   return process.env;
+}
+
+function readIfThere(): string | undefined {
+  try {
+    return readFileSync(FILE, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    if (code === 'ENOENT') return undefined;
+    throw new ConfigError([`${FILE} cannot be read (${code})`]);
+  }
 }

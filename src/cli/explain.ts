@@ -1,25 +1,69 @@
-// What went wrong, for the operator: a sentence where he can mend it, the stack where it is our mistake.
+// What went wrong, for the operator: a sentence where he can fix it, the stack where it is our mistake.
 
 import { ConfigError } from '../config/config.ts';
+import { StoreUnavailableError } from '../core/ports/store.ts';
 
-/** What listening on somebody else's address, or on a name that nobody knows, ends with. */
-const NO_ADDRESS: ReadonlySet<unknown> = new Set(['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN']);
+const DISK_FULL = 'the disk is full: free some space, or choose a folder on another volume.';
+const READ_ONLY =
+  'the database, its folder or the mount is read-only: check owner, mode and mount, or choose another folder.';
 
-/** The causes that an operator can mend come as sentences; anything else keeps its stack. */
+/** Why the database cannot be made or opened at start, by the code of a file operation. */
+const FILE_PROBLEMS: Readonly<Record<string, string>> = {
+  ENOSPC: DISK_FULL,
+  EDQUOT: DISK_FULL,
+  EROFS: READ_ONLY,
+  EACCES: READ_ONLY,
+  EPERM: READ_ONLY,
+  ENOTDIR: 'a part of its path is a file where a folder is needed.',
+  EEXIST: 'a part of its path is a file where a folder is needed.',
+  ENOENT: 'its folder does not exist and cannot be made.',
+  EISDIR: 'it is a folder: give the path of a file.',
+};
+
+/** The same by the store's own reason. */
+const STORE_PROBLEMS: Readonly<Record<string, string>> = {
+  full: DISK_FULL,
+  read_only: READ_ONLY,
+  corrupt: 'the database is damaged: restore a backup, see docs/operating.md.',
+  locked: 'another process holds the database: end it.',
+  io: 'the file cannot be opened, read or written: check that it is no folder, its owner and mode, and the volume.',
+};
+
+/** What listening fails with. */
+const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {
+  EADDRINUSE:
+    'The port is taken: another program listens there. End it, or choose another port by PORT or NOTIFY_HTTP_ADDRESS.',
+  EADDRNOTAVAIL: 'This machine has no such address to listen on: fix NOTIFY_HTTP_ADDRESS.',
+  ENOTFOUND: 'This machine has no such address to listen on: fix NOTIFY_HTTP_ADDRESS.',
+  EAI_AGAIN: 'This machine has no such address to listen on: fix NOTIFY_HTTP_ADDRESS.',
+  EACCES: 'The port needs more rights: choose one above 1023 by PORT or NOTIFY_HTTP_ADDRESS.',
+};
+
+/** What an operator can fix comes as sentences; anything else keeps its stack. */
 export function explain(error: unknown): string {
   if (error instanceof ConfigError) return `${error.message}\nAll variables: npm run nds -- config`;
   if (!(error instanceof Error)) return String(error);
-  if ('code' in error && error.code === 'EADDRINUSE') {
-    return 'Its port is taken: another program listens there. End it, or choose another port: PORT or NOTIFY_HTTP_ADDRESS, for the demo --port.';
+  return (
+    problemOf(error) ?? (isForOperator(error) ? error.message : (error.stack ?? error.message))
+  );
+}
+
+function problemOf(error: Error): string | undefined {
+  if (error instanceof StoreUnavailableError) {
+    const problem = STORE_PROBLEMS[error.reason];
+    return problem && `NDS_DATABASE: ${problem}`;
   }
-  if ('code' in error && NO_ADDRESS.has(error.code)) {
-    return 'This machine has no such address to listen on: mend NOTIFY_HTTP_ADDRESS.';
-  }
-  if ('code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')) return error.message;
-  if ('code' in error && error.code === 'EACCES') {
-    return `${error.message}. Run it as a user that may, or change the path or port.`;
-  }
-  return error.name.endsWith('Error') && error.name !== 'Error' && error.name !== 'TypeError'
-    ? error.message
-    : (error.stack ?? error.message);
+  // An error that comes from the store's thread has kept nothing but its message.
+  const code =
+    'code' in error ? String(error.code) : (/^(E[A-Z]+): /.exec(error.message)?.[1] ?? '');
+  const syscall = 'syscall' in error ? error.syscall : undefined;
+  if (syscall === 'listen' || syscall === 'getaddrinfo') return LISTEN_PROBLEMS[code];
+  // The configured files were read before: the only ones that are written at start are the database's.
+  const problem = FILE_PROBLEMS[code];
+  return problem && `NDS_DATABASE: ${problem}`;
+}
+
+/** Errors with a class of our own, such as the store's refusals at open, have messages for the operator. */
+function isForOperator({ name }: Error): boolean {
+  return name.endsWith('Error') && !(name in globalThis) && name !== 'SqliteError';
 }

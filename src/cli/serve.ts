@@ -1,40 +1,61 @@
-// `nds serve`: the real thing. Refuses to start with one message that lists every fault.
+// `nds serve`: runs the service. Refuses to start with one message that lists every fault.
 
-import type { Environment } from '../config/config.ts';
 import { type Service, startService } from '../main.ts';
 import { createLog, type Log } from '../observe/log.ts';
-import { createCollector } from '../service/memory-release.ts';
 import { prepare } from '../service/prepare.ts';
 import { createSystemClock } from '../service/system.ts';
+import { readEnvironment } from './environment.ts';
+import { catchEscapedErrors, stackOf } from './escaped-errors.ts';
 import { explain } from './explain.ts';
 import { catchStopSignals } from './signals.ts';
 
-export async function serve(environment: Environment): Promise<number> {
+/** Returns the exit code if the service cannot start; else ends the process. */
+export async function serve(): Promise<number> {
   const clock = createSystemClock();
   const signals = catchStopSignals();
+  const escaped = catchEscapedErrors();
   let service: Service;
   let log: Log | undefined;
   try {
-    const prepared = await prepare(environment, clock);
+    const prepared = await prepare(readEnvironment(), clock);
     log = createLog(prepared.config.logLevel, clock);
-    service = await startService(prepared, log, { clock, collector: createCollector() });
+    service = await startService(prepared, log, { clock });
   } catch (error) {
-    log?.flush();
+    await log?.close();
+    escaped.release();
     signals.release();
     process.stderr.write(`nds cannot start.\n${explain(error)}\n`);
     return 1;
   }
   const running = log;
   running.say('info', 'listening', { url: service.url });
-  void service.reach.then((reach) => {
-    for (const { health, ...route } of reach) {
-      const message = health.ready ? 'can reach its provider' : 'cannot reach its provider';
-      running.say(health.ready ? 'info' : 'error', message, { ...route, detail: health.detail });
-    }
-  });
-  await signals.first;
+  const suspensions = clock.followSuspensions((ms) =>
+    running.say('warn', 'machine_suspended', { ms }),
+  );
+  let exitCode = 0;
+  const reportInternal = (cause: string) => {
+    exitCode = 1;
+    running.say('error', 'internal_error', { cause });
+  };
+  escaped.reportTo(reportInternal);
+  void reportReach(service, running);
+  await Promise.race([signals.first, escaped.first]);
   running.say('info', 'stopping');
-  await service.stop();
+  try {
+    await service.stop();
+  } catch (error) {
+    reportInternal(stackOf(error));
+  }
+  suspensions.cancel();
+  await running.close();
   // All that matters has ended; a thread that waits for a locked database must not keep the process.
-  process.exit(0);
+  process.exit(exitCode);
+}
+
+/** Says which app can reach which provider, as soon as that is known. */
+async function reportReach(service: Service, log: Log): Promise<void> {
+  for (const { health, ...route } of await service.reach) {
+    const message = health.ready ? 'can reach its provider' : 'cannot reach its provider';
+    log.say(health.ready ? 'info' : 'error', message, { ...route, detail: health.detail });
+  }
 }

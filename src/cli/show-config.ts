@@ -1,14 +1,14 @@
 // `nds config`: every environment variable with its default and its purpose.
 
-import { SETTINGS } from '../config/config.ts';
+import { SETTINGS } from '../config/settings.ts';
+import { print } from './print.ts';
 
-export function showConfig(): number {
+export function showConfig(): void {
   let group = '';
   for (const setting of SETTINGS) {
-    if (setting.group !== group) process.stdout.write(`\n${setting.group}\n`);
+    if (setting.group !== group) print(`\n${setting.group}\n`);
     group = setting.group;
     const fallback = setting.defaultText ? ` [${setting.defaultText}]` : '';
-    process.stdout.write(`  ${setting.name}${fallback}\n      ${setting.help}\n`);
+    print(`  ${setting.name}${fallback}\n      ${setting.help}\n`);
   }
-  return 0;
 }

@@ -1,6 +1,6 @@
-// SIGINT and SIGTERM: the first stops in order, a second ends the process at once.
+// Signals: SIGINT and SIGTERM stop in order, a second one ends the process at once; SIGHUP does nothing.
 
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const STOPPING = ['SIGINT', 'SIGTERM'] as const;
 
 export interface StopSignals {
   /** Resolves at the first signal. */
@@ -10,22 +10,26 @@ export interface StopSignals {
 }
 
 /**
- * To be called before there is anything to stop: a supervisor may change its mind while we still start, and
- * what was opened by then must be closed all the same.
+ * To be called before there is anything to stop: a supervisor may stop the process while it still starts, and what
+ * was opened by then must be closed all the same.
  */
 export function catchStopSignals(): StopSignals {
   const { promise: first, resolve } = Promise.withResolvers<void>();
   const onSecond = () => process.exit(1);
   const onFirst = () => {
-    for (const signal of SIGNALS) {
+    for (const signal of STOPPING) {
       process.off(signal, onFirst);
       process.once(signal, onSecond);
     }
     resolve();
   };
-  for (const signal of SIGNALS) process.once(signal, onFirst);
+  // There is nothing to load again, and a terminal that was closed is no reason to end.
+  const onHangUp = () => {};
+  process.on('SIGHUP', onHangUp);
+  for (const signal of STOPPING) process.once(signal, onFirst);
   const release = () => {
-    for (const signal of SIGNALS) process.off(signal, onFirst).off(signal, onSecond);
+    process.off('SIGHUP', onHangUp);
+    for (const signal of STOPPING) process.off(signal, onFirst).off(signal, onSecond);
   };
   return { first, release };
 }

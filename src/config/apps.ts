@@ -1,12 +1,13 @@
 // The vendor's apps and their credentials: `default` from plain variables, others from a JSON file.
 // Every fault of every app is reported at once.
 
-import { readFileSync } from 'node:fs';
-import { z } from 'zod';
-import { MAX_APP_NAME_CHARACTERS } from '../core/target.ts';
-import type { Config } from './config.ts';
-
-export const DEFAULT_APP = 'default';
+import { DEFAULT_APP } from '../core/target.ts';
+import { checkFcmCredentials } from '../providers/fcm/credential-file.ts';
+import { type NamedApp, parseAppsFile } from './apps-file.ts';
+import type { ReadSettings } from './config.ts';
+import { APNS_SETTINGS, FCM_SETTINGS } from './credential-settings.ts';
+import { readNamedText } from './files.ts';
+import { faultOfPem, parsePastedJson } from './pasted-credentials.ts';
 
 const APPLE = {
   production: 'https://api.push.apple.com',
@@ -25,195 +26,188 @@ export interface ApnsCredentials {
 }
 
 export interface FcmCredentials {
-  /** The parsed JSON of a service account or of another kind that google-auth-library knows. */
-  readonly credentials: Readonly<Record<string, unknown>>;
+  /** The parsed JSON of a credential, or Google's application default credentials. */
+  readonly credentials: Readonly<Record<string, unknown>> | 'default';
   readonly projectId: string;
   readonly endpoint: string;
 }
 
 export interface AppCredentials {
   readonly name: string;
-  readonly apns?: ApnsCredentials;
-  readonly fcm?: FcmCredentials;
+  readonly apns?: ApnsCredentials | undefined;
+  readonly fcm?: FcmCredentials | undefined;
 }
 
-const appName = z
-  .string()
-  .regex(/^[A-Za-z0-9._-]+$/)
-  .max(MAX_APP_NAME_CHARACTERS);
-const appsFile = z.record(
-  appName,
-  z.strictObject({
-    apns: z
-      .strictObject({
-        key_file: z.string().optional(),
-        key: z.string().optional(),
-        key_id: z.string().regex(/^[A-Z0-9]{10}$/),
-        team_id: z.string().regex(/^[A-Z0-9]{10}$/),
-        topic: z.string().min(1),
-        environment: z.enum(['production', 'sandbox']),
-        endpoint: z.url({ protocol: /^https$/ }).optional(),
-      })
-      .optional(),
-    fcm: z
-      .strictObject({
-        credentials_file: z.string().optional(),
-        credentials: z.record(z.string(), z.unknown()).optional(),
-        project: z.string().optional(),
-        endpoint: z.url({ protocol: /^https$/ }).optional(),
-      })
-      .optional(),
-  }),
-);
+export interface LoadedApps {
+  readonly apps: readonly AppCredentials[];
+  /** Every app that is configured, faulty ones too; absent if the file that names them cannot be read. */
+  readonly names: readonly string[] | undefined;
+}
 
-/** What of the configuration names credentials; any of it may be missing or was faulty. */
-type Given = Partial<Config>;
+/** Any of these means that there is a default app; an endpoint alone does not. */
+const CREDENTIAL_NAMES = Object.values({ ...APNS_SETTINGS, ...FCM_SETTINGS })
+  .map(({ name }) => name)
+  .filter((name) => !name.endsWith('_ENDPOINT'));
+
+const NOTHING = `No provider is configured. For APNs set APNS_KEY_FILE, APNS_KEY_ID, APNS_TEAM_ID, APNS_TOPIC and APNS_ENVIRONMENT; for FCM set GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_APPLICATION_CREDENTIALS_JSON. To try the service without accounts run \`npm run demo\`.`;
+
+type Given = Pick<ReadSettings, 'values' | 'given'>;
 
 /** Reads the credentials of all apps and adds what is wrong to `faults`. */
-export function loadApps(config: Given, faults: string[]): readonly AppCredentials[] {
-  const before = faults.length;
-  const fallback = defaultApp(config, faults);
-  const others = config.appsFile === undefined ? [] : namedApps(config.appsFile, faults);
-  const apps = [...(fallback === undefined ? [] : [fallback]), ...others];
-  if (apps.length === 0 && faults.length === before) {
-    faults.push(
-      'No provider is configured. For APNs set APNS_KEY_FILE, APNS_KEY_ID, APNS_TEAM_ID, APNS_TOPIC and APNS_ENVIRONMENT; for FCM set GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_APPLICATION_CREDENTIALS_JSON. To try the service without accounts run `npm run demo`.',
-    );
-  }
-  return apps;
-}
-
-function defaultApp(config: Given, faults: string[]): AppCredentials | undefined {
-  const apns = defaultApns(config, faults);
-  const fcm = defaultFcm(config, faults);
-  if (apns === undefined && fcm === undefined) return undefined;
+export function loadApps(settings: Given, faults: string[]): LoadedApps {
+  const apns = defaultApns(settings, faults);
+  const fcm = defaultFcm(settings, faults);
+  const isDefault = CREDENTIAL_NAMES.some((name) => settings.given.has(name));
+  const others = namedApps(settings.values.appsFile, faults);
+  const hasNone = !isDefault && others?.length === 0;
+  if (hasNone) faults.push(NOTHING);
+  const ownName = isDefault ? [DEFAULT_APP] : [];
   return {
-    name: DEFAULT_APP,
-    ...(apns === undefined ? {} : { apns }),
-    ...(fcm === undefined ? {} : { fcm }),
+    apps: [...(isDefault ? [{ name: DEFAULT_APP, apns, fcm }] : []), ...(others ?? [])],
+    names: others && [...ownName, ...others.map(({ name }) => name)],
   };
 }
 
-function defaultApns(config: Given, faults: string[]): ApnsCredentials | undefined {
-  const { apnsKeyId, apnsTeamId, apnsTopic, apnsEnvironment } = config;
-  const hasKey = config.apnsKey !== undefined || config.apnsKeyFile !== undefined;
-  const others = [apnsKeyId, apnsTeamId, apnsTopic, apnsEnvironment];
-  if (!hasKey && others.every((value) => value === undefined)) return undefined;
-  const missing = [
-    ...(hasKey ? [] : ['APNS_KEY_FILE (or APNS_KEY)']),
-    ...(apnsKeyId === undefined ? ['APNS_KEY_ID'] : []),
-    ...(apnsTeamId === undefined ? ['APNS_TEAM_ID'] : []),
-    ...(apnsTopic === undefined ? ['APNS_TOPIC'] : []),
-    ...(apnsEnvironment === undefined ? ['APNS_ENVIRONMENT (production or sandbox)'] : []),
+function defaultApns({ values, given }: Given, faults: string[]): ApnsCredentials | undefined {
+  const { apnsKeyId: keyId, apnsTeamId: teamId, apnsTopic: topic } = values;
+  const { apnsEnvironment: environment } = values;
+  const required: readonly (readonly [string, boolean])[] = [
+    ['APNS_KEY_FILE (or APNS_KEY)', given.has('APNS_KEY') || given.has('APNS_KEY_FILE')],
+    ['APNS_KEY_ID', given.has('APNS_KEY_ID')],
+    ['APNS_TEAM_ID', given.has('APNS_TEAM_ID')],
+    ['APNS_TOPIC', given.has('APNS_TOPIC')],
+    ['APNS_ENVIRONMENT (production or sandbox)', given.has('APNS_ENVIRONMENT')],
   ];
+  const missing = required.filter(([, isGiven]) => !isGiven).map(([name]) => name);
+  if (missing.length === required.length) return undefined;
   if (missing.length > 0) faults.push(`APNs is configured in part; also set ${missing.join(', ')}`);
-  const key =
-    config.apnsKey ??
-    (config.apnsKeyFile === undefined
-      ? undefined
-      : readText('APNS_KEY_FILE', config.apnsKeyFile, faults));
-  if (
-    key === undefined ||
-    apnsKeyId === undefined ||
-    apnsTeamId === undefined ||
-    apnsTopic === undefined ||
-    apnsEnvironment === undefined
-  ) {
-    return undefined;
-  }
-  return {
-    key,
-    keyId: apnsKeyId,
-    teamId: apnsTeamId,
-    topic: apnsTopic,
-    environment: apnsEnvironment,
-    endpoint: config.apnsEndpoint ?? APPLE[apnsEnvironment],
-  };
+  if (given.has('APNS_KEY') && given.has('APNS_KEY_FILE')) return undefined;
+  const key = apnsKey(
+    { content: values.apnsKey, file: values.apnsKeyFile },
+    { content: 'APNS_KEY', file: 'APNS_KEY_FILE' },
+    faults,
+  );
+  if (!key || !keyId || !teamId || !topic || !environment) return undefined;
+  const endpoint = values.apnsEndpoint ?? APPLE[environment];
+  return { key, keyId, teamId, topic, environment, endpoint };
 }
 
-function defaultFcm(config: Given, faults: string[]): FcmCredentials | undefined {
-  const { googleCredentialsJson, googleCredentialsFile, googleProject } = config;
-  const endpoint = config.fcmEndpoint ?? GOOGLE;
-  if (googleCredentialsJson !== undefined) {
-    const source = 'GOOGLE_APPLICATION_CREDENTIALS_JSON';
-    return fcmFrom(
-      { source, text: googleCredentialsJson, project: googleProject, endpoint },
-      faults,
-    );
-  }
-  if (googleCredentialsFile === undefined) return undefined;
-  const source = 'GOOGLE_APPLICATION_CREDENTIALS';
-  const text = readText(source, googleCredentialsFile, faults);
+/** Where a credential may stand: in a setting itself, or in the file that another one names. */
+interface Places<Value> {
+  readonly content: Value;
+  readonly file: Value;
+}
+
+function apnsKey(
+  given: Places<string | undefined>,
+  names: Places<string>,
+  faults: string[],
+): string | undefined {
+  const text = textOf(given, names, faults);
   if (text === undefined) return undefined;
-  return fcmFrom({ source, text, project: googleProject, endpoint }, faults);
+  const isFile = given.content === undefined;
+  const fault = faultOfPem({ text, pathVariable: isFile ? undefined : names.file });
+  if (fault === undefined) return text;
+  faults.push(`${isFile ? `the file of ${names.file}` : names.content} ${fault}`);
+  return undefined;
 }
 
-interface FcmInput {
-  readonly source: string;
-  readonly text: string;
-  readonly project: string | undefined;
-  readonly endpoint: string;
+function textOf(
+  { content, file }: Places<string | undefined>,
+  names: Places<string>,
+  faults: string[],
+): string | undefined {
+  if (content !== undefined || file === undefined) return content;
+  const forContent = `use ${names.content}`;
+  return readNamedText({ name: names.file, path: file, forContent }, faults);
 }
 
-const credentialsShape = z.looseObject({ project_id: z.string().optional() });
+function defaultFcm({ values, given }: Given, faults: string[]): FcmCredentials | undefined {
+  const names = {
+    content: 'GOOGLE_APPLICATION_CREDENTIALS_JSON',
+    file: 'GOOGLE_APPLICATION_CREDENTIALS',
+  };
+  if (given.has(names.content) && given.has(names.file)) return undefined;
+  const { googleProject: project, fcmEndpoint: endpoint = GOOGLE } = values;
+  const places = { content: values.googleCredentialsJson, file: values.googleCredentialsFile };
+  const hasCredentials = given.has(names.content) || given.has(names.file);
+  if (!hasCredentials) {
+    // breez/notify's way: the machine that it runs on has the credentials.
+    return project === undefined
+      ? undefined
+      : { credentials: 'default', projectId: project, endpoint };
+  }
+  const hasProject = given.has('GOOGLE_CLOUD_PROJECT');
+  return fcmFrom({ places, names, project, hasProject, endpoint }, faults);
+}
 
-function fcmFrom(input: FcmInput, faults: string[]): FcmCredentials | undefined {
-  const credentials = parseJson(input.source, input.text, faults);
-  const parsed = credentialsShape.safeParse(credentials);
-  if (credentials === undefined) return undefined;
-  if (!parsed.success) {
-    faults.push(`${input.source} must hold a JSON object, as Google’s console hands it out`);
+function fcmFrom(
+  input: {
+    readonly places: Places<string | undefined>;
+    readonly names: Places<string>;
+    readonly project: string | undefined;
+    /** Whether one was given, valid or not. */
+    readonly hasProject: boolean;
+    readonly endpoint: string;
+  },
+  faults: string[],
+): FcmCredentials | undefined {
+  const { places, names, project, hasProject, endpoint } = input;
+  const text = textOf(places, names, faults);
+  if (text === undefined) return undefined;
+  const isFile = places.content === undefined;
+  const source = isFile ? `the file of ${names.file}` : names.content;
+  const parsed = parsePastedJson({ text, pathVariable: isFile ? undefined : names.file });
+  const fault = 'fault' in parsed ? parsed.fault : faultOfCredential(parsed.json);
+  if (fault !== undefined || 'fault' in parsed || !isRecord(parsed.json)) {
+    faults.push(`${source} ${fault}`);
     return undefined;
   }
-  const projectId = input.project ?? parsed.data.project_id;
-  if (projectId === undefined || projectId === '') {
-    faults.push(`${input.source} names no project_id; set GOOGLE_CLOUD_PROJECT`);
-    return undefined;
-  }
-  return { credentials: parsed.data, projectId, endpoint: input.endpoint };
+  const { project_id: ownProject } = parsed.json;
+  const projectId = project ?? (typeof ownProject === 'string' ? ownProject : undefined);
+  if (projectId !== undefined) return { credentials: parsed.json, projectId, endpoint };
+  if (!hasProject) faults.push(`${source} names no project_id; set GOOGLE_CLOUD_PROJECT`);
+  return undefined;
 }
 
-function namedApps(file: string, faults: string[]): readonly AppCredentials[] {
-  const text = readText('NDS_APPS_FILE', file, faults);
-  const json = text === undefined ? undefined : parseJson('NDS_APPS_FILE', text, faults);
-  if (json === undefined) return [];
-  const parsed = appsFile.safeParse(json);
-  if (!parsed.success) {
-    for (const issue of parsed.error.issues) {
-      faults.push(`NDS_APPS_FILE: ${issue.path.join('.') || 'the file'}: ${issue.message}`);
-    }
-    return [];
-  }
-  return Object.entries(parsed.data).map(([name, app]) => {
+function faultOfCredential(json: unknown): string | undefined {
+  if (!isRecord(json)) return 'must hold a JSON object, as Google’s console hands it out';
+  return checkFcmCredentials(json);
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function namedApps(
+  path: string | undefined,
+  faults: string[],
+): readonly AppCredentials[] | undefined {
+  if (path === undefined) return [];
+  const apps = parseAppsFile(path, faults);
+  return apps?.map(({ name, app }) => {
     if (name === DEFAULT_APP) {
       faults.push('NDS_APPS_FILE must not hold `default`; it comes from the plain variables');
     }
     const source = `NDS_APPS_FILE: ${name}`;
-    const apns = app.apns === undefined ? undefined : namedApns(source, app.apns, faults);
-    const fcm = app.fcm === undefined ? undefined : namedFcm(source, app.fcm, faults);
-    if (app.apns === undefined && app.fcm === undefined) {
-      faults.push(`${source} has neither apns nor fcm`);
-    }
+    const { apns, fcm } = app;
+    if (apns === undefined && fcm === undefined) faults.push(`${source} has neither apns nor fcm`);
     return {
       name,
-      ...(apns === undefined ? {} : { apns }),
-      ...(fcm === undefined ? {} : { fcm }),
+      apns: apns && namedApns(source, apns, faults),
+      fcm: fcm && namedFcm(source, fcm, faults),
     };
   });
 }
-
-type NamedApp = z.output<typeof appsFile>[string];
 
 function namedApns(
   source: string,
   apns: NonNullable<NamedApp['apns']>,
   faults: string[],
 ): ApnsCredentials | undefined {
-  const key =
-    apns.key ?? (apns.key_file === undefined ? undefined : readText(source, apns.key_file, faults));
-  if (apns.key === undefined && apns.key_file === undefined) {
-    faults.push(`${source} has no apns.key_file`);
-  }
+  const names = { content: `${source}: apns.key`, file: `${source}: apns.key_file` };
+  if (!hasOne({ content: apns.key, file: apns.key_file }, names, faults)) return undefined;
+  const key = apnsKey({ content: apns.key, file: apns.key_file }, names, faults);
   if (key === undefined) return undefined;
   return {
     key,
@@ -230,34 +224,24 @@ function namedFcm(
   fcm: NonNullable<NamedApp['fcm']>,
   faults: string[],
 ): FcmCredentials | undefined {
-  const text =
-    fcm.credentials === undefined
-      ? fcm.credentials_file === undefined
-        ? undefined
-        : readText(source, fcm.credentials_file, faults)
-      : JSON.stringify(fcm.credentials);
-  if (fcm.credentials === undefined && fcm.credentials_file === undefined) {
-    faults.push(`${source} has no fcm.credentials_file`);
-  }
-  if (text === undefined) return undefined;
-  return fcmFrom({ source, text, project: fcm.project, endpoint: fcm.endpoint ?? GOOGLE }, faults);
+  const names = { content: `${source}: fcm.credentials`, file: `${source}: fcm.credentials_file` };
+  const places = {
+    content: fcm.credentials && JSON.stringify(fcm.credentials),
+    file: fcm.credentials_file,
+  };
+  if (!hasOne(places, names, faults)) return undefined;
+  const { project, endpoint = GOOGLE } = fcm;
+  return fcmFrom({ places, names, project, hasProject: project !== undefined, endpoint }, faults);
 }
 
-function readText(source: string, file: string, faults: string[]): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
-    faults.push(`${source} names ${file}, which cannot be read (${code})`);
-    return undefined;
-  }
-}
-
-function parseJson(source: string, text: string, faults: string[]): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    faults.push(`${source} is not valid JSON`);
-    return undefined;
-  }
+function hasOne(
+  places: Places<string | undefined>,
+  names: Places<string>,
+  faults: string[],
+): boolean {
+  const count = Object.values(places).filter((value) => value !== undefined).length;
+  if (count === 0) faults.push(`${names.file} is missing`);
+  if (count === 2)
+    faults.push(`${names.content} and ${names.file} are both set: remove one of them`);
+  return count === 1;
 }

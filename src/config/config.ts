@@ -1,22 +1,10 @@
-// The configuration: one table of environment variables from which parsing, defaults, help, .env.example
-// and docs/configuration.md all come. Every fault is reported at once, with what to do about it.
+// Reads the settings from the environment. Every fault is reported at once, with what to do about it; no
+// value of a secret is repeated.
 
-import type { z } from 'zod';
-import { BEHAVIOUR_SETTINGS } from './settings-behaviour.ts';
-import { REACH_SETTINGS, type Setting } from './settings-reach.ts';
+import { type Config, SETTINGS, SETTINGS_BY_KEY, type Setting } from './settings.ts';
+import { faultsOfNames } from './unknown-variables.ts';
 
-const SETTINGS_BY_KEY = { ...REACH_SETTINGS, ...BEHAVIOUR_SETTINGS };
-
-export type { Setting };
-
-type SettingKey = keyof typeof SETTINGS_BY_KEY;
-
-export type Config = {
-  readonly [Key in SettingKey]: z.output<(typeof SETTINGS_BY_KEY)[Key]['schema']>;
-};
-
-/** In the order of the documentation. */
-export const SETTINGS: readonly Setting[] = Object.values(SETTINGS_BY_KEY);
+export type { Config };
 
 /** Everything that is wrong with the configuration, for one message. */
 export class ConfigError extends Error {
@@ -34,20 +22,47 @@ export class ConfigError extends Error {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What could be read of the environment, and every fault; values of secrets are not repeated. */
-export function readSettings(environment: Environment): {
+export interface ReadSettings {
+  /** The settings whose values are valid. */
   readonly values: Partial<Config>;
+  /** The names that are set, whether their values are valid or not: what is set is never reported as missing. */
+  readonly given: ReadonlySet<string>;
   readonly faults: readonly string[];
-} {
-  const faults: string[] = [];
+}
+
+/** Settings of which only one may be set, since nobody could tell which of them counts. */
+const EXCLUSIVE: readonly (readonly [string, string])[] = [
+  ['APNS_KEY', 'APNS_KEY_FILE'],
+  ['GOOGLE_APPLICATION_CREDENTIALS_JSON', 'GOOGLE_APPLICATION_CREDENTIALS'],
+  ['NDS_SOURCES', 'NDS_SOURCES_FILE'],
+];
+
+export function readSettings(environment: Environment): ReadSettings {
+  const given = new Set(
+    Object.entries(environment)
+      .filter(([, value]) => value !== undefined && value.trim() !== '')
+      .map(([name]) => name),
+  );
+  const names = SETTINGS.map(({ name }) => name);
+  const faults = faultsOfNames(given, names);
+  for (const [one, other] of EXCLUSIVE) {
+    if (given.has(one) && given.has(other)) {
+      faults.push(`${one} and ${other} are both set: remove one of them`);
+    }
+  }
   const values: Record<string, unknown> = {};
   for (const [key, setting] of Object.entries<Setting>(SETTINGS_BY_KEY)) {
     const raw = environment[setting.name]?.trim() || setting.defaultText;
     const parsed = setting.schema.safeParse(raw);
     if (parsed.success) values[key] = parsed.data;
-    else faults.push(`${setting.name} ${parsed.error.issues[0]?.message ?? 'is not valid'}`);
+    else faults.push(`${setting.name} ${parsed.error.issues[0]?.message}${quotesAround(raw)}`);
   }
-  return { values, faults };
+  return { values, given, faults };
+}
+
+/** `docker run --env-file` and some consoles keep quotes as a part of the value. */
+function quotesAround(value = ''): string {
+  return /^(["']).*\1$/s.test(value) ? ' (the value has quotes around it: remove them)' : '';
 }
 
 /** The whole configuration. Throws a `ConfigError` with every fault. */

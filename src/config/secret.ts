@@ -3,6 +3,7 @@
 
 import { hkdfSync, randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { showPath } from './files.ts';
 
 export interface Secrets {
   readonly current: Uint8Array;
@@ -57,6 +58,24 @@ export function findSecrets(options: {
     secret === undefined ? [] : [encryptionKey(secret)],
   );
   return { current, previous };
+}
+
+/** A secret file from which no secret can be read: a new secret could not open the old database. */
+export function faultOfSecretFile(databaseFile: string): string | undefined {
+  const file = secretFile(databaseFile);
+  const shown = `the .secret file beside NDS_DATABASE (${showPath(databaseFile)})`;
+  try {
+    const secret = readFileSync(file, 'utf8').trim();
+    return secret === ''
+      ? `${shown} is empty: restore it from a backup, or delete it together with the database`
+      : undefined;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    // Without a folder there is no file either.
+    return code === 'ENOENT' || code === 'ENOTDIR'
+      ? undefined
+      : `${shown} cannot be read (${code}): check owner and mode`;
+  }
 }
 
 function secretFile(databaseFile: string): string {

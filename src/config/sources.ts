@@ -1,20 +1,24 @@
 // The signed sources as the vendor configured them: secrets by app and source, the Breez LNURL server's
 // domains, bLIP-55's tolerance and methods, and generic sources.
 
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { DOMAIN_SOURCE, type Domain, LSPS5_SOURCE, NOTIFY_DOOR } from '../core/devices/doors.ts';
 import type { Source } from '../core/ports/source.ts';
+import { DEFAULT_APP } from '../core/target.ts';
 import { createSources } from '../sources/all-sources.ts';
 import { genericConfig } from '../sources/generic-config.ts';
 import { LSPS5_DEFAULTS, LSPS5_METHODS } from '../sources/lsps5.ts';
-import { DEFAULT_APP } from './apps.ts';
+import { standardWebhooks } from '../sources/standard-webhooks.ts';
 import type { Config } from './config.ts';
+import { readNamedText } from './files.ts';
+import { parsePastedJson } from './pasted-credentials.ts';
 
 export interface SignedSources {
   readonly sources: ReadonlyMap<string, Source>;
   readonly domains: ReadonlyMap<string, Domain>;
   readonly secretsOf: (app: string, source: string) => readonly string[];
+  /** Types beside the built-in ones: those that generic sources name, and whether callers may name any. */
+  readonly ownTypes: { readonly names: readonly string[]; readonly any: boolean };
 }
 
 const secretList = z.array(z.string().min(1)).min(1);
@@ -41,8 +45,9 @@ export function loadSources(
   faults: string[],
   { apps }: { readonly apps: readonly string[] },
 ): SignedSources {
+  const faultsBefore = faults.length;
   const text = sourcesText(config, faults);
-  const parsed = shape.safeParse(text === undefined ? {} : parseJson(text, faults));
+  const parsed = shape.safeParse(text === undefined ? {} : parseJson(text, config, faults));
   if (!parsed.success) {
     for (const issue of parsed.error.issues) {
       faults.push(
@@ -58,8 +63,16 @@ export function loadSources(
   };
   const sources = create({ lsps5, generic: given.generic }, faults);
   faults.push(...faultsOfSecrets(given, sources), ...faultsOfApps(given, apps));
+  const takesAnyType = Object.values(given.secrets).some((bySource) =>
+    Object.hasOwn(bySource, standardWebhooks.name),
+  );
   return {
     sources,
+    ownTypes: {
+      names: given.generic.flatMap(({ type }) => Object.values(type.names)),
+      // What could not be read may have named any.
+      any: takesAnyType || given.generic.length > 0 || faults.length > faultsBefore,
+    },
     domains: new Map(Object.entries(given.domains)),
     secretsOf: (app, source) => {
       const ofApp = Object.hasOwn(given.secrets, app) ? given.secrets[app] : undefined;
@@ -111,7 +124,7 @@ function faultsOfApps({ secrets, domains }: Given, apps: readonly string[]): rea
   ];
   return named
     .filter(([, app]) => !apps.includes(app))
-    .map(([where, app]) => `NDS_SOURCES: ${where}: there is no app ${app}`);
+    .map(([where]) => `NDS_SOURCES: ${where}: there is no such app; there are: ${apps.join(', ')}`);
 }
 
 function create(
@@ -131,20 +144,15 @@ function create(
 }
 
 function sourcesText(config: Partial<Config>, faults: string[]): string | undefined {
-  if (config.sources !== undefined || config.sourcesFile === undefined) return config.sources;
-  try {
-    return readFileSync(config.sourcesFile, 'utf8');
-  } catch {
-    faults.push(`NDS_SOURCES_FILE names ${config.sourcesFile}, which cannot be read`);
-    return undefined;
-  }
+  const { sources, sourcesFile: path } = config;
+  if (sources !== undefined || path === undefined) return sources;
+  return readNamedText({ name: 'NDS_SOURCES_FILE', path, forContent: 'use NDS_SOURCES' }, faults);
 }
 
-function parseJson(text: string, faults: string[]): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    faults.push('NDS_SOURCES is not valid JSON');
-    return {};
-  }
+function parseJson(text: string, { sources }: Partial<Config>, faults: string[]): unknown {
+  const isFile = sources === undefined;
+  const parsed = parsePastedJson({ text, pathVariable: isFile ? undefined : 'NDS_SOURCES_FILE' });
+  if ('json' in parsed) return parsed.json;
+  faults.push(`${isFile ? 'the file of NDS_SOURCES_FILE' : 'NDS_SOURCES'} ${parsed.fault}`);
+  return {};
 }

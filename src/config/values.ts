@@ -2,8 +2,24 @@
 // fit is refused with what would; nothing falls back to a default in silence.
 
 import { z } from 'zod';
+import { usefulUntilMs } from '../core/delivery.ts';
+import { canBeFile } from './files.ts';
 
 export const text = z.string().min(1);
+
+/** URLs of other databases are refused by name; a key that stands here by mistake makes no file. */
+export const databaseFile = z.string().superRefine((value, context) => {
+  if (/^postgres(ql)?:/i.test(value)) {
+    context.addIssue(
+      'must be the path of an SQLite file: this release does not support PostgreSQL',
+    );
+  } else if (/^file:/i.test(value)) {
+    context.addIssue('must be a plain path such as /data/nds.sqlite, not a file: URL');
+  } else if (!canBeFile(value)) {
+    context.addIssue('must be the path of a file such as ./data/nds.sqlite');
+  }
+});
+
 export const port = z
   .string()
   .regex(/^\d{1,5}$/, 'must be a port number')
@@ -31,7 +47,8 @@ export const webUrl = z
     error: 'must be an http or https URL such as https://nds.example.com',
   })
   .refine((value) => !/[?#@]/.test(value), 'must be a URL without a query, a fragment or a user')
-  .transform((value) => value.replace(/\/+$/, ''));
+  .transform((value) => value.replace(/\/+$/, ''))
+  .refine((value) => value.indexOf('//') === value.lastIndexOf('//'), 'must hold `//` only once');
 
 function isOrigin(value: string): boolean {
   if (!URL.canParse(value)) return false;
@@ -79,7 +96,7 @@ export const rate = z
   })
   .refine(({ burst, perSecond }) => burst >= 1 && perSecond > 0, 'both parts must be above 0');
 
-/** `type=24h,type=30s`. */
+/** `type=24h,type=30s`. A lifetime that the phone needs whole would leave no time to send in. */
 export const lifetimes = z.string().transform((value, context) => {
   const result: Record<string, number> = {};
   for (const part of value
@@ -88,9 +105,17 @@ export const lifetimes = z.string().transform((value, context) => {
     .filter(Boolean)) {
     const equals = part.indexOf('=');
     const type = part.slice(0, Math.max(0, equals));
-    const parsed = duration('1s', '28d').safeParse(part.slice(equals + 1));
+    const parsed = duration('0ms', '28d').safeParse(part.slice(equals + 1));
     if (!/^[a-z][a-z0-9_]{0,63}$/.test(type) || !parsed.success) {
       context.addIssue('must be a list such as payment_received=60s,swap_updated=24h');
+      return z.NEVER;
+    }
+    if (usefulUntilMs(parsed.data, parsed.data) <= 0) {
+      context.addIssue('must hold lifetimes above 8s: the phone needs the last 8 seconds of one');
+      return z.NEVER;
+    }
+    if (Object.hasOwn(result, type)) {
+      context.addIssue('must hold each type once');
       return z.NEVER;
     }
     result[type] = parsed.data;
@@ -122,6 +147,23 @@ function listOf(value: string): readonly string[] {
     .map((part) => part.trim())
     .filter((part) => part !== '');
 }
+
+const MIN_SECRET_CHARACTERS = 16;
+const TOO_SHORT = `must have at least ${MIN_SECRET_CHARACTERS} characters`;
+
+/** A secret with a comma could never be written into the list of earlier ones. */
+export const secret = z
+  .string()
+  .min(MIN_SECRET_CHARACTERS, TOO_SHORT)
+  .refine((value) => !value.includes(','), 'must not hold commas, which NDS_SECRET_PREVIOUS needs');
+
+export const secretList = z
+  .string()
+  .transform(listOf)
+  .refine(
+    (secrets) => secrets.every(({ length }) => length >= MIN_SECRET_CHARACTERS),
+    `must hold secrets of ${MIN_SECRET_CHARACTERS} or more characters, separated by commas`,
+  );
 
 /** Bearer tokens. */
 export const keyList = z

@@ -24,6 +24,9 @@ export interface Recipient {
   readonly source: string;
 }
 
+/** The app of a vendor that has only one, and of calls that name none. */
+export const DEFAULT_APP = 'default';
+
 /** Apple promises no fixed length; today's tokens have 64 hex digits, some 160. */
 export const MAX_APNS_TOKEN_CHARACTERS = 200;
 export const MAX_FCM_TOKEN_CHARACTERS = 4_096;

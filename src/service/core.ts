@@ -18,18 +18,20 @@ import { Doubt } from '../core/tokens/doubt.ts';
 import { Duplicates } from '../core/tokens/duplicates.ts';
 import { Limits } from '../core/tokens/limits.ts';
 import { Quarantine } from '../core/tokens/quarantine.ts';
-import type { Capacity } from './capacity.ts';
 import { type AllLanes, createLanes } from './lanes.ts';
 import type { AppProvider } from './providers.ts';
 
 const BAD_TOKEN_MS = 10 * 60_000;
 const MAX_WAITS_PER_TARGET = 8;
 const MAX_QUEUE_MS = 4_000;
+/** Tokens that are known to work take 100 bytes each; a key or a quarantined token up to 450. */
+const PROVEN_PER_REMEMBERED = 2;
 
 /** What works together in one process. */
 export interface Core {
   readonly owner: string;
-  readonly capacity: Capacity;
+  /** Keys and tokens that are kept in memory, of each at most so many. */
+  readonly remembered: number;
   readonly lanes: AllLanes;
   readonly ledger: Ledger;
   readonly quarantine: Quarantine;
@@ -46,14 +48,14 @@ export interface Core {
 
 export function wireCore(given: {
   readonly config: Config;
-  readonly capacity: Capacity;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly store: Store;
   readonly providers: readonly AppProvider[];
   readonly observer: Observer;
 }): Core {
-  const { config, capacity, clock, ids, store, observer } = given;
+  const { config, clock, ids, store, observer } = given;
+  const { remembered } = config;
   const policy: Policy = {
     ...DEFAULT_POLICY,
     attemptTimeoutMs: config.attemptTimeoutMs,
@@ -73,14 +75,14 @@ export function wireCore(given: {
   const quarantine = new Quarantine(clock, {
     unregisteredMs: config.quarantineMs,
     badTokenMs: BAD_TOKEN_MS,
-    maxEntries: capacity.remembered,
-    maxProvenTokens: capacity.provenTokens,
+    maxEntries: remembered,
+    maxProvenTokens: PROVEN_PER_REMEMBERED * remembered,
   });
-  const duplicates = new Duplicates(clock, { maxKeys: capacity.remembered });
+  const duplicates = new Duplicates(clock, { maxKeys: remembered });
   const limits = new Limits(clock, {
     perToken: config.tokenRate,
     global: config.globalRate,
-    maxTokens: capacity.remembered,
+    maxTokens: remembered,
   });
   const sender = new Sender({
     owner,
@@ -128,7 +130,7 @@ export function wireCore(given: {
   );
   return {
     owner,
-    capacity,
+    remembered,
     lanes,
     ledger,
     quarantine,
@@ -155,11 +157,11 @@ function laneOptions(config: Config) {
 
 /** Makes what an earlier process left behind due, and remembers which tokens are dead and which worked. */
 export async function recoverCore(core: Core, store: Store, clock: Clock): Promise<void> {
-  const { remembered, provenTokens } = core.capacity;
+  const { remembered } = core;
   await store.recover({ nowMs: clock.nowMs() });
   const [quarantined, proven] = await Promise.all([
     store.listQuarantine({ nowMs: clock.nowMs(), limit: remembered }),
-    store.listProvenTokens(provenTokens),
+    store.listProvenTokens(PROVEN_PER_REMEMBERED * remembered),
   ]);
   core.quarantine.load(quarantined, proven);
 }

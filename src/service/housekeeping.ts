@@ -1,4 +1,4 @@
-// The work that comes round: pruning the log in small batches, forgetting old duplicate keys, giving memory back.
+// Periodic work: pruning the log in small batches, forgetting old duplicate keys, deleting old devices.
 
 import type { Clock, Timer } from '../core/ports/clock.ts';
 import type { DeviceStore } from '../core/ports/devices.ts';
@@ -6,14 +6,12 @@ import type { Observer } from '../core/ports/observer.ts';
 import type { Store } from '../core/ports/store.ts';
 import type { Sender } from '../core/sending/sender.ts';
 import type { Duplicates } from '../core/tokens/duplicates.ts';
-import { type Collector, createMemoryRelease } from './memory-release.ts';
 
 const PRUNE_EVERY_MS = 10 * 60_000;
 /** The window of a payment, of which there are most, is 25 s. A sweep takes a millisecond for 50,000 keys. */
 const SWEEP_EVERY_MS = 10_000;
 /** How long a delivery whose lifetime is over, and which no lane looks at, stays open. */
 const EXPIRE_EVERY_MS = 10_000;
-const RELEASE_EVERY_MS = 5_000;
 /** Small enough that an insert waits a millisecond, not a second. */
 const PRUNE_BATCH = 500;
 const PAUSE_MS = 50;
@@ -29,8 +27,6 @@ export function startHousekeeping(parts: {
   readonly sender: Sender;
   readonly devices: DeviceStore;
   readonly observer: Observer;
-  /** Without one no memory is given back. */
-  readonly collector: Collector | undefined;
   readonly retentionMs: number;
   readonly deviceDeadMs: number;
   readonly deviceUnseenMs: number;
@@ -44,10 +40,6 @@ export function startHousekeeping(parts: {
   const sweep = () => {
     duplicates.sweep();
     every('sweep', SWEEP_EVERY_MS, sweep);
-  };
-  const releaseMemory = (decide: () => void) => {
-    decide();
-    every('release', RELEASE_EVERY_MS, () => releaseMemory(decide));
   };
   // Its app may have left the configuration, so that no lane claims it.
   const expire = async () => {
@@ -92,9 +84,6 @@ export function startHousekeeping(parts: {
   every('devices', PRUNE_EVERY_MS, () => void pruneDevices());
   every('expire', EXPIRE_EVERY_MS, () => void expire());
   every('prune', PRUNE_EVERY_MS, () => void prune());
-  if (parts.collector !== undefined) {
-    releaseMemory(createMemoryRelease(clock, parts.collector));
-  }
   return {
     stop: () => {
       stopped = true;

@@ -1,11 +1,10 @@
 // The lanes of all apps, and what a caller is told where an app or a provider is missing.
 
-import { DEFAULT_APP } from '../config/apps.ts';
 import type { Lanes } from '../core/answering/dispatcher.ts';
 import { ServiceError } from '../core/errors.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import { Lane, type LaneOptions } from '../core/sending/lane.ts';
-import type { ProviderName } from '../core/target.ts';
+import { DEFAULT_APP, type ProviderName } from '../core/target.ts';
 import type { AppProvider } from './providers.ts';
 
 const WHAT_TO_SET: Readonly<Record<ProviderName, string>> = {

@@ -9,7 +9,6 @@ import type { Ledger } from '../core/sending/ledger.ts';
 import type { Retrier } from '../core/sending/retrier.ts';
 import type { Sender } from '../core/sending/sender.ts';
 import type { RunningServer } from '../http/server.ts';
-import type { Log } from '../observe/log.ts';
 import type { AppProvider } from './providers.ts';
 
 /** For all that comes after the sends: answers on their way out, the last commit, the connections. */
@@ -27,7 +26,6 @@ export interface StopParts {
   readonly ledger: Ledger;
   readonly store: Store;
   readonly providers: readonly AppProvider[];
-  readonly log: Log;
 }
 
 export async function stopService(parts: StopParts): Promise<void> {
@@ -51,7 +49,6 @@ export async function stopService(parts: StopParts): Promise<void> {
   await lastSecond.atMost(Promise.all(parts.providers.map((one) => one.provider.close())));
   await lastSecond.atMost(store.close());
   lastSecond.cancel();
-  parts.log.flush();
 }
 
 async function giveBack({ ledger, store, owner }: StopParts): Promise<void> {

@@ -1,16 +1,20 @@
 // Everything that can be wrong before the service starts, gathered into one message: variables, files,
 // keys. Nothing listens and nothing is written until all of it is right.
 
-import { readFileSync } from 'node:fs';
 import { loadApps } from '../config/apps.ts';
+import { readAuthorities } from '../config/authorities.ts';
 import {
   type Config,
   ConfigError,
   type Environment,
   isComplete,
+  type ReadSettings,
   readSettings,
 } from '../config/config.ts';
+import { faultOfSecretFile } from '../config/secret.ts';
 import { loadSources, type SignedSources } from '../config/sources.ts';
+import { nearest } from '../config/unknown-variables.ts';
+import { CATALOGUE } from '../core/notification.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import { type AppProvider, openProviders } from './providers.ts';
 
@@ -20,17 +24,21 @@ export interface Prepared {
   readonly sources: SignedSources;
 }
 
-/** Throws a `ConfigError` that lists every fault and how to mend it. */
+/** How much a type that callers may have made up must resemble a known one to be taken for it. */
+const MAX_TYPOS = 2;
+
+/** Throws a `ConfigError` that lists every fault and how to fix it. */
 export async function prepare(environment: Environment, clock: Clock): Promise<Prepared> {
   const settings = readSettings(environment);
   const faults = [...settings.faults];
   const { values } = settings;
-  const ca = readCa(values.providerCaFile, faults);
-  const apps = loadApps(values, faults);
-  const names = apps.map(({ name }) => name);
+  const ca = readAuthorities(values.providerCaFile, faults);
+  const { apps, names = [] } = loadApps(settings, faults);
   const sources = loadSources(values, faults, { apps: names });
-  requireForRegistering(values, faults);
+  requireForRegistering(settings, faults);
   checkAppKeys(values, faults, { apps: names });
+  checkTypes(values, faults, sources);
+  checkSecretFile(settings, faults);
   const maxInFlight = values.maxInFlight ?? 1;
   const providers = await openProviders(apps, { clock, ca, maxInFlight }, faults);
   if (isComplete(values, faults)) return { config: values, providers, sources };
@@ -38,42 +46,64 @@ export async function prepare(environment: Environment, clock: Clock): Promise<P
   throw new ConfigError(faults);
 }
 
-/** A registry whose secret lies beside it protects nobody, and a device without URLs is of no use. */
-function requireForRegistering(config: Partial<Config>, faults: string[]): void {
+/** A registry whose secret lies beside it protects nobody, and a device without URLs cannot be called. */
+function requireForRegistering({ values, given }: ReadSettings, faults: string[]): void {
   const users = [
-    ...((config.backendKeys ?? []).length > 0 ? ['NDS_BACKEND_KEYS'] : []),
-    ...((config.appKeys ?? []).length > 0 ? ['NDS_APP_KEYS'] : []),
-    ...(config.selfRegistration === true ? ['NDS_SELF_REGISTRATION'] : []),
+    ...(given.has('NDS_BACKEND_KEYS') ? ['NDS_BACKEND_KEYS'] : []),
+    ...(given.has('NDS_APP_KEYS') ? ['NDS_APP_KEYS'] : []),
+    ...(values.selfRegistration === true ? ['NDS_SELF_REGISTRATION'] : []),
   ];
   if (users.length === 0) return;
-  const names = users.join(', ');
-  if (config.secret === undefined) faults.push(`NDS_SECRET is required by ${names}`);
-  if (config.externalUrl === undefined) faults.push(`NOTIFY_EXTERNAL_URL is required by ${names}`);
+  for (const name of ['NDS_SECRET', 'NOTIFY_EXTERNAL_URL']) {
+    if (!given.has(name)) faults.push(`${name} is required by ${users.join(', ')}`);
+  }
 }
 
-/** A key for an app that is not there would be refused at every registration, in the field. */
+/** A key for an app that does not exist would be refused at every registration, in the field. */
 function checkAppKeys(
   { appKeys = [], backendKeys = [] }: Partial<Config>,
   faults: string[],
   { apps }: { readonly apps: readonly string[] },
 ): void {
-  for (const { app, key } of appKeys) {
+  for (const [index, { app, key }] of appKeys.entries()) {
+    // By its number: what stands before the `=` may be a part of a key.
+    const entry = `NDS_APP_KEYS: entry ${index + 1}`;
     if (apps.length > 0 && !apps.includes(app)) {
-      faults.push(`NDS_APP_KEYS: there is no app ${app}`);
+      faults.push(`${entry} names an app that does not exist; there are: ${apps.join(', ')}`);
     }
-    // Whoever takes an app apart would hold the backend's key.
+    // A key inside an app can be read by everybody who has the app.
     if (backendKeys.includes(key)) {
-      faults.push(`NDS_APP_KEYS: the key of ${app} must not be one of NDS_BACKEND_KEYS`);
+      faults.push(`${entry} must not have a key of NDS_BACKEND_KEYS`);
     }
   }
 }
 
-function readCa(file: string | undefined, faults: string[]): string | undefined {
-  if (file === undefined) return undefined;
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    faults.push(`NDS_PROVIDER_CA_FILE names ${file}, which cannot be read`);
-    return undefined;
-  }
+/**
+ * A misspelt type would keep the built-in title and lifetime. Callers of the generic and the `standard` source name
+ * types of their own, so that with them only a name that is almost a known one is a fault.
+ */
+function checkTypes(config: Partial<Config>, faults: string[], sources: SignedSources): void {
+  const { titles = {}, lifetimesMs = {}, backendKeys = [], appKeys = [] } = config;
+  const known = [...Object.keys(CATALOGUE), ...sources.ownTypes.names];
+  const isOpen =
+    sources.ownTypes.any ||
+    backendKeys.length + appKeys.length > 0 ||
+    config.selfRegistration === true;
+  const check = (setting: string, types: readonly string[]) => {
+    for (const type of types) {
+      if (known.includes(type)) continue;
+      const likely = nearest(type, known, isOpen ? MAX_TYPOS : undefined);
+      const names = `${setting} names a type that no source sends`;
+      if (likely !== undefined) faults.push(`${names}; did you mean ${likely}?`);
+      else if (!isOpen) faults.push(`${names}; docs/configuration.md lists the types`);
+    }
+  };
+  check('NDS_LIFETIMES', Object.keys(lifetimesMs));
+  check('NDS_TITLES', Object.keys(titles));
+}
+
+function checkSecretFile({ values, given }: ReadSettings, faults: string[]): void {
+  if (given.has('NDS_SECRET') || values.database === undefined) return;
+  const fault = faultOfSecretFile(values.database);
+  if (fault !== undefined) faults.push(fault);
 }

@@ -61,7 +61,7 @@ test('explains that its port is taken', async () => {
   };
   const { code, stderr } = await startProgram({ args: ['serve'], environment, folder }).ended;
   expect(code).toBe(1);
-  expect(stderr).toMatch(/^nds cannot start\.\nIts port is taken: .*NOTIFY_HTTP_ADDRESS/);
+  expect(stderr).toMatch(/^nds cannot start\.\nThe port is taken: .*NOTIFY_HTTP_ADDRESS/);
   expect(stderr).not.toMatch(/^ {4}at /m);
 });
 
@@ -71,19 +71,19 @@ test('explains that it cannot listen at an address of another machine', async ()
   const environment = { ...BOTH_PROVIDERS, NOTIFY_HTTP_ADDRESS: '192.0.2.1:8080' };
   const { code, stderr } = await startProgram({ args: ['serve'], environment, folder }).ended;
   expect(code).toBe(1);
-  expect(stderr).toContain('mend NOTIFY_HTTP_ADDRESS');
+  expect(stderr).toContain('fix NOTIFY_HTTP_ADDRESS');
   expect(stderr).not.toMatch(/^ {4}at /m);
 });
 
 test('reads .env, says which app reaches which provider, and stops cleanly', async () => {
   const folder = temporaryFolder();
   const stand = await sandbox();
-  const variables = { ...sandboxEnvironment(stand, folder), NDS_SECRET: 'from the file, not used' };
+  const variables = { ...sandboxEnvironment(stand, folder), NDS_SECRET: 'from the file: not used' };
   const text = Object.entries(variables)
     .map(([name, value]) => `${name}='${value}'`)
     .join('\n');
   writeFileSync(join(folder, '.env'), `# as .env.example has it\n${text}\n`);
-  const environment = { NDS_SECRET: 'from the environment, which wins', NDS_LOG_LEVEL: 'info' };
+  const environment = { NDS_SECRET: 'from the environment: it wins', NDS_LOG_LEVEL: 'info' };
   const program = startProgram({ args: ['serve'], environment, folder });
 
   const { url } = logLine
@@ -107,7 +107,7 @@ test('reads .env, says which app reaches which provider, and stops cleanly', asy
   for (const line of stdout.split('\n'))
     expect(() => logLine.parse(JSON.parse(line))).not.toThrow();
   expect(stdout).toContain('delivery_settled');
-  for (const secret of [ANDROID_TOKEN, 'from-a-process', 'not used', 'which wins']) {
+  for (const secret of [ANDROID_TOKEN, 'from-a-process', 'not used', 'it wins']) {
     expect(stdout).not.toContain(secret);
   }
 
@@ -120,6 +120,21 @@ test('reads .env, says which app reaches which provider, and stops cleanly', asy
   await again.line('listening');
   again.signal('SIGINT');
   expect((await again.ended).code).toBe(0);
+});
+
+test('a .env that an editor or a console spoilt is reported by its own name', async () => {
+  const cases = [
+    ['\ufeffPORT=8080\n', /- \.env begins with a byte order mark/],
+    [Buffer.from('PORT=8080\n', 'utf16le'), /- \.env is not UTF-8/],
+  ] as const;
+  for (const [content, fault] of cases) {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, '.env'), content);
+    const { code, stderr } = await startProgram({ args: ['serve'], folder }).ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(fault);
+    expect(stderr).not.toMatch(/^ {4}at /m);
+  }
 });
 
 test('says which provider it cannot reach, and why, and serves all the same', async () => {
@@ -152,10 +167,10 @@ test('lists its commands and its variables', async () => {
   const folder = temporaryFolder();
   const help = await startProgram({ args: ['--help'], folder }).ended;
   expect([help.code, help.stderr]).toEqual([0, '']);
-  expect(help.stdout).toMatch(/^usage: nds/);
+  expect(help.stdout).toMatch(/^Usage: nds/);
   const config = await startProgram({ args: ['config'], folder }).ended;
   expect([config.code, config.stdout.includes('NDS_MAX_REPLY_WAITS')]).toEqual([0, true]);
   const unknown = await startProgram({ args: ['serv'], folder }).ended;
   expect([unknown.code, unknown.stdout]).toEqual([2, '']);
-  expect(unknown.stderr).toContain('there is no command "serv"');
+  expect(unknown.stderr).toContain("unknown command 'serv'\n(Did you mean serve?)");
 });

@@ -9,8 +9,8 @@ import {
   type Environment,
   parseConfig,
   readSettings,
-  SETTINGS,
 } from '../../src/config/config.ts';
+import { SETTINGS } from '../../src/config/settings.ts';
 import { prepare } from '../../src/service/prepare.ts';
 import { createSystemClock } from '../../src/service/system.ts';
 import { APNS_KEY, BOTH_PROVIDERS, SERVICE_ACCOUNT } from '../support/credentials.ts';

@@ -15,7 +15,7 @@ import {
 } from '../support/service.ts';
 
 const run = promisify(execFile);
-const NDS = resolve(import.meta.dirname, '../../bin/nds.ts');
+const NDS = resolve(import.meta.dirname, '../../bin/nds.js');
 const PAYMENT_HASH = '4bb06f8e4e3a7715d201d573d0aa423762e55dabd61a2c02278fa56cc6d294e0';
 
 async function find(running: Setup, known: string): Promise<string> {

@@ -122,18 +122,6 @@ test('says what to configure when the platform has no credentials', async () => 
   expect(await running.service.store.findDeliveries({ limit: 10 })).toEqual([]);
 });
 
-test('refuses at once what has no useful life: nobody waits for a push that is never tried', async () => {
-  const running = await setup({
-    clock: new ManualClock(),
-    environment: { NDS_LIFETIMES: 'invoice_request=5s' },
-  });
-  const answer = await askPhone(running, { token: ANDROID_TOKEN, request: 'too short' }).answer;
-  expect(refusalOf(answer)).toBe('503 expired');
-  expect(answer.headers['retry-after']).toBeDefined();
-  expect(running.sandbox.requests()).toEqual([]);
-  expect(running.service.load()).toMatchObject(NOBODY);
-});
-
 test('pushes when a provider that was down is back, and the caller gets the reply inside its wait', async () => {
   const running = await setup();
   const { sandbox } = running;

@@ -309,7 +309,10 @@ test('misspelt sources, apps and keys in NDS_SOURCES stop the start, without bei
       /secrets\.default\.resmick: is no source that has secrets/,
     ],
     [{ secrets: { default: { lsps5: ['s3cret'] } } }, /secrets\.default\.lsps5: is no source/],
-    [{ secrets: { walet: { resmic: ['s3cret'] } } }, /secrets\.walet: there is no app walet/],
+    [
+      { secrets: { walet: { resmic: ['s3cret'] } } },
+      /secrets\.walet: there is no such app; there are: default/,
+    ],
     [
       { secrets: { default: { standard: ['s3cret'] } } },
       /secrets\.default\.standard\.0: must be whsec_/,
@@ -317,7 +320,7 @@ test('misspelt sources, apps and keys in NDS_SOURCES stop the start, without bei
     [{ secrets: { default: { resmic: [] } } }, /secrets\.default\.resmic/],
     [
       { domains: { 'a.example': { app: 'walet', secrets: ['s3cret'] } } },
-      /domains\.a\.example\.app: there is no app walet/,
+      /domains\.a\.example\.app: there is no such app/,
     ],
     [{ domains: { 'A.example': { secrets: ['s3cret'] } } }, /NDS_SOURCES: domains/],
     [{ lsps5: { tolerance: 5 } }, /NDS_SOURCES: lsps5/],

@@ -2,7 +2,7 @@
 // any kind, bytes of any kind.
 
 import fc from 'fast-check';
-import { DEMO_CALLS } from '../../src/cli/demo-calls.ts';
+import { DEMO_CALLS } from '../../sandbox/demo/calls.ts';
 import { MARKER } from './marker.ts';
 
 /** Few enough that what the service remembers of them is bounded, so that growth shows. */

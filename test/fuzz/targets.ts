@@ -1,7 +1,7 @@
 // What there is to hit: a device with a URL at every door, calls that are signed right, keys that open.
 
 import { z } from 'zod';
-import { DEMO_CALLS } from '../../src/cli/demo-calls.ts';
+import { DEMO_CALLS } from '../../sandbox/demo/calls.ts';
 import { notifyPath } from '../support/service.ts';
 import {
   epayCall,

@@ -1,9 +1,9 @@
-// The tables of the documentation are those of the code. `npm run docs` writes them anew.
+// The tables of the documentation are those of the code. `npm run docs` writes them again.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { SETTINGS, type Setting } from '../../src/config/config.ts';
+import { SETTINGS, type Setting } from '../../src/config/settings.ts';
 import { ERRORS } from '../../src/core/errors.ts';
 import { CATALOGUE } from '../../src/core/notification.ts';
 

@@ -1,10 +1,12 @@
-// The service's own log in a process of its own: every line comes out, in order, whatever ends the process.
+// The service's own log in a process of its own: every line comes out, in order, and one that cannot come out ends nothing.
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { terminalLine } from '../../src/observe/terminal-line.ts';
 
 const LOG = new URL('../../src/observe/log.ts', import.meta.url).href;
 const SYSTEM = new URL('../../src/service/system.ts', import.meta.url).href;
@@ -32,30 +34,32 @@ function linesOf(script: string): Promise<readonly z.output<typeof line>[]> {
 
 for (const [end, script] of [
   ['when nothing is left to do', ''],
-  ['when it exits', 'process.exit(0);'],
-  ['when an error escapes', "setImmediate(() => { throw new Error('escaped'); });"],
-  ['when a promise is rejected', "void Promise.reject(new Error('rejected'));"],
+  ['when it was closed', 'await log.close(); process.exit(0);'],
 ] as const) {
   test(`every line comes out in order ${end}`, async () => {
-    for (const count of [1, 1_000]) {
+    for (const count of [1, 1_000, 20_000]) {
       const lines = await linesOf(`for (let n = 0; n < ${count}; n += 1) say(n); ${script}`);
       expect(lines.map(({ number }) => number)).toEqual(Array.from({ length: count }, (_, n) => n));
     }
   });
 }
 
-// Whoever touches it makes a pipe one that does not block.
-const FULL_PIPE = 'void process.stdout; for (let n = 0; n < 20_000; n += 1) say(n);';
-
 for (const [end, script] of [
-  ['while it runs on', ''],
-  ['when it exits', 'process.exit(0);'],
+  ['it exits', 'process.exit(0);'],
+  ['an error escapes', "setImmediate(() => { throw new Error('escaped'); });"],
 ] as const) {
-  test(`a full pipe that does not block gets every line ${end}`, async () => {
-    const lines = await linesOf(`${FULL_PIPE} ${script}`);
-    expect(lines.map(({ number }) => number)).toEqual(Array.from({ length: 20_000 }, (_, n) => n));
+  test(`the last lines come out when ${end} unannounced`, async () => {
+    const lines = await linesOf(`for (let n = 0; n < 20; n += 1) say(n); ${script}`);
+    expect(lines.map(({ number }) => number)).toEqual(Array.from({ length: 20 }, (_, n) => n));
   });
 }
+
+test('a full pipe that does not block gets every line', async () => {
+  // Using process.stdout makes a pipe one that does not block.
+  const fill = 'void process.stdout; for (let n = 0; n < 20_000; n += 1) say(n);';
+  const lines = await linesOf(`${fill} await log.close(); process.exit(0);`);
+  expect(lines.map(({ number }) => number)).toEqual(Array.from({ length: 20_000 }, (_, n) => n));
+});
 
 /** Says lines for a while, as many in all as would fill any pipe, and ends well. */
 const CHATTER = `for (let round = 0; round < 50; round += 1) {
@@ -78,3 +82,42 @@ test('nor does a pipe that nobody reads any more', async () => {
   child.stdout.destroy();
   expect(await once(child, 'exit')).toEqual([7, null]);
 });
+
+test('closing waits neither for a full disk nor for a pipe that nobody reads', async () => {
+  const full = openSync('/dev/full', 'w');
+  for (const stdout of [full, 'pipe'] as const) {
+    const fill = 'void process.stdout; for (let n = 0; n < 20_000; n += 1) say(n);';
+    const child = spawn(
+      process.execPath,
+      programOf(`${fill} await log.close(); process.exitCode = 7;`),
+      { stdio: ['ignore', stdout, 'inherit'] },
+    );
+    expect(await once(child, 'exit')).toEqual([7, null]);
+  }
+});
+
+test('a line of a terminal is one that a person can read', () => {
+  const json = JSON.stringify({
+    level: 'info',
+    time: '2026-01-02T03:04:05.678Z',
+    provider: 'apns',
+    attempts: 1,
+    detail: 'a "quoted" text',
+    msg: 'delivery_settled',
+  });
+  expect(terminalLine(json)).toBe(
+    '03:04:05.678 info delivery_settled provider=apns attempts=1 detail="a \\"quoted\\" text"\n',
+  );
+});
+
+test('a terminal gets such lines, and nothing else does', async () => {
+  const run = promisify(execFile);
+  const command = [process.execPath, ...programOf('say(1);')].map(quoted).join(' ');
+  // util-linux: runs a command in a terminal of its own.
+  const { stdout } = await run('script', ['-qec', command, '/dev/null']);
+  expect(stdout).toMatch(/^\d\d:\d\d:\d\d\.\d{3} info line number=1\r\n$/);
+});
+
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}

@@ -4,7 +4,6 @@
 import { copyFileSync, existsSync } from 'node:fs';
 import { ServiceError } from '../../src/core/errors.ts';
 import type { Store } from '../../src/core/ports/store.ts';
-import { capacityOf } from '../../src/service/capacity.ts';
 import { type Core, recoverCore, wireCore } from '../../src/service/core.ts';
 import { stopService } from '../../src/service/lifecycle.ts';
 import { openSqliteStore } from '../../src/stores/sqlite/store.ts';
@@ -65,7 +64,6 @@ export class Life {
     });
     this.core = wireCore({
       config: readSimulatedConfig(),
-      capacity: capacityOf(Number.POSITIVE_INFINITY),
       clock: this.#clock,
       ids: createSimulatedIds(createRandom(seed, `ids ${number}`), this.#clock),
       store: this.#store,
@@ -143,7 +141,6 @@ export class Life {
         },
       },
       providers: [],
-      log: { observer: { observe: () => {} }, say: () => {}, flush: () => {} },
     });
   }
 

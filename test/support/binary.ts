@@ -25,7 +25,7 @@ export interface Binary {
 
 /** Resolves when it listens. Rejects with its output if it ends before. Killed when the test is over. */
 export async function startBinary(environment: Record<string, string>): Promise<Binary> {
-  const child = spawn(process.execPath, [join(ROOT, 'bin/nds.ts'), 'serve'], {
+  const child = spawn(process.execPath, [join(ROOT, 'bin/nds.js'), 'serve'], {
     env: { PATH: process.env.PATH ?? '', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,4 +1,4 @@
-// `bin/nds.ts` as a process of its own, as an operator runs it: its output line by line, its end.
+// `bin/nds.js` or another program as a process of its own, as an operator runs it: its output line by line, its end.
 
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
 
-const BINARY = resolve(import.meta.dirname, '../../bin/nds.ts');
+const BINARY = resolve(import.meta.dirname, '../../bin/nds.js');
 
 export interface ProgramEnd {
   /** Absent if a signal ended it. */
@@ -27,11 +27,16 @@ export interface ProgramOptions {
   /** Everything that it sees of the environment, beside the search path. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly folder: string;
+  /** Another program than `nds`. */
+  readonly program?: string | undefined;
+  /** Options of Node itself. */
+  readonly nodeOptions?: readonly string[] | undefined;
 }
 
 /** Starts it; it is killed when the test is over. */
-export function startProgram({ args, environment = {}, folder }: ProgramOptions): Program {
-  const child = spawn(process.execPath, [BINARY, ...args], {
+export function startProgram(options: ProgramOptions): Program {
+  const { args, environment = {}, folder, program = BINARY, nodeOptions = [] } = options;
+  const child = spawn(process.execPath, [...nodeOptions, program, ...args], {
     cwd: folder,
     env: { PATH: process.env.PATH, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],

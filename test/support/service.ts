@@ -63,7 +63,7 @@ export function createTestLog(): TestLog {
       },
     },
     say: (level, message, fields = {}) => lines.push({ level, message, fields }),
-    flush: () => {},
+    close: async () => {},
   };
 }
 

@@ -81,7 +81,6 @@ export async function createVirtualCore(options: VirtualCoreOptions = {}): Promi
     };
     const core = wireCore({
       config,
-      capacity: { connections: 100, remembered: 1_000, provenTokens: 1_000 },
       clock: ownClock,
       ids: countedIds(own),
       store,

@@ -1,11 +1,12 @@
-// `nds demo`: what a newcomer sees first. It has to work by itself, say what happened, and leave nothing.
+// `npm run demo`: what a newcomer sees first. It has to work by itself, say what happened, and leave nothing.
 
 import { mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { freePort, type Program, startProgram } from '../support/program.ts';
 import { temporaryFolder } from '../support/service.ts';
 
+const DEMO = resolve(import.meta.dirname, '../../sandbox/demo/main.ts');
 /** Nine kinds of calls for two phones. */
 const CALLS = 18;
 const PATIENCE_MS = 60_000;
@@ -23,7 +24,8 @@ async function startDemo(...args: readonly string[]): Promise<Demo> {
   mkdirSync(temporary);
   const port = await freePort();
   const program = startProgram({
-    args: ['demo', '--port', String(port), ...args],
+    program: DEMO,
+    args: ['--port', String(port), ...args],
     environment: { TMPDIR: temporary },
     folder,
   });
@@ -100,12 +102,13 @@ test('explains a taken port and an unknown option, and leaves nothing', {
   await first.program.line('The service listens');
   const folder = temporaryFolder();
   const environment = { TMPDIR: folder };
-  const args = ['demo', '--once', '--port', String(first.port)];
-  const taken = await startProgram({ args, environment, folder }).ended;
+  const args = ['--once', '--port', String(first.port)];
+  const taken = await startProgram({ program: DEMO, args, environment, folder }).ended;
   expect(taken.code).toBe(1);
   expect(taken.stderr).toContain('port');
   expect(taken.stderr).not.toMatch(/^ {4}at /m);
-  const unknown = await startProgram({ args: ['demo', '--twice'], environment, folder }).ended;
+  const unknown = await startProgram({ program: DEMO, args: ['--twice'], environment, folder })
+    .ended;
   expect(unknown.code).toBe(1);
   expect(unknown.stderr).toContain('--twice');
   expect(unknown.stderr).not.toMatch(/^ {4}at /m);

@@ -1,21 +1,21 @@
-// `nds demo`: the service against stand-ins of APNs and FCM on this machine. It posts what the LSPs post,
+// `npm run demo`: the service against stand-ins of APNs and FCM on this machine. It posts what the LSPs post,
 // shows what each phone got and the log as it was written, and stays up for a try by hand.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { ReceivedPush } from '../../sandbox/records.ts';
-import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
-import type { Environment } from '../config/config.ts';
-import { type Service, startService } from '../main.ts';
-import { createLog } from '../observe/log.ts';
-import { prepare } from '../service/prepare.ts';
-import { createSystemClock } from '../service/system.ts';
-import { DEMO_CALLS, type DemoCall } from './demo-calls.ts';
-import { explain } from './explain.ts';
-import { catchStopSignals } from './signals.ts';
-import { formatTable } from './table.ts';
+import { explain } from '../../src/cli/explain.ts';
+import { catchStopSignals } from '../../src/cli/signals.ts';
+import { formatTable } from '../../src/cli/table.ts';
+import type { Environment } from '../../src/config/config.ts';
+import { type Service, startService } from '../../src/main.ts';
+import { createLog } from '../../src/observe/log.ts';
+import { prepare } from '../../src/service/prepare.ts';
+import { createSystemClock } from '../../src/service/system.ts';
+import type { ReceivedPush } from '../records.ts';
+import { type Sandbox, startSandbox } from '../sandbox.ts';
+import { DEMO_CALLS, type DemoCall } from './calls.ts';
 
 const IOS_TOKEN = '9f2c0a7be61d4c58a3f0b1d2e3c4f5061728394a5b6c7d8e9fa0b1c2d3e4f506';
 const ANDROID_TOKEN = 'dQw4w9WgXcQ-Ex_1:APA91bDemoPhone';
@@ -46,9 +46,8 @@ interface Result {
   readonly fault: string | undefined;
 }
 
-export async function demo(args: readonly string[]): Promise<number> {
+async function demo(): Promise<number> {
   const { values } = parseArgs({
-    args: [...args],
     options: {
       once: { type: 'boolean', default: false },
       port: { type: 'string', default: '8080' },
@@ -81,7 +80,7 @@ export async function demo(args: readonly string[]): Promise<number> {
     }
     return failed.length === 0 ? 0 : 1;
   } catch (error) {
-    process.stderr.write(`nds demo cannot go on.\n${explain(error)}\n`);
+    process.stderr.write(`The demo cannot go on.\n${explain(error)}\n`);
     return 1;
   } finally {
     await service?.stop();
@@ -233,4 +232,12 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function print(text: string): void {
   process.stdout.write(text);
+}
+
+try {
+  process.exitCode = await demo();
+} catch (error) {
+  // Options that parseArgs does not know.
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
 }

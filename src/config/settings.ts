@@ -1,19 +1,136 @@
-// The settings that say how the service behaves: answers, texts, limits, devices, stopping, output.
+// The table of settings from which parsing, defaults, help, .env.example and docs/configuration.md come.
 
 import { z } from 'zod';
-import type { Setting } from './settings-reach.ts';
+import {
+  APNS_SETTINGS,
+  APP_SETTINGS,
+  FCM_SETTINGS,
+  SOURCE_SETTINGS,
+} from './credential-settings.ts';
 import {
   appKeyList,
+  databaseFile,
   duration,
   integer,
   keyList,
   lifetimes,
+  listenAddress,
   onOrOff,
+  port,
   rate,
+  secret,
+  secretList,
   titles,
+  webUrl,
 } from './values.ts';
 
-export const BEHAVIOUR_SETTINGS = {
+/** One environment variable. */
+export interface Setting {
+  readonly name: string;
+  readonly group: string;
+  readonly help: string;
+  /** As it would be written; absent if there is none. */
+  readonly defaultText?: string;
+  readonly example?: string;
+  /** Never printed. */
+  readonly secret?: true;
+  readonly schema: z.ZodType;
+}
+
+/** By the name that the code has for it, in the order of the documentation. */
+export const SETTINGS_BY_KEY = {
+  httpAddress: {
+    name: 'NOTIFY_HTTP_ADDRESS',
+    group: 'Listening',
+    help: 'Where to listen, HOST:PORT or :PORT. Wins over PORT.',
+    example: '0.0.0.0:8080',
+    schema: listenAddress.optional(),
+  },
+  port: {
+    name: 'PORT',
+    group: 'Listening',
+    help: 'The port to listen on, at every address.',
+    defaultText: '8080',
+    schema: port,
+  },
+  maxConnections: {
+    name: 'NDS_MAX_CONNECTIONS',
+    group: 'Listening',
+    help: 'Open connections of callers; more are closed at once. docs/operating.md says how many a machine can hold.',
+    defaultText: '5000',
+    schema: integer(1, 1_000_000),
+  },
+  externalUrl: {
+    name: 'NOTIFY_EXTERNAL_URL',
+    group: 'Listening',
+    help: 'The address under which callers and devices reach the service. Needed for invoice requests: the device replies there.',
+    example: 'https://nds.example.com',
+    schema: webUrl.optional(),
+  },
+  trustedAddressHeader: {
+    name: 'NDS_TRUSTED_ADDRESS_HEADER',
+    group: 'Listening',
+    help: 'The header in which the proxy in front writes the client’s address (Fly: Fly-Client-IP); the last entry of a list counts. Without it no address is limited.',
+    example: 'Fly-Client-IP',
+    schema: z
+      .string()
+      .regex(/^[A-Za-z0-9-]{1,64}$/, 'must be a header name')
+      .optional(),
+  },
+  database: {
+    name: 'NDS_DATABASE',
+    group: 'Log',
+    help: 'The SQLite file of the log. Its folder is made if it is missing.',
+    defaultText: './data/nds.sqlite',
+    schema: databaseFile,
+  },
+  secret: {
+    name: 'NDS_SECRET',
+    group: 'Log',
+    secret: true,
+    help: 'What encrypts tokens and payloads in the log, 16 characters or more (try `openssl rand -base64 32`). No commas. Without it one is made once and kept beside the database.',
+    schema: secret.optional(),
+  },
+  previousSecrets: {
+    name: 'NDS_SECRET_PREVIOUS',
+    group: 'Log',
+    secret: true,
+    help: 'Earlier values of NDS_SECRET, separated by commas, until the next start has re-encrypted everything.',
+    defaultText: '',
+    schema: secretList,
+  },
+  retentionMs: {
+    name: 'NDS_RETENTION',
+    group: 'Log',
+    help: 'How long settled deliveries stay in the log.',
+    defaultText: '30d',
+    schema: duration('1h', '3650d'),
+  },
+  ...APNS_SETTINGS,
+  ...FCM_SETTINGS,
+  ...APP_SETTINGS,
+  maxInFlight: {
+    name: 'NDS_MAX_IN_FLIGHT',
+    group: 'Providers',
+    help: 'Sends in flight at once, for each app and provider.',
+    defaultText: '1000',
+    schema: integer(1, 10_000),
+  },
+  maxQueued: {
+    name: 'NDS_MAX_QUEUED',
+    group: 'Providers',
+    help: 'Deliveries that may wait in memory for a place in flight, for each app and provider; beyond, callers get 503.',
+    defaultText: '20000',
+    schema: integer(1, 1_000_000),
+  },
+  attemptTimeoutMs: {
+    name: 'NDS_ATTEMPT_TIMEOUT',
+    group: 'Providers',
+    help: 'When one try at a provider ends; it can push no more then.',
+    defaultText: '2s',
+    schema: duration('100ms', '10s'),
+  },
+  ...SOURCE_SETTINGS,
   answerDeadlineMs: {
     name: 'NDS_ANSWER_DEADLINE',
     group: 'Answers',
@@ -78,6 +195,13 @@ export const BEHAVIOUR_SETTINGS = {
     help: 'Unknown push tokens of one address that the provider may refuse, BURST/PER_SECOND; needs NDS_TRUSTED_ADDRESS_HEADER.',
     defaultText: '300/5',
     schema: rate,
+  },
+  remembered: {
+    name: 'NDS_REMEMBERED',
+    group: 'Limits',
+    help: 'Duplicate keys, quarantined tokens and tokens with a rate that are kept in memory, of each at most so many.',
+    defaultText: '50000',
+    schema: integer(1_000, 10_000_000),
   },
   tokenForm: {
     name: 'NDS_TOKEN_FORM',
@@ -159,3 +283,11 @@ export const BEHAVIOUR_SETTINGS = {
     schema: z.enum(['debug', 'info', 'warn', 'error'], 'must be debug, info, warn or error'),
   },
 } as const satisfies Record<string, Setting>;
+
+export type SettingKey = keyof typeof SETTINGS_BY_KEY;
+
+export type Config = {
+  readonly [Key in SettingKey]: z.output<(typeof SETTINGS_BY_KEY)[Key]['schema']>;
+};
+
+export const SETTINGS: readonly Setting[] = Object.values(SETTINGS_BY_KEY);

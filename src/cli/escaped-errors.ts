@@ -1,0 +1,35 @@
+// The last resort: an error that nobody caught, thrown or rejected. What the process is worth after it is unknown, so
+// it is reported, the service drains, and the process ends with 1.
+
+export interface EscapedErrors {
+  /** Resolves at the first one that was reported. */
+  readonly first: Promise<void>;
+  /** Where they are reported from now on; before, there is nothing to drain, and the process ends at once. */
+  reportTo(report: (stack: string) => void): void;
+  release(): void;
+}
+
+/** A rejection without a handler is thrown by Node and comes here too. */
+export function catchEscapedErrors(): EscapedErrors {
+  const { promise: first, resolve } = Promise.withResolvers<void>();
+  let report = (stack: string): void => {
+    process.stderr.write(`nds: internal error\n${stack}\n`);
+    process.exit(1);
+  };
+  const onError = (error: unknown) => {
+    report(stackOf(error));
+    resolve();
+  };
+  process.on('uncaughtException', onError);
+  return {
+    first,
+    reportTo: (to) => {
+      report = to;
+    },
+    release: () => process.off('uncaughtException', onError),
+  };
+}
+
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

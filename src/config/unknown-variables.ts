@@ -1,0 +1,48 @@
+// Variables that look like ours and are none: a misspelt name would leave its setting at the default.
+
+const PREFIX = /^(NDS|APNS|FCM|NOTIFY)_/;
+/**
+ * What Kubernetes and Docker links set in every container for a service that is called `nds`, `apns` and so on
+ * (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
+ */
+const OF_A_CLUSTER =
+  /_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
+
+/** One fault for each unknown name, with the known one that it is most like. */
+export function faultsOfNames(given: Iterable<string>, known: readonly string[]): string[] {
+  const faults: string[] = [];
+  for (const name of given) {
+    if (!PREFIX.test(name) || OF_A_CLUSTER.test(name) || known.includes(name)) continue;
+    const likely = nearest(name, known);
+    const hint = likely === undefined ? '' : `; did you mean ${likely}?`;
+    faults.push(`${name} is not a setting of this service${hint}`);
+  }
+  return faults;
+}
+
+/** The word that differs least, if no more than a third of its characters differ, and at most so many. */
+export function nearest(
+  word: string,
+  known: readonly string[],
+  maxEdits = Number.POSITIVE_INFINITY,
+): string | undefined {
+  const ranked = known
+    .map((candidate) => ({ candidate, edits: editsBetween(word, candidate) }))
+    .filter(({ candidate, edits }) => edits <= Math.min(maxEdits, candidate.length / 3))
+    .toSorted((one, other) => one.edits - other.edits);
+  return ranked[0]?.candidate;
+}
+
+/** Levenshtein distance: characters to insert, delete or replace. */
+function editsBetween(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (const [index, character] of [...from].entries()) {
+    const next = [index + 1];
+    for (const [column, other] of [...to].entries()) {
+      const replaced = (row[column] ?? 0) + (character === other ? 0 : 1);
+      next.push(Math.min(replaced, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[to.length] ?? 0;
+}

@@ -1,0 +1,164 @@
+// The process as a supervisor, an operator and an attacker on the same machine meet it: signals, pipes, an old Node,
+// and an error that nobody caught.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join, resolve } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { startSandbox } from '../../sandbox/sandbox.ts';
+import { type Program, startProgram } from '../support/program.ts';
+import {
+  ANDROID_TOKEN,
+  notifyPath,
+  sandboxEnvironment,
+  temporaryFolder,
+} from '../support/service.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const PAYMENT = '{"template":"payment_received","data":{"payment_hash":"aa"}}';
+
+async function setup(nodeOptions: readonly string[] = []) {
+  const folder = temporaryFolder();
+  const sandbox = await startSandbox();
+  onTestFinished(() => sandbox.close());
+  const environment = sandboxEnvironment(sandbox, folder);
+  const program = startProgram({ args: ['serve'], environment, folder, nodeOptions });
+  return { program, sandbox, environment, url: await urlOf(program) };
+}
+
+async function urlOf(program: Program): Promise<string> {
+  const { url }: { url: string } = JSON.parse(await program.line('"listening"'));
+  return url;
+}
+
+async function isAlive(url: string): Promise<boolean> {
+  return (await fetch(`${url}/healthz`)).ok;
+}
+
+/** A module that Node loads before the program. */
+function preload(source: string): readonly string[] {
+  return [`--import=data:text/javascript,${encodeURIComponent(source)}`];
+}
+
+test('SIGHUP does not end the service, and SIGUSR1 does not open the inspector', async () => {
+  const { program, url } = await setup();
+  program.signal('SIGHUP');
+  program.signal('SIGUSR1');
+  for (let round = 0; round < 20; round += 1) expect(await isAlive(url)).toBe(true);
+  program.signal('SIGTERM');
+  const { code, stderr } = await program.ended;
+  // The inspector says on standard error where it listens.
+  expect([code, stderr]).toEqual([0, '']);
+});
+
+for (const [what, source] of [
+  ['is thrown', "setImmediate(() => { throw new Error('escaped'); })"],
+  ['is a rejection', "void Promise.reject(new Error('escaped'))"],
+] as const) {
+  test(`an error that nobody catches and that ${what} drains the service and ends it with 1`, async () => {
+    const { program, sandbox, url } = await setup(
+      preload(`process.on('SIGUSR2', () => { ${source}; });`),
+    );
+    await program.line('"provider":"fcm"');
+    sandbox.script({ provider: 'fcm', fault: { kind: 'delay', delayMs: 500 } });
+    const answer = fetch(`${url}${notifyPath(ANDROID_TOKEN)}`, { method: 'POST', body: PAYMENT });
+    await sandbox.waitForRequests(({ provider }) => provider === 'fcm', 1);
+    program.signal('SIGUSR2');
+    expect((await answer).status).toBe(200);
+    const { code, stdout, stderr } = await program.ended;
+    expect([code, stderr]).toEqual([1, '']);
+    const line = stdout.split('\n').find((text) => text.includes('internal_error')) ?? '{}';
+    expect(JSON.parse(line)).toMatchObject({
+      level: 'error',
+      cause: expect.stringMatching(/^Error: escaped\n {4}at /),
+    });
+    expect(stdout).toContain('delivery_settled');
+  });
+}
+
+test('an error that nobody catches during the start ends the process with its stack', async () => {
+  const program = startProgram({
+    args: ['serve'],
+    folder: temporaryFolder(),
+    environment: { GOOGLE_CLOUD_PROJECT: 'my-wallet' },
+    nodeOptions: preload("setTimeout(() => { throw new Error('escaped'); }, 0);"),
+  });
+  const { code, stderr } = await program.ended;
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/Error: escaped\n {4}at /);
+});
+
+test('`npm start` stops on SIGTERM and leaves nothing behind', async () => {
+  const folder = temporaryFolder();
+  const sandbox = await startSandbox();
+  onTestFinished(() => sandbox.close());
+  const child = spawn('npm', ['start'], {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH, HOME: folder, ...sandboxEnvironment(sandbox, folder) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    // A group of its own, so that what it may leave behind can be ended.
+    detached: true,
+  });
+  onTestFinished(() => {
+    try {
+      process.kill(-(child.pid ?? 0), 'SIGKILL');
+    } catch {
+      // As it should be: nothing is left of the group.
+    }
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8');
+  for await (const text of child.stdout) {
+    output += text;
+    if (output.includes('"listening"') && !child.killed) child.kill('SIGTERM');
+  }
+  expect(output).toContain('"stopping"');
+  const url = /"url":"([^"]+)"/.exec(output)?.[1] ?? '';
+  await expect(fetch(`${url}/healthz`)).rejects.toThrow();
+});
+
+test('an old Node gets one sentence that says which one is needed', async () => {
+  const versions = "Object.defineProperty(process, 'versions', { value: { node: '20.11.1' } });";
+  for (const args of [[], ['serve'], ['help']]) {
+    const program = startProgram({
+      args,
+      folder: temporaryFolder(),
+      nodeOptions: preload(versions),
+    });
+    expect(await program.ended).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'nds needs Node 24 or newer; this is Node 20.11.1.\n',
+    });
+  }
+});
+
+test('a reader that closes the pipe ends a command without a word', async () => {
+  for (const command of ['config', 'help']) {
+    const child = spawn(process.execPath, [join(ROOT, 'bin/nds.js'), command], {
+      env: { PATH: process.env.PATH },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    child.stdout.destroy();
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    expect([...(await once(child, 'close')), stderr]).toEqual([0, null, '']);
+  }
+});
+
+test('an argument too many and an unknown option are refused', async () => {
+  for (const args of [
+    ['serve', 'now'],
+    ['config', '--all'],
+    ['find', 'aa', 'bb'],
+    ['find', '--limit', '0'],
+    ['demo'],
+  ]) {
+    const { code, stdout, stderr } = await startProgram({ args, folder: temporaryFolder() }).ended;
+    expect([code, stdout], args.join(' ')).toEqual([2, '']);
+    expect(stderr).toMatch(/^error: /);
+    expect(stderr).not.toMatch(/^ {4}at /m);
+  }
+});
