@@ -70,7 +70,8 @@ export function planRetry(input: RetryInput): PlannedRetry | undefined {
   const notBeforeMs = latest(heldUntilMs, waitUntilMs);
   if (notBeforeMs !== undefined && notBeforeMs > lastMs) return undefined;
   const wishMs = Math.max(nextPointMs(input), nowMs + shortestGapMs(input.outcome));
-  const dueAtMs = Math.max(Math.min(wishMs, lastMs), notBeforeMs ?? 0);
+  const earliestMs = Math.max(nowMs + SHORTEST_PAUSE_MS, notBeforeMs ?? 0);
+  const dueAtMs = Math.max(Math.min(wishMs, lastMs), earliestMs);
   return { dueAtMs, notBeforeMs };
 }
 
