@@ -106,6 +106,6 @@ export const ACCEPTED: Readonly<Record<ProviderName, Said>> = {
 /** What the adapter of that provider makes of it. */
 export function understood(provider: ProviderName, said: Said, wallMs = 0): Outcome {
   if ('failure' in said) return failureOutcome(said.failure);
-  const answer = { kind: 'answer', headers: {}, ...said } as const;
+  const answer = { headers: {}, ...said };
   return provider === 'apns' ? readApnsAnswer(answer, wallMs) : readFcmAnswer(answer, wallMs);
 }

@@ -72,7 +72,7 @@ export function planRetry(input: RetryInput): PlannedRetry | undefined {
       ? nowMs + UNANSWERED_WAIT_MS
       : undefined;
   const notBeforeMs = latest(heldUntilMs, waitUntilMs);
-  if (notBeforeMs !== undefined && notBeforeMs > lastMs) return undefined;
+  if (notBeforeMs !== undefined && notBeforeMs > usefulUntilMs) return undefined;
   const pointMs = nextPointMs(input);
   const wishMs = input.isCrowdedOut
     ? Math.min(pointMs, nowMs + CROWDED_GAP_MS)
@@ -82,10 +82,14 @@ export function planRetry(input: RetryInput): PlannedRetry | undefined {
   return { dueAtMs, notBeforeMs };
 }
 
-/** How long a token is held back that the provider throttles: its `Retry-After`, else the delivery's next gap. */
+/**
+ * How long a token is held back that the provider throttles: its `Retry-After`, else the delivery's next gap, which
+ * ends at its last useful moment.
+ */
 export function holdMs(outcome: Outcome, input: Omit<RetryInput, 'outcome'>): number {
   if (outcome.kind === 'retry' && outcome.retryAfterMs !== undefined) return outcome.retryAfterMs;
-  return nextPointMs(input) - input.nowMs;
+  const lastMs = input.usefulUntilMs - LAST_ATTEMPT_BEFORE_END_MS;
+  return Math.max(Math.min(nextPointMs(input), lastMs) - input.nowMs, SHORTEST_PAUSE_MS);
 }
 
 /**

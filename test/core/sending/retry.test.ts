@@ -218,6 +218,8 @@ test('a throttled token is held for its Retry-After, else until the next due tim
   };
   expect(holdMs({ ...throttled, retryAfterMs: 90_000 }, race(2_000))).toBe(90_000);
   expect(holdMs(throttled, race(2_000))).toBe(1_000);
+  // A hold of our own making does not outlast the useful life.
+  expect(holdMs(throttled, race(46_000))).toBe(5_500);
 });
 
 test('one more attempt follows at once after what was not processed, and the first uncertain end', () => {
