@@ -40,7 +40,7 @@ function bodyWith(error: ServiceError, requestId: string, shown: readonly Fault[
   });
 }
 
-/** The headers of a problem that belong to its error, whoever writes it. */
+/** The headers that every answer with this problem has. */
 export function problemHeaders({ code, details }: ServiceError): Record<string, string> {
   const headers: Record<string, string> = {
     'Content-Type': PROBLEM_TYPE,
