@@ -6,7 +6,7 @@ import { succeed } from './success.ts';
 
 /** The codes are explained in docs/errors.md. */
 const TYPE = 'urn:nds:error:';
-export const PROBLEM_TYPE = 'application/problem+json';
+const PROBLEM_TYPE = 'application/problem+json';
 
 /** lspd reads 1,000 bytes of a refusal and cuts off the rest. */
 const MAX_BYTES = 999;
