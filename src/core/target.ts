@@ -4,9 +4,6 @@ export type Platform = 'ios' | 'android';
 export type ProviderName = 'apns' | 'fcm';
 
 /** Made by `createTarget`, which writes the token in its one spelling. */
-/** The app of a vendor that has only one, and of calls that name none. */
-export const DEFAULT_APP = 'default';
-
 export interface Target {
   /** The vendor's app whose credentials are used; `default` if there is only one. */
   readonly app: string;
