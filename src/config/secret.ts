@@ -43,6 +43,23 @@ export function loadSecrets(options: {
   };
 }
 
+/**
+ * The same for commands that only read: makes no secret. Without any, no key is known, and a database that has one
+ * says that it was made with another secret.
+ */
+export function findSecrets(options: {
+  readonly configured: string | undefined;
+  readonly previous: readonly string[];
+  readonly databaseFile: string;
+}): Secrets {
+  const made = readIfThere(secretFile(options.databaseFile));
+  const secrets = [options.configured, made, ...options.previous];
+  const [current = new Uint8Array(32), ...previous] = secrets.flatMap((secret) =>
+    secret === undefined ? [] : [encryptionKey(secret)],
+  );
+  return { current, previous };
+}
+
 /** A secret file from which no secret can be read: a new secret could not open the old database. */
 export function faultOfSecretFile(databaseFile: string): string | undefined {
   const file = secretFile(databaseFile);
@@ -59,23 +76,6 @@ export function faultOfSecretFile(databaseFile: string): string | undefined {
       ? undefined
       : `${shown} cannot be read (${code}): check owner and mode`;
   }
-}
-
-/**
- * The same for commands that only read: makes no secret. Without any, no key is known, and a database that has one
- * says that it was made with another secret.
- */
-export function findSecrets(options: {
-  readonly configured: string | undefined;
-  readonly previous: readonly string[];
-  readonly databaseFile: string;
-}): Secrets {
-  const made = readIfThere(secretFile(options.databaseFile));
-  const secrets = [options.configured, made, ...options.previous];
-  const [current = new Uint8Array(32), ...previous] = secrets.flatMap((secret) =>
-    secret === undefined ? [] : [encryptionKey(secret)],
-  );
-  return { current, previous };
 }
 
 function secretFile(databaseFile: string): string {

@@ -26,7 +26,7 @@ export class Authenticator {
     this.#apps = apps.map(({ app, key }) => ({ app, digest: digestOf(key) }));
   }
 
-  /** The caller of the bearer token, if one was sent. Throws `unauthorized` if it is of nobody. */
+  /** The owner of the bearer token, if one was sent. Throws `unauthorized` if the token is unknown. */
   identify(incoming: IncomingMessage): Caller | undefined {
     const header = incoming.headers.authorization;
     if (header === undefined) return undefined;

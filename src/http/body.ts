@@ -5,7 +5,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { ServiceError } from '../core/errors.ts';
 import type { HttpContext, HttpEnv } from './context.ts';
 
-export const MAX_BODY_BYTES = 65_536;
+const MAX_BODY_BYTES = 65_536;
 
 /** For every route that reads a body. Throws `unsupported_encoding` or `body_too_large`. */
 export const takesBody: readonly [MiddlewareHandler<HttpEnv>, MiddlewareHandler<HttpEnv>] = [

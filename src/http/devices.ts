@@ -6,7 +6,7 @@ import type { DeviceChanges, Registry } from '../core/devices/registry.ts';
 import { ServiceError } from '../core/errors.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Device, Door } from '../core/ports/devices.ts';
-import { providerFor, type Target } from '../core/target.ts';
+import { DEFAULT_APP, providerFor, type Target } from '../core/target.ts';
 import { type Buckets, refuseFor } from '../core/tokens/limits.ts';
 import type { Authenticator } from './auth.ts';
 import { readBody } from './body.ts';
@@ -15,8 +15,6 @@ import { badField, checkToken, type DeviceBodies, parseJsonBody } from './device
 import { reading } from './handle.ts';
 import { type SelfRegistration, verifySelfRegistration } from './self-registration.ts';
 import { json } from './success.ts';
-
-const DEFAULT_APP = 'default';
 
 export interface DevicesParts {
   readonly clock: Clock;

@@ -21,7 +21,7 @@ export async function resolveHandle(
   return device;
 }
 
-/** A registry that cannot be read is no reason to call a handle unknown: the caller shall repeat. */
+/** A registry that cannot be read does not make a handle unknown: the caller should repeat the call. */
 export async function reading<Result>(read: () => Promise<Result>): Promise<Result> {
   try {
     return await read();

@@ -6,7 +6,7 @@ import { succeed } from './success.ts';
 
 /** The codes are explained in docs/errors.md. */
 const TYPE = 'urn:nds:error:';
-export const PROBLEM_TYPE = 'application/problem+json';
+const PROBLEM_TYPE = 'application/problem+json';
 
 /** lspd reads 1,000 bytes of a refusal and cuts off the rest. */
 const MAX_BYTES = 999;
@@ -40,7 +40,7 @@ function bodyWith(error: ServiceError, requestId: string, shown: readonly Fault[
   });
 }
 
-/** The headers of a problem that belong to its error, whoever writes it. */
+/** The headers that every answer with this problem has. */
 export function problemHeaders({ code, details }: ServiceError): Record<string, string> {
   const headers: Record<string, string> = {
     'Content-Type': PROBLEM_TYPE,

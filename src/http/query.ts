@@ -2,9 +2,14 @@
 // a blank and unknown parameters are ignored, as in breez/notify.
 
 import { type Fault, ServiceError } from '../core/errors.ts';
-import { createTarget, MAX_APP_NAME_CHARACTERS, type Target, tokenFault } from '../core/target.ts';
+import {
+  createTarget,
+  DEFAULT_APP,
+  MAX_APP_NAME_CHARACTERS,
+  type Target,
+  tokenFault,
+} from '../core/target.ts';
 
-const DEFAULT_APP = 'default';
 const NAMES = ['platform', 'token', 'app_data', 'app'] as const;
 
 /** Throws `bad_query` with every fault; values are never repeated. */
@@ -59,8 +64,6 @@ function readParameters(query: string): {
 }
 
 function decode(text: string): string | undefined {
-  // Most tokens need no decoding, and finding that out costs a tenth of doing it.
-  if (!text.includes('%') && !text.includes('+')) return text;
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {

@@ -46,8 +46,8 @@ export function registrationMessage(origin: string, unixSeconds: string, body: U
 /**
  * The wallet's public key. Throws `stale_timestamp` beyond ten minutes either way, `bad_signature`, and
  * `bad_signature` again for a second use. Any signature over any body recovers to some key: that key is the
- * user, so a forger only ever registers himself. A wallet that names its key in the body as `user` is told
- * when another one comes out: what it signed was not what arrived here.
+ * user, so a forger can only register himself. If the body names a key as `user` and another one is recovered,
+ * the call is refused: what was signed is not what arrived here.
  */
 export async function verifySelfRegistration(
   self: SelfRegistration,

@@ -55,13 +55,13 @@ function levelOf(event: ServiceEvent): Exclude<Level, 'silent'> {
   switch (event.name) {
     case 'delivery_accepted':
     case 'attempt_ended':
+    case 'late_answer':
       return 'debug';
     case 'delivery_settled':
       return event.status === 'misconfigured' ? 'error' : 'info';
     case 'duplicate_answered':
     case 'token_quarantined':
     case 'token_held':
-    case 'late_answer':
     case 'reply_waited':
     case 'condemning_resumed':
     case 'store_recovered':

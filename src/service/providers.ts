@@ -3,8 +3,9 @@
 import type { AppCredentials } from '../config/apps.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Provider } from '../core/ports/provider.ts';
+import type { FcmOptions } from '../providers/fcm/fcm-provider.ts';
 
-export interface OpenOptions {
+export interface OpenOptions extends Pick<FcmOptions, 'proxy' | 'noProxy' | 'onServerDate'> {
   readonly clock: Clock;
   /** PEM of further certificate authorities. */
   readonly ca: string | undefined;
@@ -32,11 +33,7 @@ export async function openProviders(
       faults.push(`${app}: ${error instanceof Error ? error.message : 'unusable credentials'}`);
     }
   };
-  const common = {
-    clock: options.clock,
-    maxInFlight: options.maxInFlight,
-    ...(options.ca === undefined ? {} : { ca: options.ca }),
-  };
+  const { onServerDate, ...common } = options;
   // Loaded only when configured: google-auth-library costs 21 MB and 90 ms.
   for (const { name, apns, fcm } of apps) {
     if (apns !== undefined) {
@@ -45,7 +42,9 @@ export async function openProviders(
     }
     if (fcm !== undefined) {
       const { createFcmProvider } = await import('../providers/fcm/fcm-provider.ts');
-      await open(name, fcm.endpoint, async () => createFcmProvider({ ...fcm, ...common }));
+      await open(name, fcm.endpoint, async () =>
+        createFcmProvider({ ...fcm, ...common, onServerDate }),
+      );
     }
   }
   return opened;

@@ -51,7 +51,13 @@ function withDatabase<Result>(file: string, read: (database: Database.Database) 
 
 export function readDeliveries(file: string): readonly DeliveryRow[] {
   const rows = withDatabase(file, (database) =>
-    database.prepare('SELECT * FROM delivery_log ORDER BY row_id, attempt').all(),
+    database
+      .prepare(
+        `SELECT d.id, d.provider, d.type, d.status, a.number AS attempt, a.outcome,
+           a.reason AS attempt_reason, a.message_id
+         FROM deliveries d LEFT JOIN attempts a USING (row_id) ORDER BY row_id, number`,
+      )
+      .all(),
   );
   const byId = new Map<string, DeliveryRow & { readonly attempts: AttemptRow[] }>();
   for (const row of z.array(rowSchema).parse(rows)) {
@@ -66,7 +72,7 @@ export function readDeliveries(file: string): readonly DeliveryRow[] {
 }
 
 export function readOpenIds(file: string): readonly string[] {
-  const sql = "SELECT DISTINCT id FROM delivery_log WHERE status = 'queued'";
+  const sql = "SELECT id FROM deliveries WHERE status = 'queued'";
   const rows = withDatabase(file, (database) => database.prepare(sql).all());
   return z
     .array(idSchema)
@@ -78,32 +84,21 @@ export function readOpenIds(file: string): readonly string[] {
 const RULES: readonly (readonly [string, string])[] = [
   [
     'a queued delivery without its place in the queue',
-    'SELECT row_id FROM deliveries WHERE status = 0 AND row_id NOT IN (SELECT row_id FROM queue)',
-  ],
-  [
-    'a queued delivery without its sealed content',
-    'SELECT row_id FROM deliveries WHERE status = 0 AND row_id NOT IN (SELECT row_id FROM secrets)',
+    "SELECT row_id FROM deliveries WHERE status = 'queued' AND row_id NOT IN (SELECT row_id FROM queue)",
   ],
   [
     'a settled delivery that is still in the queue',
-    'SELECT row_id FROM queue WHERE row_id NOT IN (SELECT row_id FROM deliveries WHERE status = 0)',
-  ],
-  [
-    'a settled delivery that keeps its content',
-    'SELECT row_id FROM secrets WHERE row_id NOT IN (SELECT row_id FROM deliveries WHERE status = 0)',
-  ],
-  [
-    'a delivery that its token does not find',
-    `SELECT row_id FROM deliveries WHERE row_id <= (SELECT entered_until FROM lookup_progress)
-       AND row_id NOT IN (SELECT l.row_id FROM lookups l WHERE l.bucket = deliveries.row_id >> 14 AND l.hash = token_hash)`,
+    "SELECT row_id FROM queue WHERE row_id NOT IN (SELECT row_id FROM deliveries WHERE status = 'queued')",
   ],
   [
     'a delivered delivery without the attempt that delivered it',
-    'SELECT row_id FROM deliveries WHERE status = 1 AND row_id NOT IN (SELECT row_id FROM attempts WHERE outcome = 0)',
+    `SELECT row_id FROM deliveries WHERE status = 'delivered' AND reason IS NULL
+       AND row_id NOT IN (SELECT row_id FROM attempts WHERE outcome = 'delivered')`,
   ],
   [
     'a delivered attempt of a delivery that is not',
-    'SELECT row_id FROM attempts WHERE outcome = 0 AND row_id NOT IN (SELECT row_id FROM deliveries WHERE status = 1)',
+    `SELECT row_id FROM attempts WHERE outcome = 'delivered'
+       AND row_id NOT IN (SELECT row_id FROM deliveries WHERE status = 'delivered')`,
   ],
   [
     'an attempt of no delivery',
@@ -114,8 +109,14 @@ const RULES: readonly (readonly [string, string])[] = [
     'SELECT row_id FROM attempts GROUP BY row_id HAVING max(number) <> count(*) OR min(number) <> 1',
   ],
   [
-    'a duplicate key of a delivery that ended undelivered',
-    'SELECT d.row_id FROM duplicate_keys k JOIN deliveries d ON d.id = k.delivery_id WHERE d.status > 1',
+    'a count of attempts that is not their number',
+    `SELECT row_id FROM deliveries d
+       WHERE attempts <> (SELECT count(*) FROM attempts a WHERE a.row_id = d.row_id)`,
+  ],
+  [
+    'a duplicate key of a delivery that ended undelivered, but was not interrupted',
+    `SELECT d.row_id FROM duplicate_keys k JOIN deliveries d ON d.id = k.delivery_id
+       WHERE d.status NOT IN ('queued', 'delivered') AND d.reason IS NOT 'interrupted'`,
   ],
 ];
 

@@ -18,9 +18,7 @@ const sealedRows = z.array(z.object({ sealed: z.instanceof(Buffer) }));
 function sealedIn(running: Setup): readonly Buffer[] {
   const db = new Database(running.environment.NDS_DATABASE ?? '', { readonly: true });
   try {
-    return sealedRows
-      .parse(db.prepare('SELECT sealed FROM journal UNION ALL SELECT sealed FROM secrets').all())
-      .map((row) => row.sealed);
+    return sealedRows.parse(db.prepare('SELECT sealed FROM queue').all()).map((row) => row.sealed);
   } finally {
     db.close();
   }

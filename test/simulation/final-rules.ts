@@ -3,14 +3,13 @@
 
 import Database from 'better-sqlite3';
 import { z } from 'zod';
-import { STATUSES } from '../../src/stores/sqlite/codec.ts';
 import { type CallRecord, type DeliveryRecord, isGhost, type Journal } from './journal.ts';
 import type { Life } from './life.ts';
 import { hadDiskTrouble, type Weather } from './weather.ts';
 
 const rowSchema = z.object({
   id: z.string(),
-  status: z.number(),
+  status: z.string(),
   numbers: z.string().nullable(),
 });
 const countSchema = z.object({ count: z.number() });
@@ -26,12 +25,8 @@ const MAX_ATTEMPTS_OF_A_MINUTE = 16;
 export function checkDatabase(file: string, journal: Journal): void {
   const db = new Database(file, { readonly: true });
   try {
-    for (const table of ['queue', 'secrets']) {
-      const { count } = countSchema.parse(
-        db.prepare(`SELECT count(*) AS count FROM ${table}`).get(),
-      );
-      if (count > 0) journal.violate('nothing is left open', `${count} rows in ${table}`);
-    }
+    const { count } = countSchema.parse(db.prepare('SELECT count(*) AS count FROM queue').get());
+    if (count > 0) journal.violate('nothing is left open', `${count} rows in queue`);
     const rows = readRows(db);
     for (const delivery of journal.deliveries.values()) {
       checkDelivery(delivery, rows.get(delivery.id), journal);
@@ -47,7 +42,7 @@ export function checkDatabase(file: string, journal: Journal): void {
 function readRows(db: Database.Database): ReadonlyMap<string, Row> {
   const rows = db
     .prepare(
-      `SELECT lower(hex(id)) AS id, status,
+      `SELECT id, status,
          (SELECT group_concat(number) FROM (SELECT number FROM attempts a
             WHERE a.row_id = d.row_id ORDER BY number)) AS numbers
        FROM deliveries d`,
@@ -58,9 +53,9 @@ function readRows(db: Database.Database): ReadonlyMap<string, Row> {
       .array(rowSchema)
       .parse(rows)
       .map(({ id, status, numbers }) => [
-        dashed(id),
+        id,
         {
-          status: STATUSES[status] ?? 'unknown',
+          status,
           numbers: numbers === null ? [] : numbers.split(',').map(Number),
         },
       ]),
@@ -172,14 +167,4 @@ export function checkMemory({ core }: Life, journal: Journal): void {
   for (const [what, count] of Object.entries(held)) {
     if (count > 0) journal.violate('a quiet service holds nothing', `${count} ${what}`);
   }
-}
-
-function dashed(hex: string): string {
-  return [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    hex.slice(12, 16),
-    hex.slice(16, 20),
-    hex.slice(20),
-  ].join('-');
 }

@@ -3,6 +3,7 @@
 
 import { type Config, isComplete, readSettings } from '../../src/config/config.ts';
 import type { Delivery } from '../../src/core/delivery.ts';
+import type { ErrorDetails } from '../../src/core/errors.ts';
 import type { Notification } from '../../src/core/notification.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { ServiceEvent } from '../../src/core/ports/observer.ts';
@@ -49,6 +50,8 @@ export interface VirtualCore {
   readonly events: readonly ServiceEvent[];
   /** What the provider does from now on. */
   weather: Weather;
+  /** Thrown by the adapter's next call of this name: a mistake of ours. */
+  readonly faults: Map<'prepare' | 'send', Error>;
   /** Milliseconds since the beginning. */
   readonly atMs: number;
   /** The process dies and another starts over the same store after `downMs`. */
@@ -67,6 +70,7 @@ export async function createVirtualCore(options: VirtualCoreOptions = {}): Promi
   const store = new MemoryStore();
   const pushes: Push[] = [];
   const events: ServiceEvent[] = [];
+  const faults = new Map<'prepare' | 'send', Error>();
   const config = configOf(environment);
   let life = 0;
 
@@ -94,16 +98,23 @@ export async function createVirtualCore(options: VirtualCoreOptions = {}): Promi
 
   const providerOf = (isAlive: () => boolean): Provider => ({
     name: provider,
-    prepare: (message) => ({
-      excessBytes: 0,
-      send: (given) => send(message, given, isAlive),
-    }),
+    prepare: (message) => {
+      throwFault('prepare');
+      return { excessBytes: 0, send: (given) => send(message, given, isAlive) };
+    },
     warm: () => Promise.resolve({ ready: true }),
     health: () => ({ ready: true }),
     close: () => Promise.resolve(),
   });
 
+  const throwFault = (name: 'prepare' | 'send'): void => {
+    const fault = faults.get(name);
+    faults.delete(name);
+    if (fault !== undefined) throw fault;
+  };
+
   const send = (message: PushMessage, given: SendOptions, isAlive: () => boolean) => {
+    throwFault('send');
     const atMs = clock.nowMs() - startMs;
     const { token } = message;
     const fate = virtual.weather({ atMs, token, timeoutMs: given.timeoutMs });
@@ -122,7 +133,8 @@ export async function createVirtualCore(options: VirtualCoreOptions = {}): Promi
     store,
     pushes,
     events,
-    weather: CALM,
+    faults,
+    weather: CALM as Weather,
     core: undefined as unknown as Core,
     get atMs() {
       return clock.nowMs() - startMs;
@@ -154,6 +166,46 @@ export function notificationOf(given: Partial<Notification> = {}): Notification 
 export function recipientOf(token: string, provider: ProviderName = 'fcm'): Recipient {
   const platform = provider === 'apns' ? 'ios' : 'android';
   return { target: { app: 'default', platform, token }, source: 'notify' };
+}
+
+/** What a caller was told, as far as it was. */
+export interface Told {
+  status?: string;
+  code?: string;
+  id?: string;
+  details?: ErrorDetails;
+  /** When, since the beginning of the virtual world. */
+  atMs?: number;
+}
+
+/** Calls for a token and fills in what the caller is told, when it is told. */
+export function call(
+  virtual: VirtualCore,
+  token: string,
+  given: Partial<Notification> & {
+    readonly provider?: ProviderName;
+    readonly deviceId?: string;
+  } = {},
+): Told {
+  const { provider, deviceId, ...notification } = given;
+  const told: Told = {};
+  const recipient = recipientOf(token, provider);
+  const payload = `{"payment_hash":"${token}"}`;
+  virtual.core.dispatcher
+    .accept(
+      notificationOf({ payload, ...notification }),
+      deviceId === undefined ? recipient : { ...recipient, deviceId },
+    )
+    .then(
+      ({ status, id }) => Object.assign(told, { status, id, atMs: virtual.atMs }),
+      (error: { readonly code?: string; readonly details?: ErrorDetails }) =>
+        Object.assign(told, {
+          code: error.code ?? 'not a ServiceError',
+          details: error.details,
+          atMs: virtual.atMs,
+        }),
+    );
+  return told;
 }
 
 /** Every delivery as the log has it, by id. */

@@ -3,6 +3,7 @@
 import type { Delivery } from '../delivery.ts';
 import { ServiceError } from '../errors.ts';
 import type { SendEnd } from '../sending/endings.ts';
+import type { Inserted } from '../sending/ledger.ts';
 
 /** What the caller is told of a success. Refusals are `ServiceError`s. */
 export interface Answer {
@@ -15,8 +16,8 @@ export interface Answer {
 /** What is known of a push while its caller waits. */
 export interface Known {
   end: SendEnd | undefined;
-  /** Whether its row is in the store. */
-  stored: boolean | undefined;
+  /** What became of its row. */
+  row: Inserted | undefined;
   /** The answer deadline has passed. */
   over: boolean;
 }
@@ -24,22 +25,27 @@ export interface Known {
 /** Nothing while what is missing may still come. "Queued" is said only of what is in the store. */
 export function answerOf(delivery: Delivery, known: Known): Answer | ServiceError | undefined {
   const { id } = delivery;
-  const { end, stored, over } = known;
+  const { end, row, over } = known;
   if (end === undefined) {
     if (!over) return undefined;
-    return stored === true ? { id, status: 'queued' } : storeUnavailable();
+    return row === 'stored' ? { id, status: 'queued' } : notKept(row);
   }
-  const isKnown = stored !== undefined || over;
+  const isKnown = row !== undefined || over;
   switch (end.next.status) {
     case 'delivered':
-      if (stored === true) return { id, status: 'delivered' };
+      if (row === 'stored') return { id, status: 'delivered' };
       return isKnown ? { id, status: 'delivered', logged: false } : undefined;
     case 'queued':
-      if (stored === true) return { id, status: 'queued' };
-      return isKnown ? storeUnavailable() : undefined;
+      if (row === 'stored') return { id, status: 'queued' };
+      return isKnown ? notKept(row) : undefined;
     default:
       return refusalFor(delivery, end);
   }
+}
+
+/** What has no row is not kept for later: a database that is sick, or that refuses the row for a mistake of ours. */
+export function notKept(row: Inserted | undefined): ServiceError {
+  return row === 'refused' ? new ServiceError('internal') : storeUnavailable();
 }
 
 export function storeUnavailable(): ServiceError {

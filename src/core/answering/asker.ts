@@ -12,7 +12,7 @@ import type { SendEnd } from '../sending/endings.ts';
 import type { Ledger } from '../sending/ledger.ts';
 import type { Sender } from '../sending/sender.ts';
 import { type Recipient, tokenKey } from '../target.ts';
-import { refusalFor } from './answers.ts';
+import { notKept, refusalFor } from './answers.ts';
 import type { Dispatch, Dispatcher } from './dispatcher.ts';
 
 export interface AskerOptions {
@@ -191,11 +191,10 @@ export class Asker {
     const end = await dispatch.end;
     // One that ended before anybody could watch: its time was over, or its token dead, from the start.
     settled(end);
-    if (end.next.status !== 'queued' || (await dispatch.stored)) return;
+    if (end.next.status !== 'queued') return;
     // Nobody will try again what is in no store.
-    this.#finish(wait, 'failed', {
-      refusal: new ServiceError('store_unavailable', { retryAfterSeconds: 1 }),
-    });
+    const row = await dispatch.row;
+    if (row !== 'stored') this.#finish(wait, 'failed', { refusal: notKept(row) });
   }
 
   #finish(wait: Wait, end: 'answered' | 'silent' | 'failed' | 'shut_down', verdict: Verdict): void {

@@ -7,16 +7,18 @@ import type { Notification } from '../notification.ts';
 import type { PreparedPush } from '../ports/provider.ts';
 import type { SendEnd } from '../sending/endings.ts';
 import type { Lane } from '../sending/lane.ts';
+import type { Inserted } from '../sending/ledger.ts';
 import { providerFor, type Recipient, tokenKey } from '../target.ts';
 import type { Limits } from '../tokens/limits.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
 import { type Answer, answerOf, type Known, tokenThrottled } from './answers.ts';
 import { duplicateKey, Repeats, type RepeatsParts } from './repeats.ts';
 
-/** A push under way: its first end, and whether its row is in the store. */
+/** A push under way: its first end, and what becomes of its row. */
 export interface Dispatch {
   readonly delivery: Delivery;
   readonly lane: Lane;
+  readonly row: Promise<Inserted>;
   readonly stored: Promise<boolean>;
   readonly end: Promise<SendEnd>;
 }
@@ -106,12 +108,27 @@ export class Dispatcher {
       unanswered: 0,
       interrupted: false,
     };
-    const push = lane.provider.prepare(this.#parts.sender.messageOf(delivery));
+    const push = this.#build(delivery, lane);
     if (push.excessBytes > 0) {
       const detail = `The push would be ${push.excessBytes} bytes larger than the provider takes.`;
       throw new ServiceError('push_too_large', { detail, excessBytes: push.excessBytes });
     }
     return { delivery, lane, push };
+  }
+
+  #build(delivery: Delivery, lane: Lane): PreparedPush {
+    try {
+      return lane.provider.prepare(this.#parts.sender.messageOf(delivery));
+    } catch (cause) {
+      const { id } = delivery;
+      this.#parts.observer.observe({
+        name: 'internal_fault',
+        where: 'provider',
+        deliveryId: id,
+        cause,
+      });
+      throw new ServiceError('internal', {}, { cause });
+    }
   }
 
   #refuseWhileDraining(): void {
@@ -134,10 +151,11 @@ export class Dispatcher {
       provider: delivery.provider,
       type: delivery.notification.type,
     });
-    const stored = this.#insert(delivery, key);
+    const row = this.#insert(delivery, key);
+    const stored = row.then((inserted) => inserted === 'stored');
     const isPromised = () => promise.made;
     const end = sender.send(delivery, lane, { stored, prepared: push, isPromised });
-    return { delivery, lane, stored, end };
+    return { delivery, lane, row, stored, end };
   }
 
   #refuseQuarantined(delivery: Delivery): void {
@@ -160,7 +178,7 @@ export class Dispatcher {
     }
   }
 
-  #insert(delivery: Delivery, key: string | undefined): Promise<boolean> {
+  #insert(delivery: Delivery, key: string | undefined): Promise<Inserted> {
     const { owner, clock, ids, ledger, policy } = this.#parts;
     const windowMs = delivery.notification.duplicateOf?.windowMs ?? 0;
     const isKept = key !== undefined && this.#repeats.isStoredKey(delivery.notification);
@@ -176,12 +194,12 @@ export class Dispatcher {
 
   /** As soon as the end of the push and its row, or the answer deadline, tell enough. */
   #answer(
-    { delivery, end, stored }: Dispatch,
+    { delivery, end, row }: Dispatch,
     { calledAtMs, promise }: { readonly calledAtMs: number; readonly promise: Promised },
   ): Promise<Answer> {
     const { clock, policy } = this.#parts;
     const { promise: answered, resolve, reject } = Promise.withResolvers<Answer>();
-    const known: Known = { end: undefined, stored: undefined, over: false };
+    const known: Known = { end: undefined, row: undefined, over: false };
     // Called two or three times; what comes after the answer changes nothing.
     const decide = () => {
       const answer = answerOf(delivery, known);
@@ -210,8 +228,8 @@ export class Dispatcher {
       known.end = sent;
       decide();
     }, fail);
-    stored.then((isStored) => {
-      known.stored = isStored;
+    row.then((inserted) => {
+      known.row = inserted;
       decide();
     }, fail);
     return answered;

@@ -8,7 +8,7 @@ import type { Policy } from '../policy.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Observer } from '../ports/observer.ts';
-import type { Store } from '../ports/store.ts';
+import { type Store, StoreUnavailableError } from '../ports/store.ts';
 import type { SendEnd } from '../sending/endings.ts';
 import type { Lane } from '../sending/lane.ts';
 import type { Ledger } from '../sending/ledger.ts';
@@ -135,10 +135,15 @@ export class Repeats {
 
   /** A store that is sick or slow must not stop a push; the worst is a second one for the same event. */
   async #lookUp(keyHash: string): Promise<string | undefined> {
-    const { store, clock, policy } = this.#parts;
+    const { store, clock, policy, observer } = this.#parts;
     const { promise: over, resolve } = Promise.withResolvers<undefined>();
     const timer = clock.after(policy.lookupTimeoutMs, () => resolve(undefined));
-    const found = store.findDuplicate({ keyHash, nowMs: clock.nowMs() }).catch(() => undefined);
+    const found = store
+      .findDuplicate({ keyHash, nowMs: clock.nowMs() })
+      .catch((cause: unknown): undefined => {
+        if (cause instanceof StoreUnavailableError) return;
+        observer.observe({ name: 'internal_fault', where: 'store.find_duplicate', cause });
+      });
     const id = await Promise.race([found, over]);
     timer.cancel();
     return id;

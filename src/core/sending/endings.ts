@@ -70,7 +70,7 @@ export class Endings {
     return this.#tellWatcher(delivery.id, { ...end, next });
   }
 
-  /** The delivery stays queued; resolves with whether a row says so. */
+  /** The delivery stays queued; resolves with whether a row says so, or will when the store works again. */
   recordQueued(
     delivery: Delivery,
     stored: Promise<boolean>,
@@ -125,6 +125,14 @@ export class Endings {
     this.#tellWatcher(deliveryId, { next: { status: 'expired' } });
   }
 
+  /** The database refused to record that the delivery stays queued, and the ledger ended it there. */
+  refused(delivery: Delivery): SendEnd {
+    const next = { status: 'expired', reason: INTERNAL_ERROR } as const;
+    this.#parts.duplicates.release(delivery.id);
+    this.#tellSettled(delivery, next);
+    return this.#tellWatcher(delivery.id, { next });
+  }
+
   /** A mistake of ours outside an attempt: the delivery ends, nothing else does. */
   fault(delivery: Delivery, stored: Promise<boolean>, cause: unknown): SendEnd {
     const { id } = delivery;
@@ -134,7 +142,7 @@ export class Endings {
       deliveryId: id,
       cause,
     });
-    const end: SendEnd = { next: { status: 'rejected', reason: 'internal_error' } };
+    const end: SendEnd = { next: { status: 'rejected', reason: INTERNAL_ERROR } };
     return this.settle(delivery, stored, { end });
   }
 
@@ -167,7 +175,7 @@ export class Endings {
     });
   }
 
-  /** Resolves with `stored` when the log has it, or keeps it until the store works again. */
+  /** Resolves with true when the log has it, or the ledger keeps it until the store works again. */
   #record(
     delivery: Delivery,
     stored: Promise<boolean>,
@@ -178,14 +186,14 @@ export class Endings {
       if (!(await stored)) return false;
       const nowMs = clock.nowMs();
       const wallMs = clock.wallMs();
-      await ledger.settle({ deliveryId: delivery.id, owner, nowMs, wallMs, ...what });
-      return true;
+      return await ledger.settle({ deliveryId: delivery.id, owner, nowMs, wallMs, ...what });
     };
     return this.#recording.add(record());
   }
 }
 
 const INTERRUPTED = 'interrupted';
+const INTERNAL_ERROR = 'internal_error';
 
 /** A push that was perhaps sent before a crash may have arrived, whatever became of the later attempts. */
 function finalOf({ interrupted }: Delivery, next: FinalNext): FinalNext {

@@ -27,6 +27,9 @@ export interface LedgerParts {
   readonly onRecovered: () => void;
 }
 
+/** Whether the row of an accepted delivery is there; `refused` is a fault of ours, not of the disk. */
+export type Inserted = 'stored' | 'unavailable' | 'refused';
+
 /** What became of a write: done, to be tried again when the store works again, or refused for good. */
 type Written<Result> =
   | { readonly kind: 'done'; readonly result: Result }
@@ -57,25 +60,30 @@ export class Ledger {
   }
 
   /** Whether the row of an accepted delivery was committed. Never rejects. */
-  async insert(accepted: AcceptedDelivery): Promise<boolean> {
+  async insert(accepted: AcceptedDelivery): Promise<Inserted> {
     const { id } = accepted.delivery;
     const written = await this.#write('insert', () => this.#parts.store.insert(accepted), id);
-    return written.kind === 'done';
+    return written.kind === 'done' ? 'stored' : written.kind;
   }
 
-  /** Records an attempt or an end; keeps it and tries again while the store cannot take it. Never rejects. */
-  async settle(settlement: Settlement): Promise<void> {
+  /**
+   * Records an attempt or an end; keeps it and tries again while the store cannot take it. False if the database
+   * refused the record, which ended the delivery. Never rejects.
+   */
+  async settle(settlement: Settlement): Promise<boolean> {
     const earlier = this.#pending.get(settlement.deliveryId);
     if (earlier !== undefined) {
       earlier.push(settlement);
-      return;
+      return true;
     }
-    if (await this.#trySettle(settlement)) return;
+    const written = await this.#trySettle(settlement);
+    if (written !== 'unavailable') return written === 'done';
     this.#pending.set(settlement.deliveryId, [settlement]);
     if (this.#pending.size > MAX_PENDING) {
       const oldest = this.#pending.keys().next();
       if (!oldest.done) this.#pending.delete(oldest.value);
     }
+    return true;
   }
 
   /** Whether a record of this delivery waits to be written: it must not be sent again before. */
@@ -134,15 +142,14 @@ export class Ledger {
   async #flushOne(deliveryId: string): Promise<boolean> {
     const settlements = this.#pending.get(deliveryId) ?? [];
     for (const settlement of [...settlements]) {
-      if (!(await this.#trySettle(settlement))) return false;
+      if ((await this.#trySettle(settlement)) === 'unavailable') return false;
       if (settlements[0] === settlement) settlements.shift();
     }
     if (settlements.length === 0) this.#pending.delete(deliveryId);
     return true;
   }
 
-  /** False if it has to be tried again. */
-  async #trySettle(settlement: Settlement): Promise<boolean> {
+  async #trySettle(settlement: Settlement): Promise<Written<boolean>['kind']> {
     const { store, observer } = this.#parts;
     const { deliveryId } = settlement;
     const written = await this.#write('settle', () => store.settle(settlement), deliveryId);
@@ -150,7 +157,7 @@ export class Ledger {
       observer.observe({ name: 'lease_lost', deliveryId });
     }
     if (written.kind === 'refused') await this.#endRefused(settlement);
-    return written.kind !== 'unavailable';
+    return written.kind;
   }
 
   /** The database refuses what this attempt left behind: the delivery ends without it. */

@@ -47,7 +47,8 @@ export function postpone(
     hold(parts, delivery, { outcome, forMs: holdMs(outcome, input) });
   }
   const held = parts.quarantine.findHold(delivery.tokenHash);
-  const planned = planRetry({ ...input, outcome, heldUntilMs: held?.untilMs });
+  const isCrowdedOut = attempt === undefined && !isThrottledToken(outcome) && !lane.isOpen;
+  const planned = planRetry({ ...input, outcome, isCrowdedOut, heldUntilMs: held?.untilMs });
   const mayWait = isPromised || lane.mayQueue(lifetimeMs);
   if (planned !== undefined && mayWait) return { next: { status: 'queued', ...planned }, outcome };
   const isHeld = held !== undefined && isThrottledToken(outcome);

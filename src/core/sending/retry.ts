@@ -34,6 +34,8 @@ const UNANSWERED_WAIT_MS = 10 * SECOND;
 export const MAX_UNANSWERED = 4;
 /** However long a provider's Retry-After is, a delivery waits no longer for the provider: see the breaker. */
 const LONGEST_RETRY_AFTER_MS = 10 * SECOND;
+/** A delivery that found no place in flight has missed nothing: it asks again after this at the latest. */
+const CROWDED_GAP_MS = 3 * SECOND;
 /** A delivery whose caller was answered `queued` waits so long for someone to fix the credentials. */
 const MISCONFIGURED_GAP_MS = 60 * SECOND;
 
@@ -51,6 +53,8 @@ export interface RetryInput {
   readonly outcome: Outcome;
   /** Until when the token is held back, if it is. */
   readonly heldUntilMs?: number | undefined;
+  /** It was not tried because all places in flight were taken. */
+  readonly isCrowdedOut?: boolean;
 }
 
 export interface PlannedRetry {
@@ -68,16 +72,24 @@ export function planRetry(input: RetryInput): PlannedRetry | undefined {
       ? nowMs + UNANSWERED_WAIT_MS
       : undefined;
   const notBeforeMs = latest(heldUntilMs, waitUntilMs);
-  if (notBeforeMs !== undefined && notBeforeMs > lastMs) return undefined;
-  const wishMs = Math.max(nextPointMs(input), nowMs + shortestGapMs(input.outcome));
-  const dueAtMs = Math.max(Math.min(wishMs, lastMs), notBeforeMs ?? 0);
+  if (notBeforeMs !== undefined && notBeforeMs > usefulUntilMs) return undefined;
+  const pointMs = nextPointMs(input);
+  const wishMs = input.isCrowdedOut
+    ? Math.min(pointMs, nowMs + CROWDED_GAP_MS)
+    : Math.max(pointMs, nowMs + shortestGapMs(input.outcome));
+  const earliestMs = Math.max(nowMs + SHORTEST_PAUSE_MS, notBeforeMs ?? 0);
+  const dueAtMs = Math.max(Math.min(wishMs, lastMs), earliestMs);
   return { dueAtMs, notBeforeMs };
 }
 
-/** How long a token is held back that the provider throttles: its `Retry-After`, else the delivery's next gap. */
+/**
+ * How long a token is held back that the provider throttles: its `Retry-After`, else the delivery's next gap, which
+ * ends at its last useful moment.
+ */
 export function holdMs(outcome: Outcome, input: Omit<RetryInput, 'outcome'>): number {
   if (outcome.kind === 'retry' && outcome.retryAfterMs !== undefined) return outcome.retryAfterMs;
-  return nextPointMs(input) - input.nowMs;
+  const lastMs = input.usefulUntilMs - LAST_ATTEMPT_BEFORE_END_MS;
+  return Math.max(Math.min(nextPointMs(input), lastMs) - input.nowMs, SHORTEST_PAUSE_MS);
 }
 
 /**

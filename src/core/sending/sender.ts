@@ -186,7 +186,11 @@ export class Sender {
     );
   }
 
-  #endPointless(delivery: Delivery, stored: Promise<boolean>, sending: Sending): SendEnd {
+  async #endPointless(
+    delivery: Delivery,
+    stored: Promise<boolean>,
+    sending: Sending,
+  ): Promise<SendEnd> {
     const { tokenHash } = delivery;
     if (this.#isTooLate(delivery)) {
       return this.#endings.settle(delivery, stored, { end: { next: { status: 'expired' } } });
@@ -206,21 +210,26 @@ export class Sender {
     return this.#parts.clock.nowMs() > usefulUntilMs(expiresAtMs, notification.lifetimeMs);
   }
 
-  #later(
+  /** Ends when the log says that the delivery waits: until then it is nobody's to claim. */
+  async #later(
     delivery: Delivery,
     stored: Promise<boolean>,
-    { lane, options }: Sending,
+    { lane, run, options }: Sending,
     failed: Failed,
-  ): SendEnd {
+  ): Promise<SendEnd> {
     const isPromised = options.isPromised();
     const end = postpone(this.#parts, { delivery, lane }, { failed, isPromised });
     const { next } = end;
     const { attempt } = failed;
     if (next.status !== 'queued') return this.#endings.settle(delivery, stored, { end, attempt });
     const recorded = this.#endings.recordQueued(delivery, stored, { next, attempt });
-    void recorded.then((isStored) => {
-      if (isStored) this.#parts.onQueued(lane, next.dueAtMs);
-    });
+    const isRecorded = await recorded;
+    if (run.provenBy !== undefined) {
+      void this.#sending.add(this.#endings.confirmStored(delivery, recorded, run.provenBy));
+      return deliveredBy(run.provenBy);
+    }
+    if (isRecorded) this.#parts.onQueued(lane, next.dueAtMs);
+    else if (await options.stored) return this.#endings.refused(delivery);
     return end;
   }
 }

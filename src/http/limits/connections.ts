@@ -4,7 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** No webhook sender pipelines; whoever sends more requests ahead of their answers is cut off. */
+/** No webhook sender pipelines; a caller that sends more requests ahead of their answers is cut off. */
 const MAX_PIPELINED = 16;
 
 export interface ConnectionLimits {
@@ -29,7 +29,7 @@ export class Connections {
     this.#limits = limits;
   }
 
-  /** A new connection. If there are too many, the longest quiet one that is owed no answer makes room. */
+  /** A new connection. If there are too many, the one that was quiet longest and is owed no answer is closed. */
   add(socket: Socket): void {
     if (this.#open.size >= this.#limits.maxConnections && !this.#makeRoom()) {
       this.#limits.onRefused();
@@ -40,7 +40,7 @@ export class Connections {
     socket.once('close', () => this.#open.delete(socket));
   }
 
-  /** Has a request answered as soon as those before it on its connection are. */
+  /** Calls `answer` as soon as the requests before this one on its connection are answered. */
   answerInTurn(incoming: IncomingMessage, outgoing: ServerResponse, answer: () => void): void {
     const { socket } = incoming;
     const exchanges = this.#open.get(socket);

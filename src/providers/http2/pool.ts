@@ -38,8 +38,8 @@ export interface PoolListener {
 /** A connection that ends sooner without having carried anything is not worth replacing unasked. */
 const WORTH_REPLACING_AFTER_MS = 10_000;
 /**
- * Between two dials when the first failed while others work, or led to a connection that took nothing: Apple
- * takes frequent reconnecting for an attack.
+ * Between two dials when the first failed while others work, or led to a connection that served nothing:
+ * Apple takes frequent reconnecting for an attack.
  */
 const DIAL_PAUSE_MS = 1_000;
 
@@ -129,7 +129,7 @@ export class ConnectionPool implements SessionListener {
   onEnd(session: Session, why: SessionEnd): void {
     this.#options.onEvent?.({ kind: 'connection_ended', why, carried: session.carried });
     this.#open = this.#open.filter((other) => other !== session);
-    if (session.carried === 0) this.#dialFromMs = session.openedAtMs + DIAL_PAUSE_MS;
+    if (!session.hasServed) this.#dialFromMs = session.openedAtMs + DIAL_PAUSE_MS;
     if (this.#listener.waiting() > 0) this.grow();
     else if (this.#open.length === 0 && this.#isWorthReplacing(session)) this.#dial();
   }

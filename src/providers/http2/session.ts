@@ -53,6 +53,7 @@ export class Session {
   readonly #streams = new Map<PendingRequest, ClientHttp2Stream>();
   #limit = 1;
   #carried = 0;
+  #hasServed = false;
   #ended: SessionEnd | undefined;
   #isClosing = false;
   #lastStreamId = Number.POSITIVE_INFINITY;
@@ -86,6 +87,11 @@ export class Session {
   /** How many requests it has carried. */
   get carried(): number {
     return this.#carried;
+  }
+
+  /** Whether the peer took a request: answered it, or covered it by its GOAWAY. */
+  get hasServed(): boolean {
+    return this.#hasServed;
   }
 
   /** Whether the peer has yet to allow more than a first stream. */
@@ -145,6 +151,7 @@ export class Session {
     let isAnswered = false;
     stream.on('response', (headers) => {
       isAnswered = true;
+      this.#hasServed = true;
       pending.receiveHeaders(headers[':status'] ?? 0, headers);
     });
     stream.on('data', (chunk: Buffer) => {
@@ -205,6 +212,7 @@ export class Session {
 
   #onGoaway(lastStreamId: number | undefined): void {
     this.#lastStreamId = Math.min(this.#lastStreamId, lastStreamId ?? Number.POSITIVE_INFINITY);
+    if (this.#carried > 0 && this.#lastStreamId > 0) this.#hasServed = true;
     this.drain('goaway');
   }
 

@@ -2,8 +2,6 @@
 // under. Works beside a running service, on the file of a stopped one, and on a copy in a folder that cannot be written.
 
 import { existsSync, statSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
-import { pathToFileURL } from 'node:url';
 import Database from 'better-sqlite3';
 import type { DeliveryQuery, LoggedDelivery } from '../../core/ports/store.ts';
 import {
@@ -13,10 +11,10 @@ import {
   reasonOf,
   unusableLocation,
 } from './errors.ts';
+import { type ImmutableDatabase, openImmutable } from './file/immutable.ts';
 import { findKeys, type Keys } from './file/keys.ts';
 import { checkMigrations } from './file/migrations.ts';
 import { prepareSearch } from './operations/search.ts';
-import type { Reading } from './reading.ts';
 
 const BUSY_TIMEOUT_MS = 250;
 
@@ -49,13 +47,11 @@ export function openReadOnly(options: {
   }
 }
 
-type Opened = Reading & { close(): void };
-
 /**
  * A service that runs, or was killed, leaves a WAL, whose pages belong to the log. Without one the file alone is the
  * log, and SQLite reads it without making files beside it that the service's user might not be allowed to open.
  */
-function open(file: string): Opened {
+function open(file: string): ImmutableDatabase {
   const wal = statSync(`${file}-wal`, { throwIfNoEntry: false });
   if (wal !== undefined && wal.size > 0) {
     const options = { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS };
@@ -63,22 +59,6 @@ function open(file: string): Opened {
     return { prepare: (sql) => db.prepare(sql), close: () => db.close() };
   }
   return openImmutable(file);
-}
-
-/** By Node's own SQLite, since better-sqlite3 takes no URI. */
-function openImmutable(file: string): Opened {
-  const uri = pathToFileURL(file);
-  uri.searchParams.set('immutable', '1');
-  const db = new DatabaseSync(uri, { readOnly: true });
-  // Some conditions name fewer parameters than a query has.
-  return {
-    prepare: (sql) => {
-      const statement = db.prepare(sql);
-      statement.setAllowUnknownNamedParameters(true);
-      return statement;
-    },
-    close: () => db.close(),
-  };
 }
 
 function refusalOf(file: string, error: unknown): unknown {

@@ -2,9 +2,11 @@
 // transaction, waits for locks that other processes hold, and opens the file again after a failure of the disk.
 
 import type Database from 'better-sqlite3';
+import { StoreUnavailableError } from '../../core/ports/store.ts';
 import { corruptDatabase, errorOf, failureOf, reasonOf } from './errors.ts';
 import { FileCheck } from './file/file-check.ts';
-import { type OpenedKeys, openKeys } from './file/keys.ts';
+import { isDiskFull, openImmutable } from './file/immutable.ts';
+import { findKeys, type OpenedKeys, openKeys } from './file/keys.ts';
 import { makeFile, openWriting, refusalOf } from './file/open-database.ts';
 import { type OwnerLock, takeOwnership } from './file/owner.ts';
 import type { Opened, Reply, WriteCalls, WriteOperation, WriterOptions } from './protocol.ts';
@@ -48,12 +50,30 @@ export class Writer {
     if (this.#lookupKey === undefined) makeFile(file);
     const since = new Date(performance.timeOrigin).toISOString();
     this.#ownership = takeOwnership(file, { pid: process.pid, since });
-    const { lookupKey, resealedRows } = this.#connect().keys;
+    const { lookupKey, resealedRows } = this.#openKeys();
     for (const reply of this.runBatch([{ kind: 'probe', input: undefined }])) {
       // With a full disk the service starts all the same: pushes that succeed at once need no row.
       if (!reply.ok && !isFull(reply)) throw refusalOf(file, errorOf(reply.failure));
     }
     return { kind: 'opened', lookupKey, resealedRows };
+  }
+
+  /** On a disk without room for SQLite's own files, the keys are all that the service needs to push. */
+  #openKeys(): OpenedKeys {
+    try {
+      return this.#connect().keys;
+    } catch (error) {
+      const { file, keys } = this.#options;
+      if (reasonOf(error) !== 'io' || !isDiskFull(file)) throw error;
+      const db = openImmutable(file);
+      try {
+        const found = findKeys(db, keys, file);
+        this.#lookupKey = found.lookupKey;
+        return found;
+      } finally {
+        db.close();
+      }
+    }
   }
 
   /** One reply for each operation. Those that succeeded are on the disk when this returns. */
@@ -65,7 +85,7 @@ export class Writer {
     } catch (error) {
       this.#abandonBatch(error);
       if (reasonOf(error) === 'full' && operations.length > 1) return this.#runEach(operations);
-      const failure = failureOf(error);
+      const failure = failureOf(reasonOf(error) === 'io' ? this.#fullOr(error) : error);
       return operations.map(() => ({ ok: false, failure }));
     }
   }
@@ -137,6 +157,13 @@ export class Writer {
     this.#connection ??= waitForLock(() => connect(this.#options, this.#lookupKey));
     this.#lookupKey = this.#connection.keys.lookupKey;
     return this.#connection;
+  }
+
+  /** A file that SQLite makes beside the database and cannot, for want of room, is an `io` error to it. */
+  #fullOr(error: unknown): unknown {
+    return isDiskFull(this.#options.file)
+      ? new StoreUnavailableError('full', { cause: error })
+      : error;
   }
 
   #abandonBatch(error: unknown): void {

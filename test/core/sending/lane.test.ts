@@ -1,11 +1,13 @@
-// The lane's breaker: what counts as a failure of the provider, and what does not.
+// A lane: places in flight, who waits for one, what an answer says of the provider, and the project's pace.
 
 import { expect, test } from 'vitest';
 import type { Outcome, RetryCertainty } from '../../../src/core/outcome.ts';
-import type { Provider } from '../../../src/core/ports/provider.ts';
+import type { Provider, Trust } from '../../../src/core/ports/provider.ts';
 import { Lane, type Ticket } from '../../../src/core/sending/lane.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
+const SECOND = 1_000;
+const DELIVERED: Outcome = { kind: 'delivered' };
 const PROVIDER: Provider = {
   name: 'fcm',
   prepare: () => ({ excessBytes: 0, send: () => Promise.reject(new Error('not sent here')) }),
@@ -14,54 +16,185 @@ const PROVIDER: Provider = {
   close: () => Promise.resolve(),
 };
 
-function setup() {
+function setup(maxInFlight = 4) {
   const clock = new ManualClock();
   const lane = new Lane({
     app: 'default',
     provider: PROVIDER,
     clock,
-    options: {
-      maxInFlight: 4,
-      maxUnprovenInFlight: 1,
-      maxQueued: 8,
-      maxQueueMs: 4_000,
-      breaker: { failuresToOpen: 3, probeIntervalMs: 400 },
-    },
+    options: { maxInFlight, maxUnprovenInFlight: 1, maxQueued: 8, maxQueueMs: 4_000 },
   });
-  const enter = async (): Promise<Ticket> => {
-    const ticket = await lane.enter('proven', 'queue');
+  const enter = async (trust: Trust = 'proven'): Promise<Ticket> => {
+    const ticket = await lane.enter(trust, { patience: 'none' });
     if (ticket === undefined) throw new Error('no place');
     return ticket;
   };
-  const fail = async (certainty: RetryCertainty) => lane.leave(await enter(), retry(certainty));
-  return { lane, enter, fail };
+  const leave = (ticket: Ticket, outcome: Outcome, tokenHash = 'a') =>
+    lane.leave(ticket, { outcome, tokenHash });
+  const fail = async (certainty: RetryCertainty, tokenHash: string) =>
+    leave(await enter(), retry(certainty), tokenHash);
+  const open = async () => {
+    for (const token of ['a', 'b', 'c']) await fail('answered', token);
+  };
+  return { clock, lane, enter, leave, fail, open };
 }
 
 function retry(certainty: RetryCertainty): Outcome {
   return { kind: 'retry', reason: 'for_the_test', certainty };
 }
 
-test('three failures of the provider in a row open the breaker', async () => {
-  const { lane, fail } = setup();
-  expect(await fail('uncertain')).toBeUndefined();
-  expect(await fail('answered')).toBeUndefined();
-  expect(await fail('not_processed')).toBe('opened');
+test('gives out as many places as there are, and takes them back', async () => {
+  const { lane, enter, leave } = setup();
+  const tickets = await Promise.all([enter(), enter(), enter(), enter()]);
+  expect(lane.inFlight).toBe(4);
+  expect(await lane.enter('proven', { patience: 'none' })).toBeUndefined();
+  for (const ticket of tickets) leave(ticket, DELIVERED);
+  expect(lane.inFlight).toBe(0);
+});
+
+test('a delivery that finds no place waits for one, and goes when one is free', async () => {
+  const { lane, enter, leave } = setup(1);
+  const first = await enter();
+  const second = lane.enter('proven', { patience: 'queue' });
+  expect(lane.queued).toBe(1);
+  leave(first, DELIVERED);
+  expect(await second).toMatchObject({ trust: 'proven' });
+  expect([lane.inFlight, lane.queued]).toEqual([1, 0]);
+});
+
+test('the wait for a place is bounded', async () => {
+  const { clock, lane, enter } = setup(1);
+  await enter();
+  const waiting = lane.enter('proven', { patience: 'queue' });
+  clock.advance(4_000);
+  expect(await waiting).toBeUndefined();
+  expect(lane.queued).toBe(0);
+});
+
+test('tokens that never worked take no more than their share, and proven ones go first', async () => {
+  const { lane, enter, leave } = setup(2);
+  const stranger = await enter('unproven');
+  expect(await lane.enter('unproven', { patience: 'none' })).toBeUndefined();
+  const device = await enter('proven');
+  const order: string[] = [];
+  const wait = (trust: Trust) =>
+    void lane.enter(trust, { patience: 'queue' }).then(() => order.push(trust));
+  wait('unproven');
+  wait('proven');
+  leave(stranger, DELIVERED);
+  leave(device, DELIVERED);
+  await Promise.resolve();
+  await Promise.resolve();
+  expect(order).toEqual(['proven', 'unproven']);
+});
+
+test('strangers leave half of the queue to tokens that worked', async () => {
+  const { lane, enter } = setup(1);
+  await enter();
+  for (let n = 0; n < 4; n += 1) void lane.enter('unproven', { patience: 'queue' });
+  expect([lane.hasRoom('unproven'), lane.hasRoom('proven')]).toEqual([false, true]);
+  for (let n = 0; n < 4; n += 1) void lane.enter('proven', { patience: 'queue' });
+  expect(lane.hasRoom('proven')).toBe(false);
+});
+
+test.each(['uncertain', 'unanswered', 'answered', 'not_processed'] as const)(
+  'three rounds of "%s" from two tokens open the breaker',
+  async (certainty) => {
+    const { lane, fail } = setup();
+    expect(await fail(certainty, 'a')).toBeUndefined();
+    expect(await fail(certainty, 'b')).toBeUndefined();
+    expect(await fail(certainty, 'a')).toBe('opened');
+    expect(lane.isOpen).toBe(true);
+  },
+);
+
+test.each(['not_started', 'throttled_token', 'throttled_project'] as const)(
+  'any number of "%s" is no outage',
+  async (certainty) => {
+    const { lane, fail } = setup();
+    for (let n = 0; n < 50; n += 1) await fail(certainty, `token ${n}`);
+    expect(lane.isOpen).toBe(false);
+    expect(lane.mayQueue(60 * SECOND)).toBe(true);
+  },
+);
+
+test.each<Outcome>([
+  DELIVERED,
+  { kind: 'unregistered', reason: 'Unregistered' },
+  { kind: 'rejected', reason: 'BadDeviceToken', blame: 'token' },
+  { kind: 'misconfigured', reason: 'InvalidProviderToken' },
+  retry('throttled_project'),
+])('a probe answered $kind closes the breaker', async (outcome) => {
+  const { clock, lane, enter, leave, open } = setup();
+  await open();
+  clock.advance(SECOND);
+  expect(leave(await enter(), outcome)).toBe('closed');
+  expect(lane.isOpen).toBe(false);
+});
+
+test('a late answer is a sign of life, a late failure says nothing', async () => {
+  const { lane, open } = setup();
+  await open();
+  expect(lane.hear(retry('answered'))).toBeUndefined();
   expect(lane.isOpen).toBe(true);
+  expect(lane.hear(DELIVERED)).toBe('closed');
 });
 
-test('what fails together on one connection is one failure', async () => {
-  const { lane, enter } = setup();
-  const tickets = [await enter(), await enter(), await enter(), await enter()];
-  for (const ticket of tickets) lane.leave(ticket, retry('uncertain'));
-  expect(lane.isOpen).toBe(false);
+test('everybody who waits is turned away when the breaker opens', async () => {
+  const { lane, enter, leave, fail } = setup(1);
+  await fail('answered', 'a');
+  await fail('answered', 'b');
+  const last = await enter();
+  const waiting = [1, 2, 3].map(() => lane.enter('proven', { patience: 'queue' }));
+  expect(leave(last, retry('answered'), 'c')).toBe('opened');
+  expect(await Promise.all(waiting)).toEqual([undefined, undefined, undefined]);
 });
 
-test('requests that waited too long for their turn here say nothing of the provider', async () => {
-  const { lane, fail } = setup();
-  for (let count = 0; count < 10; count += 1) await fail('not_started');
-  expect(lane.isOpen).toBe(false);
-  await fail('uncertain');
-  await fail('not_started');
-  await fail('uncertain');
-  expect(await fail('uncertain')).toBe('opened');
+test('an abandoned ticket gives its place and its probe back', async () => {
+  const { clock, lane, enter, open } = setup();
+  await open();
+  clock.advance(SECOND);
+  const probe = await enter();
+  lane.abandon(probe);
+  expect(lane.inFlight).toBe(0);
+  expect((await enter()).pass.probe).toBeDefined();
+});
+
+test('races may be queued for the first 52 s of an outage, news always', async () => {
+  const { clock, lane, open } = setup();
+  await open();
+  expect(lane.mayQueue(60 * SECOND)).toBe(true);
+  clock.advance(52 * SECOND);
+  expect([lane.mayQueue(60 * SECOND), lane.mayQueue(30 * SECOND)]).toEqual([false, false]);
+  expect(lane.mayQueue(24 * 3_600 * SECOND)).toBe(true);
+  expect(lane.takesAttempts).toBe(true);
+});
+
+test('a 429 that names no quota is the token’s, unless three tokens get one within seconds', () => {
+  const { clock, lane } = setup();
+  const whose = (token: string) => lane.classify(retry('throttled'), token);
+  for (let n = 0; n < 5; n += 1) expect(whose('a')).toMatchObject(retry('throttled_token'));
+  expect(whose('b')).toMatchObject(retry('throttled_token'));
+  expect(whose('c')).toMatchObject(retry('throttled_project'));
+  clock.advance(5_001);
+  expect(whose('d')).toMatchObject(retry('throttled_token'));
+  expect(lane.classify(retry('answered'), 'a')).toEqual(retry('answered'));
+});
+
+test('a quota of the project halves what is in flight once a second, down to eight', async () => {
+  const { clock, lane, enter, leave } = setup(64);
+  const slowDown = async () => {
+    const tickets = await Promise.all(
+      Array.from({ length: lane.freePlaces('proven') }, () => enter()),
+    );
+    for (const ticket of tickets) leave(ticket, retry('throttled_project'));
+    const places = lane.freePlaces('proven');
+    clock.advance(SECOND);
+    return places;
+  };
+  expect([await slowDown(), await slowDown(), await slowDown(), await slowDown()]).toEqual([
+    32, 16, 8, 8,
+  ]);
+  leave(await enter(), DELIVERED);
+  expect(lane.freePlaces('proven')).toBe(9);
 });

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import {
   closeSync,
   existsSync,
+  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -63,6 +64,15 @@ test('says that there is another owner even if nobody wrote who it is', async ()
   writeFileSync(`${file}.owner.json`, '{"pid": 1');
 
   await expect(open(file)).rejects.toThrow(/in use by another process/);
+});
+
+test('does not start where no lock can be had, and says so', async () => {
+  const file = newFile();
+  mkdirSync(`${file}.owner`);
+  const opening = open(file);
+
+  await expect(opening).rejects.toMatchObject({ kind: 'unusable_location' });
+  await expect(opening).rejects.toThrow(/^NDS_DATABASE names .*lock on .*cannot be taken/);
 });
 
 /** A store with a settled delivery in its file, and what its listener heard. */

@@ -36,7 +36,8 @@ function lock(file: string, description: string): Database.Database {
   let db: Database.Database | undefined;
   try {
     db = new Database(`${file}.owner`, { timeout: 0 });
-    // Of the rollback journal and not of the WAL, whose locks let readers and writers in side by side.
+    // Not the WAL, whose locks let readers and writers in side by side; and no journal on the disk, which may be full.
+    db.pragma('journal_mode = MEMORY');
     db.exec('BEGIN EXCLUSIVE');
     return db;
   } catch (error) {
@@ -44,7 +45,7 @@ function lock(file: string, description: string): Database.Database {
     if (reasonOf(error) === 'locked') throw inUse(file, description);
     throw unusableLocation(
       file,
-      `but the lock on ${file}.owner cannot be taken, which keeps a second process away: ` +
+      `but the lock on ${file}.owner cannot be taken (${String(error)}), which keeps a second process away: ` +
         'the folder must be writable and on a disk of this machine (network folders have no such locks)',
       { cause: error },
     );

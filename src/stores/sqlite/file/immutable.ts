@@ -1,0 +1,39 @@
+// Opens a file as it is, without the files that SQLite needs beside one that others may write: for a folder that cannot
+// be written, and for a disk that is full. By Node's own SQLite, since better-sqlite3 takes no URI.
+
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
+import type { Reading } from '../reading.ts';
+
+/** SQLite cannot open a WAL database without 32 KiB for its shared memory. */
+const LEAST_FREE_BYTES = 65_536;
+
+export type ImmutableDatabase = Reading & { close(): void };
+
+/** The caller has made sure that no WAL lies beside it, whose pages would be missing. */
+export function openImmutable(file: string): ImmutableDatabase {
+  const uri = pathToFileURL(file);
+  uri.searchParams.set('immutable', '1');
+  const db = new DatabaseSync(uri, { readOnly: true });
+  return {
+    prepare: (sql) => {
+      const statement = db.prepare(sql);
+      // Some conditions name fewer parameters than a query has.
+      statement.setAllowUnknownNamedParameters(true);
+      return statement;
+    },
+    close: () => db.close(),
+  };
+}
+
+export function isDiskFull(file: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(file));
+    return bavail * bsize < LEAST_FREE_BYTES;
+  } catch {
+    // The folder is gone, which is another trouble.
+    return false;
+  }
+}

@@ -1,0 +1,196 @@
+// Questions to a device: who waits for the reply, how long, and what ends the wait.
+
+import { expect, test } from 'vitest';
+import type { ServiceEvent } from '../../../src/core/ports/observer.ts';
+import {
+  CALM,
+  createVirtualCore,
+  notificationOf,
+  recipientOf,
+  type VirtualCore,
+} from '../../support/virtual-core.ts';
+import { DELIVERED, REFUSED } from '../sending/samples.ts';
+
+const SECOND = 1_000;
+const DEADLINE_MS = 50 * SECOND;
+const REPLY = new TextEncoder().encode('{"invoice":"lni1"}');
+
+interface Heard {
+  body?: Uint8Array;
+  code?: string;
+  atMs?: number;
+}
+
+async function setup(environment: Readonly<Record<string, string>> = {}) {
+  const virtual = await createVirtualCore({ environment });
+  const replyIds: string[] = [];
+  const ask = (token: string, key = 'question', hungUp = new AbortController()): Heard => {
+    const heard: Heard = {};
+    const notification = (replyId: string) => {
+      replyIds.push(replyId);
+      return notificationOf({ type: 'invoice_request', lifetimeMs: DEADLINE_MS });
+    };
+    const question = { recipient: recipientOf(token), key, deadlineMs: DEADLINE_MS, notification };
+    virtual.core.asker.ask(question, hungUp.signal).then(
+      (body) => Object.assign(heard, { body, atMs: virtual.atMs }),
+      ({ code }: { readonly code?: string }) =>
+        Object.assign(heard, { code: code ?? 'not a ServiceError', atMs: virtual.atMs }),
+    );
+    return heard;
+  };
+  const reply = (replyId = replyIds.at(-1) ?? '') => virtual.core.exchange.deliver(replyId, REPLY);
+  return { virtual, ask, reply, replyIds };
+}
+
+function endsOf(virtual: VirtualCore): readonly string[] {
+  return virtual.events
+    .filter((event): event is Extract<ServiceEvent, { name: 'reply_waited' }> => {
+      return event.name === 'reply_waited';
+    })
+    .map(({ end }) => end);
+}
+
+test('hands the device’s bytes to the caller, and notes that it answered', async () => {
+  const { virtual, ask, reply } = await setup();
+  const heard = ask('a');
+  await virtual.clock.run(3 * SECOND);
+  expect(await reply()).toBe(true);
+  await virtual.clock.run(0);
+  expect(heard.body).toEqual(REPLY);
+  expect(endsOf(virtual)).toEqual(['answered']);
+  const [row] = virtual.store.rows.values();
+  expect(row?.answeredAtMs).toBe(virtual.clock.wallMs());
+});
+
+test('a phone that replies before the provider has answered is heard', async () => {
+  const { virtual, ask, reply } = await setup();
+  virtual.weather = () => ({ outcome: DELIVERED, endsAfterMs: 1_900, isTaken: true });
+  const heard = ask('a');
+  await virtual.clock.run(500);
+  await reply();
+  await virtual.clock.run(0);
+  expect(heard.atMs).toBe(500);
+});
+
+test('the same question while one waits is one push, and every caller gets the reply', async () => {
+  const { virtual, ask, reply } = await setup();
+  const callers = [ask('a'), ask('a'), ask('a')];
+  await virtual.clock.run(SECOND);
+  expect(virtual.pushes).toHaveLength(1);
+  await reply();
+  await virtual.clock.run(0);
+  expect(callers.map(({ body }) => body)).toEqual([REPLY, REPLY, REPLY]);
+});
+
+test('a silent phone is told at the deadline of the first caller', async () => {
+  const { virtual, ask } = await setup();
+  const first = ask('a');
+  await virtual.clock.run(20 * SECOND);
+  const second = ask('a');
+  await virtual.clock.run(40 * SECOND);
+  expect([first, second]).toEqual([
+    { code: 'no_reply', atMs: DEADLINE_MS },
+    { code: 'no_reply', atMs: DEADLINE_MS },
+  ]);
+  expect(endsOf(virtual)).toEqual(['silent']);
+});
+
+test('a reply counts once, and not after its caller is gone', async () => {
+  const { virtual, ask, reply } = await setup();
+  ask('a');
+  await virtual.clock.run(SECOND);
+  expect([await reply(), await reply(), await reply('unknown')]).toEqual([true, false, false]);
+  expect(virtual.core.exchange.size).toBe(0);
+});
+
+test('a caller that hangs up frees its place, and the others go on waiting', async () => {
+  const { virtual, ask, reply } = await setup();
+  const hungUp = new AbortController();
+  const gone = ask('a', 'question', hungUp);
+  const stays = ask('a');
+  await virtual.clock.run(SECOND);
+  hungUp.abort();
+  await virtual.clock.run(0);
+  expect(gone.code).toBe('no_reply');
+  expect(virtual.core.asker.waiting).toBe(1);
+  await reply();
+  await virtual.clock.run(0);
+  expect(stays.body).toEqual(REPLY);
+});
+
+test('when the last caller hangs up the push goes on, and nothing is held', async () => {
+  const { virtual, ask } = await setup();
+  const hungUp = new AbortController();
+  virtual.weather = (push) => ({ ...CALM(push), endsAfterMs: 1_000 });
+  ask('a', 'question', hungUp);
+  await virtual.clock.run(10);
+  hungUp.abort();
+  await virtual.clock.run(2 * SECOND);
+  expect(endsOf(virtual)).toEqual(['hung_up']);
+  expect([virtual.core.asker.waiting, virtual.core.exchange.size]).toEqual([0, 0]);
+  expect([...virtual.store.rows.values()].map(({ status }) => status)).toEqual(['delivered']);
+});
+
+test('a push that is refused for good ends the wait with its reason', async () => {
+  const { virtual, ask } = await setup();
+  virtual.weather = () => ({
+    outcome: { kind: 'unregistered', reason: 'UNREGISTERED' },
+    endsAfterMs: 20,
+    isTaken: false,
+  });
+  const heard = ask('a');
+  await virtual.clock.run(100);
+  expect(heard.code).toBe('token_unregistered');
+  expect(endsOf(virtual)).toEqual(['failed']);
+});
+
+test('a push that has to wait is tried again while its caller waits', async () => {
+  const { virtual, ask, reply } = await setup();
+  virtual.weather = (push) =>
+    push.atMs < 14 * SECOND ? { outcome: REFUSED, endsAfterMs: 2, isTaken: false } : CALM(push);
+  const heard = ask('a');
+  await virtual.clock.run(17 * SECOND);
+  expect(virtual.pushes.at(-1)).toMatchObject({ isTaken: true });
+  await reply();
+  await virtual.clock.run(0);
+  expect(heard.body).toEqual(REPLY);
+});
+
+test('a push that failed while the store is sick ends the wait: nobody would try it again', async () => {
+  const { virtual, ask } = await setup();
+  virtual.store.trouble = 'full';
+  virtual.weather = () => ({ outcome: REFUSED, endsAfterMs: 2, isTaken: false });
+  const heard = ask('a');
+  await virtual.clock.run(SECOND);
+  expect(heard.code).toBe('store_unavailable');
+});
+
+test('an adapter that throws ends its question as an error of ours', async () => {
+  const { virtual, ask } = await setup();
+  virtual.faults.set('prepare', new Error('for the test'));
+  const heard = ask('a');
+  await virtual.clock.run(SECOND);
+  expect(heard.code).toBe('internal');
+  expect(virtual.core.exchange.size).toBe(0);
+});
+
+test('callers that wait are bounded, in all and for one target', async () => {
+  const { virtual, ask } = await setup({ NDS_MAX_REPLY_WAITS: '10' });
+  const ofOne = Array.from({ length: 9 }, () => ask('a'));
+  const others = ['b', 'c', 'd'].map((token) => ask(token));
+  await virtual.clock.run(100);
+  expect(ofOne.map(({ code }) => code).filter(Boolean)).toEqual(['rate_limited']);
+  expect(others.map(({ code }) => code).filter(Boolean)).toEqual(['overloaded']);
+  expect(virtual.core.asker.waiting).toBe(10);
+});
+
+test('a drain answers everybody who waits, and every later caller', async () => {
+  const { virtual, ask } = await setup();
+  const waits = ask('a');
+  await virtual.clock.run(SECOND);
+  virtual.core.asker.drain();
+  const late = ask('b');
+  await virtual.clock.run(0);
+  expect([waits.code, late.code]).toEqual(['shutting_down', 'shutting_down']);
+  expect(virtual.clock.timers).toBeLessThanOrEqual(1);
+});

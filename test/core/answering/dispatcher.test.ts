@@ -1,0 +1,196 @@
+// What a caller is told, and when.
+
+import { expect, test } from 'vitest';
+import type { Outcome } from '../../../src/core/outcome.ts';
+import { CALM, call, createVirtualCore, type VirtualCore } from '../../support/virtual-core.ts';
+import { DELIVERED, FAILED, REFUSED } from '../sending/samples.ts';
+
+const SECOND = 1_000;
+const HOUR = 3_600 * SECOND;
+const NEWS = { type: 'swap_updated', lifetimeMs: 24 * HOUR };
+
+function answer(virtual: VirtualCore, outcome: Outcome, endsAfterMs = 20): void {
+  const isTaken = outcome.kind === 'delivered';
+  virtual.weather = () => ({ outcome, endsAfterMs, isTaken });
+}
+
+async function tell(virtual: VirtualCore, token = 'a', given = {}) {
+  const told = call(virtual, token, given);
+  await virtual.clock.run(100);
+  return told;
+}
+
+test.each<[string, Outcome, string]>([
+  ['dead', { kind: 'unregistered', reason: 'UNREGISTERED' }, 'token_unregistered'],
+  ['bad', { kind: 'rejected', reason: 'BadDeviceToken', blame: 'token' }, 'token_rejected'],
+  ['not to be sent', { kind: 'rejected', reason: 'X', blame: 'message' }, 'message_rejected'],
+  ['ours', { kind: 'misconfigured', reason: 'PERMISSION_DENIED' }, 'provider_misconfigured'],
+])('what is %s is told at once, with the reason and the delivery', async (_name, outcome, code) => {
+  const virtual = await createVirtualCore();
+  answer(virtual, outcome);
+  const told = await tell(virtual);
+  const reason = 'reason' in outcome ? outcome.reason : undefined;
+  expect(told).toMatchObject({ code, atMs: 20, details: { reason } });
+  const [id] = virtual.store.rows.keys();
+  expect(told.details?.deliveryId).toBe(id);
+});
+
+test('delivered is told as soon as the provider took it, and the row is there', async () => {
+  const virtual = await createVirtualCore();
+  const told = await tell(virtual);
+  expect(told).toMatchObject({ status: 'delivered', atMs: 40 });
+  expect(virtual.store.rows.get(told.id ?? '')?.status).toBe('delivered');
+});
+
+test('a caller is answered after five seconds at the latest', async () => {
+  const virtual = await createVirtualCore();
+  answer(virtual, DELIVERED, 60 * SECOND);
+  const told = call(virtual, 'a');
+  await virtual.clock.run(10 * SECOND);
+  expect(told).toMatchObject({ status: 'queued', atMs: 5 * SECOND });
+  expect(virtual.core.dispatcher.waiting).toBe(0);
+});
+
+test('a push that arrives while the store is sick is delivered and says that it is not logged', async () => {
+  const virtual = await createVirtualCore();
+  virtual.store.trouble = 'full';
+  expect(await tell(virtual)).toMatchObject({ status: 'delivered' });
+  virtual.weather = CALM;
+  answer(virtual, FAILED);
+  expect(await tell(virtual, 'b')).toMatchObject({ code: 'store_unavailable' });
+  expect(virtual.store.rows.size).toBe(0);
+});
+
+test('two calls at once push once: the repeat waits and hears what the first one hears', async () => {
+  const virtual = await createVirtualCore();
+  const first = call(virtual, 'a');
+  const repeat = call(virtual, 'a');
+  await virtual.clock.run(39);
+  expect([first.status, repeat.status]).toEqual([undefined, undefined]);
+  await virtual.clock.run(10);
+  expect([first.status, repeat.status]).toEqual(['delivered', 'duplicate']);
+  expect(repeat.id).toBe(first.id);
+  expect(virtual.pushes).toHaveLength(1);
+});
+
+test('what the first call is refused, its repeat is refused, too, and a later one is a new call', async () => {
+  const virtual = await createVirtualCore();
+  answer(virtual, { kind: 'rejected', reason: 'X', blame: 'message' });
+  const first = call(virtual, 'a');
+  const repeat = call(virtual, 'a');
+  await virtual.clock.run(100);
+  expect([first.code, repeat.code]).toEqual(['message_rejected', 'message_rejected']);
+  virtual.weather = CALM;
+  expect((await tell(virtual)).status).toBe('delivered');
+});
+
+test('source, type, device and app_data make two notifications of one event', async () => {
+  const virtual = await createVirtualCore();
+  const key = { duplicateOf: { key: 'one event', windowMs: 25_000 } };
+  const calls = [
+    await tell(virtual, 'a', key),
+    await tell(virtual, 'b', key),
+    await tell(virtual, 'a', { ...key, type: 'lnurlpay_info' }),
+    await tell(virtual, 'a', { ...key, deviceId: 'a device' }),
+  ];
+  expect(calls.map(({ status }) => status)).toEqual(Array(4).fill('delivered'));
+  expect(await tell(virtual, 'a', key)).toMatchObject({ status: 'duplicate' });
+});
+
+test('a key whose window outlasts a restart is known to the next life', async () => {
+  const virtual = await createVirtualCore();
+  const given = { ...NEWS, duplicateOf: { key: 'a', windowMs: 24 * HOUR } };
+  const first = await tell(virtual, 'a', given);
+  await virtual.restart();
+  expect(await tell(virtual, 'a', given)).toMatchObject({ status: 'duplicate', id: first.id });
+});
+
+test('a repeat of a queued delivery renews its useful life and is answered with its id', async () => {
+  const virtual = await createVirtualCore();
+  answer(virtual, REFUSED, 2);
+  const first = await tell(virtual);
+  await virtual.clock.run(30 * SECOND);
+  const repeat = await tell(virtual);
+  expect(repeat).toMatchObject({ status: 'duplicate', id: first.id });
+  await virtual.clock.run(40 * SECOND);
+  virtual.weather = CALM;
+  await virtual.clock.run(10 * SECOND);
+  expect(virtual.pushes.at(-1)).toMatchObject({ isTaken: true });
+  expect(virtual.store.rows.size).toBe(1);
+});
+
+test('a repeat of a delivery that ended undelivered is a new call', async () => {
+  const virtual = await createVirtualCore();
+  answer(virtual, REFUSED, 2);
+  const first = await tell(virtual);
+  await virtual.clock.run(60 * SECOND);
+  virtual.weather = CALM;
+  const second = await tell(virtual);
+  expect([first.status, second.status]).toEqual(['queued', 'delivered']);
+  expect(second.id).not.toBe(first.id);
+});
+
+test('a repeat is not promised what a first call would be refused in an old outage', async () => {
+  const virtual = await createVirtualCore();
+  answer(virtual, REFUSED, 2);
+  for (let n = 0; n < 60; n += 1) {
+    call(virtual, `t${n}`);
+    await virtual.clock.run(SECOND);
+  }
+  const repeat = await tell(virtual, 't59');
+  expect(repeat.code).toBe('provider_unavailable');
+  expect(repeat.details?.retryAfterSeconds).toBe(1);
+});
+
+test('quarantined tokens are refused without a push or a row', async () => {
+  const virtual = await createVirtualCore();
+  answer(virtual, { kind: 'unregistered', reason: 'UNREGISTERED' });
+  await tell(virtual);
+  const told = await tell(virtual, 'a', { payload: '{"another":1}' });
+  expect(told).toMatchObject({ code: 'token_unregistered', details: { reason: 'UNREGISTERED' } });
+  expect([virtual.pushes.length, virtual.store.rows.size]).toEqual([1, 1]);
+});
+
+test('a token has its rate, and what is refused for it leaves no row', async () => {
+  const virtual = await createVirtualCore({ environment: { NDS_TOKEN_RATE: '2/0.1' } });
+  const calls = [];
+  for (let n = 0; n < 3; n += 1) calls.push(await tell(virtual, 'a', { payload: `{"n":${n}}` }));
+  expect(calls.map(({ status, code }) => status ?? code)).toEqual([
+    'delivered',
+    'delivered',
+    'rate_limited',
+  ]);
+  expect(virtual.store.rows.size).toBe(2);
+});
+
+test('a full lane refuses with 503 instead of growing without bound', async () => {
+  const virtual = await createVirtualCore({
+    environment: { NDS_MAX_IN_FLIGHT: '8', NDS_MAX_QUEUED: '16' },
+  });
+  answer(virtual, DELIVERED, 1_900);
+  const calls = Array.from({ length: 60 }, (_, n) => call(virtual, `t${n}`));
+  await virtual.clock.run(0);
+  const refused = calls.filter(({ code }) => code === 'overloaded');
+  expect(refused.length).toBeGreaterThan(30);
+  await virtual.clock.run(120 * SECOND);
+  expect(calls.every(({ status, code }) => status !== undefined || code !== undefined)).toBe(true);
+});
+
+test('after a drain everything new is refused, and those who wait can be answered at once', async () => {
+  const virtual = await createVirtualCore();
+  answer(virtual, DELIVERED, 1_500);
+  const waiting = call(virtual, 'a');
+  await virtual.clock.run(10);
+  virtual.core.dispatcher.drain();
+  expect((await tell(virtual, 'b')).code).toBe('shutting_down');
+  virtual.core.dispatcher.hurry();
+  await virtual.clock.run(0);
+  expect(waiting.status).toBe('queued');
+});
+
+test('an app or a provider that is not configured is told before anything else', async () => {
+  const virtual = await createVirtualCore();
+  const told = await tell(virtual, 'aa', { provider: 'apns' });
+  expect(told.code).toBe('provider_not_configured');
+  expect(virtual.store.rows.size).toBe(0);
+});

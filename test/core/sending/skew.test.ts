@@ -1,0 +1,40 @@
+// The clock of this machine against Google's: what is corrected, and what readiness says.
+
+import { expect, test } from 'vitest';
+import { Skew } from '../../../src/core/sending/skew.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+
+function setup(offsetMs: number) {
+  const clock = new ManualClock();
+  const skew = new Skew(clock);
+  skew.note(clock.wallMs() + offsetMs);
+  return { clock, skew };
+}
+
+test('nothing is corrected before Google answered', () => {
+  expect(new Skew(new ManualClock())).toMatchObject({ correctionMs: 0, detail: undefined });
+});
+
+test.each([0, 4_999, -5_000])('%i ms are within the tolerance', (offsetMs) => {
+  const { skew } = setup(offsetMs);
+  expect(skew).toMatchObject({ correctionMs: 0, detail: undefined });
+});
+
+test('a clock that is behind is corrected forwards, and readiness says by how much', () => {
+  const { skew } = setup(61_000);
+  expect(skew.correctionMs).toBe(61_000);
+  expect(skew.detail).toContain('61 s behind');
+});
+
+test('a clock that is ahead is corrected backwards', () => {
+  const { skew } = setup(-61_000);
+  expect(skew.correctionMs).toBe(-61_000);
+  expect(skew.detail).toContain('61 s ahead of');
+});
+
+test('the last answer counts: a clock that was set right is skewed no more', () => {
+  const { clock, skew } = setup(61_000);
+  clock.jump(61_000);
+  skew.note(clock.wallMs());
+  expect(skew.detail).toBeUndefined();
+});
