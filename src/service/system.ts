@@ -104,7 +104,7 @@ export function createSystemIds(clock: Clock, lookupKey: Uint8Array): Ids {
     fraction: () => Math.random(),
     fingerprint: (value) => {
       const digest = createHmac('sha256', key).update(value).digest();
-      return digest.subarray(0, FINGERPRINT_BYTES).toString('base64url');
+      return digest.subarray(0, FINGERPRINT_BYTES).toString('hex');
     },
   };
 }
