@@ -37,7 +37,7 @@ export interface SandboxOptions {
   readonly apnsPort?: number;
   readonly fcmPort?: number;
   readonly controlPort?: number;
-  /** Wall clock in ms for expiry and records; default Date.now. Credentials use the machine's. */
+  /** Wall clock in ms for expiry and records; default Date.now, by which alone the age of credentials is judged. */
   readonly now?: () => number;
   /** By what delayed answers wait; default real time. */
   readonly after?: After | undefined;
@@ -183,6 +183,7 @@ function apnsOptionsOf(
 ): ApnsOptions {
   return {
     identity,
+    judgesAge: options.now === undefined,
     topics,
     address: { host: options.apnsHost ?? HOST, port: options.apnsPort ?? 0 },
     maxConcurrentStreams: options.maxConcurrentStreams ?? DEFAULT_STREAMS,

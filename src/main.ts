@@ -1,7 +1,5 @@
 // The only place that wires things together: configuration in, a running service out.
 
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
 import type { Config } from './config/config.ts';
 import { showPath } from './config/files.ts';
 import { loadSecrets } from './config/secret.ts';
@@ -21,6 +19,7 @@ import type { Prepared } from './service/prepare.ts';
 import type { AppProvider } from './service/providers.ts';
 import { readReadiness } from './service/readiness.ts';
 import { createSystemClock, createSystemIds } from './service/system.ts';
+import { makeFile } from './stores/sqlite/file/make-file.ts';
 import { type OpenedStore, openSqliteStore } from './stores/sqlite/store.ts';
 
 /** Connections beyond the limit get no answer, so the log has to tell of them. */
@@ -74,7 +73,7 @@ export async function startService(
   const clock = overrides.clock ?? createSystemClock();
   await using opened = new AsyncDisposableStack();
   opened.defer(() => closeAll(providers));
-  const { store: ownStore, devices, lookupKey } = await openStore(config, log);
+  const { store: ownStore, devices, lookupKey } = await openStore(config, log, clock);
   const store = overrides.wrapStore?.(ownStore) ?? ownStore;
   opened.defer(() => store.close());
   const ids = createSystemIds(clock, lookupKey);
@@ -143,8 +142,8 @@ async function closeAll(providers: readonly AppProvider[]): Promise<void> {
   await Promise.all(providers.map(({ provider }) => provider.close()));
 }
 
-async function openStore(config: Config, log: Log): Promise<OpenedStore> {
-  mkdirSync(dirname(config.database), { recursive: true });
+async function openStore(config: Config, log: Log, clock: Clock): Promise<OpenedStore> {
+  makeFile(config.database);
   const secrets = loadSecrets({
     configured: config.secret,
     previous: config.previousSecrets,
@@ -160,6 +159,7 @@ async function openStore(config: Config, log: Log): Promise<OpenedStore> {
   return await openSqliteStore({
     file: config.database,
     keys: secrets,
+    clock,
     onEvent: (event) => {
       if (event.name === 'worker_crashed') {
         log.say('error', 'store_worker_crashed', { role: event.role, cause: event.error.message });

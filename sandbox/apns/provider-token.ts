@@ -1,6 +1,6 @@
 // The provider token (JWT) of APNs: signature, key id, team, age, and how often it
 // may change. Apple: "Establishing a token-based connection to APNs". Ages are by
-// the machine's clock, never by the sandbox's, because clients sign with the former.
+// the machine's clock: a sandbox with a clock of its own does not judge them.
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { z } from 'zod';
 import type { Connection } from '../connection.ts';
@@ -30,7 +30,16 @@ export interface ProviderTokenCheck {
   forget(connection: Connection): void;
 }
 
-export function createProviderTokenCheck(identity: Identity): ProviderTokenCheck {
+export interface ProviderTokenOptions {
+  readonly identity: Identity;
+  /** Whether tokens that are too old, or from the future, are refused. */
+  readonly judgesAge: boolean;
+}
+
+export function createProviderTokenCheck({
+  identity,
+  judgesAge,
+}: ProviderTokenOptions): ProviderTokenCheck {
   const publicKey = createPublicKey(identity.apnsKey);
   const remembered = new Map<string, Verified>();
   const inUse = new WeakMap<Connection, { readonly token: string; readonly sinceMs: number }>();
@@ -53,8 +62,8 @@ export function createProviderTokenCheck(identity: Identity): ProviderTokenCheck
       if (!verified.valid) return 'InvalidProviderToken';
       const nowMs = Date.now();
       const ageSeconds = nowMs / 1000 - verified.issuedAtSeconds;
-      if (ageSeconds < -MAX_SKEW_SECONDS) return 'InvalidProviderToken';
-      if (ageSeconds > MAX_AGE_SECONDS) return 'ExpiredProviderToken';
+      if (judgesAge && ageSeconds < -MAX_SKEW_SECONDS) return 'InvalidProviderToken';
+      if (judgesAge && ageSeconds > MAX_AGE_SECONDS) return 'ExpiredProviderToken';
       const current = inUse.get(connection);
       if (current?.token === token) return undefined;
       if (current !== undefined && nowMs - current.sinceMs < MIN_UPDATE_GAP_MS) {

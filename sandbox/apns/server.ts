@@ -15,6 +15,8 @@ import { apnsErrorBody, apnsReasons } from './reasons.ts';
 
 export interface ApnsOptions {
   readonly identity: Identity;
+  /** Whether provider tokens that are too old, or from the future, are refused. */
+  readonly judgesAge: boolean;
   readonly address: Address;
   readonly topics: readonly string[];
   /** The stream limit after a connection's first valid push; before, it is 1. */
@@ -24,7 +26,7 @@ export interface ApnsOptions {
 }
 
 export async function openApns(options: ApnsOptions, memory: Memory): Promise<Endpoint> {
-  const providerTokens = createProviderTokenCheck(options.identity);
+  const providerTokens = createProviderTokenCheck(options);
   const checks: CheckOptions = { providerTokens, topics: options.topics };
   const raised = new WeakSet<Connection>();
 

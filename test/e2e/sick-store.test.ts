@@ -1,13 +1,16 @@
 // A database that is full, locked, read-only or damaged: pushes still go out, nothing is promised that is
 // not kept, readiness says what is wrong, and the service mends itself.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import type { StoreUnavailableError } from '../../src/core/ports/store.ts';
+import { startService } from '../../src/main.ts';
+import { prepare } from '../../src/service/prepare.ts';
+import { createSystemClock } from '../../src/service/system.ts';
 import { androidToken, iosToken, SECOND, setupDriven } from '../support/driven-service.ts';
-import { ANDROID_TOKEN, IOS_TOKEN } from '../support/service.ts';
+import { ANDROID_TOKEN, createTestLog, IOS_TOKEN } from '../support/service.ts';
 
 const UNAVAILABLE = { kind: 'fcm_error', error: 'UNAVAILABLE' } as const;
 const REASONS: readonly (readonly [StoreUnavailableError['reason'], RegExp])[] = [
@@ -16,6 +19,7 @@ const REASONS: readonly (readonly [StoreUnavailableError['reason'], RegExp])[] =
   ['read_only', /read-only/],
   ['io', /fails to read or write/],
   ['corrupt', /damaged/],
+  ['moved', /moved, deleted or replaced/],
   ['busy', /does not keep up/],
 ];
 
@@ -118,6 +122,30 @@ test('a lock that another process holds on the file delays no push, and its end 
   expect(storeCheck()).toEqual({ ready: true });
   expect((await pay(androidToken(1), 'bb')).body.logged).toBeUndefined();
   expect(await rows()).toHaveLength(1);
+});
+
+test('a file that was deleted under the running service is noticed within seconds', async () => {
+  const { pay, store, file, storeCheck, elapse, sandbox } = await setup();
+  await pay(ANDROID_TOKEN, 'aa');
+  await store.idle();
+  rmSync(file);
+  await elapse(2 * SECOND, SECOND);
+  expect(storeCheck()).toEqual({ ready: false, detail: expect.stringMatching(/deleted/) });
+  expect((await pay(androidToken(1), 'bb')).body).toMatchObject({
+    status: 'delivered',
+    logged: false,
+  });
+  sandbox.script({ provider: 'fcm', fault: UNAVAILABLE });
+  expect((await pay(androidToken(2), 'cc')).status).toBe(503);
+});
+
+test('a second process does not start on the same file, and says who holds it', async () => {
+  const { running } = await setup();
+  const clock = createSystemClock();
+  const prepared = await prepare(running.environment, clock);
+  await expect(startService(prepared, createTestLog(), { clock })).rejects.toThrow(
+    new RegExp(`in use by the process ${process.pid} since .*NDS_DATABASE`),
+  );
 });
 
 test('a damaged database is refused at the start, with what to do', async () => {

@@ -1,7 +1,6 @@
 // Opens the file: settings of the connection, migrations, and a check of whether it can be read at all.
 
-import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { corruptDatabase, DatabaseRefusedError, reasonOf, unusableLocation } from '../errors.ts';
 import { findDamage } from './file-check.ts';
@@ -18,36 +17,6 @@ export interface ConnectionOptions {
   readonly busyTimeoutMs: number;
   /** The file grows no further; what does not fit is refused as `full`. */
   readonly maxFileBytes?: number | undefined;
-}
-
-/** Makes the file, readable by its owner alone, and its folder, if there are none. */
-export function makeFile(file: string): void {
-  try {
-    mkdirSync(dirname(file), { recursive: true });
-    // SQLite gives the files beside it the same permissions.
-    closeSync(openSync(file, 'a', 0o600));
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    // A full disk has room for nothing new, but a database that exists can still be read.
-    if (code === 'ENOSPC' && sizeOf(file) > 0) return;
-    throw unusableLocation(file, `which cannot be written (${describe(code)})`, { cause: error });
-  }
-}
-
-function describe(code: string): string {
-  switch (code) {
-    case 'ENOSPC':
-      return 'the disk is full';
-    case 'EROFS':
-      return 'the disk is mounted read-only';
-    case 'EACCES':
-    case 'EPERM':
-      return 'this user has no permission for the folder or file';
-    case 'EISDIR':
-      return 'it is a folder';
-    default:
-      return code;
-  }
 }
 
 /** A connection that writes. The file exists, and may be empty. */
