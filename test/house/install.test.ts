@@ -53,3 +53,17 @@ test('the lock has the packages of every platform, without which `npm ci` in the
   );
   expect(missing).toEqual([]);
 });
+
+test('`engines` names the Node that runs the service, and an older one installs without a wall of warnings', () => {
+  const { engines, dependencies } = z
+    .object({
+      engines: z.object({ node: z.string() }),
+      dependencies: z.record(z.string(), z.string()),
+    })
+    .parse(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')));
+  expect(engines.node).toBe('>=24');
+  expect(readFileSync(join(ROOT, 'bin/nds.js'), 'utf8')).toContain('const NEEDED_MAJOR = 24;');
+  // npm warns of each package that wants a newer Node than the one npm runs on.
+  expect(readFileSync(join(ROOT, '.npmrc'), 'utf8')).toMatch(/^loglevel=error$/m);
+  expect(Object.keys(dependencies)).not.toContain('node');
+});
