@@ -13,7 +13,7 @@ import type { Sealer } from '../file/seal.ts';
 import type { ExpiryOptions } from '../protocol.ts';
 import { CLAIMED_DELIVERIES, OPEN_DELIVERIES, type RowOf } from '../rows.ts';
 import type { Finish } from './finish.ts';
-import { nameOf, optional, PLATFORMS, PROVIDERS, wholeMs } from './values.ts';
+import { nameOf, optional, PROVIDERS, toTarget, wholeMs } from './values.ts';
 
 /** The content of the row was lost: sealed under a key that is gone, or damaged. */
 const UNDECRYPTABLE = 'undecryptable';
@@ -199,15 +199,10 @@ function prepareRestart(db: Database.Database) {
 function toDelivery(sealer: Sealer, row: ClaimedRow): Delivery | undefined {
   const content = openDelivery(sealer, row);
   if (content === undefined) return undefined;
-  const { token, appData, title, payload } = content;
+  const { title, payload } = content;
   return {
     id: row.id,
-    target: {
-      app: row.app,
-      platform: nameOf(PLATFORMS, row.platform),
-      token,
-      ...optional('appData', appData),
-    },
+    target: toTarget(row, content),
     ...optional('deviceId', row.device_id),
     provider: nameOf(PROVIDERS, row.provider),
     notification: { type: row.type, title, payload, lifetimeMs: row.lifetime_ms },
