@@ -94,7 +94,7 @@ test('overwrites what was sealed when a device is replaced or deleted', async ()
   expect(inspect(file, 'SELECT count(*) FROM handles')).toEqual([3]);
 });
 
-test('seals devices anew when the key was replaced, and leaves nothing under the old one', async () => {
+test('seals devices again when the key was replaced, and leaves nothing under the old one', async () => {
   const file = newFile();
   const before = await open(file);
   const all = Array.from({ length: 1_203 }, (_, number) => sampleDevice(number));

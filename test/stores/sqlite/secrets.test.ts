@@ -107,7 +107,7 @@ test('refuses a database made with an unknown key, and says what to do', async (
   await expect(opening).rejects.toThrow(/NDS_SECRET .*NDS_SECRET_PREVIOUS.*restore/);
 });
 
-test('seals everything anew when the key was replaced, and then needs the old one no more', async () => {
+test('seals everything again when the key was replaced, and then needs the old one no more', async () => {
   const file = newFile();
   const before = await open(file);
   await before.store.insert(accept(SECRET));
