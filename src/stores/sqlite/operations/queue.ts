@@ -45,7 +45,7 @@ function prepareClaim(db: Database.Database, sealer: Sealer, finish: Finish) {
   );
 
   return function claim(request: Claim): ClaimResult {
-    const { owner, nowMs, leaseUntilMs, select } = request;
+    const { owner, nowMs, wallMs, leaseUntilMs, select } = request;
     // Else a probe whose end is not recorded would be chosen again and again.
     const triedAtMs = select.kind === 'probe' ? wholeMs(nowMs) : null;
     const deliveries: Delivery[] = [];
@@ -53,7 +53,7 @@ function prepareClaim(db: Database.Database, sealer: Sealer, finish: Finish) {
     for (const row of find(request)) {
       const delivery = toDelivery(sealer, row);
       if (delivery === undefined) {
-        finish(row, { status: 'misconfigured', reason: UNDECRYPTABLE, wallMs: nowMs });
+        finish(row, { status: 'misconfigured', reason: UNDECRYPTABLE, wallMs });
         continue;
       }
       lease.run(owner, wholeMs(leaseUntilMs), triedAtMs, row.row_id);
