@@ -64,13 +64,14 @@ export function startHousekeeping(parts: {
     every('prune', pruned > 0 ? PAUSE_MS : PRUNE_EVERY_MS, () => void prune());
   };
   const pruneDevices = async () => {
-    const nowMs = clock.wallMs();
+    const wallMs = clock.wallMs();
     let pruned = { dead: 0, unseen: 0 };
     try {
       pruned = await parts.devices.pruneDevices({
-        deadBeforeMs: nowMs - parts.deviceDeadMs,
-        unseenBeforeMs: nowMs - parts.deviceUnseenMs,
+        deadBeforeMs: wallMs - parts.deviceDeadMs,
+        unseenBeforeMs: wallMs - parts.deviceUnseenMs,
         nowMs: clock.nowMs(),
+        wallMs,
         limit: PRUNE_BATCH,
       });
     } catch {

@@ -46,7 +46,7 @@ function testsOfLimits(setup: SetupStores): void {
     });
     expect(await devices.findDevice(sampleDeviceId(3))).toBeUndefined();
 
-    await devices.deleteDevice({ id: sampleDeviceId(1), nowMs: NOW });
+    await devices.deleteDevice({ id: sampleDeviceId(1), wallMs: NOW });
     expect(await add(devices, sampleDevice(3), full)).toMatchObject({ kind: 'added' });
   });
 
@@ -69,7 +69,7 @@ function testsOfLimits(setup: SetupStores): void {
             if (what === 'add') return add(devices, sampleDevice(number, changes));
             if (what === 'replace') return devices.replaceDevice(sampleDevice(number, changes));
             if (what === 'delete') {
-              return devices.deleteDevice({ id: sampleDeviceId(number), nowMs: NOW });
+              return devices.deleteDevice({ id: sampleDeviceId(number), wallMs: NOW });
             }
             return devices.pruneDevices({ ...NOTHING, unseenBeforeMs: NOW + 3, limit: 2 });
           }),
@@ -94,7 +94,7 @@ function testsOfLimits(setup: SetupStores): void {
   });
 }
 
-const NOTHING = { deadBeforeMs: 0, unseenBeforeMs: 0, nowMs: NOW, limit: 1_000 };
+const NOTHING = { deadBeforeMs: 0, unseenBeforeMs: 0, nowMs: NOW, wallMs: NOW, limit: 1_000 };
 
 function testsOfPruning(setup: SetupStores): void {
   test('prunes devices that are dead or unseen for long, and tells how many of each', async () => {
@@ -105,7 +105,13 @@ function testsOfPruning(setup: SetupStores): void {
     await add(devices, sampleDevice(3, { seenAtMs: long - 1, user: 'alice' }));
     await add(devices, sampleDevice(4, { seenAtMs: long, user: 'alice' }));
     await add(devices, sampleDevice(5, { seenAtMs: long - 1, deadSinceMs: long - 1 }));
-    const options = { deadBeforeMs: long, unseenBeforeMs: long, nowMs: NOW, limit: 100 };
+    const options = {
+      deadBeforeMs: long,
+      unseenBeforeMs: long,
+      nowMs: NOW,
+      wallMs: NOW,
+      limit: 100,
+    };
 
     expect(await devices.pruneDevices(options)).toEqual({ dead: 2, unseen: 1 });
     expect(await devices.pruneDevices(options)).toEqual({ dead: 0, unseen: 0 });

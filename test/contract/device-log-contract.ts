@@ -38,7 +38,7 @@ async function insert(store: Store, number: number, device?: number, token = num
 }
 
 function remove(devices: DeviceStore, number: number): Promise<boolean> {
-  return devices.deleteDevice({ id: sampleDeviceId(number), nowMs: NOW + 50 });
+  return devices.deleteDevice({ id: sampleDeviceId(number), wallMs: NOW + 50 });
 }
 
 async function claimedIds(store: Store): Promise<readonly string[]> {
@@ -67,7 +67,7 @@ function testsOfDeleting(setup: SetupStores): void {
     await add(devices, sampleDevice(1));
 
     expect(await remove(devices, 2)).toBe(false);
-    expect(await devices.deleteDevice({ id: 'nonsense', nowMs: NOW })).toBe(false);
+    expect(await devices.deleteDevice({ id: 'nonsense', wallMs: NOW })).toBe(false);
     expect(await remove(devices, 1)).toBe(true);
     expect(await remove(devices, 1)).toBe(false);
   });

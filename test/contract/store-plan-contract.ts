@@ -212,7 +212,7 @@ function testsOfRenewing(setup: Setup): void {
 function testsOfConfirming(setup: Setup): void {
   const times = { nowMs: NOW + 4_000, wallMs: NOW + 4_321 };
 
-  test('settles as delivered whoever holds the lease, and replaces the attempt', async () => {
+  test('settles as delivered whatever owner holds the lease, and replaces the attempt', async () => {
     const store = await setup();
     await wait(store, 1, NOW + 1_000);
     await store.claimDue(claim({ nowMs: NOW + 1_000 }));

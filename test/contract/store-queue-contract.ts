@@ -27,7 +27,7 @@ export function storeQueueContract(setup: Setup): void {
 }
 
 function testsOfLeases(setup: Setup): void {
-  test('claims a delivery only when the lease of whoever accepted it is over', async () => {
+  test('claims a delivery only when the lease of the process that accepted it is over', async () => {
     const store = await setup();
     await store.insert(accept(sampleDelivery(1)));
 

@@ -113,6 +113,7 @@ export function claim(changes: Partial<Claim> = {}): Claim {
     app: 'default',
     provider: 'fcm',
     nowMs,
+    wallMs: nowMs + 1,
     select: { kind: 'due' },
     leaseUntilMs: nowMs + LEASE_MS,
     limit: 100,

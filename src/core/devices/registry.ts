@@ -129,8 +129,8 @@ export class Registry {
   }
 
   async remove(id: string): Promise<void> {
-    const nowMs = this.#parts.clock.nowMs();
-    if (!(await this.#parts.devices.deleteDevice({ id, nowMs }))) {
+    const wallMs = this.#parts.clock.wallMs();
+    if (!(await this.#parts.devices.deleteDevice({ id, wallMs }))) {
       throw new ServiceError('unknown_device');
     }
   }

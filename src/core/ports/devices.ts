@@ -83,7 +83,7 @@ export interface DeviceStore {
    * `rejected` with the reason `device_deleted`; so do those to the same token that name no device, unless
    * another device has it. False if it is not there.
    */
-  deleteDevice(options: { readonly id: string; readonly nowMs: number }): Promise<boolean>;
+  deleteDevice(options: { readonly id: string; readonly wallMs: number }): Promise<boolean>;
 
   findDevice(id: string): Promise<Device | undefined>;
   /** The device for which this handle was made at this door. */
@@ -102,6 +102,7 @@ export interface DeviceStore {
     readonly deadBeforeMs: number;
     readonly unseenBeforeMs: number;
     readonly nowMs: number;
+    readonly wallMs: number;
     readonly limit: number;
   }): Promise<{ readonly dead: number; readonly unseen: number }>;
 

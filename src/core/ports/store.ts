@@ -171,6 +171,8 @@ export interface Claim {
   readonly app: string;
   readonly provider: ProviderName;
   readonly nowMs: number;
+  /** When a row that cannot be decrypted was settled. */
+  readonly wallMs: number;
   readonly select: ClaimSelection;
   readonly leaseUntilMs: number;
   readonly limit: number;

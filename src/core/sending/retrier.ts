@@ -219,6 +219,7 @@ export class Retrier {
       app: lane.app,
       provider: lane.provider.name,
       nowMs: clock.nowMs(),
+      wallMs: clock.wallMs(),
       select,
       leaseUntilMs: clock.nowMs() + policy.leaseMs,
       limit,

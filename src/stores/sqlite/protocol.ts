@@ -92,6 +92,7 @@ export interface DevicePruning {
   readonly deadBeforeMs: number;
   readonly unseenBeforeMs: number;
   readonly nowMs: number;
+  readonly wallMs: number;
   readonly limit: number;
   readonly signatureLimit: number;
 }

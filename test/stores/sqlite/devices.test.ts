@@ -61,7 +61,7 @@ test('writes nothing of a device to the disk in the clear, whatever becomes of i
   expect(isClean()).toBe(true);
   await devices.replaceDevice({ ...SECRET, device: { ...SECRET.device, seenAtMs: NOW + 1 } });
   expect(isClean()).toBe(true);
-  await devices.deleteDevice({ id: SECRET.device.id, nowMs: NOW });
+  await devices.deleteDevice({ id: SECRET.device.id, wallMs: NOW });
   expect(isClean()).toBe(true);
   await add(devices, SECRET);
   await store.close();
@@ -83,7 +83,7 @@ test('overwrites what was sealed when a device is replaced or deleted', async ()
   const [first] = inspect<Buffer>(file, 'SELECT sealed FROM devices ORDER BY row_id');
   await devices.replaceDevice(SAMPLE);
   const [second] = inspect<Buffer>(file, 'SELECT sealed FROM devices ORDER BY row_id');
-  await devices.deleteDevice({ id: SAMPLE.device.id, nowMs: NOW });
+  await devices.deleteDevice({ id: SAMPLE.device.id, wallMs: NOW });
   await store.close();
 
   for (const sealed of [first, second]) {
@@ -94,7 +94,7 @@ test('overwrites what was sealed when a device is replaced or deleted', async ()
   expect(inspect(file, 'SELECT count(*) FROM handles')).toEqual([3]);
 });
 
-test('seals devices anew when the key was replaced, and leaves nothing under the old one', async () => {
+test('seals devices again when the key was replaced, and leaves nothing under the old one', async () => {
   const file = newFile();
   const before = await open(file);
   const all = Array.from({ length: 1_203 }, (_, number) => sampleDevice(number));
@@ -103,7 +103,7 @@ test('seals devices anew when the key was replaced, and leaves nothing under the
   const longer = all.filter((_, index) => index % 3 === 0).map(withLongToken);
   await Promise.all(longer.map((replaced) => before.devices.replaceDevice(replaced)));
   const gone = all.filter((_, index) => index % 3 !== 0).map(({ device }) => device.id);
-  await Promise.all(gone.map((id) => before.devices.deleteDevice({ id, nowMs: NOW })));
+  await Promise.all(gone.map((id) => before.devices.deleteDevice({ id, wallMs: NOW })));
   await before.store.insert(accept(sampleDelivery(1)));
   const schema = inspect<string>(file, 'SELECT sql FROM sqlite_schema ORDER BY name');
   await before.store.close();

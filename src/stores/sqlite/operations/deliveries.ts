@@ -19,20 +19,19 @@ import { fingerprint, maybeFingerprint, wholeEndMs, wholeMs } from './values.ts'
 /** The reason of a delivery whose device was deleted before it was delivered. */
 export const DEVICE_DELETED = 'device_deleted';
 
-export type DeliveryOperations = ReturnType<typeof prepareDeliveryOperations>;
+interface Parts {
+  readonly finish: Finish;
+  readonly recordAttempt: ReturnType<typeof prepareAttempt>;
+  readonly findOpen: Database.Statement<[string], RowOf<typeof OPEN_DELIVERIES>>;
+}
 
 export function prepareDeliveryOperations(db: Database.Database, sealer: Sealer) {
-  const finish = prepareFinish(db);
-  const findOpen = db.prepare<[string], RowOf<typeof OPEN_DELIVERIES>>(
-    `${OPEN_DELIVERIES.sql} WHERE id = ?`,
-  );
-  const recordAttempt = prepareAttempt(db);
-  const requeue = db.prepare(
-    `UPDATE queue SET due_at_ms = @dueAtMs, not_before_ms = @notBeforeMs,
-       tried_at_ms = coalesce(@triedAtMs, tried_at_ms), unanswered = unanswered + @unanswered,
-       lease_owner = @leaseOwner, lease_until_ms = @leaseUntilMs
-     WHERE row_id = @rowId`,
-  );
+  const parts: Parts = {
+    finish: prepareFinish(db),
+    recordAttempt: prepareAttempt(db),
+    findOpen: db.prepare(`${OPEN_DELIVERIES.sql} WHERE id = ?`),
+  };
+  const { finish, recordAttempt, findOpen } = parts;
   const renewRow = db.prepare(
     `UPDATE queue SET expires_at_ms = @expiresAtMs, useful_until_ms = @usefulUntilMs,
        due_at_ms = min(due_at_ms, @dueAtMs)
@@ -40,7 +39,39 @@ export function prepareDeliveryOperations(db: Database.Database, sealer: Sealer)
   );
   const recordReply = db.prepare('UPDATE deliveries SET answered_at_ms = ? WHERE id = ?');
 
-  function settle(settlement: Settlement): boolean {
+  return {
+    insert: prepareInsert(db, { sealer, finish }),
+    settle: prepareSettle(db, parts),
+    confirm({ deliveryId, attempt, reason, wallMs }: Confirmation): boolean {
+      const row = findOpen.get(deliveryId);
+      if (row === undefined) return false;
+      if (attempt !== undefined) recordAttempt(row.row_id, attempt);
+      finish(row, { status: 'delivered', reason, wallMs });
+      return true;
+    },
+    renew: ({ deliveryId, expiresAtMs, usefulUntilMs, dueAtMs }: Renewal): boolean =>
+      renewRow.run({
+        id: deliveryId,
+        expiresAtMs: wholeEndMs(expiresAtMs),
+        usefulUntilMs: wholeEndMs(usefulUntilMs),
+        dueAtMs: wholeMs(dueAtMs),
+      }).changes > 0,
+    recordReply({ deliveryId, answeredAtMs }: ReplyRecord): void {
+      recordReply.run(wholeMs(answeredAtMs), deliveryId);
+    },
+    finish,
+  };
+}
+
+function prepareSettle(db: Database.Database, { finish, recordAttempt, findOpen }: Parts) {
+  const requeue = db.prepare(
+    `UPDATE queue SET due_at_ms = @dueAtMs, not_before_ms = @notBeforeMs,
+       tried_at_ms = coalesce(@triedAtMs, tried_at_ms), unanswered = unanswered + @unanswered,
+       lease_owner = @leaseOwner, lease_until_ms = @leaseUntilMs
+     WHERE row_id = @rowId`,
+  );
+
+  return function settle(settlement: Settlement): boolean {
     const { deliveryId, owner, attempt, next, nowMs, wallMs, keepLeaseUntilMs } = settlement;
     const row = findOpen.get(deliveryId);
     if (row === undefined || row.lease_owner !== owner) return false;
@@ -61,31 +92,6 @@ export function prepareDeliveryOperations(db: Database.Database, sealer: Sealer)
       leaseUntilMs: keepLeaseUntilMs === undefined ? null : wholeMs(keepLeaseUntilMs),
     });
     return true;
-  }
-
-  function confirm({ deliveryId, attempt, reason, wallMs }: Confirmation): boolean {
-    const row = findOpen.get(deliveryId);
-    if (row === undefined) return false;
-    if (attempt !== undefined) recordAttempt(row.row_id, attempt);
-    finish(row, { status: 'delivered', reason, wallMs });
-    return true;
-  }
-
-  return {
-    insert: prepareInsert(db, { sealer, finish }),
-    settle,
-    confirm,
-    renew: ({ deliveryId, expiresAtMs, usefulUntilMs, dueAtMs }: Renewal): boolean =>
-      renewRow.run({
-        id: deliveryId,
-        expiresAtMs: wholeEndMs(expiresAtMs),
-        usefulUntilMs: wholeEndMs(usefulUntilMs),
-        dueAtMs: wholeMs(dueAtMs),
-      }).changes > 0,
-    recordReply({ deliveryId, answeredAtMs }: ReplyRecord): void {
-      recordReply.run(wholeMs(answeredAtMs), deliveryId);
-    },
-    finish,
   };
 }
 

@@ -6,7 +6,7 @@ import { openDeviceContent } from '../file/content.ts';
 import type { Sealer } from '../file/seal.ts';
 import type { DevicesOfUserQuery } from '../protocol.ts';
 import { DEVICES, DEVICES_OF_HANDLES, type RowOf } from '../rows.ts';
-import { nameOf, optional, PLATFORMS, REGISTRARS } from './values.ts';
+import { nameOf, optional, REGISTRARS, toTarget } from './values.ts';
 
 type DeviceRow = RowOf<typeof DEVICES>;
 
@@ -32,16 +32,11 @@ export function prepareDeviceQueries(db: Database.Database, sealer: Sealer) {
 export function toDevice(sealer: Sealer, row: DeviceRow): Device | undefined {
   const content = openDeviceContent(sealer, row);
   if (content === undefined) return undefined;
-  const { token, appData, ...details } = content;
+  const { token: _, appData: __, ...details } = content;
   return {
     id: row.id,
     registrar: nameOf(REGISTRARS, row.registrar),
-    target: {
-      app: row.app,
-      platform: nameOf(PLATFORMS, row.platform),
-      token,
-      ...optional('appData', appData),
-    },
+    target: toTarget(row, content),
     ...details,
     createdAtMs: row.created_at_ms,
     seenAtMs: row.seen_at_ms,

@@ -57,10 +57,10 @@ export function prepareDeviceOperations(db: Database.Database, sealer: Sealer, f
     return true;
   }
 
-  function remove({ id, nowMs }: DeviceDeletion): boolean {
+  function remove({ id, wallMs }: DeviceDeletion): boolean {
     const row = findById.get(id);
     if (row === undefined) return false;
-    erase(row, nowMs);
+    erase(row, wallMs);
     return true;
   }
 
@@ -220,11 +220,11 @@ function preparePrune(db: Database.Database, erase: (row: ErasedRow, wallMs: num
   );
 
   return function prune(options: DevicePruning): PrunedDevices {
-    const { deadBeforeMs, unseenBeforeMs, nowMs, limit, signatureLimit } = options;
+    const { deadBeforeMs, unseenBeforeMs, nowMs, wallMs, limit, signatureLimit } = options;
     const dead = findDead.all(deadBeforeMs, limit);
-    for (const row of dead) erase(row, nowMs);
+    for (const row of dead) erase(row, wallMs);
     const unseen = findUnseen.all(unseenBeforeMs, limit - dead.length);
-    for (const row of unseen) erase(row, nowMs);
+    for (const row of unseen) erase(row, wallMs);
     const signatures = deleteSignatures.run(nowMs, signatureLimit).changes;
     return { dead: dead.length, unseen: unseen.length, signatures };
   };

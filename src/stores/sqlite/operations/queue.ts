@@ -13,7 +13,7 @@ import type { Sealer } from '../file/seal.ts';
 import type { ExpiryOptions } from '../protocol.ts';
 import { CLAIMED_DELIVERIES, OPEN_DELIVERIES, type RowOf } from '../rows.ts';
 import type { Finish } from './finish.ts';
-import { nameOf, optional, PLATFORMS, PROVIDERS, wholeMs } from './values.ts';
+import { nameOf, optional, PROVIDERS, toTarget, wholeMs } from './values.ts';
 
 /** The content of the row was lost: sealed under a key that is gone, or damaged. */
 const UNDECRYPTABLE = 'undecryptable';
@@ -45,7 +45,7 @@ function prepareClaim(db: Database.Database, sealer: Sealer, finish: Finish) {
   );
 
   return function claim(request: Claim): ClaimResult {
-    const { owner, nowMs, leaseUntilMs, select } = request;
+    const { owner, nowMs, wallMs, leaseUntilMs, select } = request;
     // Else a probe whose end is not recorded would be chosen again and again.
     const triedAtMs = select.kind === 'probe' ? wholeMs(nowMs) : null;
     const deliveries: Delivery[] = [];
@@ -53,7 +53,7 @@ function prepareClaim(db: Database.Database, sealer: Sealer, finish: Finish) {
     for (const row of find(request)) {
       const delivery = toDelivery(sealer, row);
       if (delivery === undefined) {
-        finish(row, { status: 'misconfigured', reason: UNDECRYPTABLE, wallMs: nowMs });
+        finish(row, { status: 'misconfigured', reason: UNDECRYPTABLE, wallMs });
         continue;
       }
       lease.run(owner, wholeMs(leaseUntilMs), triedAtMs, row.row_id);
@@ -199,15 +199,10 @@ function prepareRestart(db: Database.Database) {
 function toDelivery(sealer: Sealer, row: ClaimedRow): Delivery | undefined {
   const content = openDelivery(sealer, row);
   if (content === undefined) return undefined;
-  const { token, appData, title, payload } = content;
+  const { title, payload } = content;
   return {
     id: row.id,
-    target: {
-      app: row.app,
-      platform: nameOf(PLATFORMS, row.platform),
-      token,
-      ...optional('appData', appData),
-    },
+    target: toTarget(row, content),
     ...optional('deviceId', row.device_id),
     provider: nameOf(PROVIDERS, row.provider),
     notification: { type: row.type, title, payload, lifetimeMs: row.lifetime_ms },

@@ -4,7 +4,7 @@
 import type { DeliveryStatus } from '../../../core/delivery.ts';
 import type { Registrar } from '../../../core/ports/devices.ts';
 import type { QuarantineEntry } from '../../../core/ports/store.ts';
-import type { Platform, ProviderName } from '../../../core/target.ts';
+import type { Platform, ProviderName, Target } from '../../../core/target.ts';
 
 export const STATUSES = [
   'queued',
@@ -61,4 +61,12 @@ export function optional<Name extends string, Value>(
   value: Value | null | undefined,
 ): Partial<Record<Name, Value>> {
   return value === null || value === undefined ? {} : ({ [name]: value } as Record<Name, Value>);
+}
+
+/** Where to, from the columns of a row and its decrypted content. */
+export function toTarget(
+  { app, platform }: { readonly app: string; readonly platform: string },
+  { token, appData }: { readonly token: string; readonly appData?: string | undefined },
+): Target {
+  return { app, platform: nameOf(PLATFORMS, platform), token, ...optional('appData', appData) };
 }
