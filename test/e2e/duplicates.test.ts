@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { DAY, SECOND, setupDriven } from '../support/driven-service.ts';
 import { ANDROID_TOKEN } from '../support/service.ts';
 
-const REFUSED = { kind: 'fcm_error', error: 'INVALID_ARGUMENT' } as const;
+const REFUSED = { kind: 'fcm_error', error: 'INVALID_ARGUMENT', field: 'message.data' } as const;
 const FAILING = { kind: 'fcm_error', error: 'UNAVAILABLE' } as const;
 
 test('a repeat of a delivered notification gets the first one’s id and causes no push', async () => {

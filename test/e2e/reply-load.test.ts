@@ -49,6 +49,7 @@ async function runRound(running: Setup, clock: ManualClock, callers: number): Pr
   );
   const byRequest = await pushes;
   await log.waitFor((event) => event.name === 'delivery_settled', callers);
+  await service.settled();
   expect(service.load()).toEqual({ replyCallers: callers, replyIds: callers, sends: 0 });
 
   const [answered = [], silent = [], leaving = []] = thirds(waiting);

@@ -82,7 +82,7 @@ test('deliveries that wait in the queue go out with the next process', async () 
   running.sandbox.script({ provider: 'fcm', fault: { kind: 'fcm_error', error: 'UNAVAILABLE' } });
   const queued = await pay(ANDROID_TOKEN, 'aa');
   await running.restart();
-  clock.advance(0);
+  clock.advance(2_000);
   await running.sandbox.waitFor(({ token }) => token === ANDROID_TOKEN, 1);
   expect(queued.body.status).toBe('queued');
 });

@@ -67,7 +67,9 @@ function fail(
   token: string | undefined,
   error: 'UNREGISTERED' | 'INVALID_ARGUMENT',
 ) {
-  sandbox.script({ provider: 'fcm', ...(token && { token }), fault: { kind: 'fcm_error', error } });
+  const field = error === 'INVALID_ARGUMENT' ? { field: 'message.data' } : {};
+  const fault = { kind: 'fcm_error', error, ...field } as const;
+  sandbox.script({ provider: 'fcm', ...(token && { token }), fault });
 }
 
 test('wakes every phone of the user under one id, each with a delivery of its own', async () => {
