@@ -31,7 +31,7 @@ function sealedRows({ environment }: Setup): { readonly open: number; readonly d
   try {
     const count = (table: string) =>
       Number(db.prepare(`SELECT count(*) FROM ${table}`).pluck().get());
-    return { open: count('secrets') + count('journal'), devices: count('device_secrets') };
+    return { open: count('queue'), devices: count('devices') };
   } finally {
     db.close();
   }
