@@ -9,7 +9,12 @@ const FINGERPRINT_BYTES = 16;
 
 export function fingerprint(value: string): string {
   const digest = createHmac('sha256', 'simulation').update(value).digest();
-  return digest.subarray(0, FINGERPRINT_BYTES).toString('base64url');
+  return digest.subarray(0, FINGERPRINT_BYTES).toString('hex');
+}
+
+/** As the core computes it. */
+export function tokenHashOf(token: string): string {
+  return fingerprint(`default\n${token}`);
 }
 
 export function createSimulatedIds(random: Random, clock: Clock): Ids {
