@@ -91,7 +91,7 @@ export class AnswerRules {
         if (delivery?.isStored !== true) this.#violate('queued is in the database', told.id);
         break;
       case 'refused':
-        this.#mustBeTrue(call, told.code, delivery);
+        this.#mustBeTrue(call, told.code, delivery ?? journal.deliveries.get(told.id ?? ''));
         break;
       case 'ignored':
       case 'replied':
@@ -123,7 +123,7 @@ export class AnswerRules {
   }
 
   #mustBeTrue(call: CallRecord, code: ErrorCode, delivery: DeliveryRecord | undefined): void {
-    if (code === 'internal' && !this.#hasThrown(call)) {
+    if (code === 'internal' && !this.#hasThrown(call, delivery)) {
       this.#violate('no mistakes of our own', `call ${call.number}`);
     }
     if (code === 'store_unavailable') this.#mustBeSick(call, code);
@@ -135,9 +135,7 @@ export class AnswerRules {
   }
 
   /** An adapter threw, for this call or for the one that it repeats. */
-  #hasThrown({ key, deliveryId }: CallRecord): boolean {
-    const { journal } = this.#parts;
-    const own = journal.deliveries.get(deliveryId ?? '');
+  #hasThrown({ key }: CallRecord, own: DeliveryRecord | undefined): boolean {
     const all = [...(this.#byKey.get(key) ?? []), ...(own === undefined ? [] : [own])];
     return all.some(({ attempts }) => attempts.some(({ hasThrown }) => hasThrown === true));
   }
@@ -156,7 +154,7 @@ export class AnswerRules {
     const hold = journal.holds.get(tokenHashOf(call.token));
     if (hold !== undefined && hold.untilMs > timeline.nowMs) return;
     // A hold ends by the service's time, which follows the wall clock over a restart.
-    if (hold !== undefined && hold.life !== call.life && journal.hasJumpedSince(hold.life)) return;
+    if (journal.isHoldShifted(call.token)) return;
     this.#violate('only a token that is held back is told so', `call ${call.number}`);
   }
 

@@ -209,6 +209,13 @@ export class Journal {
     return this.jumpsAtMs.some((atMs) => atMs >= beganAtMs && atMs <= untilMs);
   }
 
+  /** Whether a hold of this token was set in a life since which the wall clock jumped. */
+  isHoldShifted(token: string, untilMs?: number): boolean {
+    const hash = tokenHashOf(token);
+    const holds = this.allHolds.filter(({ tokenHash }) => tokenHash === hash);
+    return holds.some(({ life }) => this.hasJumpedSince(life, untilMs));
+  }
+
   heard(life: number, provider: ProviderName): void {
     this.#heardAtMs.set(`${life} ${provider}`, this.#timeline.nowMs);
   }

@@ -45,10 +45,7 @@ function endOfUsefulLife({ acceptedAtMs, renewedAtMs = acceptedAtMs, lifetimeMs 
 
 /** Over a restart the service's time follows the wall clock: useful lives and holds end earlier or later. */
 function isShifted({ life, token }: DeliveryRecord, untilMs: number, journal: Journal): boolean {
-  const tokenHash = tokenHashOf(token);
-  const held = journal.allHolds.filter((hold) => hold.tokenHash === tokenHash);
-  const lives = [life, ...held.map((hold) => hold.life)];
-  return lives.some((since) => journal.hasJumpedSince(since, untilMs));
+  return journal.hasJumpedSince(life, untilMs) || journal.isHoldShifted(token, untilMs);
 }
 
 /** When the process could have tried: serving, breaker closed, token free, disk well. */
