@@ -163,5 +163,5 @@ export async function recoverCore(core: Core, store: Store, clock: Clock): Promi
     store.listQuarantine({ nowMs: clock.nowMs(), limit: remembered }),
     store.listProvenTokens(PROVEN_PER_REMEMBERED * remembered),
   ]);
-  core.quarantine.load(quarantined, proven);
+  for (const entry of core.quarantine.load(quarantined, proven)) void core.ledger.quarantine(entry);
 }

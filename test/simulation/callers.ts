@@ -11,8 +11,11 @@ import type { Life } from './life.ts';
 import type { Phone, Phones } from './phones.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
+import { type Span, spanAt } from './weather.ts';
 
-const CALLS_PER_SECOND = 14;
+const CALLS_PER_SECOND = 26;
+/** A small vendor's day: one or a few wait at a time. */
+const QUIET_CALLS_PER_SECOND = 0.3;
 const REPLY_URL = 'https://nds.example.com/api/v1/response/';
 const QUESTION_MS = 50_000;
 const MAX_REPEATS = 3;
@@ -51,6 +54,7 @@ export interface CallersParts {
   readonly deliveries: number;
   readonly untilMs: number;
   readonly floodsAtMs: readonly number[];
+  readonly quietSpans: readonly Span[];
 }
 
 export class Callers {
@@ -110,8 +114,10 @@ export class Callers {
   #arrive(): void {
     if (this.#isEnough) return;
     const { timeline, random } = this.#parts;
-    const calls = random.whole(1, 9);
-    timeline.after((2 * random.fraction() * calls * 1_000) / CALLS_PER_SECOND, () => {
+    const isQuiet = spanAt(this.#parts.quietSpans, timeline.nowMs) !== undefined;
+    const calls = isQuiet ? 1 : random.whole(1, 9);
+    const perSecond = isQuiet ? QUIET_CALLS_PER_SECOND : CALLS_PER_SECOND;
+    timeline.after((2 * random.fraction() * calls * 1_000) / perSecond, () => {
       this.#come(calls);
       this.#arrive();
     });
@@ -198,6 +204,8 @@ export class Callers {
       number: journal.calls.length,
       life: life.number,
       isQuestion: plan.kind === 'question',
+      platform: plan.phone.platform,
+      token: plan.phone.token,
       key: `${plan.kind} ${plan.phone.token} ${plan.subject}`,
       windowMs,
       startedAtMs: timeline.nowMs,
@@ -216,6 +224,9 @@ const WORTH_A_REPEAT: ReadonlySet<string> = new Set([
   'shutting_down',
   'store_unavailable',
   'provider_misconfigured',
+  'provider_unavailable',
+  'token_throttled',
+  'internal',
 ]);
 
 function bodyOf({ kind, subject }: Plan): string {

@@ -12,6 +12,11 @@ export function fingerprint(value: string): string {
   return digest.subarray(0, FINGERPRINT_BYTES).toString('hex');
 }
 
+/** As the core computes it. */
+export function tokenHashOf(token: string): string {
+  return fingerprint(`default\n${token}`);
+}
+
 export function createSimulatedIds(random: Random, clock: Clock): Ids {
   return {
     deliveryId: () => {

@@ -7,6 +7,7 @@ import type { ErrorCode } from '../../src/core/errors.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { Trust } from '../../src/core/ports/provider.ts';
 import type { Platform, ProviderName } from '../../src/core/target.ts';
+import { tokenHashOf } from './ids.ts';
 import type { Timeline } from './timeline.ts';
 
 /** One try at a provider's model. Times are the world's. */
@@ -19,11 +20,19 @@ export interface AttemptRecord {
   readonly startedAtMs: number;
   /** The breaker was open: it is a probe of this outage, counted from 1 in each life. */
   readonly probeOf?: number;
+  /** It began at the end of its useful life, where it goes although the breaker is open. */
+  isLastMoment?: boolean;
   /** When the provider took the push, if it did. */
   takenAtMs?: number;
   /** When a living process was told; absent if it died before. */
   endedAtMs?: number;
   outcome?: Outcome;
+  /** What the core made of it, which may doubt the provider's word. */
+  understood?: Outcome['kind'];
+  /** The adapter threw. */
+  hasThrown?: boolean;
+  /** The answer that comes after the deadline; heard if the process lives. */
+  late?: { readonly outcome: Outcome; readonly atMs: number };
 }
 
 export interface DeliveryRecord {
@@ -47,14 +56,29 @@ export interface DeliveryRecord {
   due?: { readonly life: number; readonly atMs: number };
   /** The attempts that were committed, by number. */
   readonly logged: { readonly life: number; readonly number: number }[];
+  /** How many of them the provider left unanswered. */
+  unansweredLogged: number;
+  /** Under way as the disk has it: leased, so that a restart makes it due. */
+  isLeased: boolean;
+  /** When a repeat last gave it a new lifetime. */
+  renewedAtMs?: number;
   /** Its end as it was committed. */
-  final?: { readonly status: DeliveryStatus; readonly atMs: number; readonly life: number };
+  final?: {
+    readonly status: DeliveryStatus;
+    readonly reason?: string | undefined;
+    readonly atMs: number;
+    readonly life: number;
+  };
   /** Its end as the last process saw it, which the store may not know yet. */
   seenEnd?: { readonly status: DeliveryStatus; readonly atMs: number; readonly life: number };
 }
 
 export type Told =
-  | { readonly status: 'delivered' | 'queued' | 'duplicate'; readonly id: string; logged?: false }
+  | {
+      readonly status: 'delivered' | 'queued' | 'duplicate' | 'ignored';
+      readonly id: string;
+      readonly logged?: false;
+    }
   | { readonly status: 'replied' }
   | { readonly status: 'refused'; readonly code: ErrorCode; readonly id?: string };
 
@@ -62,6 +86,8 @@ export interface CallRecord {
   readonly number: number;
   readonly life: number;
   readonly isQuestion: boolean;
+  readonly platform: Platform;
+  readonly token: string;
   /** Type, device and key of the notification. */
   readonly key: string;
   readonly windowMs: number;
@@ -95,7 +121,27 @@ export interface LifeEnd {
   readonly atMs: number;
 }
 
+/** A token that its provider holds back, as a process was told. */
+export interface Hold {
+  readonly life: number;
+  readonly provider: ProviderName;
+  readonly setAtMs: number;
+  readonly untilMs: number;
+}
+
 export class Journal {
+  /** When each life began to serve. */
+  readonly begins = new Map<number, number>();
+  /** When the wall clock jumped. */
+  readonly jumpsAtMs: number[] = [];
+  /** Every hold that a process told of. */
+  readonly allHolds: (Hold & { readonly tokenHash: string })[] = [];
+  /** When doubt last pardoned a provider's tokens, their holds included. */
+  readonly pardonsAtMs = new Map<ProviderName, number>();
+  /** By the token's fingerprint, as the core holds them. */
+  readonly holds = new Map<string, Hold>();
+  /** When a life last heard an answer of a provider that says that it works. */
+  readonly #heardAtMs = new Map<string, number>();
   readonly ends = new Map<number, LifeEnd>();
   readonly deliveries = new Map<string, DeliveryRecord>();
   readonly calls: CallRecord[] = [];
@@ -142,6 +188,42 @@ export class Journal {
     this.note('VIOLATION', `${rule}: ${detail}`);
   }
 
+  /** A token is held back; never for shorter than an earlier answer said, as far as this life knows of it. */
+  held(
+    tokenHash: string,
+    given: { readonly life: number; readonly provider: ProviderName; readonly forMs: number },
+  ): void {
+    const { life, provider, forMs } = given;
+    const earlier = this.holds.get(tokenHash);
+    const isKnown = earlier !== undefined && !this.hasJumpedSince(earlier.life);
+    const setAtMs = this.#timeline.nowMs;
+    const untilMs = Math.max(setAtMs + forMs, isKnown ? earlier.untilMs : 0);
+    const hold = { life, provider, setAtMs, untilMs };
+    this.holds.set(tokenHash, hold);
+    this.allHolds.push({ ...hold, tokenHash });
+  }
+
+  /** Whether the wall clock jumped since a life began: a later life's service time differs from its own. */
+  hasJumpedSince(life: number, untilMs = Number.POSITIVE_INFINITY): boolean {
+    const beganAtMs = this.begins.get(life) ?? 0;
+    return this.jumpsAtMs.some((atMs) => atMs >= beganAtMs && atMs <= untilMs);
+  }
+
+  /** Whether a hold of this token was set in a life since which the wall clock jumped. */
+  isHoldShifted(token: string, untilMs?: number): boolean {
+    const hash = tokenHashOf(token);
+    const holds = this.allHolds.filter(({ tokenHash }) => tokenHash === hash);
+    return holds.some(({ life }) => this.hasJumpedSince(life, untilMs));
+  }
+
+  heard(life: number, provider: ProviderName): void {
+    this.#heardAtMs.set(`${life} ${provider}`, this.#timeline.nowMs);
+  }
+
+  lastHeardAtMs(life: number, provider: ProviderName): number | undefined {
+    return this.#heardAtMs.get(`${life} ${provider}`);
+  }
+
   breakerChanged(life: number, provider: ProviderName, state: 'open' | 'closed'): void {
     this.#breakers.push({ life, provider, state, atMs: this.#timeline.nowMs });
   }
@@ -150,6 +232,18 @@ export class Journal {
   hadRecovery(life: number, provider: ProviderName, sinceMs: number): boolean {
     const change = this.lastBreakerChange(life, provider, 'closed');
     return change !== undefined && change.atMs >= sinceMs;
+  }
+
+  /** When a provider's breaker was open in a life. */
+  openSpans(life: number, provider: ProviderName): readonly { fromMs: number; toMs: number }[] {
+    const spans: { fromMs: number; toMs: number }[] = [];
+    for (const change of this.#breakers) {
+      if (change.life !== life || change.provider !== provider) continue;
+      const last = spans.at(-1);
+      if (change.state === 'open') spans.push({ fromMs: change.atMs, toMs: Infinity });
+      else if (last !== undefined) last.toMs = change.atMs;
+    }
+    return spans;
   }
 
   lastBreakerChange(
@@ -166,14 +260,22 @@ export class Journal {
   }
 }
 
-/** Outcomes after which nothing may be tried again. */
-export function isPermanent(outcome: Outcome | undefined): boolean {
-  return outcome !== undefined && outcome.kind !== 'retry';
-}
-
 /** Ends that leave open whether the provider took the push. */
 export function isUncertain(outcome: Outcome | undefined): boolean {
-  return outcome?.kind === 'retry' && outcome.certainty === 'uncertain';
+  if (outcome?.kind !== 'retry') return false;
+  return outcome.certainty === 'uncertain' || outcome.certainty === 'unanswered';
+}
+
+export function isUnanswered({ outcome }: AttemptRecord): boolean {
+  return outcome?.kind === 'retry' && outcome.certainty === 'unanswered';
+}
+
+/** News that nobody may end: its credentials are wrong, or its token is held back for long. */
+export function isKeptForLong(delivery: DeliveryRecord, journal: Journal, nowMs: number): boolean {
+  if (delivery.lifetimeMs <= 60_000 || delivery.final !== undefined) return false;
+  const hold = journal.holds.get(tokenHashOf(delivery.token));
+  const isHeld = hold !== undefined && hold.untilMs > nowMs;
+  return isHeld || delivery.attempts.at(-1)?.understood === 'misconfigured';
 }
 
 /** Its row is there although the process was told that it is not. */

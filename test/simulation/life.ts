@@ -136,7 +136,7 @@ export class Life {
         port: 0,
         close: () => this.#untilAllAnswered(),
         destroy: () => {
-          for (const record of this.#open) this.#world.rules.cutAtStop(record);
+          for (const record of this.#open) this.#world.rules.answers.cutAtStop(record);
           this.#cutCalls();
         },
       },
@@ -177,8 +177,19 @@ export class Life {
     this.#clock.after(SWEEP_EVERY_MS, () => {
       this.core.duplicates.sweep();
       this.#watch.checkLanes();
+      void this.#expire();
       this.#sweep();
     });
+  }
+
+  async #expire(): Promise<void> {
+    const times = { nowMs: this.#clock.nowMs(), wallMs: this.#clock.wallMs() };
+    try {
+      const expired = await this.#store.expireOverdue({ ...times, limit: 500 });
+      for (const id of expired) this.core.sender.expired(id);
+    } catch {
+      // A sick disk: the next sweep finds them.
+    }
   }
 }
 

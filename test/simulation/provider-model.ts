@@ -2,23 +2,22 @@
 // outlives the processes: it knows which pushes it truly took, whatever anybody was told.
 
 import type { Outcome } from '../../src/core/outcome.ts';
-import type { PreparedPush, Provider, PushMessage, Trust } from '../../src/core/ports/provider.ts';
+import type {
+  PreparedPush,
+  Provider,
+  PushMessage,
+  SendOptions,
+  Trust,
+} from '../../src/core/ports/provider.ts';
 import type { ProviderName } from '../../src/core/target.ts';
+import { drawFate, type Fate } from './fates.ts';
 import type { AttemptRecord, Journal } from './journal.ts';
 import type { Phones } from './phones.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
-import { type Sky, spanAt, type Weather } from './weather.ts';
+import { spanAt, type Weather } from './weather.ts';
 
 const READY = { ready: true } as const;
-
-/** What becomes of one try. */
-interface Fate {
-  readonly outcome: Outcome | 'throws';
-  readonly endsAfterMs: number;
-  /** When the provider takes the push; absent if it never does. */
-  readonly takenAfterMs?: number;
-}
 
 /** The process that sends, as the model needs it. */
 export interface Sending {
@@ -55,10 +54,7 @@ export class ProviderModel {
       name: this.#parts.name,
       prepare: (message): PreparedPush => {
         sending.prepared(message);
-        return {
-          excessBytes: 0,
-          send: ({ timeoutMs, trust }) => this.#send(sending, message, { timeoutMs, trust }),
-        };
+        return { excessBytes: 0, send: (options) => this.#send(sending, message, options) };
       },
       warm: () => Promise.resolve(READY),
       health: () => READY,
@@ -66,30 +62,47 @@ export class ProviderModel {
     };
   }
 
-  #send(
-    sending: Sending,
-    message: PushMessage,
-    { timeoutMs, trust }: { readonly timeoutMs: number; readonly trust: Trust },
-  ): Promise<Outcome> {
-    const { timeline, journal, name } = this.#parts;
-    const attempt = sending.started(message, name, trust);
-    const fate = this.#drawFate(message.token, timeoutMs);
+  #send(sending: Sending, message: PushMessage, options: SendOptions): Promise<Outcome> {
+    const { timeline, name } = this.#parts;
+    const attempt = sending.started(message, name, options.trust);
+    const fate = this.#drawFate(message.token, options);
     if (fate.takenAfterMs !== undefined) {
       timeline.after(fate.takenAfterMs, () => this.#take(message, attempt));
+    }
+    const { late } = fate;
+    if (late !== undefined) {
+      attempt.late = { outcome: late.outcome, atMs: timeline.nowMs + late.afterMs };
+      timeline.after(late.afterMs, () => this.#answerLate(sending, attempt, options));
     }
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
     timeline.after(fate.endsAfterMs, () => {
       if (!sending.isAlive()) return;
-      attempt.endedAtMs = timeline.nowMs;
-      attempt.outcome = fate.outcome === 'throws' ? ADAPTER_FAILED : fate.outcome;
+      this.#end(attempt, fate);
       sending.ended(attempt);
-      const reason = 'reason' in attempt.outcome ? attempt.outcome.reason : '';
-      journal.note('ended', `${message.id} ${attempt.outcome.kind} ${reason}`);
-      journal.count(`outcome_${attempt.outcome.kind}`);
-      if (fate.outcome === 'throws') reject(new Error('the adapter failed'));
+      if (fate.outcome === 'throws') reject(new Error(ADAPTER_FAULT));
       else resolve(fate.outcome);
     });
     return promise;
+  }
+
+  #end(attempt: AttemptRecord, { outcome }: Fate): void {
+    const { timeline, journal } = this.#parts;
+    attempt.endedAtMs = timeline.nowMs;
+    attempt.hasThrown = outcome === 'throws';
+    attempt.outcome = outcome === 'throws' ? ADAPTER_FAILED : outcome;
+    const { kind } = attempt.outcome;
+    const reason = 'reason' in attempt.outcome ? attempt.outcome.reason : '';
+    journal.note('ended', `${attempt.delivery.id} ${kind} ${reason}`);
+    journal.count(outcome === 'throws' ? 'outcome_throws' : `outcome_${kind}`);
+    if (attempt.outcome.kind === 'retry') journal.count(`retry_${attempt.outcome.certainty}`);
+  }
+
+  #answerLate(sending: Sending, attempt: AttemptRecord, options: SendOptions): void {
+    const { late, delivery } = attempt;
+    if (!sending.isAlive() || late === undefined) return;
+    this.#parts.journal.note('late', `${delivery.id} ${late.outcome.kind}`);
+    this.#parts.journal.count(`late_${late.outcome.kind}`);
+    options.onLate?.(late.outcome);
   }
 
   #take(message: PushMessage, attempt: AttemptRecord): void {
@@ -100,188 +113,23 @@ export class ProviderModel {
     onTaken(message, attempt);
   }
 
-  #drawFate(token: string, timeoutMs: number): Fate {
-    const { weather, timeline, name, random } = this.#parts;
-    const sky = spanAt(weather.skies[name], timeline.nowMs)?.sky ?? 'calm';
-    this.#parts.journal.count(`sky_${sky}`);
-    const kind = sky === 'mixed' ? random.pick(MIXED) : sky;
-    const calm = timeline.nowMs >= weather.untilMs;
-    return kind === 'calm'
-      ? this.#calm(token, timeoutMs, calm)
-      : this.#stormy(kind, token, timeoutMs);
-  }
-
-  /** Ordinary days have their small mishaps, too. */
-  #calm(token: string, timeoutMs: number, isPerfect: boolean): Fate {
-    const { random } = this.#parts;
-    if (isPerfect || random.chance(0.96)) return this.#answer(token);
-    const mishap = random.choose({
-      reset: 3,
-      goaway: 3,
-      throttled: 4,
-      failing_500: 2,
-      message: 1,
-      throws: 1,
-      hanging: 2,
-      stalled: 1,
-    });
-    switch (mishap) {
-      case 'reset':
-        return this.#lost(this.#mayTake(token, 0.5));
-      case 'goaway':
-        return { outcome: later('goaway', 'not_processed'), endsAfterMs: random.between(1, 60) };
-      case 'throttled':
-        return {
-          outcome: later('TooManyRequests', 'throttled', this.#retryAfter(0.6)),
-          endsAfterMs: random.between(10, 100),
-        };
-      case 'failing_500':
-        return { outcome: later('InternalServerError', 'answered'), endsAfterMs: 30 };
-      case 'message':
-        return {
-          outcome: { kind: 'rejected', reason: 'BadPriority', blame: 'message' },
-          endsAfterMs: 30,
-        };
-      case 'throws':
-        return {
-          outcome: 'throws',
-          endsAfterMs: 20,
-          ...(this.#mayTake(token, 0.5) ? { takenAfterMs: 10 } : {}),
-        };
-      case 'hanging':
-        return this.#hang(timeoutMs, this.#mayTake(token, 0.5));
-      case 'stalled':
-        return { outcome: later('timeout_waiting', 'not_started'), endsAfterMs: timeoutMs };
-    }
-  }
-
-  #stormy(sky: Exclude<Sky, 'calm' | 'mixed'>, token: string, timeoutMs: number): Fate {
-    const { random } = this.#parts;
-    const quick = random.between(5, 80);
-    switch (sky) {
-      case 'hanging':
-        return this.#hang(timeoutMs, this.#mayTake(token, 0.1));
-      case 'slow':
-        return this.#slow(token, timeoutMs);
-      case 'dark':
-        return { outcome: later('connection_refused', 'not_processed'), endsAfterMs: 1 };
-      case 'failing_500':
-        return { outcome: later('InternalServerError', 'answered'), endsAfterMs: quick };
-      case 'failing_503':
-        return { outcome: later('ServiceUnavailable', 'answered'), endsAfterMs: quick };
-      case 'overloaded':
-        return {
-          outcome: later('ServiceUnavailable', 'answered', this.#retryAfter(0.8)),
-          endsAfterMs: quick,
-        };
-      case 'resetting':
-        return this.#lost(this.#mayTake(token, 0.4));
-      case 'wrong_environment':
-        return { outcome: { kind: 'unregistered', reason: 'Unregistered' }, endsAfterMs: quick };
-      case 'forbidding':
-        return {
-          outcome: { kind: 'misconfigured', reason: 'InvalidProviderToken' },
-          endsAfterMs: quick,
-        };
-    }
-  }
-
-  #answer(token: string): Fate {
-    const { random, phones, timeline } = this.#parts;
-    const endsAfterMs = random.between(15, 150);
-    switch (phones.healthOf(token, timeline.nowMs)) {
-      case 'good':
-        return {
-          outcome: { kind: 'delivered' },
-          endsAfterMs,
-          takenAfterMs: random.between(5, endsAfterMs),
-        };
-      case 'dead':
-        return {
-          outcome: { kind: 'unregistered', reason: 'Unregistered', sinceMs: 1 },
-          endsAfterMs,
-        };
-      case 'bad':
-        return {
-          outcome: { kind: 'rejected', reason: 'BadDeviceToken', blame: 'token' },
-          endsAfterMs,
-        };
-      case 'foreign':
-        return {
-          outcome: { kind: 'rejected', reason: 'DeviceTokenNotForTopic', blame: 'sender' },
-          endsAfterMs,
-        };
-    }
-  }
-
-  #slow(token: string, timeoutMs: number): Fate {
-    const endsAfterMs = this.#parts.random.between(800, 3_000);
-    const answer = this.#answer(token);
-    if (endsAfterMs < timeoutMs) return { ...answer, endsAfterMs };
-    return this.#hang(timeoutMs, this.#mayTake(token, 1));
-  }
-
-  /** Whether a try whose end nobody hears of is a push all the same. */
-  #mayTake(token: string, probability: number): boolean {
-    const { random, phones, timeline } = this.#parts;
-    return random.chance(probability) && phones.healthOf(token, timeline.nowMs) === 'good';
-  }
-
-  /** After the deadline an attempt can no more be taken: its stream is gone. */
-  #hang(timeoutMs: number, isTaken: boolean): Fate {
-    const { random } = this.#parts;
-    return {
-      outcome: later('timeout', 'uncertain'),
-      endsAfterMs: timeoutMs,
-      ...(isTaken ? { takenAfterMs: random.between(10, timeoutMs) } : {}),
-    };
-  }
-
-  #lost(isTaken: boolean): Fate {
-    const { random } = this.#parts;
-    const endsAfterMs = random.between(5, 200);
-    return {
-      outcome: later('connection_lost', 'uncertain'),
-      endsAfterMs,
-      ...(isTaken ? { takenAfterMs: random.between(1, endsAfterMs) } : {}),
-    };
-  }
-
-  #retryAfter(probability: number): number | undefined {
-    const { random } = this.#parts;
-    return random.chance(probability) ? random.whole(1, 25) * 1_000 : undefined;
+  #drawFate(token: string, { waitMs, timeoutMs }: SendOptions): Fate {
+    const { weather, timeline, name, random, phones, journal } = this.#parts;
+    const { nowMs } = timeline;
+    const sky =
+      nowMs >= weather.untilMs ? 'perfect' : (spanAt(weather.skies[name], nowMs)?.sky ?? 'calm');
+    journal.count(`sky_${sky}`);
+    const health = phones.healthOf(token, nowMs);
+    return drawFate(random, { provider: name, sky, health, waitMs, timeoutMs });
   }
 }
 
-const MIXED = [
-  'calm',
-  'calm',
-  'calm',
-  'hanging',
-  'slow',
-  'dark',
-  'failing_500',
-  'failing_503',
-  'overloaded',
-  'resetting',
-] as const;
+const ADAPTER_FAULT = 'the adapter failed, as the simulation wants it';
 
-/** What the core makes of an adapter that rejects. */
-const ADAPTER_FAILED: Outcome = {
-  kind: 'retry',
-  reason: 'adapter_failed',
-  certainty: 'uncertain',
-};
-
-function later(
-  reason: string,
-  certainty: Extract<Outcome, { kind: 'retry' }>['certainty'],
-  retryAfterMs?: number,
-): Outcome {
-  return {
-    kind: 'retry',
-    reason,
-    certainty,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  };
+/** Whether a fault of ours was wished for. */
+export function isThrownByModel(cause: unknown): boolean {
+  return cause instanceof Error && cause.message === ADAPTER_FAULT;
 }
+
+/** What the core makes of an adapter that throws. */
+const ADAPTER_FAILED: Outcome = { kind: 'rejected', reason: 'internal_error', blame: 'message' };

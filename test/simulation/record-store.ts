@@ -1,8 +1,9 @@
 // Notes what a store was asked: once behind the disk, where it is true, and once before it, where the process
 // is told.
 
+import type { Attempt } from '../../src/core/delivery.ts';
 import type { Store } from '../../src/core/ports/store.ts';
-import type { Journal } from './journal.ts';
+import type { DeliveryRecord, Journal } from './journal.ts';
 import type { Timeline } from './timeline.ts';
 
 /** What was committed. */
@@ -16,7 +17,10 @@ export function recordCommits(
     insert: async (accepted) => {
       await store.insert(accepted);
       const record = journal.deliveries.get(accepted.delivery.id);
-      if (record !== undefined) record.isStored = true;
+      if (record !== undefined) {
+        record.isStored = true;
+        record.isLeased = true;
+      }
       journal.note('inserted', accepted.delivery.id);
     },
     settle: async (settlement) => {
@@ -25,16 +29,47 @@ export function recordCommits(
       const record = journal.deliveries.get(deliveryId);
       journal.note('settled', `${deliveryId} ${attempt?.number ?? '-'} ${next.status} ${isHeld}`);
       if (!isHeld || record === undefined) return isHeld;
-      if (attempt !== undefined) record.logged.push({ life, number: attempt.number });
+      if (attempt !== undefined) noteLogged(record, life, attempt);
       if (next.status === 'queued') {
         const waitMs = Math.max(0, next.dueAtMs - settlement.nowMs);
         if (settlement.keepLeaseUntilMs === undefined) {
+          record.isLeased = false;
           record.due = { life, atMs: timeline.nowMs + waitMs };
         }
       } else {
-        record.final = { status: next.status, atMs: timeline.nowMs, life };
+        const { status, reason } = next;
+        record.final = { status, reason, atMs: timeline.nowMs, life };
       }
       return isHeld;
+    },
+    confirm: async (confirmation) => {
+      const { deliveryId, attempt } = confirmation;
+      const isConfirmed = await store.confirm(confirmation);
+      const record = journal.deliveries.get(deliveryId);
+      journal.note('confirmed', `${deliveryId} ${isConfirmed}`);
+      if (!isConfirmed || record === undefined) return isConfirmed;
+      if (attempt !== undefined) noteLogged(record, life, attempt);
+      record.final = { status: 'delivered', atMs: timeline.nowMs, life };
+      return isConfirmed;
+    },
+    renew: async (renewal) => {
+      const { deliveryId, expiresAtMs } = renewal;
+      const isRenewed = await store.renew(renewal);
+      journal.note('renewed', `${deliveryId} ${isRenewed}`);
+      const record = journal.deliveries.get(deliveryId);
+      if (!isRenewed || record === undefined) return isRenewed;
+      record.expiresMs = expiresAtMs;
+      record.renewedAtMs = timeline.nowMs;
+      journal.count('renewed');
+      return isRenewed;
+    },
+    expireOverdue: async (options) => {
+      const expired = await store.expireOverdue(options);
+      for (const id of expired) {
+        const record = journal.deliveries.get(id);
+        if (record !== undefined) record.final = { status: 'expired', atMs: timeline.nowMs, life };
+      }
+      return expired;
     },
     recover: async ({ nowMs }) => {
       const open = await store.recover({ nowMs });
@@ -49,10 +84,22 @@ export function recordCommits(
     claimDue: async (claim) => {
       const result = await store.claimDue(claim);
       const ids = result.deliveries.map(({ id }) => id).join(' ');
+      for (const { id } of result.deliveries) {
+        const record = journal.deliveries.get(id);
+        if (record !== undefined) record.isLeased = true;
+      }
       if (ids !== '') journal.note('claimed', ids);
       return result;
     },
   };
+}
+
+/** A late answer replaces the attempt that it belongs to. */
+function noteLogged(record: DeliveryRecord, life: number, { number, outcome }: Attempt): void {
+  if (record.logged.some((entry) => entry.number === number)) return;
+  record.logged.push({ life, number });
+  const isUnanswered = outcome.kind === 'retry' && outcome.certainty === 'unanswered';
+  if (isUnanswered) record.unansweredLogged += 1;
 }
 
 /** What the process was told. */

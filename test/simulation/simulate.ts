@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkAttempts, checkCalls, checkDatabase, checkMemory } from './final-rules.ts';
 import type { Violation } from './journal.ts';
+import { checkPromises } from './promises.ts';
 import { World } from './world.ts';
 
 /** Memory, where there is one to mount: nothing here cuts the power, and a run commits some 20,000 times. */
@@ -40,6 +41,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       const file = await world.end();
       checkDatabase(file, journal);
       checkAttempts(journal, world.weather);
+      checkPromises(journal, world.weather);
     } else {
       await world.end();
     }

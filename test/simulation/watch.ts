@@ -6,9 +6,9 @@ import type { ServiceEvent } from '../../src/core/ports/observer.ts';
 import type { PushMessage, Trust } from '../../src/core/ports/provider.ts';
 import type { ProviderName } from '../../src/core/target.ts';
 import type { Core } from '../../src/service/core.ts';
-import { fingerprint } from './ids.ts';
+import { tokenHashOf } from './ids.ts';
 import type { AttemptRecord, CallRecord, DeliveryRecord, Journal } from './journal.ts';
-import type { Sending } from './provider-model.ts';
+import { isThrownByModel, type Sending } from './provider-model.ts';
 import type { Rules } from './rules.ts';
 import { MAX_IN_FLIGHT, MAX_QUEUED } from './settings.ts';
 import type { LifeClock, Timeline } from './timeline.ts';
@@ -88,7 +88,7 @@ export class Watch implements Sending {
     journal.note('started', `${message.id} ${trust}${outage === undefined ? '' : ' probe'}`);
     journal.count('attempts');
     const inFlight = this.#inFlight[provider];
-    rules.started(attempt, clock.nowMs(), [...inFlight]);
+    rules.attempts.started(attempt, clock.nowMs(), [...inFlight]);
     this.#checkQuarantine(message, provider);
     delivery.attempts.push(attempt);
     inFlight.add(attempt);
@@ -98,8 +98,12 @@ export class Watch implements Sending {
 
   ended(attempt: AttemptRecord): void {
     this.#inFlight[attempt.provider].delete(attempt);
-    if (attempt.outcome?.kind === 'delivered') {
-      this.#quarantined.delete(fingerprintOf(attempt.delivery.token));
+    const kind = attempt.outcome?.kind;
+    if (kind !== undefined && kind !== 'retry' && attempt.hasThrown !== true) {
+      this.#parts.journal.heard(this.#parts.life, attempt.provider);
+    }
+    if (kind === 'delivered') {
+      this.#quarantined.delete(tokenHashOf(attempt.delivery.token));
     }
   }
 
@@ -117,6 +121,20 @@ export class Watch implements Sending {
         }
         journal.note('ended up', `${event.deliveryId} ${event.status}`);
         journal.count(`ended_${event.status}`);
+        break;
+      }
+      case 'attempt_ended': {
+        const attempt = journal.deliveries.get(event.deliveryId)?.attempts.at(-1);
+        if (attempt !== undefined) attempt.understood = event.outcome;
+        break;
+      }
+      case 'late_answer':
+        if (event.outcome !== 'retry') journal.heard(life, event.provider);
+        if (event.outcome === 'delivered') this.#prove(event.deliveryId);
+        break;
+      case 'token_held': {
+        const { provider, tokenHash, heldForMs } = event;
+        journal.held(tokenHash, { life, provider, forMs: heldForMs });
         break;
       }
       case 'breaker_changed':
@@ -138,6 +156,12 @@ export class Watch implements Sending {
       case 'condemning_stopped':
         for (const [hash, { provider }] of this.#quarantined) {
           if (provider === event.provider) this.#quarantined.delete(hash);
+        }
+        journal.pardonsAtMs.set(event.provider, timeline.nowMs);
+        break;
+      case 'internal_fault':
+        if (!isThrownByModel(event.cause)) {
+          journal.violate('no mistakes of our own', `${event.where}: ${event.cause}`);
         }
         break;
       case 'lease_lost':
@@ -171,11 +195,19 @@ export class Watch implements Sending {
       insert: 'pending',
       isStored: false,
       logged: [],
+      unansweredLogged: 0,
+      isLeased: false,
     };
     journal.deliveries.set(id, delivery);
     journal.note('accepted', `${id} ${message.type} call ${call?.number ?? '-'}`);
     if (call !== undefined) call.deliveryId = id;
-    rules.accepted(delivery, receivedMs);
+    rules.answers.accepted(delivery, receivedMs);
+  }
+
+  /** A push that arrives ends the quarantine of its token. */
+  #prove(deliveryId: string): void {
+    const delivery = this.#parts.journal.deliveries.get(deliveryId);
+    if (delivery !== undefined) this.#quarantined.delete(tokenHashOf(delivery.token));
   }
 
   #checkBounds(provider: ProviderName): void {
@@ -201,7 +233,7 @@ export class Watch implements Sending {
   }
 
   #checkQuarantine({ token, id }: PushMessage, _provider: ProviderName): void {
-    const entry = this.#quarantined.get(fingerprintOf(token));
+    const entry = this.#quarantined.get(tokenHashOf(token));
     if (entry === undefined || entry.untilMs <= this.#parts.timeline.nowMs) return;
     this.#parts.journal.violate('a token in quarantine is not asked for', id);
   }
@@ -212,8 +244,4 @@ export class Watch implements Sending {
     if (this.isStopping || hadDiskTrouble(weather, acceptedAtMs, timeline.nowMs)) return;
     journal.violate('leases outlast sends', id);
   }
-}
-
-function fingerprintOf(token: string): string {
-  return fingerprint(`default\n${token}`);
 }

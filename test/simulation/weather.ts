@@ -5,26 +5,33 @@ import type { ProviderName } from '../../src/core/target.ts';
 import type { Random } from './random.ts';
 
 /** How a provider behaves for a while. */
-export type Sky =
-  | 'calm'
-  /** Takes nothing, answers nothing. */
-  | 'hanging'
+export const SKIES = [
+  /** Everything in order but for small mishaps; `perfect` has none. */
+  'perfect',
+  'calm',
+  /** Answers nothing, though it takes some. */
+  'hanging',
   /** Answers late, often after the deadline, though it took the push. */
-  | 'slow'
-  /** Refuses connections. */
-  | 'dark'
-  | 'failing_500'
-  | 'failing_503'
-  /** 503 with Retry-After. */
-  | 'overloaded'
-  /** Breaks connections after the request was written. */
-  | 'resetting'
+  'slow',
+  /** Cannot be reached. */
+  'dark',
+  /** Reports failures of its own. */
+  'failing',
+  /** The same, with Retry-After. */
+  'overloaded',
+  /** Too many pushes: for a phone, for the project, or it does not say. */
+  'throttling',
+  /** Resets streams after the request was written; `losing` breaks connections. */
+  'resetting',
+  'losing',
   /** A bit of everything. */
-  | 'mixed'
+  'mixed',
   /** Says of every token that it is dead. */
-  | 'wrong_environment'
+  'wrong_environment',
   /** Refuses our credentials. */
-  | 'forbidding';
+  'forbidding',
+] as const;
+export type Sky = (typeof SKIES)[number];
 
 export interface Span {
   readonly fromMs: number;
@@ -58,6 +65,8 @@ export interface Weather {
   readonly interruptions: readonly Interruption[];
   /** Instants at which hundreds of calls come at once. */
   readonly floodsAtMs: readonly number[];
+  /** When few calls come: one every few seconds, as at a small vendor. */
+  readonly quietSpans: readonly Span[];
   /** From here on all is calm, so that what is open can end. */
   readonly untilMs: number;
 }
@@ -65,14 +74,15 @@ export interface Weather {
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
 
-const SKIES: Readonly<Record<Exclude<Sky, 'calm'>, number>> = {
+const STORMS: Readonly<Record<Exclude<Sky, 'calm' | 'perfect'>, number>> = {
   hanging: 3,
-  slow: 2,
-  dark: 2,
-  failing_500: 2,
-  failing_503: 2,
-  overloaded: 2,
+  slow: 3,
+  dark: 3,
+  failing: 3,
+  overloaded: 3,
+  throttling: 3,
   resetting: 2,
+  losing: 2,
   mixed: 4,
   wrong_environment: 2,
   forbidding: 1,
@@ -84,7 +94,8 @@ export function drawWeather(random: Random, untilMs: number): Weather {
     skies: { apns: drawSkies(random, untilMs), fcm: drawSkies(random, untilMs) },
     disk: drawDisk(random, untilMs),
     interruptions: drawInterruptions(random, untilMs),
-    floodsAtMs: drawTimes(random, untilMs, { everyMs: 180 * SECOND }),
+    floodsAtMs: drawTimes(random, untilMs, { everyMs: 240 * SECOND }),
+    quietSpans: drawQuietSpans(random, untilMs),
     untilMs,
   };
 }
@@ -92,10 +103,27 @@ export function drawWeather(random: Random, untilMs: number): Weather {
 function drawSkies(random: Random, untilMs: number): readonly SkySpan[] {
   const spans: SkySpan[] = [];
   for (let atMs = random.between(5, 40) * SECOND; atMs < untilMs; ) {
-    const sky = random.choose(SKIES);
-    const toMs = Math.min(untilMs, atMs + random.between(0.5, 45) * SECOND);
+    const sky = random.choose(STORMS);
+    const toMs = Math.min(untilMs, atMs + drawStormMs(random));
     spans.push({ fromMs: atMs, toMs, sky });
     atMs = toMs + random.between(5, 60) * SECOND;
+  }
+  return spans;
+}
+
+/** Short outages as often as all others; a few last longer than any payment can wait. */
+function drawStormMs(random: Random): number {
+  if (random.chance(0.5)) return random.between(3, 15) * SECOND;
+  return (random.chance(0.1) ? random.between(60, 110) : random.between(0.5, 45)) * SECOND;
+}
+
+/** Half of the time. */
+function drawQuietSpans(random: Random, untilMs: number): readonly Span[] {
+  const spans: Span[] = [];
+  for (let atMs = random.between(0, 60) * SECOND; atMs < untilMs; ) {
+    const toMs = Math.min(untilMs, atMs + random.between(30, 90) * SECOND);
+    spans.push({ fromMs: atMs, toMs });
+    atMs = toMs + random.between(30, 90) * SECOND;
   }
   return spans;
 }
@@ -134,8 +162,8 @@ function drawInterruptions(random: Random, untilMs: number): readonly Interrupti
   const downMs = () => random.between(0.1, 4) * SECOND;
   const byMs = () => random.between(-10, 10) * HOUR;
   const found: Interruption[] = [
-    ...drawTimes(random, untilMs, { everyMs: 90 * SECOND }).map(
-      (atMs): Interruption => ({ kind: 'crash', atMs, downMs: downMs() }),
+    ...drawTimes(random, untilMs, { everyMs: 90 * SECOND }).flatMap((atMs) =>
+      drawCrashes(random, atMs),
     ),
     ...drawTimes(random, untilMs, { everyMs: 240 * SECOND }).map(
       (atMs): Interruption => ({ kind: 'stop', atMs, downMs: downMs() }),
@@ -145,6 +173,16 @@ function drawInterruptions(random: Random, untilMs: number): readonly Interrupti
     ),
   ];
   return found.sort((one, other) => one.atMs - other.atMs);
+}
+
+/** Now and then the service dies again every two seconds. */
+function drawCrashes(random: Random, atMs: number): readonly Interruption[] {
+  const lives = random.chance(0.15) ? random.whole(3, 7) : 1;
+  return Array.from({ length: lives }, (_, life) => ({
+    kind: 'crash',
+    atMs: atMs + life * 2 * SECOND,
+    downMs: (lives === 1 ? random.between(0.1, 4) : 0.1) * SECOND,
+  }));
 }
 
 function drawTimes(
@@ -173,7 +211,7 @@ export function wasCalm(spans: readonly SkySpan[], fromMs: number, toMs: number)
 /** Attempts, queues and the breaker of an outage are over this much later. */
 const SKY_AFTERMATH_MS = 15_000;
 /** What a slow disk began may end this much later. */
-const DISK_AFTERMATH_MS = 8_000;
+export const DISK_AFTERMATH_MS = 8_000;
 
 /** Whether the disk refused, lied or was slow between two times, or right before. */
 export function hadDiskTrouble(weather: Weather, fromMs: number, toMs: number): boolean {

@@ -3,13 +3,15 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PushMessage } from '../../src/core/ports/provider.ts';
+import { AnswerRules } from './answer-rules.ts';
+import { AttemptRules } from './attempt-rules.ts';
 import { Callers } from './callers.ts';
-import { type CallRecord, Journal, type Told } from './journal.ts';
+import { type CallRecord, isKeptForLong, Journal, type Told } from './journal.ts';
 import { Life } from './life.ts';
 import { Phones } from './phones.ts';
 import { ProviderModel } from './provider-model.ts';
 import { createRandom, type Random } from './random.ts';
-import { Rules } from './rules.ts';
+import type { Rules } from './rules.ts';
 import { Timeline, Wall } from './timeline.ts';
 import { drawWeather, type Interruption, type Weather } from './weather.ts';
 
@@ -43,6 +45,8 @@ export class World {
   #life: Life | undefined;
   #lives = 0;
   #fileNumber = 0;
+  /** The run was broken off or has ended: nothing more interrupts the last life. */
+  #isOver = false;
 
   constructor({ seed, deliveries, folder, print }: WorldOptions) {
     const { timeline } = this;
@@ -52,7 +56,7 @@ export class World {
     this.#chance = createRandom(seed, 'world');
     this.journal = new Journal(timeline, print);
     this.weather = drawWeather(createRandom(seed, 'weather'), untilMs);
-    this.rules = new Rules(this);
+    this.rules = { attempts: new AttemptRules(this), answers: new AnswerRules(this) };
     this.phones = new Phones(createRandom(seed, 'phones'), { count: PHONES, untilMs });
     this.providers = (['apns', 'fcm'] as const).map(
       (name) =>
@@ -70,6 +74,7 @@ export class World {
       deliveries,
       untilMs,
       floodsAtMs: this.weather.floodsAtMs,
+      quietSpans: this.weather.quietSpans,
     });
   }
 
@@ -98,6 +103,7 @@ export class World {
 
   /** Stops the last life in order; gives the file that it leaves. */
   async end(): Promise<string> {
+    this.#isOver = true;
     const life = this.#life;
     if (life === undefined) return this.#file();
     let isStopped = false;
@@ -115,7 +121,7 @@ export class World {
     this.journal.note('told', `${call.number} ${JSON.stringify(told)}`);
     call.told = told;
     call.toldAtMs = this.timeline.nowMs;
-    this.rules.told(call, told);
+    this.rules.answers.told(call, told);
     this.#callers.told(call, told);
   }
 
@@ -134,10 +140,12 @@ export class World {
   }
 
   #interrupt(one: Interruption): void | Promise<void> {
+    if (this.#isOver) return;
     switch (one.kind) {
       case 'jump':
         this.journal.note('jump', String(one.byMs));
         this.journal.count('jumps');
+        this.journal.jumpsAtMs.push(this.timeline.nowMs);
         this.wall.jump(one.byMs);
         return;
       case 'crash':
@@ -179,6 +187,7 @@ export class World {
 
   #begin(delayMs: number): void {
     this.timeline.after(delayMs, async () => {
+      if (this.#isOver) return;
       this.#lives += 1;
       const number = this.#lives;
       this.journal.note('begin', String(number));
@@ -188,7 +197,9 @@ export class World {
         this.journal.note(isUp ? 'serves' : 'cannot start', String(number));
         // Whoever supervises the service starts it again.
         if (!isUp && this.#life === life) this.timeline.after(0, () => this.#crash(1_000));
-        if (isUp) this.rules.tookUp(life);
+        if (!isUp) return;
+        this.journal.begins.set(number, this.timeline.nowMs);
+        this.rules.attempts.tookUp(life);
       });
     });
   }
@@ -212,7 +223,8 @@ export class World {
   #openDeliveries(): number {
     let open = 0;
     for (const delivery of this.journal.deliveries.values()) {
-      if (delivery.isStored && delivery.final === undefined) open += 1;
+      if (!delivery.isStored || delivery.final !== undefined) continue;
+      if (!isKeptForLong(delivery, this.journal, this.timeline.nowMs)) open += 1;
     }
     return open;
   }

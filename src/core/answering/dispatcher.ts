@@ -75,7 +75,7 @@ export class Dispatcher {
     this.#refuseWhileDraining();
     // Whoever took the key meanwhile is asked first: its end is what a repeat has to wait for.
     const first = this.#repeats.findHeld(key) ?? stored;
-    if (first !== undefined) return await this.#repeats.answer(prepared, first);
+    if (first !== undefined) return await this.#repeats.answer({ ...prepared, calledAtMs }, first);
     const promise = { made: false };
     const dispatch = this.#admit(prepared, key, promise);
     const answer = this.#answer(dispatch, { calledAtMs, promise });

@@ -36,6 +36,13 @@ export interface First {
   readonly held?: FirstCall;
 }
 
+/** The delivery that a repeat would be, if it were none. */
+export interface Repeat {
+  readonly delivery: Delivery;
+  readonly lane: Lane;
+  readonly calledAtMs: number;
+}
+
 export class Repeats {
   readonly #parts: RepeatsParts;
 
@@ -87,19 +94,33 @@ export class Repeats {
   }
 
   /** Waits for the first call: what it is refused, the repeat is refused, too. */
-  async answer(repeat: { readonly delivery: Delivery; readonly lane: Lane }, first: First) {
+  async answer(repeat: Repeat, first: First): Promise<Answer> {
     const { type } = repeat.delivery.notification;
     await first.held?.end;
-    if (first.held?.isOpen !== false) await this.#renew(repeat, first.id);
+    if (first.held?.isOpen !== false) await this.#renewInTime(repeat, first);
     this.#parts.observer.observe({ name: 'duplicate_answered', deliveryId: first.id, type });
-    return { id: first.id, status: 'duplicate' } as const;
+    return { id: first.id, status: 'duplicate' };
+  }
+
+  /** The caller does not wait beyond its deadline: what is known by then is that the first call was taken. */
+  async #renewInTime(repeat: Repeat, first: First): Promise<void> {
+    const { clock, policy } = this.#parts;
+    const { promise: over, resolve, reject } = Promise.withResolvers<void>();
+    const passedMs = clock.nowMs() - repeat.calledAtMs;
+    const timer = clock.after(Math.max(0, policy.answerDeadlineMs - passedMs), () =>
+      first.held === undefined ? reject(storeUnavailable()) : resolve(),
+    );
+    try {
+      const renewed = this.#renew(repeat, first.id);
+      renewed.catch(() => {});
+      await Promise.race([renewed, over]);
+    } finally {
+      timer.cancel();
+    }
   }
 
   /** Refuses what may not be queued now; changes nothing if the delivery has ended meanwhile. */
-  async #renew(
-    { delivery, lane }: { readonly delivery: Delivery; readonly lane: Lane },
-    deliveryId: string,
-  ): Promise<void> {
+  async #renew({ delivery, lane }: Repeat, deliveryId: string): Promise<void> {
     const { clock, ledger, sender, policy, onRenewed } = this.#parts;
     const { notification, expiresAtMs } = delivery;
     if (!lane.mayQueue(notification.lifetimeMs)) {

@@ -36,6 +36,8 @@ export class Endings {
   readonly #parts: EndingsParts;
   readonly #recording = new Pending();
   readonly #watchers = new Map<string, (end: SendEnd) => void>();
+  /** Deliveries whose end is on its way into the log. */
+  readonly #ending = new Set<string>();
 
   constructor(parts: EndingsParts) {
     this.#parts = parts;
@@ -65,7 +67,13 @@ export class Endings {
     const keepKey = next.reason === INTERRUPTED;
     if (next.status === 'delivered') this.#parts.duplicates.close(delivery.id);
     else if (!keepKey) this.#parts.duplicates.release(delivery.id);
-    void this.#record(delivery, stored, { next, keepKey, ...(attempt && { attempt }) });
+    this.#ending.add(delivery.id);
+    const recorded = this.#record(delivery, stored, {
+      next,
+      keepKey,
+      ...(attempt && { attempt }),
+    });
+    void recorded.finally(() => this.#ending.delete(delivery.id));
     this.#tellSettled(delivery, next);
     return this.#tellWatcher(delivery.id, { ...end, next });
   }
@@ -104,8 +112,9 @@ export class Endings {
     else this.#closeDelivered(delivery);
   }
 
-  /** A late answer proved an attempt of an earlier run. */
+  /** A late answer proved an attempt of an earlier run; nothing changes if the delivery has ended. */
   async confirm(delivery: Delivery, attempt: Attempt): Promise<void> {
+    if (this.#ending.has(delivery.id)) return;
     const { clock, ledger } = this.#parts;
     const confirmed = await this.#recording.add(
       ledger.confirm({

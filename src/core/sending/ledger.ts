@@ -36,10 +36,13 @@ type Written<Result> =
   | { readonly kind: 'unavailable' }
   | { readonly kind: 'refused' };
 
+type WriteEnd = Written<unknown>['kind'];
+type Write = () => Promise<WriteEnd>;
+
 export class Ledger {
   readonly #parts: LedgerParts;
   /** By delivery, in the order in which they have to be written. */
-  readonly #pending = new Map<string, Settlement[]>();
+  readonly #pending = new Map<string, Write[]>();
   #trouble: StoreUnavailableError['reason'] | undefined;
   #retryPlanned = false;
   #closed = false;
@@ -71,19 +74,8 @@ export class Ledger {
    * refused the record, which ended the delivery. Never rejects.
    */
   async settle(settlement: Settlement): Promise<boolean> {
-    const earlier = this.#pending.get(settlement.deliveryId);
-    if (earlier !== undefined) {
-      earlier.push(settlement);
-      return true;
-    }
-    const written = await this.#trySettle(settlement);
-    if (written !== 'unavailable') return written === 'done';
-    this.#pending.set(settlement.deliveryId, [settlement]);
-    if (this.#pending.size > MAX_PENDING) {
-      const oldest = this.#pending.keys().next();
-      if (!oldest.done) this.#pending.delete(oldest.value);
-    }
-    return true;
+    const settle = () => this.#trySettle(settlement);
+    return (await this.#inOrder(settlement.deliveryId, settle)) !== 'refused';
   }
 
   /** Whether a record of this delivery waits to be written: it must not be sent again before. */
@@ -91,12 +83,20 @@ export class Ledger {
     return this.#pending.has(deliveryId);
   }
 
-  /** Settles an open delivery as delivered. False if it is not open, or the store cannot take it. */
+  /**
+   * Settles an open delivery as delivered; keeps that and tries again while the store cannot take it. False if the
+   * delivery is known not to be open, or the database refused it. Never rejects.
+   */
   async confirm(confirmation: Confirmation): Promise<boolean> {
     const { deliveryId } = confirmation;
-    const confirm = () => this.#parts.store.confirm(confirmation);
-    const written = await this.#write('confirm', confirm, deliveryId);
-    return written.kind === 'done' && written.result;
+    let isOpen = true;
+    const confirm = async () => {
+      const confirmOnce = () => this.#parts.store.confirm(confirmation);
+      const written = await this.#write('confirm', confirmOnce, deliveryId);
+      if (written.kind === 'done') isOpen = written.result;
+      return written.kind;
+    };
+    return (await this.#inOrder(deliveryId, confirm)) !== 'refused' && isOpen;
   }
 
   /** What became of a repeat's wish for more time: `closed` if the delivery is not open any more. */
@@ -139,17 +139,34 @@ export class Ledger {
     this.#closed = true;
   }
 
-  async #flushOne(deliveryId: string): Promise<boolean> {
-    const settlements = this.#pending.get(deliveryId) ?? [];
-    for (const settlement of [...settlements]) {
-      if ((await this.#trySettle(settlement)) === 'unavailable') return false;
-      if (settlements[0] === settlement) settlements.shift();
+  /** Writes, or keeps for later behind what this delivery has waiting. */
+  async #inOrder(deliveryId: string, write: Write): Promise<WriteEnd> {
+    const earlier = this.#pending.get(deliveryId);
+    if (earlier !== undefined) {
+      earlier.push(write);
+      return 'unavailable';
     }
-    if (settlements.length === 0) this.#pending.delete(deliveryId);
+    const end = await write();
+    if (end !== 'unavailable') return end;
+    this.#pending.set(deliveryId, [write]);
+    if (this.#pending.size > MAX_PENDING) {
+      const oldest = this.#pending.keys().next();
+      if (!oldest.done) this.#pending.delete(oldest.value);
+    }
+    return end;
+  }
+
+  async #flushOne(deliveryId: string): Promise<boolean> {
+    const writes = this.#pending.get(deliveryId) ?? [];
+    for (const write of [...writes]) {
+      if ((await write()) === 'unavailable') return false;
+      if (writes[0] === write) writes.shift();
+    }
+    if (writes.length === 0) this.#pending.delete(deliveryId);
     return true;
   }
 
-  async #trySettle(settlement: Settlement): Promise<Written<boolean>['kind']> {
+  async #trySettle(settlement: Settlement): Promise<WriteEnd> {
     const { store, observer } = this.#parts;
     const { deliveryId } = settlement;
     const written = await this.#write('settle', () => store.settle(settlement), deliveryId);

@@ -53,6 +53,8 @@ export class Sender {
   readonly #endings: Endings;
   /** By delivery id, while they are being sent. */
   readonly #runs = new Map<string, Run>();
+  /** Late answers on their way into the store: what was claimed meanwhile must not be sent. */
+  readonly #proofs = new Map<string, Attempt>();
 
   constructor(parts: SenderParts) {
     this.#parts = parts;
@@ -90,6 +92,8 @@ export class Sender {
 
   /** Runs a delivery to its end, or to the due time of its next attempt. Never rejects. */
   send(delivery: Delivery, lane: Lane, options: SendOptions): Promise<SendEnd> {
+    const proof = this.#proofs.get(delivery.id);
+    if (proof !== undefined) return Promise.resolve(deliveredBy(proof));
     const run = new Run();
     this.#runs.set(delivery.id, run);
     const sent = this.#run(delivery, { lane, run, options })
@@ -160,8 +164,15 @@ export class Sender {
   /** A late answer proved an attempt of this run or an earlier one. */
   #prove(delivery: Delivery, attempt: Attempt): void {
     const run = this.#runs.get(delivery.id);
-    if (run !== undefined) run.prove(attempt);
-    else void this.#sending.add(this.#endings.confirm(delivery, attempt));
+    if (run !== undefined) {
+      run.prove(attempt);
+      return;
+    }
+    this.#proofs.set(delivery.id, attempt);
+    const confirmed = this.#endings.confirm(delivery, attempt).finally(() => {
+      this.#proofs.delete(delivery.id);
+    });
+    void this.#sending.add(confirmed);
   }
 
   /** The attempt under way ends, and then the log gets both. */

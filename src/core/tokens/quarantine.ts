@@ -40,10 +40,20 @@ export class Quarantine {
     this.#proven = new Recent(options.maxProvenTokens);
   }
 
-  /** What the log remembers, at start; both newest first. */
-  load(entries: readonly QuarantineEntry[], provenTokens: readonly string[]): void {
-    for (const entry of entries.toReversed()) this.#entriesOf(entry).use(entry.tokenHash, entry);
+  /** What the log remembers, at start; both newest first. Returns entries that changed and have to be stored. */
+  load(
+    entries: readonly QuarantineEntry[],
+    provenTokens: readonly string[],
+  ): readonly QuarantineEntry[] {
+    const nowMs = this.#clock.nowMs();
+    const changed: QuarantineEntry[] = [];
+    for (const stored of entries.toReversed()) {
+      const entry = notFromFuture(stored, nowMs);
+      if (entry !== stored) changed.push(entry);
+      this.#entriesOf(entry).use(entry.tokenHash, entry);
+    }
     for (const tokenHash of provenTokens.toReversed()) this.#proven.use(tokenHash, 0);
+    return changed;
   }
 
   /** The entry of a token that is refused without asking the provider. */
@@ -120,4 +130,11 @@ export class Quarantine {
     entries.delete(tokenHash);
     return undefined;
   }
+}
+
+/** The clock was set back while the service was down: the entry counts as made now, and lasts no longer. */
+function notFromFuture(entry: QuarantineEntry, nowMs: number): QuarantineEntry {
+  const aheadMs = entry.sinceMs - nowMs;
+  if (aheadMs <= 0) return entry;
+  return { ...entry, sinceMs: nowMs, untilMs: entry.untilMs - aheadMs };
 }

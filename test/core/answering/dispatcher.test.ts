@@ -119,6 +119,17 @@ test('a repeat of a queued delivery renews its useful life and is answered with 
   expect(virtual.store.rows.size).toBe(1);
 });
 
+test('a repeat is answered within five seconds, too, however slow the store is', async () => {
+  const virtual = await createVirtualCore();
+  answer(virtual, DELIVERED, 60 * SECOND);
+  virtual.store.renew = () => new Promise(() => {});
+  const first = call(virtual, 'a');
+  const repeat = call(virtual, 'a');
+  await virtual.clock.run(10 * SECOND);
+  expect(first).toMatchObject({ status: 'queued', atMs: 5 * SECOND });
+  expect(repeat).toMatchObject({ status: 'duplicate', id: first.id, atMs: 5 * SECOND });
+});
+
 test('a repeat of a delivery that ended undelivered is a new call', async () => {
   const virtual = await createVirtualCore();
   answer(virtual, REFUSED, 2);

@@ -109,6 +109,18 @@ test('a late answer to a delivery that has ended changes nothing', async () => {
   expect(duplicates.find('key')).toBeUndefined();
 });
 
+test('a late answer while the end is written overtakes nothing', async () => {
+  const { endings, delivery, events, row } = await setup();
+  const stored = Promise.withResolvers<boolean>();
+  const attempt = attemptOf(2, DELIVERED);
+  endings.settle(delivery, stored.promise, { end: { next: { status: 'delivered' } }, attempt });
+  await endings.confirm(delivery, attemptOf(1, DELIVERED));
+  stored.resolve(true);
+  await endings.recorded();
+  expect([...(row()?.attempts.keys() ?? [])]).toEqual([2]);
+  expect(events.map(({ name }) => name)).toEqual(['delivery_settled']);
+});
+
 test('a fault of ours ends the delivery with its cause in the log', async () => {
   const { endings, delivery, events, watched, row } = await setup();
   endings.fault(delivery, STORED, new Error('out of bounds'));

@@ -83,6 +83,21 @@ test('records that a sick store missed are written in their order when it works 
   expect([...(row?.attempts.keys() ?? [])]).toEqual([1, 2]);
 });
 
+test('a late answer that a sick store misses is written in its turn, and nothing is sent before', async () => {
+  const { clock, store, ledger, insert } = setup();
+  await insert('a');
+  store.trouble = 'locked';
+  await ledger.settle(settlementOf('a', QUEUED, { attempt: attemptOf(1, FAILED) }));
+  const confirmation = { deliveryId: 'a', attempt: attemptOf(1, DELIVERED), nowMs: 1, wallMs: 1 };
+  expect(await ledger.confirm(confirmation)).toBe(true);
+  expect(ledger.awaitsSettling('a')).toBe(true);
+  store.trouble = undefined;
+  await clock.run(1_000);
+  expect(store.rows.get('a')?.status).toBe('delivered');
+  expect(store.rows.get('a')?.attempts.get(1)?.outcome.kind).toBe('delivered');
+  expect(ledger.pending).toBe(0);
+});
+
 test('a record that follows one that still waits does not overtake it', async () => {
   const { clock, store, ledger, insert } = setup();
   await insert('a');

@@ -205,6 +205,31 @@ test('a late answer while the record of a failure is written counts', async () =
   expect(row()?.status).toBe('delivered');
 });
 
+test('what was claimed while its late answer is written is not sent', async () => {
+  const { virtual, lane, delivery, send, row } = await setup([TIMEOUT]);
+  const late = { outcome: DELIVERED, afterMs: 5_000 };
+  virtual.weather = () => ({ outcome: TIMEOUT, endsAfterMs: 20, isTaken: true, late });
+  send(true, { attempts: 1, unanswered: 1 });
+  await virtual.clock.run(4_999);
+  const pushes = virtual.pushes.length;
+  const written = Promise.withResolvers<void>();
+  const confirm = virtual.store.confirm.bind(virtual.store);
+  virtual.store.confirm = async (confirmation) => {
+    await written.promise;
+    return confirm(confirmation);
+  };
+  await virtual.clock.run(1);
+  const sent = virtual.core.sender.send(delivery, lane, {
+    stored: Promise.resolve(true),
+    isPromised: () => true,
+  });
+  expect((await sent).next.status).toBe('delivered');
+  written.resolve();
+  await virtual.clock.run(100);
+  expect(virtual.pushes).toHaveLength(pushes);
+  expect(row()?.status).toBe('delivered');
+});
+
 test('what is left of the lifetime shrinks with every attempt', async () => {
   const { virtual, delivery } = await setup([DELIVERED]);
   const first = virtual.core.sender.messageOf(delivery);

@@ -105,6 +105,20 @@ test('a restart remembers refusals, holds and proven tokens; who worked then is 
   expect(later.provenForMs('worked')).toBeGreaterThan(HOUR);
 });
 
+test('a clock that was set back before a restart makes no refusal or hold longer', () => {
+  const { quarantine: earlier } = setup();
+  const held = earlier.hold(token('a'), { reason: 'TooManyRequests', forMs: 30_000 });
+  const clock = new ManualClock(held.sinceMs - 10 * HOUR);
+  const later = new Quarantine(clock, OPTIONS);
+  const changed = later.load([held], []);
+  // Stored, so that the next restart makes it no longer, either.
+  expect(changed).toMatchObject([{ sinceMs: clock.nowMs(), untilMs: clock.nowMs() + 30_000 }]);
+  clock.advance(29_999);
+  expect(later.findHold('a')).toBeDefined();
+  clock.advance(1);
+  expect(later.findHold('a')).toBeUndefined();
+});
+
 test('beyond the bounds what is oldest is forgotten, of what a restart loads as well', () => {
   const { quarantine } = setup();
   for (const name of ['1', '2', '3', '4']) quarantine.condemn(token(name), BAD);

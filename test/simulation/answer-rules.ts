@@ -1,0 +1,182 @@
+// What must hold whenever a caller is told something. Each rule names what excuses an exception: the end of a
+// process, a disk that failed. Nothing else does.
+
+import type { ErrorCode } from '../../src/core/errors.ts';
+import { providerFor } from '../../src/core/target.ts';
+import { tokenHashOf } from './ids.ts';
+import type { CallRecord, DeliveryRecord, Told } from './journal.ts';
+import type { RulesParts } from './rules.ts';
+import { hadDiskTrouble } from './weather.ts';
+
+/** The caller is told within five seconds; a question waits for the phone. */
+const ANSWER_MS = 5_000;
+const QUESTION_MS = 50_000;
+const STORED_WINDOW_FROM_MS = 10 * 60_000;
+/** A race is refused only in an outage that is older than its useful life. */
+const OLD_OUTAGE_MS = 52_000;
+
+/** Refusals before anything was accepted: they leave neither row nor push. */
+const WITHOUT_DELIVERY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'overloaded',
+  'rate_limited',
+  'shutting_down',
+]);
+
+export class AnswerRules {
+  readonly #parts: RulesParts;
+  /** Deliveries by type, device and key, newest last. */
+  readonly #byKey = new Map<string, DeliveryRecord[]>();
+
+  constructor(parts: RulesParts) {
+    this.#parts = parts;
+  }
+
+  /** A notification was let in. `serviceMs` is the process's time. */
+  accepted(delivery: DeliveryRecord, serviceMs: number): void {
+    const { call } = delivery;
+    if (call === undefined || call.isQuestion) return;
+    const earlier = this.#byKey.get(call.key) ?? [];
+    for (const first of earlier) this.#mustNotRepeat(first, delivery, serviceMs);
+    earlier.push(delivery);
+    this.#byKey.set(call.key, earlier);
+  }
+
+  /**
+   * The same notification is let in twice only if the first one failed, or arrived and its window is over, or
+   * nobody could know of it. While the first one is open, its window does not matter: a repeat renews it.
+   */
+  #mustNotRepeat(first: DeliveryRecord, second: DeliveryRecord, serviceMs: number): void {
+    const { timeline, weather } = this.#parts;
+    const windowMs = second.call?.windowMs ?? 0;
+    const isOver = first.receivedMs + windowMs <= serviceMs;
+    if (hasFailed(first) || wasNotKept(first)) return;
+    if (first.life === second.life) {
+      if (isOver && (first.final ?? first.seenEnd) !== undefined) return;
+      this.#violate('a repeat is recognised', `${second.id} repeats ${first.id}`);
+      return;
+    }
+    if (isOver || windowMs < STORED_WINDOW_FROM_MS || !first.isStored) return;
+    if (hadDiskTrouble(weather, (second.call?.startedAtMs ?? 0) - 1, timeline.nowMs)) return;
+    this.#violate('a stored key outlasts a restart', `${second.id} repeats ${first.id}`);
+  }
+
+  /** A process that stops in order answers whoever waits, as long as its disk lets it. */
+  cutAtStop(call: CallRecord): void {
+    const { weather, timeline } = this.#parts;
+    if (hadDiskTrouble(weather, call.startedAtMs, timeline.nowMs)) return;
+    this.#violate('a request in flight is answered', `call ${call.number}`);
+  }
+
+  told(call: CallRecord, told: Told): void {
+    const { timeline, journal } = this.#parts;
+    const tookMs = timeline.nowMs - call.startedAtMs;
+    if (tookMs > (call.isQuestion ? QUESTION_MS : ANSWER_MS) + 1) {
+      this.#violate('callers are told in time', `call ${call.number} after ${tookMs} ms`);
+    }
+    const delivery = journal.deliveries.get(call.deliveryId ?? '');
+    switch (told.status) {
+      case 'duplicate':
+        this.#mustStand(call, told.id);
+        break;
+      case 'delivered':
+        if (delivery?.attempts.some(({ takenAtMs }) => takenAtMs !== undefined) !== true) {
+          this.#violate('delivered means that the provider took it', told.id);
+        }
+        if (told.logged !== false && delivery?.isStored !== true) {
+          this.#violate('delivered is in the database', told.id);
+        }
+        if (told.logged === false) this.#mustBeSick(call, 'logged: false');
+        break;
+      case 'queued':
+        if (delivery?.isStored !== true) this.#violate('queued is in the database', told.id);
+        break;
+      case 'refused':
+        this.#mustBeTrue(call, told.code, delivery ?? journal.deliveries.get(told.id ?? ''));
+        break;
+      case 'ignored':
+      case 'replied':
+        break;
+    }
+  }
+
+  /** A repeat may be told so only while the first one is delivered or may still be. */
+  #mustStand(call: CallRecord, id: string): void {
+    const first = this.#parts.journal.deliveries.get(id);
+    if (first === undefined) {
+      this.#violate('a duplicate names the first delivery', id);
+      return;
+    }
+    const { timeline } = this.#parts;
+    const end = first.seenEnd?.life === call.life ? first.seenEnd : first.final;
+    const isOver = first.acceptedAtMs + call.windowMs <= call.startedAtMs;
+    if (first.life === call.life && isOver && (end?.atMs ?? Infinity) < call.startedAtMs) {
+      this.#violate('a window ends', `call ${call.number} long after ${id}`);
+    }
+    // What a crash interrupted was perhaps pushed: it keeps its key, whatever became of it.
+    const isArrived = end?.status === 'delivered' || first.final?.reason === 'interrupted';
+    const isKept = first.isStored || first.call?.told?.status === 'delivered';
+    const stands = end === undefined ? isKept : isArrived;
+    // What ended in this very moment may have been told before.
+    if (!stands && end?.atMs !== timeline.nowMs) {
+      this.#violate('a first try that failed blocks nobody', `call ${call.number}, ${id}`);
+    }
+  }
+
+  #mustBeTrue(call: CallRecord, code: ErrorCode, delivery: DeliveryRecord | undefined): void {
+    if (code === 'internal' && !this.#hasThrown(call, delivery)) {
+      this.#violate('no mistakes of our own', `call ${call.number}`);
+    }
+    if (code === 'store_unavailable') this.#mustBeSick(call, code);
+    if (code === 'provider_unavailable') this.#mustBeOld(call);
+    if (code === 'token_throttled') this.#mustBeHeld(call);
+    if (WITHOUT_DELIVERY.has(code) && delivery !== undefined && !call.isQuestion) {
+      this.#violate('what is refused leaves no row', `call ${call.number}: ${code}`);
+    }
+  }
+
+  /** An adapter threw, for this call or for the one that it repeats. */
+  #hasThrown({ key }: CallRecord, own: DeliveryRecord | undefined): boolean {
+    const all = [...(this.#byKey.get(key) ?? []), ...(own === undefined ? [] : [own])];
+    return all.some(({ attempts }) => attempts.some(({ hasThrown }) => hasThrown === true));
+  }
+
+  /** Nobody is refused in a young outage. */
+  #mustBeOld(call: CallRecord): void {
+    const { journal, timeline } = this.#parts;
+    const provider = providerFor(call.platform, call.token);
+    const heardAtMs = journal.lastHeardAtMs(call.life, provider) ?? 0;
+    if (timeline.nowMs - heardAtMs >= OLD_OUTAGE_MS) return;
+    this.#violate('nobody is refused in a young outage', `call ${call.number}`);
+  }
+
+  #mustBeHeld(call: CallRecord): void {
+    const { journal, timeline } = this.#parts;
+    const hold = journal.holds.get(tokenHashOf(call.token));
+    if (hold !== undefined && hold.untilMs > timeline.nowMs) return;
+    // A hold ends by the service's time, which follows the wall clock over a restart.
+    if (journal.isHoldShifted(call.token)) return;
+    this.#violate('only a token that is held back is told so', `call ${call.number}`);
+  }
+
+  #mustBeSick(call: CallRecord, what: string): void {
+    const { weather, timeline } = this.#parts;
+    if (hadDiskTrouble(weather, call.startedAtMs, timeline.nowMs)) return;
+    this.#violate('only a sick store is told of', `call ${call.number}: ${what}`);
+  }
+
+  #violate(rule: string, detail: string): void {
+    this.#parts.journal.violate(rule, detail);
+  }
+}
+
+/** Ended without being delivered, as its process saw it or as the database has it. */
+export function hasFailed({ final, seenEnd, call }: DeliveryRecord): boolean {
+  const end = seenEnd ?? final;
+  if (end !== undefined) return end.status !== 'delivered';
+  return call?.told?.status === 'refused';
+}
+
+/** Its caller was told that a sick store could not keep it; a late answer may have proved it since. */
+function wasNotKept({ call, isStored }: DeliveryRecord): boolean {
+  return call?.told?.status === 'refused' && !isStored;
+}

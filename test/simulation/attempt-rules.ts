@@ -1,0 +1,212 @@
+// What must hold whenever a try begins. Each rule names what excuses an exception: the end of a process, an end
+// that nobody can be sure of, a disk that failed. Nothing else does.
+
+import { usefulUntilMs } from '../../src/core/delivery.ts';
+import { type ProviderName, providerFor } from '../../src/core/target.ts';
+import { tokenHashOf } from './ids.ts';
+import {
+  type AttemptRecord,
+  type DeliveryRecord,
+  isGhost,
+  isUnanswered,
+  isUncertain,
+} from './journal.ts';
+import type { Life } from './life.ts';
+import { LAST_MOMENT_MS, type RulesParts } from './rules.ts';
+import { hadDiskTrouble, wasCalm } from './weather.ts';
+
+/** A claim, a commit, a place; after an outage everything wants one at once. */
+const LATE_MS = 4_000;
+const TAKE_UP_MS = 5_000;
+const FLOOD_AFTERMATH_MS = 30_000;
+/** How long an orderly stop may take. */
+const STOP_MS = 6_000;
+/** A Retry-After counts up to this: an outage is probed more often than its provider wishes. */
+const LONGEST_RETRY_AFTER_MS = 10_000;
+const UNANSWERED_WAIT_MS = 10_000;
+const MAX_UNANSWERED = 4;
+/** Timers run in whole steps of the clock. */
+const TOLERANCE_MS = 2;
+
+export class AttemptRules {
+  readonly #parts: RulesParts;
+
+  constructor(parts: RulesParts) {
+    this.#parts = parts;
+  }
+
+  /** A try begins. `serviceMs` is the process's time, `inFlight` what else it has at this provider. */
+  started(attempt: AttemptRecord, serviceMs: number, inFlight: readonly AttemptRecord[]): void {
+    const { delivery, probeOf } = attempt;
+    const { id, final } = delivery;
+    if (final !== undefined) {
+      this.#violate('nothing is sent after its end', `${id} was ${final.status}`);
+    }
+    const leftMs = usefulUntilMs(delivery.expiresMs, delivery.lifetimeMs) - serviceMs;
+    if (leftMs < 0) {
+      this.#violate('nothing is sent after its useful life', `${id} by ${-leftMs} ms`);
+    }
+    this.#mustNotBelie(attempt);
+    this.#mustBePunctual(attempt);
+    this.#mustRespectHold(attempt);
+    this.#mustBeFew(attempt);
+    for (const earlier of delivery.attempts) this.#mayFollow(earlier, attempt, leftMs);
+    const isLast = leftMs <= LAST_MOMENT_MS;
+    const isSecondProbe = inFlight.some(
+      (other) => other.probeOf === probeOf && other.isLastMoment !== true,
+    );
+    attempt.isLastMoment = isLast;
+    if (probeOf !== undefined && !isLast && isSecondProbe) {
+      this.#violate('an open breaker lets one probe through', id);
+    }
+    if (inFlight.some((other) => other.delivery === delivery)) {
+      this.#violate('a delivery is sent once at a time', id);
+    }
+  }
+
+  /** A life serves: what was under way when the last one ended must be so again soon. */
+  tookUp(life: Life): void {
+    const { timeline, journal } = this.#parts;
+    const beganAtMs = timeline.nowMs;
+    const open = [...journal.deliveries.values()].filter(
+      ({ isStored, isLeased, final }) => isStored && isLeased && final === undefined,
+    );
+    timeline.after(TAKE_UP_MS, () => {
+      if (!life.isServing || journal.ends.has(life.number)) return;
+      for (const delivery of open) {
+        if (delivery.final !== undefined || this.#isHeld(delivery)) continue;
+        if (delivery.attempts.some((attempt) => attempt.life === life.number)) continue;
+        if (delivery.due?.life === life.number) continue;
+        const provider = providerFor(delivery.platform, delivery.token);
+        this.#mustNotWait(delivery, { provider, life: life.number, dueAtMs: beganAtMs });
+      }
+    });
+  }
+
+  /** Who was refused may have let go of the payment: no push follows, but where the store was to blame. */
+  #mustNotBelie({ delivery, life }: AttemptRecord): void {
+    const { call } = delivery;
+    if (call === undefined || call.isQuestion || call.told?.status !== 'refused') return;
+    if (life !== delivery.life || isGhost(delivery)) return;
+    if (call.told.code === 'store_unavailable') return;
+    this.#violate('a refusal hides no later push', `${delivery.id} after ${call.told.code}`);
+  }
+
+  /** In good weather what is due goes out within seconds. */
+  #mustBePunctual({ delivery, life, provider }: AttemptRecord): void {
+    const { due } = delivery;
+    if (due === undefined || due.life !== life) return;
+    this.#mustNotWait(delivery, { provider, life, dueAtMs: due.atMs });
+  }
+
+  #mustNotWait(
+    delivery: DeliveryRecord,
+    wait: { readonly provider: ProviderName; readonly life: number; readonly dueAtMs: number },
+  ): void {
+    const { timeline, weather, journal } = this.#parts;
+    const { provider, life } = wait;
+    const change = journal.lastBreakerChange(life, provider);
+    if (change?.state === 'open') return;
+    const dueAtMs = Math.max(wait.dueAtMs, change?.atMs ?? 0);
+    const lateMs = timeline.nowMs - dueAtMs;
+    if (lateMs <= LATE_MS || !wasCalm(weather.skies[provider], dueAtMs, timeline.nowMs)) return;
+    if (hadDiskTrouble(weather, dueAtMs, timeline.nowMs)) return;
+    if (weather.floodsAtMs.some((atMs) => Math.abs(atMs - dueAtMs) < FLOOD_AFTERMATH_MS)) return;
+    this.#violate('what is due goes out', `${delivery.id}: ${lateMs} ms late`);
+  }
+
+  #isHeld({ token }: DeliveryRecord): boolean {
+    const hold = this.#parts.journal.holds.get(tokenHashOf(token));
+    return hold !== undefined && hold.untilMs > this.#parts.timeline.nowMs;
+  }
+
+  /** A token's own hold survives everything but a death before it was written. */
+  #mustRespectHold({ delivery, life }: AttemptRecord): void {
+    const { journal, timeline, weather } = this.#parts;
+    const hold = journal.holds.get(tokenHashOf(delivery.token));
+    if (hold === undefined || hold.untilMs <= timeline.nowMs + TOLERANCE_MS) return;
+    if ((journal.pardonsAtMs.get(hold.provider) ?? 0) >= hold.setAtMs) return;
+    if (hold.life !== life) {
+      const endedAtMs = journal.ends.get(hold.life)?.atMs ?? 0;
+      if (endedAtMs < hold.setAtMs + STOP_MS) return;
+      if (hadDiskTrouble(weather, hold.setAtMs, endedAtMs)) return;
+      // A hold ends by the service's time, which follows the wall clock over a restart.
+      if (journal.hasJumpedSince(hold.life)) return;
+    }
+    const leftMs = hold.untilMs - timeline.nowMs;
+    this.#violate('a token that is held back is not asked for', `${delivery.id}: ${leftMs} ms`);
+  }
+
+  /** Four pushes that the phone may have got, ten seconds after the second; two of a slow provider. */
+  #mustBeFew({ delivery, life }: AttemptRecord): void {
+    if (isGhost(delivery)) return;
+    const earlier = delivery.attempts.filter((attempt) => attempt.life === life);
+    const unanswered = earlier.filter(isUnanswered);
+    if (Math.max(unanswered.length, delivery.unansweredLogged) >= MAX_UNANSWERED) {
+      this.#violate('four unanswered tries are the last', delivery.id);
+    }
+    const isSlow = unanswered.filter(({ late }) => late?.outcome.kind === 'delivered').length >= 2;
+    if (isSlow) this.#violate('a slow provider costs two pushes', delivery.id);
+    const last = earlier.at(-1);
+    if (last?.endedAtMs === undefined || !isUnanswered(last) || unanswered.length < 2) return;
+    const waitedMs = this.#parts.timeline.nowMs - last.endedAtMs;
+    if (waitedMs < UNANSWERED_WAIT_MS - TOLERANCE_MS) {
+      this.#violate('after two unanswered tries the next waits', `${delivery.id}: ${waitedMs} ms`);
+    }
+  }
+
+  /**
+   * Another life may repeat what died with an earlier one; what a life heard the end of before it stopped
+   * in order, it has written.
+   */
+  #mayRepeat(earlier: AttemptRecord): boolean {
+    const { journal, weather } = this.#parts;
+    const end = journal.ends.get(earlier.life);
+    if (end === undefined || end.kind === 'crash' || earlier.endedAtMs === undefined) return true;
+    return hadDiskTrouble(weather, earlier.endedAtMs, end.atMs + STOP_MS);
+  }
+
+  #mayFollow(earlier: AttemptRecord, next: AttemptRecord, leftMs: number): void {
+    if (isGhost(next.delivery)) return;
+    if (earlier.life !== next.life && this.#mayRepeat(earlier)) return;
+    const { id } = next.delivery;
+    const { outcome, understood } = earlier;
+    const isPermanent = understood !== undefined && understood !== 'retry';
+    if (isPermanent && !(understood === 'misconfigured' && isPromised(next.delivery, earlier))) {
+      this.#violate('a permanent outcome is never retried', `${id} was ${understood}`);
+    }
+    if (earlier.takenAtMs !== undefined && !isUncertain(outcome)) {
+      this.#violate('nothing is pushed twice without doubt', id);
+    }
+    if (earlier.life === next.life) this.#mustWait(earlier, next, leftMs);
+  }
+
+  /**
+   * Retry-After holds up to ten seconds, but in an outage: a probe is whatever waits for the provider, whose
+   * own Retry-After the breaker keeps; at its end everything that waits is due; and the last useful moment and
+   * a repeat of the call do not wait.
+   */
+  #mustWait(earlier: AttemptRecord, next: AttemptRecord, leftMs: number): void {
+    const { outcome, endedAtMs, provider } = earlier;
+    if (outcome?.kind !== 'retry' || outcome.retryAfterMs === undefined) return;
+    if (endedAtMs === undefined || next.probeOf !== undefined || leftMs <= LAST_MOMENT_MS) return;
+    const { timeline, journal } = this.#parts;
+    const waitedMs = timeline.nowMs - endedAtMs;
+    const mustMs = Math.min(outcome.retryAfterMs, LONGEST_RETRY_AFTER_MS);
+    if (waitedMs >= mustMs - TOLERANCE_MS) return;
+    if (journal.hadRecovery(next.life, provider, endedAtMs)) return;
+    if ((next.delivery.renewedAtMs ?? 0) >= earlier.startedAtMs) return;
+    this.#violate('Retry-After is waited for', `${next.delivery.id}: ${waitedMs} of ${mustMs} ms`);
+  }
+
+  #violate(rule: string, detail: string): void {
+    this.#parts.journal.violate(rule, detail);
+  }
+}
+
+/** What was told queued, or is nobody's call any more, is kept while the credentials are wrong. */
+function isPromised({ call, life }: DeliveryRecord, earlier: AttemptRecord): boolean {
+  return (
+    call === undefined || call.told?.status === 'queued' || call.isQuestion || earlier.life !== life
+  );
+}
