@@ -68,8 +68,7 @@ async function writeOne(number: number, receivedAtMs: number): Promise<void> {
   });
   await store.insert(accept(delivery, { leaseUntilMs: receivedAtMs + LIFETIME_MS }));
   const failed = number % FAILED_EVERY === 0;
-  const messageId =
-    platform === 'ios' ? id : `projects/nds-sandbox/messages/0:${receivedAtMs}%${number}`;
+  const messageId = platform === 'ios' ? id : `0:${receivedAtMs}%${number}`;
   const attempt = failed
     ? { ...FAILED, outcome: { kind: 'unregistered', reason: 'Unregistered' } as const }
     : { ...DELIVERED, outcome: { kind: 'delivered', messageId } as const };

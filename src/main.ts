@@ -53,7 +53,7 @@ export interface Service {
   readonly load: () => Load;
   /** Resolves when the ends of all pushes so far are in the log. */
   settled(): Promise<void>;
-  /** Ends cleanly within the grace period and a second. */
+  /** Ends cleanly within the grace period and a second; every call waits for the same end. */
   stop(): Promise<void>;
 }
 
@@ -110,6 +110,12 @@ export async function startService(
     sender: core.sender,
     observer,
   });
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    core.draining = true;
+    housekeeping.stop();
+    return stopService({ ...core, store, clock, server, providers, graceMs });
+  };
   return {
     url: urlOf(server),
     store,
@@ -127,9 +133,8 @@ export async function startService(
       sends: core.sender.running,
     }),
     stop: () => {
-      core.draining = true;
-      housekeeping.stop();
-      return stopService({ ...core, store, clock, server, providers, graceMs });
+      stopped ??= stop();
+      return stopped;
     },
   };
 }

@@ -82,7 +82,7 @@ function testsOfTheLog(setup: () => Promise<Store>): void {
         startedAtMs: NOW + 2,
         latencyMs: 87,
         outcome: 'delivered',
-        messageId: 'projects/nds-demo/messages/0:1754049600000000%abcdef0123456789',
+        messageId: '0:1754049600000000%abcdef0123456789',
       },
     ]);
   });

@@ -67,7 +67,7 @@ export const DELIVERED: Attempt = {
   latencyMs: 87,
   outcome: {
     kind: 'delivered',
-    messageId: 'projects/nds-demo/messages/0:1754049600000000%abcdef0123456789',
+    messageId: '0:1754049600000000%abcdef0123456789',
   },
 };
 

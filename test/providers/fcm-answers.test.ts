@@ -204,3 +204,11 @@ it('does not believe the date of an answer that was read late', async () => {
   expect(await answer).toMatchObject({ kind: 'delivered' });
   expect(dates).toHaveLength(1);
 });
+
+test('keeps the message id of Google’s delivery data, without the project', () => {
+  const body = '{"name":"projects/my-wallet/messages/0:1500415314455276%31bd1c96f9fd7ecd"}';
+  expect(readFcmAnswer({ status: 200, headers: {}, body }, 0)).toEqual({
+    kind: 'delivered',
+    messageId: '0:1500415314455276%31bd1c96f9fd7ecd',
+  });
+});

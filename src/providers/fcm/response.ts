@@ -45,8 +45,11 @@ const failure = z.object({ error: z.object({ details: z.array(detail).optional()
 const FCM_ERROR = 'type.googleapis.com/google.firebase.fcm.v1.FcmError';
 const QUOTA_FAILURE = 'type.googleapis.com/google.rpc.QuotaFailure';
 const TOKEN_FIELD = 'message.token';
-/** The resource name of a message: project and message id. */
-const MESSAGE_NAME = /^projects\/[^/\s]{1,100}\/messages\/[\w:%.-]{1,200}$/;
+/**
+ * The resource name of a message. Only the message id in it is kept: it is what Google's delivery data calls
+ * `message_id`, and the project is known.
+ */
+const MESSAGE_NAME = /^projects\/[^/\s]{1,100}\/messages\/([\w:%.-]{1,200})$/;
 
 /** `wallMs` is the time against which a Retry-After date is read. */
 export function readFcmAnswer(response: HttpResponse, wallMs: number): Outcome {
@@ -134,7 +137,8 @@ function delivered(json: unknown): Outcome {
   if (name === undefined) {
     return { kind: 'retry', reason: 'answer_unreadable', certainty: 'unanswered' };
   }
-  return MESSAGE_NAME.test(name) ? { kind: 'delivered', messageId: name } : { kind: 'delivered' };
+  const messageId = MESSAGE_NAME.exec(name)?.[1];
+  return messageId === undefined ? { kind: 'delivered' } : { kind: 'delivered', messageId };
 }
 
 function later(

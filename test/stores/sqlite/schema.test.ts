@@ -149,7 +149,7 @@ test('shows the log in words, the newest delivery first', async () => {
       latency_ms: 87,
       outcome: 'delivered',
       reason: null,
-      message_id: 'projects/nds-demo/messages/0:1754049600000000%abcdef0123456789',
+      message_id: '0:1754049600000000%abcdef0123456789',
     },
   ]);
 });
