@@ -2,7 +2,7 @@
 // fit is refused with what would; nothing falls back to a default in silence.
 
 import { z } from 'zod';
-import { usefulUntilMs } from '../core/delivery.ts';
+import { usefulUntilMs } from '../core/notification.ts';
 import { canBeFile } from './files.ts';
 
 export const text = z.string().min(1);

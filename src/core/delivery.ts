@@ -66,19 +66,3 @@ export type Next =
       readonly notBeforeMs?: number | undefined;
     }
   | { readonly status: Exclude<DeliveryStatus, 'queued'>; readonly reason?: string };
-
-const LONGEST_RACE_MS = 60_000;
-const PHONE_NEEDS_MS = 8_000;
-
-/** Somebody waits for the phone, for a minute at most (lspd holds a payment for 60 s). All else is news. */
-export function isRace(lifetimeMs: number): boolean {
-  return lifetimeMs <= LONGEST_RACE_MS;
-}
-
-/**
- * The last instant (service time) at which an attempt may still start. A phone needs at least 8 s to wake,
- * connect and take the payment, so the last 8 s of a race's lifetime are too late for a push.
- */
-export function usefulUntilMs(expiresAtMs: number, lifetimeMs: number): number {
-  return isRace(lifetimeMs) ? expiresAtMs - PHONE_NEEDS_MS : expiresAtMs;
-}

@@ -51,5 +51,3 @@ export type Outcome =
     }
   | { readonly kind: 'rejected'; readonly reason: string; readonly blame: RejectionBlame }
   | { readonly kind: 'misconfigured'; readonly reason: string };
-
-export type OutcomeKind = Outcome['kind'];

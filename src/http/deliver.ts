@@ -1,4 +1,7 @@
 // What every webhook route does with a parsed call: push and answer, ignore, or hold the caller for a reply.
+//
+// A 200 has an empty body: lspd neither reads nor closes the body of a 2xx, and Go then keeps the connection and two
+// goroutines for ever. The headers say what happened.
 
 import type { Asker } from '../core/answering/asker.ts';
 import { broadcast } from '../core/answering/broadcast.ts';
@@ -9,7 +12,6 @@ import type { Parsed } from '../core/ports/source.ts';
 import type { Recipient } from '../core/target.ts';
 import type { HttpContext } from './context.ts';
 import { hangUpSignal } from './hang-up.ts';
-import { passOn, succeed } from './success.ts';
 
 export interface DeliveryParts {
   readonly dispatcher: Dispatcher;
@@ -72,4 +74,33 @@ async function ask(
     },
     hangUpSignal(c),
   );
+}
+
+/** What a caller is told of a call that was not refused. */
+interface Told {
+  readonly id: string;
+  readonly status: string;
+}
+
+/** An empty body on the wire: without the header Node would send it chunked, which leaks like any other. */
+export const EMPTY = { 'Content-Length': '0' };
+export const NOT_STORED = { 'Cache-Control': 'no-store' };
+
+/** JSON goes only to a caller whose `Accept` names it; proxies add a wildcard, which does not count. */
+export function succeed(c: HttpContext, told: Told): Response {
+  const headers = { 'Delivery-Id': told.id, 'Delivery-Status': told.status, ...NOT_STORED };
+  if (namesJson(c.req.header('accept') ?? '')) return c.json(told, 200, headers);
+  return c.body(null, 200, { ...headers, ...EMPTY });
+}
+
+/** What a device sent as its reply, byte for byte. */
+function passOn(c: HttpContext, bytes: Uint8Array): Response {
+  return c.body(new Uint8Array(bytes), 200, { 'Content-Type': 'application/json', ...NOT_STORED });
+}
+
+function namesJson(accept: string): boolean {
+  return accept.split(',').some((entry) => {
+    const [type = '', ...parameters] = entry.split(';').map((part) => part.trim().toLowerCase());
+    return type === 'application/json' && !parameters.some((part) => /^q=0(\.0*)?$/.test(part));
+  });
 }

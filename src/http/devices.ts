@@ -1,12 +1,12 @@
 // The registry over HTTP: /api/v1/devices. The vendor's backend may do everything; an app's key and a
 // wallet's signature may only add.
 
-import type { Lanes } from '../core/answering/dispatcher.ts';
+import { findLane, type Lanes } from '../core/answering/dispatcher.ts';
 import type { DeviceChanges, Registry } from '../core/devices/registry.ts';
 import { ServiceError } from '../core/errors.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Device, Door } from '../core/ports/devices.ts';
-import { DEFAULT_APP, providerFor, type Target } from '../core/target.ts';
+import { DEFAULT_APP, type Target } from '../core/target.ts';
 import { type Buckets, refuseFor } from '../core/tokens/limits.ts';
 import type { Authenticator } from './auth.ts';
 import { readBody } from './body.ts';
@@ -149,8 +149,8 @@ function deviceId(c: HttpContext): string {
 }
 
 /** A device that no push could reach is refused now, not at the first payment. */
-function requireProvider(parts: DevicesParts, { app, platform, token }: Target): void {
-  parts.lanes.find(app, providerFor(platform, token));
+function requireProvider(parts: DevicesParts, target: Target): void {
+  findLane(parts.lanes, target);
 }
 
 function takeRegistration(registrations: Buckets, app: string): void {

@@ -1,19 +1,27 @@
 // The routes of the Breez family: POST /api/v1/notify and /notify with a token in the query, and
 // POST /api/v1/notify/:handle and /n/:handle for a registered device.
+//
+// The query has platform, token, app_data, app. Of repeated values the first counts, `+` is a blank and unknown
+// parameters are ignored, as in breez/notify.
 
 import { NOTIFY_DOOR } from '../core/devices/doors.ts';
-import { ServiceError } from '../core/errors.ts';
+import { type Fault, ServiceError } from '../core/errors.ts';
 import type { DeviceStore } from '../core/ports/devices.ts';
 import type { Ids } from '../core/ports/ids.ts';
 import type { Parsed } from '../core/ports/source.ts';
-import type { Target } from '../core/target.ts';
+import {
+  createTarget,
+  DEFAULT_APP,
+  MAX_APP_NAME_CHARACTERS,
+  type Target,
+  tokenFault,
+} from '../core/target.ts';
 import { readBody } from './body.ts';
 import type { HttpContext } from './context.ts';
 import { type DeliveryParts, deliver } from './deliver.ts';
 import { resolveHandle } from './handle.ts';
 import type { AddressLimit } from './limits/address-limit.ts';
 import type { ClientAddressOf } from './limits/client-address.ts';
-import { parseTarget } from './query.ts';
 
 export interface NotifyParts extends DeliveryParts {
   readonly ids: Ids;
@@ -22,7 +30,8 @@ export interface NotifyParts extends DeliveryParts {
   readonly parse: (bytes: Uint8Array) => Parsed;
   /** Whether a URL may contain the token itself; a vendor turns it off when all wallets have handles. */
   readonly takesTokens: boolean;
-  readonly clientAddressOf: ClientAddressOf;
+  /** Absent where no proxy is trusted. */
+  readonly clientAddressOf: ClientAddressOf | undefined;
   readonly addressLimit: AddressLimit;
   /** Whether a push would have to show what the provider thinks of the token. */
   readonly isUnknownToken: (target: Target) => boolean;
@@ -38,7 +47,7 @@ export async function handleNotify(parts: NotifyParts, c: HttpContext): Promise<
   const target = parseTarget(c.req.url);
   const parsed = parts.parse(bytes);
   const push = () => deliver(parts, c, { parsed, recipient: { target, source: NOTIFY_DOOR } });
-  const address = parts.clientAddressOf(c.env.incoming);
+  const address = parts.clientAddressOf?.(c.env.incoming);
   if (address === undefined || parsed.kind === 'ignored') return await push();
   const isUnknownToken = parts.isUnknownToken(target);
   return await parts.addressLimit.guard({ address, isUnknownToken }, push);
@@ -50,4 +59,65 @@ export async function handleNotifyByHandle(parts: NotifyParts, c: HttpContext): 
   const device = await resolveHandle(parts, NOTIFY_DOOR, c.req.param('handle') ?? '');
   const recipient = { target: device.target, deviceId: device.id, source: NOTIFY_DOOR };
   return await deliver(parts, c, { parsed: parts.parse(bytes), recipient });
+}
+
+const NAMES = ['platform', 'token', 'app_data', 'app'] as const;
+
+/** Throws `bad_query` with every fault; values are never repeated. */
+function parseTarget(rawUrl: string): Target {
+  const mark = rawUrl.indexOf('?');
+  const { values, faults } = readParameters(mark < 0 ? '' : rawUrl.slice(mark + 1));
+  const { platform, token, app_data: appData } = values;
+  const app = values.app || DEFAULT_APP;
+
+  const isPlatform = platform === 'ios' || platform === 'android';
+  if (!isPlatform) faults.push({ field: 'platform', message: 'must be ios or android' });
+  const fault =
+    token === undefined ? 'is required' : tokenFault(isPlatform ? platform : 'android', token);
+  if (fault !== undefined && !faults.some(({ field }) => field === 'token')) {
+    faults.push({ field: 'token', message: fault });
+  }
+  if (app.length > MAX_APP_NAME_CHARACTERS) {
+    faults.push({
+      field: 'app',
+      message: `must have at most ${MAX_APP_NAME_CHARACTERS} characters`,
+    });
+  }
+  if (faults.length > 0 || !isPlatform || token === undefined) {
+    throw new ServiceError('bad_query', { faults });
+  }
+  return createTarget({ app, platform, token, appData });
+}
+
+type Name = (typeof NAMES)[number];
+
+/** The first value of each parameter, and those that cannot be decoded: nothing is guessed or repaired. */
+function readParameters(query: string): {
+  readonly values: Readonly<Partial<Record<Name, string>>>;
+  readonly faults: Fault[];
+} {
+  const values: Partial<Record<Name, string>> = {};
+  const faults: Fault[] = [];
+  const seen = new Set<Name>();
+  for (const pair of query.split('&')) {
+    const equals = pair.indexOf('=');
+    const field = decode(equals < 0 ? pair : pair.slice(0, equals));
+    const name = NAMES.find((known) => known === field);
+    if (name === undefined || seen.has(name)) continue;
+    seen.add(name);
+    const value = decode(equals < 0 ? '' : pair.slice(equals + 1));
+    if (value !== undefined) values[name] = value;
+    else if (name !== 'platform') {
+      faults.push({ field: name, message: 'must be percent-encoded UTF-8' });
+    }
+  }
+  return { values, faults };
+}
+
+function decode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    return undefined;
+  }
 }

@@ -2,7 +2,7 @@
 
 import { ERRORS, type Fault, type ServiceError } from '../core/errors.ts';
 import type { HttpContext } from './context.ts';
-import { succeed } from './success.ts';
+import { succeed } from './deliver.ts';
 
 /** The codes are explained in docs/errors.md. */
 const TYPE = 'urn:nds:error:';

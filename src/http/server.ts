@@ -1,6 +1,6 @@
 // The listening socket: time limits, what is no HTTP, and an end that cuts off nobody who is owed an answer.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
@@ -60,13 +60,11 @@ export async function startServer(
   });
   // A caller that ends its side behind its request still gets the answer. Node has no option for this property.
   Object.assign(server, { httpAllowHalfOpen: true });
-  const connections = new Connections(options);
+  const connections = new Connections(options, listener);
   server.on('connection', (socket) => connections.add(socket));
-  const answer = (incoming: IncomingMessage, outgoing: ServerResponse) =>
-    connections.answerInTurn(incoming, outgoing, () => void listener(incoming, outgoing));
-  server.on('request', answer);
+  server.on('request', connections.answerInTurn);
   // The app refuses what Node does not know.
-  server.on('checkExpectation', answer);
+  server.on('checkExpectation', connections.answerInTurn);
   answerMalformed(server, { clock, ids, connections });
   await listen(server, options);
   const address = server.address();

@@ -15,7 +15,8 @@ export interface SignedCallParts {
   readonly clock: Clock;
   readonly observer: Observer;
   readonly sources: ReadonlyMap<string, Source>;
-  readonly clientAddressOf: ClientAddressOf;
+  /** Absent where no proxy is trusted. */
+  readonly clientAddressOf: ClientAddressOf | undefined;
   readonly forgeries: Forgeries;
   readonly signatureGate: SignatureGate;
 }
@@ -51,7 +52,7 @@ export async function authenticate(
     if (source.precheck !== undefined) {
       source.precheck(request);
       const { incoming } = c.env;
-      const address = parts.clientAddressOf(incoming) ?? incoming.socket.remoteAddress ?? '';
+      const address = parts.clientAddressOf?.(incoming) ?? incoming.socket.remoteAddress ?? '';
       await parts.signatureGate.admit({ url, address });
     }
     source.authenticate(request, credentials);

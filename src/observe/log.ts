@@ -30,8 +30,8 @@ export function createLog(level: Level, clock: Clock): Log {
       formatters: { level: (label) => ({ level: label }) },
     },
     isatty(STANDARD_OUTPUT)
-      ? { write: (line: string) => output.write(terminalLine(line)) }
-      : output,
+      ? { write: (line: string) => output.stream.write(terminalLine(line)) }
+      : output.stream,
   );
   return {
     observer: { observe: (event) => logEvent(logger, event) },

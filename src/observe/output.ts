@@ -15,7 +15,7 @@ const CLOSE_MS = 1_000;
 const TRIES_AT_EXIT = 3;
 
 export interface Output {
-  write(line: string): void;
+  readonly stream: pino.DestinationStream;
   /** Resolves when everything is written, or cannot be. */
   close(): Promise<void>;
 }
@@ -54,9 +54,7 @@ export function openOutput(fileDescriptor: number, clock: Clock): Output {
     }
   };
   return {
-    write: (line) => {
-      destination.write(line);
-    },
+    stream: destination,
     close: async () => {
       if (isFailing) return;
       const { promise: closed, resolve } = Promise.withResolvers<void>();

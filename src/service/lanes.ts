@@ -1,6 +1,6 @@
 // The lanes of all apps, and what a caller is told where an app or a provider is missing.
 
-import type { Lanes } from '../core/answering/dispatcher.ts';
+import { type Lanes, laneKey } from '../core/answering/dispatcher.ts';
 import { ServiceError } from '../core/errors.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import { Lane, type LaneOptions } from '../core/sending/lane.ts';
@@ -21,22 +21,21 @@ export function createLanes(
   clock: Clock,
   options: LaneOptions,
 ): AllLanes {
-  const lanes = new Map<string, Lane>();
-  const apps = new Set<string>();
+  const byKey = new Map<string, Lane>();
   for (const { app, provider } of providers) {
-    apps.add(app);
-    lanes.set(`${app}\n${provider.name}`, new Lane({ app, provider, clock, options }));
+    byKey.set(laneKey(app, provider.name), new Lane({ app, provider, clock, options }));
   }
-  const find = (app: string, provider: ProviderName): Lane => {
-    const lane = lanes.get(`${app}\n${provider}`);
-    if (lane !== undefined) return lane;
-    if (app !== DEFAULT_APP && !apps.has(app)) throw new ServiceError('unknown_app');
+  const all = [...byKey.values()];
+  const missing = (app: string, provider: ProviderName): ServiceError => {
+    if (app !== DEFAULT_APP && !all.some((lane) => lane.app === app)) {
+      return new ServiceError('unknown_app');
+    }
     const variables =
       app === DEFAULT_APP ? WHAT_TO_SET[provider] : `${provider} of this app in NDS_APPS_FILE`;
     const name = provider === 'apns' ? 'APNs' : 'FCM';
-    throw new ServiceError('provider_not_configured', {
+    return new ServiceError('provider_not_configured', {
       detail: `This push would go by ${name}, which is not configured: set ${variables}.`,
     });
   };
-  return { all: [...lanes.values()], find };
+  return { byKey, all, missing };
 }

@@ -1,8 +1,8 @@
 // What /readyz says: able to deliver or not, and what an operator has to mend.
 
+import type { Skew } from '../core/sending/attempts.ts';
 import type { Lane } from '../core/sending/lane.ts';
 import type { Ledger } from '../core/sending/ledger.ts';
-import type { Skew } from '../core/sending/skew.ts';
 import type { Doubt } from '../core/tokens/doubt.ts';
 import type { Readiness } from '../http/health.ts';
 

@@ -176,13 +176,18 @@ it.each([
   });
 });
 
-it('tells what Google’s clock says', async () => {
+it('tells what Google’s clock says, every ten seconds and of refusals too', async () => {
+  const clock = new ManualClock(Date.now());
   const dates: number[] = [];
   const sandbox = await openSandbox();
   const { send } = await openProvider('fcm', sandbox, {
+    clock,
     onServerDate: (unixMs) => dates.push(unixMs),
   });
   await send();
+  await send();
+  expect(dates).toHaveLength(1);
+  clock.advance(10_000);
   sandbox.script({ provider: 'fcm', fault: { kind: 'empty' } });
   await send();
   expect(dates).toHaveLength(2);
@@ -205,7 +210,7 @@ it('does not believe the date of an answer that was read late', async () => {
   expect(dates).toHaveLength(1);
 });
 
-test('keeps the message id of Google’s delivery data, without the project', () => {
+it('keeps the message id of Google’s delivery data, without the project', () => {
   const body = '{"name":"projects/my-wallet/messages/0:1500415314455276%31bd1c96f9fd7ecd"}';
   expect(readFcmAnswer({ status: 200, headers: {}, body }, 0)).toEqual({
     kind: 'delivered',

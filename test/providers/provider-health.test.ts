@@ -3,7 +3,7 @@
 import { expect, it } from 'vitest';
 import type { Outcome } from '../../src/core/outcome.ts';
 import { fcmRemedyFor } from '../../src/providers/fcm/response.ts';
-import { Health } from '../../src/providers/http2/provider-health.ts';
+import { Health } from '../../src/providers/http2/provider-client.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 const MINUTE = 60_000;

@@ -10,8 +10,8 @@ import { createApnsProvider } from '../../src/providers/apns/apns-provider.ts';
 import { AccessTokenCache } from '../../src/providers/fcm/access-token-cache.ts';
 import { readCredentials } from '../../src/providers/fcm/credential-file.ts';
 import { createFcmProvider } from '../../src/providers/fcm/fcm-provider.ts';
-import type { ConnectionEvent } from '../../src/providers/http2/clients-by-trust.ts';
 import { trustAlso } from '../../src/providers/http2/connect.ts';
+import type { ConnectionEvent } from '../../src/providers/http2/provider-client.ts';
 import { createSystemClock } from '../../src/service/system.ts';
 
 export const TOKENS = { apns: 'ab'.repeat(32), fcm: 'phone-token:APA91b' } as const;

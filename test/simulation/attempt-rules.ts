@@ -1,7 +1,7 @@
 // What must hold whenever a try begins. Each rule names what excuses an exception: the end of a process, an end
 // that nobody can be sure of, a disk that failed. Nothing else does.
 
-import { usefulUntilMs } from '../../src/core/delivery.ts';
+import { usefulUntilMs } from '../../src/core/notification.ts';
 import { type ProviderName, providerFor } from '../../src/core/target.ts';
 import { tokenHashOf } from './ids.ts';
 import {

@@ -1,7 +1,7 @@
 // "Queued" is a promise: a try starts after the answer and within the useful life, unless the process was down or
 // the breaker open for all of the rest of it, or the provider held the token back.
 
-import { usefulUntilMs } from '../../src/core/delivery.ts';
+import { usefulUntilMs } from '../../src/core/notification.ts';
 import { providerFor } from '../../src/core/target.ts';
 import { tokenHashOf } from './ids.ts';
 import { type DeliveryRecord, isGhost, type Journal } from './journal.ts';

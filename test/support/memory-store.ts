@@ -1,14 +1,8 @@
 // The Store port in memory, for tests of the core in virtual time. It passes the same contract suite as SQLite
 // (test/support/memory-store.test.ts), so that what the core's tests show of one holds for the other.
 
-import {
-  type Attempt,
-  type Delivery,
-  type DeliveryStatus,
-  isRace,
-  type Next,
-  usefulUntilMs,
-} from '../../src/core/delivery.ts';
+import type { Attempt, Delivery, DeliveryStatus, Next } from '../../src/core/delivery.ts';
+import { isRace, usefulUntilMs } from '../../src/core/notification.ts';
 import {
   type AcceptedDelivery,
   type Claim,

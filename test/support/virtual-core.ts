@@ -208,13 +208,6 @@ export function call(
   return told;
 }
 
-/** Every delivery as the log has it, by id. */
-export function statusesOf({
-  store,
-}: VirtualCore): ReadonlyMap<string, Delivery & { status: string }> {
-  return new Map([...store.rows].map(([id, row]) => [id, { ...row.delivery, status: row.status }]));
-}
-
 function configOf(environment: Readonly<Record<string, string>>): Config {
   const faults: string[] = [];
   const { values } = readSettings({ NDS_TOKEN_RATE: '1000/1000', ...environment });

@@ -3,12 +3,11 @@
 
 import { ServiceError } from '../errors.ts';
 import type { Notification } from '../notification.ts';
-import { Pending } from '../pending.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { ReplyExchange } from '../ports/replies.ts';
-import type { SendEnd } from '../sending/endings.ts';
+import { Pending, type SendEnd } from '../sending/endings.ts';
 import type { Ledger } from '../sending/ledger.ts';
 import type { Sender } from '../sending/sender.ts';
 import { type Recipient, tokenKey } from '../target.ts';

@@ -1,17 +1,23 @@
 // Accept, push, answer. A notification for a target is checked in a fixed order (duplicate, quarantine, rate,
 // room), its row is written beside the push, and the caller gets the truth within the answer deadline.
 
-import { type Delivery, isRace, usefulUntilMs } from '../delivery.ts';
+import type { Delivery } from '../delivery.ts';
 import { ServiceError } from '../errors.ts';
-import type { Notification } from '../notification.ts';
+import { isRace, type Notification, usefulUntilMs } from '../notification.ts';
 import type { PreparedPush } from '../ports/provider.ts';
 import type { SendEnd } from '../sending/endings.ts';
 import type { Lane } from '../sending/lane.ts';
 import type { Inserted } from '../sending/ledger.ts';
-import { providerFor, type Recipient, tokenKey } from '../target.ts';
+import {
+  type ProviderName,
+  providerFor,
+  type Recipient,
+  type Target,
+  tokenKey,
+} from '../target.ts';
 import type { Limits } from '../tokens/limits.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
-import { type Answer, answerOf, type Known, tokenThrottled } from './answers.ts';
+import { type Answer, notKept, refusalFor, tokenThrottled } from './answers.ts';
 import { duplicateKey, Repeats, type RepeatsParts } from './repeats.ts';
 
 /** A push under way: its first end, and what becomes of its row. */
@@ -32,8 +38,22 @@ export interface DispatcherParts extends RepeatsParts {
 
 /** The lanes by app and provider, and what to say where there is none. */
 export interface Lanes {
-  /** Throws `unknown_app` or `provider_not_configured`. */
-  find(app: string, provider: 'apns' | 'fcm'): Lane;
+  /** By `laneKey`. */
+  readonly byKey: ReadonlyMap<string, Lane>;
+  /** `unknown_app` or `provider_not_configured`. */
+  missing(app: string, provider: ProviderName): ServiceError;
+}
+
+export function laneKey(app: string, provider: ProviderName): string {
+  return `${app}\n${provider}`;
+}
+
+/** The lane by which a push to this target would go. Throws `unknown_app` or `provider_not_configured`. */
+export function findLane(lanes: Lanes, { app, platform, token }: Target): Lane {
+  const provider = providerFor(platform, token);
+  const lane = lanes.byKey.get(laneKey(app, provider));
+  if (lane === undefined) throw lanes.missing(app, provider);
+  return lane;
 }
 
 export class Dispatcher {
@@ -92,7 +112,7 @@ export class Dispatcher {
     this.#refuseWhileDraining();
     const { clock, ids, lanes } = this.#parts;
     const { target, deviceId, registeredAtMs } = recipient;
-    const lane = lanes.find(target.app, providerFor(target.platform, target.token));
+    const lane = findLane(lanes, target);
     const { subject } = notification;
     const delivery: Delivery = {
       id: ids.deliveryId(),
@@ -245,4 +265,34 @@ interface Prepared {
   readonly delivery: Delivery;
   readonly lane: Lane;
   readonly push: PreparedPush;
+}
+
+/** What is known of a push while its caller waits. */
+interface Known {
+  end: SendEnd | undefined;
+  /** What became of its row. */
+  row: Inserted | undefined;
+  /** The answer deadline has passed. */
+  over: boolean;
+}
+
+/** Nothing while what is missing may still come. "Queued" is said only of what is in the store. */
+function answerOf(delivery: Delivery, known: Known): Answer | ServiceError | undefined {
+  const { id } = delivery;
+  const { end, row, over } = known;
+  if (end === undefined) {
+    if (!over) return undefined;
+    return row === 'stored' ? { id, status: 'queued' } : notKept(row);
+  }
+  const isKnown = row !== undefined || over;
+  switch (end.next.status) {
+    case 'delivered':
+      if (row === 'stored') return { id, status: 'delivered' };
+      return isKnown ? { id, status: 'delivered', logged: false } : undefined;
+    case 'queued':
+      if (row === 'stored') return { id, status: 'queued' };
+      return isKnown ? notKept(row) : undefined;
+    default:
+      return refusalFor(delivery, end);
+  }
 }

@@ -1,9 +1,9 @@
 // Calls that say again what was taken already: they wait for the first one, and give a delivery that is still
 // queued a new lifetime instead of making a second one.
 
-import { type Delivery, usefulUntilMs } from '../delivery.ts';
+import type { Delivery } from '../delivery.ts';
 import { ServiceError } from '../errors.ts';
-import type { Notification } from '../notification.ts';
+import { type Notification, usefulUntilMs } from '../notification.ts';
 import type { Policy } from '../policy.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';

@@ -7,7 +7,6 @@ import type { Clock } from '../ports/clock.ts';
 import type { PreparedPush, PushMessage } from '../ports/provider.ts';
 import { type AssessmentParts, assess } from './assessment.ts';
 import type { BreakerChange, Lane, Ticket } from './lane.ts';
-import type { Skew } from './skew.ts';
 
 export interface AttemptsParts extends AssessmentParts {
   readonly clock: Clock;
@@ -137,3 +136,37 @@ export class Attempts {
 
 /** A mistake of ours, which says nothing about the provider. */
 const FAULT: Outcome = { kind: 'rejected', reason: 'internal_error', blame: 'message' };
+
+/** The header counts whole seconds and an answer takes its time; less than this is no skew. */
+const SKEW_TOLERANCE_MS = 5_000;
+
+/**
+ * How far this machine's clock is from Google's, measured by the Date header of Google's answers. A clock a minute
+ * behind would make APNs store nothing, in silence, because `apns-expiration` had passed.
+ */
+export class Skew {
+  readonly #clock: Clock;
+  #offsetMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Google's answer, read now, carried this time (Unix milliseconds). */
+  note(serverUnixMs: number): void {
+    this.#offsetMs = serverUnixMs - this.#clock.wallMs();
+  }
+
+  /** What to add to this machine's wall time to get the true time; 0 within the tolerance. */
+  get correctionMs(): number {
+    return Math.abs(this.#offsetMs) > SKEW_TOLERANCE_MS ? this.#offsetMs : 0;
+  }
+
+  /** What readiness says of it. */
+  get detail(): string | undefined {
+    if (this.correctionMs === 0) return undefined;
+    const seconds = Math.round(Math.abs(this.#offsetMs) / 1_000);
+    const direction = this.#offsetMs > 0 ? 'behind' : 'ahead of';
+    return `the clock of this machine is ${seconds} s ${direction} Google's: synchronise it`;
+  }
+}

@@ -2,7 +2,6 @@
 
 import type { Attempt, Delivery, DeliveryStatus, Next } from '../delivery.ts';
 import type { Outcome } from '../outcome.ts';
-import { Pending } from '../pending.ts';
 import type { Policy } from '../policy.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Observer } from '../ports/observer.ts';
@@ -208,4 +207,26 @@ const INTERNAL_ERROR = 'internal_error';
 function finalOf({ interrupted }: Delivery, next: FinalNext): FinalNext {
   if (!interrupted || next.status === 'delivered') return next;
   return { status: next.status, reason: INTERRUPTED };
+}
+
+/** Work under way, so that a stop can wait for all of it. */
+export class Pending {
+  readonly #work = new Set<Promise<unknown>>();
+
+  get size(): number {
+    return this.#work.size;
+  }
+
+  /** Counts the work until it ends, and hands it back. */
+  add<Result>(work: Promise<Result>): Promise<Result> {
+    const done = () => this.#work.delete(work);
+    this.#work.add(work);
+    work.then(done, done);
+    return work;
+  }
+
+  /** Resolves when nothing is under way, what was added meanwhile included. */
+  async idle(): Promise<void> {
+    while (this.#work.size > 0) await Promise.allSettled(this.#work);
+  }
 }

@@ -2,7 +2,7 @@
 // and the pace that a project's quota allows. Lanes share nothing, so that a hanging provider cannot slow
 // another one's pushes.
 
-import { isRace } from '../delivery.ts';
+import { isRace } from '../notification.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { Provider, Trust } from '../ports/provider.ts';

@@ -1,7 +1,8 @@
 // Decides what becomes of a delivery that could not be sent now: queued for its next due time, or ended because no
 // attempt can start within its useful life.
 
-import { type Attempt, type Delivery, isRace, type Next, usefulUntilMs } from '../delivery.ts';
+import type { Attempt, Delivery, Next } from '../delivery.ts';
+import { isRace, usefulUntilMs } from '../notification.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';

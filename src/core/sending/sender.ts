@@ -8,17 +8,16 @@
 //        │
 //   any other failure ──> queued for the next due time within the useful life, else expired
 
-import { type Attempt, type Delivery, usefulUntilMs } from '../delivery.ts';
+import type { Attempt, Delivery } from '../delivery.ts';
+import { usefulUntilMs } from '../notification.ts';
 import type { Outcome } from '../outcome.ts';
-import { Pending } from '../pending.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { PreparedPush, PushMessage } from '../ports/provider.ts';
 import { Attempts, type AttemptsParts } from './attempts.ts';
-import { Endings, type EndingsParts, type SendEnd } from './endings.ts';
+import { Endings, type EndingsParts, Pending, type SendEnd } from './endings.ts';
 import type { Lane } from './lane.ts';
 import { type Failed, postpone } from './postpone.ts';
 import { isRetriedAtOnce, isUnanswered } from './retry.ts';
-import { Run } from './run.ts';
 
 export interface SendOptions {
   /** Whether the row exists; without one nothing is left for later. */
@@ -146,15 +145,19 @@ export class Sender {
       }
       const attempt = await attempting;
       const { outcome } = attempt;
-      const unanswered = current.unanswered + (isUnanswered(outcome) ? 1 : 0);
-      current = { ...run.current(current), attempts: attempt.number, unanswered };
-      const isOnceMore = isRetriedAtOnce(outcome, { tries, unanswered }) && !lane.isOpen;
-      if (isOnceMore && !this.#isTooLate(current)) {
+      current = { ...run.current(current), attempts: attempt.number };
+      if (outcome.kind === 'retry') {
+        const unanswered = current.unanswered + (isUnanswered(outcome) ? 1 : 0);
+        current = { ...current, unanswered };
+        const isOnceMore = isRetriedAtOnce(outcome, { tries, unanswered }) && !lane.isOpen;
+        if (!isOnceMore || this.#isTooLate(current)) {
+          return this.#later(current, stored, sending, { outcome, attempt });
+        }
         // The next record waits for this one, so that the log gets them in order.
         stored = this.#endings.recordRetryAtOnce(current, stored, attempt);
         continue;
       }
-      if (outcome.kind === 'retry' || (outcome.kind === 'misconfigured' && options.isPromised())) {
+      if (outcome.kind === 'misconfigured' && options.isPromised()) {
         return this.#later(current, stored, sending, { outcome, attempt });
       }
       return this.#endings.settle(current, stored, { end: endOf(outcome), attempt });
@@ -242,6 +245,43 @@ export class Sender {
     if (isRecorded) this.#parts.onQueued(lane, next.dueAtMs);
     else if (await options.stored) return this.#endings.refused(delivery);
     return end;
+  }
+}
+
+/**
+ * One delivery while it is being sent. Others change it from outside: a late answer proves an earlier attempt, a
+ * repeat of the call gives the delivery a new lifetime.
+ */
+class Run {
+  readonly #proof = Promise.withResolvers<Attempt>();
+  #provenBy: Attempt | undefined;
+  #expiresAtMs: number | undefined;
+
+  /** Resolves with the attempt that a late answer proved; never rejects, perhaps never resolves. */
+  get proof(): Promise<Attempt> {
+    return this.#proof.promise;
+  }
+
+  get provenBy(): Attempt | undefined {
+    return this.#provenBy;
+  }
+
+  prove(attempt: Attempt): void {
+    if (this.#provenBy !== undefined) return;
+    this.#provenBy = attempt;
+    this.#proof.resolve(attempt);
+  }
+
+  /** From now on the delivery's lifetime ends at `expiresAtMs`, service time. */
+  renew(expiresAtMs: number): void {
+    this.#expiresAtMs = expiresAtMs;
+  }
+
+  /** The delivery with the lifetime that it has now. */
+  current(delivery: Delivery): Delivery {
+    return this.#expiresAtMs === undefined
+      ? delivery
+      : { ...delivery, expiresAtMs: this.#expiresAtMs };
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { ServiceError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
-import { Recent } from './recent.ts';
+import { Recent } from './quarantine.ts';
 
 export interface Rate {
   /** Calls that may come at once. */

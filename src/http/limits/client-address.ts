@@ -8,8 +8,8 @@ const MAX_CHARACTERS = 64;
 export type ClientAddressOf = (incoming: IncomingMessage) => string | undefined;
 
 /** The last entry of a list counts (`X-Forwarded-For`): only that one was written by the trusted proxy. */
-export function createClientAddressOf(header: string | undefined): ClientAddressOf {
-  if (header === undefined) return () => undefined;
+export function createClientAddressOf(header: string | undefined): ClientAddressOf | undefined {
+  if (header === undefined) return undefined;
   const name = header.toLowerCase();
   return ({ headers }) => {
     const value = headers[name];

@@ -7,6 +7,9 @@ import type { Socket } from 'node:net';
 /** No webhook sender pipelines; a caller that sends more requests ahead of their answers is cut off. */
 const MAX_PIPELINED = 16;
 
+/** What answers a request; it never rejects. */
+type RequestListener = (incoming: IncomingMessage, outgoing: ServerResponse) => unknown;
+
 export interface ConnectionLimits {
   readonly maxConnections: number;
   /** Called for each connection that is closed because nobody can make room for it. */
@@ -16,17 +19,18 @@ export interface ConnectionLimits {
 interface Exchange {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
-  readonly answer: () => void;
 }
 
 export class Connections {
   readonly #limits: ConnectionLimits;
+  readonly #listener: RequestListener;
   /** Each with its requests, the oldest first; the connection that was quiet longest first. */
   readonly #open = new Map<Socket, Exchange[]>();
   #isClosing = false;
 
-  constructor(limits: ConnectionLimits) {
+  constructor(limits: ConnectionLimits, listener: RequestListener) {
     this.#limits = limits;
+    this.#listener = listener;
   }
 
   /** A new connection. If there are too many, the one that was quiet longest and is owed no answer is closed. */
@@ -40,8 +44,8 @@ export class Connections {
     socket.once('close', () => this.#open.delete(socket));
   }
 
-  /** Calls `answer` as soon as the requests before this one on its connection are answered. */
-  answerInTurn(incoming: IncomingMessage, outgoing: ServerResponse, answer: () => void): void {
+  /** Hands a request to the listener as soon as those before it on its connection are answered. */
+  readonly answerInTurn: RequestListener = (incoming, outgoing) => {
     const { socket } = incoming;
     const exchanges = this.#open.get(socket);
     // What comes behind a last answer is not carried out.
@@ -51,14 +55,15 @@ export class Connections {
       return;
     }
     if (this.#isClosing) outgoing.shouldKeepAlive = false;
-    exchanges.push({ incoming, outgoing, answer });
+    const exchange = { incoming, outgoing };
+    exchanges.push(exchange);
     this.#noteUse(socket, exchanges);
     outgoing.once('close', () => {
       exchanges.shift();
       this.#goOn(socket, exchanges);
     });
-    if (exchanges.length === 1) answer();
-  }
+    if (exchanges.length === 1) this.#answer(exchange);
+  };
 
   /**
    * What follows on this connection is no HTTP. Requests that came whole before it are still answered; false if
@@ -87,11 +92,15 @@ export class Connections {
     for (const socket of this.#open.keys()) socket.destroy();
   }
 
+  #answer(exchange: Exchange | undefined): void {
+    if (exchange !== undefined) void this.#listener(exchange.incoming, exchange.outgoing);
+  }
+
   #goOn(socket: Socket, exchanges: Exchange[]): void {
     // Node never sends an answer behind one that said `connection: close`.
     if (!socket.writable) return;
     this.#noteUse(socket, exchanges);
-    exchanges[0]?.answer();
+    this.#answer(exchanges[0]);
     if (this.#isClosing && exchanges.length === 0) socket.destroySoon();
   }
 

@@ -3,9 +3,9 @@
 import type { Outcome } from '../../core/outcome.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Provider, PushMessage, SendOptions, Trust } from '../../core/ports/provider.ts';
-import type { ConnectionEvent } from '../http2/clients-by-trust.ts';
+import type { HttpResponse } from '../http2/client.ts';
 import { parseOrigin, trustAlso } from '../http2/connect.ts';
-import type { HttpResponse } from '../http2/pending-request.ts';
+import type { ConnectionEvent } from '../http2/provider-client.ts';
 import { ProviderClient } from '../http2/provider-client.ts';
 import type { ProxyOptions } from '../http2/proxy.ts';
 import { type ApnsPayload, buildApnsPayload } from './payload.ts';

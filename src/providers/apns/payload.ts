@@ -3,7 +3,7 @@
 // the service extension runs only for an alert with `mutable-content: 1`.
 
 import type { PushMessage } from '../../core/ports/provider.ts';
-import type { HttpRequest } from '../http2/pending-request.ts';
+import type { HttpRequest } from '../http2/client.ts';
 
 export interface ApnsPayload {
   readonly headers: HttpRequest['headers'];

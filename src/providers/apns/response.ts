@@ -4,7 +4,7 @@
 
 import { z } from 'zod';
 import type { Outcome } from '../../core/outcome.ts';
-import type { HttpResponse } from '../http2/pending-request.ts';
+import type { HttpResponse } from '../http2/client.ts';
 import { parseRetryAfter } from '../http2/retry-after.ts';
 
 type Meaning =

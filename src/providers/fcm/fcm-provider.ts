@@ -3,9 +3,9 @@
 import type { Outcome } from '../../core/outcome.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Provider, PushMessage, SendOptions } from '../../core/ports/provider.ts';
-import type { ConnectionEvent } from '../http2/clients-by-trust.ts';
+import type { HttpResponse } from '../http2/client.ts';
 import { parseOrigin, trustAlso } from '../http2/connect.ts';
-import type { HttpResponse } from '../http2/pending-request.ts';
+import type { ConnectionEvent } from '../http2/provider-client.ts';
 import { ProviderClient } from '../http2/provider-client.ts';
 import type { ProxyOptions } from '../http2/proxy.ts';
 import { parseHttpDate } from '../http2/retry-after.ts';
@@ -40,6 +40,8 @@ export interface FcmOptions extends ProxyOptions {
 }
 
 const MAX_DATE_AGE_MS = 2_000;
+/** How often the date is looked at: a clock drifts slowly. */
+const DATE_EVERY_MS = 10_000;
 /** How long a start waits for the first access token. */
 const WARM_TIMEOUT_MS = 3_000;
 
@@ -91,6 +93,7 @@ class FcmProvider implements Provider {
   readonly #client: ProviderClient;
   readonly #tokens: AccessTokenCache;
   readonly #onServerDate: FcmOptions['onServerDate'];
+  #dateDueAtMs = 0;
 
   constructor({ clock, onServerDate }: FcmOptions, { path, client, tokens }: Parts) {
     this.#clock = clock;
@@ -146,6 +149,9 @@ class FcmProvider implements Provider {
   }
 
   #tellDate({ headers }: HttpResponse): void {
+    const nowMs = this.#clock.nowMs();
+    if (nowMs < this.#dateDueAtMs) return;
+    this.#dateDueAtMs = nowMs + DATE_EVERY_MS;
     const serverMs = parseHttpDate(headers.date);
     if (serverMs !== undefined) this.#onServerDate?.(serverMs);
   }

@@ -5,7 +5,7 @@
 
 import { z } from 'zod';
 import type { Outcome, RetryCertainty } from '../../core/outcome.ts';
-import type { HttpResponse } from '../http2/pending-request.ts';
+import type { HttpResponse } from '../http2/client.ts';
 import { parseRetryAfter } from '../http2/retry-after.ts';
 
 /** What to do about the reasons that do not depend on the device token. */

@@ -2,13 +2,13 @@
 // that end. Google allows 100 streams on a connection, so a thousand pushes in flight need ten.
 
 import type { Timer } from '../../core/ports/clock.ts';
+import type { PendingRequest } from './client.ts';
 import {
   type ConnectAttempt,
   type ConnectOptions,
   connect,
   type OpenConnection,
 } from './connect.ts';
-import type { PendingRequest } from './pending-request.ts';
 import { Session, type SessionEnd, type SessionListener, type SessionOptions } from './session.ts';
 import type { ConnectFailure } from './transport-failures.ts';
 

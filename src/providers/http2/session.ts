@@ -7,9 +7,9 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Clock } from '../../core/ports/clock.ts';
+import type { PendingRequest } from './client.ts';
 import type { OpenConnection } from './connect.ts';
 import { Liveness } from './liveness.ts';
-import type { PendingRequest } from './pending-request.ts';
 import type { FailureReason } from './transport-failures.ts';
 
 export type SessionEnd =

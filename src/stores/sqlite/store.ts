@@ -38,11 +38,11 @@ export interface SqliteStoreOptions {
   /** Largest size of the file; what does not fit any more is refused as `full`. */
   readonly maxFileBytes?: number | undefined;
   readonly onEvent?: ((event: SqliteStoreEvent) => void) | undefined;
+  /** Called when a batch of so many operations goes to the writer as one transaction. */
+  readonly onBatch?: ((operations: number) => void) | undefined;
 }
 
 export type SqliteStoreEvent =
-  /** A batch of writes goes to the writer as one transaction. */
-  | { readonly name: 'batch_sent'; readonly operations: number }
   /** The encryption key was replaced. */
   | { readonly name: 'key_rotated'; readonly resealedRows: number }
   /** A thread died; the next operation starts another. */
@@ -69,7 +69,14 @@ interface Threads {
  * Rejects with `DatabaseRefusedError`, whose message says what the operator must do, or with `StoreUnavailableError`.
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<OpenedStore> {
-  const { file, keys, busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS, maxFileBytes, onEvent } = options;
+  const {
+    file,
+    keys,
+    busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS,
+    maxFileBytes,
+    onEvent,
+    onBatch,
+  } = options;
   if (busyTimeoutMs < 0 || busyTimeoutMs > DEFAULT_BUSY_TIMEOUT_MS) {
     throw new RangeError(`busyTimeoutMs must be from 0 to ${DEFAULT_BUSY_TIMEOUT_MS}`);
   }
@@ -84,7 +91,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Open
   const writer = new WorkerLink<WriteCalls>({
     spawn: () => spawn({ role: 'writer', ...connection, keys, expectedLookupKey }),
     maxPendingOperations,
-    onBatch: (operations) => onEvent?.({ name: 'batch_sent', operations }),
+    onBatch,
     onCrash: (error) => onEvent?.({ name: 'worker_crashed', role: 'writer', error }),
     onTrouble,
   });

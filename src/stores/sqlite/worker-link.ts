@@ -23,7 +23,7 @@ export interface WorkerLinkOptions {
   readonly spawn: () => Worker;
   /** Operations in flight and waiting; beyond, they are refused as `busy`. */
   readonly maxPendingOperations: number;
-  readonly onBatch?: (operations: number) => void;
+  readonly onBatch?: ((operations: number) => void) | undefined;
   readonly onCrash?: (error: Error) => void;
   /** An operation was refused because the database, or the thread, could not take it. */
   readonly onTrouble?: (reason: Reason) => void;

@@ -1,7 +1,7 @@
 // Outages in virtual time, in the adapters' own terms, and the rule that every delivery waiting in one must meet.
 
 import { expect } from 'vitest';
-import { isRace } from '../../../src/core/delivery.ts';
+import { isRace } from '../../../src/core/notification.ts';
 import type { ProviderName } from '../../../src/core/target.ts';
 import { apns, fcm, type Said, understood } from '../../support/provider-answers.ts';
 import {

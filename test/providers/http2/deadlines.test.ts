@@ -3,7 +3,7 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import { Worker } from 'node:worker_threads';
 import { expect, it, onTestFinished } from 'vitest';
-import type { HttpResponse } from '../../../src/providers/http2/pending-request.ts';
+import type { HttpResponse } from '../../../src/providers/http2/client.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { turn } from '../support.ts';
 import {

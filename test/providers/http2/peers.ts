@@ -10,9 +10,9 @@ import {
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { sharedIdentity } from '../../../sandbox/identity.ts';
+import type { HttpRequest, RequestOptions } from '../../../src/providers/http2/client.ts';
 import { Http2Client } from '../../../src/providers/http2/client.ts';
 import { trustAlso } from '../../../src/providers/http2/connect.ts';
-import type { HttpRequest, RequestOptions } from '../../../src/providers/http2/pending-request.ts';
 import type { PoolEvent, PoolOptions } from '../../../src/providers/http2/pool.ts';
 import { createSystemClock } from '../../../src/service/system.ts';
 import { turn } from '../support.ts';

@@ -9,7 +9,6 @@ import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { StoreUnavailableError } from '../../../src/core/ports/store.ts';
-import type { SqliteStoreEvent } from '../../../src/stores/sqlite/store.ts';
 import {
   accept,
   DELIVERED,
@@ -29,23 +28,23 @@ function connect(file: string): Database.Database {
 }
 
 test('commits what comes in together as one transaction', async () => {
-  const batches: SqliteStoreEvent[] = [];
-  const { store } = await open(newFile(), { onEvent: (event) => batches.push(event) });
+  const batches: number[] = [];
+  const { store } = await open(newFile(), { onBatch: (operations) => batches.push(operations) });
   const deliveries = Array.from({ length: 500 }, (_, number) => sampleDelivery(number));
   await Promise.all(deliveries.map((delivery) => store.insert(accept(delivery))));
 
-  expect(batches).toEqual([{ name: 'batch_sent', operations: 500 }]);
+  expect(batches).toEqual([500]);
 });
 
 test('sends what comes in during a commit as the next transaction, in order', async () => {
-  const batches: SqliteStoreEvent[] = [];
-  const { store } = await open(newFile(), { onEvent: (event) => batches.push(event) });
+  const batches: number[] = [];
+  const { store } = await open(newFile(), { onBatch: (operations) => batches.push(operations) });
   const first = store.insert(accept(sampleDelivery(0)));
   await setImmediate();
   const later = [1, 2, 3].map((number) => store.insert(accept(sampleDelivery(number))));
   await Promise.all([first, ...later]);
 
-  expect(batches.map((event) => 'operations' in event && event.operations)).toEqual([1, 3]);
+  expect(batches).toEqual([1, 3]);
   const found = await store.findDeliveries({ limit: 10 });
   expect(found.map(({ id }) => id)).toEqual([3, 2, 1, 0].map(sampleId));
 });

@@ -2,7 +2,8 @@
 // attempt that ended, and at its end the row of `queue` goes with its content.
 
 import type Database from 'better-sqlite3';
-import { type Attempt, isRace, usefulUntilMs } from '../../../core/delivery.ts';
+import type { Attempt } from '../../../core/delivery.ts';
+import { isRace, usefulUntilMs } from '../../../core/notification.ts';
 import type {
   AcceptedDelivery,
   Confirmation,
