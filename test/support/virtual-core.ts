@@ -2,7 +2,6 @@
 // the adapters' own terms: a status with headers and body, or a failure of the transport.
 
 import { type Config, isComplete, readSettings } from '../../src/config/config.ts';
-import type { Delivery } from '../../src/core/delivery.ts';
 import type { ErrorDetails } from '../../src/core/errors.ts';
 import type { Notification } from '../../src/core/notification.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
