@@ -66,7 +66,7 @@ export interface Overrides {
 
 /** Starts what was prepared. If it throws, nothing of it is left running. */
 export async function startService(
-  { config, providers, sources: signed }: Prepared,
+  { config, providers, sources: signed, skew }: Prepared,
   log: Log,
   overrides: Overrides = {},
 ): Promise<Service> {
@@ -78,7 +78,7 @@ export async function startService(
   opened.defer(() => store.close());
   const ids = createSystemIds(clock, lookupKey);
   const { observer } = log;
-  const core = wireCore({ config, clock, ids, store, providers, observer });
+  const core = wireCore({ config, clock, ids, store, providers, observer, skew });
   await recoverCore(core, store, clock);
   const readiness = () =>
     readReadiness({ ...core, lanes: core.lanes.all, isDraining: () => core.draining });

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import type { Setting } from './settings.ts';
-import { httpsOrigin, text } from './values.ts';
+import { egressProxy, httpsOrigin, text } from './values.ts';
 
 export const APNS_SETTINGS = {
   apnsKey: {
@@ -103,6 +103,21 @@ export const APP_SETTINGS = {
     name: 'NDS_PROVIDER_CA_FILE',
     group: 'Providers',
     help: 'A PEM file of certificate authorities to trust at the providers beside the usual ones: for a proxy or the stand-ins.',
+    schema: text.optional(),
+  },
+  httpsProxy: {
+    name: 'HTTPS_PROXY',
+    group: 'Providers',
+    secret: true,
+    help: 'An egress proxy, http://[user:password@]host:port, through which all connections to Apple and Google go by CONNECT.',
+    example: 'http://proxy.internal:3128',
+    schema: egressProxy.optional(),
+  },
+  noProxy: {
+    name: 'NO_PROXY',
+    group: 'Providers',
+    help: 'Hosts that are reached without HTTPS_PROXY, separated by commas.',
+    example: '169.254.169.254,metadata.google.internal',
     schema: text.optional(),
   },
   appsFile: {

@@ -41,6 +41,17 @@ export const httpsOrigin = z
   .transform((value) => value.replace(/\/+$/, ''));
 
 /** What further paths are added to. */
+/** Only what the transport can use; the message repeats nothing, because a proxy's URL may hold a password. */
+export const egressProxy = z.string().transform((value, context) => {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (url?.protocol === 'http:' && url.hostname !== '') return url;
+  context.addIssue({
+    code: 'custom',
+    message: 'must be http://host:port, with user:password@ before the host if needed',
+  });
+  return z.NEVER;
+});
+
 export const webUrl = z
   .url({
     protocol: /^https?$/,

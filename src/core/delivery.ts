@@ -20,7 +20,7 @@ export interface Delivery {
   readonly target: Target;
   /** The registered device that it is for; absent for the token form. */
   readonly deviceId?: string;
-  /** When that device was registered with this token last, wall time; not kept over a restart. */
+  /** When that device was registered with this token last, wall time. */
   readonly registeredAtMs?: number | undefined;
   readonly provider: ProviderName;
   readonly notification: Notification;

@@ -3,6 +3,7 @@
 
 import { DOMAIN_SOURCE, type Domain } from '../core/devices/doors.ts';
 import type { Registry } from '../core/devices/registry.ts';
+import { recipientOf } from '../core/devices/registry.ts';
 import { ServiceError } from '../core/errors.ts';
 import type { Device } from '../core/ports/devices.ts';
 import type { Source } from '../core/ports/source.ts';
@@ -39,9 +40,7 @@ async function handleFrom(parts: DomainParts, c: HttpContext, source: Source): P
   const user = parsed.kind === 'notification' ? parsed.user : undefined;
   const devices =
     user === undefined ? [] : await reading(() => parts.registry.findByUser(app, user));
-  const recipients = onePerTarget(devices).map(({ target, id }) => {
-    return { target, deviceId: id, source: source.name };
-  });
+  const recipients = onePerTarget(devices).map((device) => recipientOf(device, source.name));
   return await deliverToUser(parts, c, { parsed, recipients });
 }
 

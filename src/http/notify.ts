@@ -5,6 +5,7 @@
 // parameters are ignored, as in breez/notify.
 
 import { NOTIFY_DOOR } from '../core/devices/doors.ts';
+import { recipientOf } from '../core/devices/registry.ts';
 import { type Fault, ServiceError } from '../core/errors.ts';
 import type { DeviceStore } from '../core/ports/devices.ts';
 import type { Ids } from '../core/ports/ids.ts';
@@ -57,7 +58,7 @@ export async function handleNotify(parts: NotifyParts, c: HttpContext): Promise<
 export async function handleNotifyByHandle(parts: NotifyParts, c: HttpContext): Promise<Response> {
   const bytes = await readBody(c);
   const device = await resolveHandle(parts, NOTIFY_DOOR, c.req.param('handle') ?? '');
-  const recipient = { target: device.target, deviceId: device.id, source: NOTIFY_DOOR };
+  const recipient = recipientOf(device, NOTIFY_DOOR);
   return await deliver(parts, c, { parsed: parts.parse(bytes), recipient });
 }
 

@@ -2,6 +2,7 @@
 // POST /api/v1/lsps5/:handle.
 
 import { DOMAIN_SOURCE, LSPS5_SOURCE } from '../core/devices/doors.ts';
+import { recipientOf } from '../core/devices/registry.ts';
 import { ServiceError } from '../core/errors.ts';
 import type { Device, DeviceStore } from '../core/ports/devices.ts';
 import type { Ids } from '../core/ports/ids.ts';
@@ -48,7 +49,7 @@ async function handleFrom(parts: WebhookParts, c: HttpContext, source: Source): 
   const url = `${source.name}\n${device.id}`;
   await authenticate(parts, c, { source, request, credentials, app, url });
   const parsed = source.parse(request, credentials);
-  const recipient = { target: device.target, deviceId: device.id, source: source.name };
+  const recipient = recipientOf(device, source.name);
   return await deliver(parts, c, { parsed, recipient });
 }
 

@@ -10,7 +10,7 @@ import type { Ids } from '../core/ports/ids.ts';
 import type { Observer } from '../core/ports/observer.ts';
 import { LocalReplyExchange } from '../core/ports/replies.ts';
 import type { Store } from '../core/ports/store.ts';
-import { Skew } from '../core/sending/attempts.ts';
+import type { Skew } from '../core/sending/attempts.ts';
 import { Ledger } from '../core/sending/ledger.ts';
 import { Retrier } from '../core/sending/retrier.ts';
 import { Sender } from '../core/sending/sender.ts';
@@ -53,8 +53,9 @@ export function wireCore(given: {
   readonly store: Store;
   readonly providers: readonly AppProvider[];
   readonly observer: Observer;
+  readonly skew: Skew;
 }): Core {
-  const { config, clock, ids, store, observer } = given;
+  const { config, clock, ids, store, observer, skew } = given;
   const { remembered } = config;
   const policy: Policy = {
     ...DEFAULT_POLICY,
@@ -65,7 +66,6 @@ export function wireCore(given: {
   const lanes = createLanes(given.providers, clock, laneOptions(config));
   const owner = ids.secret();
   const doubt = new Doubt(clock);
-  const skew = new Skew(clock);
   const ledger = new Ledger({
     store,
     clock,

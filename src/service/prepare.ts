@@ -16,12 +16,15 @@ import { loadSources, type SignedSources } from '../config/sources.ts';
 import { nearest } from '../config/unknown-variables.ts';
 import { CATALOGUE } from '../core/notification.ts';
 import type { Clock } from '../core/ports/clock.ts';
+import { Skew } from '../core/sending/attempts.ts';
 import { type AppProvider, openProviders } from './providers.ts';
 
 export interface Prepared {
   readonly config: Config;
   readonly providers: readonly AppProvider[];
   readonly sources: SignedSources;
+  /** What Google's answers say of this machine's clock. */
+  readonly skew: Skew;
 }
 
 /** How much a type that callers may have made up must resemble a known one to be taken for it. */
@@ -40,8 +43,12 @@ export async function prepare(environment: Environment, clock: Clock): Promise<P
   checkTypes(values, faults, sources);
   checkSecretFile(settings, faults);
   const maxInFlight = values.maxInFlight ?? 1;
-  const providers = await openProviders(apps, { clock, ca, maxInFlight }, faults);
-  if (isComplete(values, faults)) return { config: values, providers, sources };
+  const skew = new Skew(clock);
+  const onServerDate = (unixMs: number) => skew.note(unixMs);
+  const { httpsProxy: proxy, noProxy } = values;
+  const common = { clock, ca, maxInFlight, proxy, noProxy, onServerDate };
+  const providers = await openProviders(apps, common, faults);
+  if (isComplete(values, faults)) return { config: values, providers, sources, skew };
   await Promise.all(providers.map(({ provider }) => provider.close()));
   throw new ConfigError(faults);
 }

@@ -55,6 +55,7 @@ export function sampleDevice(number: number, changes: DeviceChanges = {}): Store
       secrets: { spark_ssp: [`secret ${number}`, 'an older one'] },
       handles: Object.fromEntries(handles),
       createdAtMs: NOW,
+      registeredAtMs: NOW,
       seenAtMs,
       ...(deadSinceMs === undefined ? {} : { deadSinceMs }),
     },

@@ -149,6 +149,7 @@ function testsOfRegistering(setup: SetupStores): void {
       const device: Device = {
         id: sample.device.id,
         createdAtMs: NOW,
+        registeredAtMs: NOW + number,
         seenAtMs: NOW + number,
         ...said,
         target: at,

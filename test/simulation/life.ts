@@ -4,6 +4,7 @@
 import { copyFileSync, existsSync } from 'node:fs';
 import { ServiceError } from '../../src/core/errors.ts';
 import type { Store } from '../../src/core/ports/store.ts';
+import { Skew } from '../../src/core/sending/attempts.ts';
 import { type Core, recoverCore, wireCore } from '../../src/service/core.ts';
 import { stopService } from '../../src/service/lifecycle.ts';
 import { openSqliteStore } from '../../src/stores/sqlite/store.ts';
@@ -73,6 +74,7 @@ export class Life {
         provider: model.connect(this.#watch),
       })),
       observer: { observe: (event) => this.#watch.observe(event) },
+      skew: new Skew(this.#clock),
     });
     this.#watch.core = this.core;
   }

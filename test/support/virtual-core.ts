@@ -7,6 +7,7 @@ import type { Notification } from '../../src/core/notification.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { ServiceEvent } from '../../src/core/ports/observer.ts';
 import type { Provider, PushMessage, SendOptions } from '../../src/core/ports/provider.ts';
+import { Skew } from '../../src/core/sending/attempts.ts';
 import type { ProviderName, Recipient } from '../../src/core/target.ts';
 import { type Core, recoverCore, wireCore } from '../../src/service/core.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -89,6 +90,7 @@ export async function createVirtualCore(options: VirtualCoreOptions = {}): Promi
       store,
       providers: [{ app: 'default', address: 'virtual', provider: providerOf(isAlive) }],
       observer: { observe: (event) => events.push(event) },
+      skew: new Skew(ownClock),
     });
     await recoverCore(core, store, ownClock);
     core.retrier.start();

@@ -18,7 +18,7 @@ import type {
 } from '../ports/devices.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Ledger } from '../sending/ledger.ts';
-import { createTarget, tokenKey } from '../target.ts';
+import { createTarget, type Recipient, tokenKey } from '../target.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
 
 /** What of a device its vendor may change later. */
@@ -37,6 +37,11 @@ export interface RegistryParts {
   readonly doors: readonly Door[];
   readonly maxPerUser: number;
   readonly maxDevices: number;
+}
+
+/** A device as the recipient of what a source announced. */
+export function recipientOf({ target, id, registeredAtMs }: Device, source: string): Recipient {
+  return { target, deviceId: id, registeredAtMs, source };
 }
 
 /** What a handle is looked up by: it is worth nothing at another door. */
@@ -71,6 +76,7 @@ export class Registry {
       registrar,
       handles: this.#newHandles(),
       createdAtMs: nowMs,
+      registeredAtMs: nowMs,
       seenAtMs: nowMs,
     };
     const reuse = registrar === 'backend';
@@ -146,8 +152,9 @@ export class Registry {
     });
     const { deadSinceMs, ...alive } = device;
     const isRotated = target.token !== device.target.token;
+    const nowMs = this.#parts.clock.wallMs();
     const changed: Device = {
-      ...(isRotated ? { ...alive, seenAtMs: this.#parts.clock.wallMs() } : device),
+      ...(isRotated ? { ...alive, registeredAtMs: nowMs, seenAtMs: nowMs } : device),
       ...others,
       target,
     };
@@ -182,6 +189,7 @@ export class Registry {
   /** The backend registered a device that it has: what it says of it is new, the handles stay. */
   async #refresh(id: string, details: DeviceDetails): Promise<Device> {
     const known = await this.find(id);
+    const nowMs = this.#parts.clock.wallMs();
     const missing = Object.entries(this.#newHandles()).filter(
       ([door]) => !Object.hasOwn(known.handles, door),
     );
@@ -191,7 +199,8 @@ export class Registry {
       registrar: known.registrar,
       handles: { ...known.handles, ...Object.fromEntries(missing) },
       createdAtMs: known.createdAtMs,
-      seenAtMs: this.#parts.clock.wallMs(),
+      registeredAtMs: nowMs,
+      seenAtMs: nowMs,
     };
     await this.#replace(device);
     await this.#pardon(device);

@@ -32,6 +32,8 @@ export interface Device extends DeviceDetails {
   readonly handles: Readonly<Record<Door, string>>;
   /** Wall times, Unix milliseconds. */
   readonly createdAtMs: number;
+  /** When the registering side named this token last. */
+  readonly registeredAtMs: number;
   /** When it registered or took a push last, to the day. */
   readonly seenAtMs: number;
   /** Since when its token is known to be dead. */

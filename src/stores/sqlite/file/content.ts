@@ -9,20 +9,23 @@ export interface DeliveryContent {
   readonly appData?: string | undefined;
   readonly title: string;
   readonly payload: string;
+  readonly registeredAtMs?: number | undefined;
 }
 
 export interface DeviceContent
-  extends Pick<Device, 'user' | 'locale' | 'nodeIds' | 'secrets' | 'handles'> {
+  extends Pick<Device, 'user' | 'locale' | 'nodeIds' | 'secrets' | 'handles' | 'registeredAtMs'> {
   readonly token: string;
   readonly appData?: string;
 }
 
-export function sealDelivery(sealer: Sealer, { id, target, notification }: Delivery): Buffer {
+export function sealDelivery(sealer: Sealer, delivery: Delivery): Buffer {
+  const { id, target, notification, registeredAtMs } = delivery;
   const content: DeliveryContent = {
     token: target.token,
     appData: target.appData,
     title: notification.title,
     payload: notification.payload,
+    registeredAtMs,
   };
   return sealer.seal(Buffer.from(JSON.stringify(content)), deliveryContext(id));
 }
@@ -38,9 +41,9 @@ export function openDelivery(
 }
 
 export function sealDevice(sealer: Sealer, device: Device): Buffer {
-  const { target, user, locale, nodeIds, secrets, handles } = device;
+  const { target, user, locale, nodeIds, secrets, handles, registeredAtMs } = device;
   const { token, appData } = target;
-  const content = { token, appData, user, locale, nodeIds, secrets, handles };
+  const content = { token, appData, user, locale, nodeIds, secrets, handles, registeredAtMs };
   return sealer.seal(Buffer.from(JSON.stringify(content)), deviceContext(device.id));
 }
 

@@ -199,11 +199,12 @@ function prepareRestart(db: Database.Database) {
 function toDelivery(sealer: Sealer, row: ClaimedRow): Delivery | undefined {
   const content = openDelivery(sealer, row);
   if (content === undefined) return undefined;
-  const { title, payload } = content;
+  const { title, payload, registeredAtMs } = content;
   return {
     id: row.id,
     target: toTarget(row, content),
     ...optional('deviceId', row.device_id),
+    ...(registeredAtMs === undefined ? {} : { registeredAtMs }),
     provider: nameOf(PROVIDERS, row.provider),
     notification: { type: row.type, title, payload, lifetimeMs: row.lifetime_ms },
     tokenHash: row.token_hash,
