@@ -114,7 +114,7 @@ export class AnswerRules {
     }
     // What a crash interrupted was perhaps pushed: it keeps its key, whatever became of it.
     const isArrived = end?.status === 'delivered' || first.final?.reason === 'interrupted';
-    const isKept = first.isStored || first.call?.told?.status === 'delivered';
+    const isKept = first.isStored || isProven(first, timeline.nowMs);
     const stands = end === undefined ? isKept : isArrived;
     // What ended in this very moment may have been told before.
     if (!stands && end?.atMs !== timeline.nowMs) {
@@ -151,8 +151,9 @@ export class AnswerRules {
 
   #mustBeHeld(call: CallRecord): void {
     const { journal, timeline } = this.#parts;
-    const hold = journal.holds.get(tokenHashOf(call.token));
-    if (hold !== undefined && hold.untilMs > timeline.nowMs) return;
+    const tokenHash = tokenHashOf(call.token);
+    const holds = journal.allHolds.filter((hold) => hold.tokenHash === tokenHash);
+    if (holds.some(({ untilMs }) => untilMs > timeline.nowMs)) return;
     // A hold ends by the service's time, which follows the wall clock over a restart.
     if (journal.isHoldShifted(call.token)) return;
     this.#violate('only a token that is held back is told so', `call ${call.number}`);
@@ -179,4 +180,12 @@ export function hasFailed({ final, seenEnd, call }: DeliveryRecord): boolean {
 /** Its caller was told that a sick store could not keep it; a late answer may have proved it since. */
 function wasNotKept({ call, isStored }: DeliveryRecord): boolean {
   return call?.told?.status === 'refused' && !isStored;
+}
+
+/** Its provider said that it took the push, in time or late. */
+function isProven({ attempts }: DeliveryRecord, nowMs: number): boolean {
+  return attempts.some(({ outcome, late }) => {
+    const isLate = late?.outcome.kind === 'delivered' && late.atMs <= nowMs;
+    return isLate || outcome?.kind === 'delivered';
+  });
 }
