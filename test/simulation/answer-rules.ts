@@ -1,4 +1,4 @@
-// What must hold whenever a caller is told something. Each rule names what excuses an exception: the end of a
+// What must hold whenever a caller is answered. Each rule names what excuses an exception: the end of a
 // process, a disk that failed. Nothing else does.
 
 import type { ErrorCode } from '../../src/core/errors.ts';
@@ -8,7 +8,7 @@ import type { CallRecord, DeliveryRecord, Told } from './journal.ts';
 import type { RulesParts } from './rules.ts';
 import { hadDiskTrouble } from './weather.ts';
 
-/** The caller is told within five seconds; a question waits for the phone. */
+/** The caller is answered within five seconds; a question waits for the phone. */
 const ANSWER_MS = 5_000;
 const QUESTION_MS = 50_000;
 const STORED_WINDOW_FROM_MS = 10 * 60_000;
@@ -60,7 +60,7 @@ export class AnswerRules {
     this.#violate('a stored key outlasts a restart', `${second.id} repeats ${first.id}`);
   }
 
-  /** A process that stops in order answers whoever waits, as long as its disk lets it. */
+  /** A process that stops in order answers everybody who waits, as long as its disk lets it. */
   cutAtStop(call: CallRecord): void {
     const { weather, timeline } = this.#parts;
     if (hadDiskTrouble(weather, call.startedAtMs, timeline.nowMs)) return;
@@ -156,7 +156,7 @@ export class AnswerRules {
     if (holds.some(({ untilMs }) => untilMs > timeline.nowMs)) return;
     // A hold ends by the service's time, which follows the wall clock over a restart.
     if (journal.isHoldShifted(call.token)) return;
-    this.#violate('only a token that is held back is told so', `call ${call.number}`);
+    this.#violate('only a token that is held back is refused as such', `call ${call.number}`);
   }
 
   #mustBeSick(call: CallRecord, what: string): void {

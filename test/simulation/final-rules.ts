@@ -139,7 +139,7 @@ export function checkAttempts(journal: Journal, weather: Weather): void {
 export function checkCalls(journal: Journal): void {
   for (const call of journal.calls) {
     if (call.told === undefined && call.isCut !== true) {
-      journal.violate('every caller is told', `call ${call.number}`);
+      journal.violate('every caller is answered', `call ${call.number}`);
     }
     if (call.told?.status === 'duplicate') checkRepeat(call, call.told.id, journal);
   }

@@ -1,5 +1,4 @@
-// Notes what a store was asked: once behind the disk, where it is true, and once before it, where the process
-// is told.
+// Notes what a store was asked: once behind the disk, where it is true, and once before it, where the process hears of it.
 
 import type { Attempt } from '../../src/core/delivery.ts';
 import type { Store } from '../../src/core/ports/store.ts';

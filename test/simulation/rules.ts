@@ -1,4 +1,4 @@
-// The rules of a run: what must hold whenever a try begins, and whenever a caller is told something.
+// The rules of a run: what must hold whenever a try begins, and whenever a caller is answered.
 
 import type { AnswerRules } from './answer-rules.ts';
 import type { AttemptRules } from './attempt-rules.ts';
