@@ -1,4 +1,4 @@
-// What must hold whenever a caller is told something. Each rule names what excuses an exception: the end of a
+// What must hold whenever a caller is answered. Each rule names what excuses an exception: the end of a
 // process, a disk that failed. Nothing else does.
 
 import type { ErrorCode } from '../../src/core/errors.ts';
@@ -8,7 +8,7 @@ import type { CallRecord, DeliveryRecord, Told } from './journal.ts';
 import type { RulesParts } from './rules.ts';
 import { hadDiskTrouble } from './weather.ts';
 
-/** The caller is told within five seconds; a question waits for the phone. */
+/** The caller is answered within five seconds; a question waits for the phone. */
 const ANSWER_MS = 5_000;
 const QUESTION_MS = 50_000;
 const STORED_WINDOW_FROM_MS = 10 * 60_000;
@@ -60,7 +60,7 @@ export class AnswerRules {
     this.#violate('a stored key outlasts a restart', `${second.id} repeats ${first.id}`);
   }
 
-  /** A process that stops in order answers whoever waits, as long as its disk lets it. */
+  /** A process that stops in order answers everybody who waits, as long as its disk lets it. */
   cutAtStop(call: CallRecord): void {
     const { weather, timeline } = this.#parts;
     if (hadDiskTrouble(weather, call.startedAtMs, timeline.nowMs)) return;
@@ -114,7 +114,7 @@ export class AnswerRules {
     }
     // What a crash interrupted was perhaps pushed: it keeps its key, whatever became of it.
     const isArrived = end?.status === 'delivered' || first.final?.reason === 'interrupted';
-    const isKept = first.isStored || first.call?.told?.status === 'delivered';
+    const isKept = first.isStored || isProven(first, timeline.nowMs);
     const stands = end === undefined ? isKept : isArrived;
     // What ended in this very moment may have been told before.
     if (!stands && end?.atMs !== timeline.nowMs) {
@@ -151,11 +151,12 @@ export class AnswerRules {
 
   #mustBeHeld(call: CallRecord): void {
     const { journal, timeline } = this.#parts;
-    const hold = journal.holds.get(tokenHashOf(call.token));
-    if (hold !== undefined && hold.untilMs > timeline.nowMs) return;
+    const tokenHash = tokenHashOf(call.token);
+    const holds = journal.allHolds.filter((hold) => hold.tokenHash === tokenHash);
+    if (holds.some(({ untilMs }) => untilMs > timeline.nowMs)) return;
     // A hold ends by the service's time, which follows the wall clock over a restart.
     if (journal.isHoldShifted(call.token)) return;
-    this.#violate('only a token that is held back is told so', `call ${call.number}`);
+    this.#violate('only a token that is held back is refused as such', `call ${call.number}`);
   }
 
   #mustBeSick(call: CallRecord, what: string): void {
@@ -179,4 +180,12 @@ export function hasFailed({ final, seenEnd, call }: DeliveryRecord): boolean {
 /** Its caller was told that a sick store could not keep it; a late answer may have proved it since. */
 function wasNotKept({ call, isStored }: DeliveryRecord): boolean {
   return call?.told?.status === 'refused' && !isStored;
+}
+
+/** Its provider said that it took the push, in time or late. */
+function isProven({ attempts }: DeliveryRecord, nowMs: number): boolean {
+  return attempts.some(({ outcome, late }) => {
+    const isLate = late?.outcome.kind === 'delivered' && late.atMs <= nowMs;
+    return isLate || outcome?.kind === 'delivered';
+  });
 }

@@ -60,6 +60,8 @@ export interface DeliveryRecord {
   unansweredLogged: number;
   /** Under way as the disk has it: leased, so that a restart makes it due. */
   isLeased: boolean;
+  /** When it was last put back because all places in flight were taken. */
+  crowdedAtMs?: number;
   /** When a repeat last gave it a new lifetime. */
   renewedAtMs?: number;
   /** Its end as it was committed. */
@@ -195,7 +197,8 @@ export class Journal {
   ): void {
     const { life, provider, forMs } = given;
     const earlier = this.holds.get(tokenHash);
-    const isKnown = earlier !== undefined && !this.hasJumpedSince(earlier.life);
+    // Whether an earlier life's hold was remembered is another rule's question.
+    const isKnown = earlier?.life === life;
     const setAtMs = this.#timeline.nowMs;
     const untilMs = Math.max(setAtMs + forMs, isKnown ? earlier.untilMs : 0);
     const hold = { life, provider, setAtMs, untilMs };
@@ -273,9 +276,14 @@ export function isUnanswered({ outcome }: AttemptRecord): boolean {
 /** News that nobody may end: its credentials are wrong, or its token is held back for long. */
 export function isKeptForLong(delivery: DeliveryRecord, journal: Journal, nowMs: number): boolean {
   if (delivery.lifetimeMs <= 60_000 || delivery.final !== undefined) return false;
-  const hold = journal.holds.get(tokenHashOf(delivery.token));
-  const isHeld = hold !== undefined && hold.untilMs > nowMs;
-  return isHeld || delivery.attempts.at(-1)?.understood === 'misconfigured';
+  const tokenHash = tokenHashOf(delivery.token);
+  const holds = journal.allHolds.filter((hold) => hold.tokenHash === tokenHash);
+  const isHeld = holds.some(({ untilMs }) => untilMs > nowMs);
+  return (
+    isHeld ||
+    journal.isHoldShifted(delivery.token) ||
+    delivery.attempts.at(-1)?.understood === 'misconfigured'
+  );
 }
 
 /** Its row is there although the process was told that it is not. */

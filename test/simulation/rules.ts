@@ -1,4 +1,4 @@
-// The rules of a run: what must hold whenever a try begins, and whenever a caller is told something.
+// The rules of a run: what must hold whenever a try begins, and whenever a caller is answered.
 
 import type { AnswerRules } from './answer-rules.ts';
 import type { AttemptRules } from './attempt-rules.ts';
@@ -17,5 +17,8 @@ export interface Rules {
   readonly answers: AnswerRules;
 }
 
-/** The end of a useful life, in which a delivery goes whatever the breaker says. */
-export const LAST_MOMENT_MS = 600;
+/**
+ * The end of a useful life, in which a delivery goes whatever the breaker says: half a second, and half a second
+ * more by which a look into the store can make the life shorter than it seems from outside.
+ */
+export const LAST_MOMENT_MS = 1_100;

@@ -64,7 +64,7 @@ export class Watch implements Sending {
     this.#prepared.set(message.id, { message, call });
   }
 
-  /** The call was answered: what it prepared and did not get in is of no use. */
+  /** The call was answered: what it prepared and did not get in is dropped. */
   forget(call: CallRecord): void {
     for (const [id, prepared] of this.#prepared) {
       if (prepared.call === call) this.#prepared.delete(id);

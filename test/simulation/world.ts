@@ -195,7 +195,7 @@ export class World {
       this.#life = life;
       void life.takeUp().then((isUp) => {
         this.journal.note(isUp ? 'serves' : 'cannot start', String(number));
-        // Whoever supervises the service starts it again.
+        // A supervisor starts the service again.
         if (!isUp && this.#life === life) this.timeline.after(0, () => this.#crash(1_000));
         if (!isUp) return;
         this.journal.begins.set(number, this.timeline.nowMs);

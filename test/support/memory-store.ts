@@ -1,8 +1,7 @@
 // The Store port in memory, for tests of the core in virtual time. It passes the same contract suite as SQLite
-// (test/support/memory-store.test.ts), so that what the core's tests show of one holds for the other.
+// (memory-store.test.ts), so that what the core's tests show of one holds for the other.
 
-import type { Attempt, Delivery, DeliveryStatus, Next } from '../../src/core/delivery.ts';
-import { isRace, usefulUntilMs } from '../../src/core/notification.ts';
+import type { Attempt, Next } from '../../src/core/delivery.ts';
 import {
   type AcceptedDelivery,
   type Claim,
@@ -10,7 +9,6 @@ import {
   type Confirmation,
   type DeliveryQuery,
   type HastenOptions,
-  type LoggedAttempt,
   type LoggedDelivery,
   type QuarantineEntry,
   type Renewal,
@@ -18,20 +16,16 @@ import {
   type Store,
   StoreUnavailableError,
 } from '../../src/core/ports/store.ts';
-
-interface Row {
-  delivery: Delivery;
-  status: DeliveryStatus;
-  reason?: string | undefined;
-  settledAtMs?: number | undefined;
-  answeredAtMs?: number | undefined;
-  dueAtMs: number;
-  notBeforeMs: number;
-  triedAtMs: number;
-  owner?: string | undefined;
-  leaseUntilMs: number;
-  readonly attempts: Map<number, Attempt>;
-}
+import {
+  choose,
+  dateBack,
+  hasten,
+  isFree,
+  least,
+  type Row,
+  search,
+  usefulUntil,
+} from './memory-rows.ts';
 
 interface Key {
   readonly deliveryId: string;
@@ -145,21 +139,7 @@ export class MemoryStore implements Store {
 
   async hasten(options: HastenOptions): Promise<number> {
     this.#enter('hasten');
-    const { nowMs, newsSpreadMs, restMs } = options;
-    const rows = this.#queued(options)
-      .filter((row) => row.dueAtMs > nowMs && isFree(row, nowMs))
-      .filter((row) => row.triedAtMs <= nowMs - restMs)
-      .toSorted((one, other) => one.dueAtMs - other.dueAtMs);
-    const news = rows.filter((row) => !isRace(row.delivery.notification.lifetimeMs));
-    let moved = 0;
-    for (const row of rows) {
-      const place = news.indexOf(row);
-      const spreadMs = place < 0 ? 0 : Math.floor((place * newsSpreadMs) / news.length);
-      if (nowMs + spreadMs >= row.dueAtMs) continue;
-      row.dueAtMs = nowMs + spreadMs;
-      moved += 1;
-    }
-    return moved;
+    return hasten(this.#queued(options), options);
   }
 
   async expireOverdue(options: {
@@ -202,10 +182,8 @@ export class MemoryStore implements Store {
 
   async listQuarantine({ nowMs, limit }: { readonly nowMs: number; readonly limit: number }) {
     this.#enter('listQuarantine');
-    return [...this.#quarantine.values()]
-      .filter(({ untilMs }) => untilMs > nowMs)
-      .toSorted((one, other) => other.sinceMs - one.sinceMs)
-      .slice(0, limit);
+    const entries = [...this.#quarantine.values()].filter(({ untilMs }) => untilMs > nowMs);
+    return entries.toSorted((one, other) => other.sinceMs - one.sinceMs).slice(0, limit);
   }
 
   async listProvenTokens(limit: number): Promise<readonly string[]> {
@@ -217,16 +195,7 @@ export class MemoryStore implements Store {
 
   async findDeliveries(query: DeliveryQuery): Promise<readonly LoggedDelivery[]> {
     this.#enter('findDeliveries');
-    return [...this.rows.values()]
-      .filter(({ delivery, status }) => {
-        if (query.id !== undefined && delivery.id !== query.id) return false;
-        if (query.status !== undefined && status !== query.status) return false;
-        if (query.tokenHash !== undefined && delivery.tokenHash !== query.tokenHash) return false;
-        return query.subjectHash === undefined || delivery.subjectHash === query.subjectHash;
-      })
-      .toReversed()
-      .slice(0, query.limit)
-      .map(logged);
+    return search([...this.rows.values()], query);
   }
 
   async prune(options: {
@@ -327,80 +296,4 @@ export class MemoryStore implements Store {
       if (key.deliveryId === row.delivery.id) this.#keys.delete(keyHash);
     }
   }
-}
-
-/** A receipt in the future means that the clock was set back. */
-function dateBack(row: Row, nowMs: number): void {
-  const { receivedAtMs, expiresAtMs, notification } = row.delivery;
-  const startMs = Math.max(receivedAtMs, expiresAtMs - notification.lifetimeMs);
-  const byMs = Math.max(0, startMs - nowMs);
-  row.dueAtMs -= byMs;
-  row.notBeforeMs -= byMs;
-  row.triedAtMs -= byMs;
-  row.delivery = {
-    ...row.delivery,
-    receivedAtMs: Math.min(receivedAtMs, nowMs),
-    expiresAtMs: expiresAtMs - byMs,
-  };
-}
-
-function isFree(row: Row, nowMs: number): boolean {
-  return row.owner === undefined || row.leaseUntilMs <= nowMs;
-}
-
-function usefulUntil({ delivery }: Row): number {
-  return usefulUntilMs(delivery.expiresAtMs, delivery.notification.lifetimeMs);
-}
-
-function choose(rows: readonly Row[], { select, nowMs }: Claim): readonly Row[] {
-  switch (select.kind) {
-    case 'due':
-      return rows.filter((row) => row.dueAtMs <= nowMs).toSorted(byUsefulLife);
-    case 'probe':
-      return rows.toSorted((one, other) => one.triedAtMs - other.triedAtMs);
-    case 'last_moment':
-      return rows
-        .filter((row) => usefulUntil(row) <= select.usefulUntilByMs)
-        .toSorted(byUsefulLife);
-  }
-}
-
-function byUsefulLife(one: Row, other: Row): number {
-  return usefulUntil(one) - usefulUntil(other);
-}
-
-function least(times: readonly number[]): number | undefined {
-  return times.length === 0 ? undefined : Math.min(...times);
-}
-
-function logged(row: Row): LoggedDelivery {
-  const { delivery } = row;
-  return {
-    id: delivery.id,
-    app: delivery.target.app,
-    platform: delivery.target.platform,
-    provider: delivery.provider,
-    type: delivery.notification.type,
-    status: row.status,
-    ...(row.reason === undefined ? {} : { reason: row.reason }),
-    receivedAtMs: delivery.receivedAtMs,
-    ...(row.settledAtMs === undefined ? {} : { settledAtMs: row.settledAtMs }),
-    tokenHash: delivery.tokenHash,
-    ...(delivery.subjectHash === undefined ? {} : { subjectHash: delivery.subjectHash }),
-    ...(row.answeredAtMs === undefined ? {} : { answeredAtMs: row.answeredAtMs }),
-    attempts: [...row.attempts.values()].map(loggedAttempt),
-  };
-}
-
-function loggedAttempt({ number, startedAtMs, latencyMs, outcome }: Attempt): LoggedAttempt {
-  return {
-    number,
-    startedAtMs,
-    latencyMs,
-    outcome: outcome.kind,
-    ...('reason' in outcome ? { reason: outcome.reason } : {}),
-    ...('messageId' in outcome && outcome.messageId !== undefined
-      ? { messageId: outcome.messageId }
-      : {}),
-  };
 }

@@ -113,7 +113,8 @@ export class Endings {
 
   /** A late answer proved an attempt of an earlier run; nothing changes if the delivery has ended. */
   async confirm(delivery: Delivery, attempt: Attempt): Promise<void> {
-    if (this.#ending.has(delivery.id)) return;
+    const { id } = delivery;
+    if (this.#ending.has(id) || this.#parts.duplicates.hasFailed(id)) return;
     const { clock, ledger } = this.#parts;
     const confirmed = await this.#recording.add(
       ledger.confirm({

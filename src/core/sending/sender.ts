@@ -120,13 +120,14 @@ export class Sender {
     let current = delivery;
     for (let tries = 1; ; tries += 1) {
       current = run.current(current);
-      if (run.provenBy !== undefined) {
-        void this.#sending.add(this.#endings.confirmStored(current, stored, run.provenBy));
-        return deliveredBy(run.provenBy);
-      }
+      if (run.provenBy !== undefined) return this.#endProven(current, stored, run.provenBy);
       if (this.#isPointless(current)) return this.#endPointless(current, stored, sending);
       const trust = this.#parts.quarantine.trustOf(current.tokenHash);
       const ticket = await lane.enter(trust, { patience, isLastMoment });
+      if (run.provenBy !== undefined) {
+        if (ticket !== undefined) lane.abandon(ticket);
+        return this.#endProven(current, stored, run.provenBy);
+      }
       if (ticket === undefined) return this.#later(current, stored, sending, NOT_TRIED);
       // It may have waited for its place: its token died meanwhile, or its time is over.
       if (this.#isPointless(current)) {
@@ -176,6 +177,11 @@ export class Sender {
       this.#proofs.delete(delivery.id);
     });
     void this.#sending.add(confirmed);
+  }
+
+  #endProven(delivery: Delivery, stored: Promise<boolean>, proof: Attempt): SendEnd {
+    void this.#sending.add(this.#endings.confirmStored(delivery, stored, proof));
+    return deliveredBy(proof);
   }
 
   /** The attempt under way ends, and then the log gets both. */
@@ -238,10 +244,7 @@ export class Sender {
     if (next.status !== 'queued') return this.#endings.settle(delivery, stored, { end, attempt });
     const recorded = this.#endings.recordQueued(delivery, stored, { next, attempt });
     const isRecorded = await recorded;
-    if (run.provenBy !== undefined) {
-      void this.#sending.add(this.#endings.confirmStored(delivery, recorded, run.provenBy));
-      return deliveredBy(run.provenBy);
-    }
+    if (run.provenBy !== undefined) return this.#endProven(delivery, recorded, run.provenBy);
     if (isRecorded) this.#parts.onQueued(lane, next.dueAtMs);
     else if (await options.stored) return this.#endings.refused(delivery);
     return end;

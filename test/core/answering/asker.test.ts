@@ -82,7 +82,7 @@ test('the same question while one waits is one push, and every caller gets the r
   expect(callers.map(({ body }) => body)).toEqual([REPLY, REPLY, REPLY]);
 });
 
-test('a silent phone is told at the deadline of the first caller', async () => {
+test('silence is answered at the deadline of the first caller', async () => {
   const { virtual, ask } = await setup();
   const first = ask('a');
   await virtual.clock.run(20 * SECOND);

@@ -1,4 +1,4 @@
-// What a caller is told, and when.
+// What a caller hears, and when.
 
 import { expect, test } from 'vitest';
 import type { Outcome } from '../../../src/core/outcome.ts';
@@ -25,17 +25,20 @@ test.each<[string, Outcome, string]>([
   ['bad', { kind: 'rejected', reason: 'BadDeviceToken', blame: 'token' }, 'token_rejected'],
   ['not to be sent', { kind: 'rejected', reason: 'X', blame: 'message' }, 'message_rejected'],
   ['ours', { kind: 'misconfigured', reason: 'PERMISSION_DENIED' }, 'provider_misconfigured'],
-])('what is %s is told at once, with the reason and the delivery', async (_name, outcome, code) => {
-  const virtual = await createVirtualCore();
-  answer(virtual, outcome);
-  const told = await tell(virtual);
-  const reason = 'reason' in outcome ? outcome.reason : undefined;
-  expect(told).toMatchObject({ code, atMs: 20, details: { reason } });
-  const [id] = virtual.store.rows.keys();
-  expect(told.details?.deliveryId).toBe(id);
-});
+])(
+  'what is %s is answered at once, with the reason and the delivery',
+  async (_name, outcome, code) => {
+    const virtual = await createVirtualCore();
+    answer(virtual, outcome);
+    const told = await tell(virtual);
+    const reason = 'reason' in outcome ? outcome.reason : undefined;
+    expect(told).toMatchObject({ code, atMs: 20, details: { reason } });
+    const [id] = virtual.store.rows.keys();
+    expect(told.details?.deliveryId).toBe(id);
+  },
+);
 
-test('delivered is told as soon as the provider took it, and the row is there', async () => {
+test('delivered is answered as soon as the provider took it, and the row is there', async () => {
   const virtual = await createVirtualCore();
   const told = await tell(virtual);
   expect(told).toMatchObject({ status: 'delivered', atMs: 40 });
@@ -199,7 +202,7 @@ test('after a drain everything new is refused, and those who wait can be answere
   expect(waiting.status).toBe('queued');
 });
 
-test('an app or a provider that is not configured is told before anything else', async () => {
+test('an app or a provider that is not configured is refused before anything else', async () => {
   const virtual = await createVirtualCore();
   const told = await tell(virtual, 'aa', { provider: 'apns' });
   expect(told.code).toBe('provider_not_configured');

@@ -45,7 +45,7 @@ async function setup(given = {}) {
   return { clock, store, events, duplicates, endings, delivery, watched, row };
 }
 
-test('an end is in the log, told to whoever waits, and told to the observer, once each', async () => {
+test('an end reaches the log, the one who waits for it and the observer, once each', async () => {
   const { endings, delivery, watched, events, row } = await setup();
   const attempt = attemptOf(1, DELIVERED);
   endings.settle(delivery, STORED, { end: { next: { status: 'delivered' } }, attempt });

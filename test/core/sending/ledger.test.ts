@@ -43,7 +43,7 @@ test('a row that was written is known to be stored', async () => {
   expect(store.rows.get('a')?.status).toBe('queued');
 });
 
-test('a sick store is told of once, and once when it works again', async () => {
+test('trouble with the store is reported once, and its end once', async () => {
   const { clock, store, ledger, names, insert, recoveries } = setup();
   store.trouble = 'full';
   await insert('a');
@@ -175,7 +175,7 @@ test('says of a repeat’s wish for time whether it was renewed, has ended or ca
   expect(await ledger.renew(renewal)).toBe('unavailable');
 });
 
-test('a delivery whose lease another took is told of', async () => {
+test('a delivery whose lease another took is reported', async () => {
   const { ledger, names, insert } = setup();
   await insert('a');
   await ledger.settle(settlementOf('a', { status: 'delivered' }, { owner: 'another' }));

@@ -152,7 +152,7 @@ test('a delivery whose row the database refuses is not queued: an error of ours'
   await expectHealthy(virtual);
 });
 
-test('an attempt that the database refuses to record ends its delivery, and nobody is told queued', async () => {
+test('an attempt that the database refuses to record ends its delivery, and no caller hears queued', async () => {
   const virtual = await createVirtualCore();
   virtual.weather = firstTries('a', [FAILED]);
   virtual.store.faults.set('settle', FAULT);

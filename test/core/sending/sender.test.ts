@@ -205,6 +205,27 @@ test('a late answer while the record of a failure is written counts', async () =
   expect(row()?.status).toBe('delivered');
 });
 
+test('a late answer while the next attempt waits for its place takes that attempt’s place', async () => {
+  const { virtual, lane, send, row } = await setup([TIMEOUT]);
+  const late = { outcome: DELIVERED, afterMs: 500 };
+  virtual.weather = () => ({ outcome: TIMEOUT, endsAfterMs: 20, isTaken: true, late });
+  const ended = send();
+  await virtual.clock.run(10);
+  // All places are taken meanwhile, by others who leave later.
+  const others = [];
+  while (lane.freePlaces('unproven') > 0) {
+    others.push(lane.enter('unproven', { patience: 'none' }));
+  }
+  others.push(lane.enter('unproven', { patience: 'queue' }));
+  await virtual.clock.run(1_000);
+  for (const ticket of await Promise.all(others)) if (ticket !== undefined) lane.abandon(ticket);
+  await virtual.clock.run(100);
+  expect(ended.end?.next.status).toBe('delivered');
+  expect(virtual.pushes).toHaveLength(1);
+  expect(row()?.status).toBe('delivered');
+  expect(lane.inFlight).toBe(0);
+});
+
 test('what was claimed while its late answer is written is not sent', async () => {
   const { virtual, lane, delivery, send, row } = await setup([TIMEOUT]);
   const late = { outcome: DELIVERED, afterMs: 5_000 };

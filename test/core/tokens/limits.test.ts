@@ -11,7 +11,7 @@ function setup(rates: { perToken?: Rate; global?: Rate; maxTokens?: number }) {
   const clock = new ManualClock();
   const { perToken = PLENTY, global = PLENTY, maxTokens = 100 } = rates;
   const limits = new Limits(clock, { perToken, global, maxTokens });
-  /** How many seconds the caller is told to wait; 0 if the call was let in. */
+  /** How many seconds the caller must wait; 0 if the call was let in. */
   const take = (token: string): number => {
     try {
       limits.take(token);
@@ -24,7 +24,7 @@ function setup(rates: { perToken?: Rate; global?: Rate; maxTokens?: number }) {
   return { clock, take };
 }
 
-test('a burst is let in, what follows is told when to come again', () => {
+test('a burst is let in, what follows hears when to come again', () => {
   const { clock, take } = setup({ perToken: { burst: 3, perSecond: 0.2 } });
   expect([take('a'), take('a'), take('a'), take('a')]).toEqual([0, 0, 0, 5]);
   clock.advance(5_000);
@@ -72,7 +72,7 @@ test('over any time no more is let in than the burst and the rate allow', () => 
   );
 });
 
-test('a caller that waits as long as it was told is let in', () => {
+test('a caller that waits for so long is let in', () => {
   const rates = fc.record({
     burst: fc.integer({ min: 1, max: 5 }),
     perSecond: fc.double({ min: 0.05, max: 50, noNaN: true }),

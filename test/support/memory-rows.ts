@@ -1,0 +1,134 @@
+// The rows of the store in memory: how they are chosen for a claim, and how an operator reads them.
+
+import type { Attempt, Delivery, DeliveryStatus } from '../../src/core/delivery.ts';
+import { isRace, usefulUntilMs } from '../../src/core/notification.ts';
+import type {
+  Claim,
+  DeliveryQuery,
+  HastenOptions,
+  LoggedAttempt,
+  LoggedDelivery,
+} from '../../src/core/ports/store.ts';
+
+export interface Row {
+  delivery: Delivery;
+  status: DeliveryStatus;
+  reason?: string | undefined;
+  settledAtMs?: number | undefined;
+  answeredAtMs?: number | undefined;
+  dueAtMs: number;
+  notBeforeMs: number;
+  triedAtMs: number;
+  owner?: string | undefined;
+  leaseUntilMs: number;
+  readonly attempts: Map<number, Attempt>;
+}
+
+/** A receipt in the future means that the clock was set back. */
+export function dateBack(row: Row, nowMs: number): void {
+  const { receivedAtMs, expiresAtMs, notification } = row.delivery;
+  const startMs = Math.max(receivedAtMs, expiresAtMs - notification.lifetimeMs);
+  const byMs = Math.max(0, startMs - nowMs);
+  row.dueAtMs -= byMs;
+  row.notBeforeMs -= byMs;
+  row.triedAtMs -= byMs;
+  row.delivery = {
+    ...row.delivery,
+    receivedAtMs: Math.min(receivedAtMs, nowMs),
+    expiresAtMs: expiresAtMs - byMs,
+  };
+}
+
+export function isFree(row: Row, nowMs: number): boolean {
+  return row.owner === undefined || row.leaseUntilMs <= nowMs;
+}
+
+export function usefulUntil({ delivery }: Row): number {
+  return usefulUntilMs(delivery.expiresAtMs, delivery.notification.lifetimeMs);
+}
+
+export function choose(rows: readonly Row[], { select, nowMs }: Claim): readonly Row[] {
+  switch (select.kind) {
+    case 'due':
+      return rows.filter((row) => row.dueAtMs <= nowMs).toSorted(byUsefulLife);
+    case 'probe':
+      return rows.toSorted((one, other) => one.triedAtMs - other.triedAtMs);
+    case 'last_moment':
+      return rows
+        .filter((row) => usefulUntil(row) <= select.usefulUntilByMs)
+        .toSorted(byUsefulLife);
+  }
+}
+
+function byUsefulLife(one: Row, other: Row): number {
+  return usefulUntil(one) - usefulUntil(other);
+}
+
+export function least(times: readonly number[]): number | undefined {
+  return times.length === 0 ? undefined : Math.min(...times);
+}
+
+/** The newest rows that match. */
+export function search(rows: readonly Row[], query: DeliveryQuery): readonly LoggedDelivery[] {
+  return rows
+    .filter(({ delivery, status }) => {
+      if (query.id !== undefined && delivery.id !== query.id) return false;
+      if (query.status !== undefined && status !== query.status) return false;
+      if (query.tokenHash !== undefined && delivery.tokenHash !== query.tokenHash) return false;
+      return query.subjectHash === undefined || delivery.subjectHash === query.subjectHash;
+    })
+    .toReversed()
+    .slice(0, query.limit)
+    .map(logged);
+}
+
+/** Races are due at once, news one after the other; returns how many were moved. */
+export function hasten(queued: readonly Row[], options: HastenOptions): number {
+  const { nowMs, newsSpreadMs, restMs } = options;
+  const rows = queued
+    .filter((row) => row.dueAtMs > nowMs && isFree(row, nowMs))
+    .filter((row) => row.triedAtMs <= nowMs - restMs)
+    .toSorted((one, other) => one.dueAtMs - other.dueAtMs);
+  const news = rows.filter((row) => !isRace(row.delivery.notification.lifetimeMs));
+  let moved = 0;
+  for (const row of rows) {
+    const place = news.indexOf(row);
+    const spreadMs = place < 0 ? 0 : Math.floor((place * newsSpreadMs) / news.length);
+    if (nowMs + spreadMs >= row.dueAtMs) continue;
+    row.dueAtMs = nowMs + spreadMs;
+    moved += 1;
+  }
+  return moved;
+}
+
+function logged(row: Row): LoggedDelivery {
+  const { delivery } = row;
+  return {
+    id: delivery.id,
+    app: delivery.target.app,
+    platform: delivery.target.platform,
+    provider: delivery.provider,
+    type: delivery.notification.type,
+    status: row.status,
+    ...(row.reason === undefined ? {} : { reason: row.reason }),
+    receivedAtMs: delivery.receivedAtMs,
+    ...(row.settledAtMs === undefined ? {} : { settledAtMs: row.settledAtMs }),
+    tokenHash: delivery.tokenHash,
+    ...(delivery.subjectHash === undefined ? {} : { subjectHash: delivery.subjectHash }),
+    ...(row.answeredAtMs === undefined ? {} : { answeredAtMs: row.answeredAtMs }),
+    attempts: [...row.attempts.values()].map(loggedAttempt),
+  };
+}
+
+function loggedAttempt({ number, startedAtMs, latencyMs, outcome }: Attempt): LoggedAttempt {
+  return {
+    number,
+    startedAtMs,
+    latencyMs,
+    outcome: outcome.kind,
+    ...('reason' in outcome ? { reason: outcome.reason } : {}),
+    ...('messageId' in outcome && outcome.messageId !== undefined
+      ? { messageId: outcome.messageId }
+      : {}),
+  };
+}
