@@ -10,6 +10,7 @@ import {
   SECOND,
   setupDriven,
 } from '../support/driven-service.ts';
+import { pathOf, REGISTRY_ENVIRONMENT, register } from '../support/registry.ts';
 import type { SetupOptions } from '../support/service.ts';
 import { ANDROID_TOKEN, IOS_TOKEN } from '../support/service.ts';
 
@@ -211,4 +212,28 @@ test('bad tokens of strangers never cost the others their connection', async () 
   const after = sandbox.received().slice(before.length);
   const connections = new Set(after.map(({ connection }) => connection));
   expect(connections.size).toBe(1);
+});
+
+test('a death that Apple saw before the device registered does not condemn it', async () => {
+  const { running, sandbox, asked, clock, quarantined } = await setup({
+    environment: REGISTRY_ENVIRONMENT,
+  });
+  const device = await register(running, { platform: 'ios', token: IOS_TOKEN });
+  const call = (hash: string) =>
+    running.post(
+      pathOf(device, 'notify'),
+      JSON.stringify({ template: 'payment_received', data: { payment_hash: hash } }),
+    );
+  const monthAgoMs = clock.wallMs() - 30 * 24 * HOUR;
+  sandbox.script({ provider: 'apns', fault: { ...DEAD, timestampMs: monthAgoMs } });
+  expect((await call('aa')).status).toBe(410);
+  expect(await quarantined()).toEqual([]);
+  expect((await call('bb')).status).toBe(200);
+  expect(asked(IOS_TOKEN)).toBe(2);
+
+  clock.advance(HOUR);
+  sandbox.script({ provider: 'apns', fault: { ...DEAD, timestampMs: clock.wallMs() - MINUTE } });
+  expect((await call('cc')).status).toBe(410);
+  expect((await call('dd')).status).toBe(410);
+  expect(asked(IOS_TOKEN)).toBe(3);
 });
