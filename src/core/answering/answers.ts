@@ -26,7 +26,7 @@ export function storeUnavailable(): ServiceError {
 export function refusalFor(delivery: Delivery, end: SendEnd): ServiceError {
   const { next, outcome } = end;
   const reason = next.status === 'queued' ? undefined : next.reason;
-  const details = { deliveryId: delivery.id, ...(reason === undefined ? {} : { reason }) };
+  const details = { deliveryId: delivery.id, reason };
   if (reason === 'internal_error') return new ServiceError('internal', details);
   switch (next.status) {
     case 'unregistered':

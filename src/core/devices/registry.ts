@@ -232,7 +232,7 @@ export class Registry {
     const identity = JSON.stringify(['device', app, token, user ?? null, appData ?? null]);
     return {
       tokenHash: ids.fingerprint(tokenKey(target)),
-      ...(user === undefined ? {} : { userHash: ids.fingerprint(userKey(app, user)) }),
+      userHash: user === undefined ? undefined : ids.fingerprint(userKey(app, user)),
       identityHash: ids.fingerprint(identity),
       handleHashes: Object.fromEntries(
         Object.entries(handles).map(([door, handle]) => [

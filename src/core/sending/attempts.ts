@@ -76,7 +76,7 @@ export class Attempts {
       id: delivery.id,
       platform: target.platform,
       token: target.token,
-      ...(target.appData === undefined ? {} : { appData: target.appData }),
+      appData: target.appData,
       type: notification.type,
       payload: notification.payload,
       title: notification.title,

@@ -70,7 +70,7 @@ export class Endings {
     const recorded = this.#record(delivery, stored, {
       next,
       keepKey,
-      ...(attempt && { attempt }),
+      attempt,
     });
     void recorded.finally(() => this.#ending.delete(delivery.id));
     this.#tellSettled(delivery, next);
@@ -83,7 +83,7 @@ export class Endings {
     stored: Promise<boolean>,
     { next, attempt }: { readonly next: Next; readonly attempt?: Attempt | undefined },
   ): Promise<boolean> {
-    return this.#record(delivery, stored, { next, ...(attempt && { attempt }) });
+    return this.#record(delivery, stored, { next, attempt });
   }
 
   /** The attempt is followed by another at once, under the same lease. */
@@ -180,7 +180,7 @@ export class Endings {
       status: next.status satisfies DeliveryStatus,
       attempts: delivery.attempts,
       sinceReceiptMs,
-      ...(next.reason === undefined ? {} : { reason: next.reason }),
+      reason: next.reason,
     });
   }
 

@@ -206,7 +206,7 @@ export class Ledger {
         name: 'internal_fault',
         where: `store.${where}`,
         cause: error,
-        ...(deliveryId === undefined ? {} : { deliveryId }),
+        deliveryId,
       });
       return { kind: 'refused' };
     }

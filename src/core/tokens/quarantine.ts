@@ -102,7 +102,7 @@ export class Quarantine {
       reason: outcome.reason,
       sinceMs,
       untilMs: sinceMs + (isDead ? unregisteredMs : badTokenMs),
-      ...(providerSinceMs === undefined ? {} : { providerSinceMs }),
+      providerSinceMs,
     };
     if (isDead) this.#proven.delete(token.tokenHash);
     this.#refused.use(token.tokenHash, entry);

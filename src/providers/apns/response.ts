@@ -122,11 +122,10 @@ export function readApnsAnswer({ status, headers, body }: HttpResponse, wallMs: 
   // Apple documents no Retry-After and advises minutes; a payment lives for one, so without
   // the header the core's own back-off decides.
   const retryAfterMs = parseRetryAfter(headers['retry-after'], wallMs);
-  const later = retryAfterMs === undefined ? {} : { retryAfterMs };
   switch (meaning) {
     case 'unregistered': {
       const sinceMs = timeOfDeath(error?.timestamp, wallMs);
-      return { kind: 'unregistered', reason, ...(sinceMs === undefined ? {} : { sinceMs }) };
+      return { kind: 'unregistered', reason, sinceMs };
     }
     case 'token':
     case 'sender':
@@ -136,9 +135,9 @@ export function readApnsAnswer({ status, headers, body }: HttpResponse, wallMs: 
       return { kind: 'misconfigured', reason };
     case 'throttled_token':
     case 'throttled':
-      return { kind: 'retry', reason, certainty: meaning, ...later };
+      return { kind: 'retry', reason, certainty: meaning, retryAfterMs };
     case 'later':
-      return { kind: 'retry', reason, certainty: 'answered', ...later };
+      return { kind: 'retry', reason, certainty: 'answered', retryAfterMs };
   }
 }
 

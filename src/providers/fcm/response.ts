@@ -147,10 +147,7 @@ function later(
   wallMs: number,
 ): Outcome {
   const retryAfterMs = parseRetryAfter(headers['retry-after'], wallMs);
-  return {
-    ...{ kind: 'retry', reason, certainty },
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  };
+  return { kind: 'retry', reason, certainty, retryAfterMs };
 }
 
 function parseJson(body: string): unknown {

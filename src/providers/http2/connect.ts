@@ -123,7 +123,7 @@ function secureConnection(
     ALPNProtocols: ['h2'],
     // RFC 6066 forbids addresses as server names.
     ...(isIP(host) === 0 ? { servername: host } : { servername: '', host }),
-    ...(authorities === undefined ? {} : { secureContext: authorities }),
+    secureContext: authorities,
   });
   secure.on('error', (error) => failed(connectFailureOf(error)));
   secure.on('close', () => failed('tls_failed'));

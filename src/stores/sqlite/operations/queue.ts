@@ -204,7 +204,7 @@ function toDelivery(sealer: Sealer, row: ClaimedRow): Delivery | undefined {
     id: row.id,
     target: toTarget(row, content),
     ...optional('deviceId', row.device_id),
-    ...(registeredAtMs === undefined ? {} : { registeredAtMs }),
+    registeredAtMs,
     provider: nameOf(PROVIDERS, row.provider),
     notification: { type: row.type, title, payload, lifetimeMs: row.lifetime_ms },
     tokenHash: row.token_hash,
