@@ -4,6 +4,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { explain } from '../../src/cli/explain.ts';
 import { catchStopSignals } from '../../src/cli/signals.ts';
@@ -23,7 +24,8 @@ const INVOICE = '{"invoice":"lni1qqdemo"}';
 const APP_DATA = 'wallet-1';
 /** For a try by hand: the demo listens on this machine only as long as it runs. */
 const BACKEND_KEY = 'demo-backend-key';
-const DOMAIN_SECRET = 'demo-domain-secret';
+/** The sources of the documentation's examples, which can be tried against the demo. */
+const SOURCES_FILE = fileURLToPath(new URL('../../docs/sources/examples.json', import.meta.url));
 
 const clock = createSystemClock();
 
@@ -110,7 +112,7 @@ function demoEnvironment(sandbox: Sandbox, folder: string, port: string): Enviro
     NDS_SECRET: 'the demo writes nothing that must stay secret',
     NDS_BACKEND_KEYS: BACKEND_KEY,
     NDS_SELF_REGISTRATION: 'on',
-    NDS_SOURCES: JSON.stringify({ domains: { 'pay.example.com': { secrets: [DOMAIN_SECRET] } } }),
+    NDS_SOURCES_FILE: SOURCES_FILE,
   };
 }
 
