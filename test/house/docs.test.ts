@@ -1,6 +1,6 @@
 // The tables of the documentation are those of the code. `npm run docs` writes them again.
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { SETTINGS, type Setting } from '../../src/config/settings.ts';
@@ -9,6 +9,7 @@ import { CATALOGUE } from '../../src/core/notification.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const REWRITE = process.env.NDS_REWRITE_DOCS === '1';
+const PAGES = ['README.md', 'CHANGELOG.md', ...filesBelow('docs', '.md')];
 
 test('docs/errors.md lists every code, status and remedy', () => {
   const rows = Object.entries(ERRORS).map(
@@ -63,24 +64,44 @@ test('.env.example shows every variable', () => {
   expectFile('.env.example', `${lines.join('\n')}\n`);
 });
 
-test('every file that the documentation links to exists', () => {
-  const documents = [
-    'README.md',
-    'CHANGELOG.md',
-    'docs/architecture.md',
-    'docs/configuration.md',
-    'docs/errors.md',
-    'docs/operating.md',
-    'docs/dependencies.md',
-  ];
-  const missing = documents.flatMap((document) => {
-    const text = readFileSync(join(ROOT, document), 'utf8');
-    return [...text.matchAll(/\]\((?!https?:)([^)#\s]+)[^)]*\)/g)]
-      .map((match) => match[1] ?? '')
-      .filter((link) => !existsSync(resolve(ROOT, document, '..', link)))
-      .map((link) => `${document} -> ${link}`);
-  });
+test('everything that the documentation links to exists, sections too', () => {
+  const missing = PAGES.flatMap((page) =>
+    linksOf(page)
+      .filter(({ path, anchor }) => !existsSync(path) || !hasAnchor(path, anchor))
+      .map(({ link }) => `${page} -> ${link}`),
+  );
   expect(missing).toEqual([]);
+});
+
+test('every source file that a page names exists', () => {
+  const folders = [
+    '.',
+    'src',
+    'src/core',
+    'src/providers/http2',
+    'src/stores/sqlite',
+    'sandbox/callers',
+    'test/providers',
+  ];
+  const missing = PAGES.filter((page) => !isSuperseded(page)).flatMap((page) =>
+    [...read(page).matchAll(/`([\w./-]+\.[jt]s)`/g)]
+      .map((match) => match[1] ?? '')
+      .filter((file) => folders.every((folder) => !existsSync(join(ROOT, folder, file))))
+      .map((file) => `${page}: ${file}`),
+  );
+  expect(missing).toEqual([]);
+});
+
+test('what docs/troubleshooting.md quotes of /readyz and the output is what the code says', () => {
+  const [, quoted = ''] = read('docs/troubleshooting.md').split('## Readyz is red');
+  const rows = quoted.split('\n## Delivered')[0] ?? '';
+  const phrases = [...rows.matchAll(/^\| (.*?) \|/gm)]
+    .flatMap((row) => [...(row[1] ?? '').matchAll(/`([^`]+)`/g)])
+    .flatMap((match) => (match[1] ?? '').split('…'))
+    .filter((phrase) => !phrase.includes('"'));
+  const code = filesBelow('src', '.ts').map(read).join('\n');
+  expect(phrases.length).toBeGreaterThan(20);
+  expect(phrases.filter((phrase) => !code.includes(phrase.trim()))).toEqual([]);
 });
 
 test('the README stays under 200 lines', () => {
@@ -97,6 +118,49 @@ test('every package that is installed is explained in docs/dependencies.md, with
   expect(unexplained).toEqual([]);
   expect(Object.values(all).filter((version) => !/^\d/.test(version))).toEqual([]);
 });
+
+function read(file: string): string {
+  return readFileSync(join(ROOT, file), 'utf8');
+}
+
+function filesBelow(folder: string, ending: string): readonly string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith(ending))
+    .map((file) => join(folder, file));
+}
+
+/** Decisions that were superseded name files of their time. */
+function isSuperseded(page: string): boolean {
+  return page.startsWith('docs/decisions/') && read(page).includes('\nSuperseded by ');
+}
+
+interface Link {
+  readonly link: string;
+  readonly path: string;
+  readonly anchor: string | undefined;
+}
+
+function linksOf(page: string): readonly Link[] {
+  return [...read(page).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)].map((match) => {
+    const link = match[1] ?? '';
+    const [file = '', anchor] = link.split('#');
+    return { link, anchor, path: file === '' ? join(ROOT, page) : resolve(ROOT, page, '..', file) };
+  });
+}
+
+/** As GitHub makes them: headings in lower case, without punctuation, blanks as hyphens. */
+function hasAnchor(path: string, anchor: string | undefined): boolean {
+  if (anchor === undefined) return true;
+  if (statSync(path).isDirectory()) return false;
+  const text = readFileSync(path, 'utf8');
+  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map((match) =>
+    (match[1] ?? '')
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+  return headings.includes(anchor) || text.includes(`<a id="${anchor}">`);
+}
 
 function expectSection(file: string, name: string, lines: readonly string[]): void {
   const text = readFileSync(join(ROOT, file), 'utf8');

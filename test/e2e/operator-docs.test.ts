@@ -1,0 +1,63 @@
+// What the README and the pages for operators tell the reader to run, as far as it needs this machine alone.
+
+import { expect, test } from 'vitest';
+import { setup } from '../support/service.ts';
+import { blocksOf, hasTools, runScript } from '../support/shell-examples.ts';
+
+/** Without the tools that the pages name, nobody can run their examples. */
+const canRun = hasTools('bash', 'curl', 'npm', 'sqlite3');
+
+/** A service whose log has the payment of docs/sources/notify.md, and a shell that reaches it. */
+async function setupWithPayment() {
+  const running = await setup();
+  const { service, environment } = running;
+  const { NDS_DATABASE = '', NDS_SECRET = '' } = environment;
+  const run = (script: string) =>
+    runScript(
+      script
+        .replaceAll('http://localhost:8080', service.url)
+        .replaceAll('data/nds.sqlite', NDS_DATABASE)
+        .replaceAll('backup.sqlite', `${NDS_DATABASE}.backup`),
+      { NDS_DATABASE, NDS_SECRET },
+    );
+  await run(exampleOf('docs/sources/notify.md', 'curl'));
+  await service.settled();
+  return { ...running, run };
+}
+
+/** The block of a page that has this text. */
+function exampleOf(page: string, text: string): string {
+  const example = blocksOf(page, 'sh|bash').find((block) => block.includes(text));
+  if (example === undefined) throw new Error(`${page} has no example with ${text}`);
+  return example;
+}
+
+test.skipIf(!canRun)('the call in the README is delivered, with an empty body', async () => {
+  const { run } = await setupWithPayment();
+  const answer = await run(exampleOf('README.md', 'curl'));
+  expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  expect(answer).toMatch(/^delivery-status: delivered\r$/im);
+  expect(answer).toMatch(/\r\n\r\n$/);
+});
+
+test.skipIf(!canRun)('docs/finding-a-push.md finds a payment by command and by SQL', async () => {
+  const { run } = await setupWithPayment();
+  const page = 'docs/finding-a-push.md';
+  expect(await run(exampleOf(page, 'nds -- find'))).toMatch(/ payment_received +delivered /);
+  expect(await run(exampleOf(page, 'SELECT'))).toMatch(/\|delivered\|.*\|payment_received\|/);
+});
+
+test.skipIf(!canRun)(
+  'a backup as in docs/operating.md is whole and finds the payment',
+  async () => {
+    const { run, environment } = await setupWithPayment();
+    const page = 'docs/operating.md';
+    expect(await run(exampleOf(page, 'FROM deliveries'))).toBe('');
+    expect(await run(exampleOf(page, 'VACUUM INTO'))).toBe('');
+    expect(await run("sqlite3 -readonly backup.sqlite 'PRAGMA integrity_check'")).toBe('ok\n');
+    const find = exampleOf('docs/finding-a-push.md', 'nds -- find');
+    const { NDS_SECRET = '', NDS_DATABASE = '' } = environment;
+    const found = await runScript(find, { NDS_DATABASE: `${NDS_DATABASE}.backup`, NDS_SECRET });
+    expect(found).toMatch(/ payment_received +delivered /);
+  },
+);
