@@ -7,10 +7,16 @@ import { z } from 'zod';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
+const lists = {
+  dependencies: z.record(z.string(), z.string()).optional(),
+  devDependencies: z.record(z.string(), z.string()).optional(),
+};
+
 const lockSchema = z.object({
   packages: z.record(
     z.string(),
     z.looseObject({
+      ...lists,
       optionalDependencies: z.record(z.string(), z.string()).optional(),
       gypfile: z.boolean().optional(),
       resolved: z.string().optional(),
@@ -24,6 +30,19 @@ function readLock() {
 
 test('better-sqlite3 is not compiled: npm drops this mark whenever it saves the lock, put it back then', () => {
   expect(readLock().packages['node_modules/better-sqlite3']?.gypfile).toBe(false);
+});
+
+test('the lock names exactly the packages of package.json, without which `npm ci` refuses it', () => {
+  const { packages } = readLock();
+  const { dependencies, devDependencies } = z
+    .object(lists)
+    .parse(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')));
+  expect(packages['']).toMatchObject({ dependencies, devDependencies });
+  const locked = Object.keys({ ...packages['']?.dependencies, ...packages['']?.devDependencies });
+  expect(locked.toSorted()).toEqual(
+    Object.keys({ ...dependencies, ...devDependencies }).toSorted(),
+  );
+  expect(locked.filter((name) => packages[`node_modules/${name}`] === undefined)).toEqual([]);
 });
 
 test('`npm install` does not save the lock, which would drop the mark', () => {
