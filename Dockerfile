@@ -1,5 +1,4 @@
-# The service alone: production dependencies without the parts of firebase-admin that talk to Firestore
-# and Storage, no build step, no root.
+# The service alone: production dependencies, no build step, no root.
 FROM node:24-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./

@@ -134,9 +134,9 @@ test('the database lies on the one volume, which one machine has', () => {
   expect(fly.mounts).toHaveLength(1);
   expect(fly.mounts[0]?.destination).toBe('/data');
   expect(dirname(fly.env.NDS_DATABASE ?? '')).toBe('/data');
-  expect(read('README.md')).toContain(`fly volumes create ${fly.mounts[0]?.source} `);
+  expect(read('docs/deploying.md')).toContain(`fly volumes create ${fly.mounts[0]?.source} `);
   // A second machine would have a volume, and a truth, of its own.
-  expect(read('README.md')).toContain('fly deploy --ha=false');
+  expect(read('docs/deploying.md')).toContain('fly deploy --ha=false');
 });
 
 test('the machine never sleeps and is asked on the port where the service listens', () => {
