@@ -22,7 +22,7 @@ import { createSystemClock, createSystemIds } from './service/system.ts';
 import { makeFile } from './stores/sqlite/file/make-file.ts';
 import { type OpenedStore, openSqliteStore } from './stores/sqlite/store.ts';
 
-/** Connections beyond the limit get no answer, so the log has to tell of them. */
+/** Connections beyond the limit get no answer, so the log counts them. */
 const REFUSALS_REPORTED_EVERY_MS = 10_000;
 
 export interface Reach {
@@ -44,7 +44,7 @@ export interface Load {
 export interface Service {
   /** Where it listens, as a URL. */
   readonly url: string;
-  /** The log, for whoever wants to read it in this process. */
+  /** The log, for readers in this process: the demo and tests. */
   readonly store: Store;
   readonly ids: Ids;
   /** Which app can reach which provider; resolves when every connection was tried. */
@@ -60,7 +60,7 @@ export interface Service {
 /** What differs between `npm start`, the demo and tests. */
 export interface Overrides {
   readonly clock?: Clock;
-  /** Puts something between the service and its store: a disk that fails, somebody who watches. */
+  /** Puts something between the service and its store: failures, or a recorder. */
   readonly wrapStore?: (store: Store) => Store;
 }
 
@@ -155,7 +155,7 @@ async function openStore(config: Config, log: Log, clock: Clock): Promise<Opened
     databaseFile: config.database,
   });
   if (secrets.madeFile !== undefined) {
-    log.say('warn', 'NDS_SECRET is not set: the secret lies beside the database', {
+    log.say('warn', 'NDS_SECRET is not set: the secret is kept beside the database', {
       beside: showPath(config.database),
       protects: 'a copy of the database file alone',
       protects_not: 'a copy of its folder or volume',

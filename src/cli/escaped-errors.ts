@@ -1,4 +1,4 @@
-// The last resort: an error that nobody caught, thrown or rejected. What the process is worth after it is unknown, so
+// The last resort: an error that nothing caught, thrown or rejected. The state of the process is unknown after it, so
 // it is reported, the service drains, and the process ends with 1.
 
 import { stackOf } from '../observe/stack.ts';

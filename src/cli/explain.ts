@@ -1,4 +1,4 @@
-// What went wrong, for the operator: a sentence where he can fix it, the stack where it is our mistake.
+// What went wrong, for the operator: a sentence if the operator can fix it, the stack if it is a bug.
 
 import { ConfigError } from '../config/config.ts';
 import { StoreUnavailableError } from '../core/ports/store.ts';

@@ -30,7 +30,7 @@ export interface ReadSettings {
   readonly faults: readonly string[];
 }
 
-/** Settings of which only one may be set, since nobody could tell which of them counts. */
+/** Settings of which only one may be set, because it would not be clear which of them counts. */
 const EXCLUSIVE: readonly (readonly [string, string])[] = [
   ['APNS_KEY', 'APNS_KEY_FILE'],
   ['GOOGLE_APPLICATION_CREDENTIALS_JSON', 'GOOGLE_APPLICATION_CREDENTIALS'],

@@ -54,7 +54,7 @@ export function createTarget(given: Target): Target {
 }
 
 /**
- * APNs tokens are hex and FCM tokens never are, so an iOS token tells by its form which provider issued
+ * APNs tokens are hex and FCM tokens never are, so the form of an iOS token shows which provider issued
  * it: a vendor that moves from FCM on iOS to APNs changes nothing at the callers.
  */
 export function providerFor(platform: Platform, token: string): ProviderName {

@@ -33,7 +33,7 @@ export class Authenticator {
     const token = BEARER.exec(header)?.[1];
     if (token === undefined) throw new ServiceError('unauthorized');
     const digest = digestOf(token);
-    // Every key is compared, so that the time tells nothing about which one came close.
+    // Every key is compared, so that the time does not show which one came close.
     const isBackend = this.#backend.filter((key) => timingSafeEqual(key, digest)).length > 0;
     const [ofApp] = this.#apps.filter((key) => timingSafeEqual(key.digest, digest));
     if (isBackend) return { kind: 'backend' };

@@ -76,7 +76,7 @@ async function ask(
   );
 }
 
-/** What a caller is told of a call that was not refused. */
+/** The answer to a call that was not refused. */
 interface Told {
   readonly id: string;
   readonly status: string;

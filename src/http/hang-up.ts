@@ -1,10 +1,10 @@
-// Tells when a caller that waits for a device's reply has gone.
+// Detects that a caller that waits for a device's reply has gone.
 
 import type { HttpContext } from './context.ts';
 
 /**
  * Aborted when the connection closes before the answer was sent, and when the caller ends its side while it
- * waits: TCP does not tell that apart from leaving. One that ended its side right behind the request is still
+ * waits: in TCP that looks the same as leaving. One that ended its side right behind the request is still
  * there and gets its answer.
  */
 export function hangUpSignal({ env }: HttpContext): AbortSignal {

@@ -56,7 +56,7 @@ export function problemHeaders({ code, details }: ServiceError): Record<string, 
 }
 
 /**
- * The answer to a refused call. Some callers must be told 200 of what can never succeed, or they would repeat
+ * The answer to a refused call. Some callers must get 200 for what can never succeed, or they would repeat
  * it for months: they get a success whose JSON names the code.
  */
 export function refuse(c: HttpContext, error: ServiceError): Response {

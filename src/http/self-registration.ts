@@ -21,7 +21,7 @@ export interface SelfRegistration {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly devices: DeviceStore;
-  /** Of the external URL, as the wallet knows it: a signature for one service is worth nothing at another. */
+  /** Of the external URL, as the wallet knows it: a signature for one service is invalid at another. */
   readonly origin: string;
   /** Whether a text can be such a signature at all, which costs nothing to see. */
   readonly isSignature: (text: string) => boolean;

@@ -1,4 +1,4 @@
-// The listening socket: time limits, what is no HTTP, and an end that cuts off nobody who is owed an answer.
+// The listening socket: time limits, input that is no HTTP, and a close that lets every answer under way finish.
 
 import { createServer, type Server } from 'node:http';
 import { Socket } from 'node:net';

@@ -45,7 +45,7 @@ export function createLog(level: Level, clock: Clock): Log {
 
 function logEvent(logger: Logger, event: ServiceEvent): void {
   const level = levelOf(event);
-  // Most events are for debugging: they must cost nothing while nobody looks.
+  // Most events are for debugging: they must cost nothing while that level is off.
   if (!logger.isLevelEnabled(level)) return;
   const { name, ...fields } = event;
   logger[level]('cause' in fields ? { ...fields, cause: stackOf(fields.cause) } : fields, name);

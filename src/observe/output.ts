@@ -1,5 +1,5 @@
 // Where the lines of the log go: pino's own buffered writer. A log that cannot be written must neither end nor delay
-// the service: while nobody reads or the disk is full, lines are dropped.
+// the service: without a reader, or with a full disk, lines are dropped.
 
 import pino from 'pino';
 import type { Clock } from '../core/ports/clock.ts';
@@ -11,7 +11,7 @@ const GATHER_MS = 100;
 const MAX_BYTES = 4 * 1_024 * 1_024;
 /** How long the end of the process waits for a reader. */
 const CLOSE_MS = 1_000;
-/** How often the last lines are tried again at an exit that nobody announced: pino waits 100 ms in between. */
+/** How often the last lines are tried again at an unexpected exit: pino waits 100 ms in between. */
 const TRIES_AT_EXIT = 3;
 
 export interface Output {
@@ -50,7 +50,7 @@ export function openOutput(fileDescriptor: number, clock: Clock): Output {
     try {
       flushSync();
     } catch {
-      // Nobody reads, and there is no time left to wait for somebody.
+      // There is no reader, and no time left to wait for one.
     }
   };
   return {

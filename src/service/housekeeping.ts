@@ -49,7 +49,7 @@ export function startHousekeeping(parts: {
       expired = await store.expireOverdue({ ...times, limit: PRUNE_BATCH });
       for (const deliveryId of expired) parts.sender.expired(deliveryId);
     } catch {
-      // A sick store is reported by those who write; this comes round again.
+      // A failing store is reported by the writers; this runs again later.
     }
     every('expire', expired.length > 0 ? PAUSE_MS : EXPIRE_EVERY_MS, () => void expire());
   };
@@ -59,7 +59,7 @@ export function startHousekeeping(parts: {
       const beforeMs = clock.wallMs() - retentionMs;
       pruned = await store.prune({ beforeMs, nowMs: clock.nowMs(), limit: PRUNE_BATCH });
     } catch {
-      // A sick store is reported by those who write; pruning comes round again.
+      // A failing store is reported by the writers; pruning runs again later.
     }
     every('prune', pruned > 0 ? PAUSE_MS : PRUNE_EVERY_MS, () => void prune());
   };

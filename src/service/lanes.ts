@@ -1,4 +1,4 @@
-// The lanes of all apps, and what a caller is told where an app or a provider is missing.
+// The lanes of all apps, and the refusal of a call whose app or provider is not configured.
 
 import { type Lanes, laneKey } from '../core/answering/dispatcher.ts';
 import { ServiceError } from '../core/errors.ts';

@@ -1,5 +1,5 @@
-// How the service ends: red to the load balancer, nothing new, what is in flight may land, everything else
-// is given back to the store for the next process. Nothing waits longer than the grace period and a second.
+// How the service stops: not ready, no new calls, pushes in flight may end, everything else is given back to the
+// store for the next process. Nothing waits longer than the grace period and a second.
 
 import type { Asker } from '../core/answering/asker.ts';
 import type { Dispatcher } from '../core/answering/dispatcher.ts';
@@ -37,7 +37,7 @@ export async function stopService(parts: StopParts): Promise<void> {
   await grace.atMost(sender.idle());
   grace.cancel();
 
-  // Whoever still waits is told "queued", which the released lease makes true for the next process.
+  // Callers that still wait are answered "queued": the next process sends what the released leases leave.
   parts.dispatcher.hurry();
   const lastSecond = startLimit(clock, LAST_SECOND_MS);
   await lastSecond.atMost(server.close());
@@ -56,7 +56,7 @@ async function giveBack({ ledger, store, owner }: StopParts): Promise<void> {
     await ledger.flush();
     await store.releaseLeases(owner);
   } catch {
-    // A sick store: the next process finds the leases and ends them itself.
+    // The store fails: the next process finds the leases and ends them itself.
   }
 }
 

@@ -53,7 +53,7 @@ export async function prepare(environment: Environment, clock: Clock): Promise<P
   throw new ConfigError(faults);
 }
 
-/** A registry whose secret lies beside it protects nobody, and a device without URLs cannot be called. */
+/** A secret kept beside the registry does not protect it, and a device without URLs cannot be called. */
 function requireForRegistering({ values, given }: ReadSettings, faults: string[]): void {
   const users = [
     ...(given.has('NDS_BACKEND_KEYS') ? ['NDS_BACKEND_KEYS'] : []),
@@ -73,12 +73,12 @@ function checkAppKeys(
   { apps }: { readonly apps: readonly string[] },
 ): void {
   for (const [index, { app, key }] of appKeys.entries()) {
-    // By its number: what stands before the `=` may be a part of a key.
+    // By its number: the text before the `=` may be a part of a key.
     const entry = `NDS_APP_KEYS: entry ${index + 1}`;
     if (apps.length > 0 && !apps.includes(app)) {
       faults.push(`${entry} names an app that does not exist; there are: ${apps.join(', ')}`);
     }
-    // A key inside an app can be read by everybody who has the app.
+    // Anybody who has the app can read a key inside it.
     if (backendKeys.includes(key)) {
       faults.push(`${entry} must not have a key of NDS_BACKEND_KEYS`);
     }

@@ -1,4 +1,4 @@
-// What /readyz says: able to deliver or not, and what an operator has to mend.
+// What /readyz says: able to deliver or not, and what an operator has to fix.
 
 import type { Skew } from '../core/sending/attempts.ts';
 import type { Lane } from '../core/sending/lane.ts';

@@ -15,7 +15,7 @@ const MINUTE = 60 * SECOND;
 
 /**
  * How long a repeat is the same notification. lspd is quiet for 30 s after a success and then means it
- * again; the others repeat what they believe lost (Boltz up to 5 times, on a 60 s tick).
+ * again; the others repeat calls that they count as lost (Boltz up to 5 times, on a 60 s tick).
  */
 const WINDOW_MS = {
   payment_received: 25 * SECOND,

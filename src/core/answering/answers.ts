@@ -1,11 +1,11 @@
-// What a caller is told: the truth as far as it is known when the push ended, or at the answer deadline.
+// What a caller is answered: what is known when the push ended, or at the answer deadline.
 
 import type { Delivery } from '../delivery.ts';
 import { ServiceError } from '../errors.ts';
 import type { SendEnd } from '../sending/endings.ts';
 import type { Inserted } from '../sending/ledger.ts';
 
-/** What the caller is told of a success. Refusals are `ServiceError`s. */
+/** The answer to a call that succeeded. Refusals are `ServiceError`s. */
 export interface Answer {
   readonly id: string;
   readonly status: 'delivered' | 'queued' | 'duplicate' | 'ignored';
@@ -13,7 +13,7 @@ export interface Answer {
   readonly logged?: false;
 }
 
-/** What has no row is not kept for later: a database that is sick, or that refuses the row for a mistake of ours. */
+/** A push without a row is not kept for later: the database failed, or refused the row because of a bug. */
 export function notKept(row: Inserted | undefined): ServiceError {
   return row === 'refused' ? new ServiceError('internal') : storeUnavailable();
 }
@@ -22,7 +22,7 @@ export function storeUnavailable(): ServiceError {
   return new ServiceError('store_unavailable', { retryAfterSeconds: 1 });
 }
 
-/** What the caller is told when the push ended undelivered. */
+/** The answer to a call whose push ended undelivered. */
 export function refusalFor(delivery: Delivery, end: SendEnd): ServiceError {
   const { next, outcome } = end;
   const reason = next.status === 'queued' ? undefined : next.reason;

@@ -1,5 +1,5 @@
 // Asks a device and waits for its reply: pushes a notification that carries a reply address, holds the
-// callers, and hands the device's bytes to each of them. Nobody is answered with our own status.
+// callers, and hands the device's bytes to each of them. No caller gets a status of our own.
 
 import { ServiceError } from '../errors.ts';
 import type { Notification } from '../notification.ts';
@@ -46,7 +46,7 @@ interface Caller {
   settle(verdict: Verdict): void;
 }
 
-/** One question under way and everybody who waits for its answer. */
+/** One question under way and all callers that wait for its answer. */
 interface Wait {
   readonly key: string;
   readonly targetKey: string;
@@ -188,10 +188,10 @@ export class Asker {
       unwatch();
     };
     const end = await dispatch.end;
-    // One that ended before anybody could watch: its time was over, or its token dead, from the start.
+    // It ended before it could be watched: its time was over, or its token dead, from the start.
     settled(end);
     if (end.next.status !== 'queued') return;
-    // Nobody will try again what is in no store.
+    // What is not in the store is never tried again.
     const row = await dispatch.row;
     if (row !== 'stored') this.#finish(wait, 'failed', { refusal: notKept(row) });
   }

@@ -28,7 +28,7 @@ const RANK: Readonly<Record<Answer['status'], number>> = {
 
 /**
  * Sends to every device. Devices that took the notification answer a repeat as a duplicate, so that it
- * reaches only those that failed. If all failed, rejects with the failure that is most worth a repeat.
+ * reaches only those that failed. If all failed, rejects with the failure for which a repeat helps most.
  */
 export async function broadcast(
   dispatcher: Dispatcher,

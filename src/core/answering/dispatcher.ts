@@ -1,5 +1,5 @@
 // Accept, push, answer. A notification for a target is checked in a fixed order (duplicate, quarantine, rate,
-// room), its row is written beside the push, and the caller gets the truth within the answer deadline.
+// place in flight), its row is written while the push is sent, and the caller is answered within the answer deadline.
 
 import type { Delivery } from '../delivery.ts';
 import { ServiceError } from '../errors.ts';
@@ -93,7 +93,7 @@ export class Dispatcher {
         ? await this.#repeats.findStored(key)
         : undefined;
     this.#refuseWhileDraining();
-    // Whoever took the key meanwhile is asked first: its end is what a repeat has to wait for.
+    // A call that took the key meanwhile comes first: the repeat has to wait for its end.
     const first = this.#repeats.findHeld(key) ?? stored;
     if (first !== undefined) return await this.#repeats.answer({ ...prepared, calledAtMs }, first);
     const promise = { made: false };
@@ -213,7 +213,7 @@ export class Dispatcher {
     });
   }
 
-  /** As soon as the end of the push and its row, or the answer deadline, tell enough. */
+  /** As soon as the end of the push and its row, or the answer deadline, allow an answer. */
   #answer(
     { delivery, end, row }: Dispatch,
     { calledAtMs, promise }: { readonly calledAtMs: number; readonly promise: Promised },
@@ -277,7 +277,7 @@ interface Known {
   over: boolean;
 }
 
-/** Nothing while what is missing may still come. "Queued" is said only of what is in the store. */
+/** Nothing while what is missing may still come. "Queued" is answered only for what is in the store. */
 function answerOf(delivery: Delivery, known: Known): Answer | ServiceError | undefined {
   const { id } = delivery;
   const { end, row, over } = known;

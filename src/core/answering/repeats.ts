@@ -1,5 +1,5 @@
-// Calls that say again what was taken already: they wait for the first one, and give a delivery that is still
-// queued a new lifetime instead of making a second one.
+// Calls that repeat an accepted one: they wait for the first one, and give a delivery that is still queued a new
+// lifetime instead of making a second one.
 
 import type { Delivery } from '../delivery.ts';
 import { ServiceError } from '../errors.ts';
@@ -63,7 +63,7 @@ export class Repeats {
     return held === undefined ? undefined : { id: held.deliveryId, held };
   }
 
-  /** Asks the store, unless memory knows the key. */
+  /** Reads the store, unless the key is in memory. */
   async findStored(key: string): Promise<First | undefined> {
     const { duplicates, ids } = this.#parts;
     if (duplicates.find(key) !== undefined) return undefined;
@@ -140,8 +140,8 @@ export class Repeats {
   }
 
   /**
-   * Whoever was refused may call again, unless it was for the store alone and the push went out, or was kept
-   * for later, after all.
+   * A caller that was refused may call again, unless only the store had failed and the push was delivered or kept
+   * for later.
    */
   async #reconsider(
     deliveryId: string,

@@ -1,4 +1,4 @@
-// The names of the doors that the core and the configuration have to tell apart from the sources'.
+// The names of the doors that the core and the configuration treat differently from those of the sources.
 
 /** The Breez family's door: token form and handle form alike. */
 export const NOTIFY_DOOR = 'notify';

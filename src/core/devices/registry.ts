@@ -1,6 +1,6 @@
 // Registering devices: which two registrations are the same device, who may touch it, which handles it has.
 //
-//   backend   knows every wallet of its vendor: the same device again keeps its handles, a dead token is pardoned
+//   backend   knows every wallet of its vendor: the same device again keeps its handles, the quarantine of its token ends
 //   app       an app key ships inside the app, so it may only add: it never reads or overwrites another device
 //   self      a wallet that signed its registration: the same, and its public key is its user
 
@@ -44,7 +44,7 @@ export function recipientOf({ target, id, registeredAtMs }: Device, source: stri
   return { target, deviceId: id, registeredAtMs, source };
 }
 
-/** What a handle is looked up by: it is worth nothing at another door. */
+/** What a handle is looked up by: it is valid at one door only. */
 export function handleKey(door: Door, handle: string): string {
   return `handle\n${door}\n${handle}`;
 }
@@ -163,7 +163,7 @@ export class Registry {
     return changed;
   }
 
-  /** Whoever gets a device by a change may have no more of them than by registrations. */
+  /** A user that gets a device by a change has the same limit as for registrations. */
   async #requireRoom({ target, user: owner }: Device, user: string | undefined): Promise<void> {
     if (user === undefined || user === owner) return;
     const ofUser = await this.findByUser(target.app, user);
@@ -259,8 +259,8 @@ export class Registry {
 }
 
 /**
- * App keys ship inside apps and anybody can sign: whoever registers without the backend's key fills at most nine
- * tenths of the registry.
+ * App keys ship inside apps and anybody can sign: registrations without the backend's key fill at most nine tenths of
+ * the registry.
  */
 function publicShareOf(maxDevices: number): number {
   return maxDevices - Math.ceil(maxDevices / 10);

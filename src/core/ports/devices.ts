@@ -1,5 +1,5 @@
 // Devices and their handles: what a vendor's backend, an app or a wallet registers, and the port to where
-// it is kept. A handle stands for a device at one door only.
+// it is kept. A handle identifies a device at one door only.
 
 import type { Target } from '../target.ts';
 

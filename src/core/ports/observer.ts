@@ -1,4 +1,4 @@
-// The port to logs and metrics: the core tells what happened; who listens is not its business.
+// The port to logs and metrics: the core reports what happened and does not know who listens.
 
 import type { DeliveryStatus } from '../delivery.ts';
 import type { Outcome } from '../outcome.ts';

@@ -10,7 +10,7 @@ export interface ReplyExchange {
   open(id: string, onReply: (body: Uint8Array) => void): Promise<void> | void;
   /** The id is unknown from now on. */
   close(id: string): void;
-  /** Hands a reply over. False if the id was never opened, is used or closed: the caller cannot tell which. */
+  /** Hands a reply over. False if the id was never opened, is used or closed: the caller does not learn which. */
   deliver(id: string, body: Uint8Array): Promise<boolean>;
 }
 

@@ -20,7 +20,7 @@ export type Parsed =
       notification(replyUrl: string): ParsedNotification;
     };
 
-/** A call as it came, before anything of it is believed. */
+/** A call as it came, before anything in it is trusted. */
 export interface SourceRequest {
   /** Names in lower case, as Node has them; a repeated header is one string joined by `, `. */
   readonly headers: Readonly<Record<string, string | undefined>>;

@@ -26,7 +26,7 @@ export interface Store {
   settle(settlement: Settlement): Promise<boolean>;
 
   /**
-   * Settles an open delivery as delivered, whoever holds its lease: the provider's late answer or the phone
+   * Settles an open delivery as delivered, whatever process holds its lease: the provider's late answer or the phone
    * itself proves the push. `attempt` replaces the recorded attempt of its number. False, and nothing
    * written, if the delivery is not open.
    */
@@ -113,7 +113,7 @@ export interface Store {
   probe(): Promise<void>;
 
   /**
-   * `listener` hears of every trouble with the database, whichever operation or thread met it, and of a file
+   * `listener` is called for every failure of the database, whichever operation or thread had it, and of a file
    * that was moved, deleted or damaged, within seconds.
    */
   onTrouble(listener: (reason: StoreUnavailableError['reason']) => void): void;

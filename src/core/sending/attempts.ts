@@ -1,4 +1,4 @@
-// One attempt at a provider, and what the lane, the quarantine and the observers learn from it.
+// One attempt at a provider, and its report to the lane, the quarantine and the observers.
 
 import type { Attempt, Delivery } from '../delivery.ts';
 import type { Outcome } from '../outcome.ts';

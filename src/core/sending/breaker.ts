@@ -1,5 +1,5 @@
 // The breaker of one lane: after repeated failures of the provider itself it stops the flow and lets one probe
-// through at a time. It also knows how long the provider has been failing, which decides what may be queued.
+// through at a time. It also measures how long the provider has been failing, which decides what may be queued.
 
 /** Rounds of failures in a row that open it, and how many different tokens they must come from. */
 const ROUNDS_TO_OPEN = 3;
@@ -60,7 +60,7 @@ export class Breaker {
     return Math.max(this.#nextProbeAtMs, nowMs + this.#pauseMs(nowMs));
   }
 
-  /** A pass for an attempt that starts now, if it may. Whoever gets a probe's must `end` it. */
+  /** A pass for an attempt that starts now, if it may. A probe's pass must be given to `end`. */
   admit(nowMs: number): Pass | undefined {
     if (!this.#open) return { round: this.#round };
     if (this.#probe !== undefined || nowMs < this.#nextProbeAtMs) return undefined;

@@ -1,4 +1,4 @@
-// How a send ends: what the log, the duplicates, the observers and those who wait for it learn.
+// How a send ends: the report to the log, the duplicates, the observers and the callers that wait for it.
 
 import type { Attempt, Delivery, DeliveryStatus, Next } from '../delivery.ts';
 import type { Outcome } from '../outcome.ts';

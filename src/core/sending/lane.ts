@@ -85,7 +85,7 @@ export class Lane {
     this.#pace = options.maxInFlight;
   }
 
-  /** Whether a delivery that came now would find room, in flight, in the queue or (breaker open) in the store. */
+  /** Whether a delivery that came now would find a place in flight, in the queue or (breaker open) in the store. */
   hasRoom(trust: Trust): boolean {
     const share = trust === 'unproven' ? this.#options.maxQueued / 2 : this.#options.maxQueued;
     return this.#waiting[trust].size < share && this.queued < this.#options.maxQueued;
@@ -134,8 +134,8 @@ export class Lane {
   }
 
   /**
-   * Takes a place in flight, or waits for one. Whoever gets a ticket must `leave` or `abandon` with it. No
-   * ticket: the breaker is open, or the wait grew too long.
+   * Takes a place in flight, or waits for one. Every ticket must be given to `leave` or
+   * `abandon`. No ticket: the breaker is open, or the wait grew too long.
    */
   enter(trust: Trust, { patience, isLastMoment }: EnterOptions): Promise<Ticket | undefined> {
     const pass =
@@ -170,7 +170,7 @@ export class Lane {
     return { ...outcome, certainty: isProject ? 'throttled_project' : 'throttled_token' };
   }
 
-  /** Gives the place back and learns from the attempt's classified outcome. */
+  /** Gives the place back and counts the attempt's outcome. */
   leave(ticket: Ticket, report: LaneReport): BreakerChange {
     this.#inFlight[ticket.trust] -= 1;
     this.#breaker.end(ticket.pass);

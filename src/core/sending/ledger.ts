@@ -1,4 +1,4 @@
-// The core's way to the store. A sick database never stops a push, is reported by readiness, and gets what it
+// The core's access to the store. A failing database never stops a push, is reported by readiness, and gets what it
 // missed as soon as it works again. A row that the database refuses ends that delivery alone.
 
 import type { Clock } from '../ports/clock.ts';
@@ -14,7 +14,7 @@ import {
 } from '../ports/store.ts';
 
 const RETRY_MS = 1_000;
-/** Deliveries whose records a sick store could not take. Beyond, the oldest are given up and sent again. */
+/** Deliveries whose records a failing store could not take. Above this, the oldest are given up and sent again. */
 const MAX_PENDING = 20_000;
 /** Deliveries that are written at once when the store works again: one transaction of the store. */
 const FLUSH_BATCH = 500;

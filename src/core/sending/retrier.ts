@@ -12,14 +12,14 @@ import type { Ledger } from './ledger.ts';
 import { LAST_ATTEMPT_BEFORE_END_MS } from './retry.ts';
 import type { Sender } from './sender.ts';
 
-/** Few enough that building them all in one go delays nobody else's push for long. */
+/** Few enough that building them all at once delays no other push for long. */
 const BATCH = 32;
 const STORE_PAUSE_MS = 1_000;
 /** All places are taken; the next one is free as soon as a provider answers. */
 const PLACES_PAUSE_MS = 25;
 /**
  * While tokens that never worked use up their share, every so often a batch is looked through for proven ones,
- * which have places, and the others are put back: strangers must not delay anybody's retries.
+ * which have places, and the others are put back: calls with invented tokens must not delay other retries.
  */
 const LOOK_PAST_EVERY_MS = 100;
 /** Most of them are put back without being built. */
@@ -73,7 +73,7 @@ export class Retrier {
     }
   }
 
-  /** Looks for what an earlier run left behind, or what the store was too sick to tell. */
+  /** Looks for what an earlier run left open, or what a failing store could not return. */
   start(): void {
     for (const round of this.#rounds.values()) this.#wake(round, this.#parts.clock.nowMs());
   }
@@ -147,7 +147,7 @@ export class Retrier {
     const nextAtMs = round.lane.isOpen
       ? await this.#turnWhileOpen(round.lane)
       : await this.#turnWhileClosed(round);
-    // Leases that end unseen: nobody may have planned for them.
+    // Leases that end without a plan for their deliveries.
     return Math.min(nextAtMs, clock.nowMs() + policy.leaseMs);
   }
 

@@ -8,7 +8,7 @@ export interface FirstCall {
   readonly deliveryId: string;
   /** Rejects as the first call was refused, and a repeat with it. Absent once it is known that it was taken. */
   readonly end?: Promise<unknown> | undefined;
-  /** The delivery has not ended, as far as this process knows; changes while one looks at it. */
+  /** The delivery has not ended, as far as this process knows; may change at any time. */
   readonly isOpen: boolean;
 }
 
@@ -72,7 +72,7 @@ export class Duplicates {
     if (this.#byKey.size > this.#options.maxKeys) this.#forgetOldest();
   }
 
-  /** The delivery was taken, whatever its first caller was told: a repeat is a duplicate. */
+  /** The delivery was accepted, whatever its first caller was answered: a repeat is a duplicate. */
   confirm(deliveryId: string): void {
     const entry = this.#byDelivery.get(deliveryId);
     if (entry !== undefined) entry.end = undefined;

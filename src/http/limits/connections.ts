@@ -1,5 +1,5 @@
-// The open connections of callers: how many there may be and which make room, that the requests of one are
-// answered in turn, and that what comes behind a last answer is not carried out.
+// The open connections of callers: how many there may be, and which one is closed for a new one. Requests of a
+// connection are answered one after the other; those that follow a last answer are ignored.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -12,7 +12,7 @@ type RequestListener = (incoming: IncomingMessage, outgoing: ServerResponse) => 
 
 export interface ConnectionLimits {
   readonly maxConnections: number;
-  /** Called for each connection that is closed because nobody can make room for it. */
+  /** Called for each new connection that is closed because no open one can be closed for it. */
   readonly onRefused: () => void;
 }
 
@@ -33,7 +33,7 @@ export class Connections {
     this.#listener = listener;
   }
 
-  /** A new connection. If there are too many, the one that was quiet longest and is owed no answer is closed. */
+  /** A new connection. If there are too many, the one that was quiet longest and waits for no answer is closed. */
   add(socket: Socket): void {
     if (this.#open.size >= this.#limits.maxConnections && !this.#makeRoom()) {
       this.#limits.onRefused();
@@ -48,7 +48,7 @@ export class Connections {
   readonly answerInTurn: RequestListener = (incoming, outgoing) => {
     const { socket } = incoming;
     const exchanges = this.#open.get(socket);
-    // What comes behind a last answer is not carried out.
+    // Requests that follow a last answer are ignored.
     if (exchanges === undefined || !socket.writable) return;
     if (exchanges.length > MAX_PIPELINED) {
       socket.destroy();

@@ -146,7 +146,7 @@ export function apnsRemedyFor(reason: string): string | undefined {
   return lookUp(reason)?.rule.remedy;
 }
 
-/** Whether a retry for this reason fails for every token until somebody acts. */
+/** Whether retries for this reason fail for every token until an operator acts. */
 export function isApnsBlocked(reason: string): boolean {
   return reason === 'TooManyProviderTokenUpdates';
 }
@@ -160,7 +160,7 @@ function timeOfDeath(timestamp: unknown, wallMs: number): number | undefined {
   return isPossible ? Number(timestamp) : undefined;
 }
 
-/** Apple returns our `apns-id`; the sandbox environment adds an id that its push console knows. */
+/** Apple returns our `apns-id`; the sandbox environment adds an id for its push console. */
 function delivered(headers: HttpResponse['headers']): Outcome {
   const id = headers['apns-unique-id'] ?? headers['apns-id'];
   return typeof id === 'string' && MESSAGE_ID.test(id)

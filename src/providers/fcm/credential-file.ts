@@ -100,7 +100,7 @@ function checkPrivateKey(pem: string): string | undefined {
   try {
     if (createPrivateKey(pem).asymmetricKeyType === 'rsa') return undefined;
   } catch {
-    // Told below: the error can quote the key.
+    // Reported below, without the error, which can quote the key.
   }
   return `has a private_key that is no RSA key in PEM: ${GET_ONE}`;
 }

@@ -1,5 +1,5 @@
 // One access token for FCM from Google, or from the provider that the credential names. google-auth-library signs
-// and knows the kinds of credentials; its caches and retries are not used, because they know no deadline.
+// and knows the kinds of credentials; its caches and retries are not used, because they keep no deadline.
 
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
@@ -68,7 +68,7 @@ export function findProjectId(): Promise<string | undefined> {
 async function fetchToken(options: TokenOptions, signal: AbortSignal): Promise<TokenResult> {
   // Otherwise one unanswered request to the metadata server would make the library never ask it again.
   gcpMetadata.resetIsAvailableCache();
-  // A new client for each token, so that no cache of the library stands between us and Google.
+  // A new client for each token, so that no cache of the library answers in place of Google.
   const auth = new GoogleAuth(authOptions(options, signal));
   // Not as an option, where the library writes a warning about untrusted files to stderr each time.
   if (options.json !== 'default') auth.jsonContent = options.json;

@@ -144,7 +144,7 @@ const MAX_BODY_BYTES = 65_536;
 export class PendingRequest {
   readonly request: HttpRequest;
   readonly timeoutMs: number;
-  /** What the socket had received when the request was written; tells a silent peer from a slow one. */
+  /** What the socket had received when the request was written; distinguishes a silent peer from a slow one. */
   bytesReadWhenWritten = 0;
   readonly #onLate: RequestOptions['onLate'];
   #resolve: ((result: RequestResult) => void) | undefined;
@@ -204,8 +204,8 @@ export class PendingRequest {
   }
 
   /**
-   * The response will not be completed. A 200 already tells everything that matters; any other status
-   * without its body would be guessing. Nothing more is heard of it.
+   * The response will not be completed. A 200 is enough; any other status without its body
+   * would be guessing. Nothing more is reported of it.
    */
   fail(reason: FailureReason): void {
     if (this.#status === 200 && !this.isSettled) {

@@ -35,7 +35,7 @@ export interface PoolListener {
   onGone(): void;
 }
 
-/** A connection that ends sooner without having carried anything is not worth replacing unasked. */
+/** A connection that ends sooner without having carried a request is not replaced until one comes. */
 const WORTH_REPLACING_AFTER_MS = 10_000;
 /**
  * Between two dials when the first failed while others work, or led to a connection that served nothing:
@@ -83,7 +83,7 @@ export class ConnectionPool implements SessionListener {
   }
 
   /**
-   * Requests wait and no connection has room: opens one more. A connection that allows a single stream is not
+   * Requests wait and every connection is full: opens one more. A connection that allows a single stream is not
    * full but at its start: APNs says more only after the first valid push.
    */
   grow(): void {

@@ -142,11 +142,11 @@ type Verdict =
     };
 
 /**
- * Without traffic a verdict says nothing any more: who replaced the key must not have to send a push to
- * see readiness turn.
+ * Without traffic a verdict is no longer known to be true: after a key was replaced, readiness must turn without a
+ * push.
  */
 const MAX_VERDICT_AGE_MS = 10 * 60_000;
-/** One request may wait in vain beside a slow one; three in a row without an answer between them are a fault. */
+/** One request may get no stream behind slow ones; three in a row without an answer between them are a fault. */
 const MAX_WAITS_IN_VAIN = 3;
 const WAITED_IN_VAIN = 'timeout_waiting';
 const IS_ANSWER: Readonly<Record<RetryCertainty, boolean>> = {
@@ -217,7 +217,7 @@ export class Health {
     }
   }
 
-  /** The way is open; whether our credentials are still refused, only an answer can tell. */
+  /** The provider was reached; only an answer shows whether it accepts our credentials. */
   reached(): void {
     const verdict = this.#verdict;
     if (verdict.kind === 'failing') {

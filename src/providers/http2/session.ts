@@ -181,7 +181,7 @@ export class Session {
    * If the peer has sent no byte since the request was written, the path may be dead with our bytes still
    * in a buffer, to be delivered when it heals: only a reset of the connection takes them back. Otherwise
    * cancelling would unsend nothing, so the stream stays open a while for a late answer. New requests
-   * go to another connection: nobody knows why this one is slow.
+   * go to another connection, since the reason of the delay is unknown.
    */
   #expire(pending: PendingRequest, stream: ClientHttp2Stream): void {
     if (pending.isSettled) return;

@@ -94,7 +94,7 @@ export function isConnectFailure(reason: string): reason is ConnectFailure {
   return CONNECT_FAILURES.some((failure) => failure === reason);
 }
 
-/** A certificate that is not trusted stays so until somebody acts; all else may pass by itself. */
+/** An untrusted certificate stays untrusted until an operator acts; all other failures may pass by themselves. */
 export function failureOutcome(reason: FailureReason): Outcome {
   if (reason === 'tls_untrusted') return { kind: 'misconfigured', reason };
   if (reason === 'request_invalid') return { kind: 'rejected', reason, blame: 'message' };

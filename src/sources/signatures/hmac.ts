@@ -63,7 +63,7 @@ export function requireHmacText(
 
 /**
  * Whether one of the secrets made one of the signatures of one of the messages. All of them are compared
- * before the answer, so that its time does not tell which one came close; an empty secret, which anybody
+ * before the answer, so that its time does not show which one came close; an empty secret, which anybody
  * has, never fits.
  */
 export function matchesHmac(

@@ -29,7 +29,7 @@ interface Recoverable {
  *
  * OpenSSL looks first. What recovers to a key verifies under it (the recovered key is the Q that solves
  * s·R = z·G + r·Q), so nothing good is lost, and a forgery costs a quarter of a recovery. It does not
- * look at the recovery id, though: only the recovery itself tells R from -R.
+ * look at the recovery id, though: only the recovery itself distinguishes R from -R.
  */
 export function findSigner(
   message: Uint8Array,

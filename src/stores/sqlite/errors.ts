@@ -58,7 +58,7 @@ export function reasonOf(error: unknown): Reason | undefined {
     : REASONS.find(([prefix]) => code === prefix || code.startsWith(`${prefix}_`))?.[1];
 }
 
-/** Primary codes, as Node's own SQLite tells them. */
+/** Primary codes, as node:sqlite reports them. */
 const NODE_REASONS: ReadonlyMap<unknown, Reason> = new Map<unknown, Reason>([
   [5, 'locked'],
   [6, 'locked'],

@@ -56,7 +56,7 @@ export interface OpenedStore {
   readonly lookupKey: Uint8Array;
 }
 
-/** The two threads, and who hears of their troubles. */
+/** The two threads, and who is notified of their failures. */
 interface Threads {
   readonly writer: WorkerLink<WriteCalls>;
   readonly reader: WorkerLink<ReadCalls>;

@@ -1,5 +1,5 @@
 // The entry of a worker thread: opens its connection, then runs one batch after the other. better-sqlite3
-// is synchronous, so it waits for locks and disks here, where no push stands behind it.
+// is synchronous, so it waits for locks and disks here, where it holds up no push.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { openFailureOf } from './errors.ts';

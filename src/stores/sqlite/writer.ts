@@ -59,7 +59,7 @@ export class Writer {
     return { kind: 'opened', lookupKey, resealedRows };
   }
 
-  /** On a disk without room for SQLite's own files, the keys are all that the service needs to push. */
+  /** On a full disk, without SQLite's own files, the keys are all that the service needs to push. */
   #openKeys(): OpenedKeys {
     try {
       return this.#connect().keys;
@@ -99,7 +99,7 @@ export class Writer {
       this.#connection.db.pragma('wal_checkpoint(PASSIVE)');
       this.#connection.fileCheck.written();
     } catch (error) {
-      // The WAL still has everything; the next batch meets the same trouble and reports it.
+      // The WAL still has everything; the next batch fails in the same way and reports it.
       this.#abandonBatch(error);
     }
   }
@@ -160,7 +160,7 @@ export class Writer {
     return this.#connection;
   }
 
-  /** A file that SQLite makes beside the database and cannot, for want of room, is an `io` error to it. */
+  /** SQLite reports an `io` error if it cannot make one of its own files on a full disk. */
   #fullOr(error: unknown): unknown {
     return isDiskFull(this.#options.file)
       ? new StoreUnavailableError('full', { cause: error })
@@ -227,7 +227,7 @@ function isFull(reply: WriteReply): boolean {
   return !reply.ok && reply.failure.kind === 'unavailable' && reply.failure.reason === 'full';
 }
 
-/** Each try waits for the busy timeout inside SQLite; nothing but this thread stands still meanwhile. */
+/** Each try waits for the busy timeout inside SQLite, which blocks this thread alone. */
 function waitForLock<Value>(attempt: () => Value): Value {
   for (let tries = 1; ; tries += 1) {
     try {

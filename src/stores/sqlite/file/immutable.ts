@@ -12,7 +12,7 @@ const LEAST_FREE_BYTES = 65_536;
 
 export type ImmutableDatabase = Reading & { close(): void };
 
-/** The caller has made sure that no WAL lies beside it, whose pages would be missing. */
+/** The caller has checked that there is no WAL, whose pages would be missing. */
 export function openImmutable(file: string): ImmutableDatabase {
   const uri = pathToFileURL(file);
   uri.searchParams.set('immutable', '1');
@@ -33,7 +33,7 @@ export function isDiskFull(file: string): boolean {
     const { bavail, bsize } = statfsSync(dirname(file));
     return bavail * bsize < LEAST_FREE_BYTES;
   } catch {
-    // The folder is gone, which is another trouble.
+    // The folder is gone, which is reported elsewhere.
     return false;
   }
 }

@@ -15,7 +15,7 @@ export function makeFile(file: string): void {
     closeSync(openSync(file, 'a', 0o600));
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    // A full disk has room for nothing new, but a database that exists can still be read.
+    // A full disk takes nothing new, but a database that exists can still be read.
     if (code === 'ENOSPC' && existsSync(file)) return;
     throw unusableLocation(file, `which cannot be written (${describe(code)})`, { cause: error });
   }

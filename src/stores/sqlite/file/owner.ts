@@ -62,7 +62,7 @@ function inUse(file: string, description: string): DatabaseRefusedError {
   );
 }
 
-/** Nothing if nobody wrote it, or only half of it. */
+/** Nothing if it is missing or incomplete. */
 function readOwner(description: string): Owner | undefined {
   try {
     const { pid, since }: Partial<Owner> = JSON.parse(readFileSync(description, 'utf8'));

@@ -1,5 +1,5 @@
 // The end of an open delivery: its row leaves the queue with its content, its duplicate key is released unless it was
-// delivered, and the devices with its token learn how it went.
+// delivered, and the devices with its token are updated.
 
 import type Database from 'better-sqlite3';
 import type { DeliveryStatus } from '../../../core/delivery.ts';

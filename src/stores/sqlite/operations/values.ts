@@ -48,7 +48,7 @@ export function maybeFingerprint(value: string | undefined): string | null {
   return value === undefined ? null : fingerprint(value);
 }
 
-/** A name as this version knows it. Throws a RangeError for a row that another version wrote. */
+/** A name that this version knows. Throws a RangeError for a row that another version wrote. */
 export function nameOf<Name extends string>(names: readonly Name[], text: string): Name {
   const name = names.find((known) => known === text);
   if (name === undefined) throw new RangeError(`"${text}" is none of ${names.join(', ')}`);
