@@ -1,4 +1,4 @@
-// Which app and which credentials a push uses, and what a caller is told where there are none.
+// Which app and which credentials a push uses, and the refusal if there are none.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -65,7 +65,7 @@ test('seals token and payload while a delivery is open and erases them when it e
   await running.restart();
   expect(foundIn(running, [...SECRETS, ...sealed])).toEqual([]);
 
-  // What stays finds the row for whoever knows the token or the hash.
+  // With the token or the hash, the row can still be found.
   const { store, ids } = running.service;
   const byToken = { tokenHash: ids.fingerprint(`default\n${ANDROID_TOKEN}`), limit: 10 };
   const bySubject = { subjectHash: ids.fingerprint('hash-that-nobody-may-read'), limit: 10 };

@@ -172,7 +172,7 @@ test('takes everything at its bound', async () => {
   expect(device.secrets).toEqual({ resmic: 4, standard: 1 });
 });
 
-test('a user has so many devices and no more, whoever adds them and how', async () => {
+test('a user has at most the configured number of devices, whichever way they are added', async () => {
   const running = await start({ NDS_MAX_DEVICES_PER_USER: '3' });
   const phones = ['wallet-1', 'wallet-2', 'wallet-3'];
   for (const app_data of phones) await registerPhone(running, { user: USER, app_data });

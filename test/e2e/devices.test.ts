@@ -113,7 +113,7 @@ test('a rotated token starts with a clean slate: the device lives again', async 
   expect(successOf(await wake(running, device, 'aa')).status).toBe('delivered');
 });
 
-test('changes what it is told to change and nothing else', async () => {
+test('changes the fields of the request and nothing else', async () => {
   const running = await start();
   const body = { ...DETAILS, token: IOS_TOKEN };
   const device = deviceOf(await callRegistry(running, { method: 'POST', body }));

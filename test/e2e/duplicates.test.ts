@@ -1,4 +1,4 @@
-// The same notification for the same target is pushed once, and a repeat is told what became of the first.
+// The same notification for the same target is pushed once, and a repeat is answered with the outcome of the first.
 
 import { expect, test } from 'vitest';
 import { DAY, SECOND, setupDriven } from '../support/driven-service.ts';

@@ -91,7 +91,7 @@ test('an open breaker lets one probe through at a time', async () => {
   await store.idle();
   await drift(300);
   await untilAsked(4);
-  // The probe hangs for a second; whoever comes meanwhile is queued.
+  // The probe hangs for a second; calls that come meanwhile are queued.
   for (let number = 10; number < 14; number += 1) {
     await drift(100);
     expect((await pay(androidToken(number), 'aa')).body.status).toBe('queued');

@@ -146,7 +146,7 @@ test('when most tokens that worked come back dead, it doubts the settings and sa
   // Those that were condemned before the doubt are asked for again, and still count as proven.
   expect(await payAll(PHONES.slice(0, 5), 'bb')).toEqual(Array(5).fill(502));
 
-  // Mended: the pushes arrive, and with them the doubt ends.
+  // The configuration is fixed: the pushes arrive, and the doubt ends.
   sandbox.clearFaults();
   clock.advance(MINUTE);
   expect(await payAll(PHONES, 'cc')).toEqual(Array(40).fill(200));

@@ -120,7 +120,7 @@ test('a refused stream is tried once more at once', async () => {
   expect(sandbox.received()).toHaveLength(1);
 });
 
-test('a caller is told after five seconds at the latest', async () => {
+test('a caller is answered after five seconds at the latest', async () => {
   const { running, sandbox, clock, pay, untilAsked } = await setup();
   await running.restart({ NDS_ATTEMPT_TIMEOUT: '4s' });
   sandbox.script({ provider: 'apns', times: Infinity, fault: { kind: 'hang' } });

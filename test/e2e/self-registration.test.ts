@@ -32,7 +32,7 @@ const DOMAIN = {
 };
 const wallet = createWallet(1);
 const PHONE = { platform: 'android', token: ANDROID_TOKEN };
-/** A wallet that names its key is told when another one comes out. */
+/** A wallet that names its key is refused if the signature recovers to another. */
 const NAMED = { ...PHONE, user: wallet.publicKey };
 
 async function start(environment: Record<string, string | undefined> = {}) {

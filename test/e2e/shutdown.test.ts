@@ -129,7 +129,7 @@ test('it is gone within six seconds, whatever hangs, and loses nothing', async (
   await sandbox.waitForRequests(({ provider }) => provider === 'apns', 1);
   const db = new Database(join(folder, 'nds.sqlite'));
   const open = db.prepare('SELECT count(*) FROM queue').pluck();
-  // The push does not wait for its row; whoever locked the database before would make the answer another one.
+  // The push does not wait for its row; a database that is locked earlier would change the answer.
   while (open.get() === 0) await setImmediate();
   db.exec('BEGIN IMMEDIATE');
   const startedMs = performance.now();

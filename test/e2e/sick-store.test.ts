@@ -1,5 +1,5 @@
-// A database that is full, locked, read-only or damaged: pushes still go out, nothing is promised that is
-// not kept, readiness says what is wrong, and the service mends itself.
+// A database that is full, locked, read-only or damaged: pushes still go out, nothing is answered queued that is not
+// stored, readiness says what is wrong, and the service recovers by itself.
 
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -53,7 +53,7 @@ for (const [reason, remedy] of REASONS) {
     expect(told('store_failed')).toBe(1);
     expect(sandbox.received()).toHaveLength(1);
 
-    store.mend();
+    store.repair();
     await elapse(SECOND);
     expect(storeCheck()).toEqual({ ready: true });
     expect(told('store_recovered')).toBe(1);
@@ -82,7 +82,7 @@ test('ends and attempts that the store missed are written when it is well again'
   expect((await answer).body).toEqual({ id: (await answer).body.id, status: 'delivered' });
   await elapse(5 * SECOND, SECOND);
   expect(await rows()).toMatchObject([{ status: 'queued', attempts: [] }]);
-  store.mend();
+  store.repair();
   await elapse(60 * SECOND, SECOND);
   expect(await rows()).toMatchObject([
     { status: 'delivered', attempts: [{ number: 1 }, { number: 2, outcome: 'delivered' }] },
@@ -101,7 +101,7 @@ test('what was queued before goes out as soon as the store is well again', async
   clock.advance(2 * SECOND);
   expect((await answer).body.status).toBe('queued');
   await elapse(8 * SECOND, SECOND);
-  store.mend();
+  store.repair();
   // Long before the lease of the first try would be over.
   await elapse(2 * SECOND, 250);
   await sandbox.waitFor(({ token }) => token === ANDROID_TOKEN, 1);

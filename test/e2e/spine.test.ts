@@ -17,7 +17,7 @@ const AT_ONCE = 50;
 /** On a busy machine; alone it takes a few seconds. */
 const PATIENCE_MS = 90_000;
 
-/** What a caller is told of a push that is in the log. */
+/** The answer for a push that is in the log. */
 const accepted = z.strictObject({ id: z.string(), status: z.string() });
 
 function payment(hash: string): string {

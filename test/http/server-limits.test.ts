@@ -61,7 +61,7 @@ test('a connection that sends nothing is closed without a word', async () => {
   expect(await silent.untilEnd()).toBe('');
 });
 
-test('one that sends half a request is told so, and destroyed even if it never closes its side', async () => {
+test('one that sends half a request gets an answer, and is destroyed even if it never closes its side', async () => {
   const { clock, open } = await setup();
   const half = await open();
   half.write('POST /slow HTTP/1.1\r\nHost');

@@ -162,7 +162,10 @@ export class AnswerRules {
   #mustBeSick(call: CallRecord, what: string): void {
     const { weather, timeline } = this.#parts;
     if (hadDiskTrouble(weather, call.startedAtMs, timeline.nowMs)) return;
-    this.#violate('only a sick store is told of', `call ${call.number}: ${what}`);
+    this.#violate(
+      'only a failing store is answered store_unavailable',
+      `call ${call.number}: ${what}`,
+    );
   }
 
   #violate(rule: string, detail: string): void {

@@ -107,7 +107,7 @@ export interface Violation {
   readonly atMs: number;
 }
 
-/** Lines kept for whoever looks into a failure. */
+/** Lines kept for the analysis of a failure. */
 const KEPT_LINES = 4_000;
 
 export interface BreakerChange {

@@ -29,12 +29,12 @@ export interface Caller {
   hangUp(): Promise<void>;
 }
 
-/** Starts a call; whoever awaits `answer` gets it whole. */
+/** Starts a call; `answer` resolves with the whole answer. */
 export function startCall(url: string, { method = 'POST', path, headers, body }: Call): Caller {
   const { hostname, port } = new URL(url);
   const { promise: answer, resolve, reject } = Promise.withResolvers<Answer>();
   const { promise: closed, resolve: onClose } = Promise.withResolvers<void>();
-  // Whoever hangs up does not wait for an answer.
+  // A caller that hangs up does not wait for an answer.
   answer.catch(() => {});
   const asked = { accept: 'application/json', ...headers };
   const options = { hostname, port, method, path, agent: false, headers: asked };

@@ -1,4 +1,4 @@
-// The registry's routes as whoever registers calls them: one function per route, each with its answer.
+// The registry's routes as its callers use them: one function per route, each with its answer.
 
 import { z } from 'zod';
 import { type Answer, problemOf, send } from './callers.ts';

@@ -1,5 +1,5 @@
-// Something between the core and its store: whoever intercepts decides when an operation runs, if at all,
-// and what the core hears of it.
+// Stands between the core and its store: a test decides when an operation runs, if at all, and what the core gets
+// as its result.
 
 import { type Store, StoreUnavailableError } from '../../src/core/ports/store.ts';
 
@@ -41,7 +41,7 @@ export interface StoreSwitch {
   readonly wrap: (store: Store) => Store;
   /** From now on these operations are refused, by default all that write; nothing reaches the database. */
   fail(reason: StoreUnavailableError['reason'], operations?: readonly StoreOperation[]): void;
-  mend(): void;
+  repair(): void;
   /** From now on these operations wait until the returned function is called. */
   hold(operations: readonly StoreOperation[]): () => void;
   /** Resolves when nothing is under way and nothing follows from what was. */
@@ -93,7 +93,7 @@ export function createStoreSwitch(): StoreSwitch {
     fail: (reason, operations = WRITES) => {
       failing = { reason, on: new Set(operations) };
     },
-    mend: () => {
+    repair: () => {
       failing = { reason: 'io', on: new Set() };
     },
     hold: (operations) => {

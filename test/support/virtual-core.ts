@@ -179,7 +179,7 @@ export interface Told {
   atMs?: number;
 }
 
-/** Calls for a token and fills in what the caller is told, when it is told. */
+/** Calls for a token and fills in the answer when it comes. */
 export function call(
   virtual: VirtualCore,
   token: string,
