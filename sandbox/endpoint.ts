@@ -1,6 +1,6 @@
 // One provider's front: a TLS port on loopback that speaks HTTP/2 and, where
 // asked for, HTTP/1.1. A client without ALPN gets the protocol that the provider itself assumes. It owns the connections and can refuse, reset and freeze
-// them; what a request means is the handler's business.
+// them; the handler decides what a request means.
 import { createServer as createHttp1Server } from 'node:http';
 import { performServerHandshake, type ServerHttp2Session } from 'node:http2';
 import {

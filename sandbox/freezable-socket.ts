@@ -1,5 +1,5 @@
 // A TCP connection that can go half-dead: once frozen it neither reads nor
-// writes, yet stays open, as when a NAT or a mobile path drops a flow in silence.
+// writes, yet stays open, as when a NAT or a mobile network silently drops a flow.
 // It sits below TLS, because Node's HTTP/2 answers PING by itself and a stall
 // above it would still look alive. Costs about 1 µs per request.
 import type { Socket } from 'node:net';

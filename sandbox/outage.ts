@@ -1,4 +1,4 @@
-// A provider that fails for everybody: the ways in which it does, and what each means for one push.
+// A provider that fails for every token: the kinds of outage, and what each does to one push.
 import { z } from 'zod';
 import type { Fault } from './faults.ts';
 import type { ProviderName } from './records.ts';

@@ -1,4 +1,4 @@
-// What became of every call of a run, by its number: plain arrays, so that noting costs nothing.
+// What became of every call of a run, by its number: plain arrays, so that recording costs nothing.
 
 /** `accepted` is the status 200, whatever the body says; `refused` any other answer; `broken` none. */
 export const OUTCOMES = ['none', 'accepted', 'refused', 'broken'] as const;

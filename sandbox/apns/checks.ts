@@ -1,4 +1,4 @@
-// Reads one APNs request and says what Apple would refuse it for. Limits and
+// Reads one APNs request and names the reason for which Apple would refuse it. Limits and
 // forms are from "Sending notification requests to APNs"; Apple does not publish
 // the order of its checks, this one goes from the outside in.
 import { randomUUID } from 'node:crypto';

@@ -1,6 +1,6 @@
 // An HTTP client that keeps its connections as Go's net/http does: two idle ones are kept, and a connection whose
 // answer was not read to its end is held for ever, unless that answer has no body. lspd and breez-lnurl are built on
-// it and do not close bodies, so what it holds is what a wordy answer costs them.
+// it and do not close bodies, so each answer with a body costs them a connection.
 
 import { connect, type Socket } from 'node:net';
 

@@ -1,5 +1,5 @@
 // `npm run demo`: the service against stand-ins of APNs and FCM on this machine. It posts what the LSPs post,
-// shows what each phone got and the log as it was written, and stays up for a try by hand.
+// shows what each phone got and the log as it was written, and keeps running for calls by hand.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,7 @@ const IOS_TOKEN = '9f2c0a7be61d4c58a3f0b1d2e3c4f5061728394a5b6c7d8e9fa0b1c2d3e4f
 const ANDROID_TOKEN = 'dQw4w9WgXcQ-Ex_1:APA91bDemoPhone';
 const INVOICE = '{"invoice":"lni1qqdemo"}';
 const APP_DATA = 'wallet-1';
-/** For a try by hand: the demo listens on this machine only as long as it runs. */
+/** For calls by hand. It is no secret: the demo runs on this machine for a short time. */
 const BACKEND_KEY = 'demo-backend-key';
 /** The sources of the documentation's examples, which can be tried against the demo. */
 const SOURCES_FILE = fileURLToPath(new URL('../../docs/sources/examples.json', import.meta.url));
