@@ -1,4 +1,4 @@
-// The house rule: imports run one way, and time and chance come in through ports.
+// Imports run one way, and time and chance come in through ports.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 const ROOT = resolve(import.meta.dirname, '../..');
 const SRC = join(ROOT, 'src');
 
-/** Which rooms a room may import from, beside itself, node built-ins and packages. */
+/** Which parts of the source a part may import from, beside itself, node built-ins and packages. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   http: ['core'],
@@ -39,7 +39,7 @@ function filesBelow(folder: string): readonly string[] {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-function roomOf(file: string): string {
+function partOf(file: string): string {
   const parts = relative(SRC, file).split('/');
   if (parts.length === 1) return WIRING;
   const [first = '', second = ''] = parts;
@@ -59,14 +59,14 @@ function specifiersIn(source: string): readonly string[] {
 const imports: readonly Import[] = filesBelow(SRC).flatMap((file) =>
   specifiersIn(readFileSync(file, 'utf8')).map((specifier) => ({
     file: relative(ROOT, file),
-    from: roomOf(file),
-    to: specifier.startsWith('.') ? roomOf(resolve(dirname(file), specifier)) : specifier,
+    from: partOf(file),
+    to: specifier.startsWith('.') ? partOf(resolve(dirname(file), specifier)) : specifier,
   })),
 );
 
-test('imports between rooms run one way', () => {
+test('imports between parts run one way', () => {
   const wrong = imports.filter(({ from, to }) => {
-    if (from === to || to.startsWith('node:') || !isRoom(to)) return false;
+    if (from === to || to.startsWith('node:') || !isPart(to)) return false;
     if (from === WIRING) return to === 'cli';
     if (from === 'cli') return false;
     return !(MAY_IMPORT[from] ?? []).includes(to);
@@ -74,16 +74,16 @@ test('imports between rooms run one way', () => {
   expect(wrong).toEqual([]);
 });
 
-test('every room is known to the rule', () => {
-  const rooms = new Set(imports.map(({ from }) => from));
-  rooms.delete(WIRING);
-  rooms.delete('cli');
-  expect([...rooms].filter((room) => !Object.hasOwn(MAY_IMPORT, room))).toEqual([]);
+test('every part has a rule', () => {
+  const parts = new Set(imports.map(({ from }) => from));
+  parts.delete(WIRING);
+  parts.delete('cli');
+  expect([...parts].filter((part) => !Object.hasOwn(MAY_IMPORT, part))).toEqual([]);
 });
 
 test('the core imports no library but zod', () => {
   const packages = imports
-    .filter(({ from, to }) => from === 'core' && !isRoom(to) && !to.startsWith('node:'))
+    .filter(({ from, to }) => from === 'core' && !isPart(to) && !to.startsWith('node:'))
     .map(({ to }) => to)
     .filter((name) => !PACKAGES_OF_CORE.includes(name));
   expect(packages).toEqual([]);
@@ -112,7 +112,7 @@ test('files stay under 400 lines and begin with a comment that says what they ow
   }
 });
 
-function isRoom(name: string): boolean {
+function isPart(name: string): boolean {
   return name === WIRING || name === 'cli' || Object.hasOwn(MAY_IMPORT, name);
 }
 
