@@ -47,7 +47,7 @@ export async function find(
   }
 }
 
-/** Every way in which what the operator knows may be in the log. */
+/** Every column in which the operator's value may be found. */
 function queriesFor(
   known: string | undefined,
   given: {
@@ -59,7 +59,7 @@ function queriesFor(
   const { app, limit, fingerprint } = given;
   if (known === undefined) return [{ limit }];
   if (validate(known)) return [{ id: known, limit }];
-  // Of a token in hex, which is an iPhone's, the service keeps the spelling in lower case.
+  // Tokens in hex are iPhones', and the service keeps them in lower case.
   const target = createTarget({ app, platform: 'ios', token: known });
   return [
     { subjectHash: fingerprint(known), limit },

@@ -2,7 +2,7 @@
 
 let isWatched = false;
 
-/** A reader that has seen enough, such as `head`, closes the pipe: that ends the command, and is no error. */
+/** A reader that needs no more, such as `head`, closes the pipe: that ends the command and is no error. */
 export function print(text: string): void {
   if (!isWatched) {
     isWatched = true;

@@ -92,7 +92,7 @@ function defaultApns({ values, given }: Given, faults: string[]): ApnsCredential
   return { key, keyId, teamId, topic, environment, endpoint };
 }
 
-/** Where a credential may stand: in a setting itself, or in the file that another one names. */
+/** Where a credential may be: in a setting itself, or in the file that another setting names. */
 interface Places<Value> {
   readonly content: Value;
   readonly file: Value;

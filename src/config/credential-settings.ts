@@ -52,14 +52,14 @@ export const APNS_SETTINGS = {
   apnsEnvironment: {
     name: 'APNS_ENVIRONMENT',
     group: 'APNs',
-    help: '`production` for apps from TestFlight and the App Store, `sandbox` for those that Xcode installed. Their tokens differ.',
+    help: '`production` for apps from TestFlight and the App Store, `sandbox` for apps installed by Xcode. Their tokens differ.',
     example: 'production',
     schema: z.enum(['production', 'sandbox'], 'must be production or sandbox').optional(),
   },
   apnsEndpoint: {
     name: 'APNS_ENDPOINT',
     group: 'APNs',
-    help: 'Another address of APNs: port 2197 of Apple’s, a proxy, or the stand-in.',
+    help: 'Another address for APNs: Apple’s port 2197, a proxy, or the stand-in.',
     example: 'https://api.push.apple.com:2197',
     schema: httpsOrigin.optional(),
   },
@@ -70,7 +70,7 @@ export const FCM_SETTINGS = {
     name: 'GOOGLE_APPLICATION_CREDENTIALS_JSON',
     group: 'FCM',
     secret: true,
-    help: 'The JSON of a Google service account that may send by FCM.',
+    help: 'The JSON of a Google service account that may send through FCM.',
     schema: text.optional(),
   },
   googleCredentialsFile: {
@@ -93,7 +93,7 @@ export const FCM_SETTINGS = {
   fcmEndpoint: {
     name: 'FCM_ENDPOINT',
     group: 'FCM',
-    help: 'Another address of FCM: a proxy, or the stand-in.',
+    help: 'Another address for FCM: a proxy, or the stand-in.',
     schema: httpsOrigin.optional(),
   },
 } as const satisfies Record<string, Setting>;
@@ -102,7 +102,7 @@ export const APP_SETTINGS = {
   providerCaFile: {
     name: 'NDS_PROVIDER_CA_FILE',
     group: 'Providers',
-    help: 'A PEM file of certificate authorities to trust at the providers beside the usual ones: for a proxy or the stand-ins.',
+    help: 'A PEM file of certificate authorities to trust for the providers in addition to the usual ones: for a proxy or the stand-ins.',
     schema: text.optional(),
   },
   httpsProxy: {

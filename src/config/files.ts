@@ -51,7 +51,7 @@ export interface NamedFile {
   /** What the operator set: a variable, or a field of a file. */
   readonly name: string;
   readonly path: string;
-  /** What to do with a content that stands where its path belongs. */
+  /** What to do with a file's content that was given in place of its path. */
   readonly forContent: string;
 }
 

@@ -12,7 +12,7 @@ export interface Secrets {
   readonly madeFile?: string;
 }
 
-/** Keys of 32 bytes for AES-256-GCM, by HKDF-SHA-256, so that any text of enough chance will do as a secret. */
+/** Keys of 32 bytes for AES-256-GCM, by HKDF-SHA-256, so that any random text can be the secret. */
 function encryptionKey(secret: string): Uint8Array {
   return new Uint8Array(
     hkdfSync('sha256', secret, 'nds', 'encryption key of the log, version 1', 32),

@@ -39,7 +39,7 @@ const shape = z.strictObject({
   generic: z.array(genericConfig).default([]),
 });
 
-/** Reads NDS_SOURCES or the file it stands for, and adds what is wrong to `faults`. */
+/** Reads NDS_SOURCES or the file of NDS_SOURCES_FILE, and adds what is wrong to `faults`. */
 export function loadSources(
   config: Partial<Config>,
   faults: string[],

@@ -20,7 +20,7 @@ export function faultsOfNames(given: Iterable<string>, known: readonly string[])
   return faults;
 }
 
-/** The word that differs least, if no more than a third of its characters differ, and at most so many. */
+/** The word that differs least, if at most a third of its characters and at most `maxEdits` of them differ. */
 export function nearest(
   word: string,
   known: readonly string[],

@@ -7,7 +7,7 @@ import { canBeFile } from './files.ts';
 
 export const text = z.string().min(1);
 
-/** URLs of other databases are refused by name; a key that stands here by mistake makes no file. */
+/** URLs of other databases are refused by name; a key that was pasted here by mistake creates no file. */
 export const databaseFile = z.string().superRefine((value, context) => {
   if (/^postgres(ql)?:/i.test(value)) {
     context.addIssue(

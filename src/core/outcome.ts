@@ -29,7 +29,7 @@ export type RetryCertainty =
  * - `token`: this token is bad here (APNs BadDeviceToken: wrong environment or mistyped).
  * - `sender`: the token belongs to another sender, or our credentials to another project: which of the
  *   two depends on whether the app's other pushes succeed (APNs DeviceTokenNotForTopic, FCM
- *   SENDER_ID_MISMATCH and THIRD_PARTY_AUTH_ERROR). Readiness turns only if several trusted devices meet it.
+ *   SENDER_ID_MISMATCH and THIRD_PARTY_AUTH_ERROR). Readiness turns red only if it happens to several trusted devices.
  * - `message`: the provider refuses the content.
  */
 export type RejectionBlame = 'token' | 'sender' | 'message';

@@ -3,7 +3,7 @@
 export type Platform = 'ios' | 'android';
 export type ProviderName = 'apns' | 'fcm';
 
-/** Made by `createTarget`, which writes the token in its one spelling. */
+/** Made by `createTarget`, which normalises the token. */
 export interface Target {
   /** The vendor's app whose credentials are used; `default` if there is only one. */
   readonly app: string;

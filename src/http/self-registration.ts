@@ -23,7 +23,7 @@ export interface SelfRegistration {
   readonly devices: DeviceStore;
   /** Of the external URL, as the wallet knows it: a signature for one service is invalid at another. */
   readonly origin: string;
-  /** Whether a text can be such a signature at all, which costs nothing to see. */
+  /** Whether a text has the form of such a signature, which is cheap to check. */
   readonly isSignature: (text: string) => boolean;
   /** The public key in hex that made a Lightning message signature (zbase32), if it is well formed. */
   readonly recoverSigner: (message: Uint8Array, signature: string) => string | undefined;

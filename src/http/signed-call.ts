@@ -35,7 +35,7 @@ export interface SignatureToCheck {
   readonly credentials: SourceCredentials;
   /** The app whose device or domain it is. */
   readonly app: string;
-  /** What the URL stands for, however it is written: forgeries are counted by it. */
+  /** The device or domain that the URL means, however it is written: forgeries are counted by it. */
   readonly url: string;
 }
 

@@ -45,7 +45,7 @@ async function handleFrom(parts: WebhookParts, c: HttpContext, source: Source): 
   const device = await resolveHandle(parts, source.name, c.req.param('handle') ?? '');
   const { app } = device.target;
   const credentials = credentialsOf(parts, device, source);
-  // A renewed handle stands for the same device.
+  // A renewed handle means the same device.
   const url = `${source.name}\n${device.id}`;
   await authenticate(parts, c, { source, request, credentials, app, url });
   const parsed = source.parse(request, credentials);

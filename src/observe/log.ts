@@ -14,7 +14,7 @@ export type Level = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 export interface Log {
   readonly observer: Observer;
   say(level: Exclude<Level, 'silent'>, message: string, fields?: Record<string, unknown>): void;
-  /** Writes what is still in memory, as far as somebody reads it. Nothing can be said afterwards. */
+  /** Writes what is still in memory, if there is a reader. Nothing can be logged afterwards. */
   close(): Promise<void>;
 }
 

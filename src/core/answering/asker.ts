@@ -171,7 +171,7 @@ export class Asker {
     return promise;
   }
 
-  /** Waits for the fate of the push: taken, or lost for good; what can be retried is retried meanwhile. */
+  /** Waits for the end of the push: taken or failed; what can be retried is retried meanwhile. */
   async #follow(wait: Wait, dispatch: Dispatch): Promise<void> {
     const settled = (end: SendEnd) => {
       if (end.next.status === 'delivered') {

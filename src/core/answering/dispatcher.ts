@@ -73,7 +73,7 @@ export class Dispatcher {
     this.#draining = true;
   }
 
-  /** Answers everybody who still waits, as at the answer deadline: the process is about to end. */
+  /** Answers all callers that still wait, as at the answer deadline: the process is about to end. */
   hurry(): void {
     for (const over of this.#waiting) over();
   }

@@ -93,7 +93,7 @@ export class Repeats {
     );
   }
 
-  /** Waits for the first call: what it is refused, the repeat is refused, too. */
+  /** Waits for the first call: if it is refused, the repeat is refused for the same reason. */
   async answer(repeat: Repeat, first: First): Promise<Answer> {
     const { type } = repeat.delivery.notification;
     await first.held?.end;
@@ -154,7 +154,7 @@ export class Repeats {
     else duplicates.release(deliveryId);
   }
 
-  /** A store that is sick or slow must not stop a push; the worst is a second one for the same event. */
+  /** A store that fails or is slow must not stop a push; at worst a second one is sent for the same event. */
   async #lookUp(keyHash: string): Promise<string | undefined> {
     const { store, clock, policy, observer } = this.#parts;
     const { promise: over, resolve } = Promise.withResolvers<undefined>();
@@ -173,7 +173,7 @@ export class Repeats {
 
 /**
  * Source, type and device belong to the key: the same payment for another device is another push. The token's
- * fingerprint stands for app and token.
+ * fingerprint includes the app.
  */
 export function duplicateKey(delivery: Delivery, { source }: Recipient): string | undefined {
   const { notification, target, tokenHash, deviceId } = delivery;

@@ -1,5 +1,5 @@
 // The port through which the service learns the time and waits. Nothing else in the service calls
-// Date.now, performance.now or setTimeout, so that tests and the simulation own every second.
+// Date.now, performance.now or setTimeout, so that tests and the simulation control the time.
 
 export interface Clock {
   /** The machine's wall clock in Unix milliseconds. It may jump: use it only for what leaves the process. */

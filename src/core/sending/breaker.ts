@@ -69,12 +69,12 @@ export class Breaker {
     return { round: this.#round, probe: this.#probe };
   }
 
-  /** A pass whatever the breaker thinks: the last attempt within a delivery's useful life. */
+  /** A pass even while the breaker is open: for the last attempt within a delivery's useful life. */
   admitLast(): Pass {
     return { round: this.#round };
   }
 
-  /** The attempt is over or did not take place. Only the probe's own end makes way for the next. */
+  /** The attempt is over or did not take place. Only the end of the probe itself allows the next one. */
   end({ probe }: Pass): void {
     if (probe !== undefined && probe === this.#probe) this.#probe = undefined;
   }

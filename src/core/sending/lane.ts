@@ -55,7 +55,7 @@ const LONGEST_OUTAGE_FOR_RACES_MS = 52_000;
 /** A quota of the project halves what is in flight, down to this, at most once a second. */
 const SLOWEST_PACE = 8;
 const SLOW_DOWN_EVERY_MS = 1_000;
-/** So many different tokens with a 429 that names no quota, within so long, mean the project's. */
+/** A 429 that names no quota is the project's if this many different tokens get one within this time. */
 const TOKENS_OF_PROJECT = 3;
 const PROJECT_WINDOW_MS = 5_000;
 
@@ -180,7 +180,7 @@ export class Lane {
     return change;
   }
 
-  /** An answer that came after its attempt's deadline: a sign of life, and nothing else. */
+  /** An answer that came after its attempt's deadline: the provider works, nothing more. */
   hear(outcome: Outcome): BreakerChange {
     if (outcome.kind === 'retry') return undefined;
     return this.#noteAnswer(outcome);

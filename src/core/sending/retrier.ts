@@ -162,7 +162,7 @@ export class Retrier {
     return deliveries.length === plan.limit ? clock.nowMs() : (nextDueAtMs ?? NEVER);
   }
 
-  /** What is at the end of its useful life goes now or never; of the rest, one is the probe. */
+  /** Deliveries at the end of their useful life get their last attempt; of the rest, one is the probe. */
   async #turnWhileOpen(lane: Lane): Promise<number> {
     const { clock } = this.#parts;
     const usefulUntilByMs = clock.nowMs() + LAST_ATTEMPT_BEFORE_END_MS;

@@ -21,14 +21,14 @@ const NEWS: Schedule = {
 };
 /** Each gap between two points is stretched or shortened by up to this part. */
 const JITTER = 0.2;
-/** Nothing is tried again sooner than this, but for the one attempt that follows at once. */
+/** Nothing is tried again sooner than this, except the one attempt that follows at once. */
 const SHORTEST_PAUSE_MS = 500;
 /**
  * The last attempt is planned this long before the useful life ends, so that a late timer or a slow claim
  * does not make it too late.
  */
 export const LAST_ATTEMPT_BEFORE_END_MS = 500;
-/** After so many attempts that the provider left unanswered, the next one waits; after so many, none follows. */
+/** After this many unanswered attempts the next one waits; after `MAX_UNANSWERED` none follows. */
 const UNANSWERED_BEFORE_WAIT = 2;
 const UNANSWERED_WAIT_MS = 10 * SECOND;
 export const MAX_UNANSWERED = 4;

@@ -16,7 +16,7 @@ const DEAD_ABOVE = WINDOW_SENDS / 2;
 const DEATHS_WITHIN_MS = MINUTE_MS;
 /** What was seen longer ago says nothing of today's configuration. */
 const EVIDENCE_MS = 10 * MINUTE_MS;
-/** So many different trusted devices mean our side: two may be one person's phones. */
+/** This many different trusted devices raise doubt: two may be one person's phones. */
 const DEVICES_FOR_DOUBT = 3;
 /** A token that has worked for so long was not made for an attack. */
 const TRUSTED_AFTER_MS = 60 * MINUTE_MS;

@@ -99,7 +99,7 @@ export class Duplicates {
     return this.#failed.has(deliveryId);
   }
 
-  /** Drops what is over; called now and then so that a quiet service holds no old keys. */
+  /** Drops expired keys; called periodically, so that a service without calls keeps none. */
   sweep(): void {
     for (const entry of this.#byKey.values()) {
       if (!this.#isHeld(entry)) this.#remove(entry);

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../../core/ports/clock.ts';
 
-/** Returns what is called for each; `report` gets how many there were since its last call. */
+/** Returns a function to call for each event; `report` gets how many there were since its last call. */
 export function reportCounts(
   clock: Clock,
   periodMs: number,

@@ -83,7 +83,7 @@ export class SignatureGate {
     this.#wake = this.#clock.after(waitMs, () => this.#admitWaiting());
   }
 
-  /** Of those whose turn may come, the one whose last turn is longest ago; then the one that waits longest. */
+  /** Of those that may be verified now, the one whose caller was served longest ago; then the one that waits longest. */
   #next(): Waiting | undefined {
     const lastTurnOf = (one: Waiting) => this.#turns.get(callerOf(one)) ?? 0;
     return this.#waiting

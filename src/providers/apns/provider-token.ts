@@ -92,7 +92,7 @@ export class ProviderToken {
   }
 
   /**
-   * Apple called `jwt` expired. True if another one is at hand, so that trying again makes sense: a newer
+   * Apple called `jwt` expired. True if another one can be used, so that trying again makes sense: a newer
    * one was signed meanwhile, or this one is old enough to be replaced, or the clock was set since.
    */
   replaceExpired(jwt: string): boolean {

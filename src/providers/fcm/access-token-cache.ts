@@ -22,7 +22,7 @@ const REFUSED_MEMORY_MS = 10_000;
 /** A token that FCM refuses although it is this young was not refused for its age. */
 const RENEW_GAP_MS = 60_000;
 
-/** Reasons that mean that there is no token, whatever FCM thinks of the last one. */
+/** Reasons that mean that there is no token, whatever FCM answered to the last one. */
 export function isTokenFailure(reason: string): boolean {
   return reason.startsWith('oauth_') || reason === 'credential_unusable';
 }
@@ -43,7 +43,7 @@ export class AccessTokenCache {
     this.#clock = options.clock;
   }
 
-  /** The token in hand, if there is one that is still valid. */
+  /** The current token, if it is still valid. */
   get current(): AccessToken | undefined {
     const token = this.#token;
     return token !== undefined && this.#clock.nowMs() < token.expiresAtMs ? token : undefined;
@@ -69,7 +69,7 @@ export class AccessTokenCache {
     });
   }
 
-  /** FCM refused `token`. True if another one is, or will be, at hand: trying once more makes sense. */
+  /** FCM refused `token`. True if another one is or will be available: trying once more makes sense. */
   replaceRefused(token: AccessToken): boolean {
     if (token !== this.#token) return true;
     const nowMs = this.#clock.nowMs();

@@ -1,7 +1,7 @@
 // Finds out whether the peer of a connection is still there. While requests wait, at most 500 ms without a byte
 // lead to a PING, and another 500 ms of silence to the verdict: a half-dead connection is recognised within 1.5 s,
 // inside one attempt's deadline, so that the next attempt goes over another. A peer that is merely slow answers
-// the PING. An idle connection is probed every 15 s, so that not the first push after a quiet hour finds it dead.
+// the PING. An idle connection is probed every 15 s, so that the first push after a quiet hour does not find it dead.
 
 import type { Clock, Timer } from '../../core/ports/clock.ts';
 

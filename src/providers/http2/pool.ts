@@ -77,7 +77,7 @@ export class ConnectionPool implements SessionListener {
     for (;;) {
       const session = this.#leastLoaded();
       if (session === undefined) return false;
-      // One that turns out to be closing leaves `#open` by saying so.
+      // A connection that is closing reports it, which removes it from `#open`.
       if (session.send(pending)) return true;
     }
   }

@@ -1,4 +1,4 @@
-// What the main thread and the worker threads say to each other. Everything is plain data that survives
+// The messages between the main thread and the worker threads. Everything is plain data that survives
 // the structured clone.
 
 import type { AddedDevice, Device, DeviceStore, StoredDevice } from '../../core/ports/devices.ts';

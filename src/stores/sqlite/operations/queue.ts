@@ -1,4 +1,4 @@
-// Who sends what next: claims, and what moves many plans at once.
+// Claims of what is due, and changes of many plans at once.
 
 import type Database from 'better-sqlite3';
 import type { Delivery } from '../../../core/delivery.ts';
