@@ -192,7 +192,7 @@ export const SETTINGS_BY_KEY = {
   addressRate: {
     name: 'NDS_ADDRESS_RATE',
     group: 'Limits',
-    help: 'How many unknown push tokens that the provider refuses one address may call with, BURST/PER_SECOND; needs NDS_TRUSTED_ADDRESS_HEADER.',
+    help: 'Calls from one address with unknown push tokens that the provider refuses, BURST/PER_SECOND; needs NDS_TRUSTED_ADDRESS_HEADER.',
     defaultText: '300/5',
     schema: rate,
   },
