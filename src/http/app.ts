@@ -46,7 +46,7 @@ export function createApp(parts: AppParts): App {
   const app = new Hono<HttpEnv>({ strict: false });
   app.use(async (c, next) => {
     c.set('requestId', parts.ids.deliveryId());
-    const expected = c.req.header('expect')?.toLowerCase() ?? CONTINUE;
+    const expected = c.env.incoming.headers.expect?.toLowerCase() ?? CONTINUE;
     if (expected !== CONTINUE) throw new ServiceError('bad_request');
     await next();
   });
@@ -67,7 +67,7 @@ function serve(app: App, path: string, handlers: Handlers): void {
   for (const [method, handler] of Object.entries(handlers)) {
     const route: Handler<HttpEnv> = (c) => handler(c);
     const readsBody = method !== 'GET' && method !== 'DELETE';
-    if (readsBody) app.on(method, path, ...takesBody, route);
+    if (readsBody) app.on(method, path, takesBody, route);
     else app.on(method, path, route);
   }
   const allow = Object.keys(handlers)

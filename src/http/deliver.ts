@@ -89,7 +89,7 @@ export const NOT_STORED = { 'Cache-Control': 'no-store' };
 /** JSON goes only to a caller whose `Accept` names it; proxies add a wildcard, which does not count. */
 export function succeed(c: HttpContext, told: Told): Response {
   const headers = { 'Delivery-Id': told.id, 'Delivery-Status': told.status, ...NOT_STORED };
-  if (namesJson(c.req.header('accept') ?? '')) return c.json(told, 200, headers);
+  if (namesJson(c.env.incoming.headers.accept ?? '')) return c.json(told, 200, headers);
   return c.body(null, 200, { ...headers, ...EMPTY });
 }
 
