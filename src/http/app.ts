@@ -45,8 +45,7 @@ export function createApp(parts: AppParts): App {
   // Not strict: breez/notify serves a path with a slash at its end, too.
   const app = new Hono<HttpEnv>({ strict: false });
   app.use(async (c, next) => {
-    c.set('requestId', parts.ids.deliveryId());
-    const expected = c.req.header('expect')?.toLowerCase() ?? CONTINUE;
+    const expected = c.env.incoming.headers.expect?.toLowerCase() ?? CONTINUE;
     if (expected !== CONTINUE) throw new ServiceError('bad_request');
     await next();
   });
@@ -67,7 +66,7 @@ function serve(app: App, path: string, handlers: Handlers): void {
   for (const [method, handler] of Object.entries(handlers)) {
     const route: Handler<HttpEnv> = (c) => handler(c);
     const readsBody = method !== 'GET' && method !== 'DELETE';
-    if (readsBody) app.on(method, path, ...takesBody, route);
+    if (readsBody) app.on(method, path, takesBody, route);
     else app.on(method, path, route);
   }
   const allow = Object.keys(handlers)
@@ -111,13 +110,14 @@ function routeDevices(app: App, parts: devices.DevicesParts): void {
 }
 
 function fail(parts: AppParts, c: HttpContext, error: ServiceError): Response {
+  const requestId = parts.ids.deliveryId();
   parts.onRefused({
-    requestId: c.get('requestId'),
+    requestId,
     method: c.req.method,
     route: error.code === 'not_found' ? '*' : routePath(c),
     error,
   });
-  return refuse(c, error);
+  return refuse(c, error, requestId);
 }
 
 /** A caller that broke off in the middle of its body is no fault of ours. */

@@ -6,10 +6,6 @@ import type { Context } from 'hono';
 export interface HttpEnv {
   /** Node's own request and response: read only, Hono writes every answer. */
   readonly Bindings: HttpBindings;
-  readonly Variables: {
-    /** UUID version 7. The `instance` of problems, and the id of what leaves no delivery. */
-    readonly requestId: string;
-  };
 }
 
 export type HttpContext = Context<HttpEnv>;

@@ -8,6 +8,7 @@ import { broadcast } from '../core/answering/broadcast.ts';
 import type { Dispatcher } from '../core/answering/dispatcher.ts';
 import { ServiceError } from '../core/errors.ts';
 import { completeNotification, type Kind } from '../core/notification.ts';
+import type { Ids } from '../core/ports/ids.ts';
 import type { Parsed } from '../core/ports/source.ts';
 import type { Recipient } from '../core/target.ts';
 import type { HttpContext } from './context.ts';
@@ -16,6 +17,8 @@ import { hangUpSignal } from './hang-up.ts';
 export interface DeliveryParts {
   readonly dispatcher: Dispatcher;
   readonly asker: Asker;
+  /** Also of calls that leave no delivery. */
+  readonly ids: Ids;
   readonly catalogue: Readonly<Record<string, Kind>>;
   /** Where devices reach the service, without a slash at the end; absent if it was not configured. */
   readonly externalUrl: string | undefined;
@@ -37,7 +40,7 @@ export async function deliver(
       return succeed(c, await parts.dispatcher.accept(notification, recipient));
     }
     case 'ignored':
-      return succeed(c, { id: c.get('requestId'), status: 'ignored' });
+      return succeed(c, { id: parts.ids.deliveryId(), status: 'ignored' });
     case 'question':
       return passOn(c, await ask(parts, c, { question: parsed, recipient }));
   }
@@ -49,7 +52,7 @@ export async function deliverToUser(
   c: HttpContext,
   { parsed, recipients }: { readonly parsed: Parsed; readonly recipients: readonly Recipient[] },
 ): Promise<Response> {
-  const id = c.get('requestId');
+  const id = parts.ids.deliveryId();
   if (parsed.kind !== 'notification') return succeed(c, { id, status: 'ignored' });
   const notification = completeNotification(parsed.notification, parts.catalogue);
   return succeed(c, await broadcast(parts.dispatcher, { id, notification, recipients }));
@@ -89,7 +92,7 @@ export const NOT_STORED = { 'Cache-Control': 'no-store' };
 /** JSON goes only to a caller whose `Accept` names it; proxies add a wildcard, which does not count. */
 export function succeed(c: HttpContext, told: Told): Response {
   const headers = { 'Delivery-Id': told.id, 'Delivery-Status': told.status, ...NOT_STORED };
-  if (namesJson(c.req.header('accept') ?? '')) return c.json(told, 200, headers);
+  if (namesJson(c.env.incoming.headers.accept ?? '')) return c.json(told, 200, headers);
   return c.body(null, 200, { ...headers, ...EMPTY });
 }
 

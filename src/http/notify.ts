@@ -8,7 +8,6 @@ import { NOTIFY_DOOR } from '../core/devices/doors.ts';
 import { recipientOf } from '../core/devices/registry.ts';
 import { type Fault, ServiceError } from '../core/errors.ts';
 import type { DeviceStore } from '../core/ports/devices.ts';
-import type { Ids } from '../core/ports/ids.ts';
 import type { Parsed } from '../core/ports/source.ts';
 import {
   createTarget,
@@ -25,7 +24,6 @@ import type { AddressLimit } from './limits/address-limit.ts';
 import type { ClientAddressOf } from './limits/client-address.ts';
 
 export interface NotifyParts extends DeliveryParts {
-  readonly ids: Ids;
   readonly devices: DeviceStore;
   /** Reads a body of the Breez family; throws `bad_body`. */
   readonly parse: (bytes: Uint8Array) => Parsed;

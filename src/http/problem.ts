@@ -59,9 +59,8 @@ export function problemHeaders({ code, details }: ServiceError): Record<string, 
  * The answer to a refused call. Some callers must get 200 for what can never succeed, or they would repeat
  * it for months: they get a success whose JSON names the code.
  */
-export function refuse(c: HttpContext, error: ServiceError): Response {
+export function refuse(c: HttpContext, error: ServiceError, requestId: string): Response {
   const { code, details, status } = error;
-  const requestId = c.get('requestId');
   if (status === 200) {
     const acknowledged = { id: details.deliveryId ?? requestId, status: 'acknowledged', code };
     return succeed(c, acknowledged);

@@ -47,6 +47,7 @@ export function createHttpApp(parts: HttpAppParts): App {
   const delivery: DeliveryParts = {
     dispatcher: core.dispatcher,
     asker: core.asker,
+    ids,
     catalogue: catalogueOf(config),
     externalUrl: config.externalUrl,
     replyDeadlineMs: config.replyDeadlineMs,
@@ -62,7 +63,6 @@ export function createHttpApp(parts: HttpAppParts): App {
       ...delivery,
       ...signed,
       clock,
-      ids,
       devices,
       registry,
       observer: log.observer,
@@ -85,7 +85,6 @@ function notifyParts({
   log,
 }: HttpAppParts): Omit<NotifyParts, keyof DeliveryParts | 'clientAddressOf'> {
   return {
-    ids,
     devices,
     parse: parseBreezBody,
     takesTokens: config.tokenForm,

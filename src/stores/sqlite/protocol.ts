@@ -51,6 +51,9 @@ export interface WriteCalls {
   readonly prune: Call<PruneOptions, number>;
   readonly record_reply: Call<ReplyRecord, undefined>;
   readonly probe: Call<undefined, undefined>;
+  /** The two questions of a start, when nobody writes yet: so the reader's thread starts at the first other one. */
+  readonly list_quarantine: Call<QuarantineQuery, readonly QuarantineEntry[]>;
+  readonly proven_tokens: Call<TokenPageQuery, TokenPage>;
   /** Looks whether the file is still there and sound; writes nothing. */
   readonly check_file: Call<undefined, undefined>;
   readonly add_device: Call<DeviceAddition, AddedDevice>;
@@ -63,8 +66,6 @@ export interface WriteCalls {
 /** The reader's operations. */
 export interface ReadCalls {
   readonly find_duplicate: Call<DuplicateQuery, string | undefined>;
-  readonly list_quarantine: Call<QuarantineQuery, readonly QuarantineEntry[]>;
-  readonly proven_tokens: Call<TokenPageQuery, TokenPage>;
   readonly find_deliveries: Call<DeliveryQuery, readonly LoggedDelivery[]>;
   readonly find_device: Call<{ readonly id: string }, Device | undefined>;
   readonly find_device_by_handle: Call<{ readonly handleHash: string }, Device | undefined>;

@@ -8,7 +8,7 @@ import { openReading } from './file/open-database.ts';
 import type { Sealer } from './file/seal.ts';
 import { prepareDeviceQueries } from './operations/device-queries.ts';
 import { prepareSearch } from './operations/search.ts';
-import { prepareTokenQueries } from './operations/token-queries.ts';
+import { prepareFindDuplicate } from './operations/token-queries.ts';
 import type {
   Opened,
   ReadCalls,
@@ -73,17 +73,13 @@ function connect(options: ReaderOptions): Connection {
 
 function prepareReadOperations(db: Database.Database, sealer: Sealer) {
   const devices = prepareDeviceQueries(db, sealer);
-  const tokens = prepareTokenQueries(db);
+  const findDuplicate = prepareFindDuplicate(db);
   const search = db.transaction(prepareSearch(db));
 
   return function run({ kind, input }: ReadOperation): ReadResult {
     switch (kind) {
       case 'find_duplicate':
-        return { kind, output: tokens.findDuplicate(input) };
-      case 'list_quarantine':
-        return { kind, output: tokens.listQuarantine(input) };
-      case 'proven_tokens':
-        return { kind, output: tokens.provenTokens(input) };
+        return { kind, output: findDuplicate(input) };
       case 'find_deliveries':
         return { kind, output: search(input) };
       case 'find_device':

@@ -1,5 +1,5 @@
 // The ports to the log and the devices on one SQLite file. This side runs on the main thread and only asks: a writer
-// thread commits batches, a reader thread answers queries, and neither can hold up a push or the other.
+// thread commits batches, a reader thread, started at the first query, answers queries: neither holds up the other.
 
 import { Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '../../core/ports/clock.ts';
@@ -152,8 +152,8 @@ function createStore({ writer, reader, listeners, stopChecks }: Threads): Store 
     quarantine: (input) => writer.call({ kind: 'quarantine', input }),
     releaseQuarantine: (tokenHash) =>
       writer.call({ kind: 'release_quarantine', input: { tokenHash } }),
-    listQuarantine: (input) => reader.call({ kind: 'list_quarantine', input }),
-    listProvenTokens: (limit) => listProvenTokens(reader, limit),
+    listQuarantine: (input) => writer.call({ kind: 'list_quarantine', input }),
+    listProvenTokens: (limit) => listProvenTokens(writer, limit),
     findDeliveries: (input) => reader.call({ kind: 'find_deliveries', input }),
     prune: (options) => prune(writer, options),
     probe: () => writer.call({ kind: 'probe', input: undefined }),
@@ -186,16 +186,16 @@ function createDeviceStore(
   };
 }
 
-/** Page by page, so that the reader answers others in between. */
+/** Page by page, so that the writer commits what others want in between. */
 async function listProvenTokens(
-  reader: WorkerLink<ReadCalls>,
+  writer: WorkerLink<WriteCalls>,
   limit: number,
 ): Promise<readonly string[]> {
   const tokenHashes = new Set<string>();
   let beforeRowId: number | undefined;
   do {
     const input = { maxRows: TOKEN_PAGE_ROWS, beforeRowId };
-    const page = await reader.call({ kind: 'proven_tokens', input });
+    const page = await writer.call({ kind: 'proven_tokens', input });
     for (const tokenHash of page.tokenHashes) {
       if (tokenHashes.size === limit) return [...tokenHashes];
       tokenHashes.add(tokenHash);

@@ -5,6 +5,7 @@ import type { Sealer } from './file/seal.ts';
 import { prepareDeliveryOperations } from './operations/deliveries.ts';
 import { prepareDeviceOperations } from './operations/devices.ts';
 import { prepareQueueOperations } from './operations/queue.ts';
+import { prepareTokenQueries } from './operations/token-queries.ts';
 import { prepareUpkeepOperations } from './operations/upkeep.ts';
 import type { WriteOperation, WriteResult } from './protocol.ts';
 
@@ -19,6 +20,7 @@ export function prepareWriteOperations(db: Database.Database, sealer: Sealer): W
   const queue = prepareQueueOperations(db, sealer, deliveries.finish);
   const devices = prepareDeviceOperations(db, sealer, deliveries.finish);
   const upkeep = prepareUpkeepOperations(db);
+  const tokens = prepareTokenQueries(db);
 
   function run({ kind, input }: WriteOperation): WriteResult {
     switch (kind) {
@@ -58,6 +60,10 @@ export function prepareWriteOperations(db: Database.Database, sealer: Sealer): W
       case 'check_file':
         // The writer looks at the file before every batch.
         return { kind, output: undefined };
+      case 'list_quarantine':
+        return { kind, output: tokens.listQuarantine(input) };
+      case 'proven_tokens':
+        return { kind, output: tokens.provenTokens(input) };
       case 'add_device':
         return { kind, output: devices.add(input) };
       case 'replace_device':

@@ -10,7 +10,10 @@ import { prepareDeviceQueries } from '../../../src/stores/sqlite/operations/devi
 import { prepareDeviceOperations } from '../../../src/stores/sqlite/operations/devices.ts';
 import { prepareQueueOperations } from '../../../src/stores/sqlite/operations/queue.ts';
 import { prepareSearch } from '../../../src/stores/sqlite/operations/search.ts';
-import { prepareTokenQueries } from '../../../src/stores/sqlite/operations/token-queries.ts';
+import {
+  prepareFindDuplicate,
+  prepareTokenQueries,
+} from '../../../src/stores/sqlite/operations/token-queries.ts';
 import { prepareUpkeepOperations } from '../../../src/stores/sqlite/operations/upkeep.ts';
 import type { SqliteStoreEvent } from '../../../src/stores/sqlite/store.ts';
 import { add, handleHash, sampleDevice, userHash } from '../../contract/device-samples.ts';
@@ -189,6 +192,7 @@ test('reads through no table but those that are small', async () => {
   prepareQueueOperations(db, sealer, finish);
   prepareDeviceOperations(db, sealer, finish);
   prepareDeviceQueries(db, sealer);
+  prepareFindDuplicate(db);
   prepareTokenQueries(db);
   prepareUpkeepOperations(db);
   const search = prepareSearch({ prepare: (sql) => db.prepare(sql) });

