@@ -2,6 +2,7 @@
 
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
+import type { ServiceError } from '../core/errors.ts';
 
 export interface HttpEnv {
   /** Node's own request and response: read only, Hono writes every answer. */
@@ -9,6 +10,14 @@ export interface HttpEnv {
   readonly Variables: {
     /** UUID version 7. The `instance` of problems, and the id of what leaves no delivery. */
     readonly requestId: string;
+    /** No route serves the path. */
+    readonly isUnrouted?: boolean;
+    /** What the observer hears of a call, as it becomes known. */
+    readonly source?: string;
+    readonly app?: string;
+    readonly type?: string;
+    readonly told?: string;
+    readonly refusal?: ServiceError;
   };
 }
 
