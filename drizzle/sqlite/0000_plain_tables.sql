@@ -29,7 +29,7 @@ CREATE TABLE `deliveries` (
 	CONSTRAINT "deliveries_status_known" CHECK(status IN ('queued', 'delivered', 'unregistered', 'rejected', 'misconfigured', 'expired')),
 	CONSTRAINT "deliveries_settled_or_open" CHECK((status = 'queued') = (settled_at_ms IS NULL))
 ) STRICT;
-CREATE UNIQUE INDEX `deliveries_by_id` ON `deliveries` (`id`);CREATE INDEX `deliveries_by_receipt` ON `deliveries` (`received_at_ms`);CREATE INDEX `deliveries_by_token` ON `deliveries` (`token_hash`);CREATE INDEX `deliveries_by_subject` ON `deliveries` (`subject_hash`) WHERE subject_hash IS NOT NULL;CREATE INDEX `deliveries_failed` ON `deliveries` (`status`) WHERE status NOT IN ('queued', 'delivered');CREATE TABLE `devices` (
+CREATE UNIQUE INDEX `deliveries_by_id` ON `deliveries` (`id`);CREATE INDEX `deliveries_by_token` ON `deliveries` (`token_hash`);CREATE INDEX `deliveries_by_subject` ON `deliveries` (`subject_hash`) WHERE subject_hash IS NOT NULL;CREATE INDEX `deliveries_failed` ON `deliveries` (`status`) WHERE status NOT IN ('queued', 'delivered');CREATE TABLE `devices` (
 	`row_id` integer PRIMARY KEY NOT NULL,
 	`id` text NOT NULL,
 	`app` text NOT NULL,
@@ -90,7 +90,7 @@ CREATE INDEX `quarantine_by_start` ON `quarantine` (`since_ms`);CREATE INDEX `qu
 	FOREIGN KEY (`row_id`) REFERENCES `deliveries`(`row_id`) ON UPDATE no action ON DELETE cascade,
 	CONSTRAINT "queue_lease_whole" CHECK((lease_owner IS NULL) = (lease_until_ms IS NULL))
 ) STRICT;
-CREATE INDEX `queue_by_readiness` ON `queue` (`app`,`provider`,`ready_at_ms`);CREATE INDEX `queue_by_useful_life` ON `queue` (`app`,`provider`,`useful_until_ms`);CREATE INDEX `queue_by_device` ON `queue` (`device_id`) WHERE device_id IS NOT NULL;CREATE TABLE `used_signatures` (
+CREATE INDEX `queue_by_readiness` ON `queue` (`app`,`provider`,`ready_at_ms`);CREATE INDEX `queue_by_useful_life` ON `queue` (`app`,`provider`,`useful_until_ms`) WHERE lease_owner IS NULL;CREATE INDEX `queue_by_device` ON `queue` (`device_id`) WHERE device_id IS NOT NULL;CREATE TABLE `used_signatures` (
 	`key_hash` text PRIMARY KEY NOT NULL,
 	`expires_at_ms` integer NOT NULL
 ) STRICT, WITHOUT ROWID;

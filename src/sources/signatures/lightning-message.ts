@@ -2,8 +2,14 @@
 // zbase32(31 + recovery id, r, s) over SHA-256(SHA-256("Lightning Signed Message:" + message)).
 
 import { createHash, createPublicKey, verify } from 'node:crypto';
-import { secp256k1 } from '@noble/curves/secp256k1.js';
+import { createRequire } from 'node:module';
 import { decodeZbase32 } from './encoding.ts';
+
+const load: (name: string) => typeof import('@noble/curves/secp256k1.js') = createRequire(
+  import.meta.url,
+);
+/** Loaded for the first signature: it takes 11 MB, and most services never see one. */
+let curve: ReturnType<typeof load>['secp256k1'] | undefined;
 
 const PREFIX = 'Lightning Signed Message:';
 const SIGNATURE_CHARACTERS = 104;
@@ -84,7 +90,8 @@ function recover(once: Uint8Array, { recoveryId, compact }: Recoverable): string
   const digest = createHash('sha256').update(once).digest();
   const signature = Uint8Array.of(recoveryId, ...compact);
   try {
-    const key = secp256k1.recoverPublicKey(signature, digest, { prehash: false });
+    curve ??= load('@noble/curves/secp256k1.js').secp256k1;
+    const key = curve.recoverPublicKey(signature, digest, { prehash: false });
     return Buffer.from(key).toString('hex');
   } catch {
     // No point of the curve has this r under this recovery id.

@@ -45,7 +45,6 @@ export const deliveries = sqliteTable(
   },
   (table) => [
     uniqueIndex('deliveries_by_id').on(table.id),
-    index('deliveries_by_receipt').on(table.receivedAtMs),
     index('deliveries_by_token').on(table.tokenHash),
     index('deliveries_by_subject').on(table.subjectHash).where(sql`subject_hash IS NOT NULL`),
     // Nearly all are delivered, and `queue` has what is queued.
@@ -119,7 +118,10 @@ export const queue = sqliteTable(
   },
   (table) => [
     index('queue_by_readiness').on(table.app, table.provider, table.readyAtMs),
-    index('queue_by_useful_life').on(table.app, table.provider, table.usefulUntilMs),
+    // Not of what is being sent, which most deliveries are from their first to their last moment here.
+    index('queue_by_useful_life')
+      .on(table.app, table.provider, table.usefulUntilMs)
+      .where(sql`lease_owner IS NULL`),
     index('queue_by_device').on(table.deviceId).where(sql`device_id IS NOT NULL`),
     check('queue_lease_whole', sql`(lease_owner IS NULL) = (lease_until_ms IS NULL)`),
   ],

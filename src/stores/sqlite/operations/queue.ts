@@ -80,7 +80,10 @@ function prepareFind(db: Database.Database) {
   const statements: Readonly<Record<ClaimSelection['kind'], ReturnType<typeof statement>>> = {
     due: statement('ready_at_ms <= @byMs', 'useful_until_ms'),
     probe: statement(CLAIMABLE, 'tried_at_ms'),
-    last_moment: statement(`${CLAIMABLE} AND useful_until_ms <= @byMs`, 'useful_until_ms'),
+    last_moment: statement(
+      `lease_owner IS NULL AND ${CLAIMABLE} AND useful_until_ms <= @byMs`,
+      'useful_until_ms',
+    ),
   };
 
   return function find({ app, provider, nowMs, select, limit }: Claim): readonly ClaimedRow[] {
@@ -95,20 +98,20 @@ function prepareFindNext(db: Database.Database) {
     `SELECT row_id, ready_at_ms AS at_ms FROM queue WHERE app = @app AND provider = @provider
      ORDER BY ready_at_ms`,
   );
-  const byUsefulLife = db.prepare<Lane & { nowMs: number }, { row_id: number; at_ms: number }>(
+  const byUsefulLife = db.prepare<Lane, { row_id: number; at_ms: number }>(
     `SELECT row_id, useful_until_ms AS at_ms FROM queue WHERE app = @app AND provider = @provider
-       AND (lease_until_ms IS NULL OR lease_until_ms <= @nowMs)
+       AND lease_owner IS NULL
      ORDER BY useful_until_ms`,
   );
 
-  return function findNext({ app, provider, nowMs }: Claim, claimed: ReadonlySet<number>) {
+  return function findNext({ app, provider }: Claim, claimed: ReadonlySet<number>) {
     const firstLeft = (rows: Iterable<{ row_id: number; at_ms: number }>) => {
       for (const { row_id, at_ms } of rows) if (!claimed.has(row_id)) return at_ms;
       return undefined;
     };
     return {
       nextDueAtMs: firstLeft(byReadiness.iterate({ app, provider })),
-      nextUsefulUntilMs: firstLeft(byUsefulLife.iterate({ app, provider, nowMs })),
+      nextUsefulUntilMs: firstLeft(byUsefulLife.iterate({ app, provider })),
     };
   };
 }

@@ -50,10 +50,12 @@ function prepareQuarantine(db: Database.Database) {
 }
 
 function preparePrune(db: Database.Database) {
+  // Rows lie in the order of receipt, so only the oldest have to be looked at.
   const deleteDeliveries = db.prepare(
     `DELETE FROM deliveries WHERE row_id IN (
-       SELECT row_id FROM deliveries WHERE received_at_ms < ? AND status <> 'queued'
-       ORDER BY received_at_ms LIMIT ?)`,
+       SELECT row_id FROM (
+         SELECT row_id, received_at_ms, status FROM deliveries ORDER BY row_id LIMIT @limit)
+       WHERE received_at_ms < @beforeMs AND status <> 'queued')`,
   );
   const deleteKeys = db.prepare(
     `DELETE FROM duplicate_keys WHERE key_hash IN (
@@ -67,7 +69,7 @@ function preparePrune(db: Database.Database) {
   );
 
   return function prune({ beforeMs, nowMs, limit }: PruneOptions): number {
-    let gone = deleteDeliveries.run(beforeMs, limit).changes;
+    let gone = deleteDeliveries.run({ beforeMs, limit }).changes;
     gone += deleteKeys.run(nowMs, limit - gone).changes;
     gone += deleteQuarantines.run(nowMs, limit - gone).changes;
     return gone;
