@@ -24,7 +24,7 @@ function setupWithMetrics(): Promise<Setup> {
   return setup({ environment: { ...METRICS_ENVIRONMENT, ...REGISTRY_ENVIRONMENT } });
 }
 
-test('serves no metrics unless it is told where, and then nothing else there', async () => {
+test('serves metrics only if an address is set, and nothing else there', async () => {
   const without = await setup();
   expect(without.service.metricsUrl).toBeUndefined();
   expect((await fetch(`${without.service.url}/metrics`)).status).toBe(404);
