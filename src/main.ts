@@ -5,16 +5,19 @@ import { showPath } from './config/files.ts';
 import { loadSecrets } from './config/secret.ts';
 import type { Clock } from './core/ports/clock.ts';
 import type { Ids } from './core/ports/ids.ts';
+import type { Observer } from './core/ports/observer.ts';
 import type { ProviderHealth } from './core/ports/provider.ts';
 import type { Store } from './core/ports/store.ts';
 import type { Readiness } from './http/health.ts';
 import { reportCounts } from './http/limits/counted-reports.ts';
-import { type RunningServer, startServer } from './http/server.ts';
+import { startServer } from './http/server.ts';
 import type { Log } from './observe/log.ts';
 import { recoverCore, wireCore } from './service/core.ts';
 import { startHousekeeping } from './service/housekeeping.ts';
 import { createHttpApp } from './service/http-app.ts';
 import { stopService } from './service/lifecycle.ts';
+import { parseAddress, urlOf } from './service/listening.ts';
+import { type RunningMetrics, startMetrics } from './service/metrics.ts';
 import type { Prepared } from './service/prepare.ts';
 import type { AppProvider } from './service/providers.ts';
 import { readReadiness } from './service/readiness.ts';
@@ -44,6 +47,8 @@ export interface Load {
 export interface Service {
   /** Where it listens, as a URL. */
   readonly url: string;
+  /** Where Prometheus reads; absent if NDS_METRICS_ADDRESS is not set. */
+  readonly metricsUrl: string | undefined;
   /** The log, for readers in this process: the demo and tests. */
   readonly store: Store;
   readonly ids: Ids;
@@ -73,22 +78,46 @@ export async function startService(
   const clock = overrides.clock ?? createSystemClock();
   await using opened = new AsyncDisposableStack();
   opened.defer(() => closeAll(providers));
-  const { store: ownStore, devices, lookupKey } = await openStore(config, log, clock);
+  const observers: Observer[] = [log.observer];
+  const observer: Observer = {
+    observe: (event) => {
+      for (const each of observers) each.observe(event);
+    },
+  };
+  const opening = openStore(config, log, { clock, observer });
+  const { store: ownStore, devices, lookupKey, sqliteVersion } = await opening;
   const store = overrides.wrapStore?.(ownStore) ?? ownStore;
   opened.defer(() => store.close());
   const ids = createSystemIds(clock, lookupKey);
-  const { observer } = log;
   const core = wireCore({ config, clock, ids, store, providers, observer, skew });
   await recoverCore(core, store, clock);
+  let metrics: RunningMetrics | undefined;
+  if (config.metricsAddress !== undefined) {
+    const address = parseAddress(config.metricsAddress);
+    const parts = { config, address, core, clock, ids, store, signed, sqliteVersion, observer };
+    metrics = await startMetrics(parts);
+    observers.push(metrics.observer);
+    opened.defer(() => metrics?.stop());
+  }
   const readiness = () =>
     readReadiness({ ...core, lanes: core.lanes.all, isDraining: () => core.draining });
-  const app = createHttpApp({ config, core, clock, ids, devices, signed, log, readiness });
+  const app = createHttpApp({
+    config,
+    core,
+    clock,
+    ids,
+    devices,
+    signed,
+    log,
+    observer,
+    readiness,
+  });
   const { maxConnections } = config;
   const server = await startServer(
     app,
     { clock, ids },
     {
-      ...addressOf(config),
+      ...parseAddress(config.httpAddress ?? `:${config.port}`),
       maxConnections,
       onRefused: reportCounts(clock, REFUSALS_REPORTED_EVERY_MS, (count) =>
         log.say('error', 'connections_refused', { count, max: maxConnections }),
@@ -111,13 +140,18 @@ export async function startService(
     observer,
   });
   let stopped: Promise<void> | undefined;
-  const stop = () => {
+  const stop = async () => {
     core.draining = true;
     housekeeping.stop();
-    return stopService({ ...core, store, clock, server, providers, graceMs });
+    try {
+      await stopService({ ...core, store, clock, server, providers, graceMs });
+    } finally {
+      await metrics?.stop();
+    }
   };
   return {
     url: urlOf(server),
+    metricsUrl: metrics?.url,
     store,
     ids,
     reach: warmAll(providers),
@@ -139,15 +173,15 @@ export async function startService(
   };
 }
 
-function urlOf({ host, port }: RunningServer): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-}
-
 async function closeAll(providers: readonly AppProvider[]): Promise<void> {
   await Promise.all(providers.map(({ provider }) => provider.close()));
 }
 
-async function openStore(config: Config, log: Log, clock: Clock): Promise<OpenedStore> {
+async function openStore(
+  config: Config,
+  log: Log,
+  { clock, observer }: { readonly clock: Clock; readonly observer: Observer },
+): Promise<OpenedStore> {
   makeFile(config.database);
   const secrets = loadSecrets({
     configured: config.secret,
@@ -166,21 +200,15 @@ async function openStore(config: Config, log: Log, clock: Clock): Promise<Opened
     keys: secrets,
     clock,
     onEvent: (event) => {
-      if (event.name === 'worker_crashed') {
+      if (event.name === 'batch_ended') {
+        observer.observe({ ...event, name: 'store_batch_ended' });
+      } else if (event.name === 'worker_crashed') {
         log.say('error', 'store_worker_crashed', { role: event.role, cause: event.error.message });
       } else if (event.name === 'key_rotated') {
         log.say('info', 'key_rotated', { resealed_rows: event.resealedRows });
       }
     },
   });
-}
-
-function addressOf(config: Config): { readonly host: string; readonly port: number } {
-  const { httpAddress } = config;
-  if (httpAddress === undefined) return { host: '::', port: config.port };
-  const colon = httpAddress.lastIndexOf(':');
-  const host = httpAddress.slice(0, colon).replace(/^\[|\]$/g, '');
-  return { host: host === '' ? '::' : host, port: Number(httpAddress.slice(colon + 1)) };
 }
 
 async function warmAll(providers: readonly AppProvider[]): Promise<readonly Reach[]> {

@@ -29,7 +29,8 @@ export async function serve(): Promise<number> {
     return 1;
   }
   const running = log;
-  running.say('info', 'listening', { url: service.url });
+  const { url, metricsUrl } = service;
+  running.say('info', 'listening', { url, metrics_url: metricsUrl });
   const suspensions = clock.followSuspensions((ms) =>
     running.say('warn', 'machine_suspended', { ms }),
   );

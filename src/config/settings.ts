@@ -53,6 +53,13 @@ export const SETTINGS_BY_KEY = {
     defaultText: '8080',
     schema: port,
   },
+  metricsAddress: {
+    name: 'NDS_METRICS_ADDRESS',
+    group: 'Listening',
+    help: 'Where Prometheus reads metrics, HOST:PORT or :PORT; a port that the internet cannot reach. Without it there are none.',
+    example: ':9091',
+    schema: listenAddress.optional(),
+  },
   maxConnections: {
     name: 'NDS_MAX_CONNECTIONS',
     group: 'Listening',

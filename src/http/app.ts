@@ -2,10 +2,11 @@
 // way in which every call fails.
 
 import { type Handler, Hono } from 'hono';
-import { routePath } from 'hono/route';
 import { DOMAIN_SOURCE } from '../core/devices/doors.ts';
 import { ServiceError } from '../core/errors.ts';
+import type { Clock } from '../core/ports/clock.ts';
 import type { Ids } from '../core/ports/ids.ts';
+import type { Observer } from '../core/ports/observer.ts';
 import type { ReplyExchange } from '../core/ports/replies.ts';
 import { takesBody } from './body.ts';
 import type { HttpContext, HttpEnv } from './context.ts';
@@ -13,6 +14,7 @@ import * as devices from './devices.ts';
 import { type DomainParts, handleDomainWebhook } from './domain-webhooks.ts';
 import { handleHealth, handleReadiness, type Readiness } from './health.ts';
 import { handleNotify, handleNotifyByHandle, type NotifyParts } from './notify.ts';
+import { observeRequests, routeOf } from './observed.ts';
 import { refuse } from './problem.ts';
 import { handleReply } from './reply.ts';
 import { handleLsps5, handleWebhook, type WebhookParts } from './webhooks.ts';
@@ -27,7 +29,9 @@ export interface RefusedRequest {
 }
 
 export interface AppParts {
+  readonly clock: Clock;
   readonly ids: Ids;
+  readonly observer: Observer;
   readonly notify: NotifyParts;
   readonly devices: devices.DevicesParts;
   readonly webhooks: WebhookParts & DomainParts;
@@ -44,7 +48,7 @@ const CONTINUE = '100-continue';
 export function createApp(parts: AppParts): App {
   // Not strict: breez/notify serves a path with a slash at its end, too.
   const app = new Hono<HttpEnv>({ strict: false });
-  app.use(async (c, next) => {
+  app.use(observeRequests(parts), async (c, next) => {
     const expected = c.env.incoming.headers.expect?.toLowerCase() ?? CONTINUE;
     if (expected !== CONTINUE) throw new ServiceError('bad_request');
     await next();
@@ -53,7 +57,10 @@ export function createApp(parts: AppParts): App {
   routeDevices(app, parts.devices);
   serve(app, '/healthz', { GET: handleHealth });
   serve(app, '/readyz', { GET: (c) => handleReadiness(c, parts.readiness()) });
-  app.notFound((c) => fail(parts, c, new ServiceError('not_found')));
+  app.notFound((c) => {
+    c.set('isUnrouted', true);
+    return fail(parts, c, new ServiceError('not_found'));
+  });
   app.onError((error, c) => fail(parts, c, asServiceError(error, c)));
   return app;
 }
@@ -111,10 +118,11 @@ function routeDevices(app: App, parts: devices.DevicesParts): void {
 
 function fail(parts: AppParts, c: HttpContext, error: ServiceError): Response {
   const requestId = parts.ids.deliveryId();
+  c.set('refusal', error);
   parts.onRefused({
     requestId,
     method: c.req.method,
-    route: error.code === 'not_found' ? '*' : routePath(c),
+    route: routeOf(c),
     error,
   });
   return refuse(c, error, requestId);

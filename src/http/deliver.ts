@@ -34,8 +34,10 @@ export async function deliver(
   c: HttpContext,
   { parsed, recipient }: { readonly parsed: Parsed; readonly recipient: Recipient },
 ): Promise<Response> {
+  c.set('app', recipient.target.app);
   switch (parsed.kind) {
     case 'notification': {
+      c.set('type', parsed.notification.type);
       const notification = completeNotification(parsed.notification, parts.catalogue);
       return succeed(c, await parts.dispatcher.accept(notification, recipient));
     }
@@ -54,6 +56,7 @@ export async function deliverToUser(
 ): Promise<Response> {
   const id = parts.ids.deliveryId();
   if (parsed.kind !== 'notification') return succeed(c, { id, status: 'ignored' });
+  c.set('type', parsed.notification.type);
   const notification = completeNotification(parsed.notification, parts.catalogue);
   return succeed(c, await broadcast(parts.dispatcher, { id, notification, recipients }));
 }
@@ -72,7 +75,9 @@ async function ask(
       deadlineMs: replyDeadlineMs,
       notification: (replyId) => {
         const replyUrl = `${externalUrl}/api/v1/response/${replyId}`;
-        return completeNotification(question.notification(replyUrl), catalogue);
+        const parsed = question.notification(replyUrl);
+        c.set('type', parsed.type);
+        return completeNotification(parsed, catalogue);
       },
     },
     hangUpSignal(c),
@@ -91,6 +96,7 @@ export const NOT_STORED = { 'Cache-Control': 'no-store' };
 
 /** JSON goes only to a caller whose `Accept` names it; proxies add a wildcard, which does not count. */
 export function succeed(c: HttpContext, told: Told): Response {
+  c.set('told', told.status);
   const headers = { 'Delivery-Id': told.id, 'Delivery-Status': told.status, ...NOT_STORED };
   if (namesJson(c.env.incoming.headers.accept ?? '')) return c.json(told, 200, headers);
   return c.body(null, 200, { ...headers, ...EMPTY });
@@ -98,6 +104,7 @@ export function succeed(c: HttpContext, told: Told): Response {
 
 /** What a device sent as its reply, byte for byte. */
 function passOn(c: HttpContext, bytes: Uint8Array): Response {
+  c.set('told', 'replied');
   return c.body(new Uint8Array(bytes), 200, { 'Content-Type': 'application/json', ...NOT_STORED });
 }
 

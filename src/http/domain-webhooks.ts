@@ -34,6 +34,7 @@ async function handleFrom(parts: DomainParts, c: HttpContext, source: Source): P
   const domain = parts.domains.get(url);
   if (domain === undefined) throw new ServiceError('unknown_source', { detail: UNKNOWN_DOMAIN });
   const { app, secrets } = domain;
+  c.set('app', app);
   const credentials = { secrets, nodeIds: [] };
   await authenticate(parts, c, { source, request, credentials, app, url });
   const parsed = source.parse(request, credentials);

@@ -44,6 +44,7 @@ export async function handleNotify(parts: NotifyParts, c: HttpContext): Promise<
     throw new ServiceError('not_found', { detail });
   }
   const target = parseTarget(c.req.url);
+  c.set('app', target.app);
   const parsed = parts.parse(bytes);
   const push = () => deliver(parts, c, { parsed, recipient: { target, source: NOTIFY_DOOR } });
   const address = parts.clientAddressOf?.(c.env.incoming);
@@ -56,6 +57,7 @@ export async function handleNotify(parts: NotifyParts, c: HttpContext): Promise<
 export async function handleNotifyByHandle(parts: NotifyParts, c: HttpContext): Promise<Response> {
   const bytes = await readBody(c);
   const device = await resolveHandle(parts, NOTIFY_DOOR, c.req.param('handle') ?? '');
+  c.set('app', device.target.app);
   const recipient = recipientOf(device, NOTIFY_DOOR);
   return await deliver(parts, c, { parsed: parts.parse(bytes), recipient });
 }

@@ -28,6 +28,7 @@ export async function handleWebhook(parts: WebhookParts, c: HttpContext): Promis
   const hasOwnRoute = name === LSPS5_SOURCE || name === DOMAIN_SOURCE;
   const source = hasOwnRoute ? undefined : parts.sources.get(name);
   if (source === undefined) throw new ServiceError('unknown_source');
+  c.set('source', source.name);
   return await withStatusesOf(source, () => handleFrom(parts, c, source));
 }
 
@@ -42,6 +43,7 @@ async function handleFrom(parts: WebhookParts, c: HttpContext, source: Source): 
   const request = await readSignedCall(parts, c);
   const device = await resolveHandle(parts, source.name, c.req.param('handle') ?? '');
   const { app } = device.target;
+  c.set('app', app);
   const credentials = credentialsOf(parts, device, source);
   // A renewed handle means the same device.
   const url = `${source.name}\n${device.id}`;

@@ -56,6 +56,8 @@ function levelOf(event: ServiceEvent): Exclude<Level, 'silent'> {
     case 'delivery_accepted':
     case 'attempt_ended':
     case 'late_answer':
+    case 'request_answered':
+    case 'store_batch_ended':
       return 'debug';
     case 'delivery_settled':
       return event.status === 'misconfigured' ? 'error' : 'info';

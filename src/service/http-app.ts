@@ -8,6 +8,7 @@ import { CATALOGUE, DEFAULT_LIFETIME_MS, type Kind } from '../core/notification.
 import type { Clock } from '../core/ports/clock.ts';
 import type { DeviceStore, Door } from '../core/ports/devices.ts';
 import type { Ids } from '../core/ports/ids.ts';
+import type { Observer } from '../core/ports/observer.ts';
 import { tokenKey } from '../core/target.ts';
 import { Buckets } from '../core/tokens/limits.ts';
 import { type App, createApp, type RefusedRequest } from '../http/app.ts';
@@ -39,11 +40,12 @@ export interface HttpAppParts {
   readonly devices: DeviceStore;
   readonly signed: SignedSources;
   readonly log: Log;
+  readonly observer: Observer;
   readonly readiness: () => Readiness;
 }
 
 export function createHttpApp(parts: HttpAppParts): App {
-  const { config, core, clock, ids, devices, signed, log, readiness } = parts;
+  const { config, core, clock, ids, devices, signed, log, observer, readiness } = parts;
   const delivery: DeliveryParts = {
     dispatcher: core.dispatcher,
     asker: core.asker,
@@ -56,7 +58,9 @@ export function createHttpApp(parts: HttpAppParts): App {
   const registry = createRegistry(parts);
   const forgeries = new Forgeries(clock);
   return createApp({
+    clock,
     ids,
+    observer,
     notify: { ...delivery, ...notifyParts(parts), clientAddressOf },
     devices: devicesParts(parts, registry),
     webhooks: {
@@ -65,7 +69,7 @@ export function createHttpApp(parts: HttpAppParts): App {
       clock,
       devices,
       registry,
-      observer: log.observer,
+      observer,
       clientAddressOf,
       forgeries,
       signatureGate: new SignatureGate(clock, forgeries),
@@ -171,7 +175,10 @@ function selfRegistration(parts: HttpAppParts): SelfRegistration | undefined {
   };
 }
 
-function catalogueOf(config: Config): Readonly<Record<string, Kind>> {
+/** The types that have a title or lifetime of their own. */
+export function catalogueOf(
+  config: Pick<Config, 'titles' | 'lifetimesMs'>,
+): Readonly<Record<string, Kind>> {
   const catalogue: Record<string, Kind> = { ...CATALOGUE };
   for (const type of new Set([...Object.keys(config.titles), ...Object.keys(config.lifetimesMs)])) {
     const known = catalogue[type] ?? { title: 'Notification', lifetimeMs: DEFAULT_LIFETIME_MS };

@@ -11,6 +11,7 @@ import type { Timeline } from './timeline.ts';
 import { spanAt, type Weather } from './weather.ts';
 
 const READS: ReadonlySet<StoreOperation> = new Set<StoreOperation>([
+  'queueState',
   'findDuplicate',
   'listQuarantine',
   'listProvenTokens',

@@ -58,6 +58,7 @@ export class ProviderModel {
       },
       warm: () => Promise.resolve(READY),
       health: () => READY,
+      traffic: () => ({ streams: 0, connectionsOpened: 0, connectionsFailed: 0 }),
       close: () => Promise.resolve(),
     };
   }

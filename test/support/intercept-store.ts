@@ -22,6 +22,7 @@ export function interceptStore(store: Store, run: Interceptor): Store {
     recover: (input) => run('recover', () => store.recover(input)),
     hasten: (input) => run('hasten', () => store.hasten(input)),
     expireOverdue: (input) => run('expireOverdue', () => store.expireOverdue(input)),
+    queueState: (input) => run('queueState', () => store.queueState(input)),
     findDuplicate: (input) => run('findDuplicate', () => store.findDuplicate(input)),
     quarantine: (entry) => run('quarantine', () => store.quarantine(entry)),
     releaseQuarantine: (hash) => run('releaseQuarantine', () => store.releaseQuarantine(hash)),

@@ -11,6 +11,7 @@ import {
   type HastenOptions,
   type LoggedDelivery,
   type QuarantineEntry,
+  type QueueState,
   type Renewal,
   type Settlement,
   type Store,
@@ -168,6 +169,18 @@ export class MemoryStore implements Store {
     if (key === undefined) return undefined;
     const isHeld = key.expiresAtMs > options.nowMs || this.#open(key.deliveryId) !== undefined;
     return isHeld ? key.deliveryId : undefined;
+  }
+
+  async queueState({ nowMs }: { readonly nowMs: number }): Promise<QueueState> {
+    this.#enter('queueState');
+    const open = [...this.rows.values()].filter(({ status }) => status === 'queued');
+    const ready = least(
+      open.map((row) => Math.max(row.dueAtMs, row.notBeforeMs, row.leaseUntilMs)),
+    );
+    return {
+      deliveries: open.length,
+      oldestDueForMs: ready === undefined ? 0 : Math.max(0, nowMs - ready),
+    };
   }
 
   async quarantine(entry: QuarantineEntry): Promise<void> {

@@ -105,6 +105,7 @@ export async function createVirtualCore(options: VirtualCoreOptions = {}): Promi
     },
     warm: () => Promise.resolve({ ready: true }),
     health: () => ({ ready: true }),
+    traffic: () => ({ streams: 0, connectionsOpened: 0, connectionsFailed: 0 }),
     close: () => Promise.resolve(),
   });
 

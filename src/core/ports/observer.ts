@@ -1,6 +1,7 @@
 // The port to logs and metrics: the core reports what happened and does not know who listens.
 
 import type { DeliveryStatus } from '../delivery.ts';
+import type { ErrorCode } from '../errors.ts';
 import type { Outcome } from '../outcome.ts';
 import type { ProviderName } from '../target.ts';
 
@@ -97,11 +98,44 @@ export type ServiceEvent =
       readonly unseen: number;
     }
   | {
+      /** A transaction of the store ended, committed or not; looks at the file do not count. */
+      readonly name: 'store_batch_ended';
+      readonly operations: number;
+      /** From handing it to the store's thread to its answer. */
+      readonly durationMs: number;
+    }
+  | {
+      /** A request over HTTP has its answer, refused or not. */
+      readonly name: 'request_answered';
+      /** `_OTHER` for one that the route does not serve. */
+      readonly method: string;
+      /** The route's pattern, never the path as it came; `*` for a path that is not served. */
+      readonly route: string;
+      readonly status: number;
+      readonly durationMs: number;
+      /** Which kind of caller the route is for, or the source of a signed webhook; none for probes and unknown paths. */
+      readonly door?: string | undefined;
+      /** Whether the door is one of webhooks. */
+      readonly isCall: boolean;
+      /** As far as it was known when the request ended; as the caller wrote it. */
+      readonly app?: string | undefined;
+      readonly type?: string | undefined;
+      /** What the caller was told, if it was not refused. */
+      readonly told?: string | undefined;
+      /** Why it was refused. */
+      readonly code?: ErrorCode | undefined;
+    }
+  | {
       readonly name: 'reply_waited';
       readonly deliveryId: string;
       readonly end: 'answered' | 'silent' | 'hung_up' | 'failed' | 'shut_down';
       readonly sincePushMs?: number;
     };
+
+export type EventNamed<Name extends ServiceEvent['name']> = Extract<
+  ServiceEvent,
+  { readonly name: Name }
+>;
 
 export interface Observer {
   /** Must not throw and must not wait. */

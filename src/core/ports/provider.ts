@@ -53,6 +53,14 @@ export interface ProviderHealth {
   readonly detail?: string;
 }
 
+/** What the provider's connections carry and have gone through since the start. */
+export interface ProviderTraffic {
+  /** HTTP/2 streams that are open now, those that are only listened to after their deadline included. */
+  readonly streams: number;
+  readonly connectionsOpened: number;
+  readonly connectionsFailed: number;
+}
+
 export interface Provider {
   readonly name: ProviderName;
   /** Pure: builds and measures, touches no connection. */
@@ -61,6 +69,7 @@ export interface Provider {
   warm(): Promise<ProviderHealth>;
   /** What is known now, without asking the provider. */
   health(): ProviderHealth;
+  traffic(): ProviderTraffic;
   /** Ends idle connections at once and those in use when their attempts have settled. */
   close(): Promise<void>;
 }

@@ -73,6 +73,9 @@ export interface Store {
     readonly limit: number;
   }): Promise<readonly string[]>;
 
+  /** How many deliveries are open, and for how long the one that is due longest has been due. */
+  queueState(options: { readonly nowMs: number }): Promise<QueueState>;
+
   /** The delivery that holds a duplicate key, if its window lasts or the delivery is still queued. */
   findDuplicate(options: {
     readonly keyHash: string;
@@ -126,6 +129,13 @@ export interface Store {
 
   /** Finishes what was asked, closes the database. Later calls reject. */
   close(): Promise<void>;
+}
+
+export interface QueueState {
+  /** Being sent or waiting. */
+  readonly deliveries: number;
+  /** 0 if none is due. What is held back or being sent is not due. */
+  readonly oldestDueForMs: number;
 }
 
 export interface AcceptedDelivery {

@@ -162,6 +162,11 @@ export class Skew {
     return Math.abs(this.#offsetMs) > SKEW_TOLERANCE_MS ? this.#offsetMs : 0;
   }
 
+  /** By how much Google's clock is ahead of this machine's, as measured last; 0 before the first measurement. */
+  get offsetMs(): number {
+    return this.#offsetMs;
+  }
+
   /** What readiness says of it. */
   get detail(): string | undefined {
     if (this.correctionMs === 0) return undefined;

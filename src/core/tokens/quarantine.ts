@@ -65,6 +65,12 @@ export class Quarantine {
     return this.#lasting(this.#held, tokenHash);
   }
 
+  /** How many tokens are refused now. */
+  countRefused(): number {
+    const nowMs = this.#clock.nowMs();
+    return this.#refused.count(({ untilMs }) => untilMs > nowMs);
+  }
+
   trustOf(tokenHash: string): Trust {
     return this.#proven.has(tokenHash) ? 'proven' : 'unproven';
   }

@@ -93,6 +93,10 @@ class ApnsProvider implements Provider {
     return this.#client.health;
   }
 
+  traffic() {
+    return this.#client.traffic;
+  }
+
   close() {
     return this.#client.close();
   }

@@ -123,6 +123,10 @@ class FcmProvider implements Provider {
     return this.#client.health;
   }
 
+  traffic() {
+    return this.#client.traffic;
+  }
+
   async close(): Promise<void> {
     await this.#client.close();
     this.#tokens.close();

@@ -67,6 +67,11 @@ export class Http2Client implements PoolListener {
     });
   }
 
+  /** Streams that are open. */
+  get streams(): number {
+    return this.#pool.streams;
+  }
+
   /** Connects ahead of the first request; resolves with the reason if that fails. */
   warm(): Promise<ConnectFailure | undefined> {
     return this.#isClosing ? Promise.resolve('closed') : this.#pool.warm();

@@ -68,6 +68,11 @@ export class ConnectionPool implements SessionListener {
     return this.#sessions.size === 0;
   }
 
+  /** Streams that are open, on all connections. */
+  get streams(): number {
+    return [...this.#sessions].reduce((sum, session) => sum + session.load, 0);
+  }
+
   /**
    * Writes the request on the connection with the fewest streams, the oldest of equals: one push at a time
    * stays on one connection, and one that has fallen silent gets no more than its share. False if none has

@@ -3,7 +3,12 @@
 
 import type { Outcome, RetryCertainty } from '../../core/outcome.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { ProviderHealth, SendOptions, Trust } from '../../core/ports/provider.ts';
+import type {
+  ProviderHealth,
+  ProviderTraffic,
+  SendOptions,
+  Trust,
+} from '../../core/ports/provider.ts';
 import type { HttpRequest, HttpResponse } from './client.ts';
 import { Http2Client } from './client.ts';
 import type { PoolEvent, PoolOptions } from './pool.ts';
@@ -27,12 +32,19 @@ const DEFAULT_MAX_IN_FLIGHT = 1_000;
 export class ProviderClient {
   readonly #clients: ClientsByTrust;
   readonly #health: Health;
+  #connectionsOpened = 0;
+  #connectionsFailed = 0;
 
   /** @throws an error for the operator if the proxy cannot be used. */
   constructor({ health, ...options }: ProviderClientOptions) {
     assertUsableProxy(options);
     this.#clients = createClients({
       ...options,
+      onEvent: (event) => {
+        if (event.kind === 'connected') this.#connectionsOpened += 1;
+        if (event.kind === 'connect_failed') this.#connectionsFailed += 1;
+        options.onEvent?.(event);
+      },
       maxInFlight: options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT,
     });
     this.#health = new Health({ ...health, clock: options.clock });
@@ -40,6 +52,14 @@ export class ProviderClient {
 
   get health(): ProviderHealth {
     return this.#health.current;
+  }
+
+  get traffic(): ProviderTraffic {
+    return {
+      streams: this.#clients.streams(),
+      connectionsOpened: this.#connectionsOpened,
+      connectionsFailed: this.#connectionsFailed,
+    };
   }
 
   /** Sends once; `read` says what a response means. Never rejects. */
@@ -89,6 +109,8 @@ export class ProviderClient {
 interface ClientsByTrust {
   /** The one for unproven tokens is opened when it is needed first. */
   of(trust: Trust): Http2Client;
+  /** Streams that are open. */
+  streams(): number;
   close(): Promise<void>;
 }
 
@@ -115,6 +137,7 @@ function createClients({ onEvent, ...options }: ClientOptions): ClientsByTrust {
       unproven ??= create('unproven');
       return unproven;
     },
+    streams: () => proven.streams + (unproven?.streams ?? 0),
     async close() {
       await Promise.all([proven.close(), unproven?.close()]);
     },

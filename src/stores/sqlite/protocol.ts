@@ -11,6 +11,7 @@ import type {
   HastenOptions,
   LoggedDelivery,
   QuarantineEntry,
+  QueueState,
   Renewal,
   Settlement,
 } from '../../core/ports/store.ts';
@@ -65,6 +66,7 @@ export interface WriteCalls {
 
 /** The reader's operations. */
 export interface ReadCalls {
+  readonly queue_state: Call<{ readonly nowMs: number }, QueueState>;
   readonly find_duplicate: Call<DuplicateQuery, string | undefined>;
   readonly find_deliveries: Call<DeliveryQuery, readonly LoggedDelivery[]>;
   readonly find_device: Call<{ readonly id: string }, Device | undefined>;
@@ -163,6 +165,8 @@ export interface Opened {
   readonly lookupKey: Uint8Array;
   /** By the writer, if the encryption key was replaced. */
   readonly resealedRows?: number | undefined;
+  /** The version of SQLite, by the writer. */
+  readonly sqliteVersion?: string | undefined;
 }
 
 export type FromWorker<Calls> =

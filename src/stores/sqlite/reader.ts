@@ -7,6 +7,7 @@ import { findKeys, type OpenedKeys } from './file/keys.ts';
 import { openReading } from './file/open-database.ts';
 import type { Sealer } from './file/seal.ts';
 import { prepareDeviceQueries } from './operations/device-queries.ts';
+import { prepareQueueState } from './operations/queue-state.ts';
 import { prepareSearch } from './operations/search.ts';
 import { prepareFindDuplicate } from './operations/token-queries.ts';
 import type {
@@ -74,10 +75,13 @@ function connect(options: ReaderOptions): Connection {
 function prepareReadOperations(db: Database.Database, sealer: Sealer) {
   const devices = prepareDeviceQueries(db, sealer);
   const findDuplicate = prepareFindDuplicate(db);
+  const queueState = prepareQueueState(db);
   const search = db.transaction(prepareSearch(db));
 
   return function run({ kind, input }: ReadOperation): ReadResult {
     switch (kind) {
+      case 'queue_state':
+        return { kind, output: queueState(input) };
       case 'find_duplicate':
         return { kind, output: findDuplicate(input) };
       case 'find_deliveries':

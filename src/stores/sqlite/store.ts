@@ -13,6 +13,7 @@ import type {
   ReadCalls,
   ReaderOptions,
   WriteCalls,
+  WriteOperation,
   WriterOptions,
 } from './protocol.ts';
 import { WorkerLink } from './worker-link.ts';
@@ -43,6 +44,13 @@ export interface SqliteStoreOptions {
 }
 
 export type SqliteStoreEvent =
+  /** A batch of writes ended, committed or not. Told only with a clock, and not of looks at the file. */
+  | {
+      readonly name: 'batch_ended';
+      readonly operations: number;
+      /** From handing it to the thread to its answer. */
+      readonly durationMs: number;
+    }
   /** The encryption key was replaced. */
   | { readonly name: 'key_rotated'; readonly resealedRows: number }
   /** A thread died; the next operation starts another. */
@@ -54,6 +62,7 @@ export interface OpenedStore {
   readonly devices: DeviceStore;
   /** 32 bytes, for the life of the database: the key of `Ids.fingerprint`. */
   readonly lookupKey: Uint8Array;
+  readonly sqliteVersion: string;
 }
 
 /** The two threads, and who is notified of their failures. */
@@ -69,14 +78,7 @@ interface Threads {
  * Rejects with `DatabaseRefusedError`, whose message says what the operator must do, or with `StoreUnavailableError`.
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<OpenedStore> {
-  const {
-    file,
-    keys,
-    busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS,
-    maxFileBytes,
-    onEvent,
-    onBatch,
-  } = options;
+  const { file, keys, busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS, maxFileBytes, onEvent } = options;
   if (busyTimeoutMs < 0 || busyTimeoutMs > DEFAULT_BUSY_TIMEOUT_MS) {
     throw new RangeError(`busyTimeoutMs must be from 0 to ${DEFAULT_BUSY_TIMEOUT_MS}`);
   }
@@ -91,7 +93,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Open
   const writer = new WorkerLink<WriteCalls>({
     spawn: () => spawn({ role: 'writer', ...connection, keys, expectedLookupKey }),
     maxPendingOperations,
-    onBatch,
+    ...tellBatches(options),
     onCrash: (error) => onEvent?.({ name: 'worker_crashed', role: 'writer', error }),
     onTrouble,
   });
@@ -102,7 +104,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Open
     onTrouble,
   });
 
-  const { lookupKey, resealedRows } = await writer.open();
+  const { lookupKey, resealedRows, sqliteVersion = 'unknown' } = await writer.open();
   expectedLookupKey = lookupKey;
   if (resealedRows !== undefined) onEvent?.({ name: 'key_rotated', resealedRows });
   const stopChecks = checkRegularly(writer, options.clock);
@@ -110,6 +112,23 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Open
     store: createStore({ writer, reader, listeners, stopChecks }),
     devices: createDeviceStore(writer, reader),
     lookupKey,
+    sqliteVersion,
+  };
+}
+
+/** One batch is under way at a time. */
+function tellBatches({ clock, onBatch, onEvent }: SqliteStoreOptions) {
+  let sentAtMs = 0;
+  return {
+    onBatch: (operations: number) => {
+      sentAtMs = clock?.nowMs() ?? 0;
+      onBatch?.(operations);
+    },
+    onBatchEnded: (batch: readonly WriteOperation[]) => {
+      const operations = batch.filter(({ kind }) => kind !== 'check_file').length;
+      if (clock === undefined || operations === 0) return;
+      onEvent?.({ name: 'batch_ended', operations, durationMs: clock.nowMs() - sentAtMs });
+    },
   };
 }
 
@@ -148,6 +167,7 @@ function createStore({ writer, reader, listeners, stopChecks }: Threads): Store 
     recover: (input) => writer.call({ kind: 'recover', input }),
     hasten: (input) => writer.call({ kind: 'hasten', input }),
     expireOverdue: (input) => writer.call({ kind: 'expire_overdue', input }),
+    queueState: (input) => reader.call({ kind: 'queue_state', input }),
     findDuplicate: (input) => reader.call({ kind: 'find_duplicate', input }),
     quarantine: (input) => writer.call({ kind: 'quarantine', input }),
     releaseQuarantine: (tokenHash) =>

@@ -18,12 +18,14 @@ import type {
 /** Bounds how long one transaction holds the lock and how much is lost with it if it fails. */
 const MAX_BATCH = 1_000;
 
-export interface WorkerLinkOptions {
+export interface WorkerLinkOptions<Calls> {
   /** Starts the thread. */
   readonly spawn: () => Worker;
   /** Operations in flight and waiting; beyond, they are refused as `busy`. */
   readonly maxPendingOperations: number;
   readonly onBatch?: ((operations: number) => void) | undefined;
+  /** The thread has answered a batch. */
+  readonly onBatchEnded?: (operations: readonly Operation<Calls>[]) => void;
   readonly onCrash?: (error: Error) => void;
   /** An operation was refused because the database, or the thread, could not take it. */
   readonly onTrouble?: (reason: Reason) => void;
@@ -38,7 +40,7 @@ interface Pending<Calls> {
 type State = 'stopped' | 'opening' | 'idle' | 'busy' | 'stopping';
 
 export class WorkerLink<Calls> {
-  readonly #options: WorkerLinkOptions;
+  readonly #options: WorkerLinkOptions<Calls>;
   #state: State = 'stopped';
   #worker: Worker | undefined;
   #waiting: Pending<Calls>[] = [];
@@ -48,7 +50,7 @@ export class WorkerLink<Calls> {
   #closing: PromiseWithResolvers<void> | undefined;
   #mayStop = false;
 
-  constructor(options: WorkerLinkOptions) {
+  constructor(options: WorkerLinkOptions<Calls>) {
     this.#options = options;
   }
 
@@ -177,10 +179,16 @@ export class WorkerLink<Calls> {
         break;
       case 'replies':
         this.#state = 'idle';
-        settleAll(this.#takeInFlight(), message.replies);
+        this.#settle(message.replies);
         break;
     }
     this.#flush();
+  }
+
+  #settle(replies: readonly Reply<Calls>[]): void {
+    const batch = this.#takeInFlight();
+    this.#options.onBatchEnded?.(batch.map(({ operation }) => operation));
+    settleAll(batch, replies);
   }
 
   #takeInFlight(): readonly Pending<Calls>[] {

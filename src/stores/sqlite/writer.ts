@@ -8,7 +8,7 @@ import { FileCheck } from './file/file-check.ts';
 import { isDiskFull, openImmutable } from './file/immutable.ts';
 import { findKeys, type OpenedKeys, openKeys } from './file/keys.ts';
 import { makeFile } from './file/make-file.ts';
-import { openWriting, refusalOf } from './file/open-database.ts';
+import { openWriting, readSqliteVersion, refusalOf } from './file/open-database.ts';
 import { type OwnerLock, takeOwnership } from './file/owner.ts';
 import type { Opened, Reply, WriteCalls, WriteOperation, WriterOptions } from './protocol.ts';
 import { prepareWriteOperations, type WriteOperations } from './write-operations.ts';
@@ -56,7 +56,7 @@ export class Writer {
       // With a full disk the service starts all the same: pushes that succeed at once need no row.
       if (!reply.ok && !isFull(reply)) throw refusalOf(file, errorOf(reply.failure));
     }
-    return { kind: 'opened', lookupKey, resealedRows };
+    return { kind: 'opened', lookupKey, resealedRows, sqliteVersion: readSqliteVersion() };
   }
 
   /** On a full disk, without SQLite's own files, the keys are all that the service needs to push. */

@@ -13,6 +13,7 @@ const PROVIDER: Provider = {
   prepare: () => ({ excessBytes: 0, send: () => Promise.reject(new Error('not sent here')) }),
   warm: () => Promise.resolve({ ready: true }),
   health: () => ({ ready: true }),
+  traffic: () => ({ streams: 0, connectionsOpened: 0, connectionsFailed: 0 }),
   close: () => Promise.resolve(),
 };
 

@@ -52,6 +52,16 @@ export function refusalOf(file: string, error: unknown): unknown {
   }
 }
 
+/** Of the library that this process uses, which is not the one inside Node. */
+export function readSqliteVersion(): string {
+  const db = new Database(':memory:');
+  try {
+    return String(db.prepare('SELECT sqlite_version()').pluck().get());
+  } finally {
+    db.close();
+  }
+}
+
 /** A connection for queries beside the writer. The file exists and is migrated. */
 export function openReading({ file, busyTimeoutMs }: ConnectionOptions): Database.Database {
   const db = new Database(file, { timeout: busyTimeoutMs, fileMustExist: true, readonly: true });

@@ -1,0 +1,93 @@
+// Metrics, if NDS_METRICS_ADDRESS is set: what they may name, what they read, and the port where Prometheus asks.
+
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import type { Config } from '../config/config.ts';
+import type { SignedSources } from '../config/sources.ts';
+import { isRace } from '../core/notification.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { Ids } from '../core/ports/ids.ts';
+import type { Observer } from '../core/ports/observer.ts';
+import type { Store } from '../core/ports/store.ts';
+import { DEFAULT_APP } from '../core/target.ts';
+import { createMetricsApp } from '../http/metrics.ts';
+import { DOORS } from '../http/observed.ts';
+import { startServer } from '../http/server.ts';
+import type { KnownNames } from '../observe/metrics/names.ts';
+import type { Core } from './core.ts';
+import { catalogueOf } from './http-app.ts';
+import { type HostAndPort, urlOf } from './listening.ts';
+
+/** A Prometheus or two, and a person who looks. */
+const MAX_CONNECTIONS = 16;
+
+export interface RunningMetrics {
+  /** Where it listens. */
+  readonly url: string;
+  /** Hears what happens. */
+  readonly observer: Observer;
+  stop(): Promise<void>;
+}
+
+export interface StartMetricsParts {
+  readonly config: Config;
+  readonly address: HostAndPort;
+  readonly core: Core;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly store: Store;
+  readonly signed: SignedSources;
+  readonly sqliteVersion: string;
+  /** For faults of the metrics themselves. */
+  readonly observer: Observer;
+}
+
+export async function startMetrics(parts: StartMetricsParts): Promise<RunningMetrics> {
+  const { config, address, core, clock, ids, store, sqliteVersion, observer } = parts;
+  // Loaded only when configured.
+  const { createMetrics } = await import('../observe/metrics/metrics.ts');
+  const metrics = createMetrics({
+    ...core,
+    lanes: core.lanes.all,
+    clock,
+    store,
+    database: config.database,
+    known: namesOf(parts),
+    build: { version: readVersion(), node: process.versions.node, sqlite: sqliteVersion },
+  });
+  const app = createMetricsApp({ page: metrics.page, observer });
+  const server = await startServer(
+    app,
+    { clock, ids },
+    { ...address, maxConnections: MAX_CONNECTIONS, onRefused: () => {} },
+  );
+  return {
+    url: `${urlOf(server)}/metrics`,
+    observer: metrics.observer,
+    stop: async () => {
+      metrics.stop();
+      const closed = server.close();
+      server.destroy();
+      await closed;
+    },
+  };
+}
+
+function namesOf({ config, core, signed }: StartMetricsParts): KnownNames {
+  const catalogue = catalogueOf(config);
+  const sources = [...signed.sources.keys()];
+  const lanes = core.lanes.all.map(({ app, provider }) => ({ app, provider: provider.name }));
+  return {
+    apps: [...new Set([DEFAULT_APP, ...lanes.map(({ app }) => app)])],
+    types: [...Object.keys(catalogue), ...signed.ownTypes.names],
+    races: Object.keys(catalogue).filter((type) => isRace(catalogue[type]?.lifetimeMs ?? 0)),
+    sources,
+    doors: [...new Set([...DOORS, ...sources])],
+    lanes,
+  };
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
+}
