@@ -76,6 +76,7 @@ const flyShape = z.strictObject({
       }),
     ),
   }),
+  metrics: z.strictObject({ port: z.number(), path: z.string() }),
   vm: z.array(z.strictObject({ size: z.string(), memory: z.string() })),
 });
 /** A key that Fly would silently ignore, such as a misspelt one, is a fault here. */
@@ -155,6 +156,14 @@ test('the machine never sleeps and is asked on the port where the service listen
   expect(service.concurrency.soft_limit).toBeLessThanOrEqual(service.concurrency.hard_limit);
 });
 
+test('Fly reads the metrics where they are served, on a port that has no service', () => {
+  const { port, path } = fly.metrics;
+  // Fly's Prometheus comes over IPv6.
+  expect(fly.env.NDS_METRICS_ADDRESS).toBe(`[::]:${port}`);
+  expect(port).not.toBe(fly.http_service.internal_port);
+  expect(read('src/http/metrics.ts')).toContain(`'${path}'`);
+});
+
 test('Fly asks whether the process is alive, which strangers and providers cannot turn', () => {
   expect(fly.http_service.checks.map(({ method, path }) => `${method} ${path}`)).toEqual([
     'GET /healthz',
@@ -210,6 +219,9 @@ test('CI runs what the README tells a newcomer, and every check', () => {
   expect(lines).toContain('set -euo pipefail');
   const commands = ['npm install', 'npm run demo -- --once', 'npm run check'];
   expect(lines.filter((line) => line.startsWith('npm '))).toEqual(commands);
+  for (const file of ['alerts.yml', 'alerts.test.yml']) {
+    expect(lines.some((line) => line.endsWith(` rules deploy/prometheus/${file}`)), file).toBe(true);
+  }
   const readme = read('README.md');
   expect(readme).toContain('npm install && npm run demo');
   expect(readme).toContain('npm install && npm test');
