@@ -24,6 +24,25 @@ export function storeQueueContract(setup: Setup): void {
   testsOfLeases(setup);
   testsOfDueTimes(setup);
   testsOfSelection(setup);
+  testsOfState(setup);
+}
+
+function testsOfState(setup: Setup): void {
+  test('says how many deliveries are open and for how long the first of them has been due', async () => {
+    const store = await setup();
+    expect(await store.queueState({ nowMs: NOW })).toEqual({ deliveries: 0, oldestDueForMs: 0 });
+    await store.insert(accept(sampleDelivery(1)));
+    await wait(store, 2, NOW + 1_000);
+    await wait(store, 3, NOW + 3_000);
+
+    const at = (nowMs: number) => store.queueState({ nowMs });
+    expect(await at(NOW + 500)).toEqual({ deliveries: 3, oldestDueForMs: 0 });
+    expect(await at(NOW + 5_000)).toEqual({ deliveries: 3, oldestDueForMs: 4_000 });
+    await store.claimDue(claim({ nowMs: NOW + 5_000, limit: 1 }));
+    expect(await at(NOW + 5_000)).toEqual({ deliveries: 3, oldestDueForMs: 2_000 });
+    await store.settle(settlement(sampleDelivery(1)));
+    expect(await at(NOW + 5_000)).toEqual({ deliveries: 2, oldestDueForMs: 2_000 });
+  });
 }
 
 function testsOfLeases(setup: Setup): void {

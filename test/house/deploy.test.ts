@@ -220,7 +220,10 @@ test('CI runs what the README tells a newcomer, and every check', () => {
   const commands = ['npm install', 'npm run demo -- --once', 'npm run check'];
   expect(lines.filter((line) => line.startsWith('npm '))).toEqual(commands);
   for (const file of ['alerts.yml', 'alerts.test.yml']) {
-    expect(lines.some((line) => line.endsWith(` rules deploy/prometheus/${file}`)), file).toBe(true);
+    expect(
+      lines.some((line) => line.endsWith(` rules deploy/prometheus/${file}`)),
+      file,
+    ).toBe(true);
   }
   const readme = read('README.md');
   expect(readme).toContain('npm install && npm run demo');
