@@ -148,7 +148,7 @@ test('docs/operating.md lists every metric with its labels', () => {
   const table = ['| metric | type | labels | what it says |', '|-|-|-|-|', ...rows].join('\n');
   const file = 'docs/operating.md';
   const [before = '', , after = ''] = read(file).split(
-    /(?<=<!-- metrics: written by npm run docs -->)([^]*)(?=<!-- \/metrics -->)/,
+    /(?<=<!-- metrics: written by npm run docs -->)([\s\S]*)(?=<!-- \/metrics -->)/,
   );
   const expected = `${before}\n\n${table}\n\n${after}`;
   if (process.env.NDS_REWRITE_DOCS === '1') writeFileSync(join(ROOT, file), expected);
