@@ -4,8 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { isRace } from '../../src/core/delivery.ts';
-import { CATALOGUE } from '../../src/core/notification.ts';
+import { CATALOGUE, isRace } from '../../src/core/notification.ts';
 import { METRICS_ENVIRONMENT, readPage, type Sample, samplesIn } from '../support/metrics.ts';
 import { ANDROID_TOKEN, IOS_TOKEN, setup } from '../support/service.ts';
 
