@@ -5,7 +5,7 @@ import { showPath } from './config/files.ts';
 import { loadSecrets } from './config/secret.ts';
 import type { Clock } from './core/ports/clock.ts';
 import type { Ids } from './core/ports/ids.ts';
-import type { Observer } from './core/ports/observer.ts';
+import type { Observer, ServiceEvent } from './core/ports/observer.ts';
 import type { ProviderHealth } from './core/ports/provider.ts';
 import type { Store } from './core/ports/store.ts';
 import type { Readiness } from './http/health.ts';
@@ -27,6 +27,17 @@ import { type OpenedStore, openSqliteStore } from './stores/sqlite/store.ts';
 
 /** Connections beyond the limit get no answer, so the log counts them. */
 const REFUSALS_REPORTED_EVERY_MS = 10_000;
+
+/** A request that the app never saw. */
+const MALFORMED_REQUEST: ServiceEvent = {
+  name: 'request_answered',
+  method: '_OTHER',
+  route: '*',
+  status: 400,
+  durationMs: 0,
+  isCall: false,
+  code: 'bad_request',
+};
 
 export interface Reach {
   readonly app: string;
@@ -119,6 +130,7 @@ export async function startService(
     {
       ...parseAddress(config.httpAddress ?? `:${config.port}`),
       maxConnections,
+      onMalformed: () => observer.observe(MALFORMED_REQUEST),
       onRefused: reportCounts(clock, REFUSALS_REPORTED_EVERY_MS, (count) =>
         log.say('error', 'connections_refused', { count, max: maxConnections }),
       ),

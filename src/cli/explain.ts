@@ -32,11 +32,15 @@ const STORE_PROBLEMS: Readonly<Record<string, string>> = {
 /** What listening fails with. */
 const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {
   EADDRINUSE:
-    'The port is taken: another program listens there. End it, or choose another port by PORT or NOTIFY_HTTP_ADDRESS.',
-  EADDRNOTAVAIL: 'This machine has no such address to listen on: fix NOTIFY_HTTP_ADDRESS.',
-  ENOTFOUND: 'This machine has no such address to listen on: fix NOTIFY_HTTP_ADDRESS.',
-  EAI_AGAIN: 'This machine has no such address to listen on: fix NOTIFY_HTTP_ADDRESS.',
-  EACCES: 'The port needs more rights: choose one above 1023 by PORT or NOTIFY_HTTP_ADDRESS.',
+    'The port is taken: another program listens there. End it, or choose another port by PORT, NOTIFY_HTTP_ADDRESS or NDS_METRICS_ADDRESS.',
+  EADDRNOTAVAIL:
+    'This machine has no such address to listen on: fix NOTIFY_HTTP_ADDRESS or NDS_METRICS_ADDRESS.',
+  ENOTFOUND:
+    'This machine has no such address to listen on: fix NOTIFY_HTTP_ADDRESS or NDS_METRICS_ADDRESS.',
+  EAI_AGAIN:
+    'This machine has no such address to listen on: fix NOTIFY_HTTP_ADDRESS or NDS_METRICS_ADDRESS.',
+  EACCES:
+    'The port needs more rights: choose one above 1023 by PORT, NOTIFY_HTTP_ADDRESS or NDS_METRICS_ADDRESS.',
 };
 
 /** What an operator can fix comes as sentences; anything else keeps its stack. */

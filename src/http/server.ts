@@ -28,6 +28,8 @@ const LAST_WORDS_MS = 1_000;
 export interface ServerOptions extends ConnectionLimits {
   readonly host: string;
   readonly port: number;
+  /** What came was no HTTP, or had no address that the app could be asked for. */
+  readonly onMalformed?: (() => void) | undefined;
   /** In real time: 10 s unless a test has no patience. */
   readonly headersMs?: number;
 }
@@ -48,7 +50,10 @@ export async function startServer(
 ): Promise<RunningServer> {
   const listener = getRequestListener(app.fetch, {
     // A Host or a request target that is no URL never reaches the app.
-    errorHandler: () => malformedResponse(ids),
+    errorHandler: () => {
+      options.onMalformed?.();
+      return malformedResponse(ids);
+    },
   });
   const server = createServer({
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -65,7 +70,8 @@ export async function startServer(
   server.on('request', connections.answerInTurn);
   // The app refuses what Node does not know.
   server.on('checkExpectation', connections.answerInTurn);
-  answerMalformed(server, { clock, ids, connections });
+  const { onMalformed } = options;
+  answerMalformed(server, { clock, ids, connections, onMalformed });
   await listen(server, options);
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no TCP address');
@@ -98,7 +104,13 @@ function answerMalformed(
     clock,
     ids,
     connections,
-  }: { readonly clock: Clock; readonly ids: Ids; readonly connections: Connections },
+    onMalformed,
+  }: {
+    readonly clock: Clock;
+    readonly ids: Ids;
+    readonly connections: Connections;
+    readonly onMalformed: ServerOptions['onMalformed'];
+  },
 ): void {
   const end = (socket: Duplex) => {
     if (socket instanceof Socket && connections.endAfterAnswers(socket)) return;
@@ -108,6 +120,7 @@ function answerMalformed(
       socket.destroy();
       return;
     }
+    onMalformed?.();
     socket.end(malformedBytes(ids));
     const timer = clock.after(LAST_WORDS_MS, () => socket.destroy());
     socket.once('close', () => timer.cancel());

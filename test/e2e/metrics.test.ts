@@ -5,9 +5,10 @@ import { expect, test } from 'vitest';
 import { startService } from '../../src/main.ts';
 import { prepare } from '../../src/service/prepare.ts';
 import { createSystemClock } from '../../src/service/system.ts';
-import { send } from '../support/callers.ts';
+import { invoiceRequestBody, send, startCall } from '../support/callers.ts';
 import { setupDriven } from '../support/driven-service.ts';
 import { METRICS_ENVIRONMENT, metric, readPage, samplesIn } from '../support/metrics.ts';
+import { RawSocket } from '../support/raw-socket.ts';
 import { handleOf, REGISTRY_ENVIRONMENT, register } from '../support/registry.ts';
 import {
   ANDROID_TOKEN,
@@ -24,7 +25,7 @@ function setupWithMetrics(): Promise<Setup> {
   return setup({ environment: { ...METRICS_ENVIRONMENT, ...REGISTRY_ENVIRONMENT } });
 }
 
-test('serves metrics only if an address is set, and nothing else there', async () => {
+test('serves metrics only where it is configured to, and nothing else there', async () => {
   const without = await setup();
   expect(without.service.metricsUrl).toBeUndefined();
   expect((await fetch(`${without.service.url}/metrics`)).status).toBe(404);
@@ -96,6 +97,28 @@ test('tells a wrong signature by its source and cause', async () => {
   const failures = { source: 'resmic', cause: 'bad_signature' };
   expect(await metric(running, 'nds_signature_failures_total', failures)).toBe(1);
   expect(await metric(running, 'nds_calls_total', { source: 'resmic', app: 'default' })).toBe(1);
+});
+
+test('tells how long a device took for its reply', async () => {
+  const running = await setupWithMetrics();
+  const path = notifyPath(ANDROID_TOKEN);
+  const { answer } = startCall(running.service.url, { path, body: invoiceRequestBody('lni1qq') });
+  const [push] = await running.sandbox.waitFor(({ token }) => token === ANDROID_TOKEN, 1);
+  const { reply_url: replyUrl } = JSON.parse(push?.data.notification_payload ?? '{}');
+  await running.post(new URL(replyUrl).pathname, '{"invoice":"lni1qq"}');
+  expect((await answer).status).toBe(200);
+  expect(await metric(running, 'nds_reply_duration_seconds_count')).toBe(1);
+  const call = { app: 'default', source: 'notify', type: 'invoice_request', result: 'replied' };
+  expect(await metric(running, 'nds_calls_total', call)).toBe(1);
+});
+
+test('counts what is no HTTP', async () => {
+  const running = await setupWithMetrics();
+  const raw = await RawSocket.open(running.service.url);
+  raw.write('NO HTTP AT ALL\r\n\r\n');
+  expect(await raw.head()).toContain(' 400 ');
+  const refused = { door: 'none', code: 'bad_request' };
+  expect(await metric(running, 'nds_refusals_total', refused)).toBe(1);
 });
 
 test('gets no further series by what callers invent', async () => {
