@@ -17,6 +17,7 @@ import { startHousekeeping } from './service/housekeeping.ts';
 import { createHttpApp } from './service/http-app.ts';
 import { stopService } from './service/lifecycle.ts';
 import { parseAddress, urlOf } from './service/listening.ts';
+import { LiveApps, type ReloadReport } from './service/live-apps.ts';
 import { type RunningMetrics, startMetrics } from './service/metrics.ts';
 import type { Prepared } from './service/prepare.ts';
 import type { AppProvider } from './service/providers.ts';
@@ -65,6 +66,11 @@ export interface Service {
   readonly ids: Ids;
   /** Which app can reach which provider; resolves when every connection was tried. */
   readonly reach: Promise<readonly Reach[]>;
+  /**
+   * Reads the files of apps, keys and sources again, whole or not at all; no call in flight is lost. Rejects with a
+   * `ConfigError` that says why everything stays as it is.
+   */
+  reload(): Promise<ReloadReport>;
   readonly readiness: () => Readiness;
   readonly load: () => Load;
   /** Resolves when the ends of all pushes so far are in the log. */
@@ -82,13 +88,15 @@ export interface Overrides {
 
 /** Starts what was prepared. If it throws, nothing of it is left running. */
 export async function startService(
-  { config, providers, sources: signed, skew }: Prepared,
+  prepared: Prepared,
   log: Log,
   overrides: Overrides = {},
 ): Promise<Service> {
   const clock = overrides.clock ?? createSystemClock();
+  const { config, providers, skew } = prepared;
+  const live = new LiveApps({ clock, prepared });
   await using opened = new AsyncDisposableStack();
-  opened.defer(() => closeAll(providers));
+  opened.defer(() => live.close());
   const observers: Observer[] = [log.observer];
   const observer: Observer = {
     observe: (event) => {
@@ -100,29 +108,20 @@ export async function startService(
   const store = overrides.wrapStore?.(ownStore) ?? ownStore;
   opened.defer(() => store.close());
   const ids = createSystemIds(clock, lookupKey);
-  const core = wireCore({ config, clock, ids, store, providers, observer, skew });
+  const rulesOf = (app: string) => live.rulesOf(app);
+  const core = wireCore({ config, rulesOf, clock, ids, store, providers, observer, skew });
   await recoverCore(core, store, clock);
   let metrics: RunningMetrics | undefined;
   if (config.metricsAddress !== undefined) {
     const address = parseAddress(config.metricsAddress);
-    const parts = { config, address, core, clock, ids, store, signed, sqliteVersion, observer };
+    const parts = { config, address, core, clock, ids, store, live, sqliteVersion, observer };
     metrics = await startMetrics(parts);
     observers.push(metrics.observer);
     opened.defer(() => metrics?.stop());
   }
   const readiness = () =>
     readReadiness({ ...core, lanes: core.lanes.all, isDraining: () => core.draining });
-  const app = createHttpApp({
-    config,
-    core,
-    clock,
-    ids,
-    devices,
-    signed,
-    log,
-    observer,
-    readiness,
-  });
+  const app = createHttpApp({ config, live, core, clock, ids, devices, log, observer, readiness });
   const { maxConnections } = config;
   const server = await startServer(
     app,
@@ -156,7 +155,7 @@ export async function startService(
     core.draining = true;
     housekeeping.stop();
     try {
-      await stopService({ ...core, store, clock, server, providers, graceMs });
+      await stopService({ ...core, store, clock, server, live, graceMs });
     } finally {
       await metrics?.stop();
     }
@@ -167,6 +166,7 @@ export async function startService(
     store,
     ids,
     reach: warmAll(providers),
+    reload: () => live.reload(core),
     readiness,
     settled: async () => {
       await core.sender.idle();
@@ -183,10 +183,6 @@ export async function startService(
       return stopped;
     },
   };
-}
-
-async function closeAll(providers: readonly AppProvider[]): Promise<void> {
-  await Promise.all(providers.map(({ provider }) => provider.close()));
 }
 
 async function openStore(

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { loadEnvFile } from 'node:process';
+import { parseEnv } from 'node:util';
 import { ConfigError, type Environment } from '../config/config.ts';
 import { faultOfEncoding } from '../config/files.ts';
 
@@ -15,6 +16,24 @@ export function readEnvironment(): Environment {
   if (fault !== undefined) throw new ConfigError([`${FILE} ${fault}`]);
   loadEnvFile(FILE);
   return process.env;
+}
+
+/** The same for a process that reads files again later: what it has of `.env` stays as it is. */
+export function readEnvironmentOnce(): {
+  readonly environment: Environment;
+  /** The variables whose values in `.env` are others now: they need a restart. Throws as `readEnvironment` does. */
+  changedNames(): readonly string[];
+} {
+  const own = { ...process.env };
+  const environment = { ...readEnvironment() };
+  return {
+    environment,
+    changedNames: () => {
+      const now: Environment = { ...parseEnv(readIfThere() ?? ''), ...own };
+      const names = new Set([...Object.keys(now), ...Object.keys(environment)]);
+      return [...names].filter((name) => now[name] !== environment[name]);
+    },
+  };
 }
 
 function readIfThere(): string | undefined {

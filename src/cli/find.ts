@@ -61,9 +61,11 @@ function queriesFor(
   if (validate(known)) return [{ id: known, limit }];
   // Tokens in hex are iPhones', and the service keeps them in lower case.
   const target = createTarget({ app, platform: 'ios', token: known });
+  const inSandbox = createTarget({ ...target, environment: 'sandbox' });
+  const tokens = new Set([target, inSandbox].map(tokenKey));
   return [
     { subjectHash: fingerprint(known), limit },
-    { tokenHash: fingerprint(tokenKey(target)), limit },
+    ...[...tokens].map((token) => ({ tokenHash: fingerprint(token), limit })),
   ];
 }
 

@@ -1,11 +1,12 @@
 // `nds serve`: runs the service. Refuses to start with one message that lists every fault.
 
+import { ConfigError } from '../config/config.ts';
 import { type Service, startService } from '../main.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { stackOf } from '../observe/stack.ts';
 import { prepare } from '../service/prepare.ts';
 import { createSystemClock } from '../service/system.ts';
-import { readEnvironment } from './environment.ts';
+import { readEnvironmentOnce } from './environment.ts';
 import { catchEscapedErrors } from './escaped-errors.ts';
 import { explain } from './explain.ts';
 import { catchStopSignals } from './signals.ts';
@@ -16,9 +17,12 @@ export async function serve(): Promise<number> {
   const signals = catchStopSignals();
   const escaped = catchEscapedErrors();
   let service: Service;
+  let changedNames: () => readonly string[];
   let log: Log | undefined;
   try {
-    const prepared = await prepare(readEnvironment(), clock);
+    const read = readEnvironmentOnce();
+    changedNames = read.changedNames;
+    const prepared = await prepare(read.environment, clock);
     log = createLog(prepared.config.logLevel, clock);
     service = await startService(prepared, log, { clock });
   } catch (error) {
@@ -41,6 +45,7 @@ export async function serve(): Promise<number> {
   };
   escaped.reportTo(reportInternal);
   void reportReach(service, running);
+  signals.onHangUp(() => void reload(service, running, changedNames));
   await Promise.race([signals.first, escaped.first]);
   running.say('info', 'stopping');
   try {
@@ -52,6 +57,22 @@ export async function serve(): Promise<number> {
   await running.close();
   // All that matters has ended; a thread that waits for a locked database must not keep the process.
   process.exit(exitCode);
+}
+
+/** A bad file keeps what is loaded, and says why. */
+async function reload(
+  service: Service,
+  log: Log,
+  changedNames: () => readonly string[],
+): Promise<void> {
+  try {
+    const needsRestart = changedNames();
+    const report = await service.reload();
+    log.say('info', 'reloaded', { ...report, needs_restart: needsRestart });
+  } catch (error) {
+    const faults = error instanceof ConfigError ? error.faults : [stackOf(error)];
+    log.say('error', 'reload_failed', { faults, kept: 'everything is as it was' });
+  }
 }
 
 /** Says which app can reach which provider, as soon as that is known. */

@@ -1,10 +1,13 @@
-// Signals: SIGINT and SIGTERM stop in order, a second one ends the process at once; SIGHUP does nothing.
+// Signals: SIGINT and SIGTERM stop in order, a second one ends the process at once; SIGHUP never
+// ends it, and means a reload once there is something to reload.
 
 const STOPPING = ['SIGINT', 'SIGTERM'] as const;
 
 export interface StopSignals {
   /** Resolves at the first signal. */
   readonly first: Promise<void>;
+  /** Calls back at every SIGHUP from now on. */
+  onHangUp(listener: () => void): void;
   /** From now on signals do what they do by default. */
   release(): void;
 }
@@ -23,13 +26,20 @@ export function catchStopSignals(): StopSignals {
     }
     resolve();
   };
-  // There is nothing to load again, and a terminal that was closed is no reason to end.
-  const onHangUp = () => {};
+  let listener: (() => void) | undefined;
+  // A terminal that was closed is no reason to end.
+  const onHangUp = () => listener?.();
   process.on('SIGHUP', onHangUp);
   for (const signal of STOPPING) process.once(signal, onFirst);
   const release = () => {
     process.off('SIGHUP', onHangUp);
     for (const signal of STOPPING) process.off(signal, onFirst).off(signal, onSecond);
   };
-  return { first, release };
+  return {
+    first,
+    onHangUp: (added) => {
+      listener = added;
+    },
+    release,
+  };
 }

@@ -34,6 +34,7 @@ export interface ReadSettings {
 const EXCLUSIVE: readonly (readonly [string, string])[] = [
   ['APNS_KEY', 'APNS_KEY_FILE'],
   ['GOOGLE_APPLICATION_CREDENTIALS_JSON', 'GOOGLE_APPLICATION_CREDENTIALS'],
+  ['NDS_APPS', 'NDS_APPS_FILE'],
   ['NDS_SOURCES', 'NDS_SOURCES_FILE'],
 ];
 

@@ -120,10 +120,17 @@ export const APP_SETTINGS = {
     example: '169.254.169.254,metadata.google.internal',
     schema: text.optional(),
   },
+  apps: {
+    name: 'NDS_APPS',
+    group: 'Providers',
+    secret: true,
+    help: 'Further apps with their credentials and settings, as JSON; see docs/configuration.md, “Several apps”.',
+    schema: text.optional(),
+  },
   appsFile: {
     name: 'NDS_APPS_FILE',
     group: 'Providers',
-    help: 'A JSON file with further apps and their credentials; see docs/configuration.md.',
+    help: 'The path of that JSON, instead of NDS_APPS.',
     example: './apps.json',
     schema: text.optional(),
   },

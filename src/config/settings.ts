@@ -7,6 +7,7 @@ import {
   FCM_SETTINGS,
   SOURCE_SETTINGS,
 } from './credential-settings.ts';
+import { titles } from './titles.ts';
 import {
   appKeyList,
   databaseFile,
@@ -20,7 +21,6 @@ import {
   rate,
   secret,
   secretList,
-  titles,
   webUrl,
 } from './values.ts';
 
@@ -170,7 +170,7 @@ export const SETTINGS_BY_KEY = {
   titles: {
     name: 'NDS_TITLES',
     group: 'Notifications',
-    help: 'Titles by type that replace the built-in ones, as JSON.',
+    help: 'Titles by type that replace the built-in ones, as JSON: one text, texts by language, or a `loc_key` of the app.',
     defaultText: '{}',
     example: '{"payment_received":"Zahlung kommt an"}',
     schema: titles,

@@ -107,7 +107,13 @@ export const rate = z
   })
   .refine(({ burst, perSecond }) => burst >= 1 && perSecond > 0, 'both parts must be above 0');
 
-/** `type=24h,type=30s`. A lifetime that the phone needs whole would leave no time to send in. */
+/** A lifetime that the phone needs whole would leave no time to send in. */
+export const lifetime = duration('0ms', '28d').refine(
+  (ms) => usefulUntilMs(ms, ms) > 0,
+  'must be above 8s: the phone needs the last 8 seconds of a lifetime',
+);
+
+/** `type=24h,type=30s`. */
 export const lifetimes = z.string().transform((value, context) => {
   const result: Record<string, number> = {};
   for (const part of value
@@ -121,7 +127,7 @@ export const lifetimes = z.string().transform((value, context) => {
       context.addIssue('must be a list such as payment_received=60s,swap_updated=24h');
       return z.NEVER;
     }
-    if (usefulUntilMs(parsed.data, parsed.data) <= 0) {
+    if (!lifetime.safeParse(part.slice(equals + 1)).success) {
       context.addIssue('must hold lifetimes above 8s: the phone needs the last 8 seconds of one');
       return z.NEVER;
     }
@@ -132,18 +138,6 @@ export const lifetimes = z.string().transform((value, context) => {
     result[type] = parsed.data;
   }
   return result;
-});
-
-/** A JSON object of type to title. */
-export const titles = z.string().transform((value, context) => {
-  try {
-    const parsed = z
-      .record(z.string().max(64), z.string().min(1).max(200))
-      .safeParse(JSON.parse(value));
-    if (parsed.success) return parsed.data;
-  } catch {}
-  context.addIssue('must be a JSON object such as {"payment_received":"Zahlung kommt an"}');
-  return z.NEVER;
 });
 
 export const onOrOff = z

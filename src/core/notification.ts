@@ -17,13 +17,25 @@ export interface ParsedNotification {
 export interface Notification extends ParsedNotification {
   /** The only text that the person sees: generic, without amounts. */
   readonly title: string;
+  /** The key of a text in the app, which iOS shows in the phone's language instead of the title. */
+  readonly titleLocKey?: string | undefined;
   /** How long the push is worth sending, from receipt. */
   readonly lifetimeMs: number;
 }
 
+/** One text; texts by language (lower-case BCP 47), of which the first is for all others; or a key of the app. */
+export type Title =
+  | string
+  | { readonly byLanguage: ReadonlyMap<string, string> }
+  | { readonly locKey: string };
+
 export interface Kind {
-  readonly title: string;
+  readonly title: Title;
   readonly lifetimeMs: number;
+}
+
+interface BuiltInKind extends Kind {
+  readonly title: string;
 }
 
 const SECOND = 1_000;
@@ -37,7 +49,7 @@ export const DEFAULT_LIFETIME_MS = DAY;
  * Titles by breez/notify where it has the type. Lifetimes follow how long the caller holds the payment:
  * lspd 60 s, breez-lnurl 30 s, Boltz 60 s for an invoice request; swaps and confirmations wait for the phone.
  */
-export const CATALOGUE: Readonly<Record<string, Kind>> = {
+export const CATALOGUE: Readonly<Record<string, BuiltInKind>> = {
   payment_received: { title: 'Incoming payment', lifetimeMs: 60 * SECOND },
   tx_confirmed: { title: 'Transaction confirmed', lifetimeMs: DAY },
   address_txs_confirmed: { title: 'Address transactions confirmed', lifetimeMs: DAY },
@@ -64,17 +76,41 @@ export const CATALOGUE: Readonly<Record<string, Kind>> = {
   refund_created: { title: 'Refund issued', lifetimeMs: DAY },
 };
 
-/** Completes a parsed notification from the catalogue, whose entries the vendor may have overridden. */
+/** Completes a parsed notification from the app's catalogue; `locale` (BCP 47) chooses among titles by language. */
 export function completeNotification(
   parsed: ParsedNotification,
   catalogue: Readonly<Record<string, Kind>>,
+  locale?: string,
 ): Notification {
-  const kind = Object.hasOwn(catalogue, parsed.type) ? catalogue[parsed.type] : undefined;
-  return {
-    ...parsed,
-    title: parsed.title ?? kind?.title ?? 'Notification',
-    lifetimeMs: kind?.lifetimeMs ?? DEFAULT_LIFETIME_MS,
-  };
+  const kind = kindOf(parsed.type, catalogue);
+  const { lifetimeMs } = kind;
+  // The source knows more of this one event, for example that it failed.
+  if (parsed.title !== undefined) return { ...parsed, title: parsed.title, lifetimeMs };
+  const { title } = kind;
+  if (typeof title === 'string') return { ...parsed, title, lifetimeMs };
+  if ('byLanguage' in title) {
+    return { ...parsed, title: textFor(title.byLanguage, locale), lifetimeMs };
+  }
+  return { ...parsed, title: UNTITLED, titleLocKey: title.locKey, lifetimeMs };
+}
+
+const UNTITLED = 'Notification';
+
+export function kindOf(type: string, catalogue: Readonly<Record<string, Kind>>): Kind {
+  const kind = Object.hasOwn(catalogue, type) ? catalogue[type] : undefined;
+  return kind ?? { title: UNTITLED, lifetimeMs: DEFAULT_LIFETIME_MS };
+}
+
+/** The text of the longest matching tag (RFC 4647 section 3.4, "lookup"): `zh-hant-tw`, `zh-hant`, `zh`. */
+function textFor(byLanguage: ReadonlyMap<string, string>, locale = ''): string {
+  let tag = locale.toLowerCase();
+  for (;;) {
+    const text = byLanguage.get(tag);
+    if (text !== undefined) return text;
+    const end = tag.lastIndexOf('-');
+    if (end < 0) return [...byLanguage.values()][0] ?? UNTITLED;
+    tag = tag.slice(0, end);
+  }
 }
 
 const LONGEST_RACE_MS = 60_000;

@@ -1,7 +1,12 @@
 // Where a push goes: which app, which platform, which token, and by which provider.
 
 export type Platform = 'ios' | 'android';
-export type ProviderName = 'apns' | 'fcm';
+/**
+ * `apns_sandbox` is APNs' sandbox environment where an app has both. An app with one environment has `apns` alone,
+ * whichever it is.
+ */
+export type ProviderName = 'apns' | 'apns_sandbox' | 'fcm';
+export type ApnsEnvironment = 'production' | 'sandbox';
 
 /** Made by `createTarget`, which normalises the token. */
 export interface Target {
@@ -9,6 +14,8 @@ export interface Target {
   readonly app: string;
   readonly platform: Platform;
   readonly token: string;
+  /** Which of APNs' environments issued the token; absent if that was not said, and for FCM. */
+  readonly environment?: ApnsEnvironment | undefined;
   /** Handed to the app as `app_data`; an empty string is kept, absent leaves the key out. */
   readonly appData?: string | undefined;
 }
@@ -18,6 +25,8 @@ export interface Recipient {
   readonly target: Target;
   /** The registered device; absent for the token form. */
   readonly deviceId?: string;
+  /** The device's language, BCP 47. */
+  readonly locale?: string | undefined;
   /** When the device was registered with this token last, wall time. */
   readonly registeredAtMs?: number;
   /** The source that announced it: the same event from two sources is two notifications. */
@@ -49,15 +58,16 @@ const NOTHING = new Set(['null', 'nil', 'none', 'undefined', 'nan', 'true', 'fal
  */
 export function createTarget(given: Target): Target {
   const { platform, token } = given;
-  if (providerFor(platform, token) === 'fcm') return given;
-  return { ...given, token: token.toLowerCase() };
+  if (providerFor(platform, token) === 'apns') return { ...given, token: token.toLowerCase() };
+  const { environment: _, ...withoutEnvironment } = given;
+  return withoutEnvironment;
 }
 
 /**
  * APNs tokens are hex and FCM tokens never are, so the form of an iOS token shows which provider issued
  * it: a vendor that moves from FCM on iOS to APNs changes nothing at the callers.
  */
-export function providerFor(platform: Platform, token: string): ProviderName {
+export function providerFor(platform: Platform, token: string): 'apns' | 'fcm' {
   return platform === 'ios' && HEX.test(token) ? 'apns' : 'fcm';
 }
 
@@ -90,7 +100,10 @@ const FORM: Readonly<Record<Platform, string>> = {
   android: "send FCM's token as it is",
 };
 
-/** One key for everything that is kept per token (quarantine, limits): the same token under two apps is two. */
-export function tokenKey(target: Target): string {
-  return `${target.app}\n${target.token}`;
+/**
+ * One key for everything that is kept per token (quarantine, limits): the same token under two apps is two. So is one
+ * that a caller sends to the sandbox: what that says of the token says nothing of it in production.
+ */
+export function tokenKey({ app, token, environment }: Target): string {
+  return environment === 'sandbox' ? `${app}\n${token}\nsandbox` : `${app}\n${token}`;
 }

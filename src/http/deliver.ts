@@ -6,9 +6,11 @@
 import type { Asker } from '../core/answering/asker.ts';
 import { broadcast } from '../core/answering/broadcast.ts';
 import type { Dispatcher } from '../core/answering/dispatcher.ts';
+import { knowsType, notificationFor, type RulesOf, typeNotSupported } from '../core/app-rules.ts';
 import { ServiceError } from '../core/errors.ts';
-import { completeNotification, type Kind } from '../core/notification.ts';
+import { completeNotification, type ParsedNotification } from '../core/notification.ts';
 import type { Ids } from '../core/ports/ids.ts';
+import type { Observer } from '../core/ports/observer.ts';
 import type { Parsed } from '../core/ports/source.ts';
 import type { Recipient } from '../core/target.ts';
 import type { HttpContext } from './context.ts';
@@ -19,7 +21,8 @@ export interface DeliveryParts {
   readonly asker: Asker;
   /** Also of calls that leave no delivery. */
   readonly ids: Ids;
-  readonly catalogue: Readonly<Record<string, Kind>>;
+  readonly rulesOf: RulesOf;
+  readonly observer: Observer;
   /** Where devices reach the service, without a slash at the end; absent if it was not configured. */
   readonly externalUrl: string | undefined;
   /** How long a caller waits for a device's reply. */
@@ -38,7 +41,9 @@ export async function deliver(
   switch (parsed.kind) {
     case 'notification': {
       c.set('type', parsed.notification.type);
-      const notification = completeNotification(parsed.notification, parts.catalogue);
+      const { app } = recipient.target;
+      const notification = notificationFor(parts.rulesOf(app), parsed.notification, recipient);
+      if (notification === undefined) return ignoreUnknown(parts, c, app, parsed.notification);
       return succeed(c, await parts.dispatcher.accept(notification, recipient));
     }
     case 'ignored':
@@ -48,26 +53,56 @@ export async function deliver(
   }
 }
 
-/** For every device of a user; a question cannot be put to several. */
+/** For every device of a user of an app; a question cannot be put to several. */
 export async function deliverToUser(
   parts: DeliveryParts,
   c: HttpContext,
-  { parsed, recipients }: { readonly parsed: Parsed; readonly recipients: readonly Recipient[] },
+  {
+    parsed,
+    app,
+    recipients,
+  }: {
+    readonly parsed: Parsed;
+    readonly app: string;
+    readonly recipients: readonly Recipient[];
+  },
 ): Promise<Response> {
   const id = parts.ids.deliveryId();
   if (parsed.kind !== 'notification') return succeed(c, { id, status: 'ignored' });
   c.set('type', parsed.notification.type);
-  const notification = completeNotification(parsed.notification, parts.catalogue);
-  return succeed(c, await broadcast(parts.dispatcher, { id, notification, recipients }));
+  const rules = parts.rulesOf(app);
+  const sent = recipients.flatMap((recipient) => {
+    const notification = notificationFor(rules, parsed.notification, recipient);
+    return notification === undefined ? [] : [{ notification, recipient }];
+  });
+  if (recipients.length > 0 && sent.length === 0) {
+    return ignoreUnknown(parts, c, app, parsed.notification);
+  }
+  return succeed(c, await broadcast(parts.dispatcher, { id, sent }));
+}
+
+/** News of a type that the app does not know: a push would only make the phone show a bare title. */
+function ignoreUnknown(
+  { ids, observer }: DeliveryParts,
+  c: HttpContext,
+  app: string,
+  { type }: ParsedNotification,
+): Response {
+  const id = ids.deliveryId();
+  observer.observe({ name: 'unknown_type_ignored', id, app, type });
+  return succeed(c, { id, status: 'ignored' });
 }
 
 /** The caller gets the device's bytes or a problem, never our status: Boltz would read it as the invoice. */
 async function ask(
-  { externalUrl, asker, catalogue, replyDeadlineMs }: DeliveryParts,
+  { externalUrl, asker, rulesOf, replyDeadlineMs }: DeliveryParts,
   c: HttpContext,
   { question, recipient }: { readonly question: Question; readonly recipient: Recipient },
 ): Promise<Uint8Array> {
   if (externalUrl === undefined) throw new ServiceError('external_url_missing');
+  c.set('type', question.type);
+  const rules = rulesOf(recipient.target.app);
+  if (!knowsType(rules, question.type)) throw typeNotSupported();
   return await asker.ask(
     {
       recipient,
@@ -76,8 +111,7 @@ async function ask(
       notification: (replyId) => {
         const replyUrl = `${externalUrl}/api/v1/response/${replyId}`;
         const parsed = question.notification(replyUrl);
-        c.set('type', parsed.type);
-        return completeNotification(parsed, catalogue);
+        return completeNotification(parsed, rules.catalogue, recipient.locale);
       },
     },
     hangUpSignal(c),

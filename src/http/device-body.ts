@@ -39,6 +39,7 @@ const token = filled(4_096);
 const shape = {
   user: filled(BOUNDS.userCharacters).optional(),
   app_data: bounded(BOUNDS.appDataCharacters).optional(),
+  environment: z.enum(['production', 'sandbox'], 'must be production or sandbox').optional(),
   locale: locale.optional(),
   lsp_node_ids: nodeIds.optional(),
 };
@@ -89,6 +90,7 @@ export function createDeviceBodies(
           platform,
           token: parsed.token,
           appData: parsed.app_data,
+          environment: parsed.environment,
         }),
         ...(user === undefined ? {} : { user }),
         ...(parsed.locale === undefined ? {} : { locale: parsed.locale }),
@@ -102,6 +104,7 @@ export function createDeviceBodies(
       return {
         ...(parsed.token === undefined ? {} : { token: parsed.token }),
         ...(parsed.app_data === undefined ? {} : { appData: parsed.app_data }),
+        environment: parsed.environment,
         ...(parsed.user === undefined ? {} : { user: parsed.user }),
         ...(parsed.locale === undefined ? {} : { locale: parsed.locale }),
         ...(parsed.lsp_node_ids === undefined ? {} : { nodeIds: parsed.lsp_node_ids }),

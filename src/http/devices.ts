@@ -6,7 +6,7 @@ import type { DeviceChanges, Registry } from '../core/devices/registry.ts';
 import { ServiceError } from '../core/errors.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Device, Door } from '../core/ports/devices.ts';
-import { DEFAULT_APP, type Target } from '../core/target.ts';
+import { createTarget, DEFAULT_APP, type Target } from '../core/target.ts';
 import { type Buckets, refuseFor } from '../core/tokens/limits.ts';
 import type { Authenticator } from './auth.ts';
 import { readBody } from './body.ts';
@@ -107,9 +107,10 @@ async function change(
   const changes = parse(parseJsonBody(bytes));
   const id = deviceId(c);
   const { target } = await reading(() => parts.registry.find(id));
-  if (changes.token !== undefined) {
-    checkToken(target.platform, changes.token);
-    requireProvider(parts, { ...target, token: changes.token });
+  const { token = target.token, environment = target.environment } = changes;
+  if (changes.token !== undefined) checkToken(target.platform, token);
+  if (changes.token !== undefined || changes.environment !== undefined) {
+    requireProvider(parts, createTarget({ ...target, token, environment }));
   }
   return json(c, describe(parts, await reading(() => parts.registry.change(id, changes))));
 }
@@ -171,6 +172,7 @@ function describe(parts: DevicesParts, device: Device): object {
     platform: target.platform,
     user: device.user,
     app_data: target.appData,
+    environment: target.environment,
     locale: device.locale,
     lsp_node_ids: device.nodeIds,
     secrets: Object.fromEntries(Object.entries(secrets).map(([name, list]) => [name, list.length])),

@@ -42,7 +42,7 @@ async function handleFrom(parts: DomainParts, c: HttpContext, source: Source): P
   const devices =
     user === undefined ? [] : await reading(() => parts.registry.findByUser(app, user));
   const recipients = onePerTarget(devices).map((device) => recipientOf(device, source.name));
-  return await deliverToUser(parts, c, { parsed, recipients });
+  return await deliverToUser(parts, c, { parsed, app, recipients });
 }
 
 const UNKNOWN_DOMAIN = 'This domain is not configured: add it to `domains` in NDS_SOURCES.';

@@ -1,8 +1,8 @@
 // The routes of the Breez family: POST /api/v1/notify and /notify with a token in the query, and
 // POST /api/v1/notify/:handle and /n/:handle for a registered device.
 //
-// The query has platform, token, app_data, app. Of repeated values the first counts, `+` is a blank and unknown
-// parameters are ignored, as in breez/notify.
+// The query has platform, token, app_data, app, environment. Of repeated values the first counts, `+` is a blank and
+// unknown parameters are ignored, as in breez/notify.
 
 import { NOTIFY_DOOR } from '../core/devices/doors.ts';
 import { recipientOf } from '../core/devices/registry.ts';
@@ -27,8 +27,6 @@ export interface NotifyParts extends DeliveryParts {
   readonly devices: DeviceStore;
   /** Reads a body of the Breez family; throws `bad_body`. */
   readonly parse: (bytes: Uint8Array) => Parsed;
-  /** Whether a URL may contain the token itself; a vendor turns it off when all wallets have handles. */
-  readonly takesTokens: boolean;
   /** Absent where no proxy is trusted. */
   readonly clientAddressOf: ClientAddressOf | undefined;
   readonly addressLimit: AddressLimit;
@@ -39,12 +37,9 @@ export interface NotifyParts extends DeliveryParts {
 /** Size, query, body, and then whatever the notification asks for. */
 export async function handleNotify(parts: NotifyParts, c: HttpContext): Promise<Response> {
   const bytes = await readBody(c);
-  if (!parts.takesTokens) {
-    const detail = 'This service takes no push tokens in URLs: use the URL of a registered device.';
-    throw new ServiceError('not_found', { detail });
-  }
   const target = parseTarget(c.req.url);
   c.set('app', target.app);
+  if (!parts.rulesOf(target.app).takesTokens) throw new ServiceError('not_found', NO_TOKENS);
   const parsed = parts.parse(bytes);
   const push = () => deliver(parts, c, { parsed, recipient: { target, source: NOTIFY_DOOR } });
   const address = parts.clientAddressOf?.(c.env.incoming);
@@ -52,6 +47,11 @@ export async function handleNotify(parts: NotifyParts, c: HttpContext): Promise<
   const isUnknownToken = parts.isUnknownToken(target);
   return await parts.addressLimit.guard({ address, isUnknownToken }, push);
 }
+
+/** A vendor turns the token form off when all wallets have handles. */
+const NO_TOKENS = {
+  detail: 'No push tokens are taken in URLs: use the URL of a registered device.',
+};
 
 /** The same for a registered device. */
 export async function handleNotifyByHandle(parts: NotifyParts, c: HttpContext): Promise<Response> {
@@ -62,13 +62,13 @@ export async function handleNotifyByHandle(parts: NotifyParts, c: HttpContext): 
   return await deliver(parts, c, { parsed: parts.parse(bytes), recipient });
 }
 
-const NAMES = ['platform', 'token', 'app_data', 'app'] as const;
+const NAMES = ['platform', 'token', 'app_data', 'app', 'environment'] as const;
 
 /** Throws `bad_query` with every fault; values are never repeated. */
 function parseTarget(rawUrl: string): Target {
   const mark = rawUrl.indexOf('?');
   const { values, faults } = readParameters(mark < 0 ? '' : rawUrl.slice(mark + 1));
-  const { platform, token, app_data: appData } = values;
+  const { platform, token, app_data: appData, environment } = values;
   const app = values.app || DEFAULT_APP;
 
   const isPlatform = platform === 'ios' || platform === 'android';
@@ -84,10 +84,15 @@ function parseTarget(rawUrl: string): Target {
       message: `must have at most ${MAX_APP_NAME_CHARACTERS} characters`,
     });
   }
+  const isEnvironment = environment === 'production' || environment === 'sandbox';
+  if (environment !== undefined && !isEnvironment) {
+    faults.push({ field: 'environment', message: 'must be production or sandbox' });
+  }
   if (faults.length > 0 || !isPlatform || token === undefined) {
     throw new ServiceError('bad_query', { faults });
   }
-  return createTarget({ app, platform, token, appData });
+  const own = isEnvironment ? environment : undefined;
+  return createTarget({ app, platform, token, appData, environment: own });
 }
 
 type Name = (typeof NAMES)[number];

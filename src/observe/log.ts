@@ -62,6 +62,7 @@ function levelOf(event: ServiceEvent): Exclude<Level, 'silent'> {
     case 'delivery_settled':
       return event.status === 'misconfigured' ? 'error' : 'info';
     case 'duplicate_answered':
+    case 'unknown_type_ignored':
     case 'token_quarantined':
     case 'token_held':
     case 'reply_waited':

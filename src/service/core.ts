@@ -4,6 +4,7 @@
 import type { Config } from '../config/config.ts';
 import { Asker } from '../core/answering/asker.ts';
 import { Dispatcher } from '../core/answering/dispatcher.ts';
+import type { RulesOf } from '../core/app-rules.ts';
 import { DEFAULT_POLICY, type Policy } from '../core/policy.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Ids } from '../core/ports/ids.ts';
@@ -18,7 +19,7 @@ import { Doubt } from '../core/tokens/doubt.ts';
 import { Duplicates } from '../core/tokens/duplicates.ts';
 import { Limits } from '../core/tokens/limits.ts';
 import { Quarantine } from '../core/tokens/quarantine.ts';
-import { type AllLanes, createLanes } from './lanes.ts';
+import { AppLanes } from './lanes.ts';
 import type { AppProvider } from './providers.ts';
 
 const BAD_TOKEN_MS = 10 * 60_000;
@@ -32,7 +33,7 @@ export interface Core {
   readonly owner: string;
   /** Keys and tokens that are kept in memory, of each at most so many. */
   readonly remembered: number;
-  readonly lanes: AllLanes;
+  readonly lanes: AppLanes;
   readonly ledger: Ledger;
   readonly quarantine: Quarantine;
   readonly doubt: Doubt;
@@ -48,6 +49,7 @@ export interface Core {
 
 export function wireCore(given: {
   readonly config: Config;
+  readonly rulesOf: RulesOf;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly store: Store;
@@ -55,7 +57,7 @@ export function wireCore(given: {
   readonly observer: Observer;
   readonly skew: Skew;
 }): Core {
-  const { config, clock, ids, store, observer, skew } = given;
+  const { config, rulesOf, clock, ids, store, observer, skew } = given;
   const { remembered } = config;
   const policy: Policy = {
     ...DEFAULT_POLICY,
@@ -63,7 +65,7 @@ export function wireCore(given: {
     probeTimeoutMs: Math.min(DEFAULT_POLICY.probeTimeoutMs, config.attemptTimeoutMs),
     answerDeadlineMs: config.answerDeadlineMs,
   };
-  const lanes = createLanes(given.providers, clock, laneOptions(config));
+  const lanes = new AppLanes(given.providers, clock, laneOptions(config));
   const owner = ids.secret();
   const doubt = new Doubt(clock);
   const ledger = new Ledger({
@@ -81,6 +83,7 @@ export function wireCore(given: {
   const duplicates = new Duplicates(clock, { maxKeys: remembered });
   const limits = new Limits(clock, {
     perToken: config.tokenRate,
+    rateOf: (app) => rulesOf(app).tokenRate,
     global: config.globalRate,
     maxTokens: remembered,
   });

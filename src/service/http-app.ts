@@ -4,7 +4,6 @@ import type { Config } from '../config/config.ts';
 import { namesWithSecrets, type SignedSources, secretFaults } from '../config/sources.ts';
 import { DOMAIN_SOURCE, LSPS5_SOURCE, NOTIFY_DOOR } from '../core/devices/doors.ts';
 import { Registry } from '../core/devices/registry.ts';
-import { CATALOGUE, DEFAULT_LIFETIME_MS, type Kind } from '../core/notification.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { DeviceStore, Door } from '../core/ports/devices.ts';
 import type { Ids } from '../core/ports/ids.ts';
@@ -14,7 +13,7 @@ import { Buckets } from '../core/tokens/limits.ts';
 import { type App, createApp, type RefusedRequest } from '../http/app.ts';
 import { Authenticator } from '../http/auth.ts';
 import type { DeliveryParts } from '../http/deliver.ts';
-import { createDeviceBodies } from '../http/device-body.ts';
+import { createDeviceBodies, type DeviceBodies } from '../http/device-body.ts';
 import type { DevicesParts } from '../http/devices.ts';
 import type { Readiness } from '../http/health.ts';
 import { AddressLimit } from '../http/limits/address-limit.ts';
@@ -28,29 +27,31 @@ import type { Log } from '../observe/log.ts';
 import { parseBreezBody } from '../sources/breez.ts';
 import { isSignature, recoverSigner } from '../sources/signatures/lightning-message.ts';
 import type { Core } from './core.ts';
+import type { LiveApps } from './live-apps.ts';
 
 const MAX_APPS = 1_000;
 const REPORT_EVERY_MS = 60_000;
 
 export interface HttpAppParts {
   readonly config: Config;
+  readonly live: Pick<LiveApps, 'rulesOf' | 'sources'>;
   readonly core: Core;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly devices: DeviceStore;
-  readonly signed: SignedSources;
   readonly log: Log;
   readonly observer: Observer;
   readonly readiness: () => Readiness;
 }
 
 export function createHttpApp(parts: HttpAppParts): App {
-  const { config, core, clock, ids, devices, signed, log, observer, readiness } = parts;
+  const { config, live, core, clock, ids, devices, log, observer, readiness } = parts;
   const delivery: DeliveryParts = {
     dispatcher: core.dispatcher,
     asker: core.asker,
     ids,
-    catalogue: catalogueOf(config),
+    rulesOf: (app) => live.rulesOf(app),
+    observer,
     externalUrl: config.externalUrl,
     replyDeadlineMs: config.replyDeadlineMs,
   };
@@ -65,7 +66,14 @@ export function createHttpApp(parts: HttpAppParts): App {
     devices: devicesParts(parts, registry),
     webhooks: {
       ...delivery,
-      ...signed,
+      // Asked for at each call: a reload may change them.
+      get sources() {
+        return live.sources.sources;
+      },
+      get domains() {
+        return live.sources.domains;
+      },
+      secretsOf: (app, source) => live.sources.secretsOf(app, source),
       clock,
       devices,
       registry,
@@ -91,7 +99,6 @@ function notifyParts({
   return {
     devices,
     parse: parseBreezBody,
-    takesTokens: config.tokenForm,
     addressLimit: new AddressLimit({
       clock,
       rate: config.addressRate,
@@ -133,32 +140,51 @@ function pathOf(door: Door): string {
   return door === LSPS5_SOURCE ? '/api/v1/lsps5/' : `/api/v1/webhooks/${door}/`;
 }
 
-function createRegistry({ config, core, clock, ids, devices, signed }: HttpAppParts): Registry {
+function createRegistry({ config, core, clock, ids, devices, live }: HttpAppParts): Registry {
   return new Registry({
     clock,
     ids,
     devices,
     quarantine: core.quarantine,
     ledger: core.ledger,
-    doors: doorsOf(signed),
+    get doors() {
+      return doorsOf(live.sources);
+    },
     maxPerUser: config.maxDevicesPerUser,
     maxDevices: config.maxDevices,
   });
 }
 
 function devicesParts(parts: HttpAppParts, registry: Registry): DevicesParts {
-  const { config, core, clock, signed } = parts;
+  const { config, core, clock, live } = parts;
+  const bodies = createBodies(live);
   return {
     clock,
     registry,
     auth: new Authenticator({ backend: config.backendKeys, apps: config.appKeys }),
-    bodies: createDeviceBodies(namesWithSecrets(signed.sources), secretFaults(signed.sources)),
+    get bodies() {
+      return bodies();
+    },
     lanes: core.lanes,
     appRegistrations: new Buckets(clock, config.registrationRate, MAX_APPS),
     selfRegistrations: new Buckets(clock, config.registrationRate, MAX_APPS),
     externalUrl: config.externalUrl,
     pathOf,
     self: selfRegistration(parts),
+  };
+}
+
+/** Made when the sources change, since a schema takes a while. */
+function createBodies(live: HttpAppParts['live']): () => DeviceBodies {
+  let madeFor: SignedSources['sources'] | undefined;
+  let bodies: DeviceBodies | undefined;
+  return () => {
+    const { sources } = live.sources;
+    if (bodies === undefined || madeFor !== sources) {
+      bodies = createDeviceBodies(namesWithSecrets(sources), secretFaults(sources));
+      madeFor = sources;
+    }
+    return bodies;
   };
 }
 
@@ -173,19 +199,4 @@ function selfRegistration(parts: HttpAppParts): SelfRegistration | undefined {
     isSignature,
     recoverSigner,
   };
-}
-
-/** The types that have a title or lifetime of their own. */
-export function catalogueOf(
-  config: Pick<Config, 'titles' | 'lifetimesMs'>,
-): Readonly<Record<string, Kind>> {
-  const catalogue: Record<string, Kind> = { ...CATALOGUE };
-  for (const type of new Set([...Object.keys(config.titles), ...Object.keys(config.lifetimesMs)])) {
-    const known = catalogue[type] ?? { title: 'Notification', lifetimeMs: DEFAULT_LIFETIME_MS };
-    catalogue[type] = {
-      title: config.titles[type] ?? known.title,
-      lifetimeMs: config.lifetimesMs[type] ?? known.lifetimeMs,
-    };
-  }
-  return catalogue;
 }

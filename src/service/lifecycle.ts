@@ -9,7 +9,7 @@ import type { Ledger } from '../core/sending/ledger.ts';
 import type { Retrier } from '../core/sending/retrier.ts';
 import type { Sender } from '../core/sending/sender.ts';
 import type { RunningServer } from '../http/server.ts';
-import type { AppProvider } from './providers.ts';
+import type { LiveApps } from './live-apps.ts';
 
 /** For all that comes after the sends: answers on their way out, the last commit, the connections. */
 const LAST_SECOND_MS = 1_000;
@@ -25,7 +25,7 @@ export interface StopParts {
   readonly sender: Sender;
   readonly ledger: Ledger;
   readonly store: Store;
-  readonly providers: readonly AppProvider[];
+  readonly live: Pick<LiveApps, 'close'>;
 }
 
 export async function stopService(parts: StopParts): Promise<void> {
@@ -46,7 +46,7 @@ export async function stopService(parts: StopParts): Promise<void> {
   await lastSecond.atMost(Promise.all([sender.recorded(), parts.asker.recorded()]));
   ledger.close();
   await lastSecond.atMost(giveBack(parts));
-  await lastSecond.atMost(Promise.all(parts.providers.map((one) => one.provider.close())));
+  await lastSecond.atMost(parts.live.close());
   await lastSecond.atMost(store.close());
   lastSecond.cancel();
 }

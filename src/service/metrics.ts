@@ -3,7 +3,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { Config } from '../config/config.ts';
-import type { SignedSources } from '../config/sources.ts';
 import { isRace } from '../core/notification.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Ids } from '../core/ports/ids.ts';
@@ -15,8 +14,8 @@ import { DOORS } from '../http/observed.ts';
 import { startServer } from '../http/server.ts';
 import type { KnownNames } from '../observe/metrics/names.ts';
 import type { Core } from './core.ts';
-import { catalogueOf } from './http-app.ts';
 import { type HostAndPort, urlOf } from './listening.ts';
+import type { LiveApps } from './live-apps.ts';
 
 /** A Prometheus or two, and a person who looks. */
 const MAX_CONNECTIONS = 16;
@@ -36,7 +35,7 @@ export interface StartMetricsParts {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly store: Store;
-  readonly signed: SignedSources;
+  readonly live: LiveApps;
   readonly sqliteVersion: string;
   /** For faults of the metrics themselves. */
   readonly observer: Observer;
@@ -48,7 +47,7 @@ export async function startMetrics(parts: StartMetricsParts): Promise<RunningMet
   const { createMetrics } = await import('../observe/metrics/metrics.ts');
   const metrics = createMetrics({
     ...core,
-    lanes: core.lanes.all,
+    lanes: () => core.lanes.all,
     clock,
     store,
     database: config.database,
@@ -73,13 +72,16 @@ export async function startMetrics(parts: StartMetricsParts): Promise<RunningMet
   };
 }
 
-function namesOf({ config, core, signed }: StartMetricsParts): KnownNames {
-  const catalogue = catalogueOf(config);
-  const sources = [...signed.sources.keys()];
+/** Apps may be added by a reload; sources and types that a reload adds count as others. */
+function namesOf({ core, live }: StartMetricsParts): KnownNames {
+  const { catalogue } = live.rulesOf(DEFAULT_APP);
+  const ofApps = live.providers.flatMap(({ app }) => Object.keys(live.rulesOf(app).catalogue));
+  const { sources: signed, ownTypes } = live.sources;
+  const sources = [...signed.keys()];
   const lanes = core.lanes.all.map(({ app, provider }) => ({ app, provider: provider.name }));
   return {
-    apps: [...new Set([DEFAULT_APP, ...lanes.map(({ app }) => app)])],
-    types: [...Object.keys(catalogue), ...signed.ownTypes.names],
+    apps: { has: (name) => name === DEFAULT_APP || core.lanes.hasApp(name) },
+    types: [...new Set([...Object.keys(catalogue), ...ofApps, ...ownTypes.names])],
     races: Object.keys(catalogue).filter((type) => isRace(catalogue[type]?.lifetimeMs ?? 0)),
     sources,
     doors: [...new Set([...DOORS, ...sources])],

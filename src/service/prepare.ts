@@ -1,7 +1,7 @@
 // Everything that can be wrong before the service starts, gathered into one message: variables, files,
 // keys. Nothing listens and nothing is written until all of it is right.
 
-import { loadApps } from '../config/apps.ts';
+import { type App, type LoadedApps, loadApps } from '../config/apps.ts';
 import { readAuthorities } from '../config/authorities.ts';
 import {
   type Config,
@@ -19,12 +19,22 @@ import type { Clock } from '../core/ports/clock.ts';
 import { Skew } from '../core/sending/attempts.ts';
 import { type AppProvider, openProviders } from './providers.ts';
 
-export interface Prepared {
-  readonly config: Config;
+/** What a reload can change. */
+export interface AppsAndSources {
+  readonly apps: readonly App[];
   readonly providers: readonly AppProvider[];
   readonly sources: SignedSources;
+}
+
+export interface Prepared extends AppsAndSources {
+  readonly config: Config;
   /** What Google's answers say of this machine's clock. */
   readonly skew: Skew;
+  /**
+   * Reads the files of apps, keys and sources again and opens the providers that differ from `known`. Throws a
+   * `ConfigError`, and then nothing new is open.
+   */
+  readAgain(known: readonly AppProvider[]): Promise<AppsAndSources>;
 }
 
 /** How much a type that callers may have made up must resemble a known one to be taken for it. */
@@ -32,24 +42,42 @@ const MAX_TYPOS = 2;
 
 /** Throws a `ConfigError` that lists every fault and how to fix it. */
 export async function prepare(environment: Environment, clock: Clock): Promise<Prepared> {
+  const skew = new Skew(clock);
+  const given = { environment: { ...environment }, clock, skew };
+  const read = await readAll(given, []);
+  return { ...read, skew, readAgain: (known) => readAll(given, known) };
+}
+
+interface Given {
+  /** As it was at the start: the files may change, the variables need a restart. */
+  readonly environment: Environment;
+  readonly clock: Clock;
+  readonly skew: Skew;
+}
+
+async function readAll(
+  { environment, clock, skew }: Given,
+  known: readonly AppProvider[],
+): Promise<AppsAndSources & { readonly config: Config }> {
   const settings = readSettings(environment);
   const faults = [...settings.faults];
   const { values } = settings;
   const ca = readAuthorities(values.providerCaFile, faults);
-  const { apps, names = [] } = loadApps(settings, faults);
+  const loaded = loadApps(settings, faults);
+  const { apps, names = [] } = loaded;
   const sources = loadSources(values, faults, { apps: names });
   requireForRegistering(settings, faults);
   checkAppKeys(values, faults, { apps: names });
-  checkTypes(values, faults, sources);
+  checkTypes(values, faults, { sources, loaded });
   checkSecretFile(settings, faults);
   const maxInFlight = values.maxInFlight ?? 1;
-  const skew = new Skew(clock);
   const onServerDate = (unixMs: number) => skew.note(unixMs);
   const { httpsProxy: proxy, noProxy } = values;
   const common = { clock, ca, maxInFlight, proxy, noProxy, onServerDate };
-  const providers = await openProviders(apps, common, faults);
-  if (isComplete(values, faults)) return { config: values, providers, sources, skew };
-  await Promise.all(providers.map(({ provider }) => provider.close()));
+  const providers = await openProviders(apps, common, { faults, known });
+  if (isComplete(values, faults)) return { config: values, apps, providers, sources };
+  const opened = providers.filter((one) => !known.includes(one));
+  await Promise.all(opened.map(({ provider }) => provider.close()));
   throw new ConfigError(faults);
 }
 
@@ -89,7 +117,11 @@ function checkAppKeys(
  * A misspelt type would keep the built-in title and lifetime. Callers of the generic and the `standard` source name
  * types of their own, so that with them only a name that is almost a known one is a fault.
  */
-function checkTypes(config: Partial<Config>, faults: string[], sources: SignedSources): void {
+function checkTypes(
+  config: Partial<Config>,
+  faults: string[],
+  { sources, loaded }: { readonly sources: SignedSources; readonly loaded: LoadedApps },
+): void {
   const { titles = {}, lifetimesMs = {}, backendKeys = [], appKeys = [] } = config;
   const known = [...Object.keys(CATALOGUE), ...sources.ownTypes.names];
   const isOpen =
@@ -107,6 +139,13 @@ function checkTypes(config: Partial<Config>, faults: string[], sources: SignedSo
   };
   check('NDS_LIFETIMES', Object.keys(lifetimesMs));
   check('NDS_TITLES', Object.keys(titles));
+  for (const { name, settings } of loaded.apps) {
+    const field = (field: string) => `${loaded.setting}: ${name}: ${field}`;
+    check(field('types'), settings.types ?? []);
+    check(field('titles'), Object.keys(settings.titles ?? {}));
+    check(field('lifetimes'), Object.keys(settings.lifetimes ?? {}));
+    check(field('priorities'), Object.keys(settings.priorities ?? {}));
+  }
 }
 
 function checkSecretFile({ values, given }: ReadSettings, faults: string[]): void {

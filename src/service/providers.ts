@@ -1,9 +1,14 @@
 // Opens a provider for each set of credentials: which adapter, with which key, is decided only here.
 
-import type { AppCredentials } from '../config/apps.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { ApnsCredentials, FcmCredentials } from '../config/app-credentials.ts';
+import type { App } from '../config/apps.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Provider } from '../core/ports/provider.ts';
+import type { PushFormat } from '../core/push-format.ts';
+import type { ApnsEnvironment, ProviderName } from '../core/target.ts';
 import type { FcmOptions } from '../providers/fcm/fcm-provider.ts';
+import { formatOf } from './app-rules.ts';
 
 export interface OpenOptions extends Pick<FcmOptions, 'proxy' | 'noProxy' | 'onServerDate'> {
   readonly clock: Clock;
@@ -15,37 +20,86 @@ export interface OpenOptions extends Pick<FcmOptions, 'proxy' | 'noProxy' | 'onS
 export interface AppProvider {
   readonly app: string;
   readonly provider: Provider;
+  /** Of an app's APNs. */
+  readonly environment?: ApnsEnvironment | undefined;
   /** For the start-up report: where its pushes go. */
   readonly address: string;
+  /** What it was opened with: as long as that stays the same, a reload keeps it and its connections. */
+  readonly openedWith?: unknown;
 }
 
-/** Opens the providers of all apps and adds every credential that is no good to `faults`. */
+/**
+ * Opens the providers of all apps, but for those of `known` that are still as they should be, and adds every credential
+ * that is no good to `faults`.
+ */
 export async function openProviders(
-  apps: readonly AppCredentials[],
+  apps: readonly App[],
   options: OpenOptions,
-  faults: string[],
+  { faults, known = [] }: { readonly faults: string[]; readonly known?: readonly AppProvider[] },
 ): Promise<readonly AppProvider[]> {
   const opened: AppProvider[] = [];
-  const open = async (app: string, address: string, create: () => Promise<Provider>) => {
+  for (const { create, ...wanted } of apps.flatMap(wantedBy)) {
+    const openedWith = { ca: options.ca, ...wanted };
+    const kept = known.find((one) => isDeepStrictEqual(one.openedWith, openedWith));
+    if (kept !== undefined) {
+      opened.push(kept);
+      continue;
+    }
+    const { app, address, environment } = wanted;
     try {
-      opened.push({ app, address, provider: await create() });
+      opened.push({ app, address, environment, openedWith, provider: await create(options) });
     } catch (error) {
       faults.push(`${app}: ${error instanceof Error ? error.message : 'unusable credentials'}`);
     }
-  };
-  const { onServerDate, ...common } = options;
-  // Loaded only when configured: google-auth-library costs 21 MB and 90 ms.
-  for (const { name, apns, fcm } of apps) {
-    if (apns !== undefined) {
-      const { createApnsProvider } = await import('../providers/apns/apns-provider.ts');
-      await open(name, apns.endpoint, async () => createApnsProvider({ ...apns, ...common }));
-    }
-    if (fcm !== undefined) {
-      const { createFcmProvider } = await import('../providers/fcm/fcm-provider.ts');
-      await open(name, fcm.endpoint, async () =>
-        createFcmProvider({ ...fcm, ...common, onServerDate }),
-      );
-    }
   }
   return opened;
+}
+
+interface Wanted extends Pick<AppProvider, 'app' | 'address' | 'environment'> {
+  readonly name: ProviderName;
+  readonly credentials: ApnsCredentials | FcmCredentials;
+  readonly format: PushFormat;
+  /** Loads its module only now: google-auth-library costs 21 MB and 90 ms. */
+  create(options: OpenOptions): Promise<Provider>;
+}
+
+function wantedBy({ name: app, apns, fcm, settings }: App): readonly Wanted[] {
+  const format = formatOf(settings);
+  const wanted: Wanted[] = [];
+  if (apns !== undefined) {
+    wanted.push(wantedApns({ app, apns, format, name: 'apns' }));
+    const { sandboxEndpoint: endpoint } = apns;
+    if (endpoint !== undefined) {
+      const sandbox = { ...apns, endpoint, environment: 'sandbox' } as const;
+      wanted.push(wantedApns({ app, apns: sandbox, format, name: 'apns_sandbox' }));
+    }
+  }
+  if (fcm !== undefined) {
+    const create = async (options: OpenOptions) => {
+      const { createFcmProvider } = await import('../providers/fcm/fcm-provider.ts');
+      return await createFcmProvider({ ...fcm, ...options, format });
+    };
+    const what = { app, name: 'fcm', credentials: fcm, format } as const;
+    wanted.push({ ...what, address: fcm.endpoint, create });
+  }
+  return wanted;
+}
+
+function wantedApns({
+  app,
+  apns,
+  format,
+  name,
+}: {
+  readonly app: string;
+  readonly apns: ApnsCredentials;
+  readonly format: PushFormat;
+  readonly name: 'apns' | 'apns_sandbox';
+}): Wanted {
+  const { endpoint, environment } = apns;
+  const create = async ({ onServerDate: _, ...options }: OpenOptions) => {
+    const { createApnsProvider } = await import('../providers/apns/apns-provider.ts');
+    return createApnsProvider({ ...apns, ...options, format, name });
+  };
+  return { app, name, credentials: apns, format, address: endpoint, environment, create };
 }

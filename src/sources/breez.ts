@@ -134,6 +134,8 @@ const TEMPLATES: Readonly<Record<string, Shape>> = {
   swap_updated: swapUpdated,
 };
 
+const INVOICE_REQUEST = 'invoice_request';
+
 /** Bodies that name themselves by `event`: Boltz. */
 const EVENTS: Readonly<Record<string, Shape>> = {
   'swap.update': swapUpdated,
@@ -141,10 +143,11 @@ const EVENTS: Readonly<Record<string, Shape>> = {
     z.object({ offer: required, invoiceRequest: required }),
     ({ offer, invoiceRequest }) => ({
       kind: 'question',
+      type: INVOICE_REQUEST,
       key: invoiceRequest,
       // Boltz writes camel case, the device reads snake case.
       notification: (replyUrl) => ({
-        type: 'invoice_request',
+        type: INVOICE_REQUEST,
         payload: payloadOf({ invoice_request: invoiceRequest, offer, reply_url: replyUrl }),
         subject: invoiceRequest,
       }),

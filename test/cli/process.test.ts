@@ -3,6 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { startSandbox } from '../../sandbox/sandbox.ts';
@@ -40,15 +41,46 @@ function preload(source: string): readonly string[] {
   return [`--import=data:text/javascript,${encodeURIComponent(source)}`];
 }
 
-test('SIGHUP does not end the service, and SIGUSR1 does not open the inspector', async () => {
+test('SIGHUP reloads and does not end the service, and SIGUSR1 does not open the inspector', async () => {
   const { program, url } = await setup();
   program.signal('SIGHUP');
+  await program.line('"reloaded"');
   program.signal('SIGUSR1');
   for (let round = 0; round < 20; round += 1) expect(await isAlive(url)).toBe(true);
   program.signal('SIGTERM');
   const { code, stderr } = await program.ended;
   // The inspector says on standard error where it listens.
   expect([code, stderr]).toEqual([0, '']);
+});
+
+test('a reload names the variables that need a restart, and a fault keeps everything', async () => {
+  const folder = temporaryFolder();
+  const sandbox = await startSandbox();
+  onTestFinished(() => sandbox.close());
+  const apps = join(folder, 'apps.json');
+  writeFileSync(apps, '{}');
+  writeFileSync(join(folder, '.env'), `NDS_APPS_FILE=${apps}\nNDS_GRACE=4s\nNDS_LOG_LEVEL=info\n`);
+  const environment = sandboxEnvironment(sandbox, folder);
+  const program = startProgram({ args: ['serve'], environment, folder });
+  const url = await urlOf(program);
+  writeFileSync(
+    join(folder, '.env'),
+    `NDS_APPS_FILE=${apps}\nNDS_GRACE=3s\nNDS_TITLES={}\nAPNS_TOPIC=is.set.outside\n`,
+  );
+  program.signal('SIGHUP');
+  expect(JSON.parse(await program.line('"reloaded"'))).toMatchObject({
+    opened: [],
+    closed: [],
+    kept: ['default/apns', 'default/fcm'],
+    needs_restart: ['NDS_GRACE', 'NDS_TITLES', 'NDS_LOG_LEVEL'],
+  });
+  writeFileSync(apps, '{"second":{}}');
+  program.signal('SIGHUP');
+  expect(JSON.parse(await program.line('"reload_failed"'))).toMatchObject({
+    level: 'error',
+    faults: ['NDS_APPS_FILE: second has neither apns nor fcm'],
+  });
+  expect(await isAlive(url)).toBe(true);
 });
 
 for (const [what, source] of [

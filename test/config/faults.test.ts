@@ -137,6 +137,20 @@ test('a type that nobody sends is reported, and types of the caller’s own are 
   ]);
 });
 
+test('a type that an app names and no source sends is reported with the app and the setting', async () => {
+  const apps = (settings: object) => ({ NDS_APPS: JSON.stringify({ default: settings }) });
+  const type = 'payment_recieved';
+  await expectOneFault([
+    [
+      apps({ types: [type] }),
+      /^NDS_APPS: default: types names a type .*did you mean payment_received\?$/,
+    ],
+    [apps({ titles: { [type]: 'x' } }), /^NDS_APPS: default: titles names a type/],
+    [apps({ lifetimes: { [type]: '1h' } }), /^NDS_APPS: default: lifetimes names a type/],
+    [apps({ priorities: { [type]: 'high' } }), /^NDS_APPS: default: priorities names a type/],
+  ]);
+});
+
 test('a secret that could never be rotated is reported', async () => {
   await expectOneFault([
     [{ NDS_SECRET: 'a secret, with a comma' }, /^NDS_SECRET must not hold commas/],

@@ -95,7 +95,7 @@ test('says which variable the content belongs to', async () => {
     ['APNS_KEY_FILE', APNS_KEY, 'use APNS_KEY'],
     ['GOOGLE_APPLICATION_CREDENTIALS', JSON_TEXT, 'use GOOGLE_APPLICATION_CREDENTIALS_JSON'],
     ['NDS_SOURCES_FILE', SECRETS.sources ?? '', 'use NDS_SOURCES'],
-    ['NDS_APPS_FILE', SECRETS.apps ?? '', 'write it to a file'],
+    ['NDS_APPS_FILE', SECRETS.apps ?? '', 'use NDS_APPS'],
     ['NDS_PROVIDER_CA_FILE', '-----BEGIN CERTIFICATE-----', 'write it to a file'],
   ];
   for (const [name, content, remedy] of cases) {

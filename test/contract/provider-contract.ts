@@ -3,8 +3,8 @@
 
 import { describe, expect, it, vi } from 'vitest';
 import type { Fault } from '../../sandbox/faults.ts';
+import type { ProviderName } from '../../sandbox/records.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
-import type { ProviderName } from '../../src/core/target.ts';
 import { connected, openProvider, openSandbox, TOKENS, turn } from '../providers/support.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 

@@ -2,6 +2,7 @@
 // wire-format.test.ts compares its bytes with firebase-admin's.
 
 import { expect, it } from 'vitest';
+import { DEFAULT_FORMAT } from '../../src/core/push-format.ts';
 import { buildFcmPayload } from '../../src/providers/fcm/payload.ts';
 import { messageTo, openProvider, openSandbox, SEND_OPTIONS, TOKENS } from './support.ts';
 
@@ -87,4 +88,15 @@ it('counts what APNs gets for iOS', () => {
   const full = fits + 'x'.repeat(rest);
   expect(buildFcmPayload(message({ ...ios, payload: full })).excessBytes).toBe(0);
   expect(buildFcmPayload(message({ ...ios, payload: `${full}x` })).excessBytes).toBe(1);
+});
+
+it('labels types that callers name themselves as one, and the built-in ones by their name', () => {
+  const labelOf = (type: string) => {
+    const format = { ...DEFAULT_FORMAT, hasAnalyticsLabel: true };
+    return JSON.parse(buildFcmPayload(message({ type }), format).body).message.fcm_options;
+  };
+  expect(labelOf('swap_updated')).toEqual({ analytics_label: 'swap_updated' });
+  for (const type of ['order shipped', 'constructor', 'x'.repeat(60)]) {
+    expect(labelOf(type)).toEqual({ analytics_label: 'other' });
+  }
 });

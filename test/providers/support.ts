@@ -1,11 +1,11 @@
 // What the provider tests share: a sandbox that ends with its test, providers that reach it, and messages.
 
 import { onTestFinished } from 'vitest';
+import type { ProviderName } from '../../sandbox/records.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/sandbox.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { Clock } from '../../src/core/ports/clock.ts';
 import type { Provider, PushMessage, SendOptions } from '../../src/core/ports/provider.ts';
-import type { ProviderName } from '../../src/core/target.ts';
 import { createApnsProvider } from '../../src/providers/apns/apns-provider.ts';
 import { AccessTokenCache } from '../../src/providers/fcm/access-token-cache.ts';
 import { readCredentials } from '../../src/providers/fcm/credential-file.ts';

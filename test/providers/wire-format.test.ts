@@ -14,6 +14,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { sharedIdentity } from '../../sandbox/identity.ts';
 import type { PushMessage } from '../../src/core/ports/provider.ts';
+import { DEFAULT_FORMAT } from '../../src/core/push-format.ts';
 import { buildApnsPayload } from '../../src/providers/apns/payload.ts';
 import { buildFcmPayload } from '../../src/providers/fcm/payload.ts';
 import { listen, openHttp2, tls } from './http2/peers.ts';
@@ -158,6 +159,32 @@ it('writes for FCM what firebase-admin writes, whatever the message', async () =
   await fc.assert(
     fc.asyncProperty(randomPush, async (push) => {
       expect(buildFcmPayload(push).body).toBe(await sendByLibrary(forFirebaseAdmin(push)));
+    }),
+  );
+});
+
+it('spells a normal priority and a loc-key for FCM as firebase-admin does', async () => {
+  const sendByLibrary = await openFirebaseAdmin();
+  const format = { ...DEFAULT_FORMAT, priorities: {} };
+  const [first] = pushesOfFixtures();
+  if (first === undefined) throw new Error('there are no fixtures');
+  const android = { ...first, platform: 'android', type: 'payment_failed' } as const;
+  const plain = forFirebaseAdmin(android);
+  expect(buildFcmPayload(android, format).body).toBe(
+    await sendByLibrary({
+      ...plain,
+      android: { ...plain.android, priority: 'normal' },
+    }),
+  );
+  const ios = { ...first, platform: 'ios', titleLocKey: 'PAYMENT' } as const;
+  const plainIos = forFirebaseAdmin(ios);
+  expect(buildFcmPayload(ios).body).toBe(
+    await sendByLibrary({
+      ...plainIos,
+      apns: {
+        ...plainIos.apns,
+        payload: { aps: { alert: { titleLocKey: 'PAYMENT' }, mutableContent: true } },
+      },
     }),
   );
 });

@@ -1,8 +1,8 @@
 // The model of the providers says what the adapters say, all of it and nothing else.
 
 import { expect, test } from 'vitest';
+import type { ProviderName } from '../../sandbox/records.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
-import type { ProviderName } from '../../src/core/target.ts';
 import { APNS_REASON_NAMES, apnsStatusOf, understood } from '../support/provider-answers.ts';
 import { drawFate } from './fates.ts';
 import { createRandom } from './random.ts';

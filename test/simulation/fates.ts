@@ -1,7 +1,7 @@
 // What becomes of one try, drawn for the weather and the phone's health.
 
+import type { ProviderName } from '../../sandbox/records.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
-import type { ProviderName } from '../../src/core/target.ts';
 import { ACCEPTED, understood } from '../support/provider-answers.ts';
 import type { Health } from './phones.ts';
 import type { Random } from './random.ts';

@@ -5,6 +5,7 @@ import { copyFileSync, existsSync } from 'node:fs';
 import { ServiceError } from '../../src/core/errors.ts';
 import type { Store } from '../../src/core/ports/store.ts';
 import { Skew } from '../../src/core/sending/attempts.ts';
+import { createRulesOf } from '../../src/service/app-rules.ts';
 import { type Core, recoverCore, wireCore } from '../../src/service/core.ts';
 import { stopService } from '../../src/service/lifecycle.ts';
 import { openSqliteStore } from '../../src/stores/sqlite/store.ts';
@@ -63,8 +64,10 @@ export class Life {
       isAlive: () => this.#isAlive,
       questionOf: (message) => world.questionOf(message),
     });
+    const config = readSimulatedConfig();
     this.core = wireCore({
-      config: readSimulatedConfig(),
+      config,
+      rulesOf: createRulesOf(config, []),
       clock: this.#clock,
       ids: createSimulatedIds(createRandom(seed, `ids ${number}`), this.#clock),
       store: this.#store,
@@ -142,7 +145,7 @@ export class Life {
           this.#cutCalls();
         },
       },
-      providers: [],
+      live: { close: async () => {} },
     });
   }
 

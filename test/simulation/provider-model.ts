@@ -1,6 +1,7 @@
 // A provider as the Provider port shows it, with all that can happen between a try and its answer. The model
 // outlives the processes: it knows which pushes it truly took, whatever anybody was told.
 
+import type { ProviderName } from '../../sandbox/records.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type {
   PreparedPush,
@@ -9,7 +10,6 @@ import type {
   SendOptions,
   Trust,
 } from '../../src/core/ports/provider.ts';
-import type { ProviderName } from '../../src/core/target.ts';
 import { drawFate, type Fate } from './fates.ts';
 import type { AttemptRecord, Journal } from './journal.ts';
 import type { Phones } from './phones.ts';

@@ -1,8 +1,8 @@
 // Everything that a provider can say or leave unsaid, sorted by what its adapter understands. The lists are made
 // from the adapters' own tables: what no adapter says cannot be drawn.
 
+import type { ProviderName } from '../../sandbox/records.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
-import type { ProviderName } from '../../src/core/target.ts';
 import {
   APNS_REASON_NAMES,
   apns,

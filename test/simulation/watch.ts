@@ -43,6 +43,7 @@ export class Watch implements Sending {
   readonly #prepared = new Map<string, { message: PushMessage; call: CallRecord | undefined }>();
   readonly #inFlight: Record<ProviderName, Set<AttemptRecord>> = {
     apns: new Set(),
+    apns_sandbox: new Set(),
     fcm: new Set(),
   };
   readonly #quarantined = new Map<string, Quarantined>();

@@ -91,7 +91,12 @@ const REASONS = ['full', 'locked', 'read_only', 'io', 'busy'] as const;
 
 export function drawWeather(random: Random, untilMs: number): Weather {
   return {
-    skies: { apns: drawSkies(random, untilMs), fcm: drawSkies(random, untilMs) },
+    skies: {
+      apns: drawSkies(random, untilMs),
+      // No app of the simulation has both environments.
+      apns_sandbox: [],
+      fcm: drawSkies(random, untilMs),
+    },
     disk: drawDisk(random, untilMs),
     interruptions: drawInterruptions(random, untilMs),
     floodsAtMs: drawTimes(random, untilMs, { everyMs: 240 * SECOND }),

@@ -12,6 +12,7 @@ const described = z.strictObject({
   platform: z.enum(['ios', 'android']),
   user: z.string().optional(),
   app_data: z.string().optional(),
+  environment: z.enum(['production', 'sandbox']).optional(),
   locale: z.string().optional(),
   lsp_node_ids: z.array(z.string()),
   secrets: z.record(z.string(), z.number()),

@@ -1,8 +1,8 @@
 // What APNs and FCM can say, as the adapters understand it: every answer goes through the adapters' own tables,
 // so that a model built on it can say nothing that no adapter says.
 
+import type { ProviderName } from '../../sandbox/records.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
-import type { ProviderName } from '../../src/core/target.ts';
 import { APNS_REASONS, readApnsAnswer } from '../../src/providers/apns/response.ts';
 import { readFcmAnswer } from '../../src/providers/fcm/response.ts';
 import {

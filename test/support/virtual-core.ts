@@ -9,6 +9,7 @@ import type { ServiceEvent } from '../../src/core/ports/observer.ts';
 import type { Provider, PushMessage, SendOptions } from '../../src/core/ports/provider.ts';
 import { Skew } from '../../src/core/sending/attempts.ts';
 import type { ProviderName, Recipient } from '../../src/core/target.ts';
+import { createRulesOf } from '../../src/service/app-rules.ts';
 import { type Core, recoverCore, wireCore } from '../../src/service/core.ts';
 import { ManualClock } from './manual-clock.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -85,6 +86,7 @@ export async function createVirtualCore(options: VirtualCoreOptions = {}): Promi
     };
     const core = wireCore({
       config,
+      rulesOf: createRulesOf(config, []),
       clock: ownClock,
       ids: countedIds(own),
       store,

@@ -32,14 +32,16 @@ const RANK: Readonly<Record<Answer['status'], number>> = {
  */
 export async function broadcast(
   dispatcher: Dispatcher,
-  sent: {
+  given: {
     readonly id: string;
-    readonly notification: Notification;
-    readonly recipients: readonly Recipient[];
+    readonly sent: readonly {
+      readonly notification: Notification;
+      readonly recipient: Recipient;
+    }[];
   },
 ): Promise<BroadcastAnswer> {
   const ends = await Promise.allSettled(
-    sent.recipients.map((recipient) => dispatcher.accept(sent.notification, recipient)),
+    given.sent.map(({ notification, recipient }) => dispatcher.accept(notification, recipient)),
   );
   const answers: Answer[] = [];
   const failures: ServiceError[] = [];
@@ -55,7 +57,7 @@ export async function broadcast(
     return { ...id, status: 'failed', code: failure.code };
   });
   const [best] = answers.toSorted((one, other) => RANK[one.status] - RANK[other.status]);
-  if (best !== undefined) return { id: sent.id, status: best.status, deliveries };
+  if (best !== undefined) return { id: given.id, status: best.status, deliveries };
   const [worthiest] = failures.toSorted((one, other) => other.status - one.status);
   throw worthiest ?? new ServiceError('unknown_user');
 }

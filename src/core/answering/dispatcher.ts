@@ -8,13 +8,7 @@ import type { PreparedPush } from '../ports/provider.ts';
 import type { SendEnd } from '../sending/endings.ts';
 import type { Lane } from '../sending/lane.ts';
 import type { Inserted } from '../sending/ledger.ts';
-import {
-  type ProviderName,
-  providerFor,
-  type Recipient,
-  type Target,
-  tokenKey,
-} from '../target.ts';
+import { providerFor, type Recipient, type Target, tokenKey } from '../target.ts';
 import type { Limits } from '../tokens/limits.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
 import { type Answer, notKept, refusalFor, tokenThrottled } from './answers.ts';
@@ -36,23 +30,27 @@ export interface DispatcherParts extends RepeatsParts {
   readonly lanes: Lanes;
 }
 
-/** The lanes by app and provider, and what to say where there is none. */
+/** The lanes of all apps, and what to say where there is none. */
 export interface Lanes {
   /** By `laneKey`. */
   readonly byKey: ReadonlyMap<string, Lane>;
   /** `unknown_app` or `provider_not_configured`. */
-  missing(app: string, provider: ProviderName): ServiceError;
+  missing(target: Target): ServiceError;
 }
 
-export function laneKey(app: string, provider: ProviderName): string {
-  return `${app}\n${provider}`;
+/** Which lane a token goes by; without an environment the app's own, or production where it has both. */
+export function laneKey(app: string, provider: 'apns' | 'fcm', environment = ''): string {
+  return `${app}\n${provider}\n${environment}`;
 }
 
-/** The lane by which a push to this target would go. Throws `unknown_app` or `provider_not_configured`. */
-export function findLane(lanes: Lanes, { app, platform, token }: Target): Lane {
-  const provider = providerFor(platform, token);
-  const lane = lanes.byKey.get(laneKey(app, provider));
-  if (lane === undefined) throw lanes.missing(app, provider);
+/**
+ * The lane by which a push to this target would go. Throws `unknown_app` or `provider_not_configured`. A token of one
+ * environment of APNs is never tried at the other: BadDeviceToken there would say nothing of it.
+ */
+export function findLane(lanes: Lanes, target: Target): Lane {
+  const { app, platform, token, environment } = target;
+  const lane = lanes.byKey.get(laneKey(app, providerFor(platform, token), environment));
+  if (lane === undefined) throw lanes.missing(target);
   return lane;
 }
 
@@ -161,7 +159,7 @@ export class Dispatcher {
     const { quarantine, limits, sender, observer } = this.#parts;
     this.#refuseQuarantined(delivery);
     this.#refuseHopeless(delivery, lane);
-    limits.take(delivery.tokenHash);
+    limits.take(delivery.target.app, delivery.tokenHash);
     if (!lane.hasRoom(quarantine.trustOf(delivery.tokenHash))) {
       throw new ServiceError('overloaded', { retryAfterSeconds: 1 });
     }

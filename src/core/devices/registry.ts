@@ -18,13 +18,14 @@ import type {
 } from '../ports/devices.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Ledger } from '../sending/ledger.ts';
-import { createTarget, type Recipient, tokenKey } from '../target.ts';
+import { type ApnsEnvironment, createTarget, type Recipient, tokenKey } from '../target.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
 
 /** What of a device its vendor may change later. */
 export type DeviceChanges = Partial<Omit<DeviceDetails, 'target'>> & {
   readonly token?: string;
   readonly appData?: string;
+  readonly environment?: ApnsEnvironment | undefined;
 };
 
 export interface RegistryParts {
@@ -40,8 +41,9 @@ export interface RegistryParts {
 }
 
 /** A device as the recipient of what a source announced. */
-export function recipientOf({ target, id, registeredAtMs }: Device, source: string): Recipient {
-  return { target, deviceId: id, registeredAtMs, source };
+export function recipientOf(device: Device, source: string): Recipient {
+  const { target, id, registeredAtMs, locale } = device;
+  return { target, deviceId: id, registeredAtMs, locale, source };
 }
 
 /** What a handle is looked up by: it is valid at one door only. */
@@ -144,14 +146,15 @@ export class Registry {
   async #change(id: string, changes: DeviceChanges): Promise<Device> {
     const device = await this.find(id);
     await this.#requireRoom(device, changes.user);
-    const { token, appData, ...others } = changes;
+    const { token, appData, environment, ...others } = changes;
     const target = createTarget({
       ...device.target,
       token: token ?? device.target.token,
       appData: appData ?? device.target.appData,
+      environment: environment ?? device.target.environment,
     });
     const { deadSinceMs, ...alive } = device;
-    const isRotated = target.token !== device.target.token;
+    const isRotated = tokenKey(target) !== tokenKey(device.target);
     const nowMs = this.#parts.clock.wallMs();
     const changed: Device = {
       ...(isRotated ? { ...alive, registeredAtMs: nowMs, seenAtMs: nowMs } : device),

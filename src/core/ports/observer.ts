@@ -61,6 +61,14 @@ export type ServiceEvent =
       readonly reason: string;
       readonly heldForMs: number;
     }
+  | {
+      /** News of a type that the configuration of its app does not name. */
+      readonly name: 'unknown_type_ignored';
+      /** As its caller was told. */
+      readonly id: string;
+      readonly app: string;
+      readonly type: string;
+    }
   | { readonly name: 'duplicate_answered'; readonly deliveryId: string; readonly type: string }
   | { readonly name: 'lease_lost' | 'delivery_overdue'; readonly deliveryId: string }
   | {

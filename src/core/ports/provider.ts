@@ -13,6 +13,8 @@ export interface PushMessage {
   readonly type: string;
   readonly payload: string;
   readonly title: string;
+  /** Sent instead of the title where it is set. */
+  readonly titleLocKey?: string | undefined;
   /** Unix seconds of the wall clock after which the provider must not deliver any more (`apns-expiration`). */
   readonly expiresAtUnixSeconds: number;
   /** Milliseconds of the lifetime that are left (FCM `ttl`). */

@@ -15,6 +15,8 @@ export type Parsed =
   /** The caller waits for the device's reply. */
   | {
       readonly kind: 'question';
+      /** Of its notification. */
+      readonly type: string;
       /** What makes a repeat the same question while one waits. */
       readonly key: string;
       notification(replyUrl: string): ParsedNotification;

@@ -80,6 +80,7 @@ export class Attempts {
       type: notification.type,
       payload: notification.payload,
       title: notification.title,
+      titleLocKey: notification.titleLocKey,
       remainingMs,
       expiresAtUnixSeconds: Math.floor(expiresAtMs / 1_000),
     };

@@ -66,7 +66,8 @@ interface Waiter {
 
 export class Lane {
   readonly app: string;
-  readonly provider: Provider;
+  /** A reload may replace it; what was prepared by the old one is sent by the old one. */
+  provider: Provider;
   readonly #clock: Clock;
   readonly #options: LaneOptions;
   readonly #breaker = new Breaker();

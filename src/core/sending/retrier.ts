@@ -62,15 +62,34 @@ export class Retrier {
 
   constructor(parts: RetrierParts) {
     this.#parts = parts;
-    for (const lane of parts.lanes) {
-      this.#rounds.set(lane, {
-        lane,
-        wakeAtMs: Number.POSITIVE_INFINITY,
-        running: false,
-        wokenMeanwhile: false,
-        lookedPastAtMs: Number.NEGATIVE_INFINITY,
-      });
+    for (const lane of parts.lanes) this.#add(lane);
+  }
+
+  /** A reload added and removed lanes: what waits for a removed one stays in the store until its time is over. */
+  changeLanes({
+    added,
+    removed,
+  }: {
+    readonly added: readonly Lane[];
+    readonly removed: readonly Lane[];
+  }): void {
+    for (const lane of removed) {
+      this.#rounds.get(lane)?.timer?.cancel();
+      this.#rounds.delete(lane);
     }
+    for (const lane of added) this.#wake(this.#add(lane), this.#parts.clock.nowMs());
+  }
+
+  #add(lane: Lane): Round {
+    const round: Round = {
+      lane,
+      wakeAtMs: Number.POSITIVE_INFINITY,
+      running: false,
+      wokenMeanwhile: false,
+      lookedPastAtMs: Number.NEGATIVE_INFINITY,
+    };
+    this.#rounds.set(lane, round);
+    return round;
   }
 
   /** Looks for what an earlier run left open, or what a failing store could not return. */
@@ -110,7 +129,8 @@ export class Retrier {
   }
 
   #wake(round: Round, atMs: number): void {
-    if (this.#stopped || atMs >= round.wakeAtMs) return;
+    const isOver = this.#stopped || !this.#rounds.has(round.lane);
+    if (isOver || atMs >= round.wakeAtMs) return;
     round.timer?.cancel();
     round.wakeAtMs = atMs;
     const delayMs = Math.max(0, atMs - this.#parts.clock.nowMs());

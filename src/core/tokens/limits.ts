@@ -13,6 +13,8 @@ export interface Rate {
 
 export interface LimitsOptions {
   readonly perToken: Rate;
+  /** For apps whose tokens have another rate. */
+  readonly rateOf?: ((app: string) => Rate | undefined) | undefined;
   readonly global: Rate;
   /** Tokens that are remembered; beyond, those that were quiet longest are forgotten. */
   readonly maxTokens: number;
@@ -68,21 +70,44 @@ export class Buckets {
 }
 
 export class Limits {
+  readonly #clock: Clock;
+  readonly #options: LimitsOptions;
   readonly #perToken: Buckets;
   readonly #global: Buckets;
+  /** Of apps with a rate of their own; a rate that was changed starts with full buckets. */
+  readonly #ofApps = new Map<string, { readonly rate: Rate; readonly buckets: Buckets }>();
 
-  constructor(clock: Clock, { perToken, global, maxTokens }: LimitsOptions) {
+  constructor(clock: Clock, options: LimitsOptions) {
+    const { perToken, global, maxTokens } = options;
+    this.#clock = clock;
+    this.#options = options;
     this.#perToken = new Buckets(clock, perToken, maxTokens);
     this.#global = new Buckets(clock, global, 1);
   }
 
-  /** Counts one call for a token. Throws `rate_limited`. */
-  take(tokenHash: string): void {
-    refuseFor(
-      this.#perToken.take(tokenHash),
-      'Too many notifications for this token (NDS_TOKEN_RATE).',
-    );
+  /** Counts one call for a token of an app. Throws `rate_limited`. */
+  take(app: string, tokenHash: string): void {
+    const rate = this.#options.rateOf?.(app);
+    if (rate === undefined) {
+      refuseFor(
+        this.#perToken.take(tokenHash),
+        'Too many notifications for this token (NDS_TOKEN_RATE).',
+      );
+    } else {
+      refuseFor(
+        this.#bucketsOf(app, rate).take(tokenHash),
+        'Too many notifications for this token (`token_rate` of its app).',
+      );
+    }
     refuseFor(this.#global.take('all'), 'Too many notifications in all (NDS_GLOBAL_RATE).');
+  }
+
+  #bucketsOf(app: string, rate: Rate): Buckets {
+    const known = this.#ofApps.get(app);
+    if (known?.rate === rate) return known.buckets;
+    const buckets = new Buckets(this.#clock, rate, this.#options.maxTokens);
+    this.#ofApps.set(app, { rate, buckets });
+    return buckets;
   }
 }
 

@@ -7,7 +7,8 @@ import type { Doubt } from '../../core/tokens/doubt.ts';
 import type { Quarantine } from '../../core/tokens/quarantine.ts';
 
 export interface LaneGaugesParts {
-  readonly lanes: readonly Lane[];
+  /** As they are now: a reload may add and remove some. */
+  readonly lanes: () => readonly Lane[];
   readonly quarantine: Quarantine;
   readonly doubt: Doubt;
   readonly skew: Skew;
@@ -15,7 +16,7 @@ export interface LaneGaugesParts {
 
 /** Returns what reads all of them. */
 export function createLaneGauges(registry: Registry, parts: LaneGaugesParts): () => void {
-  const { lanes, quarantine, doubt, skew } = parts;
+  const { quarantine, doubt, skew } = parts;
   const registers = [registry];
   const breakers = new Gauge({
     name: 'nds_breaker_status',
@@ -53,6 +54,8 @@ export function createLaneGauges(registry: Registry, parts: LaneGaugesParts): ()
   });
 
   return () => {
+    const lanes = parts.lanes();
+    for (const gauge of [breakers, streams, stopped]) gauge.reset();
     const names = new Set(lanes.map(({ provider }) => provider.name));
     for (const name of names) {
       const open = lanes.filter((lane) => lane.provider.name === name && lane.isOpen).length;

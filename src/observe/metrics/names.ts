@@ -3,8 +3,11 @@
 
 import type { ProviderName } from '../../core/target.ts';
 
+/** Whether a name is known now. */
+export type Names = Pick<ReadonlySet<string>, 'has'>;
+
 export interface KnownNames {
-  readonly apps: readonly string[];
+  readonly apps: Names;
   /** Notification types of the catalogue and of the configuration. */
   readonly types: readonly string[];
   /** Those of them that somebody waits for. */
@@ -20,8 +23,8 @@ export const UNKNOWN = 'unknown';
 export const NO_DOOR = 'none';
 
 /** Returns a name as it is if it is one of these. */
-export function limitTo(names: readonly string[]): (name: string | undefined) => string {
-  const known = new Set(names);
+export function limitTo(names: readonly string[] | Names): (name: string | undefined) => string {
+  const known = 'has' in names ? names : new Set(names);
   return (name) => {
     if (name === undefined) return UNKNOWN;
     return known.has(name) ? name : OTHER;

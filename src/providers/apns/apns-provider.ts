@@ -3,6 +3,7 @@
 import type { Outcome } from '../../core/outcome.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Provider, PushMessage, SendOptions, Trust } from '../../core/ports/provider.ts';
+import type { PushFormat } from '../../core/push-format.ts';
 import type { HttpResponse } from '../http2/client.ts';
 import { parseOrigin, trustAlso } from '../http2/connect.ts';
 import type { ConnectionEvent } from '../http2/provider-client.ts';
@@ -18,8 +19,13 @@ import {
   ProviderToken,
 } from './provider-token.ts';
 import { apnsRemedyFor, isApnsBlocked, readApnsAnswer } from './response.ts';
+import { TwoKeysProvider } from './two-keys.ts';
 
 export interface ApnsOptions extends ApnsKey, ProxyOptions {
+  /** `apns_sandbox` where an app has both environments. */
+  readonly name?: 'apns' | 'apns_sandbox' | undefined;
+  /** During a rotation: another key of the same team, used while Apple refuses the first. */
+  readonly secondKey?: Pick<ApnsKey, 'key' | 'keyId'> | undefined;
   /** The app's bundle id. */
   readonly topic: string;
   /**
@@ -30,6 +36,8 @@ export interface ApnsOptions extends ApnsKey, ProxyOptions {
   /** PEM of an authority trusted beside the system's. */
   readonly ca?: string | undefined;
   readonly clock: Clock;
+  /** How the app wants its pushes written; as the Breez plugins read them unless it says otherwise. */
+  readonly format?: PushFormat | undefined;
   /** How many pushes the caller has in flight at most; default 1000. */
   readonly maxInFlight?: number | undefined;
   readonly onEvent?: ((event: ConnectionEvent) => void) | undefined;
@@ -48,21 +56,32 @@ const TIED_TO_CONNECTION = new Set(['IdleTimeout', 'TooManyProviderTokenUpdates'
 
 /** @throws an error for the operator if the configuration cannot work; it never contains the key. */
 export function createApnsProvider(options: ApnsOptions): Provider {
+  const { secondKey, keyId, clock } = options;
   assertUsable(options);
-  return new ApnsProvider(options);
+  if (secondKey === undefined) return new ApnsProvider(options);
+  const second = { ...options, ...secondKey };
+  assertUsable(second, 'second ');
+  return new TwoKeysProvider(
+    clock,
+    { keyId, provider: new ApnsProvider(options) },
+    { keyId: secondKey.keyId, provider: new ApnsProvider(second) },
+  );
 }
 
 class ApnsProvider implements Provider {
-  readonly name = 'apns';
+  readonly name: 'apns' | 'apns_sandbox';
   readonly #clock: Clock;
   readonly #topic: string;
+  readonly #format: PushFormat | undefined;
   readonly #token: ProviderToken;
   readonly #client: ProviderClient;
   #retiredAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ApnsOptions) {
+    this.name = options.name ?? 'apns';
     this.#clock = options.clock;
     this.#topic = options.topic;
+    this.#format = options.format;
     this.#token = new ProviderToken(options, options.clock);
     const { clock, maxInFlight, onEvent, proxy, noProxy } = options;
     this.#client = new ProviderClient({
@@ -78,7 +97,7 @@ class ApnsProvider implements Provider {
   }
 
   prepare(message: PushMessage) {
-    const payload = buildApnsPayload(message, this.#topic);
+    const payload = buildApnsPayload(message, this.#topic, this.#format);
     return {
       excessBytes: payload.excessBytes,
       send: (options: SendOptions) => this.#send(message.token, payload, options),
@@ -140,10 +159,10 @@ function needsNewConnection(outcome: Outcome): boolean {
   return outcome.kind === 'retry' && TIED_TO_CONNECTION.has(outcome.reason);
 }
 
-function assertUsable({ key, keyId, teamId, topic }: ApnsOptions): void {
+function assertUsable({ key, keyId, teamId, topic }: ApnsOptions, which = ''): void {
   const faults = [
-    ['APNs key', checkApnsKey(key)],
-    ['APNs key id', checkApnsKeyId(keyId)],
+    [`${which}APNs key`, checkApnsKey(key)],
+    [`${which}APNs key id`, checkApnsKeyId(keyId)],
     ['APNs team id', checkApnsTeamId(teamId)],
     ['APNs topic', checkApnsTopic(topic)],
   ].flatMap(([name, fault]) => (fault === undefined ? [] : [`${name} ${fault}`]));

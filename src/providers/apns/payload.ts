@@ -3,6 +3,7 @@
 // the service extension runs only for an alert with `mutable-content: 1`.
 
 import type { PushMessage } from '../../core/ports/provider.ts';
+import { DEFAULT_FORMAT, type PushFormat } from '../../core/push-format.ts';
 import type { HttpRequest } from '../http2/client.ts';
 
 export interface ApnsPayload {
@@ -14,12 +15,20 @@ export interface ApnsPayload {
 /** "Creating the payload": for regular remote notifications the maximum is 4 KB (4096 bytes). */
 const MAX_APNS_PAYLOAD_BYTES = 4_096;
 
-export function buildApnsPayload(message: PushMessage, topic: string): ApnsPayload {
+export function buildApnsPayload(
+  message: PushMessage,
+  topic: string,
+  { keys }: PushFormat = DEFAULT_FORMAT,
+): ApnsPayload {
+  const { title, titleLocKey } = message;
   const body = JSON.stringify({
-    notification_type: message.type,
-    notification_payload: message.payload,
-    app_data: message.appData,
-    aps: { alert: { title: message.title }, 'mutable-content': 1 },
+    [keys.type]: message.type,
+    [keys.payload]: message.payload,
+    [keys.appData]: message.appData,
+    aps: {
+      alert: titleLocKey === undefined ? { title } : { 'title-loc-key': titleLocKey },
+      'mutable-content': 1,
+    },
   });
   return {
     headers: {

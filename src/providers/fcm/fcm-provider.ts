@@ -3,6 +3,7 @@
 import type { Outcome } from '../../core/outcome.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Provider, PushMessage, SendOptions } from '../../core/ports/provider.ts';
+import type { PushFormat } from '../../core/push-format.ts';
 import type { HttpResponse } from '../http2/client.ts';
 import { parseOrigin, trustAlso } from '../http2/connect.ts';
 import type { ConnectionEvent } from '../http2/provider-client.ts';
@@ -29,6 +30,8 @@ export interface FcmOptions extends ProxyOptions {
   /** PEM of an authority trusted beside the system's, for FCM and for the token endpoint. */
   readonly ca?: string | undefined;
   readonly clock: Clock;
+  /** How the app wants its pushes written; as the Breez plugins read them unless it says otherwise. */
+  readonly format?: PushFormat | undefined;
   /** How many pushes the caller has in flight at most; default 1000. */
   readonly maxInFlight?: number | undefined;
   readonly onEvent?: ((event: ConnectionEvent) => void) | undefined;
@@ -94,17 +97,19 @@ class FcmProvider implements Provider {
   readonly #tokens: AccessTokenCache;
   readonly #onServerDate: FcmOptions['onServerDate'];
   #dateDueAtMs = 0;
+  readonly #format: PushFormat | undefined;
 
-  constructor({ clock, onServerDate }: FcmOptions, { path, client, tokens }: Parts) {
+  constructor({ clock, onServerDate, format }: FcmOptions, { path, client, tokens }: Parts) {
     this.#clock = clock;
     this.#path = path;
     this.#client = client;
     this.#tokens = tokens;
     this.#onServerDate = onServerDate;
+    this.#format = format;
   }
 
   prepare(message: PushMessage) {
-    const payload = buildFcmPayload(message);
+    const payload = buildFcmPayload(message, this.#format);
     return {
       excessBytes: payload.excessBytes,
       send: (options: SendOptions) => this.#send(message.token, payload, options),

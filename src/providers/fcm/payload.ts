@@ -3,8 +3,14 @@
 
 import type { AndroidConfig, ApnsConfig, TokenMessage } from 'firebase-admin/messaging';
 import type { PushMessage } from '../../core/ports/provider.ts';
+import {
+  analyticsLabelOf,
+  DEFAULT_FORMAT,
+  type PushFormat,
+  priorityOf,
+} from '../../core/push-format.ts';
 
-/** firebase-admin's message with the two fields that its REST form spells otherwise. */
+/** firebase-admin's message with the fields that its REST form spells otherwise. */
 export interface FcmRestMessage extends Pick<TokenMessage, 'token' | 'data'> {
   readonly android?: {
     readonly priority: NonNullable<AndroidConfig['priority']>;
@@ -14,9 +20,13 @@ export interface FcmRestMessage extends Pick<TokenMessage, 'token' | 'data'> {
   readonly apns?: {
     readonly headers: NonNullable<ApnsConfig['headers']>;
     readonly payload: {
-      readonly aps: { readonly alert: { readonly title: string }; readonly 'mutable-content': 1 };
+      readonly aps: {
+        readonly alert: { readonly title: string } | { readonly 'title-loc-key': string };
+        readonly 'mutable-content': 1;
+      };
     };
   };
+  readonly fcm_options?: { readonly analytics_label: string } | undefined;
 }
 
 export interface FcmPayload {
@@ -28,33 +38,42 @@ export interface FcmPayload {
 /** "About FCM messages": the maximum payload is 4096 bytes; of a data message its keys and values count. */
 const MAX_FCM_PAYLOAD_BYTES = 4_096;
 
-export function buildFcmPayload(push: PushMessage): FcmPayload {
+export function buildFcmPayload(push: PushMessage, format = DEFAULT_FORMAT): FcmPayload {
+  const { keys } = format;
   const data: Record<string, string> = {
-    notification_type: push.type,
-    notification_payload: push.payload,
+    [keys.type]: push.type,
+    [keys.payload]: push.payload,
   };
-  if (push.appData !== undefined) data.app_data = push.appData;
-  return push.platform === 'ios' ? forIos(push, data) : forAndroid(push, data);
+  if (push.appData !== undefined) data[keys.appData] = push.appData;
+  const form = push.platform === 'ios' ? formForIos(push) : formForAndroid(push, format);
+  const message: FcmRestMessage = {
+    token: push.token,
+    data,
+    ...form,
+    fcm_options: format.hasAnalyticsLabel
+      ? { analytics_label: analyticsLabelOf(push.type) }
+      : undefined,
+  };
+  return {
+    body: JSON.stringify({ message }),
+    excessBytes: Math.max(0, payloadBytes(message) - MAX_FCM_PAYLOAD_BYTES),
+  };
 }
 
-function forAndroid(push: PushMessage, data: Readonly<Record<string, string>>): FcmPayload {
-  return payloadOf({
-    // Always with a time to live: FCM's default keeps a push for four weeks.
-    message: {
-      token: push.token,
-      data,
-      android: { priority: 'high', ttl: duration(push.remainingMs) },
-    },
-    bytes: dataBytes(data),
-  });
+type Form = Pick<FcmRestMessage, 'android' | 'apns'>;
+
+/** Always with a time to live: FCM's default keeps a push for four weeks. */
+function formForAndroid({ type, remainingMs }: PushMessage, format: PushFormat): Form {
+  return { android: { priority: priorityOf(format, type), ttl: duration(remainingMs) } };
 }
 
 /**
- * FCM hands it to APNs, where the data keys stand beside `aps`. FCM refuses priority 10 unless there is an
- * alert, and without alert and `mutable-content` the service extension does not run.
+ * FCM hands it to APNs. It refuses priority 10 unless there is an alert, and without alert and `mutable-content` the
+ * service extension does not run.
  */
-function forIos(push: PushMessage, data: Readonly<Record<string, string>>): FcmPayload {
-  const aps = { alert: { title: push.title }, 'mutable-content': 1 } as const;
+function formForIos(push: PushMessage): Form {
+  const { title, titleLocKey } = push;
+  const alert = titleLocKey === undefined ? { title } : { 'title-loc-key': titleLocKey };
   const headers = {
     'apns-priority': '10',
     'apns-push-type': 'alert',
@@ -62,24 +81,14 @@ function forIos(push: PushMessage, data: Readonly<Record<string, string>>): FcmP
     // A second try of the same push replaces the first on the phone.
     'apns-collapse-id': push.id,
   };
-  const asApnsGetsIt = JSON.stringify({ ...data, aps });
-  return payloadOf({
-    message: { token: push.token, data, apns: { headers, payload: { aps } } },
-    bytes: Math.max(dataBytes(data), Buffer.byteLength(asApnsGetsIt)),
-  });
+  return { apns: { headers, payload: { aps: { alert, 'mutable-content': 1 } } } };
 }
 
-function payloadOf({
-  message,
-  bytes,
-}: {
-  readonly message: FcmRestMessage;
-  readonly bytes: number;
-}): FcmPayload {
-  return {
-    body: JSON.stringify({ message }),
-    excessBytes: Math.max(0, bytes - MAX_FCM_PAYLOAD_BYTES),
-  };
+/** At APNs the data keys stand beside `aps`. */
+function payloadBytes({ data = {}, apns }: FcmRestMessage): number {
+  if (apns === undefined) return dataBytes(data);
+  const asApnsGetsIt = JSON.stringify({ ...data, ...apns.payload });
+  return Math.max(dataBytes(data), Buffer.byteLength(asApnsGetsIt));
 }
 
 /** Whole seconds without decimals, others with nine, as firebase-admin writes them. */

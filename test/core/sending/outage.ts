@@ -1,8 +1,8 @@
 // Outages in virtual time, in the adapters' own terms, and the rule that every delivery waiting in one must meet.
 
 import { expect } from 'vitest';
+import type { ProviderName } from '../../../sandbox/records.ts';
 import { isRace } from '../../../src/core/notification.ts';
-import type { ProviderName } from '../../../src/core/target.ts';
 import { apns, fcm, type Said, understood } from '../../support/provider-answers.ts';
 import {
   CALM,

@@ -14,7 +14,7 @@ function setup(rates: { perToken?: Rate; global?: Rate; maxTokens?: number }) {
   /** How many seconds the caller must wait; 0 if the call was let in. */
   const take = (token: string): number => {
     try {
-      limits.take(token);
+      limits.take('default', token);
       return 0;
     } catch (error) {
       expect(error).toMatchObject({ code: 'rate_limited' });

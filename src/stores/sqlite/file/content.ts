@@ -2,12 +2,15 @@
 
 import type { Delivery } from '../../../core/delivery.ts';
 import type { Device } from '../../../core/ports/devices.ts';
+import type { ApnsEnvironment } from '../../../core/target.ts';
 import type { Sealer } from './seal.ts';
 
 export interface DeliveryContent {
   readonly token: string;
   readonly appData?: string | undefined;
+  readonly environment?: ApnsEnvironment | undefined;
   readonly title: string;
+  readonly titleLocKey?: string | undefined;
   readonly payload: string;
   readonly registeredAtMs?: number | undefined;
 }
@@ -16,6 +19,7 @@ export interface DeviceContent
   extends Pick<Device, 'user' | 'locale' | 'nodeIds' | 'secrets' | 'handles' | 'registeredAtMs'> {
   readonly token: string;
   readonly appData?: string;
+  readonly environment?: ApnsEnvironment;
 }
 
 export function sealDelivery(sealer: Sealer, delivery: Delivery): Buffer {
@@ -23,7 +27,9 @@ export function sealDelivery(sealer: Sealer, delivery: Delivery): Buffer {
   const content: DeliveryContent = {
     token: target.token,
     appData: target.appData,
+    environment: target.environment,
     title: notification.title,
+    titleLocKey: notification.titleLocKey,
     payload: notification.payload,
     registeredAtMs,
   };
@@ -42,8 +48,9 @@ export function openDelivery(
 
 export function sealDevice(sealer: Sealer, device: Device): Buffer {
   const { target, user, locale, nodeIds, secrets, handles, registeredAtMs } = device;
-  const { token, appData } = target;
-  const content = { token, appData, user, locale, nodeIds, secrets, handles, registeredAtMs };
+  const { token, appData, environment } = target;
+  const what = { user, locale, nodeIds, secrets, handles, registeredAtMs };
+  const content = { token, appData, environment, ...what };
   return sealer.seal(Buffer.from(JSON.stringify(content)), deviceContext(device.id));
 }
 

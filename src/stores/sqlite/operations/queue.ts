@@ -202,14 +202,20 @@ function prepareRestart(db: Database.Database) {
 function toDelivery(sealer: Sealer, row: ClaimedRow): Delivery | undefined {
   const content = openDelivery(sealer, row);
   if (content === undefined) return undefined;
-  const { title, payload, registeredAtMs } = content;
+  const { title, titleLocKey, payload, registeredAtMs } = content;
   return {
     id: row.id,
     target: toTarget(row, content),
     ...optional('deviceId', row.device_id),
     registeredAtMs,
     provider: nameOf(PROVIDERS, row.provider),
-    notification: { type: row.type, title, payload, lifetimeMs: row.lifetime_ms },
+    notification: {
+      type: row.type,
+      title,
+      ...optional('titleLocKey', titleLocKey),
+      payload,
+      lifetimeMs: row.lifetime_ms,
+    },
     tokenHash: row.token_hash,
     ...optional('subjectHash', row.subject_hash),
     receivedAtMs: row.received_at_ms,

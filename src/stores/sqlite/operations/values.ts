@@ -15,7 +15,7 @@ export const STATUSES = [
   'expired',
 ] as const satisfies readonly DeliveryStatus[];
 export const PLATFORMS = ['ios', 'android'] as const satisfies readonly Platform[];
-export const PROVIDERS = ['apns', 'fcm'] as const satisfies readonly ProviderName[];
+export const PROVIDERS = ['apns', 'apns_sandbox', 'fcm'] as const satisfies readonly ProviderName[];
 export const REGISTRARS = ['backend', 'app', 'self'] as const satisfies readonly Registrar[];
 export const QUARANTINE_KINDS = [
   'unregistered',
@@ -66,7 +66,13 @@ export function optional<Name extends string, Value>(
 /** Where to, from the columns of a row and its decrypted content. */
 export function toTarget(
   { app, platform }: { readonly app: string; readonly platform: string },
-  { token, appData }: { readonly token: string; readonly appData?: string | undefined },
+  { token, appData, environment }: Pick<Target, 'token' | 'appData' | 'environment'>,
 ): Target {
-  return { app, platform: nameOf(PLATFORMS, platform), token, ...optional('appData', appData) };
+  return {
+    app,
+    platform: nameOf(PLATFORMS, platform),
+    token,
+    ...optional('appData', appData),
+    ...optional('environment', environment),
+  };
 }

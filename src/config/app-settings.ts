@@ -1,0 +1,49 @@
+// What may be said of an app beside its credentials: which types it knows, how it wants its pushes written, titles,
+// lifetimes and limits.
+
+import { z } from 'zod';
+import { DEFAULT_FORMAT } from '../core/push-format.ts';
+import { title } from './titles.ts';
+import { lifetime, rate } from './values.ts';
+
+const MAX_TYPES = 1_000;
+const type = z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be the name of a type');
+
+/**
+ * FCM refuses `from`, `message_type` and whatever begins with `google` or `gcm` ("REST Resource: projects.messages");
+ * APNs reads `aps` itself.
+ */
+const RESERVED = /^(from|message_type|notification|aps|nds|google.*|gcm.*)$/i;
+const keyName = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, 'must be a name of letters, digits, `_`, `.` and `-`')
+  .refine((name) => !RESERVED.test(name), 'is reserved by Apple, Google or this service');
+
+const { keys: names } = DEFAULT_FORMAT;
+const keys = z
+  .strictObject({
+    type: keyName.default(names.type),
+    payload: keyName.default(names.payload),
+    app_data: keyName.default(names.appData),
+  })
+  .refine(
+    ({ type, payload, app_data: appData }) => new Set([type, payload, appData]).size === 3,
+    'must be three different names',
+  )
+  .transform(({ type, payload, app_data: appData }) => ({ type, payload, appData }));
+
+export const APP_SETTINGS_SHAPE = {
+  types: z.array(type).min(1).max(MAX_TYPES).optional(),
+  titles: z.record(type, title).optional(),
+  lifetimes: z.record(type, lifetime).optional(),
+  priorities: z.record(type, z.enum(['high', 'normal'], 'must be high or normal')).optional(),
+  keys: keys.optional(),
+  analytics_label: z.boolean('must be true or false').optional(),
+  token_rate: rate.optional(),
+  token_form: z.boolean('must be true or false').optional(),
+};
+
+const shape = z.strictObject(APP_SETTINGS_SHAPE);
+
+/** All of it may be absent: then what the service does for every app. */
+export type AppSettings = z.output<typeof shape>;

@@ -1,0 +1,108 @@
+// The apps and sources as they are now. A reload reads their files again and takes over all of it at one moment, or
+// nothing: calls in flight end with what they began with.
+
+import type { Config } from '../config/config.ts';
+import type { SignedSources } from '../config/sources.ts';
+import type { RulesOf } from '../core/app-rules.ts';
+import type { Clock, Timer } from '../core/ports/clock.ts';
+import type { Provider } from '../core/ports/provider.ts';
+import type { Retrier } from '../core/sending/retrier.ts';
+import { createRulesOf } from './app-rules.ts';
+import type { AppLanes } from './lanes.ts';
+import type { AppsAndSources, Prepared } from './prepare.ts';
+import type { AppProvider } from './providers.ts';
+
+/** Longer than any send: a wait for a place, two waits for a stream and two attempts. */
+const RETIRE_AFTER_MS = 60_000;
+
+/** What a reload changed: `app/provider` of what was opened or closed. */
+export interface ReloadReport {
+  readonly opened: readonly string[];
+  readonly closed: readonly string[];
+  readonly kept: readonly string[];
+}
+
+export interface LiveAppsParts {
+  readonly clock: Clock;
+  readonly prepared: Prepared;
+}
+
+export class LiveApps {
+  readonly #clock: Clock;
+  readonly #config: Config;
+  readonly #readAgain: Prepared['readAgain'];
+  /** Providers that only end what is in flight. */
+  readonly #retired = new Map<Provider, Timer>();
+  #now: AppsAndSources;
+  #rulesOf: RulesOf;
+  #reloading: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
+
+  constructor({ clock, prepared }: LiveAppsParts) {
+    this.#clock = clock;
+    this.#config = prepared.config;
+    this.#readAgain = prepared.readAgain;
+    this.#now = prepared;
+    this.#rulesOf = createRulesOf(prepared.config, prepared.apps);
+  }
+
+  get providers(): readonly AppProvider[] {
+    return this.#now.providers;
+  }
+
+  get sources(): SignedSources {
+    return this.#now.sources;
+  }
+
+  rulesOf(app: string): ReturnType<RulesOf> {
+    return this.#rulesOf(app);
+  }
+
+  /** One at a time. Rejects with a `ConfigError`; then everything is as before. */
+  reload(core: { readonly lanes: AppLanes; readonly retrier: Retrier }): Promise<ReloadReport> {
+    const reload = () => this.#reload(core);
+    const done = this.#reloading.then(reload, reload);
+    this.#reloading = done.catch(() => {});
+    return done;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const timer of this.#retired.values()) timer.cancel();
+    const all = [...this.#retired.keys(), ...this.providers.map(({ provider }) => provider)];
+    await Promise.all(all.map((provider) => provider.close()));
+  }
+
+  async #reload(core: { readonly lanes: AppLanes; readonly retrier: Retrier }) {
+    const before = this.providers;
+    const read = await this.#readAgain(before);
+    const opened = read.providers.filter((one) => !before.includes(one));
+    if (this.#isClosed) {
+      await Promise.all(opened.map(({ provider }) => provider.close()));
+      throw new Error('the service stopped during the reload');
+    }
+    const rulesOf = createRulesOf(this.#config, read.apps);
+    // Nothing below waits: a call sees all of the old configuration or all of the new one.
+    this.#now = read;
+    this.#rulesOf = rulesOf;
+    core.retrier.changeLanes(core.lanes.replace(read.providers));
+    const closed = before.filter((one) => !read.providers.includes(one));
+    for (const { provider } of closed) this.#retire(provider);
+    for (const { provider } of opened) void provider.warm();
+    const kept = before.filter((one) => read.providers.includes(one));
+    return { opened: opened.map(nameOf), closed: closed.map(nameOf), kept: kept.map(nameOf) };
+  }
+
+  /** Its pushes in flight, and those that wait for a place, end first. */
+  #retire(provider: Provider): void {
+    const timer = this.#clock.after(RETIRE_AFTER_MS, () => {
+      this.#retired.delete(provider);
+      void provider.close();
+    });
+    this.#retired.set(provider, timer);
+  }
+}
+
+function nameOf({ app, provider }: AppProvider): string {
+  return `${app}/${provider.name}`;
+}

@@ -1,0 +1,183 @@
+// A reload: the files of apps, keys and sources are read again, all of it is taken over at one moment or nothing, and
+// no call in flight is lost.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { ConfigError } from '../../src/config/config.ts';
+import { apnsOf } from '../support/apps.ts';
+import { type Answer, refusalOf, send } from '../support/callers.ts';
+import { paymentBody, registerPhone, successOf, wake } from '../support/device-calls.ts';
+import { setupDriven } from '../support/driven-service.ts';
+import { pathOf, REGISTRY_ENVIRONMENT } from '../support/registry.ts';
+import {
+  ANDROID_TOKEN,
+  IOS_TOKEN,
+  notifyPath,
+  type Setup,
+  type SetupOptions,
+  setup,
+  temporaryFolder,
+} from '../support/service.ts';
+import { resmicCall } from '../support/signed-calls.ts';
+
+interface Reloading {
+  readonly running: Setup;
+  /** Writes the file of the apps and reloads. */
+  reloadApps(apps: object): ReturnType<Setup['service']['reload']>;
+  reloadSources(sources: object): ReturnType<Setup['service']['reload']>;
+  push(app: string, hash: string): Promise<Answer>;
+}
+
+async function start(options: SetupOptions = {}): Promise<Reloading> {
+  const folder = temporaryFolder();
+  const apps = join(folder, 'apps.json');
+  const sources = join(folder, 'sources.json');
+  const write = (file: string, content: object) => writeFileSync(file, JSON.stringify(content));
+  write(apps, {});
+  write(sources, {});
+  const running = await setup({
+    sandbox: { topics: ['com.example.wallet', 'com.example.second'] },
+    ...options,
+    environment: { ...REGISTRY_ENVIRONMENT, NDS_APPS_FILE: apps, NDS_SOURCES_FILE: sources },
+  });
+  await running.service.reach;
+  return {
+    running,
+    reloadApps: async (content) => {
+      write(apps, content);
+      return await running.service.reload();
+    },
+    reloadSources: async (content) => {
+      write(sources, content);
+      return await running.service.reload();
+    },
+    push: (app, hash) =>
+      send(running.service.url, {
+        path: notifyPath(IOS_TOKEN, { app }),
+        body: paymentBody(hash),
+      }),
+  };
+}
+
+test('adds, changes and removes apps, and keeps the connections of those that stay', async () => {
+  const { running, reloadApps, push } = await start();
+  expect(refusalOf(await push('second', 'a1'))).toBe('404 unknown_app');
+  await push('default', 'a1');
+  // By now its token is known to work, and goes by the connection of those.
+  await push('default', 'b1');
+  const apns = apnsOf(running.sandbox, { topic: 'com.example.second' });
+  const added = await reloadApps({ second: { apns } });
+  expect(added).toEqual({
+    opened: ['second/apns'],
+    closed: [],
+    kept: ['default/apns', 'default/fcm'],
+  });
+  expect((await push('second', 'a2')).status).toBe(200);
+  expect(Object.keys(running.service.readiness().checks)).toContain('second/apns');
+
+  const titles = { payment_received: 'Changed' };
+  const changed = await reloadApps({ second: { apns, titles } });
+  expect(changed.opened).toEqual([]);
+  expect((await push('second', 'a3')).status).toBe(200);
+  const keys = { type: 'kind' };
+  const reopened = await reloadApps({ second: { apns, keys } });
+  expect([reopened.opened, reopened.closed]).toEqual([['second/apns'], ['second/apns']]);
+  expect((await push('second', 'a4')).status).toBe(200);
+  const pushes = running.sandbox.received().slice(2);
+  expect(pushes.map(({ title }) => title)).toEqual([
+    'Incoming payment',
+    'Changed',
+    'Incoming payment',
+  ]);
+  expect(pushes.map(({ data }) => data.kind)).toEqual([undefined, undefined, 'payment_received']);
+
+  const removed = await reloadApps({});
+  expect(removed.closed).toEqual(['second/apns']);
+  expect(refusalOf(await push('second', 'a5'))).toBe('404 unknown_app');
+  await push('default', 'a6');
+  const connections = running.sandbox.received().map(({ connection }) => connection);
+  expect(connections.at(-1)).toBe(connections[1]);
+});
+
+test('a fault in any file keeps all that is loaded, and names every fault', async () => {
+  const { running, reloadApps, reloadSources, push } = await start();
+  const apns = apnsOf(running.sandbox, { topic: 'com.example.second' });
+  await reloadApps({ second: { apns, titles: { payment_received: 'Second' } } });
+  const bad = {
+    second: { apns, titles: { payment_received: 'Lost' } },
+    third: { apns: { ...apns, key_id: 'short' } },
+  };
+  await expect(reloadApps(bad)).rejects.toThrow(/third\.apns\.key_id/);
+  await expect(reloadApps({ second: { apns: { ...apns, topic: '..' } } })).rejects.toBeInstanceOf(
+    ConfigError,
+  );
+  expect((await push('second', 'a1')).status).toBe(200);
+  expect(running.sandbox.received().at(-1)?.title).toBe('Second');
+  expect(refusalOf(await push('third', 'a2'))).toBe('404 unknown_app');
+  // The file of the apps is good again, that of the sources is not.
+  await reloadApps({ second: { apns } });
+  await expect(reloadSources({ secrets: { nobody: {} } })).rejects.toThrow(/there is no such app/);
+  expect((await push('second', 'a3')).status).toBe(200);
+});
+
+test('secrets, generic sources and types change from the next call on', async () => {
+  const { running, reloadApps, reloadSources } = await start();
+  const device = await registerPhone(running);
+  const post = (secret: string, id: string) =>
+    send(running.service.url, resmicCall({ path: pathOf(device, 'resmic'), secret, id }));
+  expect((await post('new secret', '1')).status).toBe(401);
+  await reloadSources({ secrets: { default: { resmic: ['new secret'] } } });
+  expect(successOf(await post('new secret', '2')).status).toBe('delivered');
+  await reloadSources({ secrets: { default: { resmic: ['newer secret'] } } });
+  expect((await post('new secret', '3')).status).toBe(401);
+  await reloadApps({ default: { types: ['swap_updated'] } });
+  expect(refusalOf(await wake(running, device, 'a1'))).toBe('422 type_not_supported');
+  expect(successOf(await post('newer secret', '4')).status).toBe('ignored');
+});
+
+test('a push in flight during the reload of its app ends as it began', async () => {
+  const { running, reloadApps, push } = await start();
+  const apns = apnsOf(running.sandbox, { topic: 'com.example.second' });
+  await reloadApps({ second: { apns } });
+  await push('second', 'a0');
+  running.sandbox.script({
+    provider: 'apns',
+    times: 20,
+    fault: { kind: 'delay', delayMs: 300 },
+  });
+  const calls = Array.from({ length: 20 }, (_, index) => push('second', `b${index}`));
+  await running.sandbox.waitForRequests(({ token }) => token === IOS_TOKEN, 21);
+  await reloadApps({ second: { apns, keys: { type: 'kind' } } });
+  await reloadApps({});
+  const answers = await Promise.all(calls);
+  expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200));
+  expect(running.sandbox.received()).toHaveLength(21);
+});
+
+test('what is queued for an app that comes back is sent then', async () => {
+  const folder = temporaryFolder();
+  const file = join(folder, 'apps.json');
+  writeFileSync(file, '{}');
+  const driven = await setupDriven({ environment: { NDS_APPS_FILE: file } });
+  const { running } = driven;
+  const { fcm } = running.sandbox;
+  const app = { fcm: { credentials: fcm.serviceAccount, endpoint: fcm.url } };
+  const reload = async (apps: object) => {
+    writeFileSync(file, JSON.stringify(apps));
+    await running.service.reload();
+  };
+  await reload({ wallet: app });
+  const unavailable = { kind: 'fcm_error', error: 'UNAVAILABLE' } as const;
+  running.sandbox.script({ provider: 'fcm', times: 1, fault: unavailable });
+  const body = JSON.stringify({ template: 'tx_confirmed', data: { tx_id: 'aa' } });
+  const path = notifyPath(ANDROID_TOKEN, { app: 'wallet' });
+  const answer = await send(running.service.url, { path, body });
+  expect(successOf(answer).status).toBe('queued');
+  await reload({});
+  await driven.elapse(30_000);
+  expect(running.sandbox.received()).toEqual([]);
+  await reload({ wallet: app });
+  await driven.elapse(1_000);
+  await running.sandbox.waitFor(() => true, 1);
+});
