@@ -40,8 +40,9 @@ export async function serve(): Promise<number> {
     running.say('error', 'internal_fault', { where: 'process', cause });
   };
   escaped.reportTo(reportInternal);
-  void reportReach(service, running);
-  await Promise.race([signals.first, escaped.first]);
+  const stopAsked = Promise.race([signals.first, escaped.first]);
+  void reportReach(service, running, stopAsked);
+  await stopAsked;
   running.say('info', 'stopping');
   try {
     await service.stop();
@@ -54,9 +55,10 @@ export async function serve(): Promise<number> {
   process.exit(exitCode);
 }
 
-/** Says which app can reach which provider, as soon as that is known. */
-async function reportReach(service: Service, log: Log): Promise<void> {
-  for (const { health, ...route } of await service.reach) {
+/** Says which app can reach which provider, as soon as that is known. A stop before that says nothing of them. */
+async function reportReach(service: Service, log: Log, stopAsked: Promise<unknown>): Promise<void> {
+  const reach = await Promise.race([service.reach, stopAsked.then(() => [])]);
+  for (const { health, ...route } of reach) {
     const message = health.ready ? 'can reach its provider' : 'cannot reach its provider';
     log.say(health.ready ? 'info' : 'error', message, { ...route, detail: health.detail });
   }

@@ -151,13 +151,33 @@ test('says which provider it cannot reach, and why, and serves all the same', as
   expect((await program.ended).code).toBe(0);
 });
 
+test('says nothing of providers that it had no time to reach before it was stopped', async () => {
+  const folder = temporaryFolder();
+  const stand = await sandbox();
+  const silent = createServer((socket) => socket.on('error', () => {}).resume());
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => new Promise<void>((resolve) => silent.close(() => resolve())));
+  const address = silent.address();
+  const port = typeof address === 'string' || address === null ? 0 : address.port;
+  const environment = {
+    ...sandboxEnvironment(stand, folder),
+    APNS_ENDPOINT: `https://127.0.0.1:${port}`,
+  };
+  const program = startProgram({ args: ['serve'], environment, folder });
+  await program.line('listening');
+  program.signal('SIGTERM');
+  const { code, stdout } = await program.ended;
+  expect([code, stdout.includes('"stopping"')]).toEqual([0, true]);
+  expect(stdout).not.toContain('reach its provider');
+});
+
 test('warns once that a secret which it made lies beside the database', async () => {
   const folder = temporaryFolder();
   const stand = await sandbox();
   const { NDS_SECRET: _, ...environment } = sandboxEnvironment(stand, folder);
   const program = startProgram({ args: ['serve'], environment, folder });
   const line = logLine.parse(JSON.parse(await program.line('NDS_SECRET is not set')));
-  expect(line.level).toBe('warn');
+  expect(line).toMatchObject({ level: 'warn', file: join(folder, 'nds.sqlite.secret') });
   await program.line('listening');
   program.signal('SIGTERM');
   expect((await program.ended).code).toBe(0);
