@@ -1,6 +1,6 @@
-// `npm run sandbox`: the stand-ins as a process of their own. Keeps its keys in a
-// directory, prints the environment that a service needs to reach it, then one line
-// for every push that a phone would have got.
+// `npm run sandbox`: the stand-ins as a process of their own. Keeps its keys in a directory, prints the
+// environment that a service needs to reach it, then one line for every push that a phone would have got.
+
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type CredentialFiles, loadIdentity, writeCredentials } from './identity-store.ts';
@@ -93,5 +93,8 @@ try {
   await main();
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
+  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+    console.error('Another program listens there: end it, or choose other ports (--help).');
+  }
   process.exitCode = 1;
 }

@@ -198,9 +198,8 @@ async function openStore(
   });
   if (secrets.madeFile !== undefined) {
     log.say('warn', 'NDS_SECRET is not set: the secret is kept beside the database', {
-      beside: showPath(config.database),
-      protects: 'a copy of the database file alone',
-      protects_not: 'a copy of its folder or volume',
+      file: showPath(secrets.madeFile),
+      detail: 'A copy of the folder or the volume is enough to read tokens and payloads.',
     });
   }
   return await openSqliteStore({

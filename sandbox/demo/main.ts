@@ -8,7 +8,6 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { explain } from '../../src/cli/explain.ts';
 import { catchStopSignals } from '../../src/cli/signals.ts';
-import { formatTable } from '../../src/cli/table.ts';
 import type { Environment } from '../../src/config/config.ts';
 import { type Service, startService } from '../../src/main.ts';
 import { createLog } from '../../src/observe/log.ts';
@@ -17,6 +16,7 @@ import { createSystemClock } from '../../src/service/system.ts';
 import type { ReceivedPush } from '../records.ts';
 import { type Sandbox, startSandbox } from '../sandbox.ts';
 import { DEMO_CALLS, type DemoCall } from './calls.ts';
+import { formatTable } from './table.ts';
 
 const IOS_TOKEN = '9f2c0a7be61d4c58a3f0b1d2e3c4f5061728394a5b6c7d8e9fa0b1c2d3e4f506';
 const ANDROID_TOKEN = 'dQw4w9WgXcQ-Ex_1:APA91bDemoPhone';
@@ -24,8 +24,16 @@ const INVOICE = '{"invoice":"lni1qqdemo"}';
 const APP_DATA = 'wallet-1';
 /** For calls by hand. It is no secret: the demo runs on this machine for a short time. */
 const BACKEND_KEY = 'demo-backend-key';
+/** Printed, so that `nds find` can be tried: the demo writes nothing that must stay secret. */
+const SECRET = 'demo-secret-of-no-value';
 /** The sources of the documentation's examples, which can be tried against the demo. */
 const SOURCES_FILE = fileURLToPath(new URL('../../docs/sources/examples.json', import.meta.url));
+
+const HELP = `The service against stand-ins of APNs and FCM, with the calls of each LSP.
+
+  --once           end after the calls
+  --port <number>  where the service listens, default 8080
+  --help`;
 
 const clock = createSystemClock();
 
@@ -53,8 +61,13 @@ async function demo(): Promise<number> {
     options: {
       once: { type: 'boolean', default: false },
       port: { type: 'string', default: '8080' },
+      help: { type: 'boolean', default: false },
     },
   });
+  if (values.help) {
+    print(`${HELP}\n`);
+    return 0;
+  }
   const signals = catchStopSignals();
   const folder = mkdtempSync(join(tmpdir(), 'nds-demo-'));
   let sandbox: Sandbox | undefined;
@@ -66,7 +79,7 @@ async function demo(): Promise<number> {
     service = await startService(prepared, createLog('silent', clock), { clock });
     await service.reach;
     const hangUp = answerInvoiceRequests(sandbox);
-    print(`\nThe service listens on ${config.externalUrl}, its log is ${config.database}.\n`);
+    print(`\nThe service listens on ${config.externalUrl}\nIts log is ${config.database}\n\n`);
     const results = await callAll(config.externalUrl ?? service.url, sandbox);
     hangUp();
     print(`${formatResults(results)}\n`);
@@ -77,12 +90,12 @@ async function demo(): Promise<number> {
       failed.length === 0 ? 'Every push arrived as it should.\n' : `${failed.length} failed.\n`,
     );
     if (!values.once) {
-      invite(config.externalUrl ?? service.url, sandbox);
+      invite({ url: config.externalUrl ?? service.url, database: config.database }, sandbox);
       await signals.first;
     }
     return failed.length === 0 ? 0 : 1;
   } catch (error) {
-    process.stderr.write(`The demo cannot go on.\n${explain(error)}\n`);
+    process.stderr.write(`The demo failed (options: npm run demo -- --help).\n${explain(error)}\n`);
     return 1;
   } finally {
     await service?.stop();
@@ -109,7 +122,7 @@ function demoEnvironment(sandbox: Sandbox, folder: string, port: string): Enviro
     APNS_ENDPOINT: sandbox.apns.url,
     GOOGLE_APPLICATION_CREDENTIALS_JSON: JSON.stringify(sandbox.fcm.serviceAccount),
     FCM_ENDPOINT: sandbox.fcm.url,
-    NDS_SECRET: 'the demo writes nothing that must stay secret',
+    NDS_SECRET: SECRET,
     NDS_BACKEND_KEYS: BACKEND_KEY,
     NDS_SELF_REGISTRATION: 'on',
     NDS_SOURCES_FILE: SOURCES_FILE,
@@ -182,13 +195,12 @@ function formatResults(results: readonly Result[]): string {
     phone.platform,
     call.caller,
     push?.data.notification_type ?? '–',
-    push?.title ?? (phone.platform === 'android' ? '(the app’s own)' : '–'),
     String(status),
     `${milliseconds.toFixed(1)} ms`,
     fault ?? 'ok',
   ]);
   return `What the phones received\n\n${formatTable(
-    ['phone', 'caller', 'notification_type', 'title', 'answer', 'took', ''],
+    ['phone', 'caller', 'notification_type', 'answer', 'took', ''],
     rows,
   )}\n`;
 }
@@ -198,7 +210,6 @@ async function formatLog(service: Service): Promise<string> {
   const rows = deliveries
     .toReversed()
     .map((delivery) => [
-      delivery.id,
       delivery.provider,
       delivery.type,
       delivery.status,
@@ -207,25 +218,35 @@ async function formatLog(service: Service): Promise<string> {
       delivery.answeredAtMs === undefined ? '' : 'yes',
     ]);
   return `The deliveries as the database has them\n\n${formatTable(
-    ['id', 'provider', 'type', 'status', 'attempts', 'provider took', 'replied'],
+    ['provider', 'type', 'status', 'attempts', 'provider took', 'replied'],
     rows,
   )}\n`;
 }
 
-function invite(url: string, sandbox: Sandbox): void {
-  sandbox.onPush((push) => {
+function invite(
+  { url, database }: { readonly url: string; readonly database: string },
+  sandbox: Sandbox,
+): void {
+  sandbox.onPush(({ platform, title, data }) => {
+    const shown = title === undefined ? '' : ` "${title}"`;
     print(
-      `  ${push.platform} got ${push.data.notification_type} "${push.title ?? ''}" ${push.data.notification_payload ?? ''}\n`,
+      `  ${platform} got ${data.notification_type}${shown} ${data.notification_payload ?? ''}\n`,
     );
   });
   print(`Try it yourself (Ctrl-C ends the demo):\n
   curl -i '${url}/api/v1/notify?platform=android&token=${ANDROID_TOKEN}' \\
     -d '{"template":"payment_received","data":{"payment_hash":"1234"}}'
 
-Register a device and get its URLs, one for each door (docs/devices.md, docs/sources):
+Then find it in the log, from another terminal:
+
+  NDS_DATABASE=${database} \\
+    NDS_SECRET=${SECRET} npm run nds -- find 1234
+
+Register a device and get its URLs, one for each route (docs/devices.md):
 
   curl '${url}/api/v1/devices' -H 'Authorization: Bearer ${BACKEND_KEY}' \\
-    -d '{"platform":"android","token":"${ANDROID_TOKEN}","secrets":{"resmic":["whs_1"]}}'\n\n`);
+    -d '{"platform":"android","token":"${ANDROID_TOKEN}",
+         "secrets":{"resmic":["whs_1"]}}'\n\n`);
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -29,18 +29,16 @@ const STORE_PROBLEMS: Readonly<Record<string, string>> = {
   io: 'the file cannot be opened, read or written: check that it is no folder, its owner and mode, and the volume.',
 };
 
-/** What listening fails with. */
+/** Why the service cannot listen, after the port. */
 const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {
   EADDRINUSE:
-    'The port is taken: another program listens there. End it, or choose another port by PORT, NOTIFY_HTTP_ADDRESS or NDS_METRICS_ADDRESS.',
+    'another program listens there. End it, or choose another port by PORT, NOTIFY_HTTP_ADDRESS or NDS_METRICS_ADDRESS.',
   EADDRNOTAVAIL:
-    'This machine has no such address to listen on: fix NOTIFY_HTTP_ADDRESS or NDS_METRICS_ADDRESS.',
-  ENOTFOUND:
-    'This machine has no such address to listen on: fix NOTIFY_HTTP_ADDRESS or NDS_METRICS_ADDRESS.',
-  EAI_AGAIN:
-    'This machine has no such address to listen on: fix NOTIFY_HTTP_ADDRESS or NDS_METRICS_ADDRESS.',
+    'this machine does not have the address in NOTIFY_HTTP_ADDRESS or NDS_METRICS_ADDRESS.',
+  ENOTFOUND: 'the name in NOTIFY_HTTP_ADDRESS or NDS_METRICS_ADDRESS has no address.',
+  EAI_AGAIN: 'the name in NOTIFY_HTTP_ADDRESS or NDS_METRICS_ADDRESS cannot be looked up.',
   EACCES:
-    'The port needs more rights: choose one above 1023 by PORT, NOTIFY_HTTP_ADDRESS or NDS_METRICS_ADDRESS.',
+    'only root may listen there. Choose a port above 1023 by PORT, NOTIFY_HTTP_ADDRESS or NDS_METRICS_ADDRESS.',
 };
 
 /** What an operator can fix comes as sentences; anything else keeps its stack. */
@@ -61,7 +59,11 @@ function problemOf(error: Error): string | undefined {
   const code =
     'code' in error ? String(error.code) : (/^(E[A-Z]+): /.exec(error.message)?.[1] ?? '');
   const syscall = 'syscall' in error ? error.syscall : undefined;
-  if (syscall === 'listen' || syscall === 'getaddrinfo') return LISTEN_PROBLEMS[code];
+  if (syscall === 'listen' || syscall === 'getaddrinfo') {
+    const problem = LISTEN_PROBLEMS[code];
+    const port = 'port' in error ? ` on port ${error.port}` : '';
+    return problem && `Cannot listen${port}: ${problem}`;
+  }
   // The configured files were read before: the only ones that are written at start are the database's.
   const problem = FILE_PROBLEMS[code];
   return problem && `NDS_DATABASE: ${problem}`;

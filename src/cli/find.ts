@@ -11,7 +11,9 @@ import { createTarget, tokenKey } from '../core/target.ts';
 import { createSystemClock, createSystemIds } from '../service/system.ts';
 import { openReadOnly } from '../stores/sqlite/read-only.ts';
 import { print } from './print.ts';
-import { formatTable } from './table.ts';
+
+/** Of an ISO time with milliseconds. */
+const TIME_CHARACTERS = 24;
 
 export interface FindOptions {
   readonly known: string | undefined;
@@ -27,7 +29,7 @@ export async function find(
   const config = parseConfig(environment);
   if (!existsSync(config.database)) {
     throw new ConfigError([
-      `NDS_DATABASE names ${showPath(config.database)}, where no database is`,
+      `NDS_DATABASE names ${showPath(config.database)}, which does not exist`,
     ]);
   }
   const keys = findSecrets({
@@ -40,7 +42,7 @@ export async function find(
     const { fingerprint } = createSystemIds(createSystemClock(), lookupKey);
     const queries = queriesFor(known, { app, limit, fingerprint });
     const found = queries.flatMap((query) => findDeliveries(query));
-    print(found.length === 0 ? 'Nothing found.\n' : `${format(found)}\n`);
+    print(found.length === 0 ? 'Nothing found.\n' : found.map(format).join('\n'));
     return found.length === 0 ? 1 : 0;
   } finally {
     close();
@@ -69,23 +71,26 @@ function queriesFor(
   ];
 }
 
-function format(deliveries: readonly LoggedDelivery[]): string {
-  const rows = deliveries.map((delivery) => [
-    new Date(delivery.receivedAtMs).toISOString(),
-    delivery.id,
-    delivery.app,
-    delivery.provider,
-    delivery.type,
-    delivery.status,
-    delivery.reason ?? '',
-    delivery.attempts.map(formatAttempt).join(', '),
-  ]);
-  return formatTable(
-    ['received', 'id', 'app', 'provider', 'type', 'status', 'reason', 'attempts'],
-    rows,
-  );
+/** One block per delivery, narrow enough for a terminal of 80 columns: what it is, then what happened and when. */
+function format(delivery: LoggedDelivery): string {
+  const { id, type, app, provider, receivedAtMs, settledAtMs, answeredAtMs } = delivery;
+  const since = (wallMs: number) => `+${((wallMs - receivedAtMs) / 1_000).toFixed(3)} s`;
+  const rows = [
+    [new Date(receivedAtMs).toISOString(), 'received'],
+    ...delivery.attempts.map(({ number, startedAtMs, latencyMs, ...result }) => [
+      since(startedAtMs),
+      `attempt ${number}: ${withReason(result.outcome, result.reason)} after ${latencyMs} ms`,
+    ]),
+    [
+      settledAtMs === undefined ? 'now' : since(settledAtMs),
+      withReason(delivery.status, delivery.reason),
+    ],
+    ...(answeredAtMs === undefined ? [] : [[since(answeredAtMs), 'the device replied']]),
+  ];
+  const lines = rows.map(([time = '', event]) => `  ${time.padStart(TIME_CHARACTERS)}  ${event}`);
+  return [`${id}  ${type}  ${app}/${provider}`, ...lines, ''].join('\n');
 }
 
-function formatAttempt({ outcome, reason, latencyMs }: LoggedDelivery['attempts'][number]): string {
-  return `${outcome}${reason === undefined ? '' : ` (${reason})`} after ${latencyMs} ms`;
+function withReason(word: string, reason: string | undefined): string {
+  return reason === undefined ? word : `${word} (${reason})`;
 }

@@ -44,9 +44,10 @@ export async function serve(): Promise<number> {
     running.say('error', 'internal_fault', { where: 'process', cause });
   };
   escaped.reportTo(reportInternal);
-  void reportReach(service, running);
+  const stopAsked = Promise.race([signals.first, escaped.first]);
+  void reportReach(service, running, stopAsked);
   signals.onHangUp(() => void reload(service, running, changedNames));
-  await Promise.race([signals.first, escaped.first]);
+  await stopAsked;
   running.say('info', 'stopping');
   try {
     await service.stop();
@@ -75,9 +76,10 @@ async function reload(
   }
 }
 
-/** Says which app can reach which provider, as soon as that is known. */
-async function reportReach(service: Service, log: Log): Promise<void> {
-  for (const { health, ...route } of await service.reach) {
+/** Says which app can reach which provider, as soon as that is known. A stop before that says nothing of them. */
+async function reportReach(service: Service, log: Log, stopAsked: Promise<unknown>): Promise<void> {
+  const reach = await Promise.race([service.reach, stopAsked.then(() => [])]);
+  for (const { health, ...route } of reach) {
     const message = health.ready ? 'can reach its provider' : 'cannot reach its provider';
     log.say(health.ready ? 'info' : 'error', message, { ...route, detail: health.detail });
   }

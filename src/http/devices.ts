@@ -1,6 +1,7 @@
 // The registry over HTTP: /api/v1/devices. The vendor's backend may do everything; an app's key and a
 // wallet's signature may only add.
 
+import { validate } from 'uuid';
 import { findLane, type Lanes } from '../core/answering/dispatcher.ts';
 import type { DeviceChanges, Registry } from '../core/devices/registry.ts';
 import { ServiceError } from '../core/errors.ts';
@@ -141,11 +142,9 @@ export async function handleRevokeHandle(parts: DevicesParts, c: HttpContext): P
   return json(c, { id, status: 'revoked' });
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
 function deviceId(c: HttpContext): string {
   const id = c.req.param('id') ?? '';
-  if (!UUID.test(id)) throw new ServiceError('unknown_device');
+  if (!validate(id)) throw new ServiceError('unknown_device');
   return id;
 }
 

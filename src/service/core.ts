@@ -22,8 +22,11 @@ import { Quarantine } from '../core/tokens/quarantine.ts';
 import { AppLanes } from './lanes.ts';
 import type { AppProvider } from './providers.ts';
 
+/** A mistake in the settings that made a token bad may be corrected at any time: ask again soon. */
 const BAD_TOKEN_MS = 10 * 60_000;
+/** Callers that may wait for one device's reply: a phone that does not answer must not use up all waits. */
 const MAX_WAITS_PER_TARGET = 8;
+/** For a place in flight: a second less than the default of NDS_ANSWER_DEADLINE, and then it is stored for later. */
 const MAX_QUEUE_MS = 4_000;
 /** Tokens that are known to work take 100 bytes each; a key or a quarantined token up to 450. */
 const PROVEN_PER_REMEMBERED = 2;

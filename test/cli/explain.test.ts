@@ -24,8 +24,11 @@ test.each([
   [new StoreUnavailableError('read_only'), /^NDS_DATABASE: .* read-only/],
   [new StoreUnavailableError('locked'), /^NDS_DATABASE: another process holds/],
   [new StoreUnavailableError('io'), /^NDS_DATABASE: the file cannot be opened/],
-  [systemError('EACCES', 'listen'), /^The port needs more rights/],
-  [systemError('EADDRINUSE', 'listen'), /^The port is taken/],
+  [systemError('EACCES', 'listen'), /^Cannot listen: only root /],
+  [
+    Object.assign(systemError('EADDRINUSE', 'listen'), { port: 8080 }),
+    /^Cannot listen on port 8080: another program/,
+  ],
 ])('%s is one sentence', (error, sentence) => {
   const text = explain(error);
   expect(text).toMatch(sentence);

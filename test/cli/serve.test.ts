@@ -61,7 +61,7 @@ test('explains that its port is taken', async () => {
   };
   const { code, stderr } = await startProgram({ args: ['serve'], environment, folder }).ended;
   expect(code).toBe(1);
-  expect(stderr).toMatch(/^nds cannot start\.\nThe port is taken: .*NOTIFY_HTTP_ADDRESS/);
+  expect(stderr).toContain(`nds cannot start.\nCannot listen on port ${port}: another program`);
   expect(stderr).not.toMatch(/^ {4}at /m);
 });
 
@@ -71,7 +71,7 @@ test('explains that it cannot listen at an address of another machine', async ()
   const environment = { ...BOTH_PROVIDERS, NOTIFY_HTTP_ADDRESS: '192.0.2.1:8080' };
   const { code, stderr } = await startProgram({ args: ['serve'], environment, folder }).ended;
   expect(code).toBe(1);
-  expect(stderr).toContain('fix NOTIFY_HTTP_ADDRESS');
+  expect(stderr).toContain('does not have the address in NOTIFY_HTTP_ADDRESS');
   expect(stderr).not.toMatch(/^ {4}at /m);
 });
 
@@ -151,13 +151,33 @@ test('says which provider it cannot reach, and why, and serves all the same', as
   expect((await program.ended).code).toBe(0);
 });
 
+test('says nothing of providers that it had no time to reach before it was stopped', async () => {
+  const folder = temporaryFolder();
+  const stand = await sandbox();
+  const silent = createServer((socket) => socket.on('error', () => {}).resume());
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => new Promise<void>((resolve) => silent.close(() => resolve())));
+  const address = silent.address();
+  const port = typeof address === 'string' || address === null ? 0 : address.port;
+  const environment = {
+    ...sandboxEnvironment(stand, folder),
+    APNS_ENDPOINT: `https://127.0.0.1:${port}`,
+  };
+  const program = startProgram({ args: ['serve'], environment, folder });
+  await program.line('listening');
+  program.signal('SIGTERM');
+  const { code, stdout } = await program.ended;
+  expect([code, stdout.includes('"stopping"')]).toEqual([0, true]);
+  expect(stdout).not.toContain('reach its provider');
+});
+
 test('warns once that a secret which it made lies beside the database', async () => {
   const folder = temporaryFolder();
   const stand = await sandbox();
   const { NDS_SECRET: _, ...environment } = sandboxEnvironment(stand, folder);
   const program = startProgram({ args: ['serve'], environment, folder });
   const line = logLine.parse(JSON.parse(await program.line('NDS_SECRET is not set')));
-  expect(line.level).toBe('warn');
+  expect(line).toMatchObject({ level: 'warn', file: join(folder, 'nds.sqlite.secret') });
   await program.line('listening');
   program.signal('SIGTERM');
   expect((await program.ended).code).toBe(0);
@@ -170,6 +190,7 @@ test('lists its commands and its variables', async () => {
   expect(help.stdout).toMatch(/^Usage: nds/);
   const config = await startProgram({ args: ['config'], folder }).ended;
   expect([config.code, config.stdout.includes('NDS_MAX_REPLY_WAITS')]).toEqual([0, true]);
+  expect(config.stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
   const unknown = await startProgram({ args: ['serv'], folder }).ended;
   expect([unknown.code, unknown.stdout]).toEqual([2, '']);
   expect(unknown.stderr).toContain("unknown command 'serv'\n(Did you mean serve?)");

@@ -38,6 +38,22 @@ test('a delivery is found by id, payment hash and token while the service runs',
   }
 });
 
+test('shows what happened and when, in lines that fit a terminal', async () => {
+  const running = await setup();
+  const response = await running.notify(ANDROID_TOKEN, PAYMENT_HASH);
+  const { id } = z.object({ id: z.string() }).parse(await response.json());
+  await running.service.settled();
+  const lines = (await find(running, id)).split('\n');
+  expect(lines).toEqual([
+    `${id}  payment_received  default/fcm`,
+    expect.stringMatching(/^ {2}\d{4}-\d\d-\d\dT[\d:.]{12}Z {2}received$/),
+    expect.stringMatching(/^ +\+\d+\.\d{3} s {2}attempt 1: delivered after \d+ ms$/),
+    expect.stringMatching(/^ +\+\d+\.\d{3} s {2}delivered$/),
+    '',
+  ]);
+  expect(lines.filter((line) => line.length > 80)).toEqual([]);
+});
+
 test('an APNs token is found in any spelling of its hex digits', async () => {
   const running = await setup();
   expect((await running.notify(IOS_TOKEN, PAYMENT_HASH)).status).toBe(200);
@@ -54,7 +70,7 @@ test('what nobody sent is not found, and the exit code says so', async () => {
   });
 });
 
-test('where no database is, none is made', async () => {
+test('does not create a missing database', async () => {
   const database = join(temporaryFolder(), 'nds.sqlite');
   const env = { NDS_DATABASE: database };
   await expect(run(process.execPath, [NDS, 'find'], { env })).rejects.toMatchObject({ code: 1 });

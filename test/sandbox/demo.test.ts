@@ -58,8 +58,9 @@ test('runs by itself with --once, shows every push and every row, and exits with
   expect(phones.filter((row) => !/ 200 .* ms +ok$/.test(row))).toEqual([]);
   const rows = tableIn(stdout, 'The deliveries as the database has them');
   expect(rows).toHaveLength(CALLS);
-  expect(rows.filter((row) => !/^[0-9a-f-]{36} .* delivered +1 /.test(row))).toEqual([]);
+  expect(rows.filter((row) => !/^(apns|fcm) .* delivered +1 /.test(row))).toEqual([]);
   expect(rows.filter((row) => / yes$/.test(row))).toHaveLength(2);
+  expect([...phones, ...rows].filter((row) => row.length > 80)).toEqual([]);
   expect(stdout).toContain('Every push arrived as it should.');
   expect(left()).toEqual([]);
 });
@@ -78,12 +79,29 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     const answer = await fetch(url, { method: 'POST', body });
     expect([answer.status, answer.headers.get('delivery-status')]).toEqual([200, 'delivered']);
     expect(await program.line('android got payment_received')).toContain('1234');
+    // And the search, with its environment, while the service runs.
+    const [, database] = /NDS_DATABASE=(\S+)/.exec(await program.line('NDS_DATABASE=')) ?? [];
+    const [, secret, known] =
+      /NDS_SECRET=(\S+) npm run nds -- find (\S+)/.exec(await program.line('NDS_SECRET=')) ?? [];
+    const found = await startProgram({
+      args: ['find', known ?? ''],
+      environment: { NDS_DATABASE: database ?? '', NDS_SECRET: secret ?? '' },
+      folder: temporaryFolder(),
+    }).ended;
+    expect(found.stdout).toContain(answer.headers.get('delivery-id'));
     program.signal(signal);
     const { code, stderr } = await program.ended;
     expect([code, stderr]).toEqual([0, '']);
     expect(left()).toEqual([]);
   });
 }
+
+test('prints its options', async () => {
+  const { program } = await startDemo('--help');
+  const { code, stdout, stderr } = await program.ended;
+  expect([code, stderr]).toEqual([0, '']);
+  expect(stdout).toContain('--once');
+});
 
 test('leaves nothing when it is stopped in the middle of its calls', {
   timeout: PATIENCE_MS,

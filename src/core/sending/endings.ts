@@ -20,6 +20,17 @@ export interface SendEnd {
   readonly isOutage?: boolean;
 }
 
+/** The end of a delivery that this attempt delivered. */
+export function deliveredBy(attempt: Attempt): SendEnd {
+  return { next: { status: 'delivered' }, outcome: attempt.outcome };
+}
+
+/** The end that an outcome means which no other attempt follows. */
+export function endOf(outcome: Exclude<Outcome, { kind: 'retry' }>): SendEnd {
+  if (outcome.kind === 'delivered') return { next: { status: 'delivered' }, outcome };
+  return { next: { status: outcome.kind, reason: outcome.reason }, outcome };
+}
+
 export interface EndingsParts {
   readonly owner: string;
   readonly clock: Clock;

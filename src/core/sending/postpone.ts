@@ -27,6 +27,11 @@ export interface Failed {
   readonly attempt?: Attempt | undefined;
 }
 
+/** The provider was not asked: its breaker is open or the queue before it too long. */
+export const NOT_TRIED: Failed = {
+  outcome: { kind: 'retry', reason: 'provider_unavailable', certainty: 'not_started' },
+};
+
 /** `next` is `queued`, or `expired` with what the caller has to know. */
 export function postpone(
   parts: PostponeParts,

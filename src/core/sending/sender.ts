@@ -14,9 +14,16 @@ import type { Outcome } from '../outcome.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { PreparedPush, PushMessage } from '../ports/provider.ts';
 import { Attempts, type AttemptsParts } from './attempts.ts';
-import { Endings, type EndingsParts, Pending, type SendEnd } from './endings.ts';
+import {
+  deliveredBy,
+  Endings,
+  type EndingsParts,
+  endOf,
+  Pending,
+  type SendEnd,
+} from './endings.ts';
 import type { Lane } from './lane.ts';
-import { type Failed, postpone } from './postpone.ts';
+import { type Failed, NOT_TRIED, postpone } from './postpone.ts';
 import { isRetriedAtOnce, isUnanswered } from './retry.ts';
 
 export interface SendOptions {
@@ -286,18 +293,4 @@ class Run {
       ? delivery
       : { ...delivery, expiresAtMs: this.#expiresAtMs };
   }
-}
-
-/** The provider was not asked: its breaker is open or the queue before it too long. */
-const NOT_TRIED: Failed = {
-  outcome: { kind: 'retry', reason: 'provider_unavailable', certainty: 'not_started' },
-};
-
-function deliveredBy(attempt: Attempt): SendEnd {
-  return { next: { status: 'delivered' }, outcome: attempt.outcome };
-}
-
-function endOf(outcome: Exclude<Outcome, { kind: 'retry' }>): SendEnd {
-  if (outcome.kind === 'delivered') return { next: { status: 'delivered' }, outcome };
-  return { next: { status: outcome.kind, reason: outcome.reason }, outcome };
 }

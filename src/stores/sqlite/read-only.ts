@@ -31,7 +31,7 @@ export function openReadOnly(options: {
   readonly keys: Keys;
 }): ReadOnlyStore {
   const { file, keys } = options;
-  if (!existsSync(file)) throw unusableLocation(file, 'where no database is');
+  if (!existsSync(file)) throw unusableLocation(file, 'which does not exist');
   try {
     const db = open(file);
     try {

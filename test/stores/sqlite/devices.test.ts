@@ -219,7 +219,9 @@ test('reads through no table but those that are small', async () => {
     'SCAN devices USING COVERING INDEX devices_by_sight',
   ]);
   const ofAllDeliveries = plans.filter(({ steps }) => steps.includes('SCAN deliveries'));
-  expect(ofAllDeliveries.every(({ sql }) => /ORDER BY row_id (?:DESC )?LIMIT/.test(sql))).toBe(true);
+  expect(ofAllDeliveries.every(({ sql }) => /ORDER BY row_id (?:DESC )?LIMIT/.test(sql))).toBe(
+    true,
+  );
 });
 
 test('keeps its count of devices right when an operation is undone', async () => {

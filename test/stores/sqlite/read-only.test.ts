@@ -106,7 +106,7 @@ test('says what is wrong in one sentence', async () => {
   const { file, store } = await setup();
   await store.close();
   const missing = `${file}.missing`;
-  expect(() => read(missing)).toThrow(`NDS_DATABASE names ${missing}, where no database is.`);
+  expect(() => read(missing)).toThrow(`NDS_DATABASE names ${missing}, which does not exist.`);
   expect(() => read(READ_ONLY.pathname)).toThrow(/cannot be used: it is damaged or no database/);
   const db = new Database(file);
   db.exec("INSERT INTO migrations (tag, hash) VALUES ('9999_later', 'x')");
