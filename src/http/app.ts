@@ -10,7 +10,7 @@ import type { Observer } from '../core/ports/observer.ts';
 import type { ReplyExchange } from '../core/ports/replies.ts';
 import { takesBody } from './body.ts';
 import type { HttpContext, HttpEnv } from './context.ts';
-import * as devices from './devices.ts';
+import * as devices from './devices/routes.ts';
 import { type DomainParts, handleDomainWebhook } from './domain-webhooks.ts';
 import { handleHealth, handleReadiness, type Readiness } from './health.ts';
 import { handleNotify, handleNotifyByHandle, type NotifyParts } from './notify.ts';

@@ -104,20 +104,20 @@ class ApnsProvider implements Provider {
     };
   }
 
-  warm() {
-    return this.#client.warm(Promise.resolve(undefined));
-  }
-
   health() {
     return this.#client.health;
   }
 
-  traffic() {
-    return this.#client.traffic;
-  }
-
   close() {
     return this.#client.close();
+  }
+
+  warm() {
+    return this.#client.warm(Promise.resolve(undefined));
+  }
+
+  traffic() {
+    return this.#client.traffic;
   }
 
   async #send(token: string, payload: ApnsPayload, options: SendOptions): Promise<Outcome> {

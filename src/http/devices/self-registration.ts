@@ -3,11 +3,11 @@
 
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { ServiceError } from '../core/errors.ts';
-import type { Clock } from '../core/ports/clock.ts';
-import type { DeviceStore } from '../core/ports/devices.ts';
-import type { Ids } from '../core/ports/ids.ts';
-import { reading } from './handle.ts';
+import { ServiceError } from '../../core/errors.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { DeviceStore } from '../../core/ports/devices.ts';
+import type { Ids } from '../../core/ports/ids.ts';
+import { reading } from '../handle.ts';
 
 export const TIME_HEADER = 'x-nds-time';
 export const SIGNATURE_HEADER = 'x-nds-signature';

@@ -1,15 +1,15 @@
 // The bodies of the registry's routes: what may be said of a device, every bound, every fault by its field.
 
 import { z } from 'zod';
-import type { DeviceChanges } from '../core/devices/registry.ts';
-import { type Fault, ServiceError } from '../core/errors.ts';
-import { DEVICE_BOUNDS, type DeviceDetails } from '../core/ports/devices.ts';
+import type { DeviceChanges } from '../../core/devices/registry.ts';
+import { type Fault, ServiceError } from '../../core/errors.ts';
+import { DEVICE_BOUNDS, type DeviceDetails } from '../../core/ports/devices.ts';
 import {
   createTarget,
   MAX_APP_NAME_CHARACTERS,
   type Platform,
   tokenFault,
-} from '../core/target.ts';
+} from '../../core/target.ts';
 
 const BOUNDS = DEVICE_BOUNDS;
 const MAX_FIELD_CHARACTERS = 100;

@@ -2,20 +2,20 @@
 // wallet's signature may only add.
 
 import { validate } from 'uuid';
-import { findLane, type Lanes } from '../core/answering/dispatcher.ts';
-import type { DeviceChanges, Registry } from '../core/devices/registry.ts';
-import { ServiceError } from '../core/errors.ts';
-import type { Clock } from '../core/ports/clock.ts';
-import type { Device, Door } from '../core/ports/devices.ts';
-import { createTarget, DEFAULT_APP, type Target } from '../core/target.ts';
-import { type Buckets, refuseFor } from '../core/tokens/limits.ts';
-import type { Authenticator } from './auth.ts';
-import { readBody } from './body.ts';
-import type { HttpContext } from './context.ts';
+import { findLane, type Lanes } from '../../core/answering/dispatcher.ts';
+import type { DeviceChanges, Registry } from '../../core/devices/registry.ts';
+import { ServiceError } from '../../core/errors.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Device, Door } from '../../core/ports/devices.ts';
+import { createTarget, DEFAULT_APP, type Target } from '../../core/target.ts';
+import { type Buckets, refuseFor } from '../../core/tokens/limits.ts';
+import type { Authenticator } from '../auth.ts';
+import { readBody } from '../body.ts';
+import type { HttpContext } from '../context.ts';
+import { reading } from '../handle.ts';
+import { json } from '../success.ts';
 import { badField, checkToken, type DeviceBodies, parseJsonBody } from './device-body.ts';
-import { reading } from './handle.ts';
 import { type SelfRegistration, verifySelfRegistration } from './self-registration.ts';
-import { json } from './success.ts';
 
 export interface DevicesParts {
   readonly clock: Clock;

@@ -1,0 +1,62 @@
+// The size of files and folders, and that nothing stands twice: what keeps the source readable in an afternoon.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const MAX_LINES = 300;
+const MAX_FILES = 20;
+/** Shorter pieces of code are alike by chance. */
+const REPEATED_LINES = 6;
+
+function filesBelow(...folders: readonly string[]): readonly string[] {
+  return folders.flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { withFileTypes: true, recursive: true })
+      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+      .map((entry) => join(entry.parentPath, entry.name).slice(ROOT.length + 1)),
+  );
+}
+
+function read(file: string): string {
+  return readFileSync(join(ROOT, file), 'utf8');
+}
+
+/** The lines with text, without the imports at the top. */
+function codeOf(file: string): readonly string[] {
+  const [, code = ''] = /^(?:\/\/.*\n|\n|import [^;]*;\n)*([\s\S]*)$/.exec(read(file)) ?? [];
+  return code
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+}
+
+test('no file of the program has more than 300 lines', () => {
+  const long = filesBelow('bin', 'src', 'sandbox', 'bench').filter(
+    (file) => read(file).split('\n').length - 1 > MAX_LINES,
+  );
+  expect(long).toEqual([]);
+});
+
+test('no folder of src has more than 20 files', () => {
+  const counts = new Map<string, number>();
+  for (const file of filesBelow('src')) {
+    const folder = dirname(file);
+    counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  expect(counts.size).toBeGreaterThan(10);
+  expect([...counts].filter(([, count]) => count > MAX_FILES)).toEqual([]);
+});
+
+test('no six lines of src stand twice', () => {
+  const places = new Map<string, string[]>();
+  for (const file of filesBelow('src')) {
+    const lines = codeOf(file);
+    for (let from = 0; from + REPEATED_LINES <= lines.length; from += 1) {
+      const piece = lines.slice(from, from + REPEATED_LINES).join('\n');
+      places.set(piece, [...(places.get(piece) ?? []), file]);
+    }
+  }
+  expect(places.size).toBeGreaterThan(1_000);
+  expect([...places].filter(([, files]) => files.length > 1)).toEqual([]);
+});
