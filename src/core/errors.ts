@@ -143,9 +143,9 @@ export const ERRORS = {
   },
   provider_misconfigured: {
     status: 502,
-    title: 'Credentials rejected by the provider',
+    title: 'Provider not usable as configured',
     remedy:
-      'Check the key, topic, environment and project of this app; `reason` says which of them is wrong.',
+      '`reason` names the cause and `GET /readyz` explains it: check key, topic, environment, project and endpoint of this app.',
   },
   external_url_missing: {
     status: 502,

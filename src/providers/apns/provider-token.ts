@@ -19,12 +19,12 @@ const WHERE = 'Apple Developer account, "Certificates, Identifiers & Profiles"';
 /** What is wrong with the content of a `.p8` file and how to fix it; never repeats any of it. */
 export function checkApnsKey(pem: string): string | undefined {
   if (!pem.includes('-----BEGIN')) {
-    return 'is not PEM: give the content of the AuthKey_….p8 file with its BEGIN and END lines';
+    return 'is not PEM: it must be the content of the AuthKey_….p8 file with its BEGIN and END lines';
   }
   if (!pem.includes('\n')) {
     return pem.includes('\\n')
       ? 'has \\n spelled out where line breaks belong: replace each by a line break'
-      : 'has lost its line breaks: give the content of the AuthKey_….p8 file as it is';
+      : 'has lost its line breaks: it must be the content of the AuthKey_….p8 file, unchanged';
   }
   if (!pem.includes('-----BEGIN PRIVATE KEY-----')) {
     return 'is not a PKCS#8 private key: give the AuthKey_….p8 file as Apple handed it out';
