@@ -63,7 +63,7 @@ export const SETTINGS_BY_KEY = {
   maxConnections: {
     name: 'NDS_MAX_CONNECTIONS',
     group: 'Listening',
-    help: 'How many connections callers may have open; more are closed at once. docs/operating.md has values by size of machine.',
+    help: 'How many connections callers may have open. A new one then closes the one that was idle longest; docs/operating.md has values by size of machine.',
     defaultText: '5000',
     schema: integer(1, 1_000_000),
   },

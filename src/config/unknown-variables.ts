@@ -1,4 +1,4 @@
-// Variables that look like ours and are none: a misspelt name would leave its setting at the default.
+// Variables with the prefix of a setting that are no setting: a misspelt name would leave the default in force.
 
 const PREFIX = /^(NDS|APNS|FCM|NOTIFY)_/;
 /**

@@ -158,5 +158,7 @@ test('a burst of 5,000 calls in one instant hits no limit as it is configured by
     global: globalRate,
     maxTokens: 10_000,
   });
-  for (let number = 0; number < 5_000; number += 1) limits.take('default', androidToken(number));
+  expect(() => {
+    for (let number = 0; number < 5_000; number += 1) limits.take('default', androidToken(number));
+  }).not.toThrow();
 });

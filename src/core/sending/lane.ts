@@ -1,6 +1,6 @@
 // The lane of one app at one provider: a bounded pool of sends in flight, a bounded queue before it, a breaker
-// and the pace that a project's quota allows. Lanes share nothing, so that a hanging provider cannot slow
-// another one's pushes.
+// and the pace that a project's quota allows. Lanes share nothing, so that a provider that
+// hangs delays no push to another one.
 
 import { isRace } from '../notification.ts';
 import type { Outcome } from '../outcome.ts';

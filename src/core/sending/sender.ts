@@ -237,7 +237,7 @@ export class Sender {
     return this.#parts.clock.nowMs() > usefulUntilMs(expiresAtMs, notification.lifetimeMs);
   }
 
-  /** Ends when the log says that the delivery waits: until then it is nobody's to claim. */
+  /** Ends when the row says that the delivery waits: until then the retrier cannot claim it. */
   async #later(
     delivery: Delivery,
     stored: Promise<boolean>,

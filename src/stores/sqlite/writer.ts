@@ -206,7 +206,7 @@ function connect(options: WriterOptions, expectedLookupKey: Uint8Array | undefin
   }
 }
 
-/** An operation that fails by itself leaves no trace and does not spoil its neighbours. */
+/** An operation that fails is undone alone; the others of its batch are kept. */
 function runAlone(connection: Connection, operation: WriteOperation): WriteReply {
   connection.savepoint.run();
   try {
