@@ -6,9 +6,7 @@ import type { Provider, PushMessage, SendOptions, Trust } from '../../core/ports
 import type { PushFormat } from '../../core/push-format.ts';
 import type { HttpResponse } from '../http2/client.ts';
 import { parseOrigin, trustAlso } from '../http2/connect.ts';
-import type { ConnectionEvent } from '../http2/provider-client.ts';
-import { ProviderClient } from '../http2/provider-client.ts';
-import type { ProxyOptions } from '../http2/proxy.ts';
+import { ProviderClient, type ProviderOptions } from '../http2/provider-client.ts';
 import { type ApnsPayload, buildApnsPayload } from './payload.ts';
 import {
   type ApnsKey,
@@ -21,7 +19,7 @@ import {
 import { apnsRemedyFor, isApnsBlocked, readApnsAnswer } from './response.ts';
 import { TwoKeysProvider } from './two-keys.ts';
 
-export interface ApnsOptions extends ApnsKey, ProxyOptions {
+export interface ApnsOptions extends ApnsKey, ProviderOptions {
   /** `apns_sandbox` where an app has both environments. */
   readonly name?: 'apns' | 'apns_sandbox' | undefined;
   /** During a rotation: another key of the same team, used while Apple refuses the first. */
@@ -33,14 +31,8 @@ export interface ApnsOptions extends ApnsKey, ProxyOptions {
    * ("Sending notification requests to APNs", section "Establish a connection to APNs").
    */
   readonly endpoint: string;
-  /** PEM of an authority trusted beside the system's. */
-  readonly ca?: string | undefined;
-  readonly clock: Clock;
   /** How the app wants its pushes written; as the Breez plugins read them unless it says otherwise. */
   readonly format?: PushFormat | undefined;
-  /** How many pushes the caller has in flight at most; default 1000. */
-  readonly maxInFlight?: number | undefined;
-  readonly onEvent?: ((event: ConnectionEvent) => void) | undefined;
 }
 
 const HEX_TOKEN = /^(?:[0-9a-f]{2}){1,100}$/i;

@@ -6,9 +6,7 @@ import type { Provider, PushMessage, SendOptions } from '../../core/ports/provid
 import type { PushFormat } from '../../core/push-format.ts';
 import type { HttpResponse } from '../http2/client.ts';
 import { parseOrigin, trustAlso } from '../http2/connect.ts';
-import type { ConnectionEvent } from '../http2/provider-client.ts';
-import { ProviderClient } from '../http2/provider-client.ts';
-import type { ProxyOptions } from '../http2/proxy.ts';
+import { ProviderClient, type ProviderOptions } from '../http2/provider-client.ts';
 import { parseHttpDate } from '../http2/retry-after.ts';
 import { AccessTokenCache, isTokenFailure } from './access-token-cache.ts';
 import {
@@ -21,20 +19,14 @@ import { type AccessToken, findProjectId } from './google-token.ts';
 import { buildFcmPayload, type FcmPayload } from './payload.ts';
 import { fcmRemedyFor, readFcmAnswer } from './response.ts';
 
-export interface FcmOptions extends ProxyOptions {
+export interface FcmOptions extends ProviderOptions {
   readonly credentials: FcmCredentials;
   /** Default: the credential's `project_id`, or with `default` what Google's libraries find. */
   readonly projectId?: string | undefined;
   /** `https://fcm.googleapis.com` unless a test says otherwise. */
   readonly endpoint: string;
-  /** PEM of an authority trusted beside the system's, for FCM and for the token endpoint. */
-  readonly ca?: string | undefined;
-  readonly clock: Clock;
   /** How the app wants its pushes written; as the Breez plugins read them unless it says otherwise. */
   readonly format?: PushFormat | undefined;
-  /** How many pushes the caller has in flight at most; default 1000. */
-  readonly maxInFlight?: number | undefined;
-  readonly onEvent?: ((event: ConnectionEvent) => void) | undefined;
   /**
    * The `Date` of FCM's answers that came within 2 s, in whole seconds: what the wall clock is compared with.
    * After a pause of this process an answer may be read long after it was given.

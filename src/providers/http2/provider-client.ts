@@ -12,12 +12,22 @@ import type {
 import type { HttpRequest, HttpResponse } from './client.ts';
 import { Http2Client } from './client.ts';
 import type { PoolEvent, PoolOptions } from './pool.ts';
-import { assertUsableProxy } from './proxy.ts';
+import { assertUsableProxy, type ProxyOptions } from './proxy.ts';
 import { failureOutcome, isConnectFailure, TRANSPORT_FAILURES } from './transport-failures.ts';
 
 export type ConnectionEvent = PoolEvent & { readonly trust: Trust };
 
 interface ClientOptions extends Omit<PoolOptions, 'keepWarm' | 'maxConnections' | 'onEvent'> {
+  readonly onEvent?: ((event: ConnectionEvent) => void) | undefined;
+}
+
+/** What every provider is given for its connections. */
+export interface ProviderOptions extends ProxyOptions {
+  /** PEM of an authority trusted beside the system's, for the token endpoint too. */
+  readonly ca?: string | undefined;
+  readonly clock: Clock;
+  /** How many pushes the caller has in flight at most; default 1000. */
+  readonly maxInFlight?: number | undefined;
   readonly onEvent?: ((event: ConnectionEvent) => void) | undefined;
 }
 
