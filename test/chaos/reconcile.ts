@@ -70,7 +70,8 @@ export function reconcile(records: Records): Verdict {
 }
 
 function messageOf(push: ReceivedPush): string {
-  return push.apns?.id ?? push.fcm?.name ?? '';
+  // The log keeps the last part of the name, which is what Google's delivery data call the message id.
+  return push.apns?.id ?? push.fcm?.name.split('/').at(-1) ?? '';
 }
 
 function messagesOf({ attempts }: DeliveryRow): readonly string[] {

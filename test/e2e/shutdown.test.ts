@@ -78,11 +78,11 @@ test('what the grace period did not see the end of is queued for the next proces
 });
 
 test('deliveries that wait in the queue go out with the next process', async () => {
-  const { running, pay, clock } = await setupDriven();
+  const { running, pay, elapse } = await setupDriven();
   running.sandbox.script({ provider: 'fcm', fault: { kind: 'fcm_error', error: 'UNAVAILABLE' } });
   const queued = await pay(ANDROID_TOKEN, 'aa');
   await running.restart();
-  clock.advance(2_000);
+  await elapse(2_000);
   await running.sandbox.waitFor(({ token }) => token === ANDROID_TOKEN, 1);
   expect(queued.body.status).toBe('queued');
 });
