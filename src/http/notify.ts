@@ -50,7 +50,7 @@ export async function handleNotify(parts: NotifyParts, c: HttpContext): Promise<
 
 /** A vendor turns the token form off when all wallets have handles. */
 const NO_TOKENS = {
-  detail: 'No push tokens are taken in URLs: use the URL of a registered device.',
+  detail: 'This app takes no push tokens in URLs: use the URL of a registered device.',
 };
 
 /** The same for a registered device. */

@@ -49,3 +49,14 @@ test('an FCM token keeps its capitals', () => {
     expect(createTarget({ app: 'default', platform, token: FCM }).token).toBe(FCM);
   }
 });
+
+test('only an APNs token has an environment, and the sandbox is a key of its own', () => {
+  const apns = { app: 'a', platform: 'ios', token: 'AB' } as const;
+  const inSandbox = createTarget({ ...apns, environment: 'sandbox' });
+  expect(inSandbox.environment).toBe('sandbox');
+  expect(tokenKey(inSandbox)).not.toBe(tokenKey(createTarget(apns)));
+  const inProduction = createTarget({ ...apns, environment: 'production' });
+  expect(tokenKey(inProduction)).toBe(tokenKey(createTarget(apns)));
+  const fcm = createTarget({ ...apns, token: 'fcm:token', environment: 'sandbox' });
+  expect(fcm).not.toHaveProperty('environment');
+});

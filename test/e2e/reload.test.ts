@@ -9,6 +9,7 @@ import { apnsOf } from '../support/apps.ts';
 import { type Answer, refusalOf, send } from '../support/callers.ts';
 import { paymentBody, registerPhone, successOf, wake } from '../support/device-calls.ts';
 import { setupDriven } from '../support/driven-service.ts';
+import { METRICS_ENVIRONMENT, readPage } from '../support/metrics.ts';
 import { pathOf, REGISTRY_ENVIRONMENT } from '../support/registry.ts';
 import {
   ANDROID_TOKEN,
@@ -39,7 +40,12 @@ async function start(options: SetupOptions = {}): Promise<Reloading> {
   const running = await setup({
     sandbox: { topics: ['com.example.wallet', 'com.example.second'] },
     ...options,
-    environment: { ...REGISTRY_ENVIRONMENT, NDS_APPS_FILE: apps, NDS_SOURCES_FILE: sources },
+    environment: {
+      ...REGISTRY_ENVIRONMENT,
+      ...METRICS_ENVIRONMENT,
+      NDS_APPS_FILE: apps,
+      NDS_SOURCES_FILE: sources,
+    },
   });
   await running.service.reach;
   return {
@@ -98,6 +104,19 @@ test('adds, changes and removes apps, and keeps the connections of those that st
   await push('default', 'a6');
   const connections = running.sandbox.received().map(({ connection }) => connection);
   expect(connections.at(-1)).toBe(connections[1]);
+});
+
+test('metrics name an app that a reload added, and none that it removed', async () => {
+  const { running, reloadApps, push } = await start();
+  const apns = apnsOf(running.sandbox, { topic: 'com.example.second' });
+  await reloadApps({ second: { apns } });
+  await push('second', 'a1');
+  await running.service.settled();
+  const after = await readPage(running);
+  expect(after).toMatch(/nds_deliveries_total\{[^}]*app="second"[^}]*status="delivered"[^}]*\} 1/);
+  expect(after).toMatch(/nds_streams\{[^}]*app="second"/);
+  await reloadApps({});
+  expect(await readPage(running)).not.toMatch(/nds_streams\{[^}]*app="second"/);
 });
 
 test('a fault in any file keeps all that is loaded, and names every fault', async () => {

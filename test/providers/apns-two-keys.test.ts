@@ -48,6 +48,8 @@ it('sends by the second key at once what Apple refuses of the first, and then by
   }
   const { ready, detail } = provider.health();
   expect(ready).toBe(true);
+  // Those of both keys, and the new one in place of the first key's, which a refusal ends.
+  expect(provider.traffic()).toMatchObject({ connectionsOpened: 3, connectionsFailed: 0 });
   expect(detail).toMatch(/InvalidProviderToken.*first key \(NOTKNOWN99\).*second/);
 });
 
