@@ -10,7 +10,7 @@ import type { Clock } from '../core/ports/clock.ts';
 import type { Ids } from '../core/ports/ids.ts';
 import type { Observer } from '../core/ports/observer.ts';
 import { LocalReplyExchange } from '../core/ports/replies.ts';
-import type { Store } from '../core/ports/store.ts';
+import { type Store, StoreUnavailableError } from '../core/ports/store.ts';
 import type { Skew } from '../core/sending/attempts.ts';
 import { Ledger } from '../core/sending/ledger.ts';
 import { Retrier } from '../core/sending/retrier.ts';
@@ -164,7 +164,12 @@ function laneOptions(config: Config) {
 /** Makes what an earlier process left behind due, and remembers which tokens are dead and which worked. */
 export async function recoverCore(core: Core, store: Store, clock: Clock): Promise<void> {
   const { remembered } = core;
-  await store.recover({ nowMs: clock.nowMs() });
+  try {
+    await store.recover({ nowMs: clock.nowMs() });
+  } catch (error) {
+    // On a full disk the service starts all the same: what was under way is due when the lease on it ends.
+    if (!(error instanceof StoreUnavailableError) || error.reason !== 'full') throw error;
+  }
   const [quarantined, proven] = await Promise.all([
     store.listQuarantine({ nowMs: clock.nowMs(), limit: remembered }),
     store.listProvenTokens(PROVEN_PER_REMEMBERED * remembered),

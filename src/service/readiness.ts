@@ -49,7 +49,7 @@ function storeCheck(ledger: Ledger): Check {
 function laneCheck(lane: Lane, doubt: Doubt): Check {
   const health = lane.provider.health();
   if (!health.ready) return health;
-  if (lane.isOpen) return { ready: false, detail: 'the provider does not answer' };
+  if (lane.isFailing) return { ready: false, detail: 'the provider does not answer' };
   const doubted = doubt.of(lane.app, lane.provider.name);
   return doubted === undefined ? health : { ready: false, detail: doubted };
 }

@@ -139,6 +139,20 @@ test('a file that was deleted under the running service is noticed within second
   expect((await pay(androidToken(2), 'cc')).status).toBe(503);
 });
 
+test('starts on a full disk although it cannot touch what an earlier process left, and sends that later', async () => {
+  const { pay, running, store, sandbox, rows, elapse } = await setup();
+  sandbox.script({ provider: 'fcm', times: 2, fault: UNAVAILABLE });
+  await pay(ANDROID_TOKEN, 'aa');
+  store.fail('full');
+  await running.restart();
+  expect(await pay(IOS_TOKEN, 'bb')).toMatchObject({
+    body: { status: 'delivered', logged: false },
+  });
+  store.repair();
+  await elapse(40 * SECOND, SECOND);
+  expect(await rows()).toMatchObject([{ status: 'delivered', platform: 'android' }]);
+});
+
 test('a second process does not start on the same file, and says who holds it', async () => {
   const { running } = await setup();
   const clock = createSystemClock();

@@ -48,6 +48,11 @@ export class Breaker {
     return this.#open;
   }
 
+  /** How long ago the provider failed last; meaningless while closed. */
+  failureAgeMs(nowMs: number): number {
+    return nowMs - this.#failedAtMs;
+  }
+
   /** How long the provider has been failing; 0 while it is not. */
   outageAgeMs(nowMs: number): number {
     if (this.#failingSinceMs === undefined || this.#isForgotten(nowMs)) return 0;

@@ -48,7 +48,7 @@ export interface LaneReport {
 /** How a report changed the breaker. */
 export type BreakerChange = 'opened' | 'closed' | undefined;
 
-/** How long a push of this app that arrived clears its credentials of suspicion. */
+/** How long the last push says something: one that arrived of the credentials, one that failed of the provider. */
 const LATELY_MS = 600_000;
 /** An outage older than a race's useful life (60 s less the 8 s that a phone needs) takes no more races. */
 const LONGEST_OUTAGE_FOR_RACES_MS = 52_000;
@@ -94,6 +94,14 @@ export class Lane {
 
   get isOpen(): boolean {
     return this.#breaker.isOpen;
+  }
+
+  /**
+   * Whether the provider failed and may still fail. Without traffic nothing probes an open breaker, and after
+   * a while it says nothing about the provider any more.
+   */
+  get isFailing(): boolean {
+    return this.isOpen && this.#breaker.failureAgeMs(this.#clock.nowMs()) < LATELY_MS;
   }
 
   /** When the next probe may go; meaningless while the breaker is closed. */

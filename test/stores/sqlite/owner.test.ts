@@ -11,6 +11,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -43,6 +44,13 @@ test('lets no second process have the database, and says who holds it until that
   await exited;
 
   await open(file);
+});
+
+test('lets nobody else have the database by a symbolic link', async () => {
+  const [file, link] = [newFile(), newFile()];
+  symlinkSync(file, link);
+  await open(file);
+  await expect(open(link)).rejects.toMatchObject({ kind: 'database_in_use' });
 });
 
 test('lets the next one have it when the first was closed, and leaves no owner behind', async () => {

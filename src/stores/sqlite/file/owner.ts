@@ -1,7 +1,7 @@
 // One process owns a database: it holds an exclusive lock on a small database of its own beside it, `<file>.owner`,
 // which the kernel releases however the process ends. `<file>.owner.json` says who and since when.
 
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { DatabaseRefusedError, reasonOf, unusableLocation } from '../errors.ts';
 
@@ -15,8 +15,13 @@ export interface OwnerLock {
   release(): void;
 }
 
-/** Held until `release` or the end of the process. Throws a `DatabaseRefusedError` if another one holds it. */
-export function takeOwnership(file: string, owner: Owner): OwnerLock {
+/**
+ * Held until `release` or the end of the process. The file exists. Throws a `DatabaseRefusedError` if another one holds
+ * it, by whatever path.
+ */
+export function takeOwnership(path: string, owner: Owner): OwnerLock {
+  // SQLite follows links, too, for the files that it puts beside the database.
+  const file = realpathSync(path);
   const description = `${file}.owner.json`;
   const db = lock(file, description);
   try {

@@ -1,0 +1,43 @@
+// What /readyz says when nothing is sent any more.
+
+import { expect, test } from 'vitest';
+import { readReadiness } from '../../src/service/readiness.ts';
+import {
+  createVirtualCore,
+  notificationOf,
+  recipientOf,
+  type VirtualCore,
+} from '../support/virtual-core.ts';
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const FAILING = { kind: 'retry', reason: 'INTERNAL', certainty: 'answered' } as const;
+
+function isReady({ core }: VirtualCore): boolean {
+  return readReadiness({ ...core, lanes: core.lanes.all, isDraining: () => false }).ready;
+}
+
+test('an outage that left nothing to try is not told for ever', async () => {
+  const virtual = await createVirtualCore();
+  const { core, clock } = virtual;
+  virtual.weather = () => ({ outcome: FAILING, endsAfterMs: 20, isTaken: false });
+  for (const token of ['a', 'b', 'c']) {
+    void core.dispatcher.accept(notificationOf(), recipientOf(token));
+  }
+  await clock.run(2 * MINUTE);
+  expect(isReady(virtual)).toBe(false);
+  await clock.run(10 * MINUTE);
+  expect(isReady(virtual)).toBe(true);
+});
+
+test('an outage is told for as long as something waits for its end', async () => {
+  const virtual = await createVirtualCore();
+  const { core, clock } = virtual;
+  virtual.weather = () => ({ outcome: FAILING, endsAfterMs: 20, isTaken: false });
+  for (const token of ['a', 'b', 'c']) {
+    const news = notificationOf({ lifetimeMs: 60 * MINUTE });
+    void core.dispatcher.accept(news, recipientOf(token));
+  }
+  await clock.run(30 * MINUTE);
+  expect(isReady(virtual)).toBe(false);
+});
