@@ -6,7 +6,7 @@ import { loadSecrets } from './config/secret.ts';
 import type { Clock } from './core/ports/clock.ts';
 import type { Ids } from './core/ports/ids.ts';
 import type { Observer, ServiceEvent } from './core/ports/observer.ts';
-import type { ProviderHealth } from './core/ports/provider.ts';
+import type { ProofMemory } from './core/ports/proofs.ts';
 import type { Store } from './core/ports/store.ts';
 import type { Readiness } from './http/health.ts';
 import { reportCounts } from './http/limits/counted-reports.ts';
@@ -22,6 +22,7 @@ import { type RunningMetrics, startMetrics } from './service/metrics.ts';
 import type { Prepared } from './service/prepare.ts';
 import type { AppProvider } from './service/providers.ts';
 import { readReadiness } from './service/readiness.ts';
+import { type ProvenLane, startProofs } from './service/start-proofs.ts';
 import { createSystemClock, createSystemIds } from './service/system.ts';
 import { makeFile } from './stores/sqlite/file/make-file.ts';
 import { type OpenedStore, openSqliteStore } from './stores/sqlite/store.ts';
@@ -40,13 +41,6 @@ const MALFORMED_REQUEST: ServiceEvent = {
   code: 'bad_request',
 };
 
-export interface Reach {
-  readonly app: string;
-  readonly provider: string;
-  readonly address: string;
-  readonly health: ProviderHealth;
-}
-
 /** What is under way at this moment. */
 export interface Load {
   /** Callers that wait for a device's reply, and the ids under which a device may reply. */
@@ -64,13 +58,15 @@ export interface Service {
   /** The log, for readers in this process: the demo and tests. */
   readonly store: Store;
   readonly ids: Ids;
-  /** Which app can reach which provider; resolves when every connection was tried. */
-  readonly reach: Promise<readonly Reach[]>;
+  /** Resolves when a connection to every provider was tried. */
+  readonly reach: Promise<void>;
   /**
    * Reads the files of apps, keys and sources again, whole or not at all; no call in flight is lost. Rejects with a
    * `ConfigError` that says why everything stays as it is.
    */
   reload(): Promise<ReloadReport>;
+  /** Whether the provider accepts the credentials, for each app and provider. None rejects. */
+  readonly proofs: readonly Promise<ProvenLane>[];
   readonly readiness: () => Readiness;
   readonly load: () => Load;
   /** Resolves when the ends of all pushes so far are in the log. */
@@ -84,6 +80,8 @@ export interface Overrides {
   readonly clock?: Clock;
   /** Puts something between the service and its store: failures, or a recorder. */
   readonly wrapStore?: (store: Store) => Store;
+  /** `false` asks no provider at start. */
+  readonly proves?: boolean | undefined;
 }
 
 /** Starts what was prepared. If it throws, nothing of it is left running. */
@@ -120,7 +118,13 @@ export async function startService(
     opened.defer(() => metrics?.stop());
   }
   const readiness = () =>
-    readReadiness({ ...core, lanes: core.lanes.all, isDraining: () => core.draining });
+    readReadiness({
+      ...core,
+      lanes: core.lanes.all,
+      isDraining: () => core.draining,
+      configuredFor: (lane) =>
+        live.providers.find(({ provider }) => provider === lane.provider)?.keys?.[0]?.configured,
+    });
   const app = createHttpApp({ config, live, core, clock, ids, devices, log, observer, readiness });
   const { maxConnections } = config;
   const server = await startServer(
@@ -160,12 +164,20 @@ export async function startService(
       await metrics?.stop();
     }
   };
+  const reach = warmAll(providers);
+  const proofs = startProofs(overrides.proves === false ? [] : providers, {
+    clock,
+    skew,
+    connected: reach,
+    openMemory: () => openMemory(config.database),
+  });
   return {
     url: urlOf(server),
     metricsUrl: metrics?.url,
     store,
     ids,
-    reach: warmAll(providers),
+    reach,
+    proofs,
     reload: () => live.reload(core),
     readiness,
     settled: async () => {
@@ -218,10 +230,17 @@ async function openStore(
   });
 }
 
-async function warmAll(providers: readonly AppProvider[]): Promise<readonly Reach[]> {
-  return await Promise.all(
-    providers.map(async ({ app, address, provider }) => {
-      return { app, provider: provider.name, address, health: await provider.warm() };
-    }),
-  );
+async function warmAll(providers: readonly AppProvider[]): Promise<void> {
+  await Promise.all(providers.map(({ provider }) => provider.warm()));
+}
+
+/** Two rows of a file that nobody waits to be synced, so that this thread may write it; its library comes late. */
+async function openMemory(database: string): Promise<ProofMemory | undefined> {
+  const { openProofMemory } = await import('./stores/sqlite/proofs.ts');
+  try {
+    return openProofMemory(database);
+  } catch {
+    // The disk is full or not ours: the proof says that Apple was not asked.
+    return undefined;
+  }
 }

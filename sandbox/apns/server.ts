@@ -13,6 +13,12 @@ import { createProviderTokenCheck } from './provider-token.ts';
 import { titleOf } from './push-type.ts';
 import { apnsErrorBody, apnsReasons } from './reasons.ts';
 
+/**
+ * The stand-in knows no phones and takes every token. The service proves its credentials by a push to a token that no
+ * phone has, which this names.
+ */
+const PROOF_COLLAPSE_ID = 'nds-doctor';
+
 export interface ApnsOptions {
   readonly identity: Identity;
   /** Whether provider tokens that are too old, or from the future, are refused. */
@@ -101,6 +107,9 @@ function decide(
   const success = { status: 200, headers: { ...headers, 'apns-unique-id': randomUUID() } };
   const nowMs = memory.now();
   const fault = memory.faults.take('apns', token);
+  if (fault === undefined && push.collapseId === PROOF_COLLAPSE_ID) {
+    return refuse(exchange, { id, reason: 'BadDeviceToken' });
+  }
   if (fault === undefined) {
     exchange.answer(success);
     memory.pushes.add(record(push, { token, exchange, nowMs }));

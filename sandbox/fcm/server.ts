@@ -54,7 +54,8 @@ export async function openFcm(options: FcmOptions, memory: Memory): Promise<Fcm>
     address,
     http1: true,
     initialStreams: MAX_STREAMS,
-    handle(exchange) {
+    handle(received) {
+      const exchange = dated(received, memory.now());
       const { provider, decision } = route(exchange);
       memory.requests.add({
         provider,
@@ -68,6 +69,16 @@ export async function openFcm(options: FcmOptions, memory: Memory): Promise<Fcm>
   // On the port of HTTPS it stands at Google's own address, for senders that know no other.
   tokenUrl = endpoint.url.endsWith(':443') ? GOOGLE_TOKEN_URL : `${endpoint.url}/token`;
   return { endpoint, tokenUrl, revokeAccessTokens: oauth.revokeAll };
+}
+
+/** Google's answers carry the date: here by the sandbox's own clock, which a test may have set. */
+function dated(exchange: Exchange, nowMs: number): Exchange {
+  const date = new Date(nowMs).toUTCString();
+  return {
+    ...exchange,
+    answer: ({ headers, ...answer }) =>
+      exchange.answer({ ...answer, headers: { date, ...headers } }),
+  };
 }
 
 function giveToken(

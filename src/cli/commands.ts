@@ -2,13 +2,14 @@
 
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { DEFAULT_APP } from '../core/target.ts';
+import type { DoctorOptions } from './doctor.ts';
 import { readEnvironment } from './environment.ts';
 import { explain } from './explain.ts';
 import { print } from './print.ts';
 
 const MAX_ROWS = 1_000;
 
-/** Returns the exit code: 0 done, 1 failed, 2 wrong arguments. */
+/** Returns the exit code: 0 done, 1 failed, 2 wrong arguments; `doctor` has its own. */
 export async function runCommand(args: readonly string[]): Promise<number> {
   let exitCode = 0;
   const program = createProgram((code) => {
@@ -44,6 +45,19 @@ function createProgram(end: (exitCode: number) => void): Command {
     .option('--limit <rows>', `how many deliveries at most, up to ${MAX_ROWS}`, rowCount, 20)
     .action(async (known: string | undefined, options: { app: string; limit: number }) =>
       end(await (await import('./find.ts')).find({ known, ...options }, readEnvironment())),
+    );
+  program
+    .command('doctor')
+    .description(
+      'what is wrong? check settings, database, disk, clock, and the keys at Apple and Google',
+    )
+    .option('--json', 'the findings as JSON')
+    .option(
+      '--deploy',
+      'exit with 2 only for what is proven wrong in the configuration, else with 0',
+    )
+    .action(async (options: DoctorOptions) =>
+      end(await (await import('./doctor.ts')).doctor(options)),
     );
   program
     .command('config')

@@ -4,6 +4,7 @@ import { ConfigError } from '../config/config.ts';
 import { type Service, startService } from '../main.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { stackOf } from '../observe/stack.ts';
+import { levelOf, remedyOf } from '../service/findings.ts';
 import { prepare } from '../service/prepare.ts';
 import { createSystemClock } from '../service/system.ts';
 import { readEnvironmentOnce } from './environment.ts';
@@ -45,7 +46,7 @@ export async function serve(): Promise<number> {
   };
   escaped.reportTo(reportInternal);
   const stopAsked = Promise.race([signals.first, escaped.first]);
-  void reportReach(service, running, stopAsked);
+  reportProofs(service, running, stopAsked);
   signals.onHangUp(() => void reload(service, running, changedNames));
   await stopAsked;
   running.say('info', 'stopping');
@@ -76,11 +77,25 @@ async function reload(
   }
 }
 
-/** Says which app can reach which provider, as soon as that is known. A stop before that says nothing of them. */
-async function reportReach(service: Service, log: Log, stopAsked: Promise<unknown>): Promise<void> {
-  const reach = await Promise.race([service.reach, stopAsked.then(() => [])]);
-  for (const { health, ...route } of reach) {
-    const message = health.ready ? 'can reach its provider' : 'cannot reach its provider';
-    log.say(health.ready ? 'info' : 'error', message, { ...route, detail: health.detail });
+const WORDS = {
+  ok: ['info', 'can reach its provider'],
+  warning: ['warn', 'cannot tell whether it can reach its provider'],
+  broken: ['error', 'cannot reach its provider'],
+} as const;
+
+/** Says of each app and provider what was proven, as soon as it is known. A stop before that says nothing of them. */
+function reportProofs({ proofs }: Service, log: Log, stopAsked: Promise<unknown>): void {
+  const stopped = stopAsked.then(() => undefined);
+  for (const proof of proofs) {
+    void Promise.race([proof, stopped]).then((proven) => {
+      if (proven === undefined) return;
+      const { findings, ...route } = proven;
+      for (const finding of findings) {
+        const [level, message] = WORDS[levelOf(finding)];
+        const { code, text: detail } = finding;
+        const remedy = level === 'info' ? undefined : remedyOf(finding);
+        log.say(level, message, { ...route, code, detail, remedy });
+      }
+    });
   }
 }

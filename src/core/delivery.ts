@@ -2,6 +2,7 @@
 
 import type { Notification } from './notification.ts';
 import type { Outcome } from './outcome.ts';
+import type { Registrar } from './ports/devices.ts';
 import type { ProviderName, Target } from './target.ts';
 
 /** `queued` is the only open state; the others are final. */
@@ -20,6 +21,8 @@ export interface Delivery {
   readonly target: Target;
   /** The registered device that it is for; absent for the token form. */
   readonly deviceId?: string;
+  /** Who registered it; not kept over a restart. */
+  readonly registrar?: Registrar;
   /** When that device was registered with this token last, wall time. */
   readonly registeredAtMs?: number | undefined;
   readonly provider: ProviderName;

@@ -1,5 +1,7 @@
 // Where a push goes: which app, which platform, which token, and by which provider.
 
+import type { Registrar } from './ports/devices.ts';
+
 export type Platform = 'ios' | 'android';
 /**
  * `apns_sandbox` is APNs' sandbox environment where an app has both. An app with one environment has `apns` alone,
@@ -27,6 +29,7 @@ export interface Recipient {
   readonly deviceId?: string;
   /** The device's language, BCP 47. */
   readonly locale?: string | undefined;
+  readonly registrar?: Registrar | undefined;
   /** When the device was registered with this token last, wall time. */
   readonly registeredAtMs?: number;
   /** The source that announced it: the same event from two sources is two notifications. */

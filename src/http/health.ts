@@ -7,7 +7,14 @@ import { json } from './success.ts';
 export interface Readiness {
   readonly ready: boolean;
   /** One entry for each thing that can be wrong, by name. */
-  readonly checks: Readonly<Record<string, { readonly ready: boolean; readonly detail?: string }>>;
+  readonly checks: Readonly<Record<string, ReadinessCheck>>;
+}
+
+export interface ReadinessCheck {
+  readonly ready: boolean;
+  /** Of an app at a provider: `degraded` is ready, but pushes fail that should not. */
+  readonly status?: 'ready' | 'degraded' | 'broken';
+  readonly detail?: string | undefined;
 }
 
 export function handleHealth(c: HttpContext): Response {

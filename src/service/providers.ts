@@ -4,11 +4,12 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ApnsCredentials, FcmCredentials } from '../config/app-credentials.ts';
 import type { App } from '../config/apps.ts';
 import type { Clock } from '../core/ports/clock.ts';
-import type { Provider } from '../core/ports/provider.ts';
+import type { ProvableProvider, Prover, Provider } from '../core/ports/provider.ts';
 import type { PushFormat } from '../core/push-format.ts';
 import type { ApnsEnvironment, ProviderName } from '../core/target.ts';
 import type { FcmOptions } from '../providers/fcm/fcm-provider.ts';
 import { formatOf } from './app-rules.ts';
+import { type Configured, configuredKeys, fingerprintOf } from './configured.ts';
 
 export interface OpenOptions extends Pick<FcmOptions, 'proxy' | 'noProxy' | 'onServerDate'> {
   readonly clock: Clock;
@@ -26,6 +27,16 @@ export interface AppProvider {
   readonly address: string;
   /** What it was opened with: as long as that stays the same, a reload keeps it and its connections. */
   readonly openedWith?: unknown;
+  /** In the order in which they are used. */
+  readonly keys?: readonly ProvableKey[] | undefined;
+}
+
+/** One set of credentials of an app at a provider, to be proven. */
+export interface ProvableKey {
+  readonly prover: Prover;
+  readonly configured: Configured;
+  /** Changes with everything that the provider judges. */
+  readonly credentials: string;
 }
 
 /**
@@ -45,9 +56,11 @@ export async function openProviders(
       opened.push(kept);
       continue;
     }
-    const { app, address, environment } = wanted;
+    const { app, address, environment, credentials } = wanted;
     try {
-      opened.push({ app, address, environment, openedWith, provider: await create(options) });
+      const provider = await create(options);
+      const keys = keysOf(provider, credentials);
+      opened.push({ app, address, environment, openedWith, provider, keys });
     } catch (error) {
       faults.push(`${app}: ${error instanceof Error ? error.message : 'unusable credentials'}`);
     }
@@ -55,12 +68,23 @@ export async function openProviders(
   return opened;
 }
 
+function keysOf(
+  { provers }: ProvableProvider,
+  credentials: ApnsCredentials | FcmCredentials,
+): readonly ProvableKey[] {
+  return configuredKeys(credentials).flatMap((configured, index) => {
+    const prover = provers[index];
+    if (prover === undefined) return [];
+    return [{ prover, configured, credentials: fingerprintOf(configured, credentials) }];
+  });
+}
+
 interface Wanted extends Pick<AppProvider, 'app' | 'address' | 'environment'> {
   readonly name: ProviderName;
   readonly credentials: ApnsCredentials | FcmCredentials;
   readonly format: PushFormat;
   /** Loads its module only now: google-auth-library costs 21 MB and 90 ms. */
-  create(options: OpenOptions): Promise<Provider>;
+  create(options: OpenOptions): Promise<ProvableProvider>;
 }
 
 function wantedBy({ name: app, apns, fcm, settings }: App): readonly Wanted[] {

@@ -3,8 +3,10 @@
 import type { Skew } from '../core/sending/attempts.ts';
 import type { Lane } from '../core/sending/lane.ts';
 import type { Ledger } from '../core/sending/ledger.ts';
+import type { RefusalFigures } from '../core/tokens/device-refusals.ts';
 import type { Doubt } from '../core/tokens/doubt.ts';
-import type { Readiness } from '../http/health.ts';
+import type { Readiness, ReadinessCheck } from '../http/health.ts';
+import { type Configured, likelyCause } from './configured.ts';
 
 export interface ReadinessParts {
   readonly lanes: readonly Lane[];
@@ -12,9 +14,9 @@ export interface ReadinessParts {
   readonly doubt: Doubt;
   readonly skew: Skew;
   readonly isDraining: () => boolean;
+  /** What is configured for a lane, to name the value that is probably wrong. */
+  readonly configuredFor?: ((lane: Lane) => Configured | undefined) | undefined;
 }
-
-type Check = { readonly ready: boolean; readonly detail?: string };
 
 const STORE_REMEDIES: Readonly<Record<string, string>> = {
   full: 'the disk is full: free some space or enlarge the volume',
@@ -29,9 +31,9 @@ const STORE_REMEDIES: Readonly<Record<string, string>> = {
 
 /** Reads only what is known; asks neither providers nor disk. */
 export function readReadiness(parts: ReadinessParts): Readiness {
-  const checks: Record<string, Check> = { store: storeCheck(parts.ledger) };
+  const checks: Record<string, ReadinessCheck> = { store: storeCheck(parts.ledger) };
   for (const lane of parts.lanes) {
-    checks[`${lane.app}/${lane.provider.name}`] = laneCheck(lane, parts.doubt);
+    checks[`${lane.app}/${lane.provider.name}`] = laneCheck(lane, parts);
   }
   const skew = parts.skew.detail;
   if (skew !== undefined) checks.clock = { ready: false, detail: skew };
@@ -39,17 +41,41 @@ export function readReadiness(parts: ReadinessParts): Readiness {
   return { ready: Object.values(checks).every((check) => check.ready), checks };
 }
 
-function storeCheck(ledger: Ledger): Check {
+function storeCheck(ledger: Ledger): ReadinessCheck {
   const { trouble } = ledger;
   return trouble === undefined
     ? { ready: true }
     : { ready: false, detail: STORE_REMEDIES[trouble] ?? trouble };
 }
 
-function laneCheck(lane: Lane, doubt: Doubt): Check {
+function laneCheck(lane: Lane, { doubt, configuredFor }: ReadinessParts): ReadinessCheck {
   const health = lane.provider.health();
-  if (!health.ready) return health;
-  if (lane.isFailing) return { ready: false, detail: 'the provider does not answer' };
-  const doubted = doubt.of(lane.app, lane.provider.name);
-  return doubted === undefined ? health : { ready: false, detail: doubted };
+  if (!health.ready) return broken(health.detail);
+  if (lane.isFailing) return broken('the provider does not answer');
+  const { app } = lane;
+  const { name } = lane.provider;
+  const figures = doubt.refusals(app, name);
+  if (figures?.isTotal === true) return broken(sentenceOf(figures, configuredFor?.(lane)));
+  const doubted = doubt.of(app, name);
+  if (doubted !== undefined) return broken(doubted);
+  if (figures !== undefined) return degraded(sentenceOf(figures, configuredFor?.(lane)));
+  return health.detail === undefined ? { ready: true, status: 'ready' } : degraded(health.detail);
+}
+
+function broken(detail: string | undefined): ReadinessCheck {
+  return { ready: false, status: 'broken', detail };
+}
+
+function degraded(detail: string): ReadinessCheck {
+  return { ready: true, status: 'degraded', detail };
+}
+
+/** Such as "62 of 62 BadDeviceToken in 12 min, sandbox configured: builds from TestFlight … need production". */
+function sentenceOf(
+  { reason, refused, answers, overMs }: RefusalFigures,
+  configured: Configured | undefined,
+): string {
+  const cause = configured === undefined ? '' : `, ${likelyCause(configured, reason)}`;
+  const minutes = Math.max(1, Math.ceil(overMs / 60_000));
+  return `${refused} of ${answers} ${reason} in ${minutes} min${cause}`;
 }

@@ -94,7 +94,7 @@ for (const [what, source] of [
     await program.line('"provider":"fcm"');
     sandbox.script({ provider: 'fcm', fault: { kind: 'delay', delayMs: 500 } });
     const answer = fetch(`${url}${notifyPath(ANDROID_TOKEN)}`, { method: 'POST', body: PAYMENT });
-    await sandbox.waitForRequests(({ provider }) => provider === 'fcm', 1);
+    await sandbox.waitForRequests(({ token }) => token === ANDROID_TOKEN, 1);
     program.signal('SIGUSR2');
     expect((await answer).status).toBe(200);
     const { code, stdout, stderr } = await program.ended;

@@ -138,6 +138,7 @@ test('when most tokens that worked come back dead, it doubts the settings and sa
   expect(await quarantined()).toEqual([]);
   expect(lane('default/apns')).toEqual({
     ready: false,
+    status: 'broken',
     detail: expect.stringContaining('APNS_ENVIRONMENT'),
   });
   expect(running.service.readiness().ready).toBe(false);
@@ -150,7 +151,7 @@ test('when most tokens that worked come back dead, it doubts the settings and sa
   sandbox.clearFaults();
   clock.advance(MINUTE);
   expect(await payAll(PHONES, 'cc')).toEqual(Array(40).fill(200));
-  expect(lane('default/apns')).toEqual({ ready: true });
+  expect(lane('default/apns')).toEqual({ ready: true, status: 'ready' });
 });
 
 test('tokens that never worked raise no doubt, however many are dead', async () => {
@@ -159,7 +160,7 @@ test('tokens that never worked raise no doubt, however many are dead', async () 
   const invented = Array.from({ length: 80 }, (_, number) => iosToken(1_000 + number));
   for (const token of invented) sandbox.script({ provider: 'apns', token, fault: DEAD });
   expect(await payAll(invented, 'aa')).toEqual(Array(80).fill(410));
-  expect(lane('default/apns')).toEqual({ ready: true });
+  expect(lane('default/apns')).toEqual({ ready: true, status: 'ready' });
   expect(running.service.readiness().ready).toBe(true);
   expect(await payAll(PHONES.slice(0, 3), 'bb')).toEqual([200, 200, 200]);
 });

@@ -101,7 +101,8 @@ async function setupBinary() {
   onTestFinished(() => sandbox.close());
   const environment = sandboxEnvironment(sandbox, folder);
   const binary = await startBinary(environment);
-  await binary.said('can reach its provider');
+  // Both proofs are over, and no fault of a test meets them.
+  await binary.said('can reach its provider', 2);
   const pay = (token: string): Promise<Told> => {
     const headers = { accept: 'application/json' };
     const call = { method: 'POST', headers, body: PAYMENT };
@@ -126,7 +127,7 @@ test('it is gone within six seconds, whatever hangs, and loses nothing', async (
   const { binary, sandbox, pay, folder } = await setupBinary();
   sandbox.script({ provider: 'apns', times: Infinity, fault: HANG });
   const answer = pay(IOS_TOKEN);
-  await sandbox.waitForRequests(({ provider }) => provider === 'apns', 1);
+  await sandbox.waitForRequests(({ token }) => token === IOS_TOKEN, 1);
   const db = new Database(join(folder, 'nds.sqlite'));
   const open = db.prepare('SELECT count(*) FROM queue').pluck();
   // The push does not wait for its row; a database that is locked earlier would change the answer.
@@ -146,7 +147,7 @@ test('a second signal ends the program at once', async () => {
   const { binary, sandbox, pay } = await setupBinary();
   sandbox.script({ provider: 'apns', times: Infinity, fault: HANG });
   const cut = expect(pay(IOS_TOKEN)).rejects.toThrow();
-  await sandbox.waitForRequests(({ provider }) => provider === 'apns', 1);
+  await sandbox.waitForRequests(({ token }) => token === IOS_TOKEN, 1);
   const startedMs = performance.now();
   binary.kill('SIGTERM');
   await binary.said('stopping');

@@ -51,6 +51,7 @@ const flyShape = z.strictObject({
   kill_signal: z.string(),
   kill_timeout: duration,
   build: z.strictObject({ dockerfile: z.string() }),
+  deploy: z.strictObject({ release_command: z.string() }),
   env: z.record(z.string(), z.string()),
   mounts: z.array(
     z.strictObject({ source: z.string(), destination: z.string(), initial_size: z.string() }),
@@ -131,6 +132,11 @@ test('the variables of image and machine are those of the service, with values t
   expect(inImage.NDS_DATABASE).toBe(fly.env.NDS_DATABASE);
 });
 
+test('a deploy asks the providers before the old machine stops, by the program of the image', () => {
+  expect(fly.deploy.release_command).toBe('node bin/nds.js doctor --deploy');
+  expect(valuesOf('CMD')[0]).toContain('"bin/nds.js"');
+});
+
 test('the database lies on the one volume, which one machine has', () => {
   expect(fly.mounts).toHaveLength(1);
   expect(fly.mounts[0]?.destination).toBe('/data');
@@ -184,7 +190,11 @@ test('the image holds every package that the service loads', () => {
   const manifest = z
     .object({ dependencies: z.record(z.string(), z.string()) })
     .parse(JSON.parse(read('package.json')));
-  const packages = packagesLoadedFrom(['src/cli/serve.ts', 'src/stores/sqlite/worker.ts']);
+  const packages = packagesLoadedFrom([
+    'src/cli/serve.ts',
+    'src/cli/doctor.ts',
+    'src/stores/sqlite/worker.ts',
+  ]);
   expect(packages.size).toBeGreaterThan(5);
   expect([...packages].filter((name) => !Object.hasOwn(manifest.dependencies, name))).toEqual([]);
 });

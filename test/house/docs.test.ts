@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { SETTINGS, type Setting } from '../../src/config/settings.ts';
 import { ERRORS } from '../../src/core/errors.ts';
 import { CATALOGUE } from '../../src/core/notification.ts';
+import { FINDINGS, type Kind } from '../../src/service/findings.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const REWRITE = process.env.NDS_REWRITE_DOCS === '1';
@@ -18,6 +19,19 @@ test('docs/errors.md lists every code, status and remedy', () => {
   );
   const head = ['| code | status | what happened | what to do |', '|-|-|-|-|'];
   expectSection('docs/errors.md', 'errors', [...head, ...rows]);
+});
+
+test('docs/troubleshooting.md lists every finding of `nds doctor`', () => {
+  const rows = Object.entries<Kind>(FINDINGS).flatMap(
+    ([code, { level, endsDeploy, title, remedy }]) =>
+      level === 'ok'
+        ? []
+        : [
+            `| <a id="${code}"></a>\`${code}\` | ${level}${endsDeploy ? ', ends a deploy' : ''} | ${title} | ${remedy ?? ''} |`,
+          ],
+  );
+  const head = ['| code | level | what it means | what to do |', '|-|-|-|-|'];
+  expectSection('docs/troubleshooting.md', 'findings', [...head, ...rows]);
 });
 
 test('docs/configuration.md lists every variable, its default and its purpose', () => {

@@ -18,6 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'stores/sqlite': ['core'],
   observe: ['core'],
   config: ['core', 'sources', 'providers/apns', 'providers/fcm'],
+  doctor: [...['core', 'config', 'service', 'providers/http2', 'stores/sqlite']],
   service: ['core', 'config', 'http', 'sources', 'observe', 'providers/apns', 'providers/fcm'],
 };
 

@@ -235,6 +235,19 @@ test('closes a connection that brings too many bad tokens and says why', async (
   expect(next.status).toBe(200);
 });
 
+test('knows that the token of a proof has no phone, and answers its other faults first', async () => {
+  const { sandbox, push } = await setup();
+  const proof = { ':path': `/3/device/${'5e'.repeat(32)}`, 'apns-collapse-id': 'nds-doctor' };
+  const reply = await push(proof);
+  expect(reply).toMatchObject({ status: 400, body: '{"reason":"BadDeviceToken"}' });
+  expect(await push({ ...proof, 'apns-topic': 'com.example.other' })).toMatchObject({
+    body: '{"reason":"TopicDisallowed"}',
+  });
+  sandbox.script({ provider: 'apns', fault: { kind: 'reason', reason: 'ServiceUnavailable' } });
+  expect(await push(proof)).toMatchObject({ status: 503 });
+  expect(sandbox.received()).toEqual([]);
+});
+
 test('answers PING', async () => {
   const { client, push } = await setup();
   await push();

@@ -106,9 +106,12 @@ test('takes an alert for an iPhone', async () => {
   ]);
 });
 
-test('takes a trial without giving it to a phone', async () => {
+test.each([
+  { token: 'phone-1' },
+  { topic: 'nds-doctor', data: { notification_type: 'nds_doctor' } },
+])('takes a trial without giving it to a phone: %j', async (message) => {
   const { sandbox, send } = await setup();
-  const body = JSON.stringify({ validate_only: true, message: { token: 'phone-1' } });
+  const body = JSON.stringify({ validate_only: true, message });
   const reply = await send(body);
   expect(JSON.parse(reply.body).name).toMatch(/\/messages\/fake_message_id$/);
   expect(sandbox.received()).toEqual([]);
@@ -253,4 +256,10 @@ test('refuses and resets streams and says GOAWAY over HTTP/2', async () => {
   expect(await send()).toMatchObject({ status: 200 });
   await closed;
   expect(sandbox.received()).toHaveLength(2);
+});
+
+test('answers with the date of its own clock', async () => {
+  const { send } = await setup();
+  const reply = await send(JSON.stringify({ message: { token: 'phone-1' } }));
+  expect(reply.headers.date).toBe('Tue, 14 Nov 2023 22:13:20 GMT');
 });

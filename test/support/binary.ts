@@ -17,8 +17,8 @@ export interface Binary {
   /** Everything it wrote so far, its log and what it told on stderr. */
   readonly output: string;
   kill(signal: NodeJS.Signals): void;
-  /** Resolves with the first line, past ones included, that has this message. */
-  said(message: string): Promise<LogLine>;
+  /** Resolves with the first line, or the one of that number, past ones included, that has this message. */
+  said(message: string, times?: number): Promise<LogLine>;
   /** Exit code, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>;
 }
@@ -45,10 +45,10 @@ export async function startBinary(environment: Record<string, string>): Promise<
     if (line.startsWith('{')) lines.push(lineSchema.parse(JSON.parse(line)));
     for (const listener of listeners) listener();
   });
-  const said = (message: string): Promise<LogLine> => {
+  const said = (message: string, times = 1): Promise<LogLine> => {
     const { promise, resolve } = Promise.withResolvers<LogLine>();
     const look = () => {
-      const line = lines.find(({ msg }) => msg === message);
+      const line = lines.filter(({ msg }) => msg === message)[times - 1];
       if (line === undefined) return;
       listeners.delete(look);
       resolve(line);

@@ -119,6 +119,8 @@ export interface SetupOptions {
   readonly sandbox?: SandboxOptions;
   /** Puts something between the service and its store. */
   readonly wrapStore?: (store: Store) => Store;
+  /** Whether the providers are asked for a proof at start, which counts as a request; not unless told so. */
+  readonly proves?: boolean;
 }
 
 /** Starts everything on free ports and takes it down when the test is over. */
@@ -135,8 +137,12 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
   });
   const log = createTestLog();
   const systemClock = clock ?? createSystemClock();
-  const { wrapStore } = options;
-  const overrides = { clock: systemClock, ...(wrapStore === undefined ? {} : { wrapStore }) };
+  const { wrapStore, proves = false } = options;
+  const overrides = {
+    clock: systemClock,
+    proves,
+    ...(wrapStore === undefined ? {} : { wrapStore }),
+  };
   let service = await startService(await prepare(environment, systemClock), log, overrides);
   onEnd(async () => {
     await service.stop();

@@ -109,13 +109,14 @@ export class Dispatcher {
   #prepare(notification: Notification, recipient: Recipient): Prepared {
     this.#refuseWhileDraining();
     const { clock, ids, lanes } = this.#parts;
-    const { target, deviceId, registeredAtMs } = recipient;
+    const { target, deviceId, registrar, registeredAtMs } = recipient;
     const lane = findLane(lanes, target);
     const { subject } = notification;
     const delivery: Delivery = {
       id: ids.deliveryId(),
       target,
       deviceId,
+      registrar,
       registeredAtMs,
       provider: lane.provider.name,
       notification,

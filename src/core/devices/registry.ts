@@ -42,8 +42,8 @@ export interface RegistryParts {
 
 /** A device as the recipient of what a source announced. */
 export function recipientOf(device: Device, source: string): Recipient {
-  const { target, id, registeredAtMs, locale } = device;
-  return { target, deviceId: id, registeredAtMs, locale, source };
+  const { target, id: deviceId, registrar, registeredAtMs, locale } = device;
+  return { target, deviceId, registrar, registeredAtMs, locale, source };
 }
 
 /** What a handle is looked up by: it is valid at one door only. */

@@ -75,3 +75,19 @@ export interface Provider {
   /** Ends idle connections at once and those in use when their attempts have settled. */
   close(): Promise<void>;
 }
+
+/** What tests our credentials at the provider without reaching a phone. */
+export interface Prover {
+  /**
+   * Asks once and never rejects. APNs is sent a push to a random token that no phone has, on a connection of its own:
+   * `BadDeviceToken` proves key, key id and team. FCM validates a message to a topic without sending it.
+   */
+  prove(): Promise<Outcome>;
+  /** An earlier process was answered so, a moment ago: health counts it as if this process had been. */
+  recall(outcome: Outcome): void;
+}
+
+export interface ProvableProvider extends Provider {
+  /** One for each set of credentials that it uses, in their order: APNs has two keys during a rotation. */
+  readonly provers: readonly Prover[];
+}

@@ -12,6 +12,9 @@ import type { Ledger } from './ledger.ts';
 /** FCM's 400 whose only detail is an FcmError: a malformed token as a rule, a message too large at times. */
 export const MALFORMED_TOKEN = 'malformed_token';
 
+/** APNs: a token of the other environment, or none at all. */
+const BAD_DEVICE_TOKEN = 'BadDeviceToken';
+
 export interface AssessmentParts {
   readonly quarantine: Quarantine;
   readonly doubt: Doubt;
@@ -40,6 +43,7 @@ export function assess(
         const isOurs = parts.doubt.noteMalformed(evidence);
         return isOurs ? { ...outcome, blame: 'message' } : outcome;
       }
+      if (outcome.reason === BAD_DEVICE_TOKEN) parts.doubt.noteRefused(evidence, outcome.reason);
       return assessDeath(parts, evidence, { delivery, outcome });
     default:
       return outcome;
@@ -52,6 +56,7 @@ function evidenceOf(quarantine: Quarantine, delivery: Delivery): Evidence {
     provider: delivery.provider,
     tokenHash: delivery.tokenHash,
     deviceId: delivery.deviceId,
+    registrar: delivery.registrar,
     provenForMs: quarantine.provenForMs(delivery.tokenHash),
   };
 }
@@ -93,7 +98,7 @@ function assessMisdirected(
   evidence: Evidence,
   { lane, outcome }: { readonly lane: Lane; readonly outcome: Death },
 ): Outcome {
-  doubt.noteMisdirected(evidence);
+  doubt.noteRefused(evidence, outcome.reason);
   return lane.deliveredLately ? outcome : { kind: 'misconfigured', reason: outcome.reason };
 }
 

@@ -1,10 +1,12 @@
 // Doubt about our own side. When suddenly many tokens that worked seem dead, when several trusted devices are
-// refused as another sender's, or when several proven tokens are called malformed, the configuration or the
-// message is at fault and not the tokens. Strangers can make tokens: only registered devices count, and tokens
+// refused for their environment, topic or sender, or when several proven tokens are called malformed, the configuration
+// or the message is at fault and not the tokens. Strangers can make tokens: only registered devices count, and tokens
 // that have worked for an hour. A verdict ends with the evidence for it.
 
 import type { Clock } from '../ports/clock.ts';
+import type { Registrar } from '../ports/devices.ts';
 import type { ProviderName } from '../target.ts';
+import { DeviceRefusals, type RefusalFigures } from './device-refusals.ts';
 import { Recent } from './quarantine.ts';
 
 const MINUTE_MS = 60_000;
@@ -16,8 +18,8 @@ const DEAD_ABOVE = WINDOW_SENDS / 2;
 const DEATHS_WITHIN_MS = MINUTE_MS;
 /** What was seen longer ago says nothing of today's configuration. */
 const EVIDENCE_MS = 10 * MINUTE_MS;
-/** This many different trusted devices raise doubt: two may be one person's phones. */
-const DEVICES_FOR_DOUBT = 3;
+/** This many different tokens raise doubt: two may be one person's phones. */
+const TOKENS_FOR_DOUBT = 3;
 /** A token that has worked for so long was not made for an attack. */
 const TRUSTED_AFTER_MS = 60 * MINUTE_MS;
 const MAX_EVIDENCE = 100;
@@ -28,6 +30,8 @@ export interface Evidence {
   readonly provider: ProviderName;
   readonly tokenHash: string;
   readonly deviceId?: string | undefined;
+  /** Who registered that device; not known of a delivery from before a restart. */
+  readonly registrar?: Registrar | undefined;
   /** For how long the token has been known to work; `undefined` if it never did. */
   readonly provenForMs: number | undefined;
 }
@@ -42,8 +46,7 @@ interface Send {
 interface LaneEvidence {
   sends: Send[];
   isDoubted: boolean;
-  /** When each device was refused as another sender's. */
-  readonly misdirected: Recent<number>;
+  readonly refusals: DeviceRefusals;
   /** When each proven token was called malformed. */
   readonly malformed: Recent<number>;
 }
@@ -64,10 +67,10 @@ export class Doubt {
   /** A trusted device's push was accepted, or its token called dead. */
   weigh(evidence: Evidence, dead: boolean): DoubtChange | undefined {
     const lane = this.#laneOf(evidence.app, evidence.provider);
-    if (!dead) lane.misdirected.clear();
+    const nowMs = this.#clock.nowMs();
+    if (!dead) lane.refusals.accepted(nowMs);
     if (!dead) lane.malformed.clear();
     if (!isTrusted(evidence) || evidence.provenForMs === undefined) return undefined;
-    const nowMs = this.#clock.nowMs();
     const { tokenHash } = evidence;
     const device = evidence.deviceId ?? tokenHash;
     lane.sends = [...lane.sends, { atMs: nowMs, device, dead, tokenHash }]
@@ -87,11 +90,17 @@ export class Doubt {
     return this.#isDeathDoubted(this.#laneOf(app, provider));
   }
 
-  /** A device was refused as another sender's. */
-  noteMisdirected(evidence: Evidence): void {
+  /** A device was refused for a reason that our configuration can have as well as the token. */
+  noteRefused(evidence: Evidence, reason: string): void {
     if (!isTrusted(evidence)) return;
     const lane = this.#laneOf(evidence.app, evidence.provider);
-    lane.misdirected.use(evidence.deviceId ?? evidence.tokenHash, this.#clock.nowMs());
+    const device = evidence.deviceId ?? evidence.tokenHash;
+    lane.refusals.refused({ atMs: this.#clock.nowMs(), device, reason });
+  }
+
+  /** What several devices met, for readiness. */
+  refusals(app: string, provider: ProviderName): RefusalFigures | undefined {
+    return this.#laneOf(app, provider).refusals.figures(this.#clock.nowMs());
   }
 
   /**
@@ -113,9 +122,6 @@ export class Doubt {
         : 'check the Firebase project, its credentials and its APNs key';
     if (this.#isDeathDoubted(lane))
       return `most devices that worked before come back dead: ${settings}`;
-    if (this.#isSupported(lane.misdirected)) {
-      return `several devices are refused as another sender's: ${settings}`;
-    }
     if (this.#isSupported(lane.malformed)) {
       return 'the provider refuses messages to tokens that worked before: see the attempts in the log';
     }
@@ -129,7 +135,7 @@ export class Doubt {
     const lane: LaneEvidence = {
       sends: [],
       isDoubted: false,
-      misdirected: new Recent(MAX_EVIDENCE),
+      refusals: new DeviceRefusals(),
       malformed: new Recent(MAX_EVIDENCE),
     };
     this.#lanes.set(key, lane);
@@ -143,10 +149,12 @@ export class Doubt {
 
   #isSupported(seen: Recent<number>): boolean {
     const sinceMs = this.#clock.nowMs() - EVIDENCE_MS;
-    return seen.count((atMs) => atMs > sinceMs) >= DEVICES_FOR_DOUBT;
+    return seen.count((atMs) => atMs > sinceMs) >= TOKENS_FOR_DOUBT;
   }
 }
 
-function isTrusted({ deviceId, provenForMs }: Evidence): boolean {
-  return deviceId !== undefined || (provenForMs ?? 0) >= TRUSTED_AFTER_MS;
+/** Who has the app, or a wallet's key of his own making, can register devices without any phone. */
+function isTrusted({ deviceId, registrar = 'backend', provenForMs }: Evidence): boolean {
+  if ((provenForMs ?? 0) >= TRUSTED_AFTER_MS) return true;
+  return deviceId !== undefined && registrar === 'backend';
 }

@@ -1,13 +1,20 @@
 // The APNs provider: signs, sends, and reads the answer.
 
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { Outcome } from '../../core/outcome.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { Provider, PushMessage, SendOptions, Trust } from '../../core/ports/provider.ts';
+import type {
+  ProvableProvider,
+  Prover,
+  PushMessage,
+  SendOptions,
+  Trust,
+} from '../../core/ports/provider.ts';
 import type { PushFormat } from '../../core/push-format.ts';
 import type { HttpResponse } from '../http2/client.ts';
 import { parseOrigin, trustAlso } from '../http2/connect.ts';
 import { ProviderClient, type ProviderOptions } from '../http2/provider-client.ts';
-import { type ApnsPayload, buildApnsPayload } from './payload.ts';
+import { type ApnsPayload, buildApnsPayload, buildApnsProof } from './payload.ts';
 import {
   type ApnsKey,
   checkApnsKey,
@@ -42,12 +49,16 @@ const HEX_TOKEN = /^(?:[0-9a-f]{2}){1,100}$/i;
  * Apple takes frequent reconnecting for an attack.
  */
 const MIN_RETIRE_GAP_MS = 60_000;
+/** The size of today's tokens: one that is drawn belongs to no phone. */
+const PROOF_TOKEN_BYTES = 32;
+/** Nobody waits for it. The connection is not kept, as one for proven tokens would be. */
+const PROOF_OPTIONS = { waitMs: 5_000, timeoutMs: 5_000, trust: 'unproven' } as const;
 const EXPIRED = 'ExpiredProviderToken';
 /** An old connection cannot recover from these (Apple says so of the first; forums thread 675879 of the second). */
 const TIED_TO_CONNECTION = new Set(['IdleTimeout', 'TooManyProviderTokenUpdates']);
 
 /** @throws an error for the operator if the configuration cannot work; it never contains the key. */
-export function createApnsProvider(options: ApnsOptions): Provider {
+export function createApnsProvider(options: ApnsOptions): ProvableProvider {
   const { secondKey, keyId, clock } = options;
   assertUsable(options);
   if (secondKey === undefined) return new ApnsProvider(options);
@@ -60,13 +71,15 @@ export function createApnsProvider(options: ApnsOptions): Provider {
   );
 }
 
-class ApnsProvider implements Provider {
+class ApnsProvider implements ProvableProvider, Prover {
   readonly name: 'apns' | 'apns_sandbox';
+  readonly provers: readonly Prover[] = [this];
   readonly #clock: Clock;
   readonly #topic: string;
   readonly #format: PushFormat | undefined;
   readonly #token: ProviderToken;
   readonly #client: ProviderClient;
+  readonly #openClient: () => ProviderClient;
   #retiredAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ApnsOptions) {
@@ -76,16 +89,18 @@ class ApnsProvider implements Provider {
     this.#format = options.format;
     this.#token = new ProviderToken(options, options.clock);
     const { clock, maxInFlight, onEvent, proxy, noProxy } = options;
-    this.#client = new ProviderClient({
-      ...{ clock, maxInFlight, onEvent, proxy, noProxy },
-      origin: parseOrigin(options.endpoint),
-      authorities: trustAlso(options.ca),
-      health: {
-        remedyFor: apnsRemedyFor,
-        isBlocking: isApnsBlocked,
-        endsWhenReached: () => false,
-      },
-    });
+    const origin = parseOrigin(options.endpoint);
+    const authorities = trustAlso(options.ca);
+    this.#openClient = () =>
+      new ProviderClient({
+        ...{ clock, maxInFlight, onEvent, proxy, noProxy, origin, authorities },
+        health: {
+          remedyFor: apnsRemedyFor,
+          isBlocking: isApnsBlocked,
+          endsWhenReached: () => false,
+        },
+      });
+    this.#client = this.#openClient();
   }
 
   prepare(message: PushMessage) {
@@ -110,6 +125,28 @@ class ApnsProvider implements Provider {
 
   traffic() {
     return this.#client.traffic;
+  }
+
+  /** Apple closes connections that carry bad tokens: the pushes' own must not be among them. */
+  async prove(): Promise<Outcome> {
+    const jwt = this.#token.current;
+    const { headers, body } = buildApnsProof({ id: randomUUID(), topic: this.#topic });
+    const request = {
+      headers: {
+        ':path': `/3/device/${randomBytes(PROOF_TOKEN_BYTES).toString('hex')}`,
+        authorization: `bearer ${jwt}`,
+        ...headers,
+      },
+      body,
+    };
+    const client = this.#openClient();
+    const outcome = await client.send(request, (answer) => this.#read(answer, jwt), PROOF_OPTIONS);
+    await client.close();
+    return this.#client.observed(outcome);
+  }
+
+  recall(outcome: Outcome): void {
+    this.#client.observed(outcome);
   }
 
   async #send(token: string, payload: ApnsPayload, options: SendOptions): Promise<Outcome> {

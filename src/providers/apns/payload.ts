@@ -44,3 +44,27 @@ export function buildApnsPayload(
     excessBytes: Math.max(0, Buffer.byteLength(body) - MAX_APNS_PAYLOAD_BYTES),
   };
 }
+
+/** What a proof is recognised by in a provider's log, and by the stand-in. */
+const PROOF_NAME = 'nds-doctor';
+
+/** The push of a proof, which no phone gets: not stored, at the lowest priority. */
+export function buildApnsProof({
+  id,
+  topic,
+}: {
+  readonly id: string;
+  readonly topic: string;
+}): Pick<ApnsPayload, 'headers' | 'body'> {
+  return {
+    headers: {
+      'apns-topic': topic,
+      'apns-push-type': 'alert',
+      'apns-priority': '5',
+      'apns-expiration': '0',
+      'apns-id': id,
+      'apns-collapse-id': PROOF_NAME,
+    },
+    body: JSON.stringify({ aps: { alert: { title: PROOF_NAME } } }),
+  };
+}

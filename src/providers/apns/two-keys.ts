@@ -5,7 +5,8 @@ import type { Outcome } from '../../core/outcome.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type {
   PreparedPush,
-  Provider,
+  ProvableProvider,
+  Prover,
   ProviderHealth,
   ProviderTraffic,
   PushMessage,
@@ -26,25 +27,29 @@ const LEFT_ALONE_MS = 10 * 60_000;
 
 interface Key {
   readonly keyId: string;
-  readonly provider: Provider;
+  readonly provider: ProvableProvider;
   refusal?: { readonly reason: string; readonly atMs: number } | undefined;
 }
 
-export class TwoKeysProvider implements Provider {
-  readonly name: Provider['name'];
+export class TwoKeysProvider implements ProvableProvider {
+  readonly name: ProvableProvider['name'];
+  readonly provers: readonly Prover[];
   readonly #clock: Clock;
   readonly #first: Key;
   readonly #second: Key;
 
   constructor(
     clock: Clock,
-    first: { readonly keyId: string; readonly provider: Provider },
-    second: { readonly keyId: string; readonly provider: Provider },
+    first: { readonly keyId: string; readonly provider: ProvableProvider },
+    second: { readonly keyId: string; readonly provider: ProvableProvider },
   ) {
     this.name = first.provider.name;
     this.#clock = clock;
     this.#first = { ...first };
     this.#second = { ...second };
+    this.provers = [this.#first, this.#second].flatMap((key) =>
+      key.provider.provers.map((prover) => this.#noting(key, prover)),
+    );
   }
 
   prepare(message: PushMessage): PreparedPush {
@@ -94,7 +99,18 @@ export class TwoKeysProvider implements Provider {
   }
 
   async #sendBy(key: Key, message: PushMessage, options: SendOptions): Promise<Outcome> {
-    const outcome = await key.provider.prepare(message).send(options);
+    return this.#noted(key, await key.provider.prepare(message).send(options));
+  }
+
+  /** What a proof says of a key, the next push needs not find out. */
+  #noting(key: Key, prover: Prover): Prover {
+    return {
+      prove: async () => this.#noted(key, await prover.prove()),
+      recall: (outcome) => prover.recall(this.#noted(key, outcome)),
+    };
+  }
+
+  #noted(key: Key, outcome: Outcome): Outcome {
     if (isKeyRefused(outcome)) {
       key.refusal = { reason: outcome.reason, atMs: this.#clock.nowMs() };
     } else if (outcome.kind !== 'retry') {

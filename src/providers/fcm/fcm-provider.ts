@@ -2,7 +2,12 @@
 
 import type { Outcome } from '../../core/outcome.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { Provider, PushMessage, SendOptions } from '../../core/ports/provider.ts';
+import type {
+  ProvableProvider,
+  Prover,
+  PushMessage,
+  SendOptions,
+} from '../../core/ports/provider.ts';
 import type { PushFormat } from '../../core/push-format.ts';
 import type { HttpResponse } from '../http2/client.ts';
 import { parseOrigin, trustAlso } from '../http2/connect.ts';
@@ -16,7 +21,7 @@ import {
   readCredentials,
 } from './credential-file.ts';
 import { type AccessToken, findProjectId } from './google-token.ts';
-import { buildFcmPayload, type FcmPayload } from './payload.ts';
+import { buildFcmPayload, buildFcmProof } from './payload.ts';
 import { fcmRemedyFor, readFcmAnswer } from './response.ts';
 
 export interface FcmOptions extends ProviderOptions {
@@ -39,9 +44,12 @@ const MAX_DATE_AGE_MS = 2_000;
 const DATE_EVERY_MS = 10_000;
 /** How long a start waits for the first access token. */
 const WARM_TIMEOUT_MS = 3_000;
+/** Nobody waits for a proof. */
+const PROOF_OPTIONS = { waitMs: 5_000, timeoutMs: 5_000, trust: 'proven' } as const;
+const UNAUTHENTICATED = 'UNAUTHENTICATED';
 
 /** Rejects with an error for the operator if the configuration cannot work; it never contains the key. */
-export async function createFcmProvider(options: FcmOptions): Promise<Provider> {
+export async function createFcmProvider(options: FcmOptions): Promise<ProvableProvider> {
   const { credentials, clock, proxy, noProxy } = options;
   const json = credentials === 'default' ? credentials : await readCredentials(credentials);
   const projectId = options.projectId ?? (await projectIdOf(json));
@@ -81,8 +89,9 @@ interface Parts {
   readonly tokens: AccessTokenCache;
 }
 
-class FcmProvider implements Provider {
+class FcmProvider implements ProvableProvider, Prover {
   readonly name = 'fcm';
+  readonly provers: readonly Prover[] = [this];
   readonly #clock: Clock;
   readonly #path: string;
   readonly #client: ProviderClient;
@@ -104,7 +113,7 @@ class FcmProvider implements Provider {
     const payload = buildFcmPayload(message, this.#format);
     return {
       excessBytes: payload.excessBytes,
-      send: (options: SendOptions) => this.#send(message.token, payload, options),
+      send: (options: SendOptions) => this.#sendTo(message.token, payload.body, options),
     };
   }
 
@@ -129,9 +138,26 @@ class FcmProvider implements Provider {
     this.#tokens.close();
   }
 
-  async #send(deviceToken: string, { body }: FcmPayload, options: SendOptions): Promise<Outcome> {
+  async prove(): Promise<Outcome> {
+    const body = buildFcmProof();
+    const outcome = await this.#send(body, PROOF_OPTIONS);
+    // The access token was replaced: whether Google takes the new one is the proof.
+    const isRenewed = outcome.kind === 'retry' && outcome.reason === UNAUTHENTICATED;
+    return isRenewed ? this.#send(body, PROOF_OPTIONS) : outcome;
+  }
+
+  recall(outcome: Outcome): void {
+    this.#client.observed(outcome);
+  }
+
+  #sendTo(deviceToken: string, body: string, options: SendOptions): Promise<Outcome> {
     // Google would answer a message without a recipient as it answers a malformed message.
-    if (deviceToken === '') return { kind: 'rejected', reason: 'token_empty', blame: 'token' };
+    return deviceToken === ''
+      ? Promise.resolve({ kind: 'rejected', reason: 'token_empty', blame: 'token' })
+      : this.#send(body, options);
+  }
+
+  async #send(body: string, options: SendOptions): Promise<Outcome> {
     const startedAtMs = this.#clock.nowMs();
     let token = this.#tokens.current;
     if (token === undefined) {
@@ -159,7 +185,7 @@ class FcmProvider implements Provider {
 
   #read(response: HttpResponse, token: AccessToken): Outcome {
     const outcome = readFcmAnswer(response, this.#clock.wallMs());
-    if (outcome.kind !== 'misconfigured' || outcome.reason !== 'UNAUTHENTICATED') return outcome;
+    if (outcome.kind !== 'misconfigured' || outcome.reason !== UNAUTHENTICATED) return outcome;
     // Not processed, and with a new token the next try succeeds; unless the credential is bad.
     return this.#tokens.replaceRefused(token)
       ? { kind: 'retry', reason: outcome.reason, certainty: 'not_processed' }

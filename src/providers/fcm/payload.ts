@@ -105,3 +105,12 @@ function dataBytes(data: Readonly<Record<string, string>>): number {
     0,
   );
 }
+
+/**
+ * "Method: projects.messages.send": with `validate_only` the request is tested without being delivered. A topic, since
+ * no token is known to be good; nobody needs to have subscribed to it.
+ */
+export function buildFcmProof(): string {
+  const message = { topic: 'nds-doctor', data: { notification_type: 'nds_doctor' } };
+  return JSON.stringify({ validate_only: true, message });
+}

@@ -86,25 +86,8 @@ test('a verdict ends with its evidence, without any traffic', () => {
   expect(doubt.doubtsDeaths('default', 'fcm')).toBe(false);
 });
 
-test('three trusted devices refused as another sender’s turn readiness for ten minutes', () => {
-  const { clock, doubt, verdict } = setup();
-  for (let n = 0; n < 3; n += 1) doubt.noteMisdirected(evidence(n));
-  expect(verdict()).toContain('another sender');
-  clock.advance(10 * MINUTE);
-  expect(verdict()).toBeUndefined();
-});
-
-test('two trusted devices, or any number of strangers, refused as another sender’s do not', () => {
+test('a push that arrives clears the message of suspicion', () => {
   const { doubt, verdict } = setup();
-  doubt.noteMisdirected(evidence(1));
-  doubt.noteMisdirected(evidence(2));
-  for (let n = 10; n < 110; n += 1) doubt.noteMisdirected(evidence(n, { provenForMs: undefined }));
-  expect(verdict()).toBeUndefined();
-});
-
-test('a push that arrives clears credentials and message of suspicion', () => {
-  const { doubt, verdict } = setup();
-  for (let n = 0; n < 3; n += 1) doubt.noteMisdirected(evidence(n));
   for (let n = 0; n < 3; n += 1) doubt.noteMalformed(evidence(n));
   doubt.weigh(evidence(1), false);
   expect(verdict()).toBeUndefined();

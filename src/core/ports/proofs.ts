@@ -1,0 +1,28 @@
+// The port to the memory of proofs: when each set of credentials was last shown to a provider that must not be asked
+// often, and what it answered. Shared by the service and `nds doctor`, which run side by side, and kept over restarts.
+
+import type { Outcome } from '../outcome.ts';
+
+export interface EarlierProof {
+  /** Wall time, Unix milliseconds. */
+  readonly askedAtMs: number;
+  /** Absent while the answer is not known: it is under way, or its process ended. */
+  readonly outcome?: Outcome | undefined;
+}
+
+/** Every call throws if the memory cannot be read or written: then nothing may be asked. */
+export interface ProofMemory {
+  /**
+   * Takes the right to ask about these credentials now. If somebody asked less than `gapMs` ago, in this process or
+   * another, that proof is returned and nothing may be asked.
+   */
+  claim(
+    credentials: string,
+    options: { readonly wallMs: number; readonly gapMs: number },
+  ): EarlierProof | undefined;
+  /** What the provider answered to the claim. */
+  record(credentials: string, outcome: Outcome): void;
+  /** The provider was not reached: the claim counts as never made. */
+  release(credentials: string): void;
+  close(): void;
+}

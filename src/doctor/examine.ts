@@ -1,0 +1,152 @@
+// Examines a configuration from outside the service: reads, asks the providers without reaching a phone, changes
+// nothing but the memory of when Apple was asked.
+
+import { readAuthorities } from '../config/authorities.ts';
+import { type Config, ConfigError, type Environment, readSettings } from '../config/config.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { ProofMemory } from '../core/ports/proofs.ts';
+import { trustAlso } from '../providers/http2/connect.ts';
+import type { Finding } from '../service/findings.ts';
+import { type Prepared, prepare } from '../service/prepare.ts';
+import { proveProvider } from '../service/proof-findings.ts';
+import { openProofMemory } from '../stores/sqlite/proofs.ts';
+import { checkDatabase, checkSecret, type DatabaseCheck } from './check-database.ts';
+import { checkDisk } from './check-disk.ts';
+import { checkClock, checkExternalUrl } from './check-network.ts';
+import type { GetOptions } from './http-get.ts';
+
+const GOOGLE = 'https://fcm.googleapis.com';
+
+/** Findings in the order in which they are read; settings first, since all else depends on them. Never rejects. */
+export async function examine(environment: Environment, clock: Clock): Promise<readonly Finding[]> {
+  let prepared: Prepared;
+  try {
+    prepared = await prepare(environment, clock);
+  } catch (error) {
+    const { values } = readSettings(environment);
+    return [...faultsOf(error), ...examineFiles(values, clock).findings];
+  }
+  const { config } = prepared;
+  const settings: Finding = { check: 'settings', code: 'settings_ok', text: appsOf(prepared) };
+  const files = examineFiles(config, clock);
+  const { outwards, google } = networkOf(config, clock);
+  const clockCheck = guarded(
+    'clock',
+    async () => await checkClock(config.fcmEndpoint ?? GOOGLE, google),
+  );
+  const [external, compared] = await Promise.all([
+    guarded('external_url', async () => ({
+      finding: await checkExternalUrl(config.externalUrl, outwards),
+    })),
+    clockCheck,
+  ]);
+  const lanes = await proveAll(prepared, clock, { files, skewMs: skewOf(compared) });
+  return [settings, ...files.findings, compared.finding, external.finding, ...lanes];
+}
+
+interface Files {
+  readonly findings: readonly Finding[];
+  readonly sample: DatabaseCheck['sample'];
+}
+
+function examineFiles(config: Partial<Config>, clock: Clock): Files {
+  const { database, secret, previousSecrets = [], retentionMs } = config;
+  if (database === undefined || retentionMs === undefined) {
+    return { findings: [], sample: { acceptedAt: () => undefined } };
+  }
+  const { finding, sample } = checkDatabase({ database, secret, previousSecrets }, clock);
+  const { deliveriesPerDay } = sample;
+  const disk = guardedNow('disk', () => checkDisk({ database, retentionMs, deliveriesPerDay }));
+  return { findings: [finding, checkSecret({ secret }), disk], sample };
+}
+
+/** Every fault by itself, as the service's start would list them. */
+function faultsOf(error: unknown): readonly Finding[] {
+  if (!(error instanceof ConfigError)) return [failed('settings', error)];
+  return error.faults.map((text) => ({ check: 'settings', code: 'settings_wrong', text }));
+}
+
+function appsOf({ providers }: Prepared): string {
+  return `usable; ${providers.map(({ app, provider }) => `${app}/${provider.name}`).join(', ')}`;
+}
+
+function networkOf(
+  config: Config,
+  clock: Clock,
+): { readonly outwards: GetOptions; readonly google: GetOptions } {
+  // It was read without faults when the settings were.
+  const ca = readAuthorities(config.providerCaFile, []);
+  const { httpsProxy: proxy, noProxy } = config;
+  const outwards = { clock, proxy, noProxy };
+  return { outwards, google: { ...outwards, authorities: trustAlso(ca) } };
+}
+
+async function proveAll(
+  { providers, config }: Prepared,
+  clock: Clock,
+  known: { readonly files: Files; readonly skewMs: number | undefined },
+): Promise<readonly Finding[]> {
+  const asksApple = providers.some(({ provider }) => provider.name !== 'fcm');
+  const memory = asksApple ? openMemory(config.database) : undefined;
+  try {
+    const findings = providers.map(async (lane) => {
+      const { name } = lane.provider;
+      const acceptedAt = known.files.sample.acceptedAt(lane.app, name);
+      const circumstances = { skewMs: known.skewMs, acceptedAt };
+      try {
+        return await proveProvider(lane, { clock, memory }, () => circumstances);
+      } catch (error) {
+        return [failed(`${lane.app}/${name}`, error)];
+      }
+    });
+    return (await Promise.all(findings)).flat();
+  } finally {
+    memory?.close();
+    await Promise.all(providers.map(({ provider }) => provider.close()));
+  }
+}
+
+function openMemory(database: string): ProofMemory | undefined {
+  try {
+    return openProofMemory(database);
+  } catch {
+    // Apple is not asked, and its finding says so.
+    return undefined;
+  }
+}
+
+interface Result {
+  readonly finding: Finding;
+}
+
+/** A check that fails by a fault of ours is a finding, and the others go on. */
+async function guarded<Found extends Result>(
+  check: string,
+  run: () => Promise<Found>,
+): Promise<Found | Result> {
+  try {
+    return await run();
+  } catch (error) {
+    return { finding: failed(check, error) };
+  }
+}
+
+function guardedNow(check: string, run: () => Finding): Finding {
+  try {
+    return run();
+  } catch (error) {
+    return failed(check, error);
+  }
+}
+
+function failed(check: string, error: unknown): Finding {
+  return {
+    check,
+    code: 'check_failed',
+    text: error instanceof Error ? error.message : String(error),
+  };
+}
+
+function skewOf(compared: Result | { readonly skewMs?: number | undefined }): number | undefined {
+  return 'skewMs' in compared ? compared.skewMs : undefined;
+}

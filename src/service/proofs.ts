@@ -1,0 +1,118 @@
+// Proves one set of credentials at its provider: nothing reaches a phone, and Apple is asked at most once in ten
+// minutes about the same credentials, over restarts and beside `nds doctor`.
+
+import type { Outcome } from '../core/outcome.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { EarlierProof, ProofMemory } from '../core/ports/proofs.ts';
+import type { ProvableKey } from './providers.ts';
+
+/** Apple slows down and cuts off who sends many bad tokens; a process that is restarted in a loop must not. */
+const APPLE_ASKED_EVERY_MS = 10 * 60_000;
+
+export interface KeyProof {
+  /**
+   * - `proven`: the provider accepts the credentials.
+   * - `refused`: it says that they are wrong.
+   * - `unreachable`: no answer, or a failure of its own.
+   * - `unclear`: an answer that says neither.
+   * - `not_asked`: it was not asked, and no earlier answer is known.
+   */
+  readonly verdict: 'proven' | 'refused' | 'unreachable' | 'unclear' | 'not_asked';
+  /** The provider's reason, or ours. */
+  readonly reason: string;
+  /** How long ago it was asked, if not now. */
+  readonly ageMs?: number | undefined;
+}
+
+export interface ProofParts {
+  readonly clock: Clock;
+  /** Absent if it cannot be opened: Apple is not asked then. */
+  readonly memory: ProofMemory | undefined;
+}
+
+/** Never rejects. */
+export async function proveKey(key: ProvableKey, parts: ProofParts): Promise<KeyProof> {
+  const { prover, configured, credentials } = key;
+  if (configured.provider === 'fcm') return readProof(await prover.prove());
+  const claim = claimFrom(parts, credentials);
+  if (claim === 'failed') return { verdict: 'not_asked', reason: 'not_remembered' };
+  if (claim !== 'taken') return recall(key, claim, parts.clock);
+  const outcome = await prover.prove();
+  remember(parts, credentials, outcome);
+  return readProof(outcome);
+}
+
+function claimFrom(
+  { memory, clock }: ProofParts,
+  credentials: string,
+): EarlierProof | 'taken' | 'failed' {
+  if (memory === undefined) return 'failed';
+  const options = { wallMs: clock.wallMs(), gapMs: APPLE_ASKED_EVERY_MS };
+  try {
+    return memory.claim(credentials, options) ?? 'taken';
+  } catch {
+    // A full disk, or a file of another user: the verdict says that Apple was not asked.
+    return 'failed';
+  }
+}
+
+function remember({ memory }: ProofParts, credentials: string, outcome: Outcome): void {
+  try {
+    if (wasAsked(outcome)) memory?.record(credentials, outcome);
+    else memory?.release(credentials);
+  } catch {
+    // The claim stays without an answer, and Apple is left alone for its ten minutes.
+  }
+}
+
+function recall(
+  { prover }: ProvableKey,
+  { askedAtMs, outcome }: EarlierProof,
+  clock: Clock,
+): KeyProof {
+  const ageMs = Math.max(0, clock.wallMs() - askedAtMs);
+  if (outcome === undefined) return { verdict: 'not_asked', reason: 'asked_lately', ageMs };
+  prover.recall(outcome);
+  return { ...readProof(outcome), ageMs };
+}
+
+/** Whether the request may have come to the provider. */
+function wasAsked(outcome: Outcome): boolean {
+  if (outcome.kind === 'misconfigured') return !isOfTheWay(outcome.reason);
+  if (outcome.kind !== 'retry') return true;
+  return outcome.certainty !== 'not_processed' && outcome.certainty !== 'not_started';
+}
+
+function readProof(outcome: Outcome): KeyProof {
+  switch (outcome.kind) {
+    case 'delivered':
+      return { verdict: 'proven', reason: 'accepted' };
+    case 'unregistered':
+      return { verdict: 'proven', reason: outcome.reason };
+    case 'rejected':
+      return {
+        verdict: outcome.blame === 'token' ? 'proven' : 'unclear',
+        reason: outcome.reason,
+      };
+    case 'misconfigured':
+      return {
+        verdict: isOfTheWay(outcome.reason) ? 'unreachable' : 'refused',
+        reason: outcome.reason,
+      };
+    case 'retry':
+      return {
+        verdict: isAnswerAboutUs(outcome) ? 'unclear' : 'unreachable',
+        reason: outcome.reason,
+      };
+  }
+}
+
+/** A certificate that is not trusted: somebody stands between us and the provider, and nobody judged our credentials. */
+function isOfTheWay(reason: string): boolean {
+  return reason === 'tls_untrusted' || reason === 'oauth_tls_untrusted';
+}
+
+/** "Too much" and "too often" are no failures of the provider. */
+function isAnswerAboutUs({ reason, certainty }: Extract<Outcome, { kind: 'retry' }>): boolean {
+  return certainty.startsWith('throttled') || reason === 'TooManyProviderTokenUpdates';
+}
