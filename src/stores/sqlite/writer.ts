@@ -81,6 +81,7 @@ export class Writer {
   runBatch(operations: readonly WriteOperation[]): readonly WriteReply[] {
     try {
       this.#connect().fileCheck.check();
+      this.#ownership?.keep();
       this.#sinceCheckpoint += operations.length;
       return this.#runTogether(operations) ?? this.#runApart(operations);
     } catch (error) {

@@ -53,6 +53,24 @@ test('lets nobody else have the database by a symbolic link', async () => {
   await expect(open(link)).rejects.toMatchObject({ kind: 'database_in_use' });
 });
 
+test('takes the lock again if somebody removed its file', async () => {
+  const file = newFile();
+  const { store } = await open(file);
+  for (const name of [`${file}.owner`, `${file}.owner.json`]) rmSync(name);
+  await store.probe();
+  await expect(open(file)).rejects.toMatchObject({ kind: 'database_in_use' });
+});
+
+test('takes no more while another one has the lock whose file was removed', async () => {
+  const file = newFile();
+  const { store } = await open(file);
+  rmSync(`${file}.owner`);
+  const { store: other } = await open(file);
+  await expect(store.probe()).rejects.toMatchObject({ reason: 'locked' });
+  await other.close();
+  await store.probe();
+});
+
 test('lets the next one have it when the first was closed, and leaves no owner behind', async () => {
   const file = newFile();
   const { store } = await open(file);

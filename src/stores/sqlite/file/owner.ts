@@ -1,8 +1,9 @@
 // One process owns a database: it holds an exclusive lock on a small database of its own beside it, `<file>.owner`,
 // which the kernel releases however the process ends. `<file>.owner.json` says who and since when.
 
-import { readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
+import { StoreUnavailableError } from '../../../core/ports/store.ts';
 import { DatabaseRefusedError, reasonOf, unusableLocation } from '../errors.ts';
 
 export interface Owner {
@@ -12,6 +13,11 @@ export interface Owner {
 }
 
 export interface OwnerLock {
+  /**
+   * Takes the lock again if its file was removed, as who tidies up does. Throws a `StoreUnavailableError` (`locked`) while
+   * another process has it.
+   */
+  keep(): void;
   release(): void;
 }
 
@@ -23,18 +29,37 @@ export function takeOwnership(path: string, owner: Owner): OwnerLock {
   // SQLite follows links, too, for the files that it puts beside the database.
   const file = realpathSync(path);
   const description = `${file}.owner.json`;
-  const db = lock(file, description);
-  try {
-    writeFileSync(description, `${JSON.stringify(owner)}\n`, { mode: 0o600 });
-  } catch {
-    // Full: the lock itself needs no space, and only the words of a refusal become poorer.
+  let held = take();
+
+  function take() {
+    const db = lock(file, description);
+    try {
+      writeFileSync(description, `${JSON.stringify(owner)}\n`, { mode: 0o600 });
+    } catch {
+      // Full: the lock itself needs no space, and only the words of a refusal become poorer.
+    }
+    return { db, inode: inodeOf(`${file}.owner`) };
   }
+
   return {
+    keep() {
+      if (held.db.open && inodeOf(`${file}.owner`) === held.inode) return;
+      held.db.close();
+      try {
+        held = take();
+      } catch (cause) {
+        throw new StoreUnavailableError('locked', { cause });
+      }
+    },
     release() {
-      rmSync(description, { force: true });
-      db.close();
+      if (held.db.open) rmSync(description, { force: true });
+      held.db.close();
     },
   };
+}
+
+function inodeOf(file: string): bigint | undefined {
+  return statSync(file, { bigint: true, throwIfNoEntry: false })?.ino;
 }
 
 function lock(file: string, description: string): Database.Database {
