@@ -87,18 +87,21 @@ export function hasten(queued: readonly Row[], options: HastenOptions): number {
   const { nowMs, newsSpreadMs, restMs } = options;
   const rows = queued
     .filter((row) => row.dueAtMs > nowMs && isFree(row, nowMs))
-    .filter((row) => row.triedAtMs <= nowMs - restMs)
     .toSorted((one, other) => one.dueAtMs - other.dueAtMs);
-  const news = rows.filter((row) => !isRace(row.delivery.notification.lifetimeMs));
-  let moved = 0;
-  for (const row of rows) {
-    const place = news.indexOf(row);
-    const spreadMs = place < 0 ? 0 : Math.floor((place * newsSpreadMs) / news.length);
-    if (nowMs + spreadMs >= row.dueAtMs) continue;
-    row.dueAtMs = nowMs + spreadMs;
-    moved += 1;
-  }
-  return moved;
+  const races = rows.filter((row) => isRace(row.delivery.notification.lifetimeMs));
+  const news = rows.filter((row) => !races.includes(row) && row.triedAtMs <= nowMs - restMs);
+  const hastenTo = (row: Row, atMs: number) => {
+    if (atMs >= row.dueAtMs) return 0;
+    row.dueAtMs = atMs;
+    return 1;
+  };
+  const moved = [
+    ...races.map((row) => hastenTo(row, Math.max(nowMs, row.triedAtMs + restMs))),
+    ...news.map((row, place) =>
+      hastenTo(row, nowMs + Math.floor((place * newsSpreadMs) / news.length)),
+    ),
+  ];
+  return moved.reduce<number>((sum, one) => sum + one, 0);
 }
 
 function logged(row: Row): LoggedDelivery {

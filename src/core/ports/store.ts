@@ -58,8 +58,8 @@ export interface Store {
 
   /**
    * The provider's outage is over. Queued races of that app and provider become due at once, news within
-   * `newsSpreadMs`, evenly; nobody later than planned. `notBeforeMs` still holds, and what was tried less than
-   * `restMs` ago keeps its time. Returns how many were moved.
+   * `newsSpreadMs`, evenly; nobody later than planned. `notBeforeMs` still holds; a race that was tried
+   * less than `restMs` ago is due when these have passed, and such news keeps its time. Returns how many were moved.
    */
   hasten(options: HastenOptions): Promise<number>;
 

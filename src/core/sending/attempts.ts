@@ -63,6 +63,7 @@ export class Attempts {
     const change = lane.leave(ticket, { outcome: classified, tokenHash });
     const outcome = assess(this.#parts, { delivery, lane, outcome: classified });
     this.#tellBreaker(lane, change, outcome);
+    if (change !== 'closed' && lane.isAcceptedAgain(outcome)) this.#parts.onProviderBack(lane);
     return this.#tell(delivery, ended(outcome));
   }
 

@@ -74,6 +74,8 @@ export class Lane {
   readonly #waiting: Record<Trust, Set<Waiter>> = { proven: new Set(), unproven: new Set() };
   readonly #inFlight: Record<Trust, number> = { proven: 0, unproven: 0 };
   #deliveredAtMs: number | undefined;
+  /** The provider refused our credentials, and no push has arrived since. */
+  #isRefused = false;
   #pace: number;
   #slowedDownAtMs = Number.NEGATIVE_INFINITY;
   readonly #throttledAtMs = new Map<string, number>();
@@ -195,6 +197,13 @@ export class Lane {
     return this.#noteAnswer(outcome);
   }
 
+  /** True once, when a push arrives after the provider had refused our credentials: what waits is due. */
+  isAcceptedAgain(outcome: Outcome): boolean {
+    if (outcome.kind !== 'delivered' || !this.#isRefused) return false;
+    this.#isRefused = false;
+    return true;
+  }
+
   /** Gives the place back without an outcome. */
   abandon(ticket: Ticket): void {
     this.#inFlight[ticket.trust] -= 1;
@@ -231,6 +240,7 @@ export class Lane {
   }
 
   #noteAnswer(outcome: Outcome): BreakerChange {
+    if (outcome.kind === 'misconfigured') this.#isRefused = true;
     if (outcome.kind === 'delivered') {
       this.#deliveredAtMs = this.#clock.nowMs();
       this.#pace = Math.min(this.#pace + 1, this.#options.maxInFlight);

@@ -221,3 +221,23 @@ test('ends what is open of an app that left the configuration', async () => {
   const ended = await virtual.store.expireOverdue({ nowMs, wallMs: nowMs, limit: 10 });
   expect(ended).toHaveLength(1);
 });
+
+test('sends what waited for the credentials as soon as another push shows that they work', async () => {
+  const virtual = await createVirtualCore();
+  virtual.weather = refusedUntil(2 * SECOND);
+  await told(virtual, 'a');
+  await virtual.clock.run(500);
+  virtual.weather = (push) =>
+    push.atMs < 15 * SECOND
+      ? {
+          outcome: { kind: 'misconfigured', reason: 'InvalidProviderToken' },
+          endsAfterMs: 20,
+          isTaken: false,
+        }
+      : CALM(push);
+  await virtual.clock.run(20 * SECOND);
+  const said = await told(virtual, 'b');
+  await virtual.clock.run(2 * SECOND);
+  expect(said).toEqual(['delivered']);
+  expect(virtual.pushes.at(-1)).toMatchObject({ token: 'a', isTaken: true });
+});

@@ -138,10 +138,13 @@ function prepareExpiry(db: Database.Database, finish: Finish) {
 }
 
 function prepareHasten(db: Database.Database) {
-  const late = `app = @app AND provider = @provider AND due_at_ms > @nowMs
-    AND (lease_until_ms IS NULL OR lease_until_ms <= @nowMs)
-    AND (tried_at_ms IS NULL OR tried_at_ms <= @nowMs - @restMs)`;
-  const races = db.prepare(`UPDATE queue SET due_at_ms = @nowMs WHERE ${late} AND race = 1`);
+  const waiting = `app = @app AND provider = @provider AND due_at_ms > @nowMs
+    AND (lease_until_ms IS NULL OR lease_until_ms <= @nowMs)`;
+  const rested = 'max(@nowMs, coalesce(tried_at_ms, 0) + @restMs)';
+  const races = db.prepare(
+    `UPDATE queue SET due_at_ms = ${rested} WHERE ${waiting} AND race = 1 AND due_at_ms > ${rested}`,
+  );
+  const late = `${waiting} AND (tried_at_ms IS NULL OR tried_at_ms <= @nowMs - @restMs)`;
   const news = db.prepare(
     `WITH late AS (
        SELECT row_id, row_number() OVER (ORDER BY due_at_ms, row_id) - 1 AS rank, count(*) OVER () AS total
