@@ -96,18 +96,23 @@ export async function startService(
   await using opened = new AsyncDisposableStack();
   opened.defer(() => live.close());
   const observers: Observer[] = [log.observer];
-  const observer: Observer = {
-    observe: (event) => {
-      for (const each of observers) each.observe(event);
-    },
-  };
+  const hasMetrics = config.metricsAddress !== undefined;
+  const observer = hasMetrics ? observeAll(observers) : log.observer;
   const opening = openStore(config, log, { clock, observer });
   const { store: ownStore, devices, lookupKey, sqliteVersion } = await opening;
   const store = overrides.wrapStore?.(ownStore) ?? ownStore;
   opened.defer(() => store.close());
   const ids = createSystemIds(clock, lookupKey);
-  const rulesOf = (app: string) => live.rulesOf(app);
-  const core = wireCore({ config, rulesOf, clock, ids, store, providers, observer, skew });
+  const core = wireCore({
+    config,
+    rules: live.rules,
+    clock,
+    ids,
+    store,
+    providers,
+    observer,
+    skew,
+  });
   await recoverCore(core, store, clock);
   let metrics: RunningMetrics | undefined;
   if (config.metricsAddress !== undefined) {
@@ -197,6 +202,15 @@ export async function startService(
   };
 }
 
+/** All that are there when an event comes: the metrics are added once the store is open. */
+function observeAll(observers: readonly Observer[]): Observer {
+  return {
+    observe: (event) => {
+      for (const each of observers) each.observe(event);
+    },
+  };
+}
+
 async function openStore(
   config: Config,
   log: Log,
@@ -218,10 +232,12 @@ async function openStore(
     file: config.database,
     keys: secrets,
     clock,
+    onBatchEnded:
+      config.metricsAddress === undefined
+        ? undefined
+        : (batch) => observer.observe({ ...batch, name: 'store_batch_ended' }),
     onEvent: (event) => {
-      if (event.name === 'batch_ended') {
-        observer.observe({ ...event, name: 'store_batch_ended' });
-      } else if (event.name === 'worker_crashed') {
+      if (event.name === 'worker_crashed') {
         log.say('error', 'store_worker_crashed', { role: event.role, cause: event.error.message });
       } else if (event.name === 'key_rotated') {
         log.say('info', 'key_rotated', { resealed_rows: event.resealedRows });

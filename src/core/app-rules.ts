@@ -23,8 +23,29 @@ export interface AppRules {
   readonly tokenRate?: Rate | undefined;
 }
 
-/** The rules of an app; those of the service for an app that does not exist, which is refused elsewhere. */
-export type RulesOf = (app: string) => AppRules;
+export interface RulesByApp {
+  /** Of the service, for what an app does not say. */
+  readonly ofAll: AppRules;
+  readonly byApp: ReadonlyMap<string, AppRules>;
+}
+
+/** The rules as they are now; a reload replaces all of them at one moment. */
+export class CurrentRules {
+  #now: RulesByApp;
+
+  constructor(rules: RulesByApp) {
+    this.#now = rules;
+  }
+
+  /** Those of the service for an app that does not exist, which is refused elsewhere. */
+  of(app: string): AppRules {
+    return this.#now.byApp.get(app) ?? this.#now.ofAll;
+  }
+
+  replace(rules: RulesByApp): void {
+    this.#now = rules;
+  }
+}
 
 /** Whether a push of this type starts something in the app. */
 export function knowsType({ types }: AppRules, type: string): boolean {

@@ -6,7 +6,12 @@
 import type { Asker } from '../core/answering/asker.ts';
 import { broadcast } from '../core/answering/broadcast.ts';
 import type { Dispatcher } from '../core/answering/dispatcher.ts';
-import { knowsType, notificationFor, type RulesOf, typeNotSupported } from '../core/app-rules.ts';
+import {
+  type CurrentRules,
+  knowsType,
+  notificationFor,
+  typeNotSupported,
+} from '../core/app-rules.ts';
 import { ServiceError } from '../core/errors.ts';
 import { completeNotification, type ParsedNotification } from '../core/notification.ts';
 import type { Ids } from '../core/ports/ids.ts';
@@ -21,7 +26,7 @@ export interface DeliveryParts {
   readonly asker: Asker;
   /** Also of calls that leave no delivery. */
   readonly ids: Ids;
-  readonly rulesOf: RulesOf;
+  readonly rules: CurrentRules;
   readonly observer: Observer;
   /** Where devices reach the service, without a slash at the end; absent if it was not configured. */
   readonly externalUrl: string | undefined;
@@ -42,7 +47,7 @@ export async function deliver(
     case 'notification': {
       c.set('type', parsed.notification.type);
       const { app } = recipient.target;
-      const notification = notificationFor(parts.rulesOf(app), parsed.notification, recipient);
+      const notification = notificationFor(parts.rules.of(app), parsed.notification, recipient);
       if (notification === undefined) return ignoreUnknown(parts, c, app, parsed.notification);
       return succeed(c, await parts.dispatcher.accept(notification, recipient));
     }
@@ -70,7 +75,7 @@ export async function deliverToUser(
   const id = parts.ids.deliveryId();
   if (parsed.kind !== 'notification') return succeed(c, { id, status: 'ignored' });
   c.set('type', parsed.notification.type);
-  const rules = parts.rulesOf(app);
+  const rules = parts.rules.of(app);
   const sent = recipients.flatMap((recipient) => {
     const notification = notificationFor(rules, parsed.notification, recipient);
     return notification === undefined ? [] : [{ notification, recipient }];
@@ -95,13 +100,13 @@ function ignoreUnknown(
 
 /** The caller gets the device's bytes or a problem, never our status: Boltz would read it as the invoice. */
 async function ask(
-  { externalUrl, asker, rulesOf, replyDeadlineMs }: DeliveryParts,
+  { externalUrl, asker, rules: all, replyDeadlineMs }: DeliveryParts,
   c: HttpContext,
   { question, recipient }: { readonly question: Question; readonly recipient: Recipient },
 ): Promise<Uint8Array> {
   if (externalUrl === undefined) throw new ServiceError('external_url_missing');
   c.set('type', question.type);
-  const rules = rulesOf(recipient.target.app);
+  const rules = all.of(recipient.target.app);
   if (!knowsType(rules, question.type)) throw typeNotSupported();
   return await asker.ask(
     {

@@ -39,7 +39,7 @@ export async function handleNotify(parts: NotifyParts, c: HttpContext): Promise<
   const bytes = await readBody(c);
   const target = parseTarget(c.req.url);
   c.set('app', target.app);
-  if (!parts.rulesOf(target.app).takesTokens) throw new ServiceError('not_found', NO_TOKENS);
+  if (!parts.rules.of(target.app).takesTokens) throw new ServiceError('not_found', NO_TOKENS);
   const parsed = parts.parse(bytes);
   const push = () => deliver(parts, c, { parsed, recipient: { target, source: NOTIFY_DOOR } });
   const address = parts.clientAddressOf?.(c.env.incoming);

@@ -3,16 +3,16 @@
 import type { AppSettings } from '../config/app-settings.ts';
 import type { App } from '../config/apps.ts';
 import type { Config } from '../config/config.ts';
-import type { AppRules, RulesOf } from '../core/app-rules.ts';
+import type { AppRules, RulesByApp } from '../core/app-rules.ts';
 import { CATALOGUE, type Kind, kindOf, type Title } from '../core/notification.ts';
 import { DEFAULT_FORMAT, type PushFormat } from '../core/push-format.ts';
 
 type OfAll = Pick<Config, 'titles' | 'lifetimesMs' | 'tokenForm'>;
 
-export function createRulesOf(config: OfAll, apps: readonly App[]): RulesOf {
+export function rulesByApp(config: OfAll, apps: readonly App[]): RulesByApp {
   const ofAll = rulesFrom(config, {});
   const byApp = new Map(apps.map(({ name, settings }) => [name, rulesFrom(config, settings)]));
-  return (app) => byApp.get(app) ?? ofAll;
+  return { ofAll, byApp };
 }
 
 function rulesFrom(config: OfAll, settings: AppSettings): AppRules {

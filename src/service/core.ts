@@ -4,7 +4,7 @@
 import type { Config } from '../config/config.ts';
 import { Asker } from '../core/answering/asker.ts';
 import { Dispatcher } from '../core/answering/dispatcher.ts';
-import type { RulesOf } from '../core/app-rules.ts';
+import type { CurrentRules } from '../core/app-rules.ts';
 import { DEFAULT_POLICY, type Policy } from '../core/policy.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Ids } from '../core/ports/ids.ts';
@@ -52,7 +52,7 @@ export interface Core {
 
 export function wireCore(given: {
   readonly config: Config;
-  readonly rulesOf: RulesOf;
+  readonly rules: CurrentRules;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly store: Store;
@@ -60,7 +60,7 @@ export function wireCore(given: {
   readonly observer: Observer;
   readonly skew: Skew;
 }): Core {
-  const { config, rulesOf, clock, ids, store, observer, skew } = given;
+  const { config, rules, clock, ids, store, observer, skew } = given;
   const { remembered } = config;
   const policy: Policy = {
     ...DEFAULT_POLICY,
@@ -86,7 +86,7 @@ export function wireCore(given: {
   const duplicates = new Duplicates(clock, { maxKeys: remembered });
   const limits = new Limits(clock, {
     perToken: config.tokenRate,
-    rateOf: (app) => rulesOf(app).tokenRate,
+    rules,
     global: config.globalRate,
     maxTokens: remembered,
   });

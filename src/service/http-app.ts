@@ -34,7 +34,7 @@ const REPORT_EVERY_MS = 60_000;
 
 export interface HttpAppParts {
   readonly config: Config;
-  readonly live: Pick<LiveApps, 'rulesOf' | 'sources'>;
+  readonly live: Pick<LiveApps, 'rules' | 'sources'>;
   readonly core: Core;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -50,7 +50,7 @@ export function createHttpApp(parts: HttpAppParts): App {
     dispatcher: core.dispatcher,
     asker: core.asker,
     ids,
-    rulesOf: (app) => live.rulesOf(app),
+    rules: live.rules,
     observer,
     externalUrl: config.externalUrl,
     replyDeadlineMs: config.replyDeadlineMs,

@@ -18,7 +18,8 @@ export class AppLanes implements Lanes {
   readonly #clock: Clock;
   readonly #options: LaneOptions;
   #all: readonly Lane[] = [];
-  #byKey: ReadonlyMap<string, Lane> = new Map();
+  /** By `laneKey`; changed by `replace` alone. */
+  byKey: ReadonlyMap<string, Lane> = new Map();
 
   constructor(providers: readonly AppProvider[], clock: Clock, options: LaneOptions) {
     this.#clock = clock;
@@ -28,10 +29,6 @@ export class AppLanes implements Lanes {
 
   get all(): readonly Lane[] {
     return this.#all;
-  }
-
-  get byKey(): ReadonlyMap<string, Lane> {
-    return this.#byKey;
   }
 
   hasApp(app: string): boolean {
@@ -53,7 +50,7 @@ export class AppLanes implements Lanes {
       return lane;
     });
     this.#all = all;
-    this.#byKey = byKey;
+    this.byKey = byKey;
     return {
       added: all.filter((lane) => !before.includes(lane)),
       removed: before.filter((lane) => !all.includes(lane)),
@@ -66,7 +63,7 @@ export class AppLanes implements Lanes {
     if (!this.hasApp(app)) return new ServiceError('unknown_app');
     const inJson = 'of this app in NDS_APPS or NDS_APPS_FILE';
     const provider = providerFor(target.platform, target.token);
-    if (provider === 'apns' && this.#byKey.has(laneKey(app, 'apns'))) {
+    if (provider === 'apns' && this.byKey.has(laneKey(app, 'apns'))) {
       return new ServiceError('provider_not_configured', {
         detail: `This token is of APNs’ ${environment} environment, which this app is not configured for: set \`environment\` of apns ${inJson}.`,
       });

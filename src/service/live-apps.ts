@@ -3,11 +3,11 @@
 
 import type { Config } from '../config/config.ts';
 import type { SignedSources } from '../config/sources.ts';
-import type { RulesOf } from '../core/app-rules.ts';
+import { CurrentRules } from '../core/app-rules.ts';
 import type { Clock, Timer } from '../core/ports/clock.ts';
 import type { Provider } from '../core/ports/provider.ts';
 import type { Retrier } from '../core/sending/retrier.ts';
-import { createRulesOf } from './app-rules.ts';
+import { rulesByApp } from './app-rules.ts';
 import type { AppLanes } from './lanes.ts';
 import type { AppsAndSources, Prepared } from './prepare.ts';
 import type { AppProvider } from './providers.ts';
@@ -29,12 +29,12 @@ export interface LiveAppsParts {
 
 export class LiveApps {
   readonly #clock: Clock;
+  readonly rules: CurrentRules;
   readonly #config: Config;
   readonly #readAgain: Prepared['readAgain'];
   /** Providers that only end what is in flight. */
   readonly #retired = new Map<Provider, Timer>();
   #now: AppsAndSources;
-  #rulesOf: RulesOf;
   #reloading: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
@@ -43,7 +43,7 @@ export class LiveApps {
     this.#config = prepared.config;
     this.#readAgain = prepared.readAgain;
     this.#now = prepared;
-    this.#rulesOf = createRulesOf(prepared.config, prepared.apps);
+    this.rules = new CurrentRules(rulesByApp(prepared.config, prepared.apps));
   }
 
   get providers(): readonly AppProvider[] {
@@ -52,10 +52,6 @@ export class LiveApps {
 
   get sources(): SignedSources {
     return this.#now.sources;
-  }
-
-  rulesOf(app: string): ReturnType<RulesOf> {
-    return this.#rulesOf(app);
   }
 
   /** One at a time. Rejects with a `ConfigError`; then everything is as before. */
@@ -81,10 +77,10 @@ export class LiveApps {
       await Promise.all(opened.map(({ provider }) => provider.close()));
       throw new Error('the service stopped during the reload');
     }
-    const rulesOf = createRulesOf(this.#config, read.apps);
+    const rules = rulesByApp(this.#config, read.apps);
     // Nothing below waits: a call sees all of the old configuration or all of the new one.
     this.#now = read;
-    this.#rulesOf = rulesOf;
+    this.rules.replace(rules);
     core.retrier.changeLanes(core.lanes.replace(read.providers));
     const closed = before.filter((one) => !read.providers.includes(one));
     for (const { provider } of closed) this.#retire(provider);

@@ -74,8 +74,8 @@ export async function startMetrics(parts: StartMetricsParts): Promise<RunningMet
 
 /** Apps may be added by a reload; sources and types that a reload adds count as others. */
 function namesOf({ core, live }: StartMetricsParts): KnownNames {
-  const { catalogue } = live.rulesOf(DEFAULT_APP);
-  const ofApps = live.providers.flatMap(({ app }) => Object.keys(live.rulesOf(app).catalogue));
+  const { catalogue } = live.rules.of(DEFAULT_APP);
+  const ofApps = live.providers.flatMap(({ app }) => Object.keys(live.rules.of(app).catalogue));
   const { sources: signed, ownTypes } = live.sources;
   const sources = [...signed.keys()];
   const lanes = core.lanes.all.map(({ app, provider }) => ({ app, provider: provider.name }));

@@ -2,10 +2,11 @@
 // order or a sudden death. Between lives only the database remains.
 
 import { copyFileSync, existsSync } from 'node:fs';
+import { CurrentRules } from '../../src/core/app-rules.ts';
 import { ServiceError } from '../../src/core/errors.ts';
 import type { Store } from '../../src/core/ports/store.ts';
 import { Skew } from '../../src/core/sending/attempts.ts';
-import { createRulesOf } from '../../src/service/app-rules.ts';
+import { rulesByApp } from '../../src/service/app-rules.ts';
 import { type Core, recoverCore, wireCore } from '../../src/service/core.ts';
 import { stopService } from '../../src/service/lifecycle.ts';
 import { openSqliteStore } from '../../src/stores/sqlite/store.ts';
@@ -67,7 +68,7 @@ export class Life {
     const config = readSimulatedConfig();
     this.core = wireCore({
       config,
-      rulesOf: createRulesOf(config, []),
+      rules: new CurrentRules(rulesByApp(config, [])),
       clock: this.#clock,
       ids: createSimulatedIds(createRandom(seed, `ids ${number}`), this.#clock),
       store: this.#store,

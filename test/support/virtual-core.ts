@@ -2,6 +2,7 @@
 // the adapters' own terms: a status with headers and body, or a failure of the transport.
 
 import { type Config, isComplete, readSettings } from '../../src/config/config.ts';
+import { CurrentRules } from '../../src/core/app-rules.ts';
 import type { ErrorDetails } from '../../src/core/errors.ts';
 import type { Notification } from '../../src/core/notification.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
@@ -9,7 +10,7 @@ import type { ServiceEvent } from '../../src/core/ports/observer.ts';
 import type { Provider, PushMessage, SendOptions } from '../../src/core/ports/provider.ts';
 import { Skew } from '../../src/core/sending/attempts.ts';
 import type { ProviderName, Recipient } from '../../src/core/target.ts';
-import { createRulesOf } from '../../src/service/app-rules.ts';
+import { rulesByApp } from '../../src/service/app-rules.ts';
 import { type Core, recoverCore, wireCore } from '../../src/service/core.ts';
 import { ManualClock } from './manual-clock.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -86,7 +87,7 @@ export async function createVirtualCore(options: VirtualCoreOptions = {}): Promi
     };
     const core = wireCore({
       config,
-      rulesOf: createRulesOf(config, []),
+      rules: new CurrentRules(rulesByApp(config, [])),
       clock: ownClock,
       ids: countedIds(own),
       store,

@@ -1,5 +1,6 @@
 // How many notifications a token and the whole service may get: token buckets that allow a burst.
 
+import type { CurrentRules } from '../app-rules.ts';
 import { ServiceError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import { Recent } from './quarantine.ts';
@@ -14,7 +15,7 @@ export interface Rate {
 export interface LimitsOptions {
   readonly perToken: Rate;
   /** For apps whose tokens have another rate. */
-  readonly rateOf?: ((app: string) => Rate | undefined) | undefined;
+  readonly rules?: CurrentRules | undefined;
   readonly global: Rate;
   /** Tokens that are remembered; beyond, those that were quiet longest are forgotten. */
   readonly maxTokens: number;
@@ -87,7 +88,7 @@ export class Limits {
 
   /** Counts one call for a token of an app. Throws `rate_limited`. */
   take(app: string, tokenHash: string): void {
-    const rate = this.#options.rateOf?.(app);
+    const rate = this.#options.rules?.of(app).tokenRate;
     if (rate === undefined) {
       refuseFor(
         this.#perToken.take(tokenHash),

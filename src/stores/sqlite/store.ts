@@ -41,16 +41,17 @@ export interface SqliteStoreOptions {
   readonly onEvent?: ((event: SqliteStoreEvent) => void) | undefined;
   /** Called when a batch of so many operations goes to the writer as one transaction. */
   readonly onBatch?: ((operations: number) => void) | undefined;
+  /** Called when a batch of writes ended, committed or not; only with a clock, and not for looks at the file. */
+  readonly onBatchEnded?: ((batch: EndedBatch) => void) | undefined;
+}
+
+export interface EndedBatch {
+  readonly operations: number;
+  /** From handing it to the thread to its answer. */
+  readonly durationMs: number;
 }
 
 export type SqliteStoreEvent =
-  /** A batch of writes ended, committed or not. Told only with a clock, and not of looks at the file. */
-  | {
-      readonly name: 'batch_ended';
-      readonly operations: number;
-      /** From handing it to the thread to its answer. */
-      readonly durationMs: number;
-    }
   /** The encryption key was replaced. */
   | { readonly name: 'key_rotated'; readonly resealedRows: number }
   /** A thread died; the next operation starts another. */
@@ -117,17 +118,17 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Open
 }
 
 /** One batch is under way at a time. */
-function tellBatches({ clock, onBatch, onEvent }: SqliteStoreOptions) {
+function tellBatches({ clock, onBatch, onBatchEnded }: SqliteStoreOptions) {
+  if (clock === undefined || onBatchEnded === undefined) return { onBatch };
   let sentAtMs = 0;
   return {
     onBatch: (operations: number) => {
-      sentAtMs = clock?.nowMs() ?? 0;
+      sentAtMs = clock.nowMs();
       onBatch?.(operations);
     },
     onBatchEnded: (batch: readonly WriteOperation[]) => {
       const operations = batch.filter(({ kind }) => kind !== 'check_file').length;
-      if (clock === undefined || operations === 0) return;
-      onEvent?.({ name: 'batch_ended', operations, durationMs: clock.nowMs() - sentAtMs });
+      if (operations > 0) onBatchEnded({ operations, durationMs: clock.nowMs() - sentAtMs });
     },
   };
 }
