@@ -220,7 +220,7 @@ function testsOfTheLog(setup: () => Promise<Store>): void {
         await store.settle(settlement(delivery, { status: 'delivered' }, { owner: 'owner-b' }));
       },
     );
-    await fc.assert(rule, { numRuns: 200 });
+    await fc.assert(rule, { numRuns: 100 });
   });
 }
 

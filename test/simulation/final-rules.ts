@@ -90,9 +90,14 @@ function checkDelivery(delivery: DeliveryRecord, row: Row | undefined, journal: 
   checkEnd(delivery, journal);
 }
 
-/** Only a death between the answer and the commit of the end can make a later life end it otherwise. */
-function checkDelivered({ id, final, life }: DeliveryRecord, journal: Journal): void {
+/**
+ * Only a death between the answer and the commit of the end can make a later life end it otherwise, or leave news that
+ * waits for the provider open at the end of the world.
+ */
+function checkDelivered(delivery: DeliveryRecord, journal: Journal): void {
+  const { id, final, life, lifetimeMs } = delivery;
   if (final?.status === 'delivered' || (final !== undefined && final.life !== life)) return;
+  if (final === undefined && lifetimeMs > 60_000 && journal.ends.has(life)) return;
   journal.violate('delivered stays delivered', `${id}: ${final?.status}`);
 }
 

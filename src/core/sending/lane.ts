@@ -154,7 +154,7 @@ export class Lane {
     if (pass === undefined) return Promise.resolve(undefined);
     if (this.#hasPlace(trust)) return Promise.resolve(this.#take(trust, pass));
     this.#breaker.end(pass);
-    if (patience === 'none') return Promise.resolve(undefined);
+    if (patience === 'none' || !this.hasRoom(trust)) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       const queue = this.#waiting[trust];
       const waiter: Waiter = {
