@@ -90,7 +90,8 @@ export function sandboxEnvironment(sandbox: Sandbox, folder: string): Record<str
 
 export function temporaryFolder(onEnd: OnEnd = onTestFinished): string {
   const folder = mkdtempSync(join(tmpdir(), 'nds-test-'));
-  onEnd(() => rmSync(folder, { recursive: true, force: true }));
+  // A service that was stopped by a test's clock may still be closing its files.
+  onEnd(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
   return folder;
 }
 
