@@ -1,5 +1,26 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** What takes longest begins first, so that no core waits for it at the end. */
+const LONGEST = [
+  'chaos/kill.test.ts',
+  'stores/sqlite/contract.test.ts',
+  'fuzz/service.test.ts',
+  'chaos/callers.test.ts',
+  'e2e/devices-at-rest.test.ts',
+  'doctor/doctor.test.ts',
+  'simulation/simulation.test.ts',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification) =>
+      LONGEST.some((name) => moduleId.endsWith(name));
+    const sorted = await super.sort(files);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
 
 export default defineConfig({
   test: {
@@ -7,6 +28,7 @@ export default defineConfig({
     pool: 'forks',
     // Of two cores, vitest would use one: it keeps one for itself, which it does not need.
     maxWorkers: Math.max(2, availableParallelism() - 1),
+    sequence: { sequencer: LongestFirst },
     // No retries, and a test that was left out on purpose fails the run.
     retry: 0,
     allowOnly: false,
