@@ -86,7 +86,7 @@ test('a BadDeviceToken of one environment is not tried at the other, and is no q
   expect(refusalOf(refused)).toBe('422 token_rejected');
   expect(counts(both)).toEqual([0, 0]);
   expect(running.sandbox.requests().filter(({ provider }) => provider === 'apns')).toEqual([]);
-  // Whoever knows a token must not be able to lock it out of production by a call to the sandbox.
+  // Knowing a token must not be enough to lock it out of production by a call to the sandbox.
   expect((await push(running, 'a2', {})).status).toBe(200);
   expect(refusalOf(await push(running, 'a3', { environment: 'sandbox' }))).toBe(
     '422 token_rejected',
