@@ -2,11 +2,11 @@
 // the service: without a reader, or with a full disk, lines are dropped.
 
 import pino from 'pino';
-import type { Clock } from '../core/ports/clock.ts';
+import type { Clock, Timer } from '../core/ports/clock.ts';
 
-/** Lines gather up to this size, or for this long, before they are written. */
+/** Lines gather up to this size, or for this long after the first of them, before they are written. */
 const MIN_BYTES = 4_096;
-const GATHER_MS = 100;
+const GATHER_MS = 200;
 /** What may wait for a slow reader; further lines are dropped. */
 const MAX_BYTES = 4 * 1_024 * 1_024;
 /** How long the end of the process waits for a reader. */
@@ -15,7 +15,7 @@ const CLOSE_MS = 1_000;
 const TRIES_AT_EXIT = 3;
 
 export interface Output {
-  readonly stream: pino.DestinationStream;
+  readonly stream: { write(line: string): void };
   /** Resolves when everything is written, or cannot be. */
   close(): Promise<void>;
 }
@@ -34,7 +34,6 @@ export function openOutput(fileDescriptor: number, clock: Clock): Output {
     sync: false,
     minLength: MIN_BYTES,
     maxLength: MAX_BYTES,
-    periodicFlush: GATHER_MS,
     retryEAGAIN: () => !isGivenUp && (!isExiting || tries++ < TRIES_AT_EXIT),
   });
   destination.on('error', () => {
@@ -53,9 +52,20 @@ export function openOutput(fileDescriptor: number, clock: Clock): Output {
       // There is no reader, and no time left to wait for one.
     }
   };
+  let gathering: Timer | undefined;
   return {
-    stream: destination,
+    stream: {
+      write(line) {
+        destination.write(line);
+        // Not by pino's own timer, which wakes an idle process ten times a second.
+        gathering ??= clock.after(GATHER_MS, () => {
+          gathering = undefined;
+          destination.flush();
+        });
+      },
+    },
     close: async () => {
+      gathering?.cancel();
       if (isFailing) return;
       const { promise: closed, resolve } = Promise.withResolvers<void>();
       const timer = clock.after(CLOSE_MS, () => {

@@ -60,8 +60,6 @@ export interface DeliveryRecord {
   unansweredLogged: number;
   /** Under way as the disk has it: leased, so that a restart makes it due. */
   isLeased: boolean;
-  /** When it was last put back because all places in flight were taken. */
-  crowdedAtMs?: number;
   /** When a repeat last gave it a new lifetime. */
   renewedAtMs?: number;
   /** Its end as it was committed. */

@@ -22,7 +22,7 @@ export function checkPromises(journal: Journal, weather: Weather): void {
     if (delivery.attempts.some(({ startedAtMs }) => startedAtMs >= toldAtMs)) continue;
     journal.count('queued_in_vain');
     const untilMs = endOfUsefulLife(delivery);
-    if (isShifted(delivery, untilMs, journal) || wasCrowdedOut(delivery, untilMs)) continue;
+    if (isShifted(delivery, untilMs, journal)) continue;
     const chances = spansForTries(
       delivery,
       { fromMs: toldAtMs, toMs: untilMs },
@@ -41,11 +41,6 @@ export function checkPromises(journal: Journal, weather: Weather): void {
 
 function endOfUsefulLife({ acceptedAtMs, renewedAtMs = acceptedAtMs, lifetimeMs }: DeliveryRecord) {
   return usefulUntilMs(renewedAtMs + lifetimeMs, lifetimeMs);
-}
-
-/** All places in flight were taken at its last chance: more were let in than a slow provider could take. */
-function wasCrowdedOut({ crowdedAtMs }: DeliveryRecord, untilMs: number): boolean {
-  return crowdedAtMs !== undefined && crowdedAtMs > untilMs - LONGEST_GAP_MS;
 }
 
 /** Over a restart the service's time follows the wall clock: useful lives and holds end earlier or later. */

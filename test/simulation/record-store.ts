@@ -2,7 +2,6 @@
 
 import type { Attempt } from '../../src/core/delivery.ts';
 import type { Store } from '../../src/core/ports/store.ts';
-import { providerFor } from '../../src/core/target.ts';
 import type { DeliveryRecord, Journal } from './journal.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -34,10 +33,6 @@ export function recordCommits(
         const waitMs = Math.max(0, next.dueAtMs - settlement.nowMs);
         if (settlement.keepLeaseUntilMs === undefined) {
           record.isLeased = false;
-          const provider = providerFor(record.platform, record.token);
-          const isOpen = journal.lastBreakerChange(life, provider)?.state === 'open';
-          const isHeld = next.notBeforeMs !== undefined;
-          if (attempt === undefined && !isHeld && !isOpen) record.crowdedAtMs = timeline.nowMs;
           record.due = { life, atMs: timeline.nowMs + waitMs };
         }
       } else {

@@ -33,9 +33,9 @@ export interface Ticket {
 }
 
 export interface EnterOptions {
-  /** Whether a delivery that finds no place in flight waits for one. */
-  readonly patience: 'queue' | 'none';
-  /** The last attempt within the useful life goes even while the breaker is open. */
+  /** Whether a delivery that finds no place in flight waits for one, and no longer than this. */
+  readonly waitMs: number;
+  /** The last attempt within the useful life goes while the breaker is open and past its share of the places. */
   readonly isLastMoment?: boolean;
 }
 
@@ -58,6 +58,9 @@ const SLOW_DOWN_EVERY_MS = 1_000;
 /** A 429 that names no quota is the project's if this many different tokens get one within this time. */
 const TOKENS_OF_PROJECT = 3;
 const PROJECT_WINDOW_MS = 5_000;
+
+/** Last attempts take places beyond `maxInFlight`, up to so many times as many in all. */
+const LAST_MOMENT_PLACES = 2;
 
 interface Waiter {
   readonly timer: Timer;
@@ -138,7 +141,7 @@ export class Lane {
 
   /** How many more deliveries would find a place in flight at once, if all were for such tokens. */
   freePlaces(trust: Trust): number {
-    const free = this.#pace - this.inFlight - this.#waiting.proven.size;
+    const free = this.#pace - this.#taken - this.#waiting.proven.size;
     if (trust === 'proven') return Math.max(0, free);
     const share = this.#options.maxUnprovenInFlight - this.#inFlight.unproven;
     return Math.max(0, Math.min(free, share) - this.#waiting.unproven.size);
@@ -148,17 +151,22 @@ export class Lane {
    * Takes a place in flight, or waits for one. Every ticket must be given to `leave` or
    * `abandon`. No ticket: the breaker is open, or the wait grew too long.
    */
-  enter(trust: Trust, { patience, isLastMoment }: EnterOptions): Promise<Ticket | undefined> {
-    const pass =
-      isLastMoment === true ? this.#breaker.admitLast() : this.#breaker.admit(this.#clock.nowMs());
+  enter(trust: Trust, { waitMs, isLastMoment = false }: EnterOptions): Promise<Ticket | undefined> {
+    if (isLastMoment) {
+      const isFull = this.inFlight >= LAST_MOMENT_PLACES * this.#options.maxInFlight;
+      return Promise.resolve(isFull ? undefined : this.#take(trust, this.#breaker.admitLast()));
+    }
+    const pass = this.#breaker.admit(this.#clock.nowMs());
     if (pass === undefined) return Promise.resolve(undefined);
     if (this.#hasPlace(trust)) return Promise.resolve(this.#take(trust, pass));
     this.#breaker.end(pass);
-    if (patience === 'none' || !this.hasRoom(trust)) return Promise.resolve(undefined);
+    if (waitMs <= 0 || !this.hasRoom(trust)) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       const queue = this.#waiting[trust];
       const waiter: Waiter = {
-        timer: this.#clock.after(this.#options.maxQueueMs, () => waiter.settle(undefined)),
+        timer: this.#clock.after(Math.min(waitMs, this.#options.maxQueueMs), () =>
+          waiter.settle(undefined),
+        ),
         settle: (ticket) => {
           if (!queue.delete(waiter)) return;
           waiter.timer.cancel();
@@ -211,6 +219,12 @@ export class Lane {
     if (!this.#breaker.isOpen) this.#admitWaiting();
   }
 
+  /** Places in flight, without those that tokens which never worked take beyond their share at a last moment. */
+  get #taken(): number {
+    const { proven, unproven } = this.#inFlight;
+    return proven + Math.min(unproven, this.#options.maxUnprovenInFlight);
+  }
+
   #take(trust: Trust, pass: Pass): Ticket {
     this.#inFlight[trust] += 1;
     return { trust, pass };
@@ -256,7 +270,7 @@ export class Lane {
   }
 
   #hasPlace(trust: Trust): boolean {
-    if (this.inFlight >= this.#pace) return false;
+    if (this.#taken >= this.#pace) return false;
     return trust === 'proven' || this.#inFlight.unproven < this.#options.maxUnprovenInFlight;
   }
 

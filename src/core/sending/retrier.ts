@@ -6,7 +6,12 @@ import type { Delivery } from '../delivery.ts';
 import type { Policy } from '../policy.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { Observer } from '../ports/observer.ts';
-import { type ClaimSelection, type Store, StoreUnavailableError } from '../ports/store.ts';
+import {
+  type ClaimResult,
+  type ClaimSelection,
+  type Store,
+  StoreUnavailableError,
+} from '../ports/store.ts';
 import type { Lane } from './lane.ts';
 import type { Ledger } from './ledger.ts';
 import { LAST_ATTEMPT_BEFORE_END_MS } from './retry.ts';
@@ -176,6 +181,8 @@ export class Retrier {
     const { lane } = round;
     const plan = this.#plan(round);
     if (plan === undefined) return clock.nowMs() + PLACES_PAUSE_MS;
+    if (plan.patience === 'none') await this.#sendLastMoments(lane);
+    if (plan.limit === 0) return clock.nowMs() + PLACES_PAUSE_MS;
     const { deliveries, nextDueAtMs } = await this.#claim(lane, plan);
     for (const delivery of deliveries) void this.#send(delivery, lane, plan);
     if (lane.isOpen) return this.#probeAtMs(lane);
@@ -185,20 +192,25 @@ export class Retrier {
   /** Deliveries at the end of their useful life get their last attempt; of the rest, one is the probe. */
   async #turnWhileOpen(lane: Lane): Promise<number> {
     const { clock } = this.#parts;
-    const usefulUntilByMs = clock.nowMs() + LAST_ATTEMPT_BEFORE_END_MS;
-    const last = await this.#claim(lane, {
-      select: { kind: 'last_moment', usefulUntilByMs },
-      limit: BATCH,
-      patience: 'none',
-    });
-    for (const delivery of last.deliveries) {
-      void this.#send(delivery, lane, { patience: 'none', isLastMoment: true });
-    }
+    const last = await this.#sendLastMoments(lane);
     if (last.deliveries.length === BATCH) return clock.nowMs();
     const probed = await this.#probe(lane);
     const lastMomentMs = (last.nextUsefulUntilMs ?? NEVER) - LAST_ATTEMPT_BEFORE_END_MS;
     // What is left, if anything, can be the next probe.
     return Math.max(Math.min(probed, lastMomentMs), clock.nowMs() + PLACES_PAUSE_MS);
+  }
+
+  /** Deliveries at the end of their useful life go past the breaker and every share of the places. */
+  async #sendLastMoments(lane: Lane): Promise<ClaimResult> {
+    const usefulUntilByMs = this.#parts.clock.nowMs() + LAST_ATTEMPT_BEFORE_END_MS;
+    const plan: Plan = {
+      select: { kind: 'last_moment', usefulUntilByMs },
+      limit: BATCH,
+      patience: 'none',
+    };
+    const last = await this.#claim(lane, plan);
+    for (const delivery of last.deliveries) void this.#send(delivery, lane, plan);
+    return last;
   }
 
   async #probe(lane: Lane): Promise<number> {
@@ -218,16 +230,16 @@ export class Retrier {
     return Math.max(lane.probeDueAtMs, this.#parts.clock.nowMs() + PLACES_PAUSE_MS);
   }
 
-  /** What to claim while the breaker is closed; nothing while all places are taken. */
+  /** What to claim while the breaker is closed; while all places are taken, last moments every so often. */
   #plan(round: Round): Plan | undefined {
     const { lane } = round;
     const nowMs = this.#parts.clock.nowMs();
     const select = { kind: 'due' } as const;
     const limit = Math.min(BATCH, lane.freePlaces('unproven'));
     if (limit > 0) return { select, limit, patience: 'queue' };
-    const provenPlaces = lane.freePlaces('proven');
-    if (provenPlaces === 0 || nowMs < round.lookedPastAtMs + LOOK_PAST_EVERY_MS) return undefined;
+    if (nowMs < round.lookedPastAtMs + LOOK_PAST_EVERY_MS) return undefined;
     round.lookedPastAtMs = nowMs;
+    const provenPlaces = lane.freePlaces('proven');
     return { select, limit: Math.min(LOOK_PAST_BATCH, provenPlaces), patience: 'none' };
   }
 
@@ -251,16 +263,10 @@ export class Retrier {
     return { ...claimed, deliveries };
   }
 
-  #send(
-    delivery: Delivery,
-    lane: Lane,
-    options: { readonly patience: 'queue' | 'none'; readonly isLastMoment?: boolean },
-  ): Promise<unknown> {
-    const { patience, isLastMoment = false } = options;
+  #send(delivery: Delivery, lane: Lane, { patience }: Plan): Promise<unknown> {
     return this.#parts.sender.send(delivery, lane, {
       stored: STORED,
       patience,
-      isLastMoment,
       isPromised: PROMISED,
     });
   }

@@ -28,6 +28,9 @@ const SHORTEST_PAUSE_MS = 500;
  * does not make it too late.
  */
 export const LAST_ATTEMPT_BEFORE_END_MS = 500;
+export function lastAttemptMs(usefulUntilMs: number): number {
+  return usefulUntilMs - LAST_ATTEMPT_BEFORE_END_MS;
+}
 /** After this many unanswered attempts the next one waits; after `MAX_UNANSWERED` none follows. */
 const UNANSWERED_BEFORE_WAIT = 2;
 const UNANSWERED_WAIT_MS = 10 * SECOND;
@@ -65,7 +68,7 @@ export interface PlannedRetry {
 /** The next attempt; `undefined` if none can start within the useful life. */
 export function planRetry(input: RetryInput): PlannedRetry | undefined {
   const { nowMs, usefulUntilMs, unanswered, heldUntilMs } = input;
-  const lastMs = usefulUntilMs - LAST_ATTEMPT_BEFORE_END_MS;
+  const lastMs = lastAttemptMs(usefulUntilMs);
   if (nowMs >= lastMs || unanswered >= MAX_UNANSWERED) return undefined;
   const waitUntilMs =
     unanswered >= UNANSWERED_BEFORE_WAIT && isUnanswered(input.outcome)
@@ -88,7 +91,7 @@ export function planRetry(input: RetryInput): PlannedRetry | undefined {
  */
 export function holdMs(outcome: Outcome, input: Omit<RetryInput, 'outcome'>): number {
   if (outcome.kind === 'retry' && outcome.retryAfterMs !== undefined) return outcome.retryAfterMs;
-  const lastMs = input.usefulUntilMs - LAST_ATTEMPT_BEFORE_END_MS;
+  const lastMs = lastAttemptMs(input.usefulUntilMs);
   return Math.max(Math.min(nextPointMs(input), lastMs) - input.nowMs, SHORTEST_PAUSE_MS);
 }
 

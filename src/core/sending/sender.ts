@@ -13,7 +13,7 @@ import { usefulUntilMs } from '../notification.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { PreparedPush, PushMessage } from '../ports/provider.ts';
-import { Attempts, type AttemptsParts } from './attempts.ts';
+import { Attempts, type AttemptsParts, Run } from './attempts.ts';
 import {
   deliveredBy,
   Endings,
@@ -22,9 +22,9 @@ import {
   Pending,
   type SendEnd,
 } from './endings.ts';
-import type { Lane } from './lane.ts';
+import type { Lane, Ticket } from './lane.ts';
 import { type Failed, NOT_TRIED, postpone } from './postpone.ts';
-import { isRetriedAtOnce, isUnanswered } from './retry.ts';
+import { isRetriedAtOnce, isUnanswered, lastAttemptMs } from './retry.ts';
 
 export interface SendOptions {
   /** Whether the row exists; without one nothing is left for later. */
@@ -33,8 +33,6 @@ export interface SendOptions {
   readonly prepared?: PreparedPush | undefined;
   /** Whether a delivery that finds no place in flight waits for one. `queue` by default. */
   readonly patience?: 'queue' | 'none';
-  /** Its last attempt: it goes even while the breaker is open. */
-  readonly isLastMoment?: boolean;
   /** Whether its caller was answered `queued`: then it is kept as long as an attempt may still succeed. */
   readonly isPromised: () => boolean;
 }
@@ -122,15 +120,13 @@ export class Sender {
 
   async #run(delivery: Delivery, sending: Sending): Promise<SendEnd> {
     const { lane, run, options } = sending;
-    const { patience = 'queue', isLastMoment = false } = options;
     let { stored } = options;
     let current = delivery;
     for (let tries = 1; ; tries += 1) {
       current = run.current(current);
       if (run.provenBy !== undefined) return this.#endProven(current, stored, run.provenBy);
       if (this.#isPointless(current)) return this.#endPointless(current, stored, sending);
-      const trust = this.#parts.quarantine.trustOf(current.tokenHash);
-      const ticket = await lane.enter(trust, { patience, isLastMoment });
+      const ticket = await this.#enter(current, sending);
       if (run.provenBy !== undefined) {
         if (ticket !== undefined) lane.abandon(ticket);
         return this.#endProven(current, stored, run.provenBy);
@@ -170,6 +166,21 @@ export class Sender {
       }
       return this.#endings.settle(current, stored, { end: endOf(outcome), attempt });
     }
+  }
+
+  /** A place in flight. One whose last useful moment is here, or comes while it waits, goes past every share. */
+  async #enter(delivery: Delivery, { lane, options }: Sending): Promise<Ticket | undefined> {
+    const { clock, quarantine } = this.#parts;
+    const { tokenHash, expiresAtMs, notification } = delivery;
+    const trust = quarantine.trustOf(tokenHash);
+    const lastMs = lastAttemptMs(usefulUntilMs(expiresAtMs, notification.lifetimeMs));
+    const leftMs = lastMs - clock.nowMs();
+    if (leftMs > 0) {
+      const waitMs = options.patience === 'none' ? 0 : leftMs;
+      const ticket = await lane.enter(trust, { waitMs });
+      if (ticket !== undefined || clock.nowMs() < lastMs) return ticket;
+    }
+    return lane.enter(trust, { waitMs: 0, isLastMoment: true });
   }
 
   /** A late answer proved an attempt of this run or an earlier one. */
@@ -255,42 +266,5 @@ export class Sender {
     if (isRecorded) this.#parts.onQueued(lane, next.dueAtMs);
     else if (await options.stored) return this.#endings.refused(delivery);
     return end;
-  }
-}
-
-/**
- * One delivery while it is being sent. Others change it from outside: a late answer proves an earlier attempt, a
- * repeat of the call gives the delivery a new lifetime.
- */
-class Run {
-  readonly #proof = Promise.withResolvers<Attempt>();
-  #provenBy: Attempt | undefined;
-  #expiresAtMs: number | undefined;
-
-  /** Resolves with the attempt that a late answer proved; never rejects, perhaps never resolves. */
-  get proof(): Promise<Attempt> {
-    return this.#proof.promise;
-  }
-
-  get provenBy(): Attempt | undefined {
-    return this.#provenBy;
-  }
-
-  prove(attempt: Attempt): void {
-    if (this.#provenBy !== undefined) return;
-    this.#provenBy = attempt;
-    this.#proof.resolve(attempt);
-  }
-
-  /** From now on the delivery's lifetime ends at `expiresAtMs`, service time. */
-  renew(expiresAtMs: number): void {
-    this.#expiresAtMs = expiresAtMs;
-  }
-
-  /** The delivery with the lifetime that it has now. */
-  current(delivery: Delivery): Delivery {
-    return this.#expiresAtMs === undefined
-      ? delivery
-      : { ...delivery, expiresAtMs: this.#expiresAtMs };
   }
 }

@@ -26,7 +26,7 @@ function setup(maxInFlight = 4) {
     options: { maxInFlight, maxUnprovenInFlight: 1, maxQueued: 8, maxQueueMs: 4_000 },
   });
   const enter = async (trust: Trust = 'proven'): Promise<Ticket> => {
-    const ticket = await lane.enter(trust, { patience: 'none' });
+    const ticket = await lane.enter(trust, { waitMs: 0 });
     if (ticket === undefined) throw new Error('no place');
     return ticket;
   };
@@ -48,7 +48,7 @@ test('gives out as many places as there are, and takes them back', async () => {
   const { lane, enter, leave } = setup();
   const tickets = await Promise.all([enter(), enter(), enter(), enter()]);
   expect(lane.inFlight).toBe(4);
-  expect(await lane.enter('proven', { patience: 'none' })).toBeUndefined();
+  expect(await lane.enter('proven', { waitMs: 0 })).toBeUndefined();
   for (const ticket of tickets) leave(ticket, DELIVERED);
   expect(lane.inFlight).toBe(0);
 });
@@ -56,7 +56,7 @@ test('gives out as many places as there are, and takes them back', async () => {
 test('a delivery that finds no place waits for one, and goes when one is free', async () => {
   const { lane, enter, leave } = setup(1);
   const first = await enter();
-  const second = lane.enter('proven', { patience: 'queue' });
+  const second = lane.enter('proven', { waitMs: 60_000 });
   expect(lane.queued).toBe(1);
   leave(first, DELIVERED);
   expect(await second).toMatchObject({ trust: 'proven' });
@@ -66,7 +66,7 @@ test('a delivery that finds no place waits for one, and goes when one is free', 
 test('the wait for a place is bounded', async () => {
   const { clock, lane, enter } = setup(1);
   await enter();
-  const waiting = lane.enter('proven', { patience: 'queue' });
+  const waiting = lane.enter('proven', { waitMs: 60_000 });
   clock.advance(4_000);
   expect(await waiting).toBeUndefined();
   expect(lane.queued).toBe(0);
@@ -75,11 +75,11 @@ test('the wait for a place is bounded', async () => {
 test('tokens that never worked take no more than their share, and proven ones go first', async () => {
   const { lane, enter, leave } = setup(2);
   const stranger = await enter('unproven');
-  expect(await lane.enter('unproven', { patience: 'none' })).toBeUndefined();
+  expect(await lane.enter('unproven', { waitMs: 0 })).toBeUndefined();
   const device = await enter('proven');
   const order: string[] = [];
   const wait = (trust: Trust) =>
-    void lane.enter(trust, { patience: 'queue' }).then(() => order.push(trust));
+    void lane.enter(trust, { waitMs: 60_000 }).then(() => order.push(trust));
   wait('unproven');
   wait('proven');
   leave(stranger, DELIVERED);
@@ -92,9 +92,9 @@ test('tokens that never worked take no more than their share, and proven ones go
 test('strangers leave half of the queue to tokens that worked', async () => {
   const { lane, enter } = setup(1);
   await enter();
-  for (let n = 0; n < 4; n += 1) void lane.enter('unproven', { patience: 'queue' });
+  for (let n = 0; n < 4; n += 1) void lane.enter('unproven', { waitMs: 60_000 });
   expect([lane.hasRoom('unproven'), lane.hasRoom('proven')]).toEqual([false, true]);
-  for (let n = 0; n < 4; n += 1) void lane.enter('proven', { patience: 'queue' });
+  for (let n = 0; n < 4; n += 1) void lane.enter('proven', { waitMs: 60_000 });
   expect(lane.hasRoom('proven')).toBe(false);
 });
 
@@ -146,7 +146,7 @@ test('everybody who waits is turned away when the breaker opens', async () => {
   await fail('answered', 'a');
   await fail('answered', 'b');
   const last = await enter();
-  const waiting = [1, 2, 3].map(() => lane.enter('proven', { patience: 'queue' }));
+  const waiting = [1, 2, 3].map(() => lane.enter('proven', { waitMs: 60_000 }));
   expect(leave(last, retry('answered'), 'c')).toBe('opened');
   expect(await Promise.all(waiting)).toEqual([undefined, undefined, undefined]);
 });
@@ -198,4 +198,31 @@ test('a quota of the project halves what is in flight once a second, down to eig
   ]);
   leave(await enter(), DELIVERED);
   expect(lane.freePlaces('proven')).toBe(9);
+});
+
+test('a last attempt goes past the share of tokens that never worked, up to twice all places', async () => {
+  const { lane, enter } = setup(4);
+  await enter('unproven');
+  expect(await lane.enter('unproven', { waitMs: 0 })).toBeUndefined();
+  const last = () => lane.enter('unproven', { waitMs: 0, isLastMoment: true });
+  const tickets = await Promise.all([last(), last(), last(), last(), last(), last(), last()]);
+  expect(tickets).not.toContain(undefined);
+  expect(lane.inFlight).toBe(8);
+  expect(await last()).toBeUndefined();
+});
+
+test('what strangers take at their last moment is not taken from devices that worked', async () => {
+  const { lane, enter } = setup(4);
+  for (let n = 0; n < 5; n += 1) await lane.enter('unproven', { waitMs: 0, isLastMoment: true });
+  expect(lane.freePlaces('proven')).toBe(3);
+  await Promise.all([enter(), enter(), enter()]);
+  expect(await lane.enter('proven', { waitMs: 0 })).toBeUndefined();
+});
+
+test('a delivery waits for its place no longer than it was told', async () => {
+  const { clock, lane, enter } = setup(1);
+  await enter();
+  const waiting = lane.enter('proven', { waitMs: 300 });
+  await clock.run(300);
+  expect(await waiting).toBeUndefined();
 });

@@ -165,6 +165,26 @@ test('strangers that use up their places do not delay the retries of devices tha
   expect(again).toHaveLength(6);
 });
 
+test('strangers at a slow provider do not use up the last moment of one that was told queued', async () => {
+  const virtual = await createVirtualCore();
+  const [lane] = virtual.core.lanes.all;
+  if (lane === undefined) throw new Error('no lane');
+  await leave(virtual, 'a');
+  virtual.core.retrier.start();
+  // From before it is claimed until after its useful life, others have every place that it may have.
+  const hold = async () => {
+    const tickets = [];
+    while (lane.freePlaces('unproven') > 0) tickets.push(lane.enter('unproven', { waitMs: 0 }));
+    await Promise.all(tickets);
+  };
+  await hold();
+  await virtual.clock.run(60 * SECOND);
+  const [push, ...more] = virtual.pushes;
+  expect(more).toEqual([]);
+  expect(push?.atMs).toBeGreaterThan(51 * SECOND);
+  expect(push?.atMs).toBeLessThanOrEqual(52 * SECOND);
+});
+
 test('while all places are taken it claims nothing that it could not send', async () => {
   const virtual = await createVirtualCore({ environment: { NDS_MAX_IN_FLIGHT: '8' } });
   virtual.weather = (push) => ({ ...CALM(push), endsAfterMs: 1_500 });

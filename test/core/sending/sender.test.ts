@@ -166,7 +166,7 @@ test('the fourth unanswered attempt is the last', async () => {
 test('a delivery that finds the breaker open is left for later without an attempt', async () => {
   const { virtual, lane, send } = await setup([FAILED]);
   for (const tokenHash of ['x', 'y', 'z']) {
-    const ticket = await lane.enter('proven', { patience: 'none' });
+    const ticket = await lane.enter('proven', { waitMs: 0 });
     if (ticket !== undefined) lane.leave(ticket, { outcome: FAILED, tokenHash });
   }
   const ended = send();
@@ -214,9 +214,9 @@ test('a late answer while the next attempt waits for its place takes that attemp
   // All places are taken meanwhile, by others who leave later.
   const others = [];
   while (lane.freePlaces('unproven') > 0) {
-    others.push(lane.enter('unproven', { patience: 'none' }));
+    others.push(lane.enter('unproven', { waitMs: 0 }));
   }
-  others.push(lane.enter('unproven', { patience: 'queue' }));
+  others.push(lane.enter('unproven', { waitMs: 60_000 }));
   await virtual.clock.run(1_000);
   for (const ticket of await Promise.all(others)) if (ticket !== undefined) lane.abandon(ticket);
   await virtual.clock.run(100);
