@@ -2,15 +2,17 @@
 // the breaker open for all of the rest of it, or the provider held the token back.
 
 import { usefulUntilMs } from '../../src/core/notification.ts';
+import { DEFAULT_POLICY } from '../../src/core/policy.ts';
 import { providerFor } from '../../src/core/target.ts';
 import { tokenHashOf } from './ids.ts';
 import { type DeliveryRecord, isGhost, type Journal } from './journal.ts';
-import { DISK_AFTERMATH_MS, type Span, type Weather } from './weather.ts';
+import type { Span, Weather } from './weather.ts';
 
 /** The longest gap between two due times of a race, with its jitter. */
 const LONGEST_GAP_MS = 12_500;
 /** In the last moments before the end of a useful life a try is planned, whatever the gaps. */
 const LAST_MOMENTS_MS = 3_000;
+const LEASE_MS = DEFAULT_POLICY.leaseMs;
 const FLOOD_AFTERMATH_MS = 30_000;
 
 export function checkPromises(journal: Journal, weather: Weather): void {
@@ -67,7 +69,8 @@ function spansForTries(
   const held = journal.allHolds
     .filter(({ tokenHash }) => tokenHash === tokenHashOf(token))
     .map(({ setAtMs, untilMs }) => ({ fromMs: setAtMs, toMs: untilMs }));
-  const sick = weather.disk.map(({ fromMs, toMs }) => ({ fromMs, toMs: toMs + DISK_AFTERMATH_MS }));
+  // A claim whose commit seemed to fail may have been made: its rows wait until the lease is over.
+  const sick = weather.disk.map(({ fromMs, toMs }) => ({ fromMs, toMs: toMs + LEASE_MS }));
   const flooded = weather.floodsAtMs.map((atMs) => ({
     fromMs: atMs,
     toMs: atMs + FLOOD_AFTERMATH_MS,

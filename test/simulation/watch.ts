@@ -214,9 +214,13 @@ export class Watch implements Sending {
   #checkBounds(provider: ProviderName): void {
     const { journal } = this.#parts;
     const inFlight = [...this.#inFlight[provider]];
-    const unproven = inFlight.filter(({ trust }) => trust === 'unproven').length;
-    if (inFlight.length > MAX_IN_FLIGHT || unproven > MAX_IN_FLIGHT / 4) {
-      journal.violate('places are bounded', `${inFlight.length}, unproven ${unproven}`);
+    // Last attempts go past every share of the places, up to twice all of them.
+    const usual = inFlight.filter(({ isLastMoment }) => isLastMoment !== true);
+    const unproven = usual.filter(({ trust }) => trust === 'unproven').length;
+    const isCrowded = usual.length > MAX_IN_FLIGHT || unproven > MAX_IN_FLIGHT / 4;
+    if (isCrowded || inFlight.length > 2 * MAX_IN_FLIGHT) {
+      const counts = `${inFlight.length}, usual ${usual.length}, unproven ${unproven}`;
+      journal.violate('places are bounded', counts);
     }
     const lane = this.core?.lanes.all.find((candidate) => candidate.provider.name === provider);
     if (lane !== undefined && lane.queued > MAX_QUEUED) {

@@ -92,7 +92,10 @@ export class World {
       endingSinceMs ??= timeline.nowMs;
       if (this.#isQuiet()) return true;
       if (timeline.nowMs < endingSinceMs + ENDING_MS) return false;
-      journal.violate('everything ends', `${this.#openDeliveries()} deliveries are open`);
+      journal.violate(
+        'everything ends',
+        `${this.#openDeliveries()} deliveries are open, ${this.#life?.core.sender.running} are being sent`,
+      );
       return true;
     });
   }
@@ -217,6 +220,8 @@ export class World {
 
   #isQuiet(): boolean {
     if (this.#life?.isServing !== true || this.#openDeliveries() > 0) return false;
+    // News that was kept for long may be on its way just now.
+    if (this.#life.core.sender.running > 0) return false;
     return this.journal.calls.every((call) => call.told !== undefined || call.isCut === true);
   }
 
