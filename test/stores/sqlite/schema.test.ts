@@ -81,6 +81,14 @@ async function makeFullDatabase(): Promise<string> {
   await store.recordReply({ deliveryId: sampleId(5), answeredAtMs: NOW + 9_000 });
   await store.quarantine(quarantineEntry('a'));
   await store.quarantine(quarantineEntry('b', { providerSinceMs: NOW }));
+  const db = new Database(file);
+  db.exec(`
+    INSERT INTO refusals (at_ms, last_at_ms, count, door, code, status, known)
+      VALUES (1, 1, 1, '/n/:handle', 'unknown_handle', 404, 0);
+    INSERT INTO outages (app, provider, reason, began_at_ms) VALUES ('default', 'fcm', 'timeout', 1);
+    INSERT INTO gaps (kind, began_at_ms, unlogged) VALUES ('stopped', 1, 0);
+  `);
+  db.close();
   return file;
 }
 
@@ -140,6 +148,14 @@ test('shows the log in words, the newest delivery first', async () => {
     attempts: 1,
     settled_at_ms: NOW + 100,
     answered_at_ms: NOW + 9_000,
+    door: null,
+    source: null,
+    request_id: null,
+    told: null,
+    told_status: null,
+    told_at_ms: null,
+    repeats: 0,
+    repeated_at_ms: null,
   });
   expect(attempts).toEqual([
     {

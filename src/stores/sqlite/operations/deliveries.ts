@@ -110,8 +110,8 @@ function prepareInsert(
   const findDevice = db.prepare<[string]>('SELECT 1 FROM devices WHERE id = ?');
   const insertDelivery = db.prepare(
     `INSERT INTO deliveries (id, received_at_ms, status, app, platform, provider, type, device_id,
-       token_hash, subject_hash, lifetime_ms, attempts)
-     VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+       token_hash, subject_hash, lifetime_ms, attempts, door, source, request_id, repeats)
+     VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, 0)`,
   );
   const insertQueued = db.prepare(
     `INSERT INTO queue (row_id, app, provider, device_id, sealed, due_at_ms, useful_until_ms,
@@ -124,7 +124,7 @@ function prepareInsert(
 
   return function insert(accepted: AcceptedDelivery): void {
     const { delivery, owner, leaseUntilMs, duplicateKey } = accepted;
-    const { id, target, provider, notification, deviceId = null } = delivery;
+    const { id, target, provider, notification, deviceId = null, origin } = delivery;
     const { lifetimeMs } = notification;
     const { lastInsertRowid } = insertDelivery.run(
       id,
@@ -137,6 +137,9 @@ function prepareInsert(
       fingerprint(delivery.tokenHash),
       maybeFingerprint(delivery.subjectHash),
       wholeMs(lifetimeMs),
+      origin?.door ?? null,
+      origin?.source ?? null,
+      origin?.requestId ?? null,
     );
     const rowId = Number(lastInsertRowid);
     const keyHash = maybeFingerprint(duplicateKey?.keyHash);
