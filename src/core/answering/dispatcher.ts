@@ -8,6 +8,7 @@ import type { PreparedPush } from '../ports/provider.ts';
 import type { SendEnd } from '../sending/endings.ts';
 import type { Lane } from '../sending/lane.ts';
 import type { Inserted } from '../sending/ledger.ts';
+import { subjectHashOf } from '../subject.ts';
 import { providerFor, type Recipient, type Target, tokenKey } from '../target.ts';
 import type { Limits } from '../tokens/limits.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
@@ -121,7 +122,7 @@ export class Dispatcher {
       provider: lane.provider.name,
       notification,
       tokenHash: ids.fingerprint(tokenKey(target)),
-      subjectHash: subject === undefined ? undefined : ids.fingerprint(subject),
+      subjectHash: subject === undefined ? undefined : subjectHashOf(ids.fingerprint, subject),
       receivedAtMs: clock.wallMs(),
       expiresAtMs: clock.nowMs() + notification.lifetimeMs,
       attempts: 0,
