@@ -1,5 +1,6 @@
 // One notification for several devices of a user: each has its own delivery, the best end is the answer.
 
+import type { Origin } from '../delivery.ts';
 import { type ErrorCode, ServiceError } from '../errors.ts';
 import type { Notification } from '../notification.ts';
 import type { Recipient } from '../target.ts';
@@ -13,7 +14,7 @@ export interface BroadcastAnswer {
   readonly deliveries: readonly (Answer | DeviceFailure)[];
 }
 
-interface DeviceFailure {
+export interface DeviceFailure {
   readonly id?: string;
   readonly status: 'failed';
   readonly code: ErrorCode;
@@ -37,11 +38,16 @@ export async function broadcast(
     readonly sent: readonly {
       readonly notification: Notification;
       readonly recipient: Recipient;
+      readonly origin: Origin;
     }[];
+    /** Called with what became of each, also if all failed. */
+    readonly onEnds: (deliveries: BroadcastAnswer['deliveries']) => void;
   },
 ): Promise<BroadcastAnswer> {
   const ends = await Promise.allSettled(
-    given.sent.map(({ notification, recipient }) => dispatcher.accept(notification, recipient)),
+    given.sent.map(({ notification, recipient, origin }) =>
+      dispatcher.accept(notification, recipient, origin),
+    ),
   );
   const answers: Answer[] = [];
   const failures: ServiceError[] = [];
@@ -56,6 +62,7 @@ export async function broadcast(
     const id = deliveryId === undefined ? {} : { id: deliveryId };
     return { ...id, status: 'failed', code: failure.code };
   });
+  given.onEnds(deliveries);
   const [best] = answers.toSorted((one, other) => RANK[one.status] - RANK[other.status]);
   if (best !== undefined) return { id: given.id, status: best.status, deliveries };
   const [worthiest] = failures.toSorted((one, other) => other.status - one.status);

@@ -16,22 +16,8 @@ export interface Told {
 /** The code of a call that repeated an earlier one: taken, but without a delivery of its own. */
 export const REPEATED = 'duplicate';
 
-/** Calls of one kind that were refused within a minute. Nobody is named but by fingerprint. */
-export interface Refusal {
-  /** When the first was refused, and when the last. */
-  readonly atMs: number;
-  readonly lastAtMs: number;
-  readonly count: number;
-  /** Of the first; those of the others lie in time between the two. */
-  readonly requestId?: string | undefined;
-  /** The pattern of the route; `*` for a path that is not served. */
-  readonly door: string;
-  readonly source?: string | undefined;
-  /** A configured one. */
-  readonly app?: string | undefined;
-  /** An `ErrorCode`, or `duplicate`. */
-  readonly code: string;
-  readonly status: number;
+/** Whom a call named that was refused, that repeated another, or that was ignored: by fingerprint alone. */
+export interface NamedCall {
   /** Which limit was reached. */
   readonly limit?: string | undefined;
   readonly tokenHash?: string | undefined;
@@ -46,6 +32,24 @@ export interface Refusal {
   readonly addressHash?: string | undefined;
   /** The delivery that was repeated. */
   readonly deliveryId?: string | undefined;
+}
+
+/** Calls of one kind that were refused within a minute. */
+export interface Refusal extends NamedCall {
+  /** When the first was refused, and when the last. */
+  readonly atMs: number;
+  readonly lastAtMs: number;
+  readonly count: number;
+  /** Of the first; those of the others lie in time between the two. */
+  readonly requestId?: string | undefined;
+  /** The pattern of the route; `*` for a path that is not served. */
+  readonly door: string;
+  readonly source?: string | undefined;
+  /** A configured one. */
+  readonly app?: string | undefined;
+  /** An `ErrorCode`, or `duplicate`. */
+  readonly code: string;
+  readonly status: number;
   /** False if it names no known device, handle, domain or proven token: anybody can invent such calls. */
   readonly isKnown: boolean;
 }
@@ -72,4 +76,73 @@ export interface Gap {
   readonly endedAtMs?: number | undefined;
   /** Deliveries that left no row. */
   readonly unlogged: number;
+}
+
+/** A row of refusals that was written before, and what became of it since. */
+export interface CountedRefusal {
+  readonly rowId: number;
+  readonly count: number;
+  readonly lastAtMs: number;
+}
+
+/** Calls that repeated a delivery. */
+export interface Repeats {
+  readonly deliveryId: string;
+  readonly calls: number;
+  readonly lastAtMs: number;
+}
+
+export interface RefusalsWrite {
+  readonly added: readonly Refusal[];
+  readonly counted: readonly CountedRefusal[];
+  readonly repeats: readonly Repeats[];
+}
+
+/** Rows that share a bound: of one door and code, or all that name nobody known. */
+export type SharedBound = { readonly door: string; readonly code: string } | 'strangers';
+
+/**
+ * Promises reject with `StoreUnavailableError` when the database cannot take the operation: nothing was written.
+ * Whatever a caller can invent is bounded by who calls this port.
+ */
+export interface Records {
+  /**
+   * Goes with the next write of anything, within a second, and makes no transaction of its own. Lost if that fails or
+   * the process is killed before; without effect on a delivery that is not in the log.
+   */
+  tell(told: Told): void;
+
+  /** Returns the row ids of those that were added, in their order. */
+  writeRefusals(write: RefusalsWrite): Promise<readonly number[]>;
+
+  /** Deletes the oldest rows beyond the newest `keep`, up to `limit`. Returns how many went; call again until 0. */
+  trimRefusals(options: {
+    readonly of: SharedBound;
+    readonly keep: number;
+    readonly limit: number;
+  }): Promise<number>;
+
+  /** Adds an outage, or ends the one that began at that moment. */
+  recordOutage(outage: Outage): Promise<void>;
+
+  recordGap(gap: Gap): Promise<void>;
+
+  /**
+   * A process begins to write the log. The time since the last one did is a gap, and what was out at its end counts as
+   * out until then.
+   */
+  begin(options: { readonly wallMs: number }): Promise<void>;
+
+  /** The process ends: a gap begins. */
+  end(options: { readonly wallMs: number }): Promise<void>;
+
+  /**
+   * Deletes up to `limit` refusals from before `refusedBeforeMs`, and outages and gaps that ended before
+   * `endedBeforeMs`. Returns how many rows went; call again until 0.
+   */
+  prune(options: {
+    readonly refusedBeforeMs: number;
+    readonly endedBeforeMs: number;
+    readonly limit: number;
+  }): Promise<number>;
 }

@@ -1,5 +1,5 @@
-// The tables of the log and of the registered devices, written to be read with the `sqlite3` shell: names and ids as
-// text, fingerprints as 32 lower-case hex digits, one row per delivery from its acceptance on.
+// The tables of the log, written to be read with the `sqlite3` shell: names and ids as text, fingerprints as 32
+// lower-case hex digits, one row per delivery from its acceptance on. Those of the devices are in device-schema.ts.
 // drizzle-kit writes the migration from this file; STRICT and WITHOUT ROWID are added to it by hand. The service runs
 // prepared SQL: loading drizzle costs every thread a third of a second and over 100 MB.
 //
@@ -170,61 +170,6 @@ export const quarantine = sqliteTable(
     index('quarantine_by_start').on(table.sinceMs),
     index('quarantine_by_end').on(table.untilMs),
   ],
-);
-
-/** Registered devices: what they are found and pruned by, and everything else encrypted. */
-export const devices = sqliteTable(
-  'devices',
-  {
-    rowId: integer('row_id').primaryKey(),
-    id: text('id').notNull(),
-    app: text('app').notNull(),
-    platform: text('platform').notNull(),
-    registrar: text('registrar').notNull(),
-    tokenHash: text('token_hash').notNull(),
-    userHash: text('user_hash'),
-    /** Of app, token, user and app_data: what makes two registrations the same device. */
-    identityHash: text('identity_hash').notNull(),
-    createdAtMs: integer('created_at_ms').notNull(),
-    /** When it registered or took a push last, to the day. */
-    seenAtMs: integer('seen_at_ms').notNull(),
-    deadSinceMs: integer('dead_since_ms'),
-    /** Token, app_data, user, locale, node ids, secrets and handles, encrypted. */
-    sealed: blob('sealed', { mode: 'buffer' }).notNull(),
-  },
-  (table) => [
-    uniqueIndex('devices_by_id').on(table.id),
-    // The backend's devices only: who registers without its credential must not meet another's device.
-    uniqueIndex('devices_by_identity').on(table.identityHash).where(sql`registrar = 'backend'`),
-    index('devices_by_token').on(table.tokenHash),
-    index('devices_by_user').on(table.userHash).where(sql`user_hash IS NOT NULL`),
-    index('devices_by_death').on(table.deadSinceMs).where(sql`dead_since_ms IS NOT NULL`),
-    index('devices_by_sight').on(table.seenAtMs),
-    check('devices_registrar_known', sql`registrar IN ('backend', 'app', 'self')`),
-  ],
-);
-
-/** The fingerprints of a device's handles. */
-export const handles = sqliteTable(
-  'handles',
-  {
-    handleHash: text('handle_hash').primaryKey(),
-    deviceRowId: integer('device_row_id')
-      .notNull()
-      .references(() => devices.rowId, { onDelete: 'cascade' }),
-    door: text('door').notNull(),
-  },
-  (table) => [index('handles_by_device').on(table.deviceRowId)],
-);
-
-/** Signatures that were used once, until they are too old to be used at all. */
-export const usedSignatures = sqliteTable(
-  'used_signatures',
-  {
-    keyHash: text('key_hash').primaryKey(),
-    expiresAtMs: integer('expires_at_ms').notNull(),
-  },
-  (table) => [index('used_signatures_by_end').on(table.expiresAtMs)],
 );
 
 /**

@@ -4,17 +4,13 @@
 import type Database from 'better-sqlite3';
 import type { Attempt } from '../../../core/delivery.ts';
 import { isRace, usefulUntilMs } from '../../../core/notification.ts';
-import type {
-  AcceptedDelivery,
-  Confirmation,
-  Renewal,
-  Settlement,
-} from '../../../core/ports/store.ts';
+import type { AcceptedDelivery, Confirmation, Renewal } from '../../../core/ports/store.ts';
 import { sealDelivery } from '../file/content.ts';
 import type { Sealer } from '../file/seal.ts';
-import type { ReplyRecord } from '../protocol.ts';
+import type { ReplyRecord, SettlementWrite } from '../protocol.ts';
 import { OPEN_DELIVERIES, type RowOf } from '../rows.ts';
 import { type Finish, prepareFinish } from './finish.ts';
+import { prepareTell } from './records.ts';
 import { fingerprint, maybeFingerprint, wholeEndMs, wholeMs } from './values.ts';
 
 /** The reason of a delivery whose device was deleted before it was delivered. */
@@ -50,7 +46,7 @@ export function prepareDeliveryOperations(db: Database.Database, sealer: Sealer)
       const row = findOpen.get(deliveryId);
       if (row === undefined) return false;
       if (attempt !== undefined) recordAttempt(row.row_id, attempt);
-      finish(row, { status: 'delivered', reason, wallMs });
+      finish(row, { status: 'delivered', reason, wallMs, attempts: attempt?.number });
       return true;
     },
     renew: ({ deliveryId, expiresAtMs, usefulUntilMs, dueAtMs }: Renewal): boolean =>
@@ -75,15 +71,21 @@ function prepareSettle(db: Database.Database, { finish, recordAttempt, findOpen 
      WHERE row_id = @rowId`,
   );
 
-  return function settle(settlement: Settlement): boolean {
+  const count = db.prepare('UPDATE deliveries SET attempts = max(attempts, ?) WHERE row_id = ?');
+  const tell = prepareTell(db);
+
+  return function settle({ settlement, told }: SettlementWrite): boolean {
     const { deliveryId, owner, attempt, next, nowMs, wallMs, keepLeaseUntilMs } = settlement;
     const row = findOpen.get(deliveryId);
     if (row === undefined || row.lease_owner !== owner) return false;
     if (attempt !== undefined) recordAttempt(row.row_id, attempt);
     if (next.status !== 'queued') {
-      finish(row, { ...next, wallMs, keepKey: settlement.keepKey });
+      const { keepKey } = settlement;
+      finish(row, { ...next, wallMs, keepKey, attempts: attempt?.number, told });
       return true;
     }
+    if (attempt !== undefined) count.run(attempt.number, row.row_id);
+    if (told !== undefined) tell(told);
     // An attempt whose settlement is repeated, because its commit seemed to fail, counts once.
     const isNew = attempt !== undefined && attempt.number > row.attempts;
     requeue.run({
@@ -179,7 +181,6 @@ function prepareAttempt(db: Database.Database) {
     `INSERT OR REPLACE INTO attempts (row_id, number, started_at_ms, latency_ms, outcome, reason, message_id)
      VALUES (?, ?, ?, ?, ?, ?, ?)`,
   );
-  const count = db.prepare('UPDATE deliveries SET attempts = max(attempts, ?) WHERE row_id = ?');
 
   return function recordAttempt(rowId: number, attempt: Attempt): void {
     const { number, startedAtMs, latencyMs, outcome } = attempt;
@@ -193,6 +194,5 @@ function prepareAttempt(db: Database.Database) {
       isDelivered ? null : outcome.reason,
       isDelivered ? (outcome.messageId ?? null) : null,
     );
-    count.run(number, rowId);
   };
 }
