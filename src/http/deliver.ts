@@ -42,8 +42,9 @@ type Question = Extract<Parsed, { readonly kind: 'question' }>;
 export async function deliver(
   parts: DeliveryParts,
   c: HttpContext,
-  { parsed, recipient }: { readonly parsed: Parsed; readonly recipient: Recipient },
+  { parsed, recipient: named }: { readonly parsed: Parsed; readonly recipient: Recipient },
 ): Promise<Response> {
+  const recipient = { ...named, origin: originOf(c, named) };
   c.set('app', recipient.target.app);
   c.set('recipient', recipient);
   switch (parsed.kind) {
@@ -53,8 +54,7 @@ export async function deliver(
       const { app } = recipient.target;
       const notification = notificationFor(parts.rules.of(app), parsed.notification, recipient);
       if (notification === undefined) return ignoreUnknown(parts, c, app, parsed.notification);
-      const origin = originOf(c, recipient);
-      const answer = await parts.dispatcher.accept(notification, recipient, origin);
+      const answer = await parts.dispatcher.accept(notification, recipient);
       c.set('deliveries', [answer]);
       return succeed(c, answer);
     }
@@ -86,10 +86,10 @@ export async function deliverToUser(
   const [first, ...others] = recipients;
   if (first !== undefined && others.length === 0) c.set('recipient', first);
   const rules = parts.rules.of(app);
-  const sent = recipients.flatMap((recipient) => {
+  const sent = recipients.flatMap((named) => {
+    const recipient = { ...named, origin: originOf(c, named) };
     const notification = notificationFor(rules, parsed.notification, recipient);
-    const origin = originOf(c, recipient);
-    return notification === undefined ? [] : [{ notification, recipient, origin }];
+    return notification === undefined ? [] : [{ notification, recipient }];
   });
   if (recipients.length > 0 && sent.length === 0) {
     return ignoreUnknown(parts, c, app, parsed.notification);
@@ -130,7 +130,6 @@ async function ask(
   const { body, deliveryId } = await asker.ask(
     {
       recipient,
-      origin: originOf(c, recipient),
       key: question.key,
       deadlineMs: replyDeadlineMs,
       notification: (replyId) => {

@@ -1,7 +1,6 @@
 // Asks a device and waits for its reply: pushes a notification that carries a reply address, holds the
 // callers, and hands the device's bytes to each of them. No caller gets a status of our own.
 
-import type { Origin } from '../delivery.ts';
 import { ServiceError } from '../errors.ts';
 import type { Notification } from '../notification.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -23,7 +22,6 @@ export interface AskerOptions {
 
 export interface Question {
   readonly recipient: Recipient;
-  readonly origin?: Origin | undefined;
   /** What makes a repeat the same question while one waits. */
   readonly key: string;
   /** How long the callers wait, from the first one on. */
@@ -106,8 +104,9 @@ export class Asker {
    * caller's place is free at once; the push goes on.
    */
   async ask(question: Question, hungUp: AbortSignal): Promise<Reply> {
-    const targetKey = tokenKey(question.recipient.target);
-    const key = JSON.stringify([question.recipient, question.key]);
+    const { origin: _, ...recipient } = question.recipient;
+    const targetKey = tokenKey(recipient.target);
+    const key = JSON.stringify([recipient, question.key]);
     this.#refuseBeyondBounds(targetKey);
     const pending = this.#waits.get(key);
     const wait = pending ?? this.#open(key, targetKey, question.deadlineMs);
@@ -148,8 +147,7 @@ export class Asker {
       );
       if (this.#waits.get(wait.key) !== wait) return exchange.close(wait.replyId);
       const notification = question.notification(wait.replyId);
-      const { recipient, origin } = question;
-      wait.dispatch = dispatcher.dispatch(notification, recipient, origin);
+      wait.dispatch = dispatcher.dispatch(notification, question.recipient);
       await this.#follow(wait, wait.dispatch);
     } catch (error) {
       const refusal =

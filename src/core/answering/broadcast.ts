@@ -1,6 +1,5 @@
 // One notification for several devices of a user: each has its own delivery, the best end is the answer.
 
-import type { Origin } from '../delivery.ts';
 import { type ErrorCode, ServiceError } from '../errors.ts';
 import type { Notification } from '../notification.ts';
 import type { Recipient } from '../target.ts';
@@ -14,7 +13,7 @@ export interface BroadcastAnswer {
   readonly deliveries: readonly (Answer | DeviceFailure)[];
 }
 
-export interface DeviceFailure {
+interface DeviceFailure {
   readonly id?: string;
   readonly status: 'failed';
   readonly code: ErrorCode;
@@ -38,16 +37,13 @@ export async function broadcast(
     readonly sent: readonly {
       readonly notification: Notification;
       readonly recipient: Recipient;
-      readonly origin: Origin;
     }[];
     /** Called with what became of each, also if all failed. */
     readonly onEnds: (deliveries: BroadcastAnswer['deliveries']) => void;
   },
 ): Promise<BroadcastAnswer> {
   const ends = await Promise.allSettled(
-    given.sent.map(({ notification, recipient, origin }) =>
-      dispatcher.accept(notification, recipient, origin),
-    ),
+    given.sent.map(({ notification, recipient }) => dispatcher.accept(notification, recipient)),
   );
   const answers: Answer[] = [];
   const failures: ServiceError[] = [];

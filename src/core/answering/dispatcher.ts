@@ -1,7 +1,7 @@
 // Accept, push, answer. A notification for a target is checked in a fixed order (duplicate, quarantine, rate,
 // place in flight), its row is written while the push is sent, and the caller is answered within the answer deadline.
 
-import type { Delivery, Origin } from '../delivery.ts';
+import type { Delivery } from '../delivery.ts';
 import { ServiceError } from '../errors.ts';
 import { isRace, type Notification, usefulUntilMs } from '../notification.ts';
 import type { PreparedPush } from '../ports/provider.ts';
@@ -12,7 +12,7 @@ import { subjectHashOf } from '../subject.ts';
 import { providerFor, type Recipient, type Target, tokenKey } from '../target.ts';
 import type { Limits } from '../tokens/limits.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
-import { type Answer, answerOf, type Known, tokenThrottled } from './answers.ts';
+import { type Answer, notKept, refusalFor, tokenThrottled } from './answers.ts';
 import { duplicateKey, Repeats, type RepeatsParts } from './repeats.ts';
 
 /** A push under way: its first end, and what becomes of its row. */
@@ -83,9 +83,9 @@ export class Dispatcher {
   }
 
   /** Takes a notification and answers as DESIGN says: delivered, queued, duplicate, or a `ServiceError`. */
-  async accept(notification: Notification, recipient: Recipient, origin?: Origin): Promise<Answer> {
+  async accept(notification: Notification, recipient: Recipient): Promise<Answer> {
     const calledAtMs = this.#parts.clock.nowMs();
-    const prepared = this.#prepare(notification, recipient, origin);
+    const prepared = this.#prepare(notification, recipient);
     const key = duplicateKey(prepared.delivery, recipient);
     const stored =
       key !== undefined && this.#repeats.isStoredKey(notification)
@@ -103,15 +103,14 @@ export class Dispatcher {
   }
 
   /** Sends a notification whose answer comes from elsewhere (a device's reply); no duplicates are looked for. */
-  dispatch(notification: Notification, recipient: Recipient, origin?: Origin): Dispatch {
-    const prepared = this.#prepare(notification, recipient, origin);
-    return this.#admit(prepared, undefined, { made: false });
+  dispatch(notification: Notification, recipient: Recipient): Dispatch {
+    return this.#admit(this.#prepare(notification, recipient), undefined, { made: false });
   }
 
-  #prepare(notification: Notification, recipient: Recipient, origin: Origin | undefined): Prepared {
+  #prepare(notification: Notification, recipient: Recipient): Prepared {
     this.#refuseWhileDraining();
     const { clock, ids, lanes } = this.#parts;
-    const { target, deviceId, registrar, registeredAtMs } = recipient;
+    const { target, deviceId, registrar, registeredAtMs, origin } = recipient;
     const lane = findLane(lanes, target);
     const { subject } = notification;
     const delivery: Delivery = {
@@ -268,4 +267,34 @@ interface Prepared {
   readonly delivery: Delivery;
   readonly lane: Lane;
   readonly push: PreparedPush;
+}
+
+/** What is known of a push while its caller waits. */
+interface Known {
+  end: SendEnd | undefined;
+  /** What became of its row. */
+  row: Inserted | undefined;
+  /** The answer deadline has passed. */
+  over: boolean;
+}
+
+/** Nothing while what is missing may still come. "Queued" is answered only for what is in the store. */
+function answerOf(delivery: Delivery, known: Known): Answer | ServiceError | undefined {
+  const { id } = delivery;
+  const { end, row, over } = known;
+  if (end === undefined) {
+    if (!over) return undefined;
+    return row === 'stored' ? { id, status: 'queued' } : notKept(row);
+  }
+  const isKnown = row !== undefined || over;
+  switch (end.next.status) {
+    case 'delivered':
+      if (row === 'stored') return { id, status: 'delivered' };
+      return isKnown ? { id, status: 'delivered', logged: false } : undefined;
+    case 'queued':
+      if (row === 'stored') return { id, status: 'queued' };
+      return isKnown ? notKept(row) : undefined;
+    default:
+      return refusalFor(delivery, end);
+  }
 }

@@ -24,6 +24,8 @@ export class Recorder implements Observer {
   readonly #parts: RecorderParts;
   readonly #refusals: Refusals;
   readonly #incidents: Incidents;
+  /** No provider has refused the configuration since the start. */
+  #isConfigured = true;
 
   /** A process begins to write the log. */
   constructor(parts: RecorderParts) {
@@ -39,7 +41,8 @@ export class Recorder implements Observer {
         this.#answered(event);
         break;
       case 'attempt_ended':
-        this.#incidents.attemptEnded(event);
+        this.#isConfigured &&= event.outcome !== 'misconfigured';
+        if (!this.#isConfigured) this.#incidents.attemptEnded(event);
         break;
       case 'breaker_changed':
         this.#incidents.breakerChanged(event);
