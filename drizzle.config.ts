@@ -4,6 +4,6 @@ import { defineConfig } from 'drizzle-kit';
 
 export default defineConfig({
   dialect: 'sqlite',
-  schema: './src/stores/sqlite/schema.ts',
+  schema: ['./src/stores/sqlite/schema.ts', './src/stores/sqlite/device-schema.ts'],
   out: './drizzle/sqlite',
 });

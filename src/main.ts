@@ -5,14 +5,14 @@ import { showPath } from './config/files.ts';
 import { loadSecrets } from './config/secret.ts';
 import type { Clock } from './core/ports/clock.ts';
 import type { Ids } from './core/ports/ids.ts';
-import type { Observer, ServiceEvent } from './core/ports/observer.ts';
+import type { EventNamed, Observer } from './core/ports/observer.ts';
 import type { ProofMemory } from './core/ports/proofs.ts';
 import type { Store } from './core/ports/store.ts';
 import type { Readiness } from './http/health.ts';
 import { reportCounts } from './http/limits/counted-reports.ts';
 import { startServer } from './http/server.ts';
 import type { Log } from './observe/log.ts';
-import { recoverCore, wireCore } from './service/core.ts';
+import { createRecorder, recoverCore, wireCore } from './service/core.ts';
 import { startHousekeeping } from './service/housekeeping.ts';
 import { createHttpApp } from './service/http-app.ts';
 import { stopService } from './service/lifecycle.ts';
@@ -31,7 +31,7 @@ import { type OpenedStore, openSqliteStore } from './stores/sqlite/store.ts';
 const REFUSALS_REPORTED_EVERY_MS = 10_000;
 
 /** A request that the app never saw. */
-const MALFORMED_REQUEST: ServiceEvent = {
+const MALFORMED_REQUEST: EventNamed<'request_answered'> = {
   name: 'request_answered',
   method: '_OTHER',
   route: '*',
@@ -96,10 +96,9 @@ export async function startService(
   await using opened = new AsyncDisposableStack();
   opened.defer(() => live.close());
   const observers: Observer[] = [log.observer];
-  const hasMetrics = config.metricsAddress !== undefined;
-  const observer = hasMetrics ? observeAll(observers) : log.observer;
+  const observer = observeAll(observers);
   const opening = openStore(config, log, { clock, observer });
-  const { store: ownStore, devices, lookupKey, sqliteVersion } = await opening;
+  const { store: ownStore, devices, records, lookupKey, sqliteVersion } = await opening;
   const store = overrides.wrapStore?.(ownStore) ?? ownStore;
   opened.defer(() => store.close());
   const ids = createSystemIds(clock, lookupKey);
@@ -113,6 +112,8 @@ export async function startService(
     observer,
     skew,
   });
+  const recorder = createRecorder(core, { clock, records, observer });
+  observers.push(recorder);
   await recoverCore(core, store, clock);
   let metrics: RunningMetrics | undefined;
   if (config.metricsAddress !== undefined) {
@@ -138,7 +139,7 @@ export async function startService(
     {
       ...parseAddress(config.httpAddress ?? `:${config.port}`),
       maxConnections,
-      onMalformed: () => observer.observe(MALFORMED_REQUEST),
+      onMalformed: (requestId) => observer.observe({ ...MALFORMED_REQUEST, requestId }),
       onRefused: reportCounts(clock, REFUSALS_REPORTED_EVERY_MS, (count) =>
         log.say('error', 'connections_refused', { count, max: maxConnections }),
       ),
@@ -155,6 +156,7 @@ export async function startService(
     clock,
     store,
     devices,
+    records,
     duplicates,
     sender: core.sender,
     observer,
@@ -164,7 +166,7 @@ export async function startService(
     core.draining = true;
     housekeeping.stop();
     try {
-      await stopService({ ...core, store, clock, server, live, graceMs });
+      await stopService({ ...core, store, recorder, clock, server, live, graceMs });
     } finally {
       await metrics?.stop();
     }
@@ -188,6 +190,7 @@ export async function startService(
     settled: async () => {
       await core.sender.idle();
       await Promise.all([core.sender.recorded(), core.asker.recorded()]);
+      await recorder.written();
       await store.probe();
     },
     load: () => ({
@@ -202,7 +205,7 @@ export async function startService(
   };
 }
 
-/** All that are there when an event comes: the metrics are added once the store is open. */
+/** All that are there when an event comes: most are added once the store is open. */
 function observeAll(observers: readonly Observer[]): Observer {
   return {
     observe: (event) => {

@@ -26,10 +26,24 @@ CREATE TABLE `deliveries` (
 	`attempts` integer NOT NULL,
 	`settled_at_ms` integer,
 	`answered_at_ms` integer,
+	`door` text,
+	`source` text,
+	`request_id` text,
+	`told` text,
+	`told_status` integer,
+	`told_at_ms` integer,
+	`repeats` integer NOT NULL,
+	`repeated_at_ms` integer,
 	CONSTRAINT "deliveries_status_known" CHECK(status IN ('queued', 'delivered', 'unregistered', 'rejected', 'misconfigured', 'expired')),
 	CONSTRAINT "deliveries_settled_or_open" CHECK((status = 'queued') = (settled_at_ms IS NULL))
 ) STRICT;
-CREATE UNIQUE INDEX `deliveries_by_id` ON `deliveries` (`id`);CREATE INDEX `deliveries_by_token` ON `deliveries` (`token_hash`);CREATE INDEX `deliveries_by_subject` ON `deliveries` (`subject_hash`) WHERE subject_hash IS NOT NULL;CREATE INDEX `deliveries_failed` ON `deliveries` (`status`) WHERE status NOT IN ('queued', 'delivered');CREATE TABLE `devices` (
+CREATE UNIQUE INDEX `deliveries_by_id` ON `deliveries` (`id`);
+CREATE INDEX `deliveries_by_token` ON `deliveries` (`token_hash`);
+CREATE INDEX `deliveries_by_device` ON `deliveries` (`device_id`) WHERE device_id IS NOT NULL;
+CREATE INDEX `deliveries_by_request` ON `deliveries` (`request_id`) WHERE request_id IS NOT NULL;
+CREATE INDEX `deliveries_by_subject` ON `deliveries` (`subject_hash`) WHERE subject_hash IS NOT NULL;
+CREATE INDEX `deliveries_failed` ON `deliveries` (`status`) WHERE status NOT IN ('queued', 'delivered');
+CREATE TABLE `devices` (
 	`row_id` integer PRIMARY KEY NOT NULL,
 	`id` text NOT NULL,
 	`app` text NOT NULL,
@@ -44,21 +58,47 @@ CREATE UNIQUE INDEX `deliveries_by_id` ON `deliveries` (`id`);CREATE INDEX `deli
 	`sealed` blob NOT NULL,
 	CONSTRAINT "devices_registrar_known" CHECK(registrar IN ('backend', 'app', 'self'))
 ) STRICT;
-CREATE UNIQUE INDEX `devices_by_id` ON `devices` (`id`);CREATE UNIQUE INDEX `devices_by_identity` ON `devices` (`identity_hash`) WHERE registrar = 'backend';CREATE INDEX `devices_by_token` ON `devices` (`token_hash`);CREATE INDEX `devices_by_user` ON `devices` (`user_hash`) WHERE user_hash IS NOT NULL;CREATE INDEX `devices_by_death` ON `devices` (`dead_since_ms`) WHERE dead_since_ms IS NOT NULL;CREATE INDEX `devices_by_sight` ON `devices` (`seen_at_ms`);CREATE TABLE `duplicate_keys` (
+CREATE UNIQUE INDEX `devices_by_id` ON `devices` (`id`);
+CREATE UNIQUE INDEX `devices_by_identity` ON `devices` (`identity_hash`) WHERE registrar = 'backend';
+CREATE INDEX `devices_by_token` ON `devices` (`token_hash`);
+CREATE INDEX `devices_by_user` ON `devices` (`user_hash`) WHERE user_hash IS NOT NULL;
+CREATE INDEX `devices_by_death` ON `devices` (`dead_since_ms`) WHERE dead_since_ms IS NOT NULL;
+CREATE INDEX `devices_by_sight` ON `devices` (`seen_at_ms`);
+CREATE TABLE `duplicate_keys` (
 	`key_hash` text PRIMARY KEY NOT NULL,
 	`delivery_id` text NOT NULL,
 	`expires_at_ms` integer NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX `duplicate_keys_by_end` ON `duplicate_keys` (`expires_at_ms`);CREATE TABLE `handles` (
+CREATE INDEX `duplicate_keys_by_end` ON `duplicate_keys` (`expires_at_ms`);
+CREATE TABLE `gaps` (
+	`row_id` integer PRIMARY KEY NOT NULL,
+	`kind` text NOT NULL,
+	`began_at_ms` integer NOT NULL,
+	`ended_at_ms` integer,
+	`unlogged` integer NOT NULL,
+	CONSTRAINT "gaps_kind_known" CHECK(kind IN ('stopped', 'store'))
+) STRICT;
+CREATE INDEX `gaps_by_start` ON `gaps` (`began_at_ms`);
+CREATE TABLE `handles` (
 	`handle_hash` text PRIMARY KEY NOT NULL,
 	`device_row_id` integer NOT NULL,
 	`door` text NOT NULL,
 	FOREIGN KEY (`device_row_id`) REFERENCES `devices`(`row_id`) ON UPDATE no action ON DELETE cascade
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX `handles_by_device` ON `handles` (`device_row_id`);CREATE TABLE `meta` (
+CREATE INDEX `handles_by_device` ON `handles` (`device_row_id`);
+CREATE TABLE `meta` (
 	`name` text PRIMARY KEY NOT NULL,
 	`value` blob NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE `outages` (
+	`row_id` integer PRIMARY KEY NOT NULL,
+	`app` text NOT NULL,
+	`provider` text NOT NULL,
+	`reason` text NOT NULL,
+	`began_at_ms` integer NOT NULL,
+	`ended_at_ms` integer
+) STRICT;
+CREATE INDEX `outages_by_start` ON `outages` (`began_at_ms`);
 CREATE TABLE `quarantine` (
 	`token_hash` text PRIMARY KEY NOT NULL,
 	`app` text NOT NULL,
@@ -69,7 +109,9 @@ CREATE TABLE `quarantine` (
 	`until_ms` integer NOT NULL,
 	`provider_since_ms` integer
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX `quarantine_by_start` ON `quarantine` (`since_ms`);CREATE INDEX `quarantine_by_end` ON `quarantine` (`until_ms`);CREATE TABLE `queue` (
+CREATE INDEX `quarantine_by_start` ON `quarantine` (`since_ms`);
+CREATE INDEX `quarantine_by_end` ON `quarantine` (`until_ms`);
+CREATE TABLE `queue` (
 	`row_id` integer PRIMARY KEY NOT NULL,
 	`app` text NOT NULL,
 	`provider` text NOT NULL,
@@ -90,7 +132,40 @@ CREATE INDEX `quarantine_by_start` ON `quarantine` (`since_ms`);CREATE INDEX `qu
 	FOREIGN KEY (`row_id`) REFERENCES `deliveries`(`row_id`) ON UPDATE no action ON DELETE cascade,
 	CONSTRAINT "queue_lease_whole" CHECK((lease_owner IS NULL) = (lease_until_ms IS NULL))
 ) STRICT;
-CREATE INDEX `queue_by_readiness` ON `queue` (`app`,`provider`,`ready_at_ms`);CREATE INDEX `queue_by_useful_life` ON `queue` (`app`,`provider`,`useful_until_ms`) WHERE lease_owner IS NULL;CREATE INDEX `queue_by_device` ON `queue` (`device_id`) WHERE device_id IS NOT NULL;CREATE TABLE `used_signatures` (
+CREATE INDEX `queue_by_readiness` ON `queue` (`app`,`provider`,`ready_at_ms`);
+CREATE INDEX `queue_by_useful_life` ON `queue` (`app`,`provider`,`useful_until_ms`) WHERE lease_owner IS NULL;
+CREATE INDEX `queue_by_device` ON `queue` (`device_id`) WHERE device_id IS NOT NULL;
+CREATE TABLE `refusals` (
+	`row_id` integer PRIMARY KEY NOT NULL,
+	`at_ms` integer NOT NULL,
+	`last_at_ms` integer NOT NULL,
+	`count` integer NOT NULL,
+	`request_id` text,
+	`door` text NOT NULL,
+	`source` text,
+	`app` text,
+	`code` text NOT NULL,
+	`status` integer NOT NULL,
+	`limit_name` text,
+	`token_hash` text,
+	`handle_hash` text,
+	`subject_hash` text,
+	`device_id` text,
+	`fields` text,
+	`node_id` text,
+	`address_hash` text,
+	`delivery_id` text,
+	`known` integer NOT NULL
+) STRICT;
+CREATE INDEX `refusals_by_token` ON `refusals` (`token_hash`) WHERE token_hash IS NOT NULL;
+CREATE INDEX `refusals_by_handle` ON `refusals` (`handle_hash`) WHERE handle_hash IS NOT NULL;
+CREATE INDEX `refusals_by_subject` ON `refusals` (`subject_hash`) WHERE subject_hash IS NOT NULL;
+CREATE INDEX `refusals_by_device` ON `refusals` (`device_id`) WHERE device_id IS NOT NULL;
+CREATE INDEX `refusals_by_request` ON `refusals` (`request_id`) WHERE request_id IS NOT NULL;
+CREATE INDEX `refusals_by_delivery` ON `refusals` (`delivery_id`) WHERE delivery_id IS NOT NULL;
+CREATE INDEX `refusals_by_kind` ON `refusals` (`door`,`code`,`at_ms`);
+CREATE INDEX `refusals_of_strangers` ON `refusals` (`at_ms`) WHERE known = 0;
+CREATE TABLE `used_signatures` (
 	`key_hash` text PRIMARY KEY NOT NULL,
 	`expires_at_ms` integer NOT NULL
 ) STRICT, WITHOUT ROWID;

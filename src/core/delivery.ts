@@ -14,6 +14,16 @@ export type DeliveryStatus =
   | 'misconfigured'
   | 'expired';
 
+/** The call that a delivery is for. */
+export interface Origin {
+  /** The pattern of the route that took it, never the path. */
+  readonly door: string;
+  /** The source that read it. */
+  readonly source: string;
+  /** The caller has it as `Request-Id`. */
+  readonly requestId: string;
+}
+
 /** A delivery that is still on its way: everything needed to send it again. */
 export interface Delivery {
   /** Also the `apns-id`, the same on every try. */
@@ -26,6 +36,8 @@ export interface Delivery {
   /** When that device was registered with this token last, wall time. */
   readonly registeredAtMs?: number | undefined;
   readonly provider: ProviderName;
+  /** Absent where no call asked for it, and after a restart. */
+  readonly origin?: Origin | undefined;
   readonly notification: Notification;
   /** Fingerprint of app and token. */
   readonly tokenHash: string;

@@ -197,6 +197,19 @@ export type ErrorCode = keyof typeof ERRORS;
 /** The statuses of refusals, and the 200 that some callers need for what can never succeed. */
 export type ErrorStatus = (typeof ERRORS)[ErrorCode]['status'] | 200;
 
+/** What may run out: of calls, of places, of devices. The log names it for a refused call. */
+export type LimitName =
+  | 'token_rate'
+  | 'global_rate'
+  | 'address_rate'
+  | 'signature_rate'
+  | 'registration_rate'
+  | 'in_flight'
+  | 'reply_waits'
+  | 'reply_waits_of_device'
+  | 'max_devices'
+  | 'max_devices_per_user';
+
 /** One fault of the input. It names the field and never repeats the value. */
 export interface Fault {
   readonly field: string;
@@ -210,7 +223,10 @@ export interface ErrorDetails {
   /** Seconds for `Retry-After`. */
   readonly retryAfterSeconds?: number;
   /** The delivery that failed, if one was logged. */
-  readonly deliveryId?: string;
+  readonly deliveryId?: string | undefined;
+  /** That delivery is an earlier call's, which this one repeated. */
+  readonly isRepeat?: boolean | undefined;
+  readonly limit?: LimitName | undefined;
   /** The provider's reason, from our own tables. */
   readonly reason?: string;
   readonly excessBytes?: number;

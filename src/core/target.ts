@@ -1,5 +1,6 @@
 // Where a push goes: which app, which platform, which token, and by which provider.
 
+import type { Origin } from './delivery.ts';
 import type { Registrar } from './ports/devices.ts';
 
 export type Platform = 'ios' | 'android';
@@ -34,6 +35,8 @@ export interface Recipient {
   readonly registeredAtMs?: number;
   /** The source that announced it: the same event from two sources is two notifications. */
   readonly source: string;
+  /** Absent if no call over HTTP asked for it. */
+  readonly origin?: Origin | undefined;
 }
 
 /** The app of a vendor that has only one, and of calls that name none. */

@@ -4,9 +4,6 @@
 import { type Handler, Hono } from 'hono';
 import { DOMAIN_SOURCE } from '../core/devices/doors.ts';
 import { ServiceError } from '../core/errors.ts';
-import type { Clock } from '../core/ports/clock.ts';
-import type { Ids } from '../core/ports/ids.ts';
-import type { Observer } from '../core/ports/observer.ts';
 import type { ReplyExchange } from '../core/ports/replies.ts';
 import { takesBody } from './body.ts';
 import type { HttpContext, HttpEnv } from './context.ts';
@@ -14,7 +11,7 @@ import * as devices from './devices/routes.ts';
 import { type DomainParts, handleDomainWebhook } from './domain-webhooks.ts';
 import { handleHealth, handleReadiness, type Readiness } from './health.ts';
 import { handleNotify, handleNotifyByHandle, type NotifyParts } from './notify.ts';
-import { observeRequests, routeOf } from './observed.ts';
+import { type ObservingParts, observeRequests, routeOf } from './observed.ts';
 import { refuse } from './problem.ts';
 import { handleReply } from './reply.ts';
 import { handleLsps5, handleWebhook, type WebhookParts } from './webhooks.ts';
@@ -28,10 +25,7 @@ export interface RefusedRequest {
   readonly error: ServiceError;
 }
 
-export interface AppParts {
-  readonly clock: Clock;
-  readonly ids: Ids;
-  readonly observer: Observer;
+export interface AppParts extends ObservingParts {
   readonly notify: NotifyParts;
   readonly devices: devices.DevicesParts;
   readonly webhooks: WebhookParts & DomainParts;
@@ -117,7 +111,7 @@ function routeDevices(app: App, parts: devices.DevicesParts): void {
 }
 
 function fail(parts: AppParts, c: HttpContext, error: ServiceError): Response {
-  const requestId = parts.ids.deliveryId();
+  const requestId = c.get('requestId');
   c.set('refusal', error);
   parts.onRefused({
     requestId,

@@ -4,7 +4,7 @@
 // goroutines for ever. The headers say what happened.
 
 import type { Asker } from '../core/answering/asker.ts';
-import { broadcast } from '../core/answering/broadcast.ts';
+import { type BroadcastAnswer, broadcast } from '../core/answering/broadcast.ts';
 import type { Dispatcher } from '../core/answering/dispatcher.ts';
 import {
   type CurrentRules,
@@ -12,6 +12,7 @@ import {
   notificationFor,
   typeNotSupported,
 } from '../core/app-rules.ts';
+import type { Origin } from '../core/delivery.ts';
 import { ServiceError } from '../core/errors.ts';
 import { completeNotification, type ParsedNotification } from '../core/notification.ts';
 import type { Ids } from '../core/ports/ids.ts';
@@ -20,6 +21,7 @@ import type { Parsed } from '../core/ports/source.ts';
 import type { Recipient } from '../core/target.ts';
 import type { HttpContext } from './context.ts';
 import { hangUpSignal } from './hang-up.ts';
+import { routeOf } from './observed.ts';
 
 export interface DeliveryParts {
   readonly dispatcher: Dispatcher;
@@ -40,16 +42,21 @@ type Question = Extract<Parsed, { readonly kind: 'question' }>;
 export async function deliver(
   parts: DeliveryParts,
   c: HttpContext,
-  { parsed, recipient }: { readonly parsed: Parsed; readonly recipient: Recipient },
+  { parsed, recipient: named }: { readonly parsed: Parsed; readonly recipient: Recipient },
 ): Promise<Response> {
+  const recipient = { ...named, origin: originOf(c, named) };
   c.set('app', recipient.target.app);
+  c.set('recipient', recipient);
   switch (parsed.kind) {
     case 'notification': {
       c.set('type', parsed.notification.type);
+      c.set('subject', parsed.notification.subject);
       const { app } = recipient.target;
       const notification = notificationFor(parts.rules.of(app), parsed.notification, recipient);
       if (notification === undefined) return ignoreUnknown(parts, c, app, parsed.notification);
-      return succeed(c, await parts.dispatcher.accept(notification, recipient));
+      const answer = await parts.dispatcher.accept(notification, recipient);
+      c.set('deliveries', [answer]);
+      return succeed(c, answer);
     }
     case 'ignored':
       return succeed(c, { id: parts.ids.deliveryId(), status: 'ignored' });
@@ -75,15 +82,25 @@ export async function deliverToUser(
   const id = parts.ids.deliveryId();
   if (parsed.kind !== 'notification') return succeed(c, { id, status: 'ignored' });
   c.set('type', parsed.notification.type);
+  c.set('subject', parsed.notification.subject);
+  const [first, ...others] = recipients;
+  if (first !== undefined && others.length === 0) c.set('recipient', first);
   const rules = parts.rules.of(app);
-  const sent = recipients.flatMap((recipient) => {
+  const sent = recipients.flatMap((named) => {
+    const recipient = { ...named, origin: originOf(c, named) };
     const notification = notificationFor(rules, parsed.notification, recipient);
     return notification === undefined ? [] : [{ notification, recipient }];
   });
   if (recipients.length > 0 && sent.length === 0) {
     return ignoreUnknown(parts, c, app, parsed.notification);
   }
-  return succeed(c, await broadcast(parts.dispatcher, { id, sent }));
+  const onEnds = (ends: BroadcastAnswer['deliveries']) => c.set('deliveries', ends);
+  return succeed(c, await broadcast(parts.dispatcher, { id, sent, onEnds }));
+}
+
+/** What the log keeps of the call beside its delivery. */
+function originOf(c: HttpContext, { source }: Recipient): Origin {
+  return { door: routeOf(c), source, requestId: c.get('requestId') };
 }
 
 /** News of a type that the app does not know: a push would only make the phone show a bare title. */
@@ -95,6 +112,7 @@ function ignoreUnknown(
 ): Response {
   const id = ids.deliveryId();
   observer.observe({ name: 'unknown_type_ignored', id, app, type });
+  c.set('ignoredFor', typeNotSupported().code);
   return succeed(c, { id, status: 'ignored' });
 }
 
@@ -106,9 +124,10 @@ async function ask(
 ): Promise<Uint8Array> {
   if (externalUrl === undefined) throw new ServiceError('external_url_missing');
   c.set('type', question.type);
+  c.set('subject', question.key);
   const rules = all.of(recipient.target.app);
   if (!knowsType(rules, question.type)) throw typeNotSupported();
-  return await asker.ask(
+  const { body, deliveryId } = await asker.ask(
     {
       recipient,
       key: question.key,
@@ -121,6 +140,8 @@ async function ask(
     },
     hangUpSignal(c),
   );
+  c.set('deliveries', [{ id: deliveryId, status: REPLIED }]);
+  return body;
 }
 
 /** The answer to a call that was not refused. */
@@ -141,9 +162,11 @@ export function succeed(c: HttpContext, told: Told): Response {
   return c.body(null, 200, { ...headers, ...EMPTY });
 }
 
+const REPLIED = 'replied';
+
 /** What a device sent as its reply, byte for byte. */
 function passOn(c: HttpContext, bytes: Uint8Array): Response {
-  c.set('told', 'replied');
+  c.set('told', REPLIED);
   return c.body(new Uint8Array(bytes), 200, { 'Content-Type': 'application/json', ...NOT_STORED });
 }
 

@@ -35,6 +35,7 @@ async function handleFrom(parts: DomainParts, c: HttpContext, source: Source): P
   if (domain === undefined) throw new ServiceError('unknown_source', { detail: UNKNOWN_DOMAIN });
   const { app, secrets } = domain;
   c.set('app', app);
+  c.set('hasDomain', true);
   const credentials = { secrets, nodeIds: [] };
   await authenticate(parts, c, { source, request, credentials, app, url });
   const parsed = source.parse(request, credentials);

@@ -6,18 +6,23 @@ import { ServiceError } from '../core/errors.ts';
 import { type Device, type DeviceStore, type Door, HANDLE } from '../core/ports/devices.ts';
 import type { Ids } from '../core/ports/ids.ts';
 import { StoreUnavailableError } from '../core/ports/store.ts';
+import type { HttpContext } from './context.ts';
 
 /** Throws `unknown_handle`, or `store_unavailable` where the registry cannot be read. */
 export async function resolveHandle(
   { ids, devices }: { readonly ids: Ids; readonly devices: DeviceStore },
+  c: HttpContext,
   door: Door,
-  handle: string,
 ): Promise<Device> {
+  const handle = c.req.param('handle') ?? '';
+  c.set('handle', { door, handle });
   if (!HANDLE.test(handle)) throw new ServiceError('unknown_handle');
   const device = await reading(() =>
     devices.findDeviceByHandle(ids.fingerprint(handleKey(door, handle))),
   );
   if (device === undefined) throw new ServiceError('unknown_handle');
+  c.set('app', device.target.app);
+  c.set('recipient', { target: device.target, deviceId: device.id });
   return device;
 }
 

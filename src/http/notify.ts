@@ -39,6 +39,7 @@ export async function handleNotify(parts: NotifyParts, c: HttpContext): Promise<
   const bytes = await readBody(c);
   const target = parseTarget(c.req.url);
   c.set('app', target.app);
+  c.set('recipient', { target });
   if (!parts.rules.of(target.app).takesTokens) throw new ServiceError('not_found', NO_TOKENS);
   const parsed = parts.parse(bytes);
   const push = () => deliver(parts, c, { parsed, recipient: { target, source: NOTIFY_DOOR } });
@@ -56,8 +57,7 @@ const NO_TOKENS = {
 /** The same for a registered device. */
 export async function handleNotifyByHandle(parts: NotifyParts, c: HttpContext): Promise<Response> {
   const bytes = await readBody(c);
-  const device = await resolveHandle(parts, NOTIFY_DOOR, c.req.param('handle') ?? '');
-  c.set('app', device.target.app);
+  const device = await resolveHandle(parts, c, NOTIFY_DOOR);
   const recipient = recipientOf(device, NOTIFY_DOOR);
   return await deliver(parts, c, { parsed: parts.parse(bytes), recipient });
 }

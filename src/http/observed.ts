@@ -1,11 +1,15 @@
-// What the observer hears of every request: its route, how long its answer took, and what its caller was told.
+// What the observer hears of every request: its id and route, how long its answer took, what its caller was told, and
+// whom it named if nothing was delivered for it.
 
 import type { MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
 import { DOMAIN_SOURCE, LSPS5_SOURCE, NOTIFY_DOOR } from '../core/devices/doors.ts';
+import type { ServiceError } from '../core/errors.ts';
 import type { Clock } from '../core/ports/clock.ts';
-import type { Observer } from '../core/ports/observer.ts';
+import type { EventNamed, Observer } from '../core/ports/observer.ts';
+import { REPEATED } from '../core/ports/records.ts';
 import type { HttpContext, HttpEnv } from './context.ts';
+import { type NamingParts, nameCall } from './named-call.ts';
 
 /** The doors of webhooks by the beginning of their path; that of a signed webhook is known when its source is. */
 const CALL_DOORS: Readonly<Record<string, string>> = {
@@ -29,17 +33,28 @@ export const DOORS: readonly string[] = [
 /** OpenTelemetry's name for a method that the server does not know. */
 const UNSERVED_METHOD = '_OTHER';
 
-export function observeRequests(parts: {
+export interface ObservingParts extends NamingParts {
   readonly clock: Clock;
   readonly observer: Observer;
-}): MiddlewareHandler<HttpEnv> {
+}
+
+export function observeRequests(parts: ObservingParts): MiddlewareHandler<HttpEnv> {
   return async (c, next) => {
     const startMs = parts.clock.nowMs();
+    const requestId = parts.ids.deliveryId();
+    c.set('requestId', requestId);
+    c.header('Request-Id', requestId);
     await next();
-    const code = c.get('refusal')?.code;
+    const refusal = c.get('refusal');
+    const code = refusal?.code;
+    const ignoredFor = c.get('ignoredFor');
+    const deliveries = deliveriesOf(c, refusal);
+    const isRepeat = deliveries?.some(({ told }) => told === REPEATED) === true;
+    const isNamed = isRepeat || ignoredFor !== undefined || code !== undefined;
     const place = c.get('isUnrouted') === true ? undefined : doorOf(c);
     parts.observer.observe({
       name: 'request_answered',
+      requestId,
       method:
         code === 'not_found' || code === 'method_not_allowed' ? UNSERVED_METHOD : c.req.method,
       route: routeOf(c),
@@ -51,8 +66,27 @@ export function observeRequests(parts: {
       type: c.get('type'),
       told: c.get('told'),
       code,
+      ignoredFor,
+      deliveries,
+      named: isNamed ? nameCall(parts, c, refusal) : undefined,
     });
   };
+}
+
+/** A repeat that was refused says nothing of the delivery that it repeated. */
+function deliveriesOf(
+  c: HttpContext,
+  refusal: ServiceError | undefined,
+): EventNamed<'request_answered'>['deliveries'] {
+  const ended = c.get('deliveries');
+  if (ended !== undefined) {
+    return ended.flatMap(({ id, status, code }) =>
+      id === undefined ? [] : [{ id, told: code ?? status }],
+    );
+  }
+  const { deliveryId: id, isRepeat } = refusal?.details ?? {};
+  if (refusal === undefined || id === undefined || isRepeat === true) return undefined;
+  return [{ id, told: refusal.code }];
 }
 
 /** The pattern of the route that was reached. */

@@ -29,7 +29,7 @@ export interface ServerOptions extends ConnectionLimits {
   readonly host: string;
   readonly port: number;
   /** What came was no HTTP, or had no address that the app could be asked for. */
-  readonly onMalformed?: (() => void) | undefined;
+  readonly onMalformed?: ((requestId: string) => void) | undefined;
   /** In real time: 10 s unless a test has no patience. */
   readonly headersMs?: number;
 }
@@ -51,8 +51,9 @@ export async function startServer(
   const listener = getRequestListener(app.fetch, {
     // A Host or a request target that is no URL never reaches the app.
     errorHandler: () => {
-      options.onMalformed?.();
-      return malformedResponse(ids);
+      const requestId = ids.deliveryId();
+      options.onMalformed?.(requestId);
+      return malformedResponse(requestId);
     },
   });
   const server = createServer({
@@ -120,8 +121,9 @@ function answerMalformed(
       socket.destroy();
       return;
     }
-    onMalformed?.();
-    socket.end(malformedBytes(ids));
+    const requestId = ids.deliveryId();
+    onMalformed?.(requestId);
+    socket.end(malformedBytes(requestId));
     const timer = clock.after(LAST_WORDS_MS, () => socket.destroy());
     socket.once('close', () => timer.cancel());
   };
@@ -129,21 +131,25 @@ function answerMalformed(
   server.on('connect', (_request, socket) => end(socket));
 }
 
-function malformed(ids: Ids) {
+function malformed(requestId: string) {
   const error = new ServiceError('bad_request');
-  const body = problemBody(error, ids.deliveryId());
-  const length = String(Buffer.byteLength(body));
-  const headers = { ...problemHeaders(error), Connection: 'close', 'Content-Length': length };
+  const body = problemBody(error, requestId);
+  const headers = {
+    ...problemHeaders(error),
+    'Request-Id': requestId,
+    Connection: 'close',
+    'Content-Length': String(Buffer.byteLength(body)),
+  };
   return { status: error.status, headers, body };
 }
 
-function malformedResponse(ids: Ids): Response {
-  const { body, ...init } = malformed(ids);
+function malformedResponse(requestId: string): Response {
+  const { body, ...init } = malformed(requestId);
   return new Response(body, init);
 }
 
-function malformedBytes(ids: Ids): string {
-  const { headers, body } = malformed(ids);
+function malformedBytes(requestId: string): string {
+  const { headers, body } = malformed(requestId);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   return ['HTTP/1.1 400 Bad Request', ...lines, '', body].join('\r\n');
 }

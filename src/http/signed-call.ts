@@ -18,6 +18,8 @@ export interface SignedCallParts {
   /** Absent where no proxy is trusted. */
   readonly clientAddressOf: ClientAddressOf | undefined;
   readonly forgeries: Forgeries;
+  /** The Lightning node that made a signature which was refused, as far as there is time to find out. */
+  readonly signerOf: (source: Source, request: SourceRequest) => string | undefined;
   readonly signatureGate: SignatureGate;
 }
 
@@ -59,6 +61,7 @@ export async function authenticate(
   } catch (error) {
     if (error instanceof ServiceError && error.status === 401) {
       const { code } = error;
+      c.set('nodeId', parts.signerOf(source, request));
       const repeated = parts.forgeries.count(url);
       const { name } = source;
       parts.observer.observe({ name: 'signature_refused', source: name, app, code, repeated });

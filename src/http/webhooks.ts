@@ -41,9 +41,8 @@ export async function handleLsps5(parts: WebhookParts, c: HttpContext): Promise<
 
 async function handleFrom(parts: WebhookParts, c: HttpContext, source: Source): Promise<Response> {
   const request = await readSignedCall(parts, c);
-  const device = await resolveHandle(parts, source.name, c.req.param('handle') ?? '');
+  const device = await resolveHandle(parts, c, source.name);
   const { app } = device.target;
-  c.set('app', app);
   const credentials = credentialsOf(parts, device, source);
   // A renewed handle means the same device.
   const url = `${source.name}\n${device.id}`;

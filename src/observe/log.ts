@@ -74,6 +74,7 @@ function levelOf(event: ServiceEvent): Exclude<Level, 'silent'> {
       return event.repeated ? 'error' : 'info';
     case 'breaker_changed':
       return event.state === 'open' ? 'error' : 'info';
+    case 'refusals_dropped':
     case 'lease_lost':
     case 'delivery_overdue':
       return 'warn';

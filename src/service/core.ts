@@ -11,6 +11,7 @@ import type { Ids } from '../core/ports/ids.ts';
 import type { Observer } from '../core/ports/observer.ts';
 import { LocalReplyExchange } from '../core/ports/replies.ts';
 import { type Store, StoreUnavailableError } from '../core/ports/store.ts';
+import { Recorder, type RecorderParts } from '../core/records/recorder.ts';
 import type { Skew } from '../core/sending/attempts.ts';
 import { Ledger } from '../core/sending/ledger.ts';
 import { Retrier } from '../core/sending/retrier.ts';
@@ -159,6 +160,25 @@ function laneOptions(config: Config) {
     maxQueued: config.maxQueued,
     maxQueueMs: MAX_QUEUE_MS,
   };
+}
+
+/** What listens to the core for the log. */
+export function createRecorder(
+  { lanes, ledger, quarantine }: Core,
+  given: Pick<RecorderParts, 'clock' | 'records' | 'observer'>,
+): Recorder {
+  return new Recorder({
+    ...given,
+    isStoreSick: () => ledger.trouble !== undefined,
+    isKnownToken: (tokenHash) =>
+      quarantine.trustOf(tokenHash) === 'proven' ||
+      quarantine.find(tokenHash)?.kind === 'unregistered',
+    hasApp: (name) => lanes.hasApp(name),
+    isMisconfigured: ({ app, provider }) => {
+      const lane = lanes.all.find((one) => one.app === app && one.provider.name === provider);
+      return lane?.provider.health().ready === false;
+    },
+  });
 }
 
 /** Makes what an earlier process left behind due, and remembers which tokens are dead and which worked. */

@@ -3,6 +3,7 @@
 import type { Clock, Timer } from '../core/ports/clock.ts';
 import type { DeviceStore } from '../core/ports/devices.ts';
 import type { Observer } from '../core/ports/observer.ts';
+import type { Records } from '../core/ports/records.ts';
 import type { Store } from '../core/ports/store.ts';
 import type { Sender } from '../core/sending/sender.ts';
 import type { Duplicates } from '../core/tokens/duplicates.ts';
@@ -15,6 +16,8 @@ const EXPIRE_EVERY_MS = 10_000;
 /** Small enough that an insert waits a millisecond, not a second. */
 const PRUNE_BATCH = 500;
 const PAUSE_MS = 50;
+/** Refused calls are asked for while they are fresh, and there may be many. */
+const REFUSALS_KEPT_MS = 7 * 86_400_000;
 
 export interface Housekeeping {
   stop(): void;
@@ -26,6 +29,7 @@ export function startHousekeeping(parts: {
   readonly duplicates: Duplicates;
   readonly sender: Sender;
   readonly devices: DeviceStore;
+  readonly records: Records;
   readonly observer: Observer;
   readonly retentionMs: number;
   readonly deviceDeadMs: number;
@@ -58,6 +62,11 @@ export function startHousekeeping(parts: {
     try {
       const beforeMs = clock.wallMs() - retentionMs;
       pruned = await store.prune({ beforeMs, nowMs: clock.nowMs(), limit: PRUNE_BATCH });
+      pruned += await parts.records.prune({
+        refusedBeforeMs: clock.wallMs() - Math.min(REFUSALS_KEPT_MS, retentionMs),
+        endedBeforeMs: beforeMs,
+        limit: PRUNE_BATCH,
+      });
     } catch {
       // A failing store is reported by the writers; pruning runs again later.
     }

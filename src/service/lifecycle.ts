@@ -5,6 +5,7 @@ import type { Asker } from '../core/answering/asker.ts';
 import type { Dispatcher } from '../core/answering/dispatcher.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Store } from '../core/ports/store.ts';
+import type { Recorder } from '../core/records/recorder.ts';
 import type { Ledger } from '../core/sending/ledger.ts';
 import type { Retrier } from '../core/sending/retrier.ts';
 import type { Sender } from '../core/sending/sender.ts';
@@ -24,6 +25,7 @@ export interface StopParts {
   readonly retrier: Retrier;
   readonly sender: Sender;
   readonly ledger: Ledger;
+  readonly recorder: Pick<Recorder, 'close'>;
   readonly store: Store;
   readonly live: Pick<LiveApps, 'close'>;
 }
@@ -45,6 +47,7 @@ export async function stopService(parts: StopParts): Promise<void> {
   // A push may end before its row is committed; its end must reach the log before the lease is given up.
   await lastSecond.atMost(Promise.all([sender.recorded(), parts.asker.recorded()]));
   ledger.close();
+  await lastSecond.atMost(parts.recorder.close());
   await lastSecond.atMost(giveBack(parts));
   await lastSecond.atMost(parts.live.close());
   await lastSecond.atMost(store.close());

@@ -7,7 +7,7 @@ import { ServiceError } from '../core/errors.ts';
 import type { Source, SourceCredentials, SourceRequest } from '../core/ports/source.ts';
 import { checkBody, exactInteger, IGNORED, jsonObject, requiredString } from './fields.ts';
 import { decodeBody, deepPayloadOf, parseExactJson } from './json.ts';
-import { findSigner, isSignature } from './signatures/lightning-message.ts';
+import { findSigner, isSignature, recoverSigner } from './signatures/lightning-message.ts';
 import { parseRfc3339, REPEAT_WINDOW_MS, requireFresh } from './time.ts';
 
 const TIMESTAMP = 'x-lsps5-timestamp';
@@ -82,6 +82,10 @@ export function createLsps5({ toleranceMs, methods }: Lsps5Options): Source {
       }
     },
 
+    signerOf: (request) => {
+      return recoverSigner(messageOf(request), request.headers[SIGNATURE] ?? '');
+    },
+
     parse(request, credentials) {
       const body = checkBody(envelope, parseExactJson(decodeBody(request.body)));
       const { method } = body;
@@ -110,14 +114,12 @@ function isKnown(method: string): method is Lsps5Method {
 }
 
 function signerOf(request: SourceRequest, { nodeIds }: SourceCredentials): string | undefined {
-  const { headers, body } = request;
-  const message = Buffer.concat([
-    Buffer.from(
-      `LSPS5: DO NOT SIGN THIS MESSAGE MANUALLY: LSP: At ${headers[TIMESTAMP]} I notify `,
-    ),
-    body,
-  ]);
-  return findSigner(message, headers[SIGNATURE] ?? '', nodeIds);
+  return findSigner(messageOf(request), request.headers[SIGNATURE] ?? '', nodeIds);
+}
+
+function messageOf({ headers, body }: SourceRequest): Uint8Array {
+  const beginning = `LSPS5: DO NOT SIGN THIS MESSAGE MANUALLY: LSP: At ${headers[TIMESTAMP]} I notify `;
+  return Buffer.concat([Buffer.from(beginning), body]);
 }
 
 /** Most devices have one provider: then the signer is known without recovering its key a second time. */

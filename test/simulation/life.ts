@@ -146,6 +146,7 @@ export class Life {
           this.#cutCalls();
         },
       },
+      recorder: { close: async () => {} },
       live: { close: async () => {} },
     });
   }

@@ -2,6 +2,7 @@
 
 import type { Attempt, Delivery, DeliveryStatus } from '../../src/core/delivery.ts';
 import { isRace, usefulUntilMs } from '../../src/core/notification.ts';
+import type { Told } from '../../src/core/ports/records.ts';
 import type {
   Claim,
   DeliveryQuery,
@@ -16,6 +17,9 @@ export interface Row {
   reason?: string | undefined;
   settledAtMs?: number | undefined;
   answeredAtMs?: number | undefined;
+  told?: Told | undefined;
+  repeats: number;
+  repeatedAtMs?: number | undefined;
   dueAtMs: number;
   notBeforeMs: number;
   triedAtMs: number;
@@ -118,6 +122,13 @@ function logged(row: Row): LoggedDelivery {
     ...(row.settledAtMs === undefined ? {} : { settledAtMs: row.settledAtMs }),
     tokenHash: delivery.tokenHash,
     ...(delivery.subjectHash === undefined ? {} : { subjectHash: delivery.subjectHash }),
+    ...(delivery.deviceId === undefined ? {} : { deviceId: delivery.deviceId }),
+    ...delivery.origin,
+    ...(row.told === undefined
+      ? {}
+      : { told: row.told.told, toldStatus: row.told.status, toldAtMs: row.told.atMs }),
+    repeats: row.repeats,
+    ...(row.repeatedAtMs === undefined ? {} : { repeatedAtMs: row.repeatedAtMs }),
     ...(row.answeredAtMs === undefined ? {} : { answeredAtMs: row.answeredAtMs }),
     attempts: [...row.attempts.values()].map(loggedAttempt),
   };

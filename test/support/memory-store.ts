@@ -54,6 +54,7 @@ export class MemoryStore implements Store {
       triedAtMs: 0,
       owner,
       leaseUntilMs,
+      repeats: 0,
       attempts: new Map(),
     });
     if (duplicateKey === undefined) return;

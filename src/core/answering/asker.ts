@@ -40,7 +40,13 @@ export interface AskerParts {
   readonly observer: Observer;
 }
 
-type Verdict = { readonly body: Uint8Array } | { readonly refusal: ServiceError };
+/** What the device sent, as it came, and the delivery that asked for it. */
+export interface Reply {
+  readonly body: Uint8Array;
+  readonly deliveryId: string | undefined;
+}
+
+type Verdict = Reply | { readonly refusal: ServiceError };
 
 interface Caller {
   settle(verdict: Verdict): void;
@@ -93,13 +99,14 @@ export class Asker {
   }
 
   /**
-   * The device's bytes, as they came. Rejects with a `ServiceError`: `no_reply` at the deadline, what the
+   * The device's reply. Rejects with a `ServiceError`: `no_reply` at the deadline, what the
    * push was refused with, `overloaded` or `rate_limited` beyond the bounds. When `hungUp` is aborted the
    * caller's place is free at once; the push goes on.
    */
-  async ask(question: Question, hungUp: AbortSignal): Promise<Uint8Array> {
-    const targetKey = tokenKey(question.recipient.target);
-    const key = JSON.stringify([question.recipient, question.key]);
+  async ask(question: Question, hungUp: AbortSignal): Promise<Reply> {
+    const { origin: _, ...recipient } = question.recipient;
+    const targetKey = tokenKey(recipient.target);
+    const key = JSON.stringify([recipient, question.key]);
     this.#refuseBeyondBounds(targetKey);
     const pending = this.#waits.get(key);
     const wait = pending ?? this.#open(key, targetKey, question.deadlineMs);
@@ -111,17 +118,18 @@ export class Asker {
   #refuseBeyondBounds(targetKey: string): void {
     if (this.#draining) throw new ServiceError('shutting_down', { retryAfterSeconds: 1 });
     if (this.#callers >= this.#options.maxWaits) {
-      throw new ServiceError('overloaded', { retryAfterSeconds: 1 });
+      throw new ServiceError('overloaded', { limit: 'reply_waits', retryAfterSeconds: 1 });
     }
     if ((this.#callersByTarget.get(targetKey) ?? 0) >= this.#options.maxWaitsPerTarget) {
       const detail = `${this.#options.maxWaitsPerTarget} callers wait for a reply of this device already.`;
-      throw new ServiceError('rate_limited', { detail, retryAfterSeconds: 1 });
+      const limit = 'reply_waits_of_device';
+      throw new ServiceError('rate_limited', { detail, limit, retryAfterSeconds: 1 });
     }
   }
 
   #open(key: string, targetKey: string, deadlineMs: number): Wait {
     const timer = this.#parts.clock.after(deadlineMs, () =>
-      this.#finish(wait, 'silent', { refusal: new ServiceError('no_reply') }),
+      this.#finish(wait, 'silent', { refusal: noReply(wait) }),
     );
     const replyId = this.#parts.ids.secret();
     const release = () => timer.cancel();
@@ -134,7 +142,9 @@ export class Asker {
   async #push(wait: Wait, question: Question): Promise<void> {
     const { exchange, dispatcher } = this.#parts;
     try {
-      await exchange.open(wait.replyId, (body) => this.#finish(wait, 'answered', { body }));
+      await exchange.open(wait.replyId, (body) =>
+        this.#finish(wait, 'answered', { body, deliveryId: wait.dispatch?.delivery.id }),
+      );
       if (this.#waits.get(wait.key) !== wait) return exchange.close(wait.replyId);
       const notification = question.notification(wait.replyId);
       wait.dispatch = dispatcher.dispatch(notification, question.recipient);
@@ -146,14 +156,14 @@ export class Asker {
     }
   }
 
-  #join(wait: Wait, hungUp: AbortSignal): Promise<Uint8Array> {
+  #join(wait: Wait, hungUp: AbortSignal): Promise<Reply> {
     if (hungUp.aborted) {
       this.#leaveIfLast(wait);
-      return Promise.reject(new ServiceError('no_reply'));
+      return Promise.reject(noReply(wait));
     }
-    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+    const { promise, resolve, reject } = Promise.withResolvers<Reply>();
     const onHangUp = () => {
-      caller.settle({ refusal: new ServiceError('no_reply') });
+      caller.settle({ refusal: noReply(wait) });
       this.#leaveIfLast(wait);
     };
     const caller: Caller = {
@@ -161,7 +171,7 @@ export class Asker {
         if (!wait.callers.delete(caller)) return;
         this.#count(wait.targetKey, -1);
         hungUp.removeEventListener('abort', onHangUp);
-        if ('body' in verdict) resolve(verdict.body);
+        if ('body' in verdict) resolve(verdict);
         else reject(verdict.refusal);
       },
     };
@@ -243,4 +253,8 @@ export class Asker {
     if (callers === 0) this.#callersByTarget.delete(targetKey);
     else this.#callersByTarget.set(targetKey, callers);
   }
+}
+
+function noReply({ dispatch }: Wait): ServiceError {
+  return new ServiceError('no_reply', { deliveryId: dispatch?.delivery.id });
 }

@@ -38,6 +38,8 @@ export async function broadcast(
       readonly notification: Notification;
       readonly recipient: Recipient;
     }[];
+    /** Called with what became of each, also if all failed. */
+    readonly onEnds: (deliveries: BroadcastAnswer['deliveries']) => void;
   },
 ): Promise<BroadcastAnswer> {
   const ends = await Promise.allSettled(
@@ -56,6 +58,7 @@ export async function broadcast(
     const id = deliveryId === undefined ? {} : { id: deliveryId };
     return { ...id, status: 'failed', code: failure.code };
   });
+  given.onEnds(deliveries);
   const [best] = answers.toSorted((one, other) => RANK[one.status] - RANK[other.status]);
   if (best !== undefined) return { id: given.id, status: best.status, deliveries };
   const [worthiest] = failures.toSorted((one, other) => other.status - one.status);

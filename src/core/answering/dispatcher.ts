@@ -8,6 +8,7 @@ import type { PreparedPush } from '../ports/provider.ts';
 import type { SendEnd } from '../sending/endings.ts';
 import type { Lane } from '../sending/lane.ts';
 import type { Inserted } from '../sending/ledger.ts';
+import { subjectHashOf } from '../subject.ts';
 import { providerFor, type Recipient, type Target, tokenKey } from '../target.ts';
 import type { Limits } from '../tokens/limits.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
@@ -109,7 +110,7 @@ export class Dispatcher {
   #prepare(notification: Notification, recipient: Recipient): Prepared {
     this.#refuseWhileDraining();
     const { clock, ids, lanes } = this.#parts;
-    const { target, deviceId, registrar, registeredAtMs } = recipient;
+    const { target, deviceId, registrar, registeredAtMs, origin } = recipient;
     const lane = findLane(lanes, target);
     const { subject } = notification;
     const delivery: Delivery = {
@@ -119,9 +120,10 @@ export class Dispatcher {
       registrar,
       registeredAtMs,
       provider: lane.provider.name,
+      origin,
       notification,
       tokenHash: ids.fingerprint(tokenKey(target)),
-      subjectHash: subject === undefined ? undefined : ids.fingerprint(subject),
+      subjectHash: subject === undefined ? undefined : subjectHashOf(ids.fingerprint, subject),
       receivedAtMs: clock.wallMs(),
       expiresAtMs: clock.nowMs() + notification.lifetimeMs,
       attempts: 0,
@@ -162,7 +164,7 @@ export class Dispatcher {
     this.#refuseHopeless(delivery, lane);
     limits.take(delivery.target.app, delivery.tokenHash);
     if (!lane.hasRoom(quarantine.trustOf(delivery.tokenHash))) {
-      throw new ServiceError('overloaded', { retryAfterSeconds: 1 });
+      throw new ServiceError('overloaded', { limit: 'in_flight', retryAfterSeconds: 1 });
     }
     observer.observe({
       name: 'delivery_accepted',

@@ -96,8 +96,14 @@ export class Repeats {
   /** Waits for the first call: if it is refused, the repeat is refused for the same reason. */
   async answer(repeat: Repeat, first: First): Promise<Answer> {
     const { type } = repeat.delivery.notification;
-    await first.held?.end;
-    if (first.held?.isOpen !== false) await this.#renewInTime(repeat, first);
+    try {
+      await first.held?.end;
+      if (first.held?.isOpen !== false) await this.#renewInTime(repeat, first);
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+      const details = { ...error.details, isRepeat: true };
+      throw new ServiceError(error.code, details, { cause: error.cause });
+    }
     this.#parts.observer.observe({ name: 'duplicate_answered', deliveryId: first.id, type });
     return { id: first.id, status: 'duplicate' };
   }

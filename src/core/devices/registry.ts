@@ -252,12 +252,13 @@ export class Registry {
   ): ServiceError {
     const { maxPerUser, maxDevices } = this.#parts;
     let detail = `The service holds ${maxDevices} devices (NDS_MAX_DEVICES).`;
+    const limit = refused.kind === 'too_many_of_user' ? 'max_devices_per_user' : 'max_devices';
     if (refused.kind === 'too_many_of_user') {
       detail = `A user may have ${maxPerUser} devices (NDS_MAX_DEVICES_PER_USER).`;
     } else if (registrar !== 'backend') {
       detail = `The service holds ${publicShareOf(maxDevices)} devices; the last tenth of NDS_MAX_DEVICES is reserved for the backend.`;
     }
-    return new ServiceError('too_many_devices', { detail });
+    return new ServiceError('too_many_devices', { detail, limit });
   }
 }
 

@@ -4,6 +4,13 @@ import type { DeliveryStatus } from '../delivery.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Outcome } from '../outcome.ts';
 import type { ProviderName } from '../target.ts';
+import type { NamedCall } from './records.ts';
+
+/** Whom a call named, and what makes it one that not everybody can invent. */
+export interface ObservedCall extends NamedCall {
+  /** It came by the URL of a configured domain. */
+  readonly hasDomain: boolean;
+}
 
 /** No event carries a token, a payload or a query: only fingerprints, ids and reasons of our own tables. */
 export type ServiceEvent =
@@ -91,7 +98,18 @@ export type ServiceEvent =
       readonly provider: ProviderName;
       readonly detail: string;
     }
-  | { readonly name: 'store_failed' | 'store_recovered'; readonly reason: string }
+  | { readonly name: 'store_failed'; readonly reason: string }
+  | {
+      readonly name: 'store_recovered';
+      readonly reason: string;
+      /** Deliveries that left no row meanwhile. */
+      readonly unlogged: number;
+    }
+  | {
+      /** Refused calls that left no row, because the store failed. */
+      readonly name: 'refusals_dropped';
+      readonly calls: number;
+    }
   | {
       readonly name: 'signature_refused';
       readonly source: string;
@@ -115,6 +133,8 @@ export type ServiceEvent =
   | {
       /** A request over HTTP has its answer, refused or not. */
       readonly name: 'request_answered';
+      /** The caller has it as `Request-Id`. */
+      readonly requestId?: string | undefined;
       /** `_OTHER` for one that the route does not serve. */
       readonly method: string;
       /** The route's pattern, never the path as it came; `*` for a path that is not served. */
@@ -130,8 +150,13 @@ export type ServiceEvent =
       readonly type?: string | undefined;
       /** What the caller was told, if it was not refused. */
       readonly told?: string | undefined;
-      /** Why it was refused. */
+      /** Why it was refused, or ignored although it asked for a push. */
       readonly code?: ErrorCode | undefined;
+      readonly ignoredFor?: ErrorCode | undefined;
+      /** The deliveries that the answer is about, each with what became of it or the code of its refusal. */
+      readonly deliveries?: readonly { readonly id: string; readonly told: string }[] | undefined;
+      /** Of a call that was refused, ignored, or repeated another. */
+      readonly named?: ObservedCall | undefined;
     }
   | {
       readonly name: 'reply_waited';

@@ -57,6 +57,8 @@ export interface Source {
    * Throws as `authenticate` does. What passes may wait for a place, because only so many are verified a second.
    */
   precheck?(request: SourceRequest): void;
+  /** The Lightning node that signed, whether it may or not; recovering it takes milliseconds. */
+  signerOf?(request: SourceRequest): string | undefined;
   /** Where this caller needs another status for the same refusal; all others are those of the errors' table. */
   readonly statuses: Readonly<Partial<Record<ErrorCode, ErrorStatus>>>;
 }

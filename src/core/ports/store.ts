@@ -256,6 +256,21 @@ export interface LoggedDelivery {
   readonly settledAtMs?: number;
   readonly tokenHash: string;
   readonly subjectHash?: string;
+  readonly deviceId?: string;
+  /** The call: its route's pattern, its source, its request id. */
+  readonly door?: string;
+  readonly source?: string;
+  readonly requestId?: string;
+  /**
+   * What the first caller was answered: `delivered`, `queued`, `replied` or the code of a problem; the HTTP status; when.
+   * Absent while it is not known, and for good if the process was killed within a second of the answer.
+   */
+  readonly told?: string;
+  readonly toldStatus?: number;
+  readonly toldAtMs?: number;
+  /** Calls that were answered `duplicate`, and when the last of them was. */
+  readonly repeats: number;
+  readonly repeatedAtMs?: number;
   /** Wall time at which the device's reply arrived (`invoice_request`). */
   readonly answeredAtMs?: number;
   readonly attempts: readonly LoggedAttempt[];

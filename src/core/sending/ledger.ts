@@ -44,6 +44,8 @@ export class Ledger {
   /** By delivery, in the order in which they have to be written. */
   readonly #pending = new Map<string, Write[]>();
   #trouble: StoreUnavailableError['reason'] | undefined;
+  /** Deliveries without a row since the store failed. */
+  #unlogged = 0;
   #retryPlanned = false;
   #closed = false;
 
@@ -66,6 +68,7 @@ export class Ledger {
   async insert(accepted: AcceptedDelivery): Promise<Inserted> {
     const { id } = accepted.delivery;
     const written = await this.#write('insert', () => this.#parts.store.insert(accepted), id);
+    if (written.kind !== 'done') this.#unlogged += 1;
     return written.kind === 'done' ? 'stored' : written.kind;
   }
 
@@ -237,8 +240,10 @@ export class Ledger {
     await this.flush();
     if (this.#pending.size > 0) return this.#planRetry();
     const reason = this.#trouble ?? 'unknown';
+    const unlogged = this.#unlogged;
     this.#trouble = undefined;
-    this.#parts.observer.observe({ name: 'store_recovered', reason });
+    this.#unlogged = 0;
+    this.#parts.observer.observe({ name: 'store_recovered', reason, unlogged });
     this.#parts.onRecovered();
   }
 }

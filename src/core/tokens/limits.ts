@@ -1,7 +1,7 @@
 // How many notifications a token and the whole service may get: token buckets that allow a burst.
 
 import type { CurrentRules } from '../app-rules.ts';
-import { ServiceError } from '../errors.ts';
+import { type LimitName, ServiceError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import { Recent } from './quarantine.ts';
 
@@ -93,14 +93,20 @@ export class Limits {
       refuseFor(
         this.#perToken.take(tokenHash),
         'Too many notifications for this token (NDS_TOKEN_RATE).',
+        'token_rate',
       );
     } else {
       refuseFor(
         this.#bucketsOf(app, rate).take(tokenHash),
         'Too many notifications for this token (`token_rate` of its app).',
+        'token_rate',
       );
     }
-    refuseFor(this.#global.take('all'), 'Too many notifications in all (NDS_GLOBAL_RATE).');
+    refuseFor(
+      this.#global.take('all'),
+      'Too many notifications in all (NDS_GLOBAL_RATE).',
+      'global_rate',
+    );
   }
 
   #bucketsOf(app: string, rate: Rate): Buckets {
@@ -112,9 +118,9 @@ export class Limits {
   }
 }
 
-/** Throws `rate_limited` if there is anything to wait for; `detail` names the limit. */
-export function refuseFor(waitMs: number, detail: string): void {
+/** Throws `rate_limited` if there is anything to wait for; `detail` names the limit in words. */
+export function refuseFor(waitMs: number, detail: string, limit?: LimitName): void {
   if (waitMs === 0) return;
   const retryAfterSeconds = Math.ceil(waitMs / 1_000);
-  throw new ServiceError('rate_limited', { detail, retryAfterSeconds });
+  throw new ServiceError('rate_limited', { detail, limit, retryAfterSeconds });
 }

@@ -155,7 +155,7 @@ function requireProvider(parts: DevicesParts, target: Target): void {
 
 function takeRegistration(registrations: Buckets, app: string): void {
   const detail = 'Too many registrations for this app (NDS_REGISTRATION_RATE).';
-  refuseFor(registrations.take(app), detail);
+  refuseFor(registrations.take(app), detail, 'registration_rate');
 }
 
 /** What callers see of a device: its URLs, but neither its token nor its secrets. */

@@ -52,7 +52,7 @@ export class AddressLimit {
   #check(address: string): void {
     const waitMs = this.#allowance.waitMs(address);
     if (waitMs > 0) this.#onLimited();
-    refuseFor(waitMs, LIMIT);
+    refuseFor(waitMs, LIMIT, 'address_rate');
   }
 }
 

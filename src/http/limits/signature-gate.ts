@@ -55,7 +55,8 @@ export class SignatureGate {
     };
     const refuse = () => {
       leave();
-      reject(new ServiceError('rate_limited', { detail: LIMIT, retryAfterSeconds: 1 }));
+      const limit = { detail: LIMIT, limit: 'signature_rate', retryAfterSeconds: 1 } as const;
+      reject(new ServiceError('rate_limited', limit));
     };
     const admit = () => {
       leave();

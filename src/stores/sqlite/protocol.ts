@@ -2,6 +2,7 @@
 // the structured clone.
 
 import type { AddedDevice, Device, DeviceStore, StoredDevice } from '../../core/ports/devices.ts';
+import type { Gap, Outage, Records, RefusalsWrite, Told } from '../../core/ports/records.ts';
 import type {
   AcceptedDelivery,
   Claim,
@@ -39,7 +40,7 @@ interface Call<Input, Output> {
 /** The writer's operations; those of a batch share one transaction. */
 export interface WriteCalls {
   readonly insert: Call<AcceptedDelivery, undefined>;
-  readonly settle: Call<Settlement, boolean>;
+  readonly settle: Call<SettlementWrite, boolean>;
   readonly confirm: Call<Confirmation, boolean>;
   readonly renew: Call<Renewal, boolean>;
   readonly claim: Call<Claim, ClaimResult>;
@@ -55,8 +56,16 @@ export interface WriteCalls {
   /** The two questions of a start, when nobody writes yet: so the reader's thread starts at the first other one. */
   readonly list_quarantine: Call<QuarantineQuery, readonly QuarantineEntry[]>;
   readonly proven_tokens: Call<TokenPageQuery, TokenPage>;
-  /** Looks whether the file is still there and sound; writes nothing. */
-  readonly check_file: Call<undefined, undefined>;
+  /** Looks whether the file is still there and sound; writes nothing into it. */
+  readonly check_file: Call<{ readonly aliveAtMs: number }, undefined>;
+  readonly tell: Call<Told, undefined>;
+  readonly write_refusals: Call<RefusalsWrite, readonly number[]>;
+  readonly trim_refusals: Call<RefusalTrim, number>;
+  readonly record_outage: Call<Outage, undefined>;
+  readonly record_gap: Call<Gap, undefined>;
+  readonly begin: Call<LogBeginning, undefined>;
+  readonly end: Call<{ readonly wallMs: number }, undefined>;
+  readonly prune_records: Call<RecordPruning, number>;
   readonly add_device: Call<DeviceAddition, AddedDevice>;
   readonly replace_device: Call<StoredDevice, boolean>;
   readonly delete_device: Call<DeviceDeletion, boolean>;
@@ -72,6 +81,21 @@ export interface ReadCalls {
   readonly find_device: Call<{ readonly id: string }, Device | undefined>;
   readonly find_device_by_handle: Call<{ readonly handleHash: string }, Device | undefined>;
   readonly find_devices_by_user: Call<DevicesOfUserQuery, readonly Device[]>;
+}
+
+export interface SettlementWrite {
+  readonly settlement: Settlement;
+  /** What the caller was told before this was sent to the thread. */
+  told: Told | undefined;
+}
+
+export type RefusalTrim = Parameters<Records['trimRefusals']>[0];
+export type RecordPruning = Parameters<Records['prune']>[0];
+
+export interface LogBeginning {
+  readonly wallMs: number;
+  /** The last sign of life of the process before, if it left one. */
+  readonly aliveUntilMs: number | undefined;
 }
 
 export interface ExpiryOptions {
@@ -165,6 +189,8 @@ export interface Opened {
   readonly lookupKey: Uint8Array;
   /** By the writer, if the encryption key was replaced. */
   readonly resealedRows?: number | undefined;
+  /** By the writer: when the process before was alive last, wall time; absent if it was stopped or there was none. */
+  readonly aliveUntilMs?: number | undefined;
   /** The version of SQLite, by the writer. */
   readonly sqliteVersion?: string | undefined;
 }

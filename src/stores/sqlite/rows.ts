@@ -68,8 +68,55 @@ export const LOGGED_DELIVERIES = rows('deliveries', {
   type: 'text',
   token_hash: 'text',
   subject_hash: 'text?',
+  device_id: 'text?',
   settled_at_ms: 'integer?',
   answered_at_ms: 'integer?',
+  door: 'text?',
+  source: 'text?',
+  request_id: 'text?',
+  told: 'text?',
+  told_status: 'integer?',
+  told_at_ms: 'integer?',
+  repeats: 'integer',
+  repeated_at_ms: 'integer?',
+});
+
+export const REFUSALS = rows('refusals', {
+  row_id: 'integer',
+  at_ms: 'integer',
+  last_at_ms: 'integer',
+  count: 'integer',
+  request_id: 'text?',
+  door: 'text',
+  source: 'text?',
+  app: 'text?',
+  code: 'text',
+  status: 'integer',
+  limit_name: 'text?',
+  token_hash: 'text?',
+  handle_hash: 'text?',
+  subject_hash: 'text?',
+  device_id: 'text?',
+  fields: 'text?',
+  node_id: 'text?',
+  address_hash: 'text?',
+  delivery_id: 'text?',
+  known: 'integer',
+});
+
+export const OUTAGES = rows('outages', {
+  app: 'text',
+  provider: 'text',
+  reason: 'text',
+  began_at_ms: 'integer',
+  ended_at_ms: 'integer?',
+});
+
+export const GAPS = rows('gaps', {
+  kind: 'text',
+  began_at_ms: 'integer',
+  ended_at_ms: 'integer?',
+  unlogged: 'integer',
 });
 
 export const LOGGED_ATTEMPTS = rows('attempts', {

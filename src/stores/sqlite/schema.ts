@@ -1,11 +1,10 @@
-// The tables of the log and of the registered devices, written to be read with the `sqlite3` shell: names and ids as
-// text, fingerprints as 32 lower-case hex digits, one row per delivery from its acceptance on.
+// The tables of the log, written to be read with the `sqlite3` shell: names and ids as text, fingerprints as 32
+// lower-case hex digits, one row per delivery from its acceptance on. Those of the devices are in device-schema.ts.
 // drizzle-kit writes the migration from this file; STRICT and WITHOUT ROWID are added to it by hand. The service runs
 // prepared SQL: loading drizzle costs every thread a third of a second and over 100 MB.
 //
-// Two clocks (core/ports/clock.ts). Wall time: received_at_ms, settled_at_ms, answered_at_ms, started_at_ms, and the
-// times of devices. Service time (the wall clock at the start of the process, then monotonic): every time in `queue`
-// and all ends (`expires_at_ms`, `until_ms`). All are Unix milliseconds.
+// Two clocks (core/ports/clock.ts). Service time (the wall clock at the start of the process, then monotonic): every
+// time in `queue` and of what ends later (`expires_at_ms`, `until_ms`). Wall time: all others. All are Unix milliseconds.
 
 import { sql } from 'drizzle-orm';
 import {
@@ -42,10 +41,25 @@ export const deliveries = sqliteTable(
     settledAtMs: integer('settled_at_ms'),
     /** When the device replied (`invoice_request`). */
     answeredAtMs: integer('answered_at_ms'),
+    /** The pattern of the route that took the call: `/n/:handle`. */
+    door: text('door'),
+    /** The source that read it: `notify`, `lsps5`, `standard`. */
+    source: text('source'),
+    /** The caller has it as the header `Request-Id`. */
+    requestId: text('request_id'),
+    /** What the first caller was answered: `delivered`, `queued`, `replied` or the code of a problem. */
+    told: text('told'),
+    toldStatus: integer('told_status'),
+    toldAtMs: integer('told_at_ms'),
+    /** Calls that were answered `duplicate`, and when the last of them was. */
+    repeats: integer('repeats').notNull(),
+    repeatedAtMs: integer('repeated_at_ms'),
   },
   (table) => [
     uniqueIndex('deliveries_by_id').on(table.id),
     index('deliveries_by_token').on(table.tokenHash),
+    index('deliveries_by_device').on(table.deviceId).where(sql`device_id IS NOT NULL`),
+    index('deliveries_by_request').on(table.requestId).where(sql`request_id IS NOT NULL`),
     index('deliveries_by_subject').on(table.subjectHash).where(sql`subject_hash IS NOT NULL`),
     // Nearly all are delivered, and `queue` has what is queued.
     index('deliveries_failed').on(table.status).where(sql`status NOT IN ('queued', 'delivered')`),
@@ -158,59 +172,90 @@ export const quarantine = sqliteTable(
   ],
 );
 
-/** Registered devices: what they are found and pruned by, and everything else encrypted. */
-export const devices = sqliteTable(
-  'devices',
+/**
+ * Calls that were refused, and those that repeated an earlier one (code `duplicate`): one row for each kind and
+ * minute. Whoever the call names is known by fingerprint alone.
+ */
+export const refusals = sqliteTable(
+  'refusals',
   {
     rowId: integer('row_id').primaryKey(),
-    id: text('id').notNull(),
-    app: text('app').notNull(),
-    platform: text('platform').notNull(),
-    registrar: text('registrar').notNull(),
-    tokenHash: text('token_hash').notNull(),
-    userHash: text('user_hash'),
-    /** Of app, token, user and app_data: what makes two registrations the same device. */
-    identityHash: text('identity_hash').notNull(),
-    createdAtMs: integer('created_at_ms').notNull(),
-    /** When it registered or took a push last, to the day. */
-    seenAtMs: integer('seen_at_ms').notNull(),
-    deadSinceMs: integer('dead_since_ms'),
-    /** Token, app_data, user, locale, node ids, secrets and handles, encrypted. */
-    sealed: blob('sealed', { mode: 'buffer' }).notNull(),
+    /** When the first of them was refused, and when the last. */
+    atMs: integer('at_ms').notNull(),
+    lastAtMs: integer('last_at_ms').notNull(),
+    count: integer('count').notNull(),
+    /** Of the first. */
+    requestId: text('request_id'),
+    /** The pattern of the route; `*` for a path that is not served. */
+    door: text('door').notNull(),
+    source: text('source'),
+    /** NULL for an app that is not configured. */
+    app: text('app'),
+    code: text('code').notNull(),
+    status: integer('status').notNull(),
+    /** Which limit was reached: `token_rate`, `address_rate`. */
+    limitName: text('limit_name'),
+    tokenHash: text('token_hash'),
+    /** Of a handle that no device has. */
+    handleHash: text('handle_hash'),
+    subjectHash: text('subject_hash'),
+    deviceId: text('device_id'),
+    /** Names of the fields at fault, joined by commas. */
+    fields: text('fields'),
+    /** The Lightning node that signed, whether it may or not. */
+    nodeId: text('node_id'),
+    addressHash: text('address_hash'),
+    /** The delivery that was repeated. */
+    deliveryId: text('delivery_id'),
+    /** 0 if it names no known device, handle, domain or proven token: these rows have a bound of their own. */
+    known: integer('known').notNull(),
   },
   (table) => [
-    uniqueIndex('devices_by_id').on(table.id),
-    // The backend's devices only: who registers without its credential must not meet another's device.
-    uniqueIndex('devices_by_identity').on(table.identityHash).where(sql`registrar = 'backend'`),
-    index('devices_by_token').on(table.tokenHash),
-    index('devices_by_user').on(table.userHash).where(sql`user_hash IS NOT NULL`),
-    index('devices_by_death').on(table.deadSinceMs).where(sql`dead_since_ms IS NOT NULL`),
-    index('devices_by_sight').on(table.seenAtMs),
-    check('devices_registrar_known', sql`registrar IN ('backend', 'app', 'self')`),
+    index('refusals_by_token').on(table.tokenHash).where(sql`token_hash IS NOT NULL`),
+    index('refusals_by_handle').on(table.handleHash).where(sql`handle_hash IS NOT NULL`),
+    index('refusals_by_subject').on(table.subjectHash).where(sql`subject_hash IS NOT NULL`),
+    index('refusals_by_device').on(table.deviceId).where(sql`device_id IS NOT NULL`),
+    index('refusals_by_request').on(table.requestId).where(sql`request_id IS NOT NULL`),
+    index('refusals_by_delivery').on(table.deliveryId).where(sql`delivery_id IS NOT NULL`),
+    index('refusals_by_kind').on(table.door, table.code, table.atMs),
+    index('refusals_of_strangers').on(table.atMs).where(sql`known = 0`),
   ],
 );
 
-/** The fingerprints of a device's handles. */
-export const handles = sqliteTable(
-  'handles',
+/** When an app could not push by a provider: its breaker was open, or its configuration was refused. */
+export const outages = sqliteTable(
+  'outages',
   {
-    handleHash: text('handle_hash').primaryKey(),
-    deviceRowId: integer('device_row_id')
-      .notNull()
-      .references(() => devices.rowId, { onDelete: 'cascade' }),
-    door: text('door').notNull(),
+    rowId: integer('row_id').primaryKey(),
+    app: text('app').notNull(),
+    provider: text('provider').notNull(),
+    reason: text('reason').notNull(),
+    beganAtMs: integer('began_at_ms').notNull(),
+    /** NULL while it lasts. */
+    endedAtMs: integer('ended_at_ms'),
   },
-  (table) => [index('handles_by_device').on(table.deviceRowId)],
+  (table) => [index('outages_by_start').on(table.beganAtMs)],
 );
 
-/** Signatures that were used once, until they are too old to be used at all. */
-export const usedSignatures = sqliteTable(
-  'used_signatures',
+/**
+ * When the log is not complete: `stopped`, the process did not run; `store`, the database could not be written. The
+ * first one began at 0 and ended when the log was made: nothing is known of the time before.
+ */
+export const gaps = sqliteTable(
+  'gaps',
   {
-    keyHash: text('key_hash').primaryKey(),
-    expiresAtMs: integer('expires_at_ms').notNull(),
+    rowId: integer('row_id').primaryKey(),
+    kind: text('kind').notNull(),
+    beganAtMs: integer('began_at_ms').notNull(),
+    /** NULL since the process was stopped. */
+    endedAtMs: integer('ended_at_ms'),
+    /** Deliveries that left no row. */
+    unlogged: integer('unlogged').notNull(),
   },
-  (table) => [index('used_signatures_by_end').on(table.expiresAtMs)],
+  (table) => [
+    index('gaps_by_start').on(table.beganAtMs),
+    check('gaps_kind_known', sql`kind IN ('stopped', 'store')`),
+  ],
 );
 
 /**

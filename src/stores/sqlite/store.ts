@@ -4,6 +4,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '../../core/ports/clock.ts';
 import type { DeviceStore } from '../../core/ports/devices.ts';
+import type { Records } from '../../core/ports/records.ts';
 import type { Store } from '../../core/ports/store.ts';
 import type { Reason } from './errors.ts';
 import type { Keys } from './file/keys.ts';
@@ -16,6 +17,7 @@ import type {
   WriteOperation,
   WriterOptions,
 } from './protocol.ts';
+import { createRecords, Settlements } from './records.ts';
 import { WorkerLink } from './worker-link.ts';
 
 const DEFAULT_MAX_PENDING_OPERATIONS = 20_000;
@@ -61,6 +63,8 @@ export interface OpenedStore {
   readonly store: Store;
   /** Closed with the store. */
   readonly devices: DeviceStore;
+  /** Closed with the store. */
+  readonly records: Records;
   /** 32 bytes, for the life of the database: the key of `Ids.fingerprint`. */
   readonly lookupKey: Uint8Array;
   readonly sqliteVersion: string;
@@ -70,6 +74,7 @@ export interface OpenedStore {
 interface Threads {
   readonly writer: WorkerLink<WriteCalls>;
   readonly reader: WorkerLink<ReadCalls>;
+  readonly settlements: Settlements;
   readonly listeners: ((reason: Reason) => void)[];
   /** Ends the looks at the file. */
   readonly stopChecks: () => void;
@@ -89,12 +94,13 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Open
   const onTrouble = (reason: Reason) => {
     for (const listener of listeners) listener(reason);
   };
+  const settlements = new Settlements();
   let expectedLookupKey: Uint8Array | undefined;
 
   const writer = new WorkerLink<WriteCalls>({
     spawn: () => spawn({ role: 'writer', ...connection, keys, expectedLookupKey }),
     maxPendingOperations,
-    ...tellBatches(options),
+    ...tellBatches(options, settlements),
     onCrash: (error) => onEvent?.({ name: 'worker_crashed', role: 'writer', error }),
     onTrouble,
   });
@@ -105,26 +111,35 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Open
     onTrouble,
   });
 
-  const { lookupKey, resealedRows, sqliteVersion = 'unknown' } = await writer.open();
+  const opened = await writer.open();
+  const { lookupKey, resealedRows, aliveUntilMs, sqliteVersion = 'unknown' } = opened;
   expectedLookupKey = lookupKey;
   if (resealedRows !== undefined) onEvent?.({ name: 'key_rotated', resealedRows });
   const stopChecks = checkRegularly(writer, options.clock);
   return {
-    store: createStore({ writer, reader, listeners, stopChecks }),
+    store: createStore({ writer, reader, settlements, listeners, stopChecks }),
     devices: createDeviceStore(writer, reader),
+    records: createRecords(writer, settlements, aliveUntilMs),
     lookupKey,
     sqliteVersion,
   };
 }
 
 /** One batch is under way at a time. */
-function tellBatches({ clock, onBatch, onBatchEnded }: SqliteStoreOptions) {
-  if (clock === undefined || onBatchEnded === undefined) return { onBatch };
+function tellBatches(
+  { clock, onBatch, onBatchEnded }: SqliteStoreOptions,
+  settlements: Settlements,
+) {
   let sentAtMs = 0;
+  const leave = (operations: number) => {
+    settlements.left();
+    onBatch?.(operations);
+  };
+  if (clock === undefined || onBatchEnded === undefined) return { onBatch: leave };
   return {
     onBatch: (operations: number) => {
       sentAtMs = clock.nowMs();
-      onBatch?.(operations);
+      leave(operations);
     },
     onBatchEnded: (batch: readonly WriteOperation[]) => {
       const operations = batch.filter(({ kind }) => kind !== 'check_file').length;
@@ -148,7 +163,8 @@ function checkRegularly(writer: WorkerLink<WriteCalls>, clock: Clock | undefined
     if (!isStopped) timer = clock?.after(CHECK_EVERY_MS, check);
   };
   const check = () => {
-    void writer.call({ kind: 'check_file', input: undefined }).then(plan, plan);
+    const input = { aliveAtMs: clock?.wallMs() ?? 0 };
+    void writer.call({ kind: 'check_file', input }).then(plan, plan);
   };
   plan();
   return () => {
@@ -157,10 +173,10 @@ function checkRegularly(writer: WorkerLink<WriteCalls>, clock: Clock | undefined
   };
 }
 
-function createStore({ writer, reader, listeners, stopChecks }: Threads): Store {
+function createStore({ writer, reader, settlements, listeners, stopChecks }: Threads): Store {
   return {
     insert: (input) => writer.call({ kind: 'insert', input }),
-    settle: (input) => writer.call({ kind: 'settle', input }),
+    settle: (settlement) => settlements.settle(writer, settlement),
     confirm: (input) => writer.call({ kind: 'confirm', input }),
     renew: (input) => writer.call({ kind: 'renew', input }),
     claimDue: (input) => writer.call({ kind: 'claim', input }),

@@ -15,6 +15,8 @@ import type {
   ToWorker,
 } from './protocol.ts';
 
+/** Operations that wait for a batch to go with; more are dropped. */
+const MAX_RIDING = 10_000;
 /** Bounds how long one transaction holds the lock and how much is lost with it if it fails. */
 const MAX_BATCH = 1_000;
 
@@ -44,6 +46,7 @@ export class WorkerLink<Calls> {
   #state: State = 'stopped';
   #worker: Worker | undefined;
   #waiting: Pending<Calls>[] = [];
+  #riding: Operation<Calls>[] = [];
   #inFlight: readonly Pending<Calls>[] = [];
   #flushPlanned = false;
   #opening: PromiseWithResolvers<Opened> | undefined;
@@ -87,6 +90,11 @@ export class WorkerLink<Calls> {
     });
   }
 
+  /** Goes with the next batch, behind its other operations, and makes none of its own. Nobody hears what became of it. */
+  ride(operation: Operation<Calls>): void {
+    if (this.#riding.length < MAX_RIDING) this.#riding.push(operation);
+  }
+
   /**
    * Refuses calls from now on, finishes what was asked, and ends the thread once `after` has resolved.
    * Harmless when called again.
@@ -113,13 +121,16 @@ export class WorkerLink<Calls> {
 
   #flush(): void {
     if (this.#state !== 'idle' && this.#state !== 'stopped') return;
-    if (this.#waiting.length === 0) this.#stopIfClosing();
+    const isLast = this.#mayStop && this.#riding.length > 0 && this.#state === 'idle';
+    if (this.#waiting.length === 0 && !isLast) this.#stopIfClosing();
     else if (this.#state === 'stopped') this.#start();
     else this.#sendBatch();
   }
 
   #sendBatch(): void {
-    this.#inFlight = this.#waiting.splice(0, MAX_BATCH);
+    const riding = this.#riding.splice(0, MAX_BATCH);
+    const operations = this.#waiting.splice(0, MAX_BATCH);
+    this.#inFlight = [...operations, ...riding.map(unheard<Calls>)];
     this.#state = 'busy';
     this.#options.onBatch?.(this.#inFlight.length);
     try {
@@ -226,6 +237,10 @@ export class WorkerLink<Calls> {
     if (diedAs === 'opening') this.#refuseAll(death);
     this.#flush();
   }
+}
+
+function unheard<Calls>(operation: Operation<Calls>): Pending<Calls> {
+  return { operation, succeed: () => {}, fail: () => {} };
 }
 
 function settleAll<Calls>(

@@ -5,6 +5,7 @@ import type { Sealer } from './file/seal.ts';
 import { prepareDeliveryOperations } from './operations/deliveries.ts';
 import { prepareDeviceOperations } from './operations/devices.ts';
 import { prepareQueueOperations } from './operations/queue.ts';
+import { prepareRecordOperations } from './operations/records.ts';
 import { prepareTokenQueries } from './operations/token-queries.ts';
 import { prepareUpkeepOperations } from './operations/upkeep.ts';
 import type { WriteOperation, WriteResult } from './protocol.ts';
@@ -21,6 +22,7 @@ export function prepareWriteOperations(db: Database.Database, sealer: Sealer): W
   const devices = prepareDeviceOperations(db, sealer, deliveries.finish);
   const upkeep = prepareUpkeepOperations(db);
   const tokens = prepareTokenQueries(db);
+  const records = prepareRecordOperations(db);
 
   function run({ kind, input }: WriteOperation): WriteResult {
     switch (kind) {
@@ -60,6 +62,27 @@ export function prepareWriteOperations(db: Database.Database, sealer: Sealer): W
       case 'check_file':
         // The writer looks at the file before every batch.
         return { kind, output: undefined };
+      case 'tell':
+        records.tell(input);
+        return { kind, output: undefined };
+      case 'write_refusals':
+        return { kind, output: records.writeRefusals(input) };
+      case 'trim_refusals':
+        return { kind, output: records.trimRefusals(input) };
+      case 'record_outage':
+        records.recordOutage(input);
+        return { kind, output: undefined };
+      case 'record_gap':
+        records.recordGap(input);
+        return { kind, output: undefined };
+      case 'begin':
+        records.begin(input);
+        return { kind, output: undefined };
+      case 'end':
+        records.end(input);
+        return { kind, output: undefined };
+      case 'prune_records':
+        return { kind, output: records.prune(input) };
       case 'list_quarantine':
         return { kind, output: tokens.listQuarantine(input) };
       case 'proven_tokens':

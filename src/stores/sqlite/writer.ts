@@ -56,7 +56,9 @@ export class Writer {
       // With a full disk the service starts all the same: pushes that succeed at once need no row.
       if (!reply.ok && !isFull(reply)) throw refusalOf(file, errorOf(reply.failure));
     }
-    return { kind: 'opened', lookupKey, resealedRows, sqliteVersion: readSqliteVersion() };
+    const { aliveUntilMs } = this.#ownership;
+    const sqliteVersion = readSqliteVersion();
+    return { kind: 'opened', lookupKey, resealedRows, aliveUntilMs, sqliteVersion };
   }
 
   /** On a full disk, without SQLite's own files, the keys are all that the service needs to push. */
@@ -82,6 +84,9 @@ export class Writer {
     try {
       this.#connect().fileCheck.check();
       this.#ownership?.keep();
+      for (const { kind, input } of operations) {
+        if (kind === 'check_file') this.#ownership?.noteAlive(input.aliveAtMs);
+      }
       this.#sinceCheckpoint += operations.length;
       return this.#runTogether(operations) ?? this.#runApart(operations);
     } catch (error) {

@@ -32,7 +32,7 @@ async function setup(environment: Readonly<Record<string, string>> = {}) {
     };
     const question = { recipient: recipientOf(token), key, deadlineMs: DEADLINE_MS, notification };
     virtual.core.asker.ask(question, hungUp.signal).then(
-      (body) => Object.assign(heard, { body, atMs: virtual.atMs }),
+      ({ body }) => Object.assign(heard, { body, atMs: virtual.atMs }),
       ({ code }: { readonly code?: string }) =>
         Object.assign(heard, { code: code ?? 'not a ServiceError', atMs: virtual.atMs }),
     );

@@ -5,9 +5,11 @@ import Database from 'better-sqlite3';
 import { is } from 'drizzle-orm';
 import { getTableConfig, SQLiteTable } from 'drizzle-orm/sqlite-core';
 import { expect, test } from 'vitest';
+import * as deviceSchema from '../../../src/stores/sqlite/device-schema.ts';
 import * as rows from '../../../src/stores/sqlite/rows.ts';
 import * as schema from '../../../src/stores/sqlite/schema.ts';
 import { add, sampleDevice } from '../../contract/device-samples.ts';
+import { adding, BARE_REFUSAL, FULL_REFUSAL, ORIGIN } from '../../contract/records-contract.ts';
 import {
   accept,
   FAILED,
@@ -32,7 +34,8 @@ test('has exactly the tables, columns and indexes of the schema, every table str
   const file = newFile();
   await open(file);
   const db = new Database(file, { readonly: true });
-  const tables = Object.values(schema).filter((value) => is(value, SQLiteTable));
+  const all = Object.values({ ...schema, ...deviceSchema });
+  const tables = all.filter((value) => is(value, SQLiteTable));
   for (const table of tables) {
     const { name, columns, indexes } = getTableConfig(table);
     const found = db.prepare<[string], ColumnInfo>('SELECT * FROM pragma_table_xinfo(?)').all(name);
@@ -62,7 +65,7 @@ test('has exactly the tables, columns and indexes of the schema, every table str
 /** A database with rows of every table, with and without what may be absent. */
 async function makeFullDatabase(): Promise<string> {
   const file = newFile();
-  const { store, devices } = await open(file);
+  const { store, devices, records } = await open(file);
   await add(devices, sampleDevice(1, { user: 'alice', deadSinceMs: NOW }));
   await add(devices, sampleDevice(2));
   const { subjectHash: _, ...bare } = sampleDelivery(1);
@@ -76,11 +79,21 @@ async function makeFullDatabase(): Promise<string> {
   await store.settle(settlement(sampleDelivery(3), { status: 'queued', dueAtMs: NOW }));
   const rejected = { status: 'rejected', reason: 'BadDeviceToken' } as const;
   await store.settle(settlement(sampleDelivery(4), rejected, { attempt: FAILED }));
-  await store.insert(accept(sampleDelivery(5)));
+  await store.insert(accept(sampleDelivery(5, { origin: ORIGIN })));
   await store.settle(settlement(sampleDelivery(5)));
   await store.recordReply({ deliveryId: sampleId(5), answeredAtMs: NOW + 9_000 });
   await store.quarantine(quarantineEntry('a'));
   await store.quarantine(quarantineEntry('b', { providerSinceMs: NOW }));
+  records.tell({ deliveryId: sampleId(5), told: 'delivered', status: 200, atMs: NOW + 100 });
+  const repeats = [{ deliveryId: sampleId(5), calls: 2, lastAtMs: NOW + 4_000 }];
+  await records.writeRefusals({ ...adding(FULL_REFUSAL, BARE_REFUSAL), repeats });
+  await records.recordOutage({
+    app: 'default',
+    provider: 'fcm',
+    reason: 'timeout',
+    beganAtMs: NOW,
+  });
+  await records.end({ wallMs: NOW });
   return file;
 }
 
@@ -140,6 +153,14 @@ test('shows the log in words, the newest delivery first', async () => {
     attempts: 1,
     settled_at_ms: NOW + 100,
     answered_at_ms: NOW + 9_000,
+    door: '/n/:handle',
+    source: 'notify',
+    request_id: ORIGIN.requestId,
+    told: 'delivered',
+    told_status: 200,
+    told_at_ms: NOW + 100,
+    repeats: 2,
+    repeated_at_ms: NOW + 4_000,
   });
   expect(attempts).toEqual([
     {

@@ -1,7 +1,8 @@
 // One process owns a database: it holds an exclusive lock on a small database of its own beside it, `<file>.owner`,
-// which the kernel releases however the process ends. `<file>.owner.json` says who and since when.
+// which the kernel releases however the process ends. `<file>.owner.json` says who and since when; its time of change is
+// the last sign of life of that process.
 
-import { readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, realpathSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { StoreUnavailableError } from '../../../core/ports/store.ts';
 import { DatabaseRefusedError, reasonOf, unusableLocation } from '../errors.ts';
@@ -18,6 +19,10 @@ export interface OwnerLock {
    * another process has it.
    */
   keep(): void;
+  /** The process is alive at this wall time. */
+  noteAlive(unixMs: number): void;
+  /** When the process before was alive last; absent if it ended in order. */
+  readonly aliveUntilMs: number | undefined;
   release(): void;
 }
 
@@ -29,6 +34,7 @@ export function takeOwnership(path: string, owner: Owner): OwnerLock {
   // SQLite follows links, too, for the files that it puts beside the database.
   const file = realpathSync(path);
   const description = `${file}.owner.json`;
+  const aliveUntilMs = statSync(description, { throwIfNoEntry: false })?.mtimeMs;
   let held = take();
 
   function take() {
@@ -42,6 +48,14 @@ export function takeOwnership(path: string, owner: Owner): OwnerLock {
   }
 
   return {
+    aliveUntilMs,
+    noteAlive(unixMs) {
+      try {
+        utimesSync(description, unixMs / 1_000, unixMs / 1_000);
+      } catch {
+        // It was removed: after a crash, the gap counts from the last delivery.
+      }
+    },
     keep() {
       if (held.db.open && inodeOf(`${file}.owner`) === held.inode) return;
       held.db.close();

@@ -4,17 +4,13 @@
 import type Database from 'better-sqlite3';
 import type { Attempt } from '../../../core/delivery.ts';
 import { isRace, usefulUntilMs } from '../../../core/notification.ts';
-import type {
-  AcceptedDelivery,
-  Confirmation,
-  Renewal,
-  Settlement,
-} from '../../../core/ports/store.ts';
+import type { AcceptedDelivery, Confirmation, Renewal } from '../../../core/ports/store.ts';
 import { sealDelivery } from '../file/content.ts';
 import type { Sealer } from '../file/seal.ts';
-import type { ReplyRecord } from '../protocol.ts';
+import type { ReplyRecord, SettlementWrite } from '../protocol.ts';
 import { OPEN_DELIVERIES, type RowOf } from '../rows.ts';
 import { type Finish, prepareFinish } from './finish.ts';
+import { prepareTell } from './records.ts';
 import { fingerprint, maybeFingerprint, wholeEndMs, wholeMs } from './values.ts';
 
 /** The reason of a delivery whose device was deleted before it was delivered. */
@@ -50,7 +46,7 @@ export function prepareDeliveryOperations(db: Database.Database, sealer: Sealer)
       const row = findOpen.get(deliveryId);
       if (row === undefined) return false;
       if (attempt !== undefined) recordAttempt(row.row_id, attempt);
-      finish(row, { status: 'delivered', reason, wallMs });
+      finish(row, { status: 'delivered', reason, wallMs, attempts: attempt?.number });
       return true;
     },
     renew: ({ deliveryId, expiresAtMs, usefulUntilMs, dueAtMs }: Renewal): boolean =>
@@ -75,15 +71,21 @@ function prepareSettle(db: Database.Database, { finish, recordAttempt, findOpen 
      WHERE row_id = @rowId`,
   );
 
-  return function settle(settlement: Settlement): boolean {
+  const count = db.prepare('UPDATE deliveries SET attempts = max(attempts, ?) WHERE row_id = ?');
+  const tell = prepareTell(db);
+
+  return function settle({ settlement, told }: SettlementWrite): boolean {
     const { deliveryId, owner, attempt, next, nowMs, wallMs, keepLeaseUntilMs } = settlement;
     const row = findOpen.get(deliveryId);
     if (row === undefined || row.lease_owner !== owner) return false;
     if (attempt !== undefined) recordAttempt(row.row_id, attempt);
     if (next.status !== 'queued') {
-      finish(row, { ...next, wallMs, keepKey: settlement.keepKey });
+      const { keepKey } = settlement;
+      finish(row, { ...next, wallMs, keepKey, attempts: attempt?.number, told });
       return true;
     }
+    if (attempt !== undefined) count.run(attempt.number, row.row_id);
+    if (told !== undefined) tell(told);
     // An attempt whose settlement is repeated, because its commit seemed to fail, counts once.
     const isNew = attempt !== undefined && attempt.number > row.attempts;
     requeue.run({
@@ -110,8 +112,8 @@ function prepareInsert(
   const findDevice = db.prepare<[string]>('SELECT 1 FROM devices WHERE id = ?');
   const insertDelivery = db.prepare(
     `INSERT INTO deliveries (id, received_at_ms, status, app, platform, provider, type, device_id,
-       token_hash, subject_hash, lifetime_ms, attempts)
-     VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+       token_hash, subject_hash, lifetime_ms, attempts, door, source, request_id, repeats)
+     VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, 0)`,
   );
   const insertQueued = db.prepare(
     `INSERT INTO queue (row_id, app, provider, device_id, sealed, due_at_ms, useful_until_ms,
@@ -124,7 +126,7 @@ function prepareInsert(
 
   return function insert(accepted: AcceptedDelivery): void {
     const { delivery, owner, leaseUntilMs, duplicateKey } = accepted;
-    const { id, target, provider, notification, deviceId = null } = delivery;
+    const { id, target, provider, notification, deviceId = null, origin } = delivery;
     const { lifetimeMs } = notification;
     const { lastInsertRowid } = insertDelivery.run(
       id,
@@ -137,6 +139,9 @@ function prepareInsert(
       fingerprint(delivery.tokenHash),
       maybeFingerprint(delivery.subjectHash),
       wholeMs(lifetimeMs),
+      origin?.door ?? null,
+      origin?.source ?? null,
+      origin?.requestId ?? null,
     );
     const rowId = Number(lastInsertRowid);
     const keyHash = maybeFingerprint(duplicateKey?.keyHash);
@@ -176,7 +181,6 @@ function prepareAttempt(db: Database.Database) {
     `INSERT OR REPLACE INTO attempts (row_id, number, started_at_ms, latency_ms, outcome, reason, message_id)
      VALUES (?, ?, ?, ?, ?, ?, ?)`,
   );
-  const count = db.prepare('UPDATE deliveries SET attempts = max(attempts, ?) WHERE row_id = ?');
 
   return function recordAttempt(rowId: number, attempt: Attempt): void {
     const { number, startedAtMs, latencyMs, outcome } = attempt;
@@ -190,6 +194,5 @@ function prepareAttempt(db: Database.Database) {
       isDelivered ? null : outcome.reason,
       isDelivered ? (outcome.messageId ?? null) : null,
     );
-    count.run(number, rowId);
   };
 }

@@ -3,6 +3,7 @@
 
 import type Database from 'better-sqlite3';
 import type { DeliveryStatus } from '../../../core/delivery.ts';
+import type { Told } from '../../../core/ports/records.ts';
 import type { OPEN_DELIVERIES, RowOf } from '../rows.ts';
 import { wholeMs } from './values.ts';
 
@@ -18,6 +19,9 @@ export interface End {
   readonly status: Exclude<DeliveryStatus, 'queued'>;
   readonly reason?: string | null | undefined;
   readonly wallMs: number;
+  /** The number of its last attempt. */
+  readonly attempts?: number | undefined;
+  readonly told?: Told | undefined;
   /** Keeps the duplicate key for the rest of its window although the delivery ended undelivered. */
   readonly keepKey?: boolean | undefined;
 }
@@ -26,7 +30,10 @@ export type Finish = (row: OpenRow, end: End) => void;
 
 export function prepareFinish(db: Database.Database): Finish {
   const settleRow = db.prepare(
-    'UPDATE deliveries SET status = ?, reason = ?, settled_at_ms = ? WHERE row_id = ?',
+    `UPDATE deliveries SET status = ?, reason = ?, settled_at_ms = ?, attempts = max(attempts, ?),
+       told = coalesce(told, ?), told_status = coalesce(told_status, ?),
+       told_at_ms = coalesce(told_at_ms, ?)
+     WHERE row_id = ?`,
   );
   const leave = db.prepare('DELETE FROM queue WHERE row_id = ?');
   // Unless another delivery holds it by now.
@@ -35,8 +42,17 @@ export function prepareFinish(db: Database.Database): Finish {
   );
   const noteSighting = prepareSightings(db);
 
-  return function finish(row, { status, reason, wallMs, keepKey = false }) {
-    settleRow.run(status, reason ?? null, wholeMs(wallMs), row.row_id);
+  return function finish(row, { status, reason, wallMs, attempts = 0, told, keepKey = false }) {
+    settleRow.run(
+      status,
+      reason ?? null,
+      wholeMs(wallMs),
+      attempts,
+      told?.told ?? null,
+      told?.status ?? null,
+      told === undefined ? null : wholeMs(told.atMs),
+      row.row_id,
+    );
     leave.run(row.row_id);
     if (row.key_hash !== null && status !== 'delivered' && !keepKey) {
       releaseKey.run(row.key_hash, row.id);

@@ -1,0 +1,110 @@
+// Listens to the core's events and keeps in the log what an operator will ask for and no delivery has: what callers were
+// told, refusals and repeats, outages, gaps. Nothing waits for it.
+
+import type { Clock } from '../ports/clock.ts';
+import type { EventNamed, ObservedCall, Observer, ServiceEvent } from '../ports/observer.ts';
+import { REPEATED, type Records } from '../ports/records.ts';
+import { Incidents, type IncidentsParts } from './incidents.ts';
+import { Refusals, type RefusedCall } from './refusals.ts';
+
+export interface RecorderParts extends IncidentsParts {
+  readonly clock: Clock;
+  readonly records: Records;
+  readonly observer: Observer;
+  readonly isStoreSick: () => boolean;
+  /** A provider accepted a push to it once; strangers cannot invent such a token. */
+  readonly isKnownToken: (tokenHash: string) => boolean;
+  /** Other names are the caller's own and are not kept. */
+  readonly hasApp: (name: string) => boolean;
+}
+
+type RequestAnswered = EventNamed<'request_answered'>;
+
+export class Recorder implements Observer {
+  readonly #parts: RecorderParts;
+  readonly #refusals: Refusals;
+  readonly #incidents: Incidents;
+  /** No provider has refused the configuration since the start. */
+  #isConfigured = true;
+
+  /** A process begins to write the log. */
+  constructor(parts: RecorderParts) {
+    this.#parts = parts;
+    this.#refusals = new Refusals(parts);
+    this.#incidents = new Incidents(parts);
+    this.#incidents.begin();
+  }
+
+  observe(event: ServiceEvent): void {
+    switch (event.name) {
+      case 'request_answered':
+        this.#answered(event);
+        break;
+      case 'attempt_ended':
+        this.#isConfigured &&= event.outcome !== 'misconfigured';
+        if (!this.#isConfigured) this.#incidents.attemptEnded(event);
+        break;
+      case 'breaker_changed':
+        this.#incidents.breakerChanged(event);
+        break;
+      case 'store_failed':
+        this.#incidents.storeFailed();
+        break;
+      case 'store_recovered':
+        this.#incidents.storeRecovered(event);
+        this.#tellDropped();
+        break;
+    }
+  }
+
+  /** Resolves when everything so far is in the log, or cannot be. Never rejects. */
+  async written(): Promise<void> {
+    await Promise.all([this.#refusals.flush(), this.#incidents.written()]);
+  }
+
+  /** The process ends. Never rejects. */
+  async close(): Promise<void> {
+    await Promise.all([this.#refusals.close(), this.#incidents.close()]);
+  }
+
+  #answered(event: RequestAnswered): void {
+    const { deliveries = [], named, code, ignoredFor, status } = event;
+    for (const { id, told } of deliveries) {
+      if (told === REPEATED) this.#note(event, REPEATED, { ...named, deliveryId: id });
+      else {
+        const atMs = this.#parts.clock.wallMs();
+        this.#parts.records.tell({ deliveryId: id, told, status, atMs });
+      }
+    }
+    const refusedFor = deliveries.length === 0 ? (code ?? ignoredFor) : undefined;
+    if (refusedFor !== undefined) this.#note(event, refusedFor, named);
+  }
+
+  #note(event: RequestAnswered, code: string, named: Partial<ObservedCall> = {}): void {
+    const { hasApp, isKnownToken } = this.#parts;
+    const { requestId, route, door, status, app } = event;
+    const { hasDomain = false, tokenHash, ...fields } = named;
+    const isKnown =
+      hasDomain ||
+      fields.deviceId !== undefined ||
+      fields.deliveryId !== undefined ||
+      (tokenHash !== undefined && isKnownToken(tokenHash));
+    const call: RefusedCall = {
+      ...fields,
+      tokenHash,
+      requestId,
+      door: route,
+      source: door,
+      app: app !== undefined && hasApp(app) ? app : undefined,
+      code,
+      status,
+      isKnown,
+    };
+    this.#refusals.note(call);
+  }
+
+  #tellDropped(): void {
+    const calls = this.#refusals.takeDropped();
+    if (calls > 0) this.#parts.observer.observe({ name: 'refusals_dropped', calls });
+  }
+}
