@@ -1,13 +1,10 @@
 // The commands of `nds` and their arguments; each has a file of its own, loaded only when it runs.
 
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { DEFAULT_APP } from '../core/target.ts';
+import { Command, CommanderError } from 'commander';
 import type { DoctorOptions } from './doctor.ts';
-import { readEnvironment } from './environment.ts';
 import { explain } from './explain.ts';
+import { addLogCommands } from './log-commands.ts';
 import { print } from './print.ts';
-
-const MAX_ROWS = 1_000;
 
 /** Returns the exit code: 0 done, 1 failed, 2 wrong arguments; `doctor` has its own. */
 export async function runCommand(args: readonly string[]): Promise<number> {
@@ -37,15 +34,7 @@ function createProgram(end: (exitCode: number) => void): Command {
     .command('serve')
     .description('run the service, configured by the environment')
     .action(async () => end(await (await import('./serve.ts')).serve()));
-  program
-    .command('find')
-    .description('was it sent? look up deliveries, the newest ones without an argument')
-    .argument('[known]', 'delivery id, payment hash, swap id, transaction id or push token')
-    .option('--app <name>', 'the app of a push token', DEFAULT_APP)
-    .option('--limit <rows>', `how many deliveries at most, up to ${MAX_ROWS}`, rowCount, 20)
-    .action(async (known: string | undefined, options: { app: string; limit: number }) =>
-      end(await (await import('./find.ts')).find({ known, ...options }, readEnvironment())),
-    );
+  addLogCommands(program, end);
   program
     .command('doctor')
     .description(
@@ -64,10 +53,4 @@ function createProgram(end: (exitCode: number) => void): Command {
     .description('list every environment variable, its default and what it does')
     .action(async () => (await import('./show-config.ts')).showConfig());
   return program;
-}
-
-function rowCount(text: string): number {
-  const rows = Number(text);
-  if (/^\d+$/.test(text) && rows >= 1 && rows <= MAX_ROWS) return rows;
-  throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_ROWS}.`);
 }

@@ -2,7 +2,7 @@
 
 import type { Config } from '../config/config.ts';
 import { namesWithSecrets, type SignedSources, secretFaults } from '../config/sources.ts';
-import { DOMAIN_SOURCE, LSPS5_SOURCE, NOTIFY_DOOR } from '../core/devices/doors.ts';
+import { doorsOf, LSPS5_SOURCE, NOTIFY_DOOR } from '../core/devices/doors.ts';
 import { Registry } from '../core/devices/registry.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { DeviceStore, Door } from '../core/ports/devices.ts';
@@ -135,11 +135,6 @@ function logRefusal(log: Log, { requestId, method, route, error }: RefusedReques
   });
 }
 
-/** Every door that takes handles: the Breez family's, and one for each signed source but the domains'. */
-function doorsOf({ sources }: SignedSources): readonly Door[] {
-  return [NOTIFY_DOOR, ...[...sources.keys()].filter((name) => name !== DOMAIN_SOURCE)];
-}
-
 /** The short path keeps a URL below Boltz's 250 characters. */
 function pathOf(door: Door): string {
   if (door === NOTIFY_DOOR) return '/n/';
@@ -154,7 +149,7 @@ function createRegistry({ config, core, clock, ids, devices, live }: HttpAppPart
     quarantine: core.quarantine,
     ledger: core.ledger,
     get doors() {
-      return doorsOf(live.sources);
+      return doorsOf(live.sources.sources.keys());
     },
     maxPerUser: config.maxDevicesPerUser,
     maxDevices: config.maxDevices,

@@ -1,73 +1,131 @@
-// `nds find`: was it sent? The real command beside a running service, on the same database.
+// `nds find`, `nds stats` and `nds tail`: the real commands beside a running service, on the same database.
 
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { shortId } from '../../src/cli/log-lines.ts';
+import { NDS, startProgram } from '../support/program.ts';
+import { handleOf, pathOf, REGISTRY_ENVIRONMENT, register } from '../support/registry.ts';
 import {
   ANDROID_TOKEN,
   IOS_TOKEN,
+  notifyPath,
   type Setup,
   setup,
   temporaryFolder,
 } from '../support/service.ts';
 
 const run = promisify(execFile);
-const NDS = resolve(import.meta.dirname, '../../bin/nds.js');
 const PAYMENT_HASH = '4bb06f8e4e3a7715d201d573d0aa423762e55dabd61a2c02278fa56cc6d294e0';
+const USER = `02f1c4${'d7'.repeat(30)}`;
+const NOBODY = 65_534;
+const isRoot = process.getuid?.() === 0;
+const jsonSchema = z.object({
+  verdict: z.object({ code: z.string() }),
+  deliveries: z.array(z.looseObject({ id: z.string() })),
+});
 
-async function find(running: Setup, known: string): Promise<string> {
-  const { stdout } = await run(process.execPath, [NDS, 'find', known], {
+async function find(running: Setup, ...args: readonly string[]): Promise<string> {
+  const { stdout } = await run(process.execPath, [NDS, 'find', ...args], {
     env: running.environment,
   });
   return stdout;
 }
 
-test('a delivery is found by id, payment hash and token while the service runs', async () => {
-  const running = await setup();
-  const response = await running.notify(ANDROID_TOKEN, PAYMENT_HASH);
-  const { id } = z.object({ id: z.string() }).parse(await response.json());
-  for (const known of [id, PAYMENT_HASH, ANDROID_TOKEN]) {
-    const output = await find(running, known);
-    expect(output).toContain(id);
-    expect(output).toContain('payment_received');
-    expect(output).not.toContain(PAYMENT_HASH);
-    expect(output).not.toContain(ANDROID_TOKEN);
+async function pay(running: Setup, path = notifyPath(ANDROID_TOKEN)): Promise<string> {
+  const body = JSON.stringify({
+    template: 'payment_received',
+    data: { payment_hash: PAYMENT_HASH },
+  });
+  const response = await running.post(path, body);
+  return z.object({ id: z.string() }).parse(await response.json()).id;
+}
+
+async function wakePhone() {
+  const running = await setup({ environment: REGISTRY_ENVIRONMENT });
+  const phone = { platform: 'android', token: ANDROID_TOKEN, user: USER };
+  const device = await register(running, phone);
+  const id = await pay(running, pathOf(device, 'notify'));
+  await running.service.settled();
+  return { running, device, id };
+}
+
+test('everything that an operator may have in hand finds the push', async () => {
+  const { running, device, id } = await wakePhone();
+  const known = [
+    ...[id, id.toUpperCase(), `urn:uuid:${id}`, PAYMENT_HASH, PAYMENT_HASH.toUpperCase()],
+    ...[
+      PAYMENT_HASH.slice(0, 8),
+      ANDROID_TOKEN,
+      `https://nds.example.com${notifyPath(ANDROID_TOKEN)}`,
+    ],
+    ...[handleOf(device, 'notify'), device.urls.notify ?? '', device.id, USER, USER.toUpperCase()],
+  ];
+  for (const text of known) {
+    const output = await find(running, text, '--json');
+    const { deliveries, verdict } = jsonSchema.parse(JSON.parse(output));
+    expect([text, deliveries.map((one) => one.id), verdict.code]).toEqual([
+      text,
+      [id],
+      'delivered',
+    ]);
+    for (const secret of [ANDROID_TOKEN, handleOf(device, 'notify'), PAYMENT_HASH, USER]) {
+      expect(output).not.toContain(secret);
+    }
   }
 });
 
 test('shows what happened and when, in lines that fit a terminal', async () => {
-  const running = await setup();
-  const response = await running.notify(ANDROID_TOKEN, PAYMENT_HASH);
-  const { id } = z.object({ id: z.string() }).parse(await response.json());
-  await running.service.settled();
-  const lines = (await find(running, id)).split('\n');
-  expect(lines).toEqual([
-    `${id}  payment_received  default/fcm`,
-    expect.stringMatching(/^ {2}\d{4}-\d\d-\d\dT[\d:.]{12}Z {2}received$/),
-    expect.stringMatching(/^ +\+\d+\.\d{3} s {2}attempt 1: delivered after \d+ ms$/),
-    expect.stringMatching(/^ +\+\d+\.\d{3} s {2}delivered$/),
-    '',
+  const { running, device } = await wakePhone();
+  const lines = (await find(running, PAYMENT_HASH.slice(0, 12).toUpperCase())).split('\n');
+  expect(lines.slice(0, 4)).toEqual([
+    `payment 4bb06f8e… for user 02f1c4… (default, android, device ${shortId(device.id)})`,
+    expect.stringMatching(/^\d{4}-\d\d-\d\d UTC$/),
+    expect.stringMatching(/^\d\d:\d\d:\d\d\.\d{3} {2}received {3}.*payment_received$/),
+    expect.stringMatching(/^\d\d:\d\d:\d\d\.\d{3} {2}try 1 {6}fcm {2}delivered after \d+ ms$/),
   ]);
+  expect(lines.slice(4).join(' ')).toMatch(
+    /Delivered \d+ ms after the call: FCM took the push; if the phone did not wake, see docs\/troubleshooting.md#\S+\. $/,
+  );
   expect(lines.filter((line) => line.length > 80)).toEqual([]);
+});
+
+test('reads what is asked from standard input, so that no token stays in a history', async () => {
+  const { running, id } = await wakePhone();
+  const asking = run(process.execPath, [NDS, 'find', '-', '--json'], { env: running.environment });
+  asking.child.stdin?.end(`${ANDROID_TOKEN}\n`);
+  const { stdout } = await asking;
+  expect(jsonSchema.parse(JSON.parse(stdout)).deliveries.map((one) => one.id)).toEqual([id]);
 });
 
 test('an APNs token is found in any spelling of its hex digits', async () => {
   const running = await setup();
-  expect((await running.notify(IOS_TOKEN, PAYMENT_HASH)).status).toBe(200);
+  const id = await pay(running, notifyPath(IOS_TOKEN));
   for (const known of [IOS_TOKEN, IOS_TOKEN.toUpperCase()]) {
-    expect(await find(running, known)).toContain('payment_received');
+    const found = jsonSchema.parse(JSON.parse(await find(running, known, '--json')));
+    expect(found.deliveries.map((one) => one.id)).toEqual([id]);
   }
 });
 
 test('what nobody sent is not found, and the exit code says so', async () => {
   const running = await setup();
-  await expect(find(running, 'no such hash')).rejects.toMatchObject({
+  const asking = find(running, PAYMENT_HASH);
+  await expect(asking).rejects.toMatchObject({
     code: 1,
-    stdout: 'Nothing found.\n',
+    stdout: expect.stringMatching(
+      /^4bb06f8e…\nNothing known of it: no call that names it came since/,
+    ),
   });
+});
+
+test('without an argument it lists the newest, one line each', async () => {
+  const { running, id } = await wakePhone();
+  const lines = (await find(running)).split('\n');
+  expect(lines[1]).toMatch(/^\d\d:\d\d:\d\d {2}delivered {5}/);
+  expect(lines[1]).toContain(`${shortId(id)}  default/fcm  payment_received`);
 });
 
 test('does not create a missing database', async () => {
@@ -75,4 +133,83 @@ test('does not create a missing database', async () => {
   const env = { NDS_DATABASE: database };
   await expect(run(process.execPath, [NDS, 'find'], { env })).rejects.toMatchObject({ code: 1 });
   expect([database, `${database}.secret`].filter(existsSync)).toEqual([]);
+});
+
+test('reads the log although the rest of the configuration is wrong', async () => {
+  const { running, id } = await wakePhone();
+  const { NDS_DATABASE = '', NDS_SECRET = '' } = running.environment;
+  const env = { NDS_DATABASE, NDS_SECRET, PORT: 'abc', APNS_KEY_ID: '!' };
+  const { stdout } = await run(process.execPath, [NDS, 'find', id], { env });
+  expect(stdout).toContain('Delivered');
+});
+
+test.runIf(isRoot)('reads a copy in a folder that cannot be written, as another user', async () => {
+  const { running, id } = await wakePhone();
+  await running.service.stop();
+  const folder = join(running.folder, 'copy');
+  mkdirSync(folder);
+  const copy = join(folder, 'nds.sqlite');
+  copyFileSync(join(running.folder, 'nds.sqlite'), copy);
+  chownSync(copy, NOBODY, NOBODY);
+  for (const path of [running.folder, folder]) chmodSync(path, 0o555);
+  const { NDS_SECRET = '' } = running.environment;
+  const env = { NDS_DATABASE: copy, NDS_SECRET };
+  const options = { env, uid: NOBODY, gid: NOBODY, cwd: folder };
+  const { stdout } = await run(process.execPath, [NDS, 'find', id], options);
+  expect(stdout).toContain('Delivered');
+  expect(readdirSync(folder)).toEqual(['nds.sqlite']);
+});
+
+test('stats counts what was delivered and why the rest was not', async () => {
+  const { running } = await wakePhone();
+  running.sandbox.script({ provider: 'fcm', fault: { kind: 'fcm_error', error: 'UNREGISTERED' } });
+  await running.notify('a-phone:that-is-gone', PAYMENT_HASH);
+  await running.service.settled();
+  const { stdout } = await run(process.execPath, [NDS, 'stats'], { env: running.environment });
+  const [since, , head, row, , ...whyNot] = stdout.split('\n');
+  expect(since).toMatch(/^since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, 60 min$/);
+  expect(head?.trim()).toMatch(/^delivered +expired +rejected +refused +queued +p50 +p99$/);
+  expect(row).toMatch(/^default\/fcm +1 +0 +1 +- +0 +\d+ m?s +\d+ m?s$/);
+  expect(whyNot).toEqual([
+    'why not                    count  tokens',
+    'unregistered UNREGISTERED      1       1  default/fcm',
+    '',
+  ]);
+});
+
+/** Payments for one phone after the other, until the command has shown one. */
+async function payUntil(running: Setup, shown: Promise<unknown>): Promise<void> {
+  let isShown = false;
+  const done = shown.finally(() => {
+    isShown = true;
+  });
+  for (let phone = 0; !isShown; phone += 1) {
+    await running.notify(`phone-${phone}:APA91b`, PAYMENT_HASH);
+  }
+  await done;
+}
+
+test('tail shows each delivery as it ends, and ends when it is interrupted', async () => {
+  const running = await setup();
+  const { environment, folder } = running;
+  const tail = startProgram({ args: ['tail'], environment, folder });
+  const failed = startProgram({ args: ['tail', '--json', '--failed'], environment, folder });
+  await payUntil(running, tail.line('payment_received'));
+  expect(await tail.line('payment_received')).toMatch(
+    /^\d\d:\d\d:\d\d {2}delivered +\d+ ms {2}[0-9a-f]{8}…[0-9a-f]{4} {2}default\/fcm {2}payment_received$/,
+  );
+  tail.signal('SIGINT');
+  failed.signal('SIGTERM');
+  expect(await tail.ended).toMatchObject({ code: 0, stderr: '' });
+  expect(await failed.ended).toEqual({ code: 0, stdout: '', stderr: '' });
+});
+
+test('tail ends in order when its reader has enough', async () => {
+  const running = await setup();
+  const env = { ...running.environment, PATH: process.env.PATH };
+  const script = `"${process.execPath}" "${NDS}" tail | head -n 1`;
+  const ended = run('sh', ['-c', script], { env });
+  await payUntil(running, ended);
+  const { stdout, stderr } = await ended;
+  expect([stdout.split('\n').length, stderr]).toEqual([2, '']);
 });

@@ -119,6 +119,7 @@ function logged(row: Row): LoggedDelivery {
     status: row.status,
     ...(row.reason === undefined ? {} : { reason: row.reason }),
     receivedAtMs: delivery.receivedAtMs,
+    lifetimeMs: delivery.notification.lifetimeMs,
     ...(row.settledAtMs === undefined ? {} : { settledAtMs: row.settledAtMs }),
     tokenHash: delivery.tokenHash,
     ...(delivery.subjectHash === undefined ? {} : { subjectHash: delivery.subjectHash }),

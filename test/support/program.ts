@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
 
-const BINARY = resolve(import.meta.dirname, '../../bin/nds.js');
+export const NDS = resolve(import.meta.dirname, '../../bin/nds.js');
 
 export interface ProgramEnd {
   /** Absent if a signal ended it. */
@@ -35,7 +35,7 @@ export interface ProgramOptions {
 
 /** Starts it; it is killed when the test is over. */
 export function startProgram(options: ProgramOptions): Program {
-  const { args, environment = {}, folder, program = BINARY, nodeOptions = [] } = options;
+  const { args, environment = {}, folder, program = NDS, nodeOptions = [] } = options;
   const child = spawn(process.execPath, [...nodeOptions, program, ...args], {
     cwd: folder,
     env: { PATH: process.env.PATH, ...environment },

@@ -253,6 +253,7 @@ export interface LoggedDelivery {
   readonly status: DeliveryStatus;
   readonly reason?: string;
   readonly receivedAtMs: number;
+  readonly lifetimeMs: number;
   readonly settledAtMs?: number;
   readonly tokenHash: string;
   readonly subjectHash?: string;

@@ -2,6 +2,7 @@
 // the structured clone.
 
 import type { AddedDevice, Device, DeviceStore, StoredDevice } from '../../core/ports/devices.ts';
+import type { CountedPage, CountOptions, Evidence, LogQuestion } from '../../core/ports/log.ts';
 import type { Gap, Outage, Records, RefusalsWrite, Told } from '../../core/ports/records.ts';
 import type {
   AcceptedDelivery,
@@ -78,6 +79,8 @@ export interface ReadCalls {
   readonly queue_state: Call<{ readonly nowMs: number }, QueueState>;
   readonly find_duplicate: Call<DuplicateQuery, string | undefined>;
   readonly find_deliveries: Call<DeliveryQuery, readonly LoggedDelivery[]>;
+  readonly gather: Call<LogQuestion, Evidence>;
+  readonly count_page: Call<CountOptions, CountedPage>;
   readonly find_device: Call<{ readonly id: string }, Device | undefined>;
   readonly find_device_by_handle: Call<{ readonly handleHash: string }, Device | undefined>;
   readonly find_devices_by_user: Call<DevicesOfUserQuery, readonly Device[]>;

@@ -3,6 +3,7 @@
 
 import { existsSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
+import type { CountedPage, CountOptions, Evidence, LogQuestion } from '../../core/ports/log.ts';
 import type { DeliveryQuery, LoggedDelivery } from '../../core/ports/store.ts';
 import {
   corruptDatabase,
@@ -14,6 +15,9 @@ import {
 import { type ImmutableDatabase, openImmutable } from './file/immutable.ts';
 import { findKeys, type Keys } from './file/keys.ts';
 import { checkMigrations } from './file/migrations.ts';
+import { prepareCount } from './operations/count.ts';
+import { type Follow, prepareFollow } from './operations/follow.ts';
+import { prepareGather } from './operations/gather.ts';
 import { prepareSearch } from './operations/search.ts';
 
 const BUSY_TIMEOUT_MS = 250;
@@ -22,6 +26,10 @@ export interface ReadOnlyStore {
   /** 32 bytes: the key of `Ids.fingerprint`. */
   readonly lookupKey: Uint8Array;
   findDeliveries(query: DeliveryQuery): readonly LoggedDelivery[];
+  /** As `LogReader` has them. */
+  gather(question: LogQuestion): Evidence;
+  countPage(options: CountOptions): CountedPage;
+  readonly follow: Follow;
   close(): void;
 }
 
@@ -36,8 +44,15 @@ export function openReadOnly(options: {
     const db = open(file);
     try {
       checkMigrations(db, file);
-      const { lookupKey } = findKeys(db, keys, file);
-      return { lookupKey, findDeliveries: prepareSearch(db), close: () => db.close() };
+      const { lookupKey, sealer } = findKeys(db, keys, file);
+      return {
+        lookupKey,
+        findDeliveries: prepareSearch(db),
+        gather: prepareGather(db, sealer),
+        countPage: prepareCount(db),
+        follow: prepareFollow(db),
+        close: () => db.close(),
+      };
     } catch (error) {
       db.close();
       throw error;

@@ -6,7 +6,9 @@ import { failureOf, reasonOf } from './errors.ts';
 import { findKeys, type OpenedKeys } from './file/keys.ts';
 import { openReading } from './file/open-database.ts';
 import type { Sealer } from './file/seal.ts';
+import { prepareCount } from './operations/count.ts';
 import { prepareDeviceQueries } from './operations/device-queries.ts';
+import { prepareGather } from './operations/gather.ts';
 import { prepareQueueState } from './operations/queue-state.ts';
 import { prepareSearch } from './operations/search.ts';
 import { prepareFindDuplicate } from './operations/token-queries.ts';
@@ -77,6 +79,8 @@ function prepareReadOperations(db: Database.Database, sealer: Sealer) {
   const findDuplicate = prepareFindDuplicate(db);
   const queueState = prepareQueueState(db);
   const search = db.transaction(prepareSearch(db));
+  const gather = db.transaction(prepareGather(db, sealer));
+  const countPage = prepareCount(db);
 
   return function run({ kind, input }: ReadOperation): ReadResult {
     switch (kind) {
@@ -86,6 +90,10 @@ function prepareReadOperations(db: Database.Database, sealer: Sealer) {
         return { kind, output: findDuplicate(input) };
       case 'find_deliveries':
         return { kind, output: search(input) };
+      case 'gather':
+        return { kind, output: gather(input) };
+      case 'count_page':
+        return { kind, output: countPage(input) };
       case 'find_device':
         return { kind, output: devices.find(input.id) };
       case 'find_device_by_handle':

@@ -71,6 +71,7 @@ export const LOGGED_DELIVERIES = rows('deliveries', {
   device_id: 'text?',
   settled_at_ms: 'integer?',
   answered_at_ms: 'integer?',
+  lifetime_ms: 'integer',
   door: 'text?',
   source: 'text?',
   request_id: 'text?',
@@ -80,6 +81,28 @@ export const LOGGED_DELIVERIES = rows('deliveries', {
   repeats: 'integer',
   repeated_at_ms: 'integer?',
 });
+
+export const DELIVERY_IDS = rows('deliveries', { row_id: 'integer' });
+export const REFUSAL_IDS = rows('refusals', { row_id: 'integer' });
+export const DEVICE_IDS = rows('devices', { row_id: 'integer' });
+export const HANDLES = rows('handles', { device_row_id: 'integer' });
+
+/** What statistics are made of. */
+export const COUNTED_DELIVERIES = rows(
+  "deliveries LEFT JOIN attempts ON attempts.row_id = deliveries.row_id AND attempts.outcome = 'delivered'",
+  {
+    'deliveries.row_id': 'integer',
+    'deliveries.received_at_ms': 'integer',
+    'deliveries.status': 'text',
+    'deliveries.reason': 'text?',
+    'deliveries.app': 'text',
+    'deliveries.provider': 'text',
+    'deliveries.token_hash': 'text',
+    /** Of the attempt that the provider took. */
+    'attempts.started_at_ms': 'integer?',
+    'attempts.latency_ms': 'integer?',
+  },
+);
 
 export const REFUSALS = rows('refusals', {
   row_id: 'integer',

@@ -4,6 +4,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '../../core/ports/clock.ts';
 import type { DeviceStore } from '../../core/ports/devices.ts';
+import type { LogReader } from '../../core/ports/log.ts';
 import type { Records } from '../../core/ports/records.ts';
 import type { Store } from '../../core/ports/store.ts';
 import type { Reason } from './errors.ts';
@@ -65,6 +66,7 @@ export interface OpenedStore {
   readonly devices: DeviceStore;
   /** Closed with the store. */
   readonly records: Records;
+  readonly log: LogReader;
   /** 32 bytes, for the life of the database: the key of `Ids.fingerprint`. */
   readonly lookupKey: Uint8Array;
   readonly sqliteVersion: string;
@@ -120,6 +122,10 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Open
     store: createStore({ writer, reader, settlements, listeners, stopChecks }),
     devices: createDeviceStore(writer, reader),
     records: createRecords(writer, settlements, aliveUntilMs),
+    log: {
+      gather: (input) => reader.call({ kind: 'gather', input }),
+      countPage: (input) => reader.call({ kind: 'count_page', input }),
+    },
     lookupKey,
     sqliteVersion,
   };

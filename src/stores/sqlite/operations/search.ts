@@ -7,10 +7,11 @@ import { LOGGED_ATTEMPTS, LOGGED_DELIVERIES, type RowOf } from '../rows.ts';
 import { nameOf, optional, PLATFORMS, PROVIDERS, STATUSES } from './values.ts';
 
 const MAX_ROWS = 1_000;
+const ATTEMPTS_OF_ROW = 'WHERE row_id = @rowId ORDER BY number';
 
 /** In the order of acceptance, which is that of the rows. */
 export function prepareSearch(db: Reading) {
-  const findAttempts = prepareRows(db, LOGGED_ATTEMPTS, 'WHERE row_id = @rowId ORDER BY number');
+  const findAttempts = prepareRows(db, LOGGED_ATTEMPTS, ATTEMPTS_OF_ROW);
   // One statement for each combination of conditions, prepared at its first use.
   const statements = new Map<string, ReturnType<typeof prepareFind>>();
 
@@ -24,6 +25,14 @@ export function prepareSearch(db: Reading) {
       toLogged(row, findAttempts({ rowId: row.row_id })),
     );
   };
+}
+
+/** One delivery by its row; nothing if it was pruned meanwhile. */
+export function prepareFindByRow(db: Reading) {
+  const find = prepareRows(db, LOGGED_DELIVERIES, 'WHERE row_id = @rowId');
+  const findAttempts = prepareRows(db, LOGGED_ATTEMPTS, ATTEMPTS_OF_ROW);
+  return (rowId: number): readonly LoggedDelivery[] =>
+    find({ rowId }).map((row) => toLogged(row, findAttempts({ rowId })));
 }
 
 function prepareFind(db: Reading, condition: string) {
@@ -64,6 +73,7 @@ function toLogged(
     status: nameOf(STATUSES, row.status),
     ...optional('reason', row.reason),
     receivedAtMs: row.received_at_ms,
+    lifetimeMs: row.lifetime_ms,
     ...optional('settledAtMs', row.settled_at_ms),
     tokenHash: row.token_hash,
     ...optional('subjectHash', row.subject_hash),

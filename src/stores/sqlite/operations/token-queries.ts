@@ -26,7 +26,7 @@ export function prepareTokenQueries(db: Database.Database) {
 
   return {
     listQuarantine: ({ nowMs, limit }: QuarantineQuery): readonly QuarantineEntry[] =>
-      findQuarantined.all(nowMs, limit).map(toEntry),
+      findQuarantined.all(nowMs, limit).map(toQuarantineEntry),
 
     /** A page at a time, so that another query waits for a page and not for the whole log. */
     provenTokens({ beforeRowId, maxRows }: TokenPageQuery): TokenPage {
@@ -40,7 +40,7 @@ export function prepareTokenQueries(db: Database.Database) {
   };
 }
 
-function toEntry(row: RowOf<typeof QUARANTINED>): QuarantineEntry {
+export function toQuarantineEntry(row: RowOf<typeof QUARANTINED>): QuarantineEntry {
   return {
     tokenHash: row.token_hash,
     app: row.app,

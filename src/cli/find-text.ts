@@ -1,0 +1,118 @@
+// The answer of `nds find` as a person reads it in a terminal of 80 columns: whom it is about, one line of time, and a
+// sentence.
+
+import type { Answer } from '../core/finding/find.ts';
+import type { TimelineEntry } from '../core/finding/timeline.ts';
+import { dayOf } from '../core/finding/words.ts';
+import type { LoggedDevice } from '../core/ports/log.ts';
+import type { LoggedDelivery } from '../core/ports/store.ts';
+import { lineOfDelivery, lineOfRefusal, shortId } from './log-lines.ts';
+import { wrap } from './wrap.ts';
+
+/** More deliveries than these are one line each. */
+const MAX_IN_FULL = 3;
+/** Where the text of a line begins: after the time and what happened. */
+const TEXT_COLUMN = 25;
+
+export function textOf(answer: Answer): string {
+  const lines = [
+    ...headOf(answer),
+    ...(answer.deliveries.length > MAX_IN_FULL ? listOf(answer) : timelineLines(answer)),
+    answer.verdict.sentence,
+  ];
+  return lines
+    .map((line) => `${wrap(line, line.startsWith(' ') || isTimed(line) ? TEXT_COLUMN : 0)}\n`)
+    .join('');
+}
+
+function isTimed(line: string): boolean {
+  return /^\d\d:\d\d:\d\d\./.test(line);
+}
+
+function headOf({ asked, found, deliveries, evidence }: Answer): readonly string[] {
+  const { devices } = evidence;
+  if (found.length === 0) return [asked];
+  const [only, ...others] = deliveries;
+  if (only !== undefined && others.length === 0) {
+    return [`${asked} ${addresseeOf(only.delivery, devices)}`];
+  }
+  if (only === undefined) {
+    return [asked, ...devices.map((device) => `device ${shortId(device.id)} ${whoHas(device)}`)];
+  }
+  if (deliveries.length > MAX_IN_FULL) return [`${asked}: ${deliveries.length} deliveries`];
+  return [
+    asked,
+    ...deliveries.map(
+      ({ delivery }, index) =>
+        `${markOf(index)} ${shortId(delivery.id)} ${addresseeOf(delivery, devices)}`,
+    ),
+  ];
+}
+
+function addresseeOf(delivery: LoggedDelivery, devices: readonly LoggedDevice[]): string {
+  const { app, platform, deviceId } = delivery;
+  const device = devices.find(({ id }) => id === deviceId);
+  const user = device?.user === undefined ? '' : `for user ${shortUser(device.user)} `;
+  const where = deviceId === undefined ? 'token in the URL' : `device ${shortId(deviceId)}`;
+  return `${user}(${app}, ${platform}, ${where})`;
+}
+
+function whoHas({ app, platform, user }: LoggedDevice): string {
+  return user === undefined
+    ? `(${app}, ${platform})`
+    : `of user ${shortUser(user)} (${app}, ${platform})`;
+}
+
+/** Enough to recognise it, not enough to write to. */
+function shortUser(user: string): string {
+  return user.length <= 6 ? user : `${user.slice(0, 6)}…`;
+}
+
+function markOf(index: number): string {
+  return `[${index + 1}]`;
+}
+
+/** A line with the day wherever a new one begins. */
+function withDays<Item>(
+  items: readonly Item[],
+  { atMs, line }: { readonly atMs: (item: Item) => number; readonly line: (item: Item) => string },
+): readonly string[] {
+  let day = '';
+  return items.flatMap((item) => {
+    const before = day;
+    day = dayOf(atMs(item));
+    return day === before ? [line(item)] : [`${day} UTC`, line(item)];
+  });
+}
+
+function timelineLines({ timeline, deliveries }: Answer): readonly string[] {
+  const ids = deliveries.map(({ delivery }) => delivery.id);
+  const line = (entry: TimelineEntry) => {
+    const mark = ids.length < 2 ? -1 : ids.indexOf(entry.deliveryId ?? '');
+    const text = mark < 0 ? entry.text : `${markOf(mark)} ${entry.text}`;
+    const time = new Date(entry.atMs).toISOString().slice(11, 23);
+    return `${time}  ${entry.what.padEnd(10)} ${text}`.trimEnd();
+  };
+  return withDays(timeline, { atMs: ({ atMs }) => atMs, line });
+}
+
+function listOf({ deliveries, evidence }: Answer): readonly string[] {
+  const lines = [
+    ...deliveries.map(({ delivery }) => ({
+      atMs: delivery.receivedAtMs,
+      line: lineOfDelivery(delivery),
+    })),
+    ...evidence.refusals.map((refusal) => ({ atMs: refusal.atMs, line: lineOfRefusal(refusal) })),
+  ];
+  const inOrder = lines.toSorted((one, other) => one.atMs - other.atMs);
+  return withDays(inOrder, { atMs: ({ atMs }) => atMs, line: ({ line }) => line });
+}
+
+/** The newest deliveries, for `nds find` without anything to find. */
+export function newestAsText(deliveries: readonly LoggedDelivery[]): string {
+  const lines = withDays(deliveries.toReversed(), {
+    atMs: ({ receivedAtMs }) => receivedAtMs,
+    line: lineOfDelivery,
+  });
+  return lines.map((line) => `${line}\n`).join('');
+}

@@ -1,0 +1,120 @@
+// `nds tail`: what happens now, one line for each delivery and refusal. Looks into the file again and again, so it needs
+// neither the service's socket nor a key, and goes on over restarts of the service.
+
+import type { Environment } from '../config/config.ts';
+import { deliveryAsJson, refusalAsJson } from '../core/finding/json.ts';
+import { REPEATED, type Refusal } from '../core/ports/records.ts';
+import type { LoggedDelivery } from '../core/ports/store.ts';
+import { createSystemClock } from '../service/system.ts';
+import type { Follow, Place } from '../stores/sqlite/operations/follow.ts';
+import { lineOfDelivery, lineOfRefusal } from './log-lines.ts';
+import { print } from './print.ts';
+import { findLog, type LogPlace } from './read-log.ts';
+
+const LOOK_EVERY_MS = 500;
+const MAX_ROWS = 1_000;
+/** Five seconds. */
+const MAX_FAILURES = 10;
+/** Open deliveries whose end is waited for; the oldest are forgotten. */
+const MAX_OPEN = 10_000;
+
+export interface TailOptions {
+  /** Only what was not delivered. */
+  readonly failed?: boolean | undefined;
+  readonly app?: string | undefined;
+  readonly json?: boolean | undefined;
+}
+
+/** Returns 0 when it is interrupted. */
+export async function tail(options: TailOptions, environment: Environment): Promise<number> {
+  const follower = new Follower(findLog(environment), options);
+  const clock = createSystemClock();
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<boolean>();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop(true));
+  let failures = 0;
+  for (;;) {
+    try {
+      follower.look();
+      failures = 0;
+    } catch (error) {
+      // A service that starts or stops, or a file that is being put back.
+      failures += 1;
+      if (failures > MAX_FAILURES) throw error;
+    }
+    const { promise: due, resolve } = Promise.withResolvers<boolean>();
+    const timer = clock.after(LOOK_EVERY_MS, () => resolve(false));
+    const isStopped = await Promise.race([due, stopped]);
+    timer.cancel();
+    if (isStopped) return 0;
+  }
+}
+
+class Follower {
+  readonly #place: LogPlace;
+  readonly #options: TailOptions;
+  #seen: Place | undefined;
+  /** By row, and what of it was shown. */
+  readonly #open = new Map<number, 'nothing' | 'queued'>();
+
+  constructor(place: LogPlace, options: TailOptions) {
+    this.#place = place;
+    this.#options = options;
+  }
+
+  /** Opens the file anew each time, so that a restart or a restored backup is met as it is. */
+  look(): void {
+    const log = this.#place.open();
+    try {
+      this.#read(log.follow);
+    } finally {
+      log.close();
+    }
+  }
+
+  #read(follow: Follow): void {
+    const end = follow.end();
+    // Numbers of rows begin again when all were pruned or another file was put in place.
+    this.#seen = {
+      delivery: Math.min(end.delivery, this.#seen?.delivery ?? end.delivery),
+      refusal: Math.min(end.refusal, this.#seen?.refusal ?? end.refusal),
+    };
+    for (const [rowId, shown] of this.#open) {
+      const delivery = follow.delivery(rowId);
+      if (delivery === undefined) this.#open.delete(rowId);
+      else this.#show(rowId, delivery, shown);
+    }
+    const { deliveries, refusals, place } = follow.after(this.#seen, MAX_ROWS);
+    this.#seen = place;
+    for (const { rowId, delivery } of deliveries) this.#show(rowId, delivery, 'nothing');
+    for (const refusal of refusals) this.#showRefusal(refusal);
+  }
+
+  /** Once when it waits for another try, and once at its end. */
+  #show(rowId: number, delivery: LoggedDelivery, shown: 'nothing' | 'queued'): void {
+    const isOpen = delivery.status === 'queued';
+    const isWaiting = isOpen && delivery.attempts.length > 0;
+    if (isOpen) this.#remember(rowId, isWaiting ? 'queued' : shown);
+    else this.#open.delete(rowId);
+    if (isOpen && (!isWaiting || shown === 'queued')) return;
+    const { failed = false, app, json = false } = this.#options;
+    if (app !== undefined && delivery.app !== app) return;
+    if (failed && delivery.status === 'delivered') return;
+    print(json ? inJson({ delivery: deliveryAsJson(delivery) }) : `${lineOfDelivery(delivery)}\n`);
+  }
+
+  #remember(rowId: number, shown: 'nothing' | 'queued'): void {
+    this.#open.set(rowId, shown);
+    const [oldest] = this.#open.keys();
+    if (this.#open.size > MAX_OPEN && oldest !== undefined) this.#open.delete(oldest);
+  }
+
+  #showRefusal(refusal: Refusal): void {
+    const { app, json = false } = this.#options;
+    if (refusal.code === REPEATED || (app !== undefined && refusal.app !== app)) return;
+    print(json ? inJson({ refusal: refusalAsJson(refusal) }) : `${lineOfRefusal(refusal)}\n`);
+  }
+}
+
+function inJson(value: unknown): string {
+  return `${JSON.stringify(value)}\n`;
+}

@@ -1,0 +1,279 @@
+// What became of one delivery, and what to do about it: a stable code for programs and one sentence for a person.
+
+import { usefulUntilMs } from '../notification.ts';
+import type { Gap, Outage } from '../ports/records.ts';
+import type { LoggedDelivery, QuarantineEntry } from '../ports/store.ts';
+import { durationOf, momentOf, nameOfProvider, stateOf, troubleOf } from './words.ts';
+
+export interface Verdict {
+  /** One of docs/finding-a-push.md. */
+  readonly code: string;
+  readonly sentence: string;
+}
+
+/** What happened around a delivery. */
+export interface Surroundings {
+  readonly outages: readonly Outage[];
+  readonly gaps: readonly Gap[];
+  readonly quarantined: readonly QuarantineEntry[];
+  readonly nowMs: number;
+}
+
+/** From here on a push counts as late: callers are promised that most take less. */
+const LATE_FROM_MS = 1_000;
+const SENDING_FOR_MS = 10_000;
+
+export function judgeDelivery(delivery: LoggedDelivery, around: Surroundings): Verdict {
+  const { status, reason } = delivery;
+  if (reason === 'interrupted') return interrupted(delivery);
+  if (reason === 'internal_error') return INTERNAL;
+  switch (status) {
+    case 'delivered':
+      return judgeDelivered(delivery, around);
+    case 'queued':
+      return judgeQueued(delivery, around);
+    case 'expired':
+      return judgeExpired(delivery, around);
+    case 'unregistered':
+      return {
+        code: 'token_dead',
+        sentence: `Not delivered: ${nameOfProvider(delivery.provider)} says that the token is dead (${reason}): the app was removed or its token changed, and the wallet must register its new one.`,
+      };
+    case 'misconfigured':
+      return {
+        code: 'misconfigured',
+        sentence: `Not delivered: ${nameOfProvider(delivery.provider)} refuses what is configured for the app ${delivery.app} (${reason}); \`nds doctor\` says which value is wrong.`,
+      };
+    case 'rejected':
+      return judgeRejected(delivery);
+  }
+}
+
+const INTERNAL: Verdict = {
+  code: 'internal_error',
+  sentence:
+    'Not delivered because of a fault in nds: please report the stack of `internal_fault` in its output.',
+};
+
+function interrupted({ receivedAtMs }: LoggedDelivery): Verdict {
+  return {
+    code: 'perhaps_delivered',
+    sentence: `Perhaps delivered: nds ended during the first try at ${momentOf(receivedAtMs)}, and none after it succeeded in time.`,
+  };
+}
+
+function judgeDelivered(delivery: LoggedDelivery, around: Surroundings): Verdict {
+  const acceptedAtMs = acceptedAtMsOf(delivery);
+  const afterMs = acceptedAtMs - delivery.receivedAtMs;
+  if (afterMs > LATE_FROM_MS) return judgeLate(delivery, afterMs, around);
+  const inTime = `Delivered ${durationOf(afterMs)} after the call`;
+  if (delivery.answeredAtMs !== undefined) {
+    const replyMs = delivery.answeredAtMs - acceptedAtMs;
+    const sentence = `${inTime}, and the phone replied ${durationOf(replyMs)} later.`;
+    return { code: 'replied', sentence };
+  }
+  if (delivery.told === 'no_reply') {
+    return {
+      code: 'no_reply',
+      sentence: `${inTime}, but the phone did not reply in time: ${PHONE}.`,
+    };
+  }
+  const { provider } = delivery;
+  return {
+    code: 'delivered',
+    sentence: `${inTime}: ${nameOfProvider(provider)} took the push; if the phone did not wake, ${PHONE}.`,
+  };
+}
+
+/** When the provider took it, not when the log had it. */
+export function acceptedAtMsOf({ attempts, receivedAtMs, settledAtMs }: LoggedDelivery): number {
+  const taken = attempts.findLast(({ outcome }) => outcome === 'delivered');
+  return taken === undefined ? (settledAtMs ?? receivedAtMs) : taken.startedAtMs + taken.latencyMs;
+}
+
+const PHONE = 'see docs/troubleshooting.md#delivered-but-the-phone-did-not-wake';
+
+function judgeLate(delivery: LoggedDelivery, afterMs: number, around: Surroundings): Verdict {
+  const late = `Delivered ${durationOf(afterMs)} late`;
+  const cause = findCause(delivery, around);
+  switch (cause.kind) {
+    case 'stopped':
+    case 'outage':
+      return { code: `delivered_late_${cause.kind}`, sentence: `${late}: ${cause.text}.` };
+    case 'throttled':
+      return { code: 'delivered_late_throttled', sentence: `${late}: ${cause.text}.` };
+    case 'other':
+      return { code: 'delivered_late', sentence: `${late}: ${cause.text}.` };
+  }
+}
+
+function judgeExpired(delivery: LoggedDelivery, around: Surroundings): Verdict {
+  const { receivedAtMs, lifetimeMs, reason } = delivery;
+  if (reason === 'uncertain') {
+    const sentence = `Perhaps delivered: ${nameOfProvider(delivery.provider)} took ${delivery.attempts.length} tries without an answer, and the phone may have got one of them.`;
+    return { code: 'perhaps_delivered', sentence };
+  }
+  const usefulMs = usefulUntilMs(receivedAtMs + lifetimeMs, lifetimeMs) - receivedAtMs;
+  const useful = `the ${durationOf(usefulMs)} for which the push was useful`;
+  const cause = findCause(delivery, around);
+  const code = cause.kind === 'other' ? 'expired' : `expired_${cause.kind}`;
+  return { code, sentence: `Not delivered: ${cause.text}, until ${useful} were over.` };
+}
+
+function judgeRejected({ provider, reason = '', told, app }: LoggedDelivery): Verdict {
+  const rule = Object.hasOwn(REJECTIONS, reason) ? REJECTIONS[reason] : undefined;
+  if (rule !== undefined) {
+    return {
+      code: rule.code,
+      sentence: `Not delivered: ${rule.text(nameOfProvider(provider), app)}`,
+    };
+  }
+  if (told === 'token_rejected' || reason === 'malformed_token') {
+    const sentence = `Not delivered: ${nameOfProvider(provider)} does not know this token (${reason}): compare it with what the app reports.`;
+    return { code: 'bad_token', sentence };
+  }
+  const sentence = `Not delivered: ${nameOfProvider(provider)} refuses the message (${reason}): please report this reason.`;
+  return { code: 'message_rejected', sentence };
+}
+
+interface Rejection {
+  readonly code: string;
+  readonly text: (provider: string, app: string) => string;
+}
+
+const REJECTIONS: Readonly<Record<string, Rejection>> = {
+  BadDeviceToken: {
+    code: 'bad_token',
+    text: (provider) =>
+      `${provider} does not know this token (BadDeviceToken): it is of the other environment (builds of Xcode have sandbox tokens, all others production), or mistyped.`,
+  },
+  DeviceTokenNotForTopic: {
+    code: 'wrong_topic',
+    text: (_, app) =>
+      `the token is of another app than the topic configured for ${app} (DeviceTokenNotForTopic): compare APNS_TOPIC with the bundle id of the build.`,
+  },
+  SENDER_ID_MISMATCH: {
+    code: 'wrong_project',
+    text: (_, app) =>
+      `the token is of another Firebase project than the one configured for ${app} (SENDER_ID_MISMATCH): compare it with the app’s google-services.json.`,
+  },
+  THIRD_PARTY_AUTH_ERROR: {
+    code: 'firebase_lacks_apns_key',
+    text: () =>
+      'Firebase has no valid APNs key for this iOS app (THIRD_PARTY_AUTH_ERROR): upload it in the Firebase console, Cloud Messaging.',
+  },
+  device_deleted: {
+    code: 'device_deleted',
+    text: () => 'the device was deleted while its push waited; the wallet must register again.',
+  },
+};
+
+function judgeQueued(delivery: LoggedDelivery, around: Surroundings): Verdict {
+  const { receivedAtMs, lifetimeMs, provider, attempts } = delivery;
+  const { nowMs } = around;
+  const endsAtMs = usefulUntilMs(receivedAtMs + lifetimeMs, lifetimeMs);
+  const until = `until ${momentOf(endsAtMs, receivedAtMs)}`;
+  if (nowMs > receivedAtMs + lifetimeMs) {
+    const sentence = `Still open although it was useful only ${until}: nds does not run, or does not get to it; see whether it is up.`;
+    return { code: 'queued_overdue', sentence };
+  }
+  const held = around.quarantined.find(({ kind }) => kind === 'throttled');
+  if (held !== undefined && held.untilMs > nowMs) {
+    const sentence = `Waiting: ${nameOfProvider(provider)} takes no more pushes for this token until ${momentOf(held.untilMs, receivedAtMs)} (${held.reason}); it is tried again by itself ${until}.`;
+    return { code: 'queued_throttled', sentence };
+  }
+  const outage = ofLane(delivery, around.outages).findLast((one) => one.endedAtMs === undefined);
+  if (outage !== undefined) {
+    const sentence = `Waiting: ${nameOfProvider(provider)} has been ${stateOf(outage.reason)} since ${momentOf(outage.beganAtMs, receivedAtMs)}; it is sent as soon as that is over, ${until}.`;
+    return { code: 'queued_outage', sentence };
+  }
+  const last = attempts.at(-1);
+  if (last === undefined && nowMs - receivedAtMs < SENDING_FOR_MS) {
+    return { code: 'sending', sentence: 'It is being sent at this moment.' };
+  }
+  const why = last === undefined ? 'its first try' : `its next try after ${reasonOf(last.reason)}`;
+  return { code: 'queued', sentence: `Waiting for ${why}; it is tried by itself ${until}.` };
+}
+
+interface Cause {
+  readonly kind: 'stopped' | 'outage' | 'throttled' | 'other';
+  readonly text: string;
+}
+
+/** Why a delivery took long: what the log says of the time in which it was open, else its own attempts. */
+function findCause(delivery: LoggedDelivery, around: Surroundings): Cause {
+  const { receivedAtMs, attempts, provider } = delivery;
+  const gap = overlapping(around.gaps, delivery).find(({ kind }) => kind === 'stopped');
+  const untried = attempts.every(
+    ({ startedAtMs }) => gap === undefined || startedAtMs > gap.beganAtMs,
+  );
+  if (gap !== undefined && untried) {
+    return { kind: 'stopped', text: `nds was not running ${periodOf(gap, receivedAtMs)}` };
+  }
+  const failed = attempts.filter(({ outcome }) => outcome === 'retry');
+  const [first] = failed;
+  const outage = overlapping(ofLane(delivery, around.outages), delivery).at(0);
+  if (outage !== undefined) {
+    const state = stateOf(outage.reason ?? first?.reason);
+    const text = `${nameOfProvider(provider)} was ${state} ${periodOf(outage, receivedAtMs)}`;
+    return { kind: 'outage', text };
+  }
+  if (first === undefined)
+    return {
+      kind: 'other',
+      text: 'it waited for its first try, so the machine or its disk was busy',
+    };
+  const trouble = troubleOf(first.reason);
+  if (trouble === 'throttled') {
+    return {
+      kind: 'throttled',
+      text: `${nameOfProvider(provider)} held the token back (${first.reason})`,
+    };
+  }
+  if (trouble === 'silent') {
+    const tries = failed.length === 1 ? 'a try' : `${failed.length} tries`;
+    return { kind: 'other', text: `${tries} ended with ${reasonOf(first.reason)}` };
+  }
+  // Too few pushes for the breaker to notice an outage: then it lasted at least from the first to the last try.
+  const end = attempts.findLast(({ outcome }) => outcome === 'delivered') ?? failed.at(-1) ?? first;
+  const period = { beganAtMs: first.startedAtMs, endedAtMs: end.startedAtMs };
+  const text = `${nameOfProvider(provider)} was ${stateOf(first.reason)} ${periodOf(period, receivedAtMs)}`;
+  return { kind: 'outage', text };
+}
+
+interface Period {
+  readonly beganAtMs: number;
+  readonly endedAtMs?: number | undefined;
+}
+
+/** What happened while the delivery was open. */
+export function overlapping<Kind extends Period>(
+  periods: readonly Kind[],
+  {
+    receivedAtMs,
+    settledAtMs = Number.POSITIVE_INFINITY,
+  }: Pick<LoggedDelivery, 'receivedAtMs' | 'settledAtMs'>,
+): readonly Kind[] {
+  return periods.filter(
+    ({ beganAtMs, endedAtMs = Number.POSITIVE_INFINITY }) =>
+      beganAtMs <= settledAtMs && endedAtMs >= receivedAtMs,
+  );
+}
+
+export function ofLane(
+  { app, provider }: Pick<LoggedDelivery, 'app' | 'provider'>,
+  outages: readonly Outage[],
+): readonly Outage[] {
+  return outages.filter((outage) => outage.app === app && outage.provider === provider);
+}
+
+function periodOf({ beganAtMs, endedAtMs }: Period, beside: number): string {
+  const since = momentOf(beganAtMs, beside);
+  return endedAtMs === undefined
+    ? `since ${since}`
+    : `from ${since} to ${momentOf(endedAtMs, beside)}`;
+}
+
+function reasonOf(reason: string | undefined): string {
+  return reason ?? 'no answer';
+}

@@ -1,0 +1,210 @@
+// `nds find` and GET /api/v1/find: was it sent, and what happened? One question, everything that the log knows of it in
+// one line of time, and one sentence that says what happened and what to do.
+
+import type { Evidence, KeyKind, LogQuestion } from '../ports/log.ts';
+import { type Gap, type Outage, REPEATED, type Refusal } from '../ports/records.ts';
+import type { LoggedDelivery } from '../ports/store.ts';
+import { judgeDelivery, ofLane, overlapping, type Verdict } from './delivery-verdict.ts';
+import { type Names, parseQuestion } from './question.ts';
+import { judgeRefusals } from './refusal-verdict.ts';
+import { type TimelineEntry, timelineOf } from './timeline.ts';
+import { durationOf, momentOf } from './words.ts';
+
+/** Refusals are kept for so long, whatever the retention of deliveries is. */
+const REFUSALS_KEPT_MS = 7 * 86_400_000;
+
+export interface FindParts extends Names {
+  readonly gather: (question: LogQuestion) => Evidence | Promise<Evidence>;
+  /** How long deliveries are kept. */
+  readonly retentionMs: number;
+  readonly nowMs: number;
+}
+
+export interface FindOptions {
+  readonly sinceMs?: number | undefined;
+  readonly limit: number;
+}
+
+export interface Answer {
+  /** What was asked for, in words that may be shown. */
+  readonly asked: string;
+  readonly found: readonly KeyKind[];
+  readonly verdict: Verdict;
+  /** Newest first. */
+  readonly deliveries: readonly JudgedDelivery[];
+  readonly evidence: Evidence;
+  readonly timeline: readonly TimelineEntry[];
+  /** Since when every call has left a trace, but for the gaps. */
+  readonly completeSinceMs: number;
+}
+
+export interface JudgedDelivery {
+  readonly delivery: LoggedDelivery;
+  readonly verdict: Verdict;
+}
+
+export async function find(text: string, parts: FindParts, options: FindOptions): Promise<Answer> {
+  const { nowMs } = parts;
+  const { keys, shown } = parseQuestion(text, parts);
+  const evidence = relevant(await parts.gather({ ...options, keys }));
+  const { found, outages, gaps, quarantined } = evidence;
+  const deliveries = evidence.deliveries.map((delivery) => {
+    const around = { outages: ofLane(delivery, outages), gaps: overlapping(gaps, delivery) };
+    return { delivery, verdict: judgeDelivery(delivery, { ...around, quarantined, nowMs }) };
+  });
+  const completeSinceMs = completeSince(evidence, parts);
+  return {
+    asked: askedFor(found, shown, evidence),
+    found,
+    verdict: judgeAll(evidence, { deliveries, completeSinceMs, nowMs }),
+    deliveries,
+    evidence,
+    timeline: timelineOf(evidence),
+    completeSinceMs,
+  };
+}
+
+/** Without the outages and gaps that touched nothing of it; with nothing at all, every gap may be the reason. */
+function relevant(evidence: Evidence): Evidence {
+  const { deliveries, refusals } = evidence;
+  const periods = [
+    ...deliveries,
+    ...refusals.map(({ atMs, lastAtMs }) => ({ receivedAtMs: atMs, settledAtMs: lastAtMs })),
+  ];
+  const touches = (period: Outage | Gap) =>
+    periods.some((delivery) => overlapping([period], delivery).length > 0);
+  const apps = new Set([...deliveries, ...refusals].map(({ app }) => app));
+  return {
+    ...evidence,
+    outages: evidence.outages.filter((outage) => apps.has(outage.app) && touches(outage)),
+    gaps: periods.length === 0 ? evidence.gaps : evidence.gaps.filter(touches),
+  };
+}
+
+/** Retention and the log's own age; before that nothing can be said. */
+function completeSince(
+  { madeAtMs = 0 }: Evidence,
+  { nowMs, retentionMs }: Pick<FindParts, 'nowMs' | 'retentionMs'>,
+): number {
+  return Math.max(madeAtMs, nowMs - Math.min(retentionMs, REFUSALS_KEPT_MS));
+}
+
+const WORDS: Readonly<Record<KeyKind, string>> = {
+  subject: 'payment',
+  delivery: 'delivery',
+  request: 'request',
+  device: 'device',
+  user: 'user',
+  token: 'this token',
+  handle: 'this URL',
+};
+
+/** What a payment hash or swap id is called, by the type that its source made of it. */
+const SUBJECTS: readonly (readonly [RegExp, string])[] = [
+  [/^swap_/, 'swap'],
+  [/^(?:tx_|address_)/, 'transaction'],
+  [/^(?:payment_|lnurl|invoice_|spark_lightning|spark_payment|lsps5_payment)/, 'payment'],
+];
+
+function askedFor(found: readonly KeyKind[], shown: string, { deliveries }: Evidence): string {
+  const kind = Object.keys(WORDS).find((word): word is KeyKind =>
+    found.some((one) => one === word),
+  );
+  if (kind === undefined) return shown;
+  if (kind === 'token' || kind === 'handle') return WORDS[kind];
+  const type = deliveries[0]?.type ?? 'payment_';
+  const subject = SUBJECTS.find(([pattern]) => pattern.test(type))?.[1] ?? 'event';
+  return `${kind === 'subject' ? subject : WORDS[kind]} ${shown}`;
+}
+
+interface Judged {
+  readonly deliveries: readonly JudgedDelivery[];
+  readonly completeSinceMs: number;
+  readonly nowMs: number;
+}
+
+/** What happened last counts; before it the sentence says how much else there is. */
+function judgeAll(evidence: Evidence, judged: Judged): Verdict {
+  const { quarantined } = evidence;
+  const refusals = evidence.refusals.filter(({ code }) => code !== REPEATED);
+  const [delivery] = judged.deliveries;
+  const [refusal] = refusals;
+  if (delivery === undefined && refusal === undefined) return judgeNothing(evidence, judged);
+  const isRefusalLast =
+    refusal !== undefined &&
+    (delivery === undefined || refusal.lastAtMs > lastMomentOf(delivery.delivery));
+  const last = isRefusalLast
+    ? judgeRefusals(sameAs(refusal, refusals), quarantined)
+    : delivery?.verdict;
+  if (last === undefined) return judgeNothing(evidence, judged);
+  const others = countOthers(judged.deliveries, refusals);
+  return others === undefined
+    ? last
+    : { ...last, sentence: `${others}; the last: ${last.sentence}` };
+}
+
+function lastMomentOf({ receivedAtMs, repeatedAtMs = 0 }: LoggedDelivery): number {
+  return Math.max(receivedAtMs, repeatedAtMs);
+}
+
+function sameAs(last: Refusal, refusals: readonly Refusal[]): readonly [Refusal, ...Refusal[]] {
+  const others = refusals.filter(
+    (other) => other !== last && other.code === last.code && other.door === last.door,
+  );
+  return [last, ...others];
+}
+
+/** Nothing if the last is all there is. */
+function countOthers(
+  deliveries: readonly JudgedDelivery[],
+  refusals: readonly Refusal[],
+): string | undefined {
+  const kinds = new Set(refusals.map(({ code, door }) => `${code} ${door}`)).size;
+  if (deliveries.length + kinds <= 1) return undefined;
+  const byStatus = Map.groupBy(deliveries, ({ delivery }) => delivery.status);
+  const statuses = [...byStatus].map(([status, some]) => `${some.length} ${status}`);
+  const calls = refusals.reduce((sum, { count }) => sum + count, 0);
+  return [
+    ...(deliveries.length === 0
+      ? []
+      : [`${plural(deliveries.length, 'delivery')} (${statuses.join(', ')})`]),
+    ...(calls === 0 ? [] : [`${calls === 1 ? '1 call' : `${calls} calls`} refused`]),
+  ].join(', ');
+}
+
+function plural(count: number, word: string): string {
+  return count === 1 ? `1 ${word}` : `${count} ${word.replace(/y$/, 'ies')}`;
+}
+
+function judgeNothing(evidence: Evidence, { completeSinceMs, nowMs }: Judged): Verdict {
+  const { devices, refusals } = evidence;
+  const [repeat] = refusals;
+  if (repeat !== undefined) return judgeRefusals([repeat, ...refusals.slice(1)], []);
+  const since = momentOf(completeSinceMs);
+  const gaps = tellGaps(evidence, completeSinceMs, nowMs);
+  const [device] = devices;
+  if (device === undefined) {
+    const sentence = `Nothing known of it: no call that names it came since ${since}${gaps}. Either the caller never called, or it called another address; a call that was refused before it was read is found by its device, user or URL.`;
+    return { code: 'nothing_known', sentence };
+  }
+  if (device.deadSinceMs !== undefined) {
+    const sentence = `Never called since ${since}${gaps}; its token has been dead since ${momentOf(device.deadSinceMs)}, so the wallet must register again.`;
+    return { code: 'device_dead', sentence };
+  }
+  const sentence = `Never called since ${since}${gaps}: the caller has another URL, or did not call; compare its URL with the one of this device.`;
+  return { code: 'never_called', sentence };
+}
+
+const MAX_GAPS_TOLD = 2;
+
+/** Of the time since when the log is complete. */
+function tellGaps({ gaps }: Evidence, sinceMs: number, nowMs: number): string {
+  const open = gaps.filter(({ endedAtMs = nowMs }) => endedAtMs > sinceMs);
+  if (open.length === 0) return '';
+  const told = open.slice(-MAX_GAPS_TOLD).map(({ beganAtMs, endedAtMs, kind }) => {
+    const length = durationOf((endedAtMs ?? nowMs) - beganAtMs);
+    return `${length} at ${momentOf(beganAtMs)} (${kind === 'stopped' ? 'nds did not run' : 'no rows were written'})`;
+  });
+  const more = open.length > told.length ? ` and ${open.length - told.length} more` : '';
+  return `, but for ${told.join(' and ')}${more}`;
+}

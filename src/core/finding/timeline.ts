@@ -1,0 +1,131 @@
+// Everything that was found as lines of one time, the oldest first.
+
+import type { Evidence } from '../ports/log.ts';
+import { type Gap, type Outage, REPEATED, type Refusal } from '../ports/records.ts';
+import type { LoggedDelivery, QuarantineEntry } from '../ports/store.ts';
+import { stateOf, timesOf } from './words.ts';
+
+export interface TimelineEntry {
+  readonly atMs: number;
+  /** One word, or two: `received`, `try 2`, `answered`, `refused`. */
+  readonly what: string;
+  readonly text: string;
+  /** The delivery that it belongs to. */
+  readonly deliveryId?: string | undefined;
+}
+
+export function timelineOf(evidence: Evidence): readonly TimelineEntry[] {
+  const { deliveries, refusals, outages, gaps, quarantined } = evidence;
+  const entries = [
+    ...deliveries.flatMap(entriesOfDelivery),
+    // The delivery counts its repeats itself.
+    ...refusals.filter((refusal) => !isOfDelivery(refusal, deliveries)).map(entryOfRefusal),
+    ...outages.flatMap(entriesOfOutage),
+    ...gaps.flatMap(entriesOfGap),
+    ...quarantined.map(entryOfQuarantine),
+  ];
+  return entries.toSorted((one, other) => one.atMs - other.atMs);
+}
+
+function isOfDelivery(
+  { code, deliveryId }: Refusal,
+  deliveries: readonly LoggedDelivery[],
+): boolean {
+  return (
+    code === REPEATED && deliveries.some(({ id, repeats }) => id === deliveryId && repeats > 0)
+  );
+}
+
+export function entriesOfDelivery(delivery: LoggedDelivery): readonly TimelineEntry[] {
+  const { id: deliveryId, provider, receivedAtMs, attempts } = delivery;
+  const entries: TimelineEntry[] = [
+    { atMs: receivedAtMs, what: 'received', text: callOf(delivery), deliveryId },
+    ...attempts.map(({ number, startedAtMs, latencyMs, outcome, reason }) => ({
+      atMs: startedAtMs,
+      what: `try ${number}`,
+      text: `${provider}  ${endOf(outcome, reason)} after ${latencyMs} ms`,
+      deliveryId,
+    })),
+  ];
+  const { told, toldStatus, toldAtMs, repeats, repeatedAtMs, answeredAtMs } = delivery;
+  if (told !== undefined && toldAtMs !== undefined) {
+    entries.push({
+      atMs: toldAtMs,
+      what: 'answered',
+      text: `${toldStatus ?? ''} ${told}`.trim(),
+      deliveryId,
+    });
+  }
+  if (repeatedAtMs !== undefined && repeats > 0) {
+    const text = `${timesOf(repeats)}, answered 200 duplicate; this is the last`;
+    entries.push({ atMs: repeatedAtMs, what: 'repeated', text, deliveryId });
+  }
+  if (answeredAtMs !== undefined) {
+    entries.push({ atMs: answeredAtMs, what: 'replied', text: 'by the phone', deliveryId });
+  }
+  const end = endWithoutAttempt(delivery);
+  return end === undefined ? entries : [...entries, end];
+}
+
+/** An end that no attempt tells: the time was over, or the device was deleted. */
+function endWithoutAttempt(delivery: LoggedDelivery): TimelineEntry | undefined {
+  const { id: deliveryId, status, reason, settledAtMs, attempts } = delivery;
+  if (settledAtMs === undefined || attempts.at(-1)?.outcome === status) return undefined;
+  const text = reason === undefined ? '' : `${reason}`;
+  return { atMs: settledAtMs, what: status, text, deliveryId };
+}
+
+function callOf({ source, door, type }: LoggedDelivery): string {
+  const route = door === undefined ? undefined : `POST ${door}`;
+  return [source, route, type].filter((part) => part !== undefined).join(', ');
+}
+
+/** What a provider's answer was: its reason says more than `retry`. */
+function endOf(outcome: string, reason: string | undefined): string {
+  if (reason === undefined) return outcome;
+  return outcome === 'retry' ? reason : `${outcome} (${reason})`;
+}
+
+function entryOfRefusal(refusal: Refusal): TimelineEntry {
+  const { code, status, door, source, count, lastAtMs, deliveryId } = refusal;
+  const times = count === 1 ? '' : `, ${timesOf(count)} within a minute`;
+  const call = [source, door].filter((part) => part !== undefined).join(', ');
+  const what = code === REPEATED ? 'repeated' : 'refused';
+  return { atMs: lastAtMs, what, text: `${status} ${code} (${call}${times})`, deliveryId };
+}
+
+function entriesOfOutage({
+  provider,
+  reason,
+  beganAtMs,
+  endedAtMs,
+}: Outage): readonly TimelineEntry[] {
+  const began = {
+    atMs: beganAtMs,
+    what: 'outage',
+    text: `${provider}  ${stateOf(reason)}: ${reason}`,
+  };
+  if (endedAtMs === undefined) return [began];
+  return [began, { atMs: endedAtMs, what: 'recovered', text: provider }];
+}
+
+function entriesOfGap({ kind, beganAtMs, endedAtMs, unlogged }: Gap): readonly TimelineEntry[] {
+  const [what, text, end] =
+    kind === 'stopped'
+      ? ['stopped', 'nds was not running', 'started']
+      : ['log stops', `the database took no rows; ${unlogged} pushes left none`, 'log goes on'];
+  const began = { atMs: beganAtMs, what, text };
+  return endedAtMs === undefined ? [began] : [began, { atMs: endedAtMs, what: end, text: '' }];
+}
+
+function entryOfQuarantine({
+  sinceMs,
+  untilMs,
+  kind,
+  reason,
+  provider,
+}: QuarantineEntry): TimelineEntry {
+  const what = kind === 'throttled' ? 'held' : 'quarantine';
+  const until = new Date(untilMs).toISOString().slice(0, 16).replace('T', ' ');
+  return { atMs: sinceMs, what, text: `${provider}  ${reason}, until ${until}` };
+}

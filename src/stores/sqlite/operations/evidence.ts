@@ -1,0 +1,106 @@
+// What surrounds a delivery in the log: refused calls, the device, its token's quarantine, outages of the providers,
+// and the gaps of the log itself.
+
+import type { Device } from '../../../core/ports/devices.ts';
+import type { Gap, Outage, Refusal } from '../../../core/ports/records.ts';
+import type { QuarantineEntry } from '../../../core/ports/store.ts';
+import type { Sealer } from '../file/seal.ts';
+import { prepareRows, type Reading } from '../reading.ts';
+import {
+  DEVICES,
+  GAPS,
+  HANDLES,
+  LOGGED_DELIVERIES,
+  OUTAGES,
+  QUARANTINED,
+  REFUSALS,
+  type RowOf,
+} from '../rows.ts';
+import { toDevice } from './device-queries.ts';
+import { toQuarantineEntry } from './token-queries.ts';
+import { nameOf, PROVIDERS } from './values.ts';
+
+/** Outages and gaps are few: one row for each time that a provider was down or the process was stopped. */
+const MAX_PERIODS = 1_000;
+
+export interface FoundDevice {
+  readonly device: Device;
+  readonly tokenHash: string;
+}
+
+export function prepareEvidence(db: Reading, sealer: Sealer) {
+  const findDevice = prepareRows(db, DEVICES, 'WHERE row_id = @rowId');
+  const findHandle = prepareRows(db, HANDLES, 'WHERE handle_hash = @hash');
+  const findRefusal = prepareRows(db, REFUSALS, 'WHERE row_id = @rowId');
+  const findQuarantined = prepareRows(db, QUARANTINED, 'WHERE token_hash = @hash');
+  const findOutages = prepareRows(db, OUTAGES, `ORDER BY began_at_ms DESC LIMIT ${MAX_PERIODS}`);
+  const findGaps = prepareRows(db, GAPS, `ORDER BY began_at_ms DESC LIMIT ${MAX_PERIODS}`);
+  const findFirstGap = prepareRows(db, GAPS, 'WHERE began_at_ms = 0 LIMIT 1');
+  const findFirst = prepareRows(db, LOGGED_DELIVERIES, 'ORDER BY row_id LIMIT 1');
+
+  return {
+    devices: (rowIds: readonly number[]): readonly FoundDevice[] =>
+      rowIds.flatMap((rowId) => findDevice({ rowId }).flatMap((row) => open(sealer, row))),
+    deviceOfHandle: (hash: string): number | undefined => findHandle({ hash })[0]?.device_row_id,
+    refusals: (rowIds: readonly number[]): readonly Refusal[] =>
+      rowIds.flatMap((rowId) => findRefusal({ rowId }).map(toRefusal)),
+    quarantined: (tokenHashes: readonly string[]): readonly QuarantineEntry[] =>
+      tokenHashes.flatMap((hash) => findQuarantined({ hash }).map(toQuarantineEntry)),
+    outages: (): readonly Outage[] => findOutages().map(toOutage).toReversed(),
+    gaps: (): readonly Gap[] => findGaps().map(toGap).toReversed(),
+    /** The end of the first gap; where that was pruned, the first delivery. */
+    madeAtMs: (): number | undefined =>
+      findFirstGap()[0]?.ended_at_ms ?? findFirst()[0]?.received_at_ms,
+  };
+}
+
+/** Nothing of one that cannot be decrypted. */
+function open(sealer: Sealer, row: RowOf<typeof DEVICES>): readonly FoundDevice[] {
+  const device = toDevice(sealer, row);
+  return device === undefined ? [] : [{ device, tokenHash: row.token_hash }];
+}
+
+export function toRefusal(row: RowOf<typeof REFUSALS>): Refusal {
+  return {
+    atMs: row.at_ms,
+    lastAtMs: row.last_at_ms,
+    count: row.count,
+    requestId: row.request_id ?? undefined,
+    door: row.door,
+    source: row.source ?? undefined,
+    app: row.app ?? undefined,
+    code: row.code,
+    status: row.status,
+    limit: row.limit_name ?? undefined,
+    tokenHash: row.token_hash ?? undefined,
+    handleHash: row.handle_hash ?? undefined,
+    subjectHash: row.subject_hash ?? undefined,
+    deviceId: row.device_id ?? undefined,
+    fields: row.fields ?? undefined,
+    nodeId: row.node_id ?? undefined,
+    addressHash: row.address_hash ?? undefined,
+    deliveryId: row.delivery_id ?? undefined,
+    isKnown: row.known === 1,
+  };
+}
+
+function toOutage(row: RowOf<typeof OUTAGES>): Outage {
+  return {
+    app: row.app,
+    provider: nameOf(PROVIDERS, row.provider),
+    reason: row.reason,
+    beganAtMs: row.began_at_ms,
+    endedAtMs: row.ended_at_ms ?? undefined,
+  };
+}
+
+function toGap(row: RowOf<typeof GAPS>): Gap {
+  return {
+    kind: nameOf(GAP_KINDS, row.kind),
+    beganAtMs: row.began_at_ms,
+    endedAtMs: row.ended_at_ms ?? undefined,
+    unlogged: row.unlogged,
+  };
+}
+
+const GAP_KINDS = ['stopped', 'store'] as const satisfies readonly Gap['kind'][];

@@ -1,0 +1,190 @@
+// One question from its text to its sentence, with a log that answers by given evidence.
+
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { textOf } from '../../../src/cli/find-text.ts';
+import { find } from '../../../src/core/finding/find.ts';
+import { answerAsJson } from '../../../src/core/finding/json.ts';
+import type { Evidence } from '../../../src/core/ports/log.ts';
+import {
+  attempt,
+  CALLED,
+  DELIVERY_ID,
+  DEVICE_ID,
+  sampleEvidence,
+  sampleLogged,
+  sampleRefusal,
+} from './samples.ts';
+
+const DOCS = readFileSync(resolve(import.meta.dirname, '../../../docs/finding-a-push.md'), 'utf8');
+const DAY_MS = 86_400_000;
+const DEVICE = {
+  id: DEVICE_ID,
+  app: 'default',
+  platform: 'android',
+  registrar: 'backend',
+  user: `02f1c4${'ab'.repeat(30)}`,
+  createdAtMs: CALLED - DAY_MS,
+  seenAtMs: CALLED - DAY_MS,
+} as const;
+
+function answerFor(evidence: Partial<Evidence>, text = '4BB06F8E4E3A') {
+  const parts = {
+    fingerprint: (value: string) => value,
+    apps: ['default'],
+    doors: ['notify'],
+    gather: () => sampleEvidence(evidence),
+    retentionMs: 30 * DAY_MS,
+    nowMs: CALLED + 60_000,
+  };
+  return find(text, parts, { limit: 20 });
+}
+
+const LATE = sampleLogged({
+  source: 'notify',
+  door: '/n/:handle',
+  deviceId: DEVICE_ID,
+  settledAtMs: CALLED + 14_299,
+  told: 'queued',
+  toldStatus: 200,
+  toldAtMs: CALLED + 16,
+  attempts: [
+    { ...attempt(1, 2, 'connection_refused'), latencyMs: 3 },
+    { ...attempt(2, 14_258), latencyMs: 41 },
+  ],
+});
+
+test('tells a late payment in one line of time and one sentence', async () => {
+  const answer = await answerFor({ found: ['subject'], deliveries: [LATE], devices: [DEVICE] });
+  // The sample of the docs.
+  expect(DOCS).toContain(`\`\`\`\n${textOf(answer)}\`\`\``);
+  expect(answer.verdict.code).toBe('delivered_late_outage');
+});
+
+const DOWN = { app: 'default', provider: 'fcm', reason: 'UNAVAILABLE' } as const;
+
+test('an outage and a stop of the service stand in the line of time', async () => {
+  const outages = [
+    { ...DOWN, beganAtMs: CALLED - 1_000, endedAtMs: CALLED + 14_000 },
+    // Of another app, and long before.
+    { ...DOWN, app: 'other', beganAtMs: CALLED },
+    { ...DOWN, beganAtMs: 1, endedAtMs: 2 },
+  ];
+  const answer = await answerFor({ found: ['subject'], deliveries: [LATE], outages });
+  const text = textOf(answer);
+  expect(text).toContain('18:12:21.682  outage     fcm  failing: UNAVAILABLE\n');
+  expect(text).toContain('18:12:36.682  recovered  fcm\n');
+  expect(answer.timeline.filter(({ what }) => what === 'outage')).toHaveLength(1);
+});
+
+test('of several, what happened last counts, and the sentence says how much else there is', async () => {
+  const [one, two] = [
+    sampleLogged(),
+    sampleLogged({ id: DEVICE_ID, receivedAtMs: CALLED + 1_000, settledAtMs: CALLED + 1_100 }),
+  ];
+  const refused = sampleRefusal({ lastAtMs: CALLED + 5_000, count: 3, limit: 'token_rate' });
+  const evidence = { found: ['token'], deliveries: [two, one], refusals: [refused] } as const;
+  const { verdict, ...answer } = await answerFor(evidence);
+  expect(verdict).toEqual({
+    code: 'refused_rate_limited',
+    sentence:
+      '2 deliveries (2 delivered), 3 calls refused; the last: Refused with 429 rate_limited 3 times, ' +
+      'from 2026-11-26 18:12:22 to 18:12:27: more calls came than token_rate allows: raise that limit if these calls are genuine.',
+  });
+  const lines = textOf({ verdict, ...answer }).split('\n');
+  expect(lines.slice(0, 3)).toEqual([
+    'this token',
+    '[1] 01a20000…abcd (default, android, token in the URL)',
+    '[2] 01a2191a…c302 (default, android, token in the URL)',
+  ]);
+  expect(lines).toContain('18:12:22.682  received   [2] payment_received');
+});
+
+test('more than three deliveries are one line each', async () => {
+  const deliveries = [4, 3, 2, 1, 0].map((hour) =>
+    sampleLogged({
+      id: `${DELIVERY_ID.slice(0, -1)}${hour}`,
+      receivedAtMs: CALLED + hour * 3_600_000,
+      settledAtMs: CALLED + hour * 3_600_000 + 43,
+    }),
+  );
+  const text = textOf(await answerFor({ found: ['token'], deliveries }));
+  expect(text).toContain('this token: 5 deliveries\n2026-11-26 UTC\n');
+  expect(text).toContain(
+    '18:12:22  delivered       43 ms  01a2191a…c300  default/fcm  payment_received\n',
+  );
+  expect(text.split('\n').filter((line) => line.length > 80)).toEqual([]);
+});
+
+test('what nobody knows says since when the log is complete, and where it is not', async () => {
+  const gaps = [
+    { kind: 'stopped', beganAtMs: 0, endedAtMs: CALLED - 3_600_000, unlogged: 0 },
+    { kind: 'stopped', beganAtMs: CALLED - 600_000, endedAtMs: CALLED - 588_000, unlogged: 0 },
+  ] as const;
+  const answer = await answerFor({ gaps });
+  expect(answer.verdict).toEqual({
+    code: 'nothing_known',
+    sentence:
+      'Nothing known of it: no call that names it came since 2026-11-26 17:12:22, but for 12 s at ' +
+      '2026-11-26 18:02:22 (nds did not run). Either the caller never called, or it called another address; ' +
+      'a call that was refused before it was read is found by its device, user or URL.',
+  });
+  expect(answerAsJson(answer).log).toEqual({
+    complete_since: '2026-11-26T17:12:22.682Z',
+    gaps: [
+      expect.objectContaining({ began_at: '1970-01-01T00:00:00.000Z' }),
+      expect.objectContaining({ began_at: '2026-11-26T18:02:22.682Z' }),
+    ],
+  });
+});
+
+test('a device that nobody called for, and one whose token is dead', async () => {
+  const never = await answerFor({ found: ['user'], devices: [DEVICE] });
+  expect(never.verdict.code).toBe('never_called');
+  expect(textOf(never)).toContain(
+    'device 01a20000…abcd of user 02f1c4… (default, android)\n' +
+      'Never called since 2026-11-26 17:12:22',
+  );
+  const dead = { ...DEVICE, deadSinceMs: CALLED - 7_200_000 };
+  const { verdict } = await answerFor({ found: ['user'], devices: [dead] });
+  expect(verdict.code).toBe('device_dead');
+});
+
+test('a repeat is told with its delivery, and alone where that is gone', async () => {
+  const repeat = sampleRefusal({ code: 'duplicate', status: 200, deliveryId: DELIVERY_ID });
+  const repeated = sampleLogged({ repeats: 2, repeatedAtMs: CALLED + 900 });
+  const evidence = { found: ['delivery'], deliveries: [repeated], refusals: [repeat] } as const;
+  const { timeline, verdict } = await answerFor(evidence);
+  expect(timeline.filter(({ what }) => what === 'repeated')).toEqual([
+    expect.objectContaining({
+      atMs: CALLED + 900,
+      text: 'twice, answered 200 duplicate; this is the last',
+    }),
+  ]);
+  expect(verdict.code).toBe('delivered');
+  expect((await answerFor({ found: ['request'], refusals: [repeat] })).verdict.code).toBe(
+    'repeated',
+  );
+});
+
+test('JSON has everything in snake_case, and neither user nor token', async () => {
+  const answer = await answerFor({ found: ['subject'], deliveries: [LATE], devices: [DEVICE] });
+  const json = answerAsJson(answer);
+  expect(json).toMatchObject({
+    asked: 'payment 4bb06f8e…',
+    verdict: { code: 'delivered_late_outage' },
+    deliveries: [
+      {
+        id: DELIVERY_ID,
+        verdict: { code: 'delivered_late_outage' },
+        received_at: '2026-11-26T18:12:22.682Z',
+        told: { answer: 'queued', status: 200, at: '2026-11-26T18:12:22.698Z' },
+        attempts: [{ number: 1, reason: 'connection_refused', latency_ms: 3 }, { number: 2 }],
+      },
+    ],
+  });
+  const text = JSON.stringify(json);
+  expect(text).not.toContain(DEVICE.user);
+  expect(text).not.toMatch(/"[a-z]+[A-Z]/);
+});
