@@ -6,7 +6,7 @@ import { REPEATED } from '../ports/records.ts';
 import type { ProviderName } from '../target.ts';
 
 /** Read in some milliseconds. */
-const PAGE_ROWS = 5_000;
+const PAGE_ROWS = 2_000;
 /** Above this, `tokens` says at least so many. */
 const MAX_TOKENS_COUNTED = 10_000;
 

@@ -87,23 +87,6 @@ export const REFUSAL_IDS = rows('refusals', { row_id: 'integer' });
 export const DEVICE_IDS = rows('devices', { row_id: 'integer' });
 export const HANDLES = rows('handles', { device_row_id: 'integer' });
 
-/** What statistics are made of. */
-export const COUNTED_DELIVERIES = rows(
-  "deliveries LEFT JOIN attempts ON attempts.row_id = deliveries.row_id AND attempts.outcome = 'delivered'",
-  {
-    'deliveries.row_id': 'integer',
-    'deliveries.received_at_ms': 'integer',
-    'deliveries.status': 'text',
-    'deliveries.reason': 'text?',
-    'deliveries.app': 'text',
-    'deliveries.provider': 'text',
-    'deliveries.token_hash': 'text',
-    /** Of the attempt that the provider took. */
-    'attempts.started_at_ms': 'integer?',
-    'attempts.latency_ms': 'integer?',
-  },
-);
-
 export const REFUSALS = rows('refusals', {
   row_id: 'integer',
   at_ms: 'integer',

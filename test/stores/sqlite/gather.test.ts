@@ -147,3 +147,26 @@ test('the newest come first, up to a limit and since a time', async () => {
   expect(late.deliveries.map(({ id }) => id)).toEqual([4, 3].map(sampleId));
   expect(late.refusals).toEqual([]);
 });
+
+test('counts page by page, the same from a thread of the service and from a command', async () => {
+  const { file, log } = await setup();
+  const reading = openReadOnly({ file, keys: KEYS });
+  const options = { of: 'deliveries', sinceMs: NOW + 1_500, maxRows: 2 } as const;
+  const first = await log.countPage(options);
+  const lane = { app: 'default', provider: 'fcm', reason: undefined };
+  expect(first.deliveries).toEqual([
+    { ...lane, status: 'delivered', afterMs: 0, tokenHash: undefined, count: 1 },
+    {
+      ...{ ...lane, status: 'queued', afterMs: undefined },
+      ...{ tokenHash: sampleFingerprint('token 4'), count: 1 },
+    },
+  ]);
+  const second = await log.countPage({ ...options, beforeRowId: first.nextRowId });
+  expect(second.deliveries.map(({ count }) => count)).toEqual([1]);
+  const third = await log.countPage({ ...options, beforeRowId: second.nextRowId });
+  expect([third.deliveries, third.nextRowId]).toEqual([[], undefined]);
+  const refusals = await log.countPage({ of: 'refusals', sinceMs: NOW, maxRows: 100 });
+  expect(refusals.refusals).toHaveLength(6);
+  expect(reading.countPage(options)).toEqual(first);
+  reading.close();
+});

@@ -8,77 +8,105 @@ import type {
   RefusalCount,
 } from '../../../core/ports/log.ts';
 import { prepareRows, type Reading } from '../reading.ts';
-import { COUNTED_DELIVERIES, REFUSALS, type RowOf } from '../rows.ts';
+import type { RowOf, Rows } from '../rows.ts';
 import { nameOf, PROVIDERS, STATUSES } from './values.ts';
 
 /** A row may have been written so much later than its neighbours. */
 const DISORDER_MS = 60_000;
 
+const DELIVERY_COLUMNS = {
+  app: 'text',
+  provider: 'text',
+  status: 'text',
+  reason: 'text?',
+  /** Of those that were not delivered. */
+  token_hash: 'text?',
+  /** Of those that a provider took, as far as an attempt has it. */
+  after_ms: 'integer?',
+  count: 'integer',
+} as const;
+/** Grouped where the rows are: a page in milliseconds. */
+const DELIVERIES: Rows<typeof DELIVERY_COLUMNS> = {
+  columns: DELIVERY_COLUMNS,
+  sql: `WITH page AS (
+      SELECT row_id, received_at_ms, app, provider, status, reason,
+        CASE status WHEN 'delivered' THEN NULL ELSE token_hash END AS token_hash
+      FROM deliveries WHERE row_id < @before ORDER BY row_id DESC LIMIT @maxRows
+    )
+    SELECT app, provider, status, page.reason AS reason, token_hash,
+      max(0, started_at_ms + latency_ms - received_at_ms) AS after_ms, count(*) AS count
+    FROM page LEFT JOIN attempts ON attempts.row_id = page.row_id AND attempts.outcome = 'delivered'`,
+};
+
+const REFUSAL_COLUMNS = {
+  app: 'text?',
+  code: 'text',
+  token_hash: 'text?',
+  count: 'integer',
+} as const;
+const REFUSALS: Rows<typeof REFUSAL_COLUMNS> = {
+  columns: REFUSAL_COLUMNS,
+  sql: `WITH page AS (
+      SELECT * FROM refusals WHERE row_id < @before ORDER BY row_id DESC LIMIT @maxRows
+    )
+    SELECT app, code, token_hash, sum(count) AS count FROM page`,
+};
+
+const EXTENT_COLUMNS = { rows: 'integer', last_row_id: 'integer?', oldest_ms: 'integer?' } as const;
+
+function extentOf(table: string, timeColumn: string): Rows<typeof EXTENT_COLUMNS> {
+  return {
+    columns: EXTENT_COLUMNS,
+    sql: `SELECT count(*) AS rows, min(row_id) AS last_row_id, min(at_ms) AS oldest_ms
+      FROM (SELECT row_id, ${timeColumn} AS at_ms FROM ${table}
+        WHERE row_id < @before ORDER BY row_id DESC LIMIT @maxRows)`,
+  };
+}
+
 export function prepareCount(db: Reading): (options: CountOptions) => CountedPage {
-  const deliveryPage = prepareRows(db, COUNTED_DELIVERIES, pageOf('deliveries'));
-  const refusalPage = prepareRows(db, REFUSALS, pageOf('refusals'));
+  const tables = {
+    deliveries: prepareRows(db, extentOf('deliveries', 'received_at_ms'), ''),
+    refusals: prepareRows(db, extentOf('refusals', 'last_at_ms'), ''),
+  };
+  const countDeliveries = prepareRows(
+    db,
+    DELIVERIES,
+    'WHERE received_at_ms >= @sinceMs GROUP BY 1, 2, 3, 4, 5, 6',
+  );
+  const countRefusals = prepareRows(db, REFUSALS, 'WHERE last_at_ms >= @sinceMs GROUP BY 1, 2, 3');
 
   return function countPage({ of, sinceMs, beforeRowId, maxRows }): CountedPage {
-    const values = { before: beforeRowId ?? Number.MAX_SAFE_INTEGER, maxRows };
-    const isLast = (rows: readonly { readonly row_id: number }[], oldestMs: number | undefined) =>
-      rows.length < maxRows || (oldestMs ?? 0) < sinceMs - DISORDER_MS;
-    if (of === 'deliveries') {
-      const rows = deliveryPage(values);
-      const counted = rows.filter((row) => row.received_at_ms >= sinceMs).map(toDeliveryCount);
-      return {
-        deliveries: addUp(counted),
-        refusals: [],
-        nextRowId: isLast(rows, rows.at(-1)?.received_at_ms) ? undefined : rows.at(-1)?.row_id,
-      };
-    }
-    const rows = refusalPage(values);
-    const counted = rows.filter((row) => row.last_at_ms >= sinceMs).map(toRefusalCount);
+    const values = { before: beforeRowId ?? Number.MAX_SAFE_INTEGER, maxRows, sinceMs };
+    const [extent] = tables[of](values);
+    const isLast =
+      extent === undefined ||
+      extent.rows < maxRows ||
+      (extent.oldest_ms ?? 0) < sinceMs - DISORDER_MS;
     return {
-      deliveries: [],
-      refusals: addUp(counted),
-      nextRowId: isLast(rows, rows.at(-1)?.at_ms) ? undefined : rows.at(-1)?.row_id,
+      deliveries: of === 'deliveries' ? countDeliveries(values).map(toDeliveryCount) : [],
+      refusals: of === 'refusals' ? countRefusals(values).map(toRefusalCount) : [],
+      nextRowId: isLast ? undefined : (extent.last_row_id ?? undefined),
     };
   };
 }
 
-function pageOf(table: string): string {
-  return `WHERE ${table}.row_id < @before ORDER BY ${table}.row_id DESC LIMIT @maxRows`;
-}
-
-function toDeliveryCount(row: RowOf<typeof COUNTED_DELIVERIES>): DeliveryCount {
-  const isDelivered = row.status === 'delivered';
+function toDeliveryCount(row: RowOf<typeof DELIVERIES>): DeliveryCount {
   return {
     app: row.app,
     provider: nameOf(PROVIDERS, row.provider),
     status: nameOf(STATUSES, row.status),
     reason: row.reason ?? undefined,
-    afterMs: acceptedAfterMs(row),
-    tokenHash: isDelivered ? undefined : row.token_hash,
-    count: 1,
+    afterMs: row.after_ms ?? undefined,
+    tokenHash: row.token_hash ?? undefined,
+    count: row.count,
   };
 }
 
-/** Nothing where no attempt has it: the phone itself told of the push. */
-function acceptedAfterMs(row: RowOf<typeof COUNTED_DELIVERIES>): number | undefined {
-  const { started_at_ms: startedAtMs, latency_ms: latencyMs } = row;
-  if (startedAtMs === null || latencyMs === null) return undefined;
-  return Math.max(0, startedAtMs + latencyMs - row.received_at_ms);
-}
-
 function toRefusalCount(row: RowOf<typeof REFUSALS>): RefusalCount {
-  const { code, count } = row;
-  return { app: row.app ?? undefined, code, tokenHash: row.token_hash ?? undefined, count };
-}
-
-/** Those that differ in nothing but their count become one. */
-function addUp<Counted extends { readonly count: number }>(
-  counted: readonly Counted[],
-): readonly Counted[] {
-  const sums = new Map<string, Counted>();
-  for (const one of counted) {
-    const { count, ...kind } = one;
-    const name = JSON.stringify(kind);
-    sums.set(name, { ...one, count: count + (sums.get(name)?.count ?? 0) });
-  }
-  return [...sums.values()];
+  return {
+    app: row.app ?? undefined,
+    code: row.code,
+    tokenHash: row.token_hash ?? undefined,
+    count: row.count,
+  };
 }

@@ -4,6 +4,8 @@ import type { KeyKind, LogKey } from '../../../core/ports/log.ts';
 import { prepareRows, type Reading, type Values } from '../reading.ts';
 import { DELIVERY_IDS, DEVICE_IDS, REFUSAL_IDS } from '../rows.ts';
 
+/** Of the rows that a short beginning of an id matches, the last ones in its order, which for ids is that of time. */
+const MAX_MATCHES = 5_000;
 /** Sorts behind every character of an id or fingerprint. */
 const LAST_CHARACTER = '~';
 
@@ -74,13 +76,13 @@ function prepareLookup(db: Reading, { rows, columns, condition }: LookedUp): Key
   const statements = new Map<string, (values: Values) => readonly { readonly row_id: number }[]>();
 
   function prepare(column: string, index: string, isWhole: boolean) {
-    const matches = isWhole
-      ? `${column} = @value`
-      : `${column} >= @value AND ${column} < @last AND ${column} GLOB @pattern`;
     return prepareRows(
       db,
       rows,
-      `INDEXED BY ${index} WHERE ${matches} AND ${condition} ORDER BY row_id DESC LIMIT @limit`,
+      isWhole
+        ? `INDEXED BY ${index} WHERE ${column} = @value AND ${condition} ORDER BY row_id DESC LIMIT @limit`
+        : `INDEXED BY ${index} WHERE ${column} >= @value AND ${column} < @last AND ${column} GLOB @pattern
+           AND ${condition} ORDER BY ${column} DESC LIMIT ${MAX_MATCHES}`,
     );
   }
 
@@ -95,7 +97,8 @@ function prepareLookup(db: Reading, { rows, columns, condition }: LookedUp): Key
       const last = `${value}${LAST_CHARACTER}`;
       const matching = find({ value, last, pattern: `${value}*${end}`, sinceMs, limit });
       if (matching.length > 0) note(kind);
-      for (const { row_id: rowId } of matching) found.add(rowId);
+      const newest = matching.map((row) => row.row_id).toSorted((one, other) => other - one);
+      for (const rowId of newest.slice(0, limit)) found.add(rowId);
     }
     return found;
   };
