@@ -59,7 +59,7 @@ export async function find(text: string, parts: FindParts, options: FindOptions)
     verdict: judgeAll(evidence, { deliveries, completeSinceMs, nowMs }),
     deliveries,
     evidence,
-    timeline: timelineOf(evidence),
+    timeline: evidence.found.length === 0 ? [] : timelineOf(evidence),
     completeSinceMs,
   };
 }
@@ -74,10 +74,12 @@ function relevant(evidence: Evidence): Evidence {
   const touches = (period: Outage | Gap) =>
     periods.some((delivery) => overlapping([period], delivery).length > 0);
   const apps = new Set([...deliveries, ...refusals].map(({ app }) => app));
+  // Before the first gap ended there was no log.
+  const gaps = evidence.gaps.filter(({ beganAtMs }) => beganAtMs > 0);
   return {
     ...evidence,
     outages: evidence.outages.filter((outage) => apps.has(outage.app) && touches(outage)),
-    gaps: periods.length === 0 ? evidence.gaps : evidence.gaps.filter(touches),
+    gaps: periods.length === 0 ? gaps : gaps.filter(touches),
   };
 }
 
@@ -132,7 +134,7 @@ function judgeAll(evidence: Evidence, judged: Judged): Verdict {
   if (delivery === undefined && refusal === undefined) return judgeNothing(evidence, judged);
   const isRefusalLast =
     refusal !== undefined &&
-    (delivery === undefined || refusal.lastAtMs > lastMomentOf(delivery.delivery));
+    (delivery === undefined || refusal.lastAtMs >= lastMomentOf(delivery.delivery));
   const last = isRefusalLast
     ? judgeRefusals(sameAs(refusal, refusals), quarantined)
     : delivery?.verdict;

@@ -29,7 +29,6 @@ export function answerAsJson(answer: Answer) {
 
 export function deliveryAsJson(delivery: LoggedDelivery, verdict?: Verdict) {
   const { id, app, platform, provider, type, status, reason, door, source } = delivery;
-  const { told, toldStatus, toldAtMs } = delivery;
   return {
     id,
     app,
@@ -46,12 +45,14 @@ export function deliveryAsJson(delivery: LoggedDelivery, verdict?: Verdict) {
     received_at: isoTime(delivery.receivedAtMs),
     settled_at: isoTime(delivery.settledAtMs),
     lifetime_ms: delivery.lifetimeMs,
-    told:
-      told === undefined ? undefined : { answer: told, status: toldStatus, at: isoTime(toldAtMs) },
+    told: delivery.told,
+    told_status: delivery.toldStatus,
+    told_at: isoTime(delivery.toldAtMs),
     repeats: delivery.repeats,
     repeated_at: isoTime(delivery.repeatedAtMs),
-    replied_at: isoTime(delivery.answeredAtMs),
+    answered_at: isoTime(delivery.answeredAtMs),
     token_fingerprint: delivery.tokenHash,
+    subject_fingerprint: delivery.subjectHash,
     attempts: delivery.attempts.map(attemptAsJson),
   };
 }
@@ -76,7 +77,7 @@ export function refusalAsJson(refusal: Refusal) {
     door,
     source,
     app,
-    first_at: isoTime(refusal.atMs),
+    at: isoTime(refusal.atMs),
     last_at: isoTime(refusal.lastAtMs),
     count,
     request_id: refusal.requestId,
@@ -86,6 +87,8 @@ export function refusalAsJson(refusal: Refusal) {
     node_id: refusal.nodeId,
     delivery_id: refusal.deliveryId,
     token_fingerprint: refusal.tokenHash,
+    subject_fingerprint: refusal.subjectHash,
+    handle_fingerprint: refusal.handleHash,
     address_fingerprint: refusal.addressHash,
   };
 }

@@ -132,10 +132,7 @@ test('what nobody knows says since when the log is complete, and where it is not
   });
   expect(answerAsJson(answer).log).toEqual({
     complete_since: '2026-11-26T17:12:22.682Z',
-    gaps: [
-      expect.objectContaining({ began_at: '1970-01-01T00:00:00.000Z' }),
-      expect.objectContaining({ began_at: '2026-11-26T18:02:22.682Z' }),
-    ],
+    gaps: [expect.objectContaining({ began_at: '2026-11-26T18:02:22.682Z' })],
   });
 });
 
@@ -179,7 +176,9 @@ test('JSON has everything in snake_case, and neither user nor token', async () =
         id: DELIVERY_ID,
         verdict: { code: 'delivered_late_outage' },
         received_at: '2026-11-26T18:12:22.682Z',
-        told: { answer: 'queued', status: 200, at: '2026-11-26T18:12:22.698Z' },
+        told: 'queued',
+        told_status: 200,
+        told_at: '2026-11-26T18:12:22.698Z',
         attempts: [{ number: 1, reason: 'connection_refused', latency_ms: 3 }, { number: 2 }],
       },
     ],
