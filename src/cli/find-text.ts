@@ -5,6 +5,7 @@ import type { Answer } from '../core/finding/find.ts';
 import type { TimelineEntry } from '../core/finding/timeline.ts';
 import { dayOf } from '../core/finding/words.ts';
 import type { LoggedDevice } from '../core/ports/log.ts';
+import { REPEATED } from '../core/ports/records.ts';
 import type { LoggedDelivery } from '../core/ports/store.ts';
 import { lineOfDelivery, lineOfRefusal, shortId } from './log-lines.ts';
 import { wrap } from './wrap.ts';
@@ -42,10 +43,12 @@ function headOf({ asked, found, deliveries, evidence }: Answer): readonly string
   if (deliveries.length > MAX_IN_FULL) return [`${asked}: ${deliveries.length} deliveries`];
   return [
     asked,
-    ...deliveries.map(
-      ({ delivery }, index) =>
-        `${markOf(index)} ${shortId(delivery.id)} ${addresseeOf(delivery, devices)}`,
-    ),
+    ...deliveries
+      .toReversed()
+      .map(
+        ({ delivery }, index) =>
+          `${markOf(index)} ${shortId(delivery.id)} ${addresseeOf(delivery, devices)}`,
+      ),
   ];
 }
 
@@ -86,7 +89,7 @@ function withDays<Item>(
 }
 
 function timelineLines({ timeline, deliveries }: Answer): readonly string[] {
-  const ids = deliveries.map(({ delivery }) => delivery.id);
+  const ids = deliveries.map(({ delivery }) => delivery.id).toReversed();
   const line = (entry: TimelineEntry) => {
     const mark = ids.length < 2 ? -1 : ids.indexOf(entry.deliveryId ?? '');
     const text = mark < 0 ? entry.text : `${markOf(mark)} ${entry.text}`;
@@ -102,7 +105,9 @@ function listOf({ deliveries, evidence }: Answer): readonly string[] {
       atMs: delivery.receivedAtMs,
       line: lineOfDelivery(delivery),
     })),
-    ...evidence.refusals.map((refusal) => ({ atMs: refusal.atMs, line: lineOfRefusal(refusal) })),
+    ...evidence.refusals
+      .filter(({ code }) => code !== REPEATED)
+      .map((refusal) => ({ atMs: refusal.atMs, line: lineOfRefusal(refusal) })),
   ];
   const inOrder = lines.toSorted((one, other) => one.atMs - other.atMs);
   return withDays(inOrder, { atMs: ({ atMs }) => atMs, line: ({ line }) => line });

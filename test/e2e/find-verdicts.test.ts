@@ -150,6 +150,21 @@ test('a call that nobody can read is found by its request id', async () => {
   expect(await codeOf(ask(instance))).toBe('refused_bad_body');
 });
 
+test('a request whose refusal was counted with others is found by its time', async () => {
+  const { running, clock, ask } = await start();
+  const ids: string[] = [];
+  for (let times = 0; times < 3; times += 1) {
+    clock.advance(SECOND);
+    const response = await running.post(notifyPath(ANDROID_TOKEN), '{"template":');
+    ids.push(response.headers.get('request-id') ?? '');
+  }
+  const { verdict } = await ask(ids[1] ?? '');
+  expect(verdict.code).toBe('refused_bad_body');
+  expect(verdict.sentence).toMatch(/^Probably one of these: Refused with 400 bad_body 3 times/);
+  const old = `00000000-0000-7${ids[1]?.slice(15)}`;
+  expect(await codeOf(ask(old))).toBe('nothing_known');
+});
+
 test('repeats are told with the delivery that they repeat', async () => {
   const { pay, ask } = await start();
   for (let times = 0; times < 3; times += 1) await pay(ANDROID_TOKEN, HASH);

@@ -135,6 +135,10 @@ function judgeAll(evidence: Evidence, judged: Judged): Verdict {
   const isRefusalLast =
     refusal !== undefined &&
     (delivery === undefined || refusal.lastAtMs >= lastMomentOf(delivery.delivery));
+  if (evidence.isGuess && refusal !== undefined) {
+    const { code, sentence } = judgeRefusals([refusal], quarantined);
+    return { code, sentence: `Probably one of these: ${sentence}` };
+  }
   const last = isRefusalLast
     ? judgeRefusals(sameAs(refusal, refusals), quarantined)
     : delivery?.verdict;

@@ -57,7 +57,8 @@ export function entriesOfDelivery(delivery: LoggedDelivery): readonly TimelineEn
     });
   }
   if (repeatedAtMs !== undefined && repeats > 0) {
-    const text = `${timesOf(repeats)}, answered 200 duplicate; this is the last`;
+    const times = repeats === 1 ? '' : `${timesOf(repeats)} till now, each `;
+    const text = `${times}answered 200 duplicate`;
     entries.push({ atMs: repeatedAtMs, what: 'repeated', text, deliveryId });
   }
   if (answeredAtMs !== undefined) {

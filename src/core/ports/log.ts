@@ -43,6 +43,11 @@ export interface Evidence {
   readonly refusals: readonly Refusal[];
   readonly devices: readonly LoggedDevice[];
   readonly quarantined: readonly QuarantineEntry[];
+  /**
+   * The id of the request is not in the log by itself: these refusals were counted at its time, and it is probably one of
+   * them.
+   */
+  readonly isGuess: boolean;
   /** All that are kept, of any app, and of the log itself; oldest first. */
   readonly outages: readonly Outage[];
   readonly gaps: readonly Gap[];

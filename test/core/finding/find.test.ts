@@ -95,10 +95,10 @@ test('of several, what happened last counts, and the sentence says how much else
   const lines = textOf({ verdict, ...answer }).split('\n');
   expect(lines.slice(0, 3)).toEqual([
     'this token',
-    '[1] 01a20000…abcd (default, android, token in the URL)',
-    '[2] 01a2191a…c302 (default, android, token in the URL)',
+    '[1] 01a2191a…c302 (default, android, token in the URL)',
+    '[2] 01a20000…abcd (default, android, token in the URL)',
   ]);
-  expect(lines).toContain('18:12:22.682  received   [2] payment_received');
+  expect(lines).toContain('18:12:22.682  received   [1] payment_received');
 });
 
 test('more than three deliveries are one line each', async () => {
@@ -156,7 +156,7 @@ test('a repeat is told with its delivery, and alone where that is gone', async (
   expect(timeline.filter(({ what }) => what === 'repeated')).toEqual([
     expect.objectContaining({
       atMs: CALLED + 900,
-      text: 'twice, answered 200 duplicate; this is the last',
+      text: 'twice till now, each answered 200 duplicate',
     }),
   ]);
   expect(verdict.code).toBe('delivered');

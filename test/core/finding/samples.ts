@@ -57,6 +57,7 @@ export function sampleEvidence(changes: Partial<Evidence> = {}): Evidence {
     quarantined: [],
     outages: [],
     gaps: [],
+    isGuess: false,
     madeAtMs: CALLED - 3_600_000,
     ...changes,
   };

@@ -23,6 +23,13 @@ import { nameOf, PROVIDERS } from './values.ts';
 /** Outages and gaps are few: one row for each time that a provider was down or the process was stopped. */
 const MAX_PERIODS = 1_000;
 
+/** Body and signature take so long at most. */
+const LONGEST_REQUEST_MS = 30_000;
+const MAX_COUNTED = 20;
+/** Reads the whole table, which is bounded, and only where an id was not found. */
+const COUNTED_AT = `WHERE count > 1 AND at_ms <= @latestMs AND last_at_ms >= @atMs
+  ORDER BY row_id DESC LIMIT ${MAX_COUNTED}`;
+
 export interface FoundDevice {
   readonly device: Device;
   readonly tokenHash: string;
@@ -32,6 +39,7 @@ export function prepareEvidence(db: Reading, sealer: Sealer) {
   const findDevice = prepareRows(db, DEVICES, 'WHERE row_id = @rowId');
   const findHandle = prepareRows(db, HANDLES, 'WHERE handle_hash = @hash');
   const findRefusal = prepareRows(db, REFUSALS, 'WHERE row_id = @rowId');
+  const findCounted = prepareRows(db, REFUSALS, COUNTED_AT);
   const findQuarantined = prepareRows(db, QUARANTINED, 'WHERE token_hash = @hash');
   const findOutages = prepareRows(db, OUTAGES, `ORDER BY began_at_ms DESC LIMIT ${MAX_PERIODS}`);
   const findGaps = prepareRows(db, GAPS, `ORDER BY began_at_ms DESC LIMIT ${MAX_PERIODS}`);
@@ -44,6 +52,9 @@ export function prepareEvidence(db: Reading, sealer: Sealer) {
     deviceOfHandle: (hash: string): number | undefined => findHandle({ hash })[0]?.device_row_id,
     refusals: (rowIds: readonly number[]): readonly Refusal[] =>
       rowIds.flatMap((rowId) => findRefusal({ rowId }).map(toRefusal)),
+    /** Rows that count calls after their first, of which one may have come at this time. */
+    countedAt: (atMs: number): readonly Refusal[] =>
+      findCounted({ atMs, latestMs: atMs + LONGEST_REQUEST_MS }).map(toRefusal),
     quarantined: (tokenHashes: readonly string[]): readonly QuarantineEntry[] =>
       tokenHashes.flatMap((hash) => findQuarantined({ hash }).map(toQuarantineEntry)),
     outages: (): readonly Outage[] => findOutages().map(toOutage).toReversed(),

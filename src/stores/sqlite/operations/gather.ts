@@ -8,6 +8,7 @@ import type {
   LogKey,
   LogQuestion,
 } from '../../../core/ports/log.ts';
+import type { Refusal } from '../../../core/ports/records.ts';
 import type { LoggedDelivery } from '../../../core/ports/store.ts';
 import type { Sealer } from '../file/seal.ts';
 import type { Reading } from '../reading.ts';
@@ -39,6 +40,14 @@ export function prepareGather(db: Reading, sealer: Sealer): (question: LogQuesti
     return evidence.devices([...rowIds].slice(0, MAX_DEVICES));
   }
 
+  /** A row of refusals has the id of its first call; an id of version 7 says when its call came. */
+  function guess({ kind, value, isWhole }: LogKey): readonly Refusal[] {
+    const isDated = kind === 'request' && isWhole && value.charAt(14) === '7';
+    return isDated
+      ? evidence.countedAt(Number.parseInt(value.slice(0, 13).replace('-', ''), 16))
+      : [];
+  }
+
   return function gather({ keys, sinceMs = 0, limit }): Evidence {
     const options = { sinceMs, limit: Math.min(MAX_ROWS, Math.max(1, Math.floor(limit))) };
     const found = new Set<KeyKind>();
@@ -56,10 +65,13 @@ export function prepareGather(db: Reading, sealer: Sealer): (question: LogQuesti
       lookups.refusals(keys, options, note),
       lookups.refusals([...ofDevices, ...ofDeliveries], options, ignore),
     ]);
+    const guessed = found.size === 0 ? keys.flatMap(guess) : [];
+    if (guessed.length > 0) note('request');
     return {
       found: [...found],
       deliveries,
-      refusals: evidence.refusals(refusals),
+      refusals: guessed.length > 0 ? guessed : evidence.refusals(refusals),
+      isGuess: guessed.length > 0,
       devices: unique([...devices, ...addressees]).map(toLoggedDevice),
       quarantined: evidence.quarantined(tokenHashesOf([...keys, ...ofDevices], deliveries)),
       outages: evidence.outages(),
