@@ -56,8 +56,10 @@ function testsOfTheLog(setup: () => Promise<Store>): void {
         type: 'payment_received',
         status: 'queued',
         receivedAtMs: NOW,
+        lifetimeMs: 60_000,
         tokenHash: delivery.tokenHash,
         subjectHash: delivery.subjectHash,
+        repeats: 0,
         attempts: [],
       },
     ]);
