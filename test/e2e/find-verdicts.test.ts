@@ -1,13 +1,10 @@
 // What went wrong with a push, found afterwards: real failures in a running service, and the code that `nds find` names.
 
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { findSecrets } from '../../src/config/secret.ts';
-import { doorsOf } from '../../src/core/devices/doors.ts';
-import { type Answer, find } from '../../src/core/finding/find.ts';
-import { openReadOnly } from '../../src/stores/sqlite/read-only.ts';
+import type { Answer } from '../../src/core/finding/find.ts';
 import { send } from '../support/callers.ts';
-import { androidToken, DAY, iosToken, SECOND, setupDriven } from '../support/driven-service.ts';
+import { androidToken, iosToken, SECOND, setupDriven } from '../support/driven-service.ts';
+import { findIn } from '../support/finding.ts';
 import { pathOf, REGISTRY_ENVIRONMENT, register } from '../support/registry.ts';
 import { ANDROID_TOKEN, notifyPath } from '../support/service.ts';
 import { resmicCall } from '../support/signed-calls.ts';
@@ -17,24 +14,10 @@ const SECRET = 'a secret of resmic for tests';
 
 async function start(environment: Record<string, string> = {}) {
   const driven = await setupDriven({ environment: { ...REGISTRY_ENVIRONMENT, ...environment } });
-  const { running, clock } = driven;
-  const databaseFile = join(running.folder, 'nds.sqlite');
-  const configured = running.environment.NDS_SECRET;
-
-  /** As `nds find` asks, at the time of the test's clock. */
-  async function ask(known: string): Promise<Answer> {
+  const ask = async (known: string): Promise<Answer> => {
     await driven.store.idle();
-    await running.service.settled();
-    const keys = findSecrets({ configured, previous: [], databaseFile });
-    const log = openReadOnly({ file: databaseFile, keys });
-    const { fingerprint } = running.service.ids;
-    const names = { fingerprint, apps: ['default'], doors: doorsOf(['lsps5', 'resmic']) };
-    const parts = { ...names, gather: log.gather, retentionMs: 30 * DAY, nowMs: clock.wallMs() };
-    const answer = await find(known, parts, { limit: 20 });
-    log.close();
-    return answer;
-  }
-
+    return await findIn(driven.running, known, driven.clock.wallMs());
+  };
   return { ...driven, ask };
 }
 
