@@ -18,7 +18,8 @@ import { createHttpApp } from './service/http-app.ts';
 import { stopService } from './service/lifecycle.ts';
 import { parseAddress, urlOf } from './service/listening.ts';
 import { LiveApps, type ReloadReport } from './service/live-apps.ts';
-import { type RunningMetrics, startMetrics } from './service/metrics.ts';
+import { type RunningMetrics, startMetrics } from './service/observing/metrics.ts';
+import { startTraces } from './service/observing/traces.ts';
 import type { Prepared } from './service/prepare.ts';
 import type { AppProvider } from './service/providers.ts';
 import { readReadiness } from './service/readiness.ts';
@@ -115,6 +116,11 @@ export async function startService(
   const recorder = createRecorder(core, { clock, records, observer });
   observers.push(recorder);
   await recoverCore(core, store, clock);
+  const traces = await startTraces(config, clock);
+  if (traces !== undefined) {
+    observers.push(traces.observer);
+    opened.defer(() => traces.close());
+  }
   let metrics: RunningMetrics | undefined;
   if (config.metricsAddress !== undefined) {
     const address = parseAddress(config.metricsAddress);
@@ -169,6 +175,7 @@ export async function startService(
       await stopService({ ...core, store, recorder, clock, server, live, graceMs });
     } finally {
       await metrics?.stop();
+      await traces?.close();
     }
   };
   const reach = warmAll(providers);
@@ -226,9 +233,10 @@ async function openStore(
     databaseFile: config.database,
   });
   if (secrets.madeFile !== undefined) {
-    log.say('warn', 'NDS_SECRET is not set: the secret is kept beside the database', {
+    log.say('warn', 'secret_beside_database', {
       file: showPath(secrets.madeFile),
-      detail: 'A copy of the folder or the volume is enough to read tokens and payloads.',
+      detail:
+        'NDS_SECRET is not set. A copy of the folder or the volume is enough to read tokens and payloads.',
     });
   }
   return await openSqliteStore({
@@ -236,7 +244,7 @@ async function openStore(
     keys: secrets,
     clock,
     onBatchEnded:
-      config.metricsAddress === undefined
+      config.metricsAddress === undefined && config.otlpEndpoint === undefined
         ? undefined
         : (batch) => observer.observe({ ...batch, name: 'store_batch_ended' }),
     onEvent: (event) => {

@@ -37,7 +37,7 @@ export async function serve(): Promise<number> {
   const { url, metricsUrl } = service;
   running.say('info', 'listening', { url, metrics_url: metricsUrl });
   const suspensions = clock.followSuspensions((ms) =>
-    running.say('warn', 'machine_suspended', { ms }),
+    running.say('warn', 'machine_suspended', { lost_ms: ms }),
   );
   let exitCode = 0;
   const reportInternal = (cause: string) => {
@@ -73,14 +73,14 @@ async function reload(
     log.say('info', 'reloaded', { ...report, needs_restart: needsRestart });
   } catch (error) {
     const faults = error instanceof ConfigError ? error.faults : [stackOf(error)];
-    log.say('error', 'reload_failed', { faults, kept: 'everything is as it was' });
+    log.say('error', 'reload_failed', { faults });
   }
 }
 
 const WORDS = {
-  ok: ['info', 'can reach its provider'],
-  warning: ['warn', 'cannot tell whether it can reach its provider'],
-  broken: ['error', 'cannot reach its provider'],
+  ok: ['info', 'can_reach_provider'],
+  warning: ['warn', 'cannot_judge_provider'],
+  broken: ['error', 'cannot_reach_provider'],
 } as const;
 
 /** Says of each app and provider what was proven, as soon as it is known. A stop before that says nothing of them. */
@@ -91,10 +91,10 @@ function reportProofs({ proofs }: Service, log: Log, stopAsked: Promise<unknown>
       if (proven === undefined) return;
       const { findings, ...route } = proven;
       for (const finding of findings) {
-        const [level, message] = WORDS[levelOf(finding)];
+        const [level, event] = WORDS[levelOf(finding)];
         const { code, text: detail } = finding;
         const remedy = level === 'info' ? undefined : remedyOf(finding);
-        log.say(level, message, { ...route, code, detail, remedy });
+        log.say(level, event, { ...route, code, detail, remedy });
       }
     });
   }

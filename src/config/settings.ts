@@ -7,6 +7,7 @@ import {
   FCM_SETTINGS,
   SOURCE_SETTINGS,
 } from './credential-settings.ts';
+import { OUTPUT_SETTINGS } from './output-settings.ts';
 import { titles } from './titles.ts';
 import {
   appKeyList,
@@ -282,13 +283,7 @@ export const SETTINGS_BY_KEY = {
     defaultText: '5s',
     schema: duration('0ms', '25s'),
   },
-  logLevel: {
-    name: 'NDS_LOG_LEVEL',
-    group: 'Output',
-    help: '`info` writes every delivery, `warn` only problems.',
-    defaultText: 'info',
-    schema: z.enum(['debug', 'info', 'warn', 'error'], 'must be debug, info, warn or error'),
-  },
+  ...OUTPUT_SETTINGS,
 } as const satisfies Record<string, Setting>;
 
 export type SettingKey = keyof typeof SETTINGS_BY_KEY;

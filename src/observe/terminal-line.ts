@@ -3,7 +3,7 @@
 import { styleText } from 'node:util';
 import { z } from 'zod';
 
-const lineSchema = z.looseObject({ level: z.string(), time: z.string(), msg: z.string() });
+const lineSchema = z.looseObject({ level: z.string(), time: z.string(), event: z.string() });
 const COLOURS: Readonly<Record<string, 'red' | 'yellow' | 'gray'>> = {
   error: 'red',
   warn: 'yellow',
@@ -11,13 +11,13 @@ const COLOURS: Readonly<Record<string, 'red' | 'yellow' | 'gray'>> = {
 };
 
 export function terminalLine(json: string): string {
-  const { level, time, msg, ...fields } = lineSchema.parse(JSON.parse(json));
+  const { level, time, event, ...fields } = lineSchema.parse(JSON.parse(json));
   const clock = time.slice(11, 23);
   const colour = COLOURS[level];
   const shownLevel =
     colour === undefined ? level : styleText(colour, level, { validateStream: false });
   const pairs = Object.entries(fields).map(([name, value]) => `${name}=${show(value)}`);
-  return `${[clock, shownLevel, msg, ...pairs].join(' ')}\n`;
+  return `${[clock, shownLevel, event, ...pairs].join(' ')}\n`;
 }
 
 function show(value: unknown): string {

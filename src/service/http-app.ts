@@ -126,7 +126,7 @@ function notifyParts({
 function logRefusal(log: Log, { requestId, method, route, error }: RefusedRequest): void {
   const isOurs = error.status === 500;
   log.say(isOurs ? 'error' : 'info', 'request_refused', {
-    requestId,
+    request_id: requestId,
     method,
     route,
     code: error.code,

@@ -105,8 +105,8 @@ function armKill(
   if (event === 'push') sandbox.onPush(count);
   if (event === 'line') life.onLine(count);
   if (event === 'end') {
-    life.onLine(({ msg }) => {
-      if (msg === 'delivery_settled') count();
+    life.onLine(({ event }) => {
+      if (event === 'delivery_settled') count();
     });
   }
   return { killed, moment };

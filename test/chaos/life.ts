@@ -10,9 +10,9 @@ import { startCommand } from '../../bench/service.ts';
 
 const lineSchema = z.looseObject({
   level: z.string(),
-  msg: z.string(),
+  event: z.string(),
   url: z.string().optional(),
-  deliveryId: z.string().optional(),
+  delivery_id: z.string().optional(),
 });
 type Line = z.output<typeof lineSchema>;
 
@@ -56,9 +56,9 @@ export function beginLife(environment: Readonly<Record<string, string>>): Life {
   createInterface({ input: child.stdout }).on('line', (text) => {
     const line = readLine(text);
     if (line === undefined) return;
-    if (line.msg === 'listening') onListening(line.url);
-    if (line.msg === 'delivery_settled' && line.deliveryId !== undefined) {
-      settled.add(line.deliveryId);
+    if (line.event === 'listening') onListening(line.url);
+    if (line.event === 'delivery_settled' && line.delivery_id !== undefined) {
+      settled.add(line.delivery_id);
     }
     for (const listener of listeners) listener(line);
   });

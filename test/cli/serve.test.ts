@@ -22,7 +22,7 @@ async function sandbox() {
 }
 
 /** One line of the log. */
-const logLine = z.looseObject({ level: z.string(), msg: z.string(), time: z.string() });
+const logLine = z.looseObject({ level: z.string(), event: z.string(), time: z.string() });
 
 test('refuses to start with one message that lists every fault, and exits with 1', async () => {
   const folder = temporaryFolder();
@@ -93,7 +93,7 @@ test('reads .env, says which app reaches which provider, and stops cleanly', asy
     const line = logLine.parse(JSON.parse(await program.line(`"provider":"${provider}"`)));
     expect(line).toMatchObject({
       level: 'info',
-      msg: 'can reach its provider',
+      event: 'can_reach_provider',
       app: 'default',
       address: stand[provider].url,
     });
@@ -144,7 +144,7 @@ test('says which provider it cannot reach, and why, and serves all the same', as
   const environment = sandboxEnvironment(stand, folder);
   const program = startProgram({ args: ['serve'], environment, folder });
   const line = logLine.parse(JSON.parse(await program.line('"provider":"apns"')));
-  expect(line).toMatchObject({ level: 'error', msg: 'cannot reach its provider', app: 'default' });
+  expect(line).toMatchObject({ level: 'error', event: 'cannot_reach_provider', app: 'default' });
   expect(line.detail).toEqual(expect.any(String));
   await program.line('"provider":"fcm"');
   program.signal('SIGTERM');
@@ -168,7 +168,7 @@ test('says nothing of providers that it had no time to reach before it was stopp
   program.signal('SIGTERM');
   const { code, stdout } = await program.ended;
   expect([code, stdout.includes('"stopping"')]).toEqual([0, true]);
-  expect(stdout).not.toContain('reach its provider');
+  expect(stdout).not.toContain('reach_provider');
 });
 
 test('warns once that a secret which it made lies beside the database', async () => {
@@ -176,7 +176,7 @@ test('warns once that a secret which it made lies beside the database', async ()
   const stand = await sandbox();
   const { NDS_SECRET: _, ...environment } = sandboxEnvironment(stand, folder);
   const program = startProgram({ args: ['serve'], environment, folder });
-  const line = logLine.parse(JSON.parse(await program.line('NDS_SECRET is not set')));
+  const line = logLine.parse(JSON.parse(await program.line('secret_beside_database')));
   expect(line).toMatchObject({ level: 'warn', file: join(folder, 'nds.sqlite.secret') });
   await program.line('listening');
   program.signal('SIGTERM');

@@ -102,7 +102,7 @@ async function setupBinary() {
   const environment = sandboxEnvironment(sandbox, folder);
   const binary = await startBinary(environment);
   // Both proofs are over, and no fault of a test meets them.
-  await binary.said('can reach its provider', 2);
+  await binary.said('can_reach_provider', 2);
   const pay = (token: string): Promise<Told> => {
     const headers = { accept: 'application/json' };
     const call = { method: 'POST', headers, body: PAYMENT };

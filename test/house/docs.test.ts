@@ -6,6 +6,9 @@ import { expect, test } from 'vitest';
 import { SETTINGS, type Setting } from '../../src/config/settings.ts';
 import { ERRORS } from '../../src/core/errors.ts';
 import { CATALOGUE } from '../../src/core/notification.ts';
+import { FIELDS, type Line } from '../../src/observe/log-fields.ts';
+import { namesIn, OBSERVED } from '../../src/observe/log-lines.ts';
+import { SPOKEN } from '../../src/observe/log-spoken.ts';
 import { FINDINGS, type Kind } from '../../src/service/findings.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -59,6 +62,28 @@ test('docs/configuration.md lists the title and lifetime of every type', () => {
   );
   const head = ['| type | title | lifetime |', '|-|-|-|'];
   expectSection('docs/configuration.md', 'types', [...head, ...rows]);
+});
+
+test('docs/logging.md lists every event of the log with its fields, and what each field means', () => {
+  const lines = new Map<string, { readonly line: Line; readonly fields: Set<string> }>();
+  const add = (event: string, line: Line, fields: readonly string[]) => {
+    const known = lines.get(event)?.fields ?? [];
+    lines.set(event, { line, fields: new Set([...known, ...fields]) });
+  };
+  for (const [event, line] of Object.entries(OBSERVED)) add(event, line, namesIn(line.fields));
+  for (const [event, line] of Object.entries(SPOKEN)) add(event, line, line.fields);
+  const rows = [...lines].toSorted().map(([event, { line, fields }]) => {
+    const { level, errorIf, when } = line;
+    const shown = [...fields].map((field) => `\`${field}\``).join(', ');
+    return `| \`${event}\` | ${level}${errorIf ? `; error if ${errorIf}` : ''} | ${when} | ${shown} |`;
+  });
+  const head = ['| event | level | written when | fields |', '|-|-|-|-|'];
+  expectSection('docs/logging.md', 'log-lines', [...head, ...rows]);
+  const meanings = Object.entries(FIELDS).map(([name, meaning]) => `| \`${name}\` | ${meaning} |`);
+  expectSection('docs/logging.md', 'log-fields', ['| field | meaning |', '|-|-|', ...meanings]);
+  const used = new Set([...lines.values()].flatMap(({ fields }) => [...fields]));
+  expect(Object.keys(FIELDS).filter((name) => !used.has(name))).toEqual([]);
+  expect(Object.keys(FIELDS).filter((name) => !/^[a-z]+(?:_[a-z]+)*$/.test(name))).toEqual([]);
 });
 
 test('.env.example shows every variable', () => {
@@ -116,6 +141,19 @@ test('what docs/troubleshooting.md quotes of /readyz and the output is what the 
   const code = filesBelow('src', '.ts').map(read).join('\n');
   expect(phrases.length).toBeGreaterThan(20);
   expect(phrases.filter((phrase) => !code.includes(phrase.trim()))).toEqual([]);
+});
+
+test('every variable that a page names is a setting', () => {
+  const known = new Set(SETTINGS.map(({ name }) => name));
+  // Of breez/notify, and of `npm run docs`.
+  const others = ['NOTIFY_WORKERS_NUM', 'NDS_REWRITE_DOCS'];
+  const unknown = PAGES.filter((page) => !page.startsWith('docs/decisions/')).flatMap((page) =>
+    [...read(page).matchAll(/\b(?:NDS|APNS|FCM|NOTIFY)_[A-Z0-9_]*[A-Z0-9]\b/g)]
+      .map(([name]) => name)
+      .filter((name) => !known.has(name) && !others.includes(name))
+      .map((name) => `${page}: ${name}`),
+  );
+  expect(unknown).toEqual([]);
 });
 
 test('the README stays under 200 lines', () => {

@@ -10,7 +10,7 @@ import { terminalLine } from '../../src/observe/terminal-line.ts';
 
 const LOG = new URL('../../src/observe/log.ts', import.meta.url).href;
 const SYSTEM = new URL('../../src/service/system.ts', import.meta.url).href;
-const line = z.object({ level: z.string(), msg: z.string(), number: z.number() });
+const line = z.object({ level: z.string(), event: z.string(), number: z.number() });
 
 /** Makes a log and does this with it. */
 function programOf(script: string): readonly string[] {
@@ -90,7 +90,7 @@ test('a fault of our own is logged with its stack, and those of its causes', asy
   const { stdout } = await run(process.execPath, programOf(`log.observer.observe(${fault});`));
   expect(JSON.parse(stdout)).toMatchObject({
     level: 'error',
-    msg: 'internal_fault',
+    event: 'internal_fault',
     where: 'retrier',
     cause: expect.stringMatching(
       /^Error: ours\n {4}at [\s\S]*\ncaused by TypeError: the reason\n {4}at /,
@@ -118,7 +118,7 @@ test('a line of a terminal is one that a person can read', () => {
     provider: 'apns',
     attempts: 1,
     detail: 'a "quoted" text',
-    msg: 'delivery_settled',
+    event: 'delivery_settled',
   });
   expect(terminalLine(json)).toBe(
     '03:04:05.678 info delivery_settled provider=apns attempts=1 detail="a \\"quoted\\" text"\n',

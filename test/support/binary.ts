@@ -8,7 +8,7 @@ import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 
 const ROOT = join(import.meta.dirname, '../..');
-const lineSchema = z.looseObject({ msg: z.string().optional(), url: z.string().optional() });
+const lineSchema = z.looseObject({ event: z.string().optional(), url: z.string().optional() });
 
 export type LogLine = z.output<typeof lineSchema>;
 
@@ -48,7 +48,7 @@ export async function startBinary(environment: Record<string, string>): Promise<
   const said = (message: string, times = 1): Promise<LogLine> => {
     const { promise, resolve } = Promise.withResolvers<LogLine>();
     const look = () => {
-      const line = lines.filter(({ msg }) => msg === message)[times - 1];
+      const line = lines.filter(({ event }) => event === message)[times - 1];
       if (line === undefined) return;
       listeners.delete(look);
       resolve(line);

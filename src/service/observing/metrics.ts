@@ -1,21 +1,20 @@
 // Metrics, if NDS_METRICS_ADDRESS is set: what they may name, what they read, and the port where Prometheus asks.
 
-import { readFileSync } from 'node:fs';
-import { z } from 'zod';
-import type { Config } from '../config/config.ts';
-import { isRace } from '../core/notification.ts';
-import type { Clock } from '../core/ports/clock.ts';
-import type { Ids } from '../core/ports/ids.ts';
-import type { Observer } from '../core/ports/observer.ts';
-import type { Store } from '../core/ports/store.ts';
-import { DEFAULT_APP } from '../core/target.ts';
-import { createMetricsApp } from '../http/metrics.ts';
-import { DOORS } from '../http/observed.ts';
-import { startServer } from '../http/server.ts';
-import type { KnownNames } from '../observe/metrics/names.ts';
-import type { Core } from './core.ts';
-import { type HostAndPort, urlOf } from './listening.ts';
-import type { LiveApps } from './live-apps.ts';
+import type { Config } from '../../config/config.ts';
+import { isRace } from '../../core/notification.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Ids } from '../../core/ports/ids.ts';
+import type { Observer } from '../../core/ports/observer.ts';
+import type { Store } from '../../core/ports/store.ts';
+import { DEFAULT_APP } from '../../core/target.ts';
+import { createMetricsApp } from '../../http/metrics.ts';
+import { DOORS } from '../../http/observed.ts';
+import { startServer } from '../../http/server.ts';
+import type { KnownNames } from '../../observe/metrics/names.ts';
+import type { Core } from '../core.ts';
+import { type HostAndPort, urlOf } from '../listening.ts';
+import type { LiveApps } from '../live-apps.ts';
+import { readVersion } from './version.ts';
 
 /** A Prometheus or two, and a person who looks. */
 const MAX_CONNECTIONS = 16;
@@ -44,7 +43,7 @@ export interface StartMetricsParts {
 export async function startMetrics(parts: StartMetricsParts): Promise<RunningMetrics> {
   const { config, address, core, clock, ids, store, sqliteVersion, observer } = parts;
   // Loaded only when configured.
-  const { createMetrics } = await import('../observe/metrics/metrics.ts');
+  const { createMetrics } = await import('../../observe/metrics/metrics.ts');
   const metrics = createMetrics({
     ...core,
     lanes: () => core.lanes.all,
@@ -87,9 +86,4 @@ function namesOf({ core, live }: StartMetricsParts): KnownNames {
     doors: [...new Set([...DOORS, ...sources])],
     lanes,
   };
-}
-
-function readVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }

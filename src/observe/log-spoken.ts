@@ -1,0 +1,89 @@
+// What the service says of itself in its log: every event with its level and its fields. docs/logging.md lists this table.
+
+import type { FieldName, Line } from './log-fields.ts';
+
+const PROOF = ['app', 'provider', 'address', 'code', 'detail', 'remedy'] as const;
+
+export const SPOKEN = {
+  listening: { level: 'info', when: 'the service takes calls', fields: ['url', 'metrics_url'] },
+  stopping: { level: 'info', when: 'the service got a signal to stop', fields: [] },
+  can_reach_provider: {
+    level: 'info',
+    when: 'a provider was proven to accept the credentials',
+    fields: PROOF,
+  },
+  cannot_judge_provider: {
+    level: 'warn',
+    when: 'the answer of a provider proves nothing',
+    fields: PROOF,
+  },
+  cannot_reach_provider: {
+    level: 'error',
+    when: 'a provider refuses the credentials, or cannot be reached',
+    fields: PROOF,
+  },
+  request_refused: {
+    level: 'info',
+    errorIf: 'status is 500',
+    when: 'a call was refused',
+    fields: ['request_id', 'method', 'route', 'code', 'status', 'cause'],
+  },
+  address_limited: {
+    level: 'warn',
+    when: 'an address called with too many unknown tokens; once a minute at most',
+    fields: ['count', 'limit'],
+  },
+  connections_refused: {
+    level: 'error',
+    when: 'there were too many connections; every 10 s at most',
+    fields: ['count', 'max'],
+  },
+  reloaded: {
+    level: 'info',
+    when: 'the files of apps, keys and sources were read again',
+    fields: ['opened', 'closed', 'kept', 'needs_restart'],
+  },
+  reload_failed: {
+    level: 'error',
+    when: 'the files of a reload could not be used, and everything is as it was',
+    fields: ['faults'],
+  },
+  secret_beside_database: {
+    level: 'warn',
+    when: 'NDS_SECRET is not set, and the secret is kept beside the database',
+    fields: ['file', 'detail'],
+  },
+  key_rotated: {
+    level: 'info',
+    when: 'everything was encrypted again under a new secret',
+    fields: ['resealed_rows'],
+  },
+  store_worker_crashed: {
+    level: 'error',
+    when: 'a thread of the store died; the next operation starts another',
+    fields: ['role', 'cause'],
+  },
+  machine_suspended: {
+    level: 'warn',
+    when: 'the machine stood still; what was due is sent at once',
+    fields: ['lost_ms'],
+  },
+  internal_fault: {
+    level: 'error',
+    when: 'an error of our own ended what it belonged to, or the process',
+    fields: ['where', 'cause'],
+  },
+} as const satisfies Record<string, Line & { readonly fields: readonly FieldName[] }>;
+
+export type SpokenName = keyof typeof SPOKEN;
+type Spoken<Name extends SpokenName> = (typeof SPOKEN)[Name];
+
+/** At which levels an event may be said. */
+export type SpokenLevel<Name extends SpokenName> =
+  Spoken<Name> extends { errorIf: string }
+    ? Spoken<Name>['level'] | 'error'
+    : Spoken<Name>['level'];
+
+export type SpokenFields<Name extends SpokenName> = {
+  readonly [Field in Spoken<Name>['fields'][number]]?: unknown;
+};
