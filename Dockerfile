@@ -12,7 +12,8 @@ COPY package.json LICENSE ./
 COPY bin ./bin
 COPY drizzle ./drizzle
 COPY src ./src
-RUN mkdir /data /cache && chown node:node /data /cache
+RUN chmod +x bin/nds.js && ln -s /app/bin/nds.js /usr/local/bin/nds \
+  && mkdir /data /cache && chown node:node /data /cache
 ENV NDS_DATABASE=/data/nds.sqlite
 # Compiled code from the first start on.
 ENV NODE_COMPILE_CACHE=/cache

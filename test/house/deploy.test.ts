@@ -54,7 +54,15 @@ const flyShape = z.strictObject({
   deploy: z.strictObject({ release_command: z.string() }),
   env: z.record(z.string(), z.string()),
   mounts: z.array(
-    z.strictObject({ source: z.string(), destination: z.string(), initial_size: z.string() }),
+    z.strictObject({
+      source: z.string(),
+      destination: z.string(),
+      initial_size: z.string(),
+      auto_extend_size_threshold: z.number().min(50).max(99),
+      auto_extend_size_increment: z.string().regex(/^\d+GB$/),
+      auto_extend_size_limit: z.string().regex(/^\d+GB$/),
+      snapshot_retention: z.int().min(1).max(60),
+    }),
   ),
   http_service: z.strictObject({
     internal_port: z.number(),
@@ -154,7 +162,8 @@ test('the machine never sleeps and is asked on the port where the service listen
     auto_start_machines: true,
     min_machines_running: 1,
   });
-  expect(fly.env.NOTIFY_HTTP_ADDRESS).toBe(`0.0.0.0:${service.internal_port}`);
+  // No address: IPv4 and IPv6 alike.
+  expect(fly.env.NOTIFY_HTTP_ADDRESS).toBe(`:${service.internal_port}`);
   expect(valuesOf('EXPOSE')).toEqual([String(service.internal_port)]);
   // What its proxy holds back need not be refused; a few of its connections are idle.
   const connections = Number(variables.get('NDS_MAX_CONNECTIONS')?.defaultText);

@@ -1,0 +1,63 @@
+// What docs/wallet and docs/migrating-from-breez-notify.md show is what phones get and what the service takes.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { expect, test } from 'vitest';
+import { ConfigError, parseConfig } from '../../src/config/config.ts';
+import { prepare } from '../../src/service/prepare.ts';
+import { createSystemClock } from '../../src/service/system.ts';
+import { SERVICE_ACCOUNT } from '../support/credentials.ts';
+import { ANDROID_TOKEN, IOS_TOKEN, setup, temporaryFolder } from '../support/service.ts';
+import { blocksOf } from '../support/shell-examples.ts';
+
+const HASH = '4bb06f8e4e3a7715d201d573d0aa423762e55dabd61a2c02278fa56cc6d294e0';
+const GUIDE = 'docs/migrating-from-breez-notify.md';
+
+test('docs/wallet shows what arrives on both platforms', async () => {
+  const running = await setup();
+  await running.notify(IOS_TOKEN, HASH);
+  await running.notify(ANDROID_TOKEN, HASH);
+  const [onIos, onAndroid] = blocksOf('docs/wallet/README.md', 'json').map((text) =>
+    JSON.parse(text),
+  );
+  const [toIos, toAndroid] = running.sandbox.received();
+  expect(toIos?.apns?.payload).toEqual(onIos);
+  expect(toIos?.apns).toMatchObject({ pushType: 'alert', priority: 10 });
+  expect(toAndroid?.fcm?.message).toMatchObject({ data: onAndroid, android: { priority: 'high' } });
+  expect(toAndroid?.fcm?.message).not.toHaveProperty('notification');
+});
+
+test('the least that runs after breez/notify starts, once it has a secret and the account', async () => {
+  const folder = temporaryFolder();
+  const account = join(folder, 'service-account.json');
+  writeFileSync(account, JSON.stringify(SERVICE_ACCOUNT));
+  const [block = ''] = blocksOf(GUIDE, 'sh').filter((text) => text.includes('NDS_SECRET='));
+  const environment = {
+    ...parseEnv(block),
+    GOOGLE_APPLICATION_CREDENTIALS: account,
+    NDS_SECRET: 'made by openssl rand -base64 32',
+  };
+  const { providers } = await prepare(environment, createSystemClock());
+  expect(providers.map(({ app, provider }) => `${app}/${provider.name}`)).toEqual(['default/fcm']);
+  await Promise.all(providers.map(({ provider }) => provider.close()));
+});
+
+test('a variable of breez/notify that means nothing here is refused by its name', () => {
+  const removed = blocksOf(GUIDE, 'sh').join('\n');
+  expect(removed).not.toContain('NOTIFY_WORKERS_NUM');
+  const parse = () =>
+    parseConfig({
+      NOTIFY_WORKERS_NUM: '10',
+      GOOGLE_APPLICATION_CREDENTIALS_JSON: JSON.stringify(SERVICE_ACCOUNT),
+    });
+  expect(parse).toThrow(ConfigError);
+  expect(parse).toThrow('NOTIFY_WORKERS_NUM is not a setting of this service');
+});
+
+test('the content of the account in the variable of its path is told where it belongs', async () => {
+  const environment = { GOOGLE_APPLICATION_CREDENTIALS: JSON.stringify(SERVICE_ACCOUNT) };
+  await expect(prepare(environment, createSystemClock())).rejects.toThrow(
+    'use GOOGLE_APPLICATION_CREDENTIALS_JSON',
+  );
+});
