@@ -25,7 +25,7 @@ export function authorization(key: string = REGISTRY_ENVIRONMENT.NDS_BACKEND_KEY
 
 /** Registers and returns what the registry says of the device. */
 export async function register(
-  running: Setup,
+  running: Pick<Setup, 'post'>,
   body: Readonly<Record<string, unknown>>,
   key?: string,
 ): Promise<RegisteredDevice> {

@@ -1,0 +1,16 @@
+// Three in the morning: each of these failures is put into a running service, and `nds doctor`, `nds find`, /readyz or a
+// metric names it by a stable code, in words that say what is wrong. `npm run story` prints them.
+
+import { expect, onTestFinished, test } from 'vitest';
+import { STORIES } from '../story/stories.ts';
+
+test('there are twenty failures at least, each another one', () => {
+  expect(new Set(STORIES.map(({ failure }) => failure)).size).toBe(STORIES.length);
+  expect(STORIES.length).toBeGreaterThanOrEqual(20);
+});
+
+test.each(STORIES)('$failure', async ({ happens, shows, names }) => {
+  const signs = await happens((end) => onTestFinished(end));
+  expect(signs.map(({ where, code }) => ({ where, code }))).toEqual(shows);
+  expect(signs[0]?.words).toMatch(names);
+});

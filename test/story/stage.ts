@@ -1,0 +1,69 @@
+// What a story of a failure is told with: a running service, and the places where an operator looks.
+
+import { examine } from '../../src/doctor/examine.ts';
+import type { FindingCode } from '../../src/service/findings.ts';
+import { createSystemClock } from '../../src/service/system.ts';
+import { METRICS_ENVIRONMENT, metric } from '../support/metrics.ts';
+import { REGISTRY_ENVIRONMENT } from '../support/registry.ts';
+import { type OnEnd, type Setup, type SetupOptions, setup } from '../support/service.ts';
+
+export interface Sign {
+  readonly where: 'nds doctor' | 'nds find' | '/readyz' | '/metrics';
+  /** Stable: what an alert or a program may look for. */
+  readonly code: string;
+  /** For people. */
+  readonly words: string;
+}
+
+export interface Story {
+  readonly failure: string;
+  /** Puts the failure into a service, lets calls come, and looks. */
+  happens(onEnd: OnEnd): Promise<readonly Sign[]>;
+  /** Where it must show, and by which code. */
+  readonly shows: readonly { readonly where: Sign['where']; readonly code: string }[];
+  /** What the words of the first sign must name. */
+  readonly names: RegExp;
+}
+
+/** A service with registry and metrics; the devices that a test registers count as proven. */
+export function open(onEnd: OnEnd, options: SetupOptions = {}): Promise<Setup> {
+  return setup({
+    onEnd,
+    ...options,
+    environment: { ...METRICS_ENVIRONMENT, ...REGISTRY_ENVIRONMENT, ...options.environment },
+  });
+}
+
+/** What `nds doctor` says of a check, with these variables changed; an empty one counts as not set. */
+export async function byDoctor(
+  { environment }: Setup,
+  check: string,
+  changed: Readonly<Record<string, string>> = {},
+): Promise<Sign> {
+  const findings = await examine({ ...environment, ...changed }, createSystemClock());
+  const found = findings.find((finding) => finding.check === check);
+  if (found === undefined) throw new Error(`doctor does not check ${check}`);
+  const code: FindingCode = found.code;
+  return { where: 'nds doctor', code, words: found.text };
+}
+
+/** What readiness complains of. */
+export function atReadyz({ service }: Setup, check: string): Sign {
+  const found = service.readiness().checks[check];
+  if (found === undefined) throw new Error(`readiness has no check ${check}`);
+  const { ready, status = ready ? 'ready' : 'not_ready', detail = '' } = found;
+  return { where: '/readyz', code: `${check} ${status}`, words: detail };
+}
+
+/** A series that counts it. */
+export async function inMetrics(
+  running: Setup,
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): Promise<Sign> {
+  await running.service.settled();
+  const value = await metric(running, name, labels);
+  const shown = Object.entries(labels).map(([label, text]) => `${label}="${text}"`);
+  const series = shown.length === 0 ? name : `${name}{${shown.join(',')}}`;
+  return { where: '/metrics', code: value > 0 ? series : 'nothing', words: `is ${value}` };
+}
