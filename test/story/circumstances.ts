@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs';
 import { androidToken } from '../support/driven-service.ts';
 import { createStoreSwitch } from '../support/intercept-store.ts';
 import { ANDROID_TOKEN } from '../support/service.ts';
-import { atReadyz, byDoctor, inMetrics, open, type Story } from './stage.ts';
+import { atReadyz, byDoctor, byFind, inMetrics, open, type Story } from './stage.ts';
 
 export const CIRCUMSTANCES: readonly Story[] = [
   {
@@ -12,6 +12,7 @@ export const CIRCUMSTANCES: readonly Story[] = [
     shows: [
       { where: '/readyz', code: 'default/fcm broken' },
       { where: '/metrics', code: 'nds_breaker_status{provider="fcm",state="open"}' },
+      { where: 'nds find', code: 'queued_outage' },
       { where: 'nds doctor', code: 'fcm_unreachable' },
     ],
     names: /the provider does not answer/,
@@ -21,11 +22,12 @@ export const CIRCUMSTANCES: readonly Story[] = [
       // Three rounds from at least two phones: one phone's bad luck is no outage.
       for (const round of [1, 2, 3]) {
         const phones = [androidToken(1), androidToken(2)];
-        await Promise.all(phones.map((token) => running.notify(token, `payment ${round}`)));
+        await Promise.all(phones.map((token) => running.notify(token, `payment number ${round}`)));
       }
       return [
         atReadyz(running, 'default/fcm'),
         await inMetrics(running, 'nds_breaker_status', { provider: 'fcm', state: 'open' }),
+        await byFind(running, 'payment number 3'),
         await byDoctor(running, 'default/fcm'),
       ];
     },

@@ -4,14 +4,17 @@ import { APNS_KEY } from '../support/credentials.ts';
 import { registerPhone, wake } from '../support/device-calls.ts';
 import { iosToken } from '../support/driven-service.ts';
 import type { Setup } from '../support/service.ts';
-import { atReadyz, byDoctor, inMetrics, open, type Story } from './stage.ts';
+import { atReadyz, byDoctor, byFind, inMetrics, open, type Story } from './stage.ts';
+
+/** One of those that the devices were woken for. */
+const PAYMENT = 'payment number 1';
 
 /** Registers devices and wakes each, as many as readiness needs to believe it. */
 async function wakeDevices(running: Setup, platform: 'ios' | 'android'): Promise<void> {
   for (let number = 0; number < 3; number += 1) {
     const token = platform === 'ios' ? iosToken(number) : `phone-${number}:APA91b`;
     const device = await registerPhone(running, { platform, token });
-    await wake(running, device, `payment ${number}`);
+    await wake(running, device, `payment number ${number}`);
   }
 }
 
@@ -20,6 +23,7 @@ export const CREDENTIALS: readonly Story[] = [
     failure: 'the environment of APNs is not that of the builds',
     shows: [
       { where: '/readyz', code: 'default/apns broken' },
+      { where: 'nds find', code: 'bad_token' },
       { where: '/metrics', code: 'nds_attempts_total{provider="apns",reason="BadDeviceToken"}' },
     ],
     names: /3 of 3 BadDeviceToken .* need production$/,
@@ -31,6 +35,7 @@ export const CREDENTIALS: readonly Story[] = [
       const labels = { provider: 'apns', reason: 'BadDeviceToken' };
       return [
         atReadyz(running, 'default/apns'),
+        await byFind(running, PAYMENT),
         await inMetrics(running, 'nds_attempts_total', labels),
       ];
     },
@@ -53,14 +58,17 @@ export const CREDENTIALS: readonly Story[] = [
   },
   {
     failure: 'the tokens are of another app',
-    shows: [{ where: '/readyz', code: 'default/apns broken' }],
+    shows: [
+      { where: '/readyz', code: 'default/apns broken' },
+      { where: 'nds find', code: 'misconfigured' },
+    ],
     names: /DeviceTokenNotForTopic .*com\.example\.wallet/,
     happens: async (onEnd) => {
       const running = await open(onEnd);
       const fault = { kind: 'reason', reason: 'DeviceTokenNotForTopic' } as const;
       running.sandbox.script({ provider: 'apns', times: 3, fault });
       await wakeDevices(running, 'ios');
-      return [atReadyz(running, 'default/apns')];
+      return [atReadyz(running, 'default/apns'), await byFind(running, PAYMENT)];
     },
   },
   {
@@ -93,14 +101,17 @@ export const CREDENTIALS: readonly Story[] = [
   },
   {
     failure: 'the app is of another Firebase project',
-    shows: [{ where: '/readyz', code: 'default/fcm broken' }],
+    shows: [
+      { where: '/readyz', code: 'default/fcm broken' },
+      { where: 'nds find', code: 'misconfigured' },
+    ],
     names: /3 of 3 SENDER_ID_MISMATCH .*google-services\.json/,
     happens: async (onEnd) => {
       const running = await open(onEnd);
       const fault = { kind: 'fcm_error', error: 'SENDER_ID_MISMATCH' } as const;
       running.sandbox.script({ provider: 'fcm', times: 3, fault });
       await wakeDevices(running, 'android');
-      return [atReadyz(running, 'default/fcm')];
+      return [atReadyz(running, 'default/fcm'), await byFind(running, PAYMENT)];
     },
   },
   {

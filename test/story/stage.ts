@@ -3,6 +3,7 @@
 import { examine } from '../../src/doctor/examine.ts';
 import type { FindingCode } from '../../src/service/findings.ts';
 import { createSystemClock } from '../../src/service/system.ts';
+import { findIn } from '../support/finding.ts';
 import { METRICS_ENVIRONMENT, metric } from '../support/metrics.ts';
 import { REGISTRY_ENVIRONMENT } from '../support/registry.ts';
 import { type OnEnd, type Setup, type SetupOptions, setup } from '../support/service.ts';
@@ -45,6 +46,12 @@ export async function byDoctor(
   if (found === undefined) throw new Error(`doctor does not check ${check}`);
   const code: FindingCode = found.code;
   return { where: 'nds doctor', code, words: found.text };
+}
+
+/** What `nds find` says of anything that an operator has in hand. */
+export async function byFind(running: Setup, known: string): Promise<Sign> {
+  const { verdict } = await findIn(running, known, Date.now());
+  return { where: 'nds find', code: verdict.code, words: verdict.sentence };
 }
 
 /** What readiness complains of. */
