@@ -89,7 +89,8 @@ function namesOf({ core, live }: StartMetricsParts): KnownNames {
   };
 }
 
-function readVersion(): string {
+/** Of this release, as package.json has it. */
+export function readVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }

@@ -30,7 +30,7 @@ const nodeIds = z
   .array(
     z
       .string()
-      .regex(/^0[23][0-9a-f]{64}$/i, 'must be a compressed public key: 66 hex digits')
+      .regex(/^0[23][0-9a-fA-F]{64}$/, 'must be a compressed public key: 66 hex digits')
       .transform((value) => value.toLowerCase()),
   )
   .max(BOUNDS.nodeIds, `must have at most ${BOUNDS.nodeIds} entries`);
@@ -79,6 +79,8 @@ export function createDeviceBodies(
   });
   const rotation = z.strictObject({ token });
   return {
+    /** For the description of the API. */
+    schemas: { registration, changes, rotation },
     /** `app` is the default for a body that names none. */
     parseRegistration: (body: unknown, app: string): DeviceDetails => {
       const parsed = check(registration, body);
