@@ -88,10 +88,11 @@ function breakable(path: string): Html {
 function describe(operation: Operation): Html {
   const { operationId = '', method, path, summary = '', description, security } = operation;
   const needed = (security ?? []).flatMap((one) => Object.values(one).flat());
+  const isOpen = security?.some((one) => Object.keys(one).length === 0) ? ', or none' : '';
   return html`<section id="${operationId}">
     <h3><b>${method}</b> ${breakable(path)}</h3>
     <p><strong>${summary}.</strong> ${prose(description ?? '')}</p>
-    ${needed.length === 0 ? '' : html`<p>Needs a key: ${needed.join(', ')}.</p>`}
+    ${needed.length === 0 ? '' : html`<p>Needs a key: ${needed.join(', ')}${isOpen}.</p>`}
     ${parametersOf(operation)} ${bodyOf(operation)} ${answersOf(operation)}
   </section>`;
 }

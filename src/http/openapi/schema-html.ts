@@ -35,13 +35,19 @@ export function typeOf(schema: Schema): Html {
   if (schema.type === 'array' && schema.items !== undefined) {
     return html`array of ${typeOf(schema.items)}${boundsOf(schema)}`;
   }
-  const type = schema.format ?? (schema.type === undefined ? 'anything' : String(schema.type));
-  return html`${type}${boundsOf(schema)}`;
+  const values = schema.additionalProperties;
+  if (schema.properties === undefined && typeof values === 'object') {
+    return html`object of ${typeOf(values)}`;
+  }
+  const types = [schema.type ?? 'anything'].flat();
+  return html`${schema.format ?? types.join(' or ')}${boundsOf(schema)}`;
 }
 
 function boundsOf(schema: oas31.SchemaObject): string {
   const bounds = [
-    schema.minimum === undefined ? '' : `from ${schema.minimum}`,
+    schema.minimum === undefined || schema.minimum <= Number.MIN_SAFE_INTEGER
+      ? ''
+      : `from ${schema.minimum}`,
     schema.maximum === undefined || schema.maximum >= Number.MAX_SAFE_INTEGER
       ? ''
       : `up to ${schema.maximum}`,

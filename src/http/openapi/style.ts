@@ -22,7 +22,8 @@ code { padding: 0 .2em; }
 pre { padding: .5rem; overflow-x: auto; }
 i { opacity: .7; font-size: .9em; }
 dl { display: grid; grid-template-columns: 3rem 1fr; gap: .25rem; }
-dl.codes { grid-template-columns: minmax(6rem, 13rem) 1fr; }
+dl.codes { display: block; }
+dl.codes dd { margin-bottom: .5rem; }
 dt { font-weight: 600; }
 dt:target, dt:target + dd { background: var(--soft); }
 dd { margin: 0; min-width: 0; }
