@@ -1,7 +1,7 @@
 // `npm run demo`: the service against stand-ins of APNs and FCM on this machine. It posts what the LSPs post,
 // shows what each phone got and the log as it was written, and keeps running for calls by hand.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +13,7 @@ import { type Service, startService } from '../../src/main.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { prepare } from '../../src/service/prepare.ts';
 import { createSystemClock } from '../../src/service/system.ts';
+import { standInEnvironment } from '../environment.ts';
 import type { ReceivedPush } from '../records.ts';
 import { type Sandbox, startSandbox } from '../sandbox.ts';
 import { DEMO_CALLS, type DemoCall } from './calls.ts';
@@ -105,23 +106,12 @@ async function demo(): Promise<number> {
   }
 }
 
-/** The same variables that production has; the stand-ins are reached by endpoint and authority alone. */
+/** The same variables that production has. */
 function demoEnvironment(sandbox: Sandbox, folder: string, port: string): Environment {
-  const ca = join(folder, 'ca.pem');
-  writeFileSync(ca, sandbox.ca);
   return {
+    ...standInEnvironment(sandbox, folder),
     PORT: port,
     NOTIFY_EXTERNAL_URL: `http://localhost:${port}`,
-    NDS_DATABASE: join(folder, 'nds.sqlite'),
-    NDS_PROVIDER_CA_FILE: ca,
-    APNS_KEY: sandbox.apns.key,
-    APNS_KEY_ID: sandbox.apns.keyId,
-    APNS_TEAM_ID: sandbox.apns.teamId,
-    APNS_TOPIC: sandbox.apns.topic,
-    APNS_ENVIRONMENT: 'sandbox',
-    APNS_ENDPOINT: sandbox.apns.url,
-    GOOGLE_APPLICATION_CREDENTIALS_JSON: JSON.stringify(sandbox.fcm.serviceAccount),
-    FCM_ENDPOINT: sandbox.fcm.url,
     NDS_SECRET: SECRET,
     NDS_BACKEND_KEYS: BACKEND_KEY,
     NDS_SELF_REGISTRATION: 'on',

@@ -131,11 +131,6 @@ export const ERRORS = {
     title: 'Too many requests',
     remedy: 'Wait for the time in `Retry-After`.',
   },
-  not_implemented: {
-    status: 501,
-    title: 'Not implemented',
-    remedy: 'Update the service to a release that supports this notification.',
-  },
   provider_not_configured: {
     status: 502,
     title: 'No credentials for this platform',

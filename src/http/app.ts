@@ -12,6 +12,7 @@ import { type DomainParts, handleDomainWebhook } from './domain-webhooks.ts';
 import { handleHealth, handleReadiness, type Readiness } from './health.ts';
 import { handleNotify, handleNotifyByHandle, type NotifyParts } from './notify.ts';
 import { type ObservingParts, observeRequests, routeOf } from './observed.ts';
+import type { Description } from './openapi/routes.ts';
 import { refuse } from './problem.ts';
 import { handleReply } from './reply.ts';
 import { handleLsps5, handleWebhook, type WebhookParts } from './webhooks.ts';
@@ -31,6 +32,7 @@ export interface AppParts extends ObservingParts {
   readonly webhooks: WebhookParts & DomainParts;
   readonly exchange: ReplyExchange;
   readonly readiness: () => Readiness;
+  readonly description: Description;
   readonly onRefused: (request: RefusedRequest) => void;
 }
 
@@ -51,6 +53,9 @@ export function createApp(parts: AppParts): App {
   routeDevices(app, parts.devices);
   serve(app, '/healthz', { GET: handleHealth });
   serve(app, '/readyz', { GET: (c) => handleReadiness(c, parts.readiness()) });
+  serve(app, '/openapi.json', { GET: (c) => parts.description(c, 'document') });
+  serve(app, '/docs', { GET: (c) => parts.description(c, 'page') });
+  serve(app, '/docs/style.css', { GET: (c) => parts.description(c, 'style') });
   app.notFound((c) => {
     c.set('isUnrouted', true);
     return fail(parts, c, new ServiceError('not_found'));

@@ -23,11 +23,14 @@ import { reportCounts } from '../http/limits/counted-reports.ts';
 import { Forgeries } from '../http/limits/forgeries.ts';
 import { SignatureGate } from '../http/limits/signature-gate.ts';
 import type { NotifyParts } from '../http/notify.ts';
+import { createDescription } from '../http/openapi/routes.ts';
 import type { Log } from '../observe/log.ts';
 import { parseBreezBody } from '../sources/breez.ts';
+import { describeCalls } from '../sources/descriptions.ts';
 import { isSignature, recoverSigner } from '../sources/signatures/lightning-message.ts';
 import type { Core } from './core.ts';
 import type { LiveApps } from './live-apps.ts';
+import { readVersion } from './metrics.ts';
 
 const MAX_APPS = 1_000;
 const REPORT_EVERY_MS = 60_000;
@@ -90,6 +93,7 @@ export function createHttpApp(parts: HttpAppParts): App {
     },
     exchange: core.exchange,
     readiness,
+    description: createDescription({ readVersion, describeCalls }),
     onRefused: (request) => logRefusal(log, request),
   });
 }

@@ -28,17 +28,21 @@ const WINDOW_MS = {
 const MAX_AMOUNT_MSAT = 2n ** 64n - 1n;
 
 /** Millisatoshi, an unsigned 64-bit integer above 0, written in plain digits (Go's uint64 takes no other form). */
-const amount = z.custom<{ readonly rawJSON: string }>(
-  (value) =>
-    JSON.isRawJSON(value) &&
-    /^[1-9][0-9]{0,19}$/.test(value.rawJSON) &&
-    BigInt(value.rawJSON) <= MAX_AMOUNT_MSAT,
-  'is required: an integer of millisatoshi from 1 to 18446744073709551615',
-);
+const amount = z
+  .custom<{ readonly rawJSON: string }>(
+    (value) =>
+      JSON.isRawJSON(value) &&
+      /^[1-9][0-9]{0,19}$/.test(value.rawJSON) &&
+      BigInt(value.rawJSON) <= MAX_AMOUNT_MSAT,
+    `is required: an integer of millisatoshi from 1 to ${MAX_AMOUNT_MSAT}`,
+  )
+  .meta({ type: 'integer', minimum: 1, description: `Millisatoshi, at most ${MAX_AMOUNT_MSAT}.` });
 
 interface Shape {
   /** The shape needs the literal digits of its numbers. */
   readonly exactNumbers?: true;
+  /** Of `data`. */
+  readonly fields: z.ZodType;
   parse(data: unknown): z.ZodSafeParseResult<Parsed>;
 }
 
@@ -48,7 +52,7 @@ function shape<Fields>(
   options: { readonly exactNumbers?: true } = {},
 ): Shape {
   const schema = fields.transform(toRequest);
-  return { ...options, parse: (data) => schema.safeParse(data) };
+  return { ...options, fields, parse: (data) => schema.safeParse(data) };
 }
 
 function notification(parsed: ParsedNotification): Parsed {
@@ -179,6 +183,15 @@ export function parseBreezBody(bytes: Uint8Array): Parsed {
     if (faults.length === 0) faults = result.error.issues.map(toFault);
   }
   throw badBody(faults);
+}
+
+/** What the description of the API says of these bodies, by the value of `template` or `event`. */
+export function breezBodies(): Readonly<Record<string, z.ZodType>> {
+  const bodies = (key: 'template' | 'event', shapes: Readonly<Record<string, Shape>>) =>
+    Object.entries(shapes).map(([name, { fields }]) => {
+      return [name, z.object({ [key]: z.literal(name), data: fields })] as const;
+    });
+  return Object.fromEntries([...bodies('template', TEMPLATES), ...bodies('event', EVENTS)]);
 }
 
 function candidatesFor(body: Readonly<Record<string, unknown>>): readonly Shape[] {

@@ -15,7 +15,7 @@ const FAILURE = /^(?:fail|failed|failure|declined|rejected|cancell?ed|expired|er
 const OPEN = /^(?:pending|processing|initiated|created)$/i;
 
 /** Customer, page and description are not read: they stay out of the push. */
-const call = z.object({
+export const epayBody = z.object({
   success: z.boolean('is required: true or false'),
   transaction: z.object(
     {
@@ -43,7 +43,7 @@ export const epay: Source = {
   authenticate() {},
 
   parse({ body }) {
-    const { success, transaction } = checkBody(call, parseJson(decodeBody(body)));
+    const { success, transaction } = checkBody(epayBody, parseJson(decodeBody(body)));
     const { reference, status } = transaction;
     const contradicts = success ? FAILURE.test(status) || OPEN.test(status) : SUCCESS.test(status);
     if (contradicts) {

@@ -11,21 +11,29 @@ export const requiredString = z.string(REQUIRED).min(1, REQUIRED);
 export const optionalString = z.string('must be a string').nullish();
 
 /** An object as JSON has it; a number of `parseExactJson` is an object of JavaScript, too. */
-export const jsonObject = z.custom<object>(
-  (value) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value),
-  'is required: a JSON object',
-);
+export const jsonObject = z
+  .custom<object>(
+    (value) =>
+      typeof value === 'object' &&
+      value !== null &&
+      !Array.isArray(value) &&
+      !JSON.isRawJSON(value),
+    'is required: a JSON object',
+  )
+  .meta({ type: 'object' });
 
 export const IGNORED: Parsed = { kind: 'ignored' };
 
 /** Whole numbers from 0 to `max` in plain digits, as `parseExactJson` leaves them. */
 export function exactInteger(max: bigint) {
   const digits = new RegExp(`^(?:0|[1-9][0-9]{0,${max.toString().length - 1}})$`);
-  return z.custom<ExactNumber>(
-    (value) => JSON.isRawJSON(value) && digits.test(value.rawJSON) && BigInt(value.rawJSON) <= max,
-    `must be an integer from 0 to ${max}`,
-  );
+  return z
+    .custom<ExactNumber>(
+      (value) =>
+        JSON.isRawJSON(value) && digits.test(value.rawJSON) && BigInt(value.rawJSON) <= max,
+      `must be an integer from 0 to ${max}`,
+    )
+    .meta({ type: 'integer', minimum: 0, description: `At most ${max}, in plain digits.` });
 }
 
 /** Throws `bad_body` with every fault of the value. */

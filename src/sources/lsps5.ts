@@ -51,7 +51,8 @@ export const LSPS5_DEFAULTS: Lsps5Options = {
   methods: LSPS5_METHODS,
 };
 
-const envelope = z.object({
+/** The methods that a call may name are not all known: bLIP-55 has new ones ignored. */
+export const lsps5Body = z.object({
   jsonrpc: z.literal('2.0', 'must be "2.0"'),
   method: requiredString,
   params: jsonObject,
@@ -87,7 +88,7 @@ export function createLsps5({ toleranceMs, methods }: Lsps5Options): Source {
     },
 
     parse(request, credentials) {
-      const body = checkBody(envelope, parseExactJson(decodeBody(request.body)));
+      const body = checkBody(lsps5Body, parseExactJson(decodeBody(request.body)));
       const { method } = body;
       if (!isKnown(method) || !methods.includes(method)) return IGNORED;
       const { type, body: known } = METHODS[method];

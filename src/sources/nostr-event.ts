@@ -6,10 +6,10 @@ import { z } from 'zod';
 /** NIP-47: a request to the wallet. */
 export const NWC_REQUEST_KIND = 23_194;
 
-const HEX_32 = /^[0-9a-f]{64}$/i;
+const HEX_32 = /^[0-9a-fA-F]{64}$/;
 const identified = z.object({ id: z.string().min(1) });
 const kind = z.object({ kind: z.number(), pubkey: z.string(), tags: z.array(z.unknown()) });
-const nwcRequest = z.object({
+export const nwcRequest = kind.extend({
   id: z.string().regex(HEX_32),
   pubkey: z.string().regex(HEX_32),
   kind: z.literal(NWC_REQUEST_KIND),
@@ -24,7 +24,7 @@ export function isNostrEvent(body: unknown): boolean {
 
 /** Whether the body is a wallet request. Its signature is left to the wallet, which has to check it anyway. */
 export function isNwcRequest(body: unknown): boolean {
-  return isNostrEvent(body) && nwcRequest.safeParse(body).success;
+  return nwcRequest.safeParse(body).success;
 }
 
 /** The id of an event in JSON text: other relays may bring the same event with its keys in another order. */

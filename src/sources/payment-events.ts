@@ -35,6 +35,7 @@ const event = z.object({
     'is required: a JSON object',
   ),
 });
+export const paymentEventBody = typed.extend(event.shape);
 
 export const paymentflow = createPaymentEvents('paymentflow', 'paymentflow-signature');
 export const paymentApi = createPaymentEvents('payment_api', 'payment-signature');

@@ -13,7 +13,7 @@ const NAME = 'resmic';
 const SCHEME = hexSha256In('x-signature');
 
 /** The payer's wallet address is not read: it stays out of the push. */
-const session = z.object({
+export const resmicBody = z.object({
   session_id: requiredString,
   // A text "false" would be truthy.
   status: z.boolean('is required: true or false'),
@@ -33,7 +33,7 @@ export const resmic: Source = {
   },
 
   parse({ body }) {
-    const { status, ...shown } = checkBody(session, parseJson(decodeBody(body)));
+    const { status, ...shown } = checkBody(resmicBody, parseJson(decodeBody(body)));
     return {
       kind: 'notification',
       notification: {

@@ -30,6 +30,8 @@ const envelope = z.object({
   ),
 });
 
+export const sparkPaymentReceivedBody = named.extend(envelope.shape);
+
 export const sparkPaymentReceived: Source = {
   name: 'spark_payment_received',
 

@@ -19,7 +19,7 @@ const amount = z.object({ value, unit: requiredString }, 'must be value and unit
 const outputIndex = exactInteger(2n ** 32n - 1n).nullish();
 const preimageHash = z
   .string('must be a string')
-  .regex(/^[0-9a-f]{64}$/i, 'must be 32 bytes in hex')
+  .regex(/^[0-9a-fA-F]{64}$/, 'must be 32 bytes in hex')
   .transform((hex) => createHash('sha256').update(Buffer.from(hex, 'hex')).digest('hex'))
   .nullish();
 
@@ -48,6 +48,11 @@ const DETAILS: Readonly<Record<string, readonly Detail[]>> = {
 };
 
 const typed = z.object({ type: requiredString });
+/** All fields that are read of any event. */
+export const sparkSspBody = (): z.ZodType => {
+  const details = Object.values(DETAILS).flat();
+  return common.extend(Object.fromEntries(details.map(([, from, schema]) => [from, schema])));
+};
 /** Only id and type are sure. */
 const common = z.object({
   id: requiredString,

@@ -24,7 +24,7 @@ const TOLERANCE_MS = 300_000;
 /** The specification allows letters, digits, `_` and `.`; senders in the wild use the rest. */
 const TYPE_PATTERN = /^[A-Za-z0-9_.:/-]{1,100}$/;
 
-const standardEvent = z.object({
+export const standardEvent = z.object({
   type: z.string('is required: a string').regex(TYPE_PATTERN, 'must be a name such as `a.b`'),
   timestamp: z.unknown().optional(),
   data: z.unknown().optional(),

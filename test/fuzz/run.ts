@@ -6,7 +6,7 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { createRawConnection, sendAndHangUp } from './raw-client.ts';
 import type { FuzzRequest } from './requests.ts';
-import { faultOf } from './verdict.ts';
+import { faultOf, undescribedIn } from './verdict.ts';
 
 const CONNECTIONS = 8;
 const BATCH = 500;
@@ -52,7 +52,8 @@ export async function flood(options: Flood): Promise<FloodResult> {
         if (isBroken) await sendBroken(url, request, note);
         else {
           const answer = await connection.exchange(request.bytes, request.method === 'HEAD');
-          note(request, faultOf(request, answer), String(answer?.status ?? 'closed'));
+          const fault = faultOf(request, answer) ?? undescribedIn(request, answer);
+          note(request, fault, String(answer?.status ?? 'closed'));
         }
       }
     });

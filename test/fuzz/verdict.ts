@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import { ERRORS, type ErrorCode } from '../../src/core/errors.ts';
+import { undescribed } from '../support/described.ts';
 import type { SpokenLine, TestLog } from '../support/service.ts';
 import { findMarker } from './marker.ts';
 import type { RawAnswer } from './raw-client.ts';
@@ -50,6 +51,8 @@ function faultOfSuccess({ headers, text }: RawAnswer): string | undefined {
     const isEmpty = headers['content-length'] === '0' && headers['content-type'] === undefined;
     return isEmpty ? undefined : `an empty body that is announced: ${JSON.stringify(headers)}`;
   }
+  // The page of the API's description, and its style.
+  if (/^text\/(?:html|css); charset=utf-8$/.test(headers['content-type'] ?? '')) return undefined;
   try {
     JSON.parse(text);
     return undefined;
@@ -70,6 +73,19 @@ function faultOfProblem(status: number, text: string): string | undefined {
   const messages = parsed.data.errors?.map(({ message }) => message);
   const found = findMarker(JSON.stringify({ ...parsed.data, errors: messages }));
   return found === undefined ? undefined : `a problem that repeats what was sent: ${found}`;
+}
+
+/** What /openapi.json lacks of the answer to a request that is framed as HTTP demands. */
+export function undescribedIn(
+  { method, bytes }: FuzzRequest,
+  answer: RawAnswer | undefined,
+): string | undefined {
+  if (answer === undefined || method === 'HEAD') return undefined;
+  const [, target = ''] = bytes.toString('latin1').split(' ', 2);
+  const path = target.split(/[?#]/, 1)[0] ?? '';
+  const isProblem = answer.headers['content-type'] === 'application/problem+json';
+  const code = isProblem ? problemSchema.parse(readJson(answer.text)).code : undefined;
+  return undescribed({ method, path, status: answer.status, code });
 }
 
 function readJson(text: string): unknown {

@@ -236,7 +236,12 @@ test('CI runs what the README tells a newcomer, and every check', () => {
   const lines = read('.ci/run').split('\n');
   expect(lines[0]).toBe('#!/usr/bin/env bash');
   expect(lines).toContain('set -euo pipefail');
-  const commands = ['npm install', 'npm run demo -- --once', 'npm run check'];
+  const commands = [
+    'npm install',
+    'npm run demo -- --once',
+    'npm run test:api -- --seed 1',
+    'npm run check',
+  ];
   expect(lines.filter((line) => line.startsWith('npm '))).toEqual(commands);
   for (const file of ['alerts.yml', 'alerts.test.yml']) {
     expect(

@@ -5,36 +5,14 @@ import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { ERRORS, type ErrorCode } from '../../src/core/errors.ts';
 import type { Source } from '../../src/core/ports/source.ts';
+import { BY_CONFIGURATION, codesOf } from '../../src/http/openapi/door-paths.ts';
 import { createSources } from '../../src/sources/all-sources.ts';
+import { describeCalls } from '../../src/sources/descriptions.ts';
 import { genericConfig } from '../../src/sources/generic-config.ts';
 import { LSPS5_DEFAULTS } from '../../src/sources/lsps5.ts';
 
+const described = describeCalls().sources;
 const ROOT = resolve(import.meta.dirname, '../..');
-
-/** What a signed caller can meet once its handle is known. */
-const CODES: readonly ErrorCode[] = [
-  'bad_body',
-  'bad_signature',
-  'stale_timestamp',
-  'unknown_handle',
-  'unknown_user',
-  'token_unregistered',
-  'push_too_large',
-  'body_too_large',
-  'unsupported_encoding',
-  'token_rejected',
-  'message_rejected',
-  'rate_limited',
-  'token_throttled',
-  'provider_not_configured',
-  'provider_misconfigured',
-  'expired',
-  'provider_unavailable',
-  'overloaded',
-  'shutting_down',
-  'store_unavailable',
-];
-const TIMED = ['lsps5', 'standard', 'acme'];
 
 const acme = genericConfig.parse({
   name: 'acme',
@@ -65,8 +43,7 @@ function statusTable(source: Source): string {
   const byStatus = new Map<number, string[]>([
     [200, ['delivered', 'queued', 'duplicate', 'ignored']],
   ]);
-  const codes = CODES.filter((code) => isMet(source, code));
-  for (const code of codes) {
+  for (const code of codesFor(source)) {
     const status = source.statuses[code] ?? ERRORS[code].status;
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
@@ -78,10 +55,7 @@ function statusTable(source: Source): string {
   );
 }
 
-function isMet(source: Source, code: ErrorCode): boolean {
-  if (code === 'stale_timestamp') return TIMED.includes(source.name);
-  if (code === 'bad_signature') return source.name !== 'epay';
-  const isByUser = source.name === 'spark_payment_received';
-  if (code === 'unknown_user') return isByUser;
-  return code !== 'unknown_handle' || !isByUser;
+/** As the description of the API has them. */
+function codesFor({ name }: Source): readonly ErrorCode[] {
+  return codesOf(described.find((source) => source.name === name) ?? BY_CONFIGURATION);
 }

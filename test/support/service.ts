@@ -1,9 +1,10 @@
 // The whole service in this process, as `npm start` wires it, against stand-ins of APNs and FCM.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { standInEnvironment } from '../../sandbox/environment.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/sandbox.ts';
 import type { Clock } from '../../src/core/ports/clock.ts';
 import type { ServiceEvent } from '../../src/core/ports/observer.ts';
@@ -69,22 +70,11 @@ export function createTestLog(): TestLog {
 
 /** The variables with which a service reaches the stand-ins. */
 export function sandboxEnvironment(sandbox: Sandbox, folder: string): Record<string, string> {
-  const ca = join(folder, 'ca.pem');
-  writeFileSync(ca, sandbox.ca);
   return {
+    ...standInEnvironment(sandbox, folder),
     NOTIFY_HTTP_ADDRESS: '127.0.0.1:0',
     NOTIFY_EXTERNAL_URL: EXTERNAL_URL,
-    NDS_DATABASE: join(folder, 'nds.sqlite'),
     NDS_SECRET: 'a secret for tests only',
-    NDS_PROVIDER_CA_FILE: ca,
-    APNS_KEY: sandbox.apns.key,
-    APNS_KEY_ID: sandbox.apns.keyId,
-    APNS_TEAM_ID: sandbox.apns.teamId,
-    APNS_TOPIC: sandbox.apns.topic,
-    APNS_ENVIRONMENT: 'sandbox',
-    APNS_ENDPOINT: sandbox.apns.url,
-    GOOGLE_APPLICATION_CREDENTIALS_JSON: JSON.stringify(sandbox.fcm.serviceAccount),
-    FCM_ENDPOINT: sandbox.fcm.url,
   };
 }
 

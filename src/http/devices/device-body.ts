@@ -30,18 +30,26 @@ const nodeIds = z
   .array(
     z
       .string()
-      .regex(/^0[23][0-9a-f]{64}$/i, 'must be a compressed public key: 66 hex digits')
+      .regex(/^0[23][0-9a-fA-F]{64}$/, 'must be a compressed public key: 66 hex digits')
       .transform((value) => value.toLowerCase()),
   )
   .max(BOUNDS.nodeIds, `must have at most ${BOUNDS.nodeIds} entries`);
 const token = filled(4_096);
 
+const BY_SOURCE = 'By the name of a source; several are valid during a rotation.';
 const shape = {
-  user: filled(BOUNDS.userCharacters).optional(),
-  app_data: bounded(BOUNDS.appDataCharacters).optional(),
-  environment: z.enum(['production', 'sandbox'], 'must be production or sandbox').optional(),
-  locale: locale.optional(),
-  lsp_node_ids: nodeIds.optional(),
+  user: filled(BOUNDS.userCharacters)
+    .optional()
+    .meta({ description: 'Whose device it is, such as the wallet’s public key.' }),
+  app_data: bounded(BOUNDS.appDataCharacters)
+    .optional()
+    .meta({ description: 'Handed to the app with every push.' }),
+  environment: z
+    .enum(['production', 'sandbox'], 'must be production or sandbox')
+    .optional()
+    .meta({ description: 'Which of APNs’ environments issued the token.' }),
+  locale: locale.optional().meta({ description: 'BCP 47, such as de-CH: chooses the title.' }),
+  lsp_node_ids: nodeIds.optional().meta({ description: 'LSPs that may wake it by bLIP-55.' }),
 };
 
 /**
@@ -56,15 +64,18 @@ export function createDeviceBodies(
   const some = z
     .array(one)
     .max(BOUNDS.secretsPerSource, `must have at most ${BOUNDS.secretsPerSource} entries`);
-  const secrets = z.partialRecord(z.enum(sources), some).superRefine((lists, context) => {
-    for (const [source, list] of Object.entries(lists)) {
-      const faults = (list ?? []).map((secret) => faultOf(source, secret));
-      for (const [index, message] of faults.entries()) {
-        if (message !== undefined)
-          context.addIssue({ code: 'custom', path: [source, index], message });
+  const secrets = z
+    .partialRecord(z.enum(sources), some)
+    .superRefine((lists, context) => {
+      for (const [source, list] of Object.entries(lists)) {
+        const faults = (list ?? []).map((secret) => faultOf(source, secret));
+        for (const [index, message] of faults.entries()) {
+          if (message !== undefined)
+            context.addIssue({ code: 'custom', path: [source, index], message });
+        }
       }
-    }
-  });
+    })
+    .meta({ description: BY_SOURCE });
   const registration = z.strictObject({
     app: filled(MAX_APP_NAME_CHARACTERS).optional(),
     platform: z.enum(['ios', 'android'], 'must be ios or android'),
@@ -79,6 +90,8 @@ export function createDeviceBodies(
   });
   const rotation = z.strictObject({ token });
   return {
+    /** For the description of the API. */
+    schemas: { registration, changes, rotation },
     /** `app` is the default for a body that names none. */
     parseRegistration: (body: unknown, app: string): DeviceDetails => {
       const parsed = check(registration, body);

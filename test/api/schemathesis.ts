@@ -1,0 +1,153 @@
+// `npm run test:api`: schemathesis reads /openapi.json of a running service and sends what it allows, and what it does
+// not. Every answer must be described, and none may be 500. Installs schemathesis into a cache folder if it is missing.
+
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs, promisify } from 'node:util';
+import { z } from 'zod';
+import { standInEnvironment } from '../../sandbox/environment.ts';
+import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
+import { startService } from '../../src/main.ts';
+import { createLog } from '../../src/observe/log.ts';
+import { prepare } from '../../src/service/prepare.ts';
+import { createSystemClock } from '../../src/service/system.ts';
+
+const VERSION = '4.32.5';
+const HELP = `Tests the running service against its own description, by schemathesis.
+
+  --seconds <number>  how long at most (default 60)
+  --seed <number>     replays a run
+  --help`;
+const MISSING = `schemathesis ${VERSION} is missing and cannot be installed: it needs Python 3.10 with venv (Debian: python3-venv) and PyPI.`;
+
+const BREEZ_DOORS = ['notify', 'notifyShort', 'notifyByHandle', 'notifyByHandleShort'];
+const KEY = 'a-key-for-schemathesis-that-opens-all';
+const DOMAIN = 'pay.example.com';
+const run = promisify(execFile);
+
+/** Where schemathesis is; installed once for all checkouts. */
+async function findSchemathesis(): Promise<string> {
+  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
+  const folder = join(cache, 'nds', `schemathesis-${VERSION}`);
+  const program = join(folder, 'bin', 'st');
+  try {
+    await run(program, ['--version']);
+  } catch {
+    rmSync(folder, { recursive: true, force: true });
+    await run('python3', ['-m', 'venv', folder]);
+    await run(join(folder, 'bin', 'pip'), ['install', '--quiet', `schemathesis==${VERSION}`]);
+  }
+  return program;
+}
+
+/** No limit hides an answer, and nobody waits long for a phone. */
+function environment(sandbox: Sandbox, folder: string): Record<string, string> {
+  const unlimited = '9999999/9999999';
+  return {
+    ...standInEnvironment(sandbox, folder),
+    NOTIFY_HTTP_ADDRESS: '127.0.0.1:0',
+    NOTIFY_EXTERNAL_URL: 'http://127.0.0.1',
+    NDS_SECRET: 'a secret for tests only',
+    NDS_BACKEND_KEYS: KEY,
+    NDS_SELF_REGISTRATION: 'on',
+    NDS_SOURCES: JSON.stringify({ domains: { [DOMAIN]: { secrets: ['a secret'] } } }),
+    NDS_REPLY_DEADLINE: '1s',
+    NDS_TOKEN_RATE: unlimited,
+    NDS_GLOBAL_RATE: unlimited,
+    NDS_REGISTRATION_RATE: unlimited,
+  };
+}
+
+/** A device whose handles the calls have, beside those that schemathesis registers and invents. */
+async function registerDevice(url: string): Promise<Readonly<Record<string, string>>> {
+  const response = await fetch(`${url}/api/v1/devices`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${KEY}` },
+    body: JSON.stringify({ platform: 'android', token: 'dQw4w9WgXcQ-Ex_1:APA91bApi' }),
+  });
+  const { urls } = z
+    .object({ urls: z.record(z.string(), z.string()) })
+    .parse(await response.json());
+  return urls;
+}
+
+/**
+ * A call that is valid by its schema may still be refused: for a token, a signature or a handle. A provider or a phone
+ * may fail: that is no error of ours.
+ */
+function settings(urls: Readonly<Record<string, string>>): string {
+  const doors = Object.entries(urls).map(([door, url]) => {
+    const path = new URL(url).pathname;
+    const handle = path.slice(path.lastIndexOf('/') + 1);
+    const known =
+      door === 'notify' ? ['notifyByHandle', 'notifyByHandleShort'] : [`webhook_${door}`];
+    return known.map((operation) => [operation, 'handle', handle] as const);
+  });
+  const parameters = [
+    ...doors.flat(),
+    ['webhook_spark_payment_received', 'domain', DOMAIN] as const,
+  ];
+  return [
+    'request-timeout = 20.0',
+    `headers = { Accept = "application/json" }`,
+    '[auth.openapi.key]',
+    `bearer = "${KEY}"`,
+    '[checks.not_a_server_error]',
+    'expected-statuses = ["2xx", "3xx", "4xx", "502", "503", "504"]',
+    '[checks.positive_data_acceptance]',
+    'expected-statuses = ["2xx", "400", "401", "404", "409", "410", "413", "422", "429", "5xx"]',
+    ...parameters.flatMap(([operation, name, value]) => [
+      '[[operations]]',
+      `include-operation-id = "${operation}"`,
+      `parameters = { ${name} = "${value}" }`,
+    ]),
+    // A body of the Breez family that one of its forms forbids may be another one, which is not seen here.
+    '[[operations]]',
+    `include-operation-id = ${JSON.stringify(BREEZ_DOORS)}`,
+    'checks = { negative_data_rejection = { enabled = false } }',
+    '',
+  ].join('\n');
+}
+
+async function test(seconds: string, seed: string | undefined): Promise<number> {
+  const program = await findSchemathesis().catch(() => undefined);
+  if (program === undefined) {
+    process.stderr.write(`${MISSING}\n`);
+    return 1;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'nds-api-'));
+  await using ends = new AsyncDisposableStack();
+  ends.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const sandbox = await startSandbox({ keepPushes: 0, keepRequests: 0 });
+  ends.defer(() => sandbox.close());
+  const clock = createSystemClock();
+  const prepared = await prepare(environment(sandbox, folder), clock);
+  const service = await startService(prepared, createLog('silent', clock), { clock });
+  ends.defer(() => service.stop());
+  const config = join(folder, 'schemathesis.toml');
+  writeFileSync(config, settings(await registerDevice(service.url)));
+  const child = spawn(
+    program,
+    [
+      ...['--no-color', '--config-file', config, 'run', `${service.url}/openapi.json`],
+      ...['--max-time', seconds, '--generation-database', 'none', '--warnings', 'off'],
+      ...(seed === undefined ? [] : ['--seed', seed]),
+    ],
+    { stdio: ['ignore', 'inherit', 'inherit'], cwd: folder },
+  );
+  const [code] = await once(child, 'exit');
+  return code === 0 ? 0 : 1;
+}
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '60' },
+    seed: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) process.stdout.write(`${HELP}\n`);
+else process.exitCode = await test(values.seconds, values.seed);
