@@ -30,7 +30,7 @@ import { describeCalls } from '../sources/descriptions.ts';
 import { isSignature, recoverSigner } from '../sources/signatures/lightning-message.ts';
 import type { Core } from './core.ts';
 import type { LiveApps } from './live-apps.ts';
-import { readVersion } from './metrics.ts';
+import { readVersion } from './observing/version.ts';
 
 const MAX_APPS = 1_000;
 const REPORT_EVERY_MS = 60_000;
