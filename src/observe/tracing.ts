@@ -172,8 +172,8 @@ function attemptSpan(event: EventNamed<'attempt_ended'>): EndedSpan {
 }
 
 /**
- * A delivery's id is its trace's id, and its second half the id of the call's span: whoever has the one finds the other,
- * and attempts long after the call belong to it, with nothing kept in memory.
+ * A delivery's id is its trace's id, and its second half the id of the call's span. So a delivery's trace can be found
+ * without a search, and an attempt long after the call belongs to it with nothing kept in memory.
  */
 function idsOf(deliveryId: string | undefined): SpanIds {
   if (deliveryId === undefined) return {};

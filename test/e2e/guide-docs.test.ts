@@ -55,7 +55,7 @@ test('a variable of breez/notify that means nothing here is refused by its name'
   expect(parse).toThrow('NOTIFY_WORKERS_NUM is not a setting of this service');
 });
 
-test('the content of the account in the variable of its path is told where it belongs', async () => {
+test('what the variable of a path may hold by mistake, the account itself, is refused with the right variable', async () => {
   const environment = { GOOGLE_APPLICATION_CREDENTIALS: JSON.stringify(SERVICE_ACCOUNT) };
   await expect(prepare(environment, createSystemClock())).rejects.toThrow(
     'use GOOGLE_APPLICATION_CREDENTIALS_JSON',

@@ -1,4 +1,4 @@
-// What a story of a failure is told with: a running service, and the places where an operator looks.
+// What every story of a failure needs: a running service, and the places where an operator looks.
 
 import { examine } from '../../src/doctor/examine.ts';
 import type { FindingCode } from '../../src/service/findings.ts';

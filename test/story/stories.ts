@@ -1,4 +1,4 @@
-// Every failure of which it is told how it shows.
+// All stories: failures of settings, of what surrounds the service, and of single phones and callers.
 
 import { CALLERS } from './callers.ts';
 import { CIRCUMSTANCES } from './circumstances.ts';
