@@ -28,6 +28,11 @@ export const SPOKEN = {
     when: 'a call was refused',
     fields: ['request_id', 'method', 'route', 'code', 'status', 'cause'],
   },
+  operator_acted: {
+    level: 'info',
+    when: 'an operator changed something by the API or a command',
+    fields: ['by', 'method', 'route'],
+  },
   address_limited: {
     level: 'warn',
     when: 'an address called with too many unknown tokens; once a minute at most',
