@@ -7,11 +7,19 @@ import { expect, test } from 'vitest';
 import { ConfigError, parseConfig } from '../../src/config/config.ts';
 import { prepare } from '../../src/service/prepare.ts';
 import { createSystemClock } from '../../src/service/system.ts';
+import { askPhone, replyUrlOf } from '../support/callers.ts';
 import { SERVICE_ACCOUNT } from '../support/credentials.ts';
-import { ANDROID_TOKEN, IOS_TOKEN, setup, temporaryFolder } from '../support/service.ts';
-import { blocksOf } from '../support/shell-examples.ts';
+import {
+  ANDROID_TOKEN,
+  IOS_TOKEN,
+  type Setup,
+  setup,
+  temporaryFolder,
+} from '../support/service.ts';
+import { blocksOf, hasTools, runScript } from '../support/shell-examples.ts';
 
 const HASH = '4bb06f8e4e3a7715d201d573d0aa423762e55dabd61a2c02278fa56cc6d294e0';
+const canRun = hasTools('bash', 'curl');
 const GUIDE = 'docs/migrating-from-breez-notify.md';
 
 test('docs/wallet shows what arrives on both platforms', async () => {
@@ -26,6 +34,36 @@ test('docs/wallet shows what arrives on both platforms', async () => {
   expect(toIos?.apns).toMatchObject({ pushType: 'alert', priority: 10 });
   expect(toAndroid?.fcm?.message).toMatchObject({ data: onAndroid, android: { priority: 'high' } });
   expect(toAndroid?.fcm?.message).not.toHaveProperty('notification');
+});
+
+/** Their examples as a reader would run them, at this service and for this phone. */
+function examplesOf(page: string, running: Setup, token: string): readonly string[] {
+  const blocks = blocksOf(page, 'sh').filter((block) => block.includes('curl'));
+  return blocks.map((block) =>
+    block
+      .replaceAll(/https:\/\/nds[a-z-]*\.example\.com/g, running.service.url)
+      .replaceAll('YOUR_TOKEN', token),
+  );
+}
+
+test.skipIf(!canRun)('the pushes to one’s own phone arrive there', async () => {
+  const running = await setup();
+  const [, onIos = ''] = examplesOf('docs/wallet/README.md', running, IOS_TOKEN);
+  const [onAndroid = ''] = examplesOf(GUIDE, running, ANDROID_TOKEN);
+  for (const example of [onIos, onAndroid]) {
+    expect(await runScript(example)).toMatch(/^delivery-status: delivered\r$/im);
+  }
+  expect(running.sandbox.received().map(({ token }) => token)).toEqual([IOS_TOKEN, ANDROID_TOKEN]);
+});
+
+test.skipIf(!canRun)('the reply of docs/wallet reaches the caller that waits for it', async () => {
+  const running = await setup();
+  const { answer } = askPhone(running, { token: ANDROID_TOKEN, request: 'lnr1' });
+  const [push] = await running.sandbox.waitFor(({ token }) => token === ANDROID_TOKEN, 1);
+  const [example = ''] = examplesOf('docs/wallet/README.md', running, ANDROID_TOKEN);
+  const url = `${running.service.url}${replyUrlOf(push).pathname}`;
+  expect(await runScript(example.replace('REPLY_URL', url))).toMatch(/^HTTP\/1\.1 200 OK/);
+  expect((await answer).text).toBe('{"invoice":"lni1…"}');
 });
 
 test('the least that runs after breez/notify starts, once it has a secret and the account', async () => {
