@@ -28,6 +28,11 @@ export const SPOKEN = {
     when: 'a call was refused',
     fields: ['request_id', 'method', 'route', 'code', 'status', 'cause'],
   },
+  no_operator_socket: {
+    level: 'warn',
+    when: 'commands that change something cannot reach the service',
+    fields: ['detail'],
+  },
   operator_acted: {
     level: 'info',
     when: 'an operator changed something by the API or a command',
