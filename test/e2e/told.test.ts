@@ -107,6 +107,11 @@ test('every device of a user keeps what became of its own delivery', async () =>
     ['android', 'delivered', 200, 1],
     ['ios', 'token_unregistered', 200, 0],
   ]);
+  const { refusals } = recorded(running);
+  expect(refusals.map(({ code, deviceId, requestId }) => [code, deviceId, requestId])).toEqual([
+    ['token_unregistered', phones[1]?.id, second.headers['request-id']],
+    ['duplicate', phones[0]?.id, second.headers['request-id']],
+  ]);
 });
 
 test('what was told goes to the log with the end of its delivery', async () => {
