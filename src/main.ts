@@ -40,6 +40,7 @@ const MALFORMED_REQUEST: EventNamed<'request_answered'> = {
   durationMs: 0,
   isCall: false,
   code: 'bad_request',
+  refused: [{ code: 'bad_request', hasDomain: false }],
 };
 
 /** What is under way at this moment. */

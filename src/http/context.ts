@@ -24,7 +24,7 @@ export interface HttpEnv {
     /** What became of each delivery that the answer is about. */
     readonly deliveries?: readonly EndedDelivery[];
     /** Whom the call is for and what it is about. */
-    readonly recipient?: Pick<Recipient, 'target' | 'deviceId'>;
+    readonly recipient?: Named;
     readonly handle?: { readonly door: string; readonly handle: string };
     readonly subject?: string | undefined;
     /** The URL names a domain that is configured. */
@@ -39,6 +39,10 @@ export interface EndedDelivery {
   readonly id?: string | undefined;
   readonly status: string;
   readonly code?: ErrorCode;
+  /** Whom it was for, if not the call's only recipient. */
+  readonly recipient?: Named | undefined;
 }
+
+export type Named = Pick<Recipient, 'target' | 'deviceId'>;
 
 export type HttpContext = Context<HttpEnv>;

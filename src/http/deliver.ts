@@ -94,7 +94,11 @@ export async function deliverToUser(
   if (recipients.length > 0 && sent.length === 0) {
     return ignoreUnknown(parts, c, app, parsed.notification);
   }
-  const onEnds = (ends: BroadcastAnswer['deliveries']) => c.set('deliveries', ends);
+  const onEnds = (ends: BroadcastAnswer['deliveries']) =>
+    c.set(
+      'deliveries',
+      ends.map((end, place) => ({ ...end, recipient: sent[place]?.recipient })),
+    );
   return succeed(c, await broadcast(parts.dispatcher, { id, sent, onEnds }));
 }
 

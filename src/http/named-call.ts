@@ -4,10 +4,11 @@
 import { handleKey } from '../core/devices/registry.ts';
 import type { Fault, ServiceError } from '../core/errors.ts';
 import type { Ids } from '../core/ports/ids.ts';
-import type { ObservedCall } from '../core/ports/observer.ts';
+import type { RefusedDelivery } from '../core/ports/observer.ts';
+import { REPEATED } from '../core/ports/records.ts';
 import { subjectHashOf } from '../core/subject.ts';
 import { tokenKey } from '../core/target.ts';
-import type { HttpContext } from './context.ts';
+import type { EndedDelivery, HttpContext, Named } from './context.ts';
 import type { ClientAddressOf } from './limits/client-address.ts';
 
 const MAX_FIELDS = 8;
@@ -22,12 +23,34 @@ export interface NamingParts {
   readonly clientAddressOf: ClientAddressOf | undefined;
 }
 
-export function nameCall(
+/** What of the call left no delivery of its own: itself, or some of the devices that it was for. */
+export function refusedDeliveries(
+  parts: NamingParts,
+  c: HttpContext,
+  {
+    refusal,
+    ended,
+  }: { readonly refusal: ServiceError | undefined; readonly ended: readonly EndedDelivery[] },
+): readonly RefusedDelivery[] {
+  const code = refusal?.code ?? c.get('ignoredFor');
+  if (ended.length === 0) {
+    return code === undefined ? [] : [{ ...nameCall(parts, c, { refusal }), code }];
+  }
+  return ended.flatMap(({ id, status, code: ownCode, recipient }): readonly RefusedDelivery[] => {
+    const named = () => nameCall(parts, c, { refusal, recipient });
+    if (status === REPEATED) return [{ ...named(), code: REPEATED, deliveryId: id }];
+    return id === undefined && ownCode !== undefined ? [{ ...named(), code: ownCode }] : [];
+  });
+}
+
+function nameCall(
   { ids, clientAddressOf }: NamingParts,
   c: HttpContext,
-  refusal: ServiceError | undefined,
-): ObservedCall {
-  const recipient = c.get('recipient');
+  {
+    refusal,
+    recipient = c.get('recipient'),
+  }: { readonly refusal: ServiceError | undefined; readonly recipient?: Named | undefined },
+): Omit<RefusedDelivery, 'code'> {
   const handle = c.get('handle');
   const subject = c.get('subject');
   const { incoming } = c.env;

@@ -8,8 +8,8 @@ import type { ServiceError } from '../core/errors.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { EventNamed, Observer } from '../core/ports/observer.ts';
 import { REPEATED } from '../core/ports/records.ts';
-import type { HttpContext, HttpEnv } from './context.ts';
-import { type NamingParts, nameCall } from './named-call.ts';
+import type { EndedDelivery, HttpContext, HttpEnv } from './context.ts';
+import { type NamingParts, refusedDeliveries } from './named-call.ts';
 
 /** The doors of webhooks by the beginning of their path; that of a signed webhook is known when its source is. */
 const CALL_DOORS: Readonly<Record<string, string>> = {
@@ -47,10 +47,6 @@ export function observeRequests(parts: ObservingParts): MiddlewareHandler<HttpEn
     await next();
     const refusal = c.get('refusal');
     const code = refusal?.code;
-    const ignoredFor = c.get('ignoredFor');
-    const deliveries = deliveriesOf(c, refusal);
-    const isRepeat = deliveries?.some(({ told }) => told === REPEATED) === true;
-    const isNamed = isRepeat || ignoredFor !== undefined || code !== undefined;
     const place = c.get('isUnrouted') === true ? undefined : doorOf(c);
     parts.observer.observe({
       name: 'request_answered',
@@ -66,27 +62,33 @@ export function observeRequests(parts: ObservingParts): MiddlewareHandler<HttpEn
       type: c.get('type'),
       told: c.get('told'),
       code,
-      ignoredFor,
-      deliveries,
-      named: isNamed ? nameCall(parts, c, refusal) : undefined,
+      ...fates(parts, c, refusal),
     });
   };
 }
 
-/** A repeat that was refused says nothing of the delivery that it repeated. */
-function deliveriesOf(
+/** What became of each thing that the call asked for. */
+function fates(
+  parts: NamingParts,
   c: HttpContext,
   refusal: ServiceError | undefined,
-): EventNamed<'request_answered'>['deliveries'] {
-  const ended = c.get('deliveries');
-  if (ended !== undefined) {
-    return ended.flatMap(({ id, status, code }) =>
-      id === undefined ? [] : [{ id, told: code ?? status }],
-    );
+): Pick<EventNamed<'request_answered'>, 'deliveries' | 'refused'> {
+  const ended = c.get('deliveries') ?? deliveryOf(refusal);
+  const ignoredFor = c.get('ignoredFor');
+  const deliveries = ended.flatMap(({ id, status, code }) =>
+    id === undefined || status === REPEATED ? [] : [{ id, told: code ?? status }],
+  );
+  if (refusal === undefined && ignoredFor === undefined && deliveries.length === ended.length) {
+    return { deliveries };
   }
+  return { deliveries, refused: refusedDeliveries(parts, c, { refusal, ended }) };
+}
+
+/** A repeat that was refused says nothing of the delivery that it repeated. */
+function deliveryOf(refusal: ServiceError | undefined): readonly EndedDelivery[] {
   const { deliveryId: id, isRepeat } = refusal?.details ?? {};
-  if (refusal === undefined || id === undefined || isRepeat === true) return undefined;
-  return [{ id, told: refusal.code }];
+  if (refusal === undefined || id === undefined || isRepeat === true) return [];
+  return [{ id, status: 'refused', code: refusal.code }];
 }
 
 /** The pattern of the route that was reached. */

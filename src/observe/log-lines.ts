@@ -1,7 +1,7 @@
 // What the core tells its observers, as lines of the log: every event with its level and its fields. docs/logging.md
 // lists this table, and the compiler compares it with the events of the core.
 
-import type { ObservedCall, ServiceEvent } from '../core/ports/observer.ts';
+import type { RefusedDelivery, ServiceEvent } from '../core/ports/observer.ts';
 import type { FieldName, Level, Line } from './log-fields.ts';
 import { stackOf } from './stack.ts';
 
@@ -27,7 +27,8 @@ type ObservedLines = {
 const LANE = { app: 'app', provider: 'provider' } as const;
 const DELIVERY = { deliveryId: 'delivery_id' } as const;
 const REASON = { reason: 'reason' } as const;
-const NAMED: { readonly [Field in keyof ObservedCall]-?: FieldName } = {
+const REFUSED: { readonly [Field in keyof RefusedDelivery]-?: FieldName } = {
+  code: 'code',
   limit: 'limit',
   tokenHash: 'token_hash',
   handleHash: 'handle_hash',
@@ -171,8 +172,7 @@ export const OBSERVED: ObservedLines = {
       told: 'told',
       deliveries: 'deliveries',
       code: 'code',
-      ignoredFor: 'ignored_for',
-      named: NAMED,
+      refused: REFUSED,
       requestId: 'request_id',
     },
   },
@@ -194,6 +194,8 @@ function pick(part: object, fields: Fields): Record<string, unknown> {
   for (const [from, to] of Object.entries(fields)) {
     const value = values[from];
     if (typeof to === 'string') picked[to] = readable(to, value);
+    // Nearly always there is one; the table `refusals` has all.
+    else if (Array.isArray(value) && value.length > 0) Object.assign(picked, pick(value[0], to));
     else if (typeof value === 'object' && value !== null) Object.assign(picked, pick(value, to));
   }
   return picked;

@@ -15,12 +15,14 @@ import { ManualClock } from '../support/manual-clock.ts';
 import { REGISTRY_ENVIRONMENT } from '../support/registry.ts';
 import {
   ANDROID_TOKEN,
+  IOS_TOKEN,
   notifyPath,
   type Setup,
   sandboxEnvironment,
   setup,
   temporaryFolder,
 } from '../support/service.ts';
+import { sparkPaymentCall } from '../support/signed-calls.ts';
 
 const UNAVAILABLE = { kind: 'fcm_error', error: 'UNAVAILABLE' } as const;
 
@@ -74,6 +76,42 @@ test('a caller that waited for its device was told its reply, or that there was 
   clock.advance(50_000);
   expect((await silent.answer).status).toBe(504);
   expect(await newest(running)).toMatchObject({ told: 'no_reply', toldStatus: 504 });
+});
+
+test('every device of a user keeps what became of its own delivery', async () => {
+  const domains = { 'pay.example.com': { secrets: ['secret-of-the-domain'] } };
+  const environment = { ...REGISTRY_ENVIRONMENT, NDS_SOURCES: JSON.stringify({ domains }) };
+  const running = await setup({ environment });
+  const user = `02${'ab'.repeat(32)}`;
+  const phones = [
+    await registerPhone(running, { user }),
+    await registerPhone(running, { user, platform: 'ios', token: IOS_TOKEN }),
+  ];
+  const call = sparkPaymentCall({
+    path: '/api/v1/webhooks/spark_payment_received/pay.example.com',
+    secret: 'secret-of-the-domain',
+    user,
+  });
+  const dead = { kind: 'reason', reason: 'Unregistered', timestampMs: Date.now() } as const;
+  running.sandbox.script({ token: IOS_TOKEN, fault: dead });
+  const first = await send(running.service.url, call);
+  const second = await send(running.service.url, call);
+  expect([first.status, second.status]).toEqual([200, 200]);
+  await running.service.settled();
+  const deliveries = await running.service.store.findDeliveries({ limit: 10 });
+  const told = deliveries.map(({ deviceId, told, toldStatus, requestId, repeats }) => {
+    expect(requestId).toBe(first.headers['request-id']);
+    return [deviceId === phones[0]?.id ? 'android' : 'ios', told, toldStatus, repeats];
+  });
+  expect(told.toSorted()).toEqual([
+    ['android', 'delivered', 200, 1],
+    ['ios', 'token_unregistered', 200, 0],
+  ]);
+  const { refusals } = recorded(running);
+  expect(refusals.map(({ code, deviceId, requestId }) => [code, deviceId, requestId])).toEqual([
+    ['token_unregistered', phones[1]?.id, second.headers['request-id']],
+    ['duplicate', phones[0]?.id, second.headers['request-id']],
+  ]);
 });
 
 test('what was told goes to the log with the end of its delivery', async () => {

@@ -4,10 +4,11 @@ import type { DeliveryStatus } from '../delivery.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Outcome } from '../outcome.ts';
 import type { ProviderName } from '../target.ts';
-import type { NamedCall } from './records.ts';
+import type { NamedCall, REPEATED } from './records.ts';
 
-/** Whom a call named, and what makes it one that not everybody can invent. */
-export interface ObservedCall extends NamedCall {
+/** Why nothing was delivered, whom the call named, and what makes it one that not everybody can invent. */
+export interface RefusedDelivery extends NamedCall {
+  readonly code: ErrorCode | typeof REPEATED;
   /** It came by the URL of a configured domain. */
   readonly hasDomain: boolean;
 }
@@ -150,13 +151,12 @@ export type ServiceEvent =
       readonly type?: string | undefined;
       /** What the caller was told, if it was not refused. */
       readonly told?: string | undefined;
-      /** Why it was refused, or ignored although it asked for a push. */
+      /** Why it was refused. */
       readonly code?: ErrorCode | undefined;
-      readonly ignoredFor?: ErrorCode | undefined;
-      /** The deliveries that the answer is about, each with what became of it or the code of its refusal. */
+      /** Its deliveries, each with what became of it or the code of its refusal. */
       readonly deliveries?: readonly { readonly id: string; readonly told: string }[] | undefined;
-      /** Of a call that was refused, ignored, or repeated another. */
-      readonly named?: ObservedCall | undefined;
+      /** What left no delivery of its own: refused, repeated, or ignored although it asked for a push. */
+      readonly refused?: readonly RefusedDelivery[] | undefined;
     }
   | {
       readonly name: 'reply_waited';

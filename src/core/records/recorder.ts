@@ -2,10 +2,10 @@
 // told, refusals and repeats, outages, gaps. Nothing waits for it.
 
 import type { Clock } from '../ports/clock.ts';
-import type { EventNamed, ObservedCall, Observer, ServiceEvent } from '../ports/observer.ts';
-import { REPEATED, type Records } from '../ports/records.ts';
+import type { EventNamed, Observer, RefusedDelivery, ServiceEvent } from '../ports/observer.ts';
+import type { Records } from '../ports/records.ts';
 import { Incidents, type IncidentsParts } from './incidents.ts';
-import { Refusals, type RefusedCall } from './refusals.ts';
+import { Refusals } from './refusals.ts';
 
 export interface RecorderParts extends IncidentsParts {
   readonly clock: Clock;
@@ -68,39 +68,34 @@ export class Recorder implements Observer {
   }
 
   #answered(event: RequestAnswered): void {
-    const { deliveries = [], named, code, ignoredFor, status } = event;
+    const { deliveries = [], refused = [], status } = event;
     for (const { id, told } of deliveries) {
-      if (told === REPEATED) this.#note(event, REPEATED, { ...named, deliveryId: id });
-      else {
-        const atMs = this.#parts.clock.wallMs();
-        this.#parts.records.tell({ deliveryId: id, told, status, atMs });
-      }
+      const atMs = this.#parts.clock.wallMs();
+      this.#parts.records.tell({ deliveryId: id, told, status, atMs });
     }
-    const refusedFor = deliveries.length === 0 ? (code ?? ignoredFor) : undefined;
-    if (refusedFor !== undefined) this.#note(event, refusedFor, named);
+    for (const one of refused) this.#note(event, one);
   }
 
-  #note(event: RequestAnswered, code: string, named: Partial<ObservedCall> = {}): void {
+  #note(
+    { requestId, route, door, status, app }: RequestAnswered,
+    { hasDomain, ...named }: RefusedDelivery,
+  ): void {
     const { hasApp, isKnownToken } = this.#parts;
-    const { requestId, route, door, status, app } = event;
-    const { hasDomain = false, tokenHash, ...fields } = named;
+    const { tokenHash, deviceId, deliveryId } = named;
     const isKnown =
       hasDomain ||
-      fields.deviceId !== undefined ||
-      fields.deliveryId !== undefined ||
+      deviceId !== undefined ||
+      deliveryId !== undefined ||
       (tokenHash !== undefined && isKnownToken(tokenHash));
-    const call: RefusedCall = {
-      ...fields,
-      tokenHash,
+    this.#refusals.note({
+      ...named,
       requestId,
       door: route,
       source: door,
       app: app !== undefined && hasApp(app) ? app : undefined,
-      code,
       status,
       isKnown,
-    };
-    this.#refusals.note(call);
+    });
   }
 
   #tellDropped(): void {

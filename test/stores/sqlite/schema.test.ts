@@ -1,6 +1,7 @@
 // The tables as migrated against the schema they are generated from, the declared rows against what SQLite returns,
 // and what a person sees in the `sqlite3` shell.
 
+import { readFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { is } from 'drizzle-orm';
 import { getTableConfig, SQLiteTable } from 'drizzle-orm/sqlite-core';
@@ -173,4 +174,38 @@ test('shows the log in words, the newest delivery first', async () => {
       message_id: '0:1754049600000000%abcdef0123456789',
     },
   ]);
+});
+
+const PAGE = readFileSync(new URL('../../../docs/tables.md', import.meta.url), 'utf8');
+
+test('docs/tables.md has every column of the tables that it describes, and no other', () => {
+  const described = PAGE.split(/^## /m).slice(1);
+  expect(described.map((section) => section.split('\n')[0])).toEqual([
+    'deliveries',
+    'refusals',
+    'outages',
+    'gaps',
+  ]);
+  for (const section of described) {
+    const [name = ''] = section.split('\n');
+    const cells = [...section.matchAll(/^\| (`[^|]*`) \|/gm)].map(([, cell = '']) => cell);
+    const documented = cells.flatMap((cell) => cell.replaceAll('`', '').split(', '));
+    const { columns } = getTableConfig(tableNamed(name));
+    expect(documented.toSorted()).toEqual(columns.map((column) => column.name).sort());
+  }
+});
+
+function tableNamed(name: string): SQLiteTable {
+  const tables = Object.values(schema).filter((value) => is(value, SQLiteTable));
+  const table = tables.find((one) => getTableConfig(one).name === name);
+  if (table === undefined) throw new Error(`there is no table ${name}`);
+  return table;
+}
+
+test('the questions in docs/tables.md can be asked', async () => {
+  const db = new Database(await makeFullDatabase(), { readonly: true });
+  const questions = [...PAGE.matchAll(/^```sql\n([\s\S]*?)^```/gm)].map(([, sql = '']) => sql);
+  expect(questions.length).toBeGreaterThan(2);
+  for (const question of questions) expect(db.prepare(question).all()).toBeInstanceOf(Array);
+  db.close();
 });
