@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { judgeDelivery, type Surroundings } from '../../../src/core/finding/delivery-verdict.ts';
 import type { Outage } from '../../../src/core/ports/records.ts';
 import type { LoggedDelivery } from '../../../src/core/ports/store.ts';
-import { attempt, CALLED, sampleLogged } from './samples.ts';
+import { attempt, CALLED, sampleLogged, sampleQuarantined } from './samples.ts';
 
 const OUTAGE: Outage = {
   app: 'default',
@@ -192,10 +192,11 @@ const CASES: readonly Case[] = [
     around: {
       nowMs: CALLED + 5_000,
       quarantined: [
-        {
-          ...{ tokenHash: 'a'.repeat(32), app: 'default', provider: 'fcm', kind: 'throttled' },
-          ...{ reason: 'QUOTA_EXCEEDED', sinceMs: CALLED, untilMs: CALLED + 30_000 },
-        },
+        sampleQuarantined({
+          kind: 'throttled',
+          reason: 'QUOTA_EXCEEDED',
+          untilMs: CALLED + 30_000,
+        }),
       ],
     },
     code: 'queued_throttled',
