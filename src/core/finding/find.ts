@@ -4,7 +4,8 @@
 import type { Evidence, KeyKind, LogQuestion } from '../ports/log.ts';
 import { type Gap, type Outage, REPEATED, type Refusal } from '../ports/records.ts';
 import type { LoggedDelivery, QuarantineEntry } from '../ports/store.ts';
-import { judgeDelivery, ofLane, overlapping, type Verdict } from './delivery-verdict.ts';
+import { ofLane, overlapping } from './cause.ts';
+import { judgeDelivery, type Verdict } from './delivery-verdict.ts';
 import { type Names, parseQuestion } from './question.ts';
 import { judgeRefusals } from './refusal-verdict.ts';
 import { type TimelineEntry, timelineOf } from './timeline.ts';

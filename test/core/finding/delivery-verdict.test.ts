@@ -74,6 +74,18 @@ const CASES: readonly Case[] = [
     says: 'Delivered 14 s late: 2 tries ended with timeout.',
   },
   {
+    // The first try failed before the service was stopped.
+    is: { ...LATE, attempts: [attempt(1, 2, 'timeout'), attempt(2, 14_250)] },
+    around: { gaps: [{ ...STOPPED, beganAtMs: CALLED + 2_000, endedAtMs: CALLED + 14_000 }] },
+    code: 'delivered_late_stopped',
+    says: 'Delivered 14 s late: nds was not running from 18:12:24 to 18:12:36.',
+  },
+  {
+    is: { settledAtMs: CALLED + 1_510, attempts: [{ ...attempt(1, 2), latencyMs: 1_500 }] },
+    code: 'delivered_late',
+    says: 'Delivered 1.5 s late: FCM took 1.5 s to answer.',
+  },
+  {
     is: { ...LATE, attempts: [attempt(1, 14_250)] },
     code: 'delivered_late',
     says: 'Delivered 14 s late: it waited for its first try, so the machine or its disk was busy.',
@@ -92,6 +104,11 @@ const CASES: readonly Case[] = [
   },
   {
     is: { ...EXPIRED, provider: 'apns', attempts: [attempt(1, 2, 'TooManyRequests')] },
+    code: 'expired_throttled',
+    says: 'Not delivered: APNs held the token back (TooManyRequests), until the 52 s for which the push was useful were over.',
+  },
+  {
+    is: { ...EXPIRED, provider: 'apns', reason: 'TooManyRequests', attempts: [] },
     code: 'expired_throttled',
     says: 'Not delivered: APNs held the token back (TooManyRequests), until the 52 s for which the push was useful were over.',
   },
