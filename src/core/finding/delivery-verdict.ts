@@ -38,13 +38,21 @@ export function judgeDelivery(delivery: LoggedDelivery, around: Surroundings): V
         sentence: `Not delivered: ${nameOfProvider(delivery.provider)} says that the token is dead (${reason}): the app was removed or its token changed, and the wallet must register its new one.`,
       };
     case 'misconfigured':
-      return {
-        code: 'misconfigured',
-        sentence: `Not delivered: ${nameOfProvider(delivery.provider)} refuses what is configured for the app ${delivery.app} (${reason}); \`nds doctor\` says which value is wrong.`,
-      };
+      return judgeMisconfigured(delivery);
     case 'rejected':
       return judgeRejected(delivery);
   }
+}
+
+/** Several phones that are refused for a reason of their tokens mean that the configuration is wrong. */
+function judgeMisconfigured({ provider, app, reason = '' }: LoggedDelivery): Verdict {
+  const name = nameOfProvider(provider);
+  const rule = Object.hasOwn(REJECTIONS, reason) ? REJECTIONS[reason] : undefined;
+  const sentence =
+    rule === undefined
+      ? `Not delivered: ${name} refuses what is configured for the app ${app} (${reason}); \`nds doctor\` says which value is wrong.`
+      : `Not delivered, nor to other phones of this app: ${rule.text(name, app)}`;
+  return { code: 'misconfigured', sentence };
 }
 
 const INTERNAL: Verdict = {

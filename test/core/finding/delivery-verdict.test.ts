@@ -147,6 +147,11 @@ const CASES: readonly Case[] = [
     says: 'Not delivered: APNs refuses what is configured for the app default (InvalidProviderToken); `nds doctor` says which value is wrong.',
   },
   {
+    is: { status: 'misconfigured', reason: 'SENDER_ID_MISMATCH' },
+    code: 'misconfigured',
+    says: 'Not delivered, nor to other phones of this app: the token is of another Firebase project than the one configured for default (SENDER_ID_MISMATCH): compare it with the app’s google-services.json.',
+  },
+  {
     is: { status: 'rejected', reason: 'BadDeviceToken', provider: 'apns' },
     code: 'bad_token',
     says: 'Not delivered: APNs does not know this token (BadDeviceToken): it is of the other environment (builds of Xcode have sandbox tokens, all others production), or mistyped.',
