@@ -13,9 +13,10 @@ export function shortId(id: string): string {
 export function lineOfDelivery(delivery: LoggedDelivery): string {
   const { id, status, reason, app, provider, type, receivedAtMs, settledAtMs } = delivery;
   const after = settledAtMs === undefined ? '' : durationOf(settledAtMs - receivedAtMs);
-  const why = reason === undefined ? '' : ` ${reason}`;
+  // Before the type, which may be cut off.
+  const why = reason === undefined ? '' : `${reason}  `;
   return cut(
-    `${timeOfDay(receivedAtMs)}  ${status.padEnd(13)} ${after.padStart(7)}  ${shortId(id)}  ${app}/${provider}  ${type}${why}`,
+    `${timeOfDay(receivedAtMs)}  ${status.padEnd(13)} ${after.padStart(7)}  ${shortId(id)}  ${app}/${provider}  ${why}${type}`,
   );
 }
 

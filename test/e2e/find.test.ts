@@ -121,6 +121,16 @@ test('what nobody sent is not found, and the exit code says so', async () => {
   });
 });
 
+test('an app that is named is the only one, whether it is configured or not', async () => {
+  const { running } = await wakePhone();
+  expect(await find(running, USER, '--app', 'default')).toContain('Delivered');
+  await expect(find(running, USER, '--app', 'gone')).rejects.toMatchObject({ code: 1 });
+  await expect(find(running, USER, '--since', '1s', '--limit', 'x')).rejects.toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('It must be a whole number from 1 to 1000.'),
+  });
+});
+
 test('without an argument it lists the newest, one line each', async () => {
   const { running, id } = await wakePhone();
   const lines = (await find(running)).split('\n');
@@ -185,23 +195,43 @@ async function payUntil(running: Setup, shown: Promise<unknown>): Promise<void> 
   });
   for (let phone = 0; !isShown; phone += 1) {
     await running.notify(`phone-${phone}:APA91b`, PAYMENT_HASH);
+    await running.service.settled();
   }
   await done;
 }
 
-test('tail shows each delivery as it ends, and ends when it is interrupted', async () => {
+test('tail shows deliveries as they end and refused calls, and ends when it is interrupted', async () => {
   const running = await setup();
   const { environment, folder } = running;
   const tail = startProgram({ args: ['tail'], environment, folder });
-  const failed = startProgram({ args: ['tail', '--json', '--failed'], environment, folder });
-  await payUntil(running, tail.line('payment_received'));
+  const json = startProgram({ args: ['tail', '--json'], environment, folder });
+  const failed = startProgram({ args: ['tail', '--failed'], environment, folder });
+  const other = startProgram({ args: ['tail', '--app', 'other'], environment, folder });
+  await payUntil(running, Promise.all([tail, json].map((one) => one.line('payment_received'))));
   expect(await tail.line('payment_received')).toMatch(
     /^\d\d:\d\d:\d\d {2}delivered +\d+ ms {2}[0-9a-f]{8}…[0-9a-f]{4} {2}default\/fcm {2}payment_received$/,
   );
+  const fault = { kind: 'fcm_error', error: 'UNREGISTERED' } as const;
+  running.sandbox.script({ provider: 'fcm', fault });
+  await running.notify('a-phone:that-is-gone', PAYMENT_HASH);
+  await running.post(notifyPath(ANDROID_TOKEN), '{"template":');
+  expect(await tail.line('UNREGISTERED')).toMatch(
+    / {2}unregistered +\d+ ms .*UNREGISTERED {2}paym/,
+  );
+  expect(await tail.line('refused')).toMatch(
+    / {2}refused 400 +bad_body {2}notify \/api\/v1\/notify$/,
+  );
+  const lines = await Promise.all(['"unregistered"', '"bad_body"'].map((text) => json.line(text)));
+  expect(lines.map((line) => JSON.parse(line))).toEqual([
+    { delivery: expect.objectContaining({ status: 'unregistered', reason: 'UNREGISTERED' }) },
+    { refusal: expect.objectContaining({ code: 'bad_body', count: 1 }) },
+  ]);
   tail.signal('SIGINT');
-  failed.signal('SIGTERM');
-  expect(await tail.ended).toMatchObject({ code: 0, stderr: '' });
-  expect(await failed.ended).toEqual({ code: 0, stdout: '', stderr: '' });
+  for (const program of [json, failed, other]) program.signal('SIGTERM');
+  for (const program of [tail, json])
+    expect(await program.ended).toMatchObject({ code: 0, stderr: '' });
+  expect((await failed.ended).stdout).not.toContain(' delivered ');
+  expect(await other.ended).toEqual({ code: 0, stdout: '', stderr: '' });
 });
 
 test('tail ends in order when its reader has enough', async () => {

@@ -1,9 +1,9 @@
 // What became of one delivery, and what to do about it: a stable code for programs and one sentence for a person.
 
 import { usefulUntilMs } from '../notification.ts';
-import type { Gap, Outage } from '../ports/records.ts';
 import type { LoggedDelivery, QuarantineEntry } from '../ports/store.ts';
-import { durationOf, momentOf, nameOfProvider, stateOf, troubleOf } from './words.ts';
+import { type Circumstances, findCause, ofLane } from './cause.ts';
+import { durationOf, momentOf, nameOfProvider, stateOf } from './words.ts';
 
 export interface Verdict {
   /** One of docs/finding-a-push.md. */
@@ -12,9 +12,7 @@ export interface Verdict {
 }
 
 /** What happened around a delivery. */
-export interface Surroundings {
-  readonly outages: readonly Outage[];
-  readonly gaps: readonly Gap[];
+export interface Surroundings extends Circumstances {
   readonly quarantined: readonly QuarantineEntry[];
   readonly nowMs: number;
 }
@@ -40,13 +38,21 @@ export function judgeDelivery(delivery: LoggedDelivery, around: Surroundings): V
         sentence: `Not delivered: ${nameOfProvider(delivery.provider)} says that the token is dead (${reason}): the app was removed or its token changed, and the wallet must register its new one.`,
       };
     case 'misconfigured':
-      return {
-        code: 'misconfigured',
-        sentence: `Not delivered: ${nameOfProvider(delivery.provider)} refuses what is configured for the app ${delivery.app} (${reason}); \`nds doctor\` says which value is wrong.`,
-      };
+      return judgeMisconfigured(delivery);
     case 'rejected':
       return judgeRejected(delivery);
   }
+}
+
+/** Several phones that are refused for a reason of their tokens mean that the configuration is wrong. */
+function judgeMisconfigured({ provider, app, reason = '' }: LoggedDelivery): Verdict {
+  const name = nameOfProvider(provider);
+  const rule = Object.hasOwn(REJECTIONS, reason) ? REJECTIONS[reason] : undefined;
+  const sentence =
+    rule === undefined
+      ? `Not delivered: ${name} refuses what is configured for the app ${app} (${reason}); \`nds doctor\` says which value is wrong.`
+      : `Not delivered, nor to other phones of this app: ${rule.text(name, app)}`;
+  return { code: 'misconfigured', sentence };
 }
 
 const INTERNAL: Verdict = {
@@ -191,89 +197,7 @@ function judgeQueued(delivery: LoggedDelivery, around: Surroundings): Verdict {
   if (last === undefined && nowMs - receivedAtMs < SENDING_FOR_MS) {
     return { code: 'sending', sentence: 'It is being sent at this moment.' };
   }
-  const why = last === undefined ? 'its first try' : `its next try after ${reasonOf(last.reason)}`;
+  const why =
+    last === undefined ? 'its first try' : `its next try after ${last.reason ?? 'no answer'}`;
   return { code: 'queued', sentence: `Waiting for ${why}; it is tried by itself ${until}.` };
-}
-
-interface Cause {
-  readonly kind: 'stopped' | 'outage' | 'throttled' | 'other';
-  readonly text: string;
-}
-
-/** Why a delivery took long: what the log says of the time in which it was open, else its own attempts. */
-function findCause(delivery: LoggedDelivery, around: Surroundings): Cause {
-  const { receivedAtMs, attempts, provider } = delivery;
-  const gap = overlapping(around.gaps, delivery).find(({ kind }) => kind === 'stopped');
-  const untried = attempts.every(
-    ({ startedAtMs }) => gap === undefined || startedAtMs > gap.beganAtMs,
-  );
-  if (gap !== undefined && untried) {
-    return { kind: 'stopped', text: `nds was not running ${periodOf(gap, receivedAtMs)}` };
-  }
-  const failed = attempts.filter(({ outcome }) => outcome === 'retry');
-  const [first] = failed;
-  const outage = overlapping(ofLane(delivery, around.outages), delivery).at(0);
-  if (outage !== undefined) {
-    const state = stateOf(outage.reason ?? first?.reason);
-    const text = `${nameOfProvider(provider)} was ${state} ${periodOf(outage, receivedAtMs)}`;
-    return { kind: 'outage', text };
-  }
-  if (first === undefined)
-    return {
-      kind: 'other',
-      text: 'it waited for its first try, so the machine or its disk was busy',
-    };
-  const trouble = troubleOf(first.reason);
-  if (trouble === 'throttled') {
-    return {
-      kind: 'throttled',
-      text: `${nameOfProvider(provider)} held the token back (${first.reason})`,
-    };
-  }
-  if (trouble === 'silent') {
-    const tries = failed.length === 1 ? 'a try' : `${failed.length} tries`;
-    return { kind: 'other', text: `${tries} ended with ${reasonOf(first.reason)}` };
-  }
-  // Too few pushes for the breaker to notice an outage: then it lasted at least from the first to the last try.
-  const end = attempts.findLast(({ outcome }) => outcome === 'delivered') ?? failed.at(-1) ?? first;
-  const period = { beganAtMs: first.startedAtMs, endedAtMs: end.startedAtMs };
-  const text = `${nameOfProvider(provider)} was ${stateOf(first.reason)} ${periodOf(period, receivedAtMs)}`;
-  return { kind: 'outage', text };
-}
-
-interface Period {
-  readonly beganAtMs: number;
-  readonly endedAtMs?: number | undefined;
-}
-
-/** What happened while the delivery was open. */
-export function overlapping<Kind extends Period>(
-  periods: readonly Kind[],
-  {
-    receivedAtMs,
-    settledAtMs = Number.POSITIVE_INFINITY,
-  }: Pick<LoggedDelivery, 'receivedAtMs' | 'settledAtMs'>,
-): readonly Kind[] {
-  return periods.filter(
-    ({ beganAtMs, endedAtMs = Number.POSITIVE_INFINITY }) =>
-      beganAtMs <= settledAtMs && endedAtMs >= receivedAtMs,
-  );
-}
-
-export function ofLane(
-  { app, provider }: Pick<LoggedDelivery, 'app' | 'provider'>,
-  outages: readonly Outage[],
-): readonly Outage[] {
-  return outages.filter((outage) => outage.app === app && outage.provider === provider);
-}
-
-function periodOf({ beganAtMs, endedAtMs }: Period, beside: number): string {
-  const since = momentOf(beganAtMs, beside);
-  return endedAtMs === undefined
-    ? `since ${since}`
-    : `from ${since} to ${momentOf(endedAtMs, beside)}`;
-}
-
-function reasonOf(reason: string | undefined): string {
-  return reason ?? 'no answer';
 }

@@ -3,8 +3,9 @@
 
 import type { Evidence, KeyKind, LogQuestion } from '../ports/log.ts';
 import { type Gap, type Outage, REPEATED, type Refusal } from '../ports/records.ts';
-import type { LoggedDelivery } from '../ports/store.ts';
-import { judgeDelivery, ofLane, overlapping, type Verdict } from './delivery-verdict.ts';
+import type { LoggedDelivery, QuarantineEntry } from '../ports/store.ts';
+import { ofLane, overlapping } from './cause.ts';
+import { judgeDelivery, type Verdict } from './delivery-verdict.ts';
 import { type Names, parseQuestion } from './question.ts';
 import { judgeRefusals } from './refusal-verdict.ts';
 import { type TimelineEntry, timelineOf } from './timeline.ts';
@@ -50,7 +51,9 @@ export async function find(text: string, parts: FindParts, options: FindOptions)
   const { found, outages, gaps, quarantined } = evidence;
   const deliveries = evidence.deliveries.map((delivery) => {
     const around = { outages: ofLane(delivery, outages), gaps: overlapping(gaps, delivery) };
-    return { delivery, verdict: judgeDelivery(delivery, { ...around, quarantined, nowMs }) };
+    const held = quarantined.filter(({ tokenHash }) => tokenHash === delivery.tokenHash);
+    const verdict = judgeDelivery(delivery, { ...around, quarantined: held, nowMs });
+    return { delivery, verdict };
   });
   const completeSinceMs = completeSince(evidence, parts);
   return {
@@ -97,8 +100,8 @@ const WORDS: Readonly<Record<KeyKind, string>> = {
   request: 'request',
   device: 'device',
   user: 'user',
-  token: 'this token',
-  handle: 'this URL',
+  token: 'token',
+  handle: 'URL',
 };
 
 /** What a payment hash or swap id is called, by the type that its source made of it. */
@@ -108,15 +111,20 @@ const SUBJECTS: readonly (readonly [RegExp, string])[] = [
   [/^(?:payment_|lnurl|invoice_|spark_lightning|spark_payment|lsps5_payment)/, 'payment'],
 ];
 
-function askedFor(found: readonly KeyKind[], shown: string, { deliveries }: Evidence): string {
+function askedFor(
+  found: readonly KeyKind[],
+  shown: string | undefined,
+  { deliveries }: Evidence,
+): string {
   const kind = Object.keys(WORDS).find((word): word is KeyKind =>
     found.some((one) => one === word),
   );
-  if (kind === undefined) return shown;
-  if (kind === 'token' || kind === 'handle') return WORDS[kind];
+  if (kind === undefined) return shown ?? 'this value';
   const type = deliveries[0]?.type ?? 'payment_';
   const subject = SUBJECTS.find(([pattern]) => pattern.test(type))?.[1] ?? 'event';
-  return `${kind === 'subject' ? subject : WORDS[kind]} ${shown}`;
+  const word = kind === 'subject' ? subject : WORDS[kind];
+  const isSecret = shown === undefined || kind === 'token' || kind === 'handle';
+  return isSecret ? `this ${word}` : `${word} ${shown}`;
 }
 
 interface Judged {
@@ -140,13 +148,19 @@ function judgeAll(evidence: Evidence, judged: Judged): Verdict {
     return { code, sentence: `Probably one of these: ${sentence}` };
   }
   const last = isRefusalLast
-    ? judgeRefusals(sameAs(refusal, refusals), quarantined)
+    ? judgeRefusals(sameAs(refusal, refusals), ofToken(refusal, quarantined))
     : delivery?.verdict;
   if (last === undefined) return judgeNothing(evidence, judged);
   const others = countOthers(judged.deliveries, refusals);
   return others === undefined
     ? last
     : { ...last, sentence: `${others}; the last: ${last.sentence}` };
+}
+
+function ofToken({ tokenHash }: Refusal, entries: readonly QuarantineEntry[]) {
+  return tokenHash === undefined
+    ? entries
+    : entries.filter((entry) => entry.tokenHash === tokenHash);
 }
 
 function lastMomentOf({ receivedAtMs, repeatedAtMs = 0 }: LoggedDelivery): number {
@@ -183,12 +197,18 @@ function plural(count: number, word: string): string {
 }
 
 function judgeNothing(evidence: Evidence, { completeSinceMs, nowMs }: Judged): Verdict {
-  const { devices, refusals } = evidence;
+  const { devices, refusals, quarantined } = evidence;
   const [repeat] = refusals;
   if (repeat !== undefined) return judgeRefusals([repeat, ...refusals.slice(1)], []);
   const since = momentOf(completeSinceMs);
   const gaps = tellGaps(evidence, completeSinceMs, nowMs);
   const [device] = devices;
+  const [entry] = quarantined;
+  if (entry !== undefined) {
+    const { sinceMs, untilMs, reason } = entry;
+    const sentence = `No call since ${since}${gaps}; pushes to this token would be refused until ${momentOf(untilMs)}: ${reason} since ${momentOf(sinceMs)}.`;
+    return { code: 'quarantined', sentence };
+  }
   if (device === undefined) {
     const sentence = `Nothing known of it: no call that names it came since ${since}${gaps}. Either the caller never called, or it called another address; a call that was refused before it was read is found by its device, user or URL.`;
     return { code: 'nothing_known', sentence };

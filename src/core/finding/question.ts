@@ -29,8 +29,8 @@ export interface Names {
 }
 
 export interface Asked {
-  /** What may be shown of it: how a hash or id begins. Never a token or handle. */
-  readonly shown: string;
+  /** How a hash or id begins; absent where nothing may be shown: a token, a handle, a name. */
+  readonly shown?: string | undefined;
   readonly keys: readonly LogKey[];
 }
 
@@ -40,7 +40,7 @@ export function parseQuestion(text: string, names: Names): Asked {
     .trim()
     .replace(/^(["'`<])(.*)["'`>]$/s, '$2')
     .trim();
-  if (given.length > MAX_QUESTION_CHARACTERS) return { shown: 'a text that is too long', keys: [] };
+  if (given.length > MAX_QUESTION_CHARACTERS) return { keys: [] };
   return URL_FORM.test(given) ? parseUrl(given, names) : parseValue(given, names);
 }
 
@@ -55,13 +55,10 @@ function parseUrl(url: string, names: Names): Asked {
     const environment = parameters.get('environment') === 'sandbox' ? 'sandbox' : undefined;
     const app = parameters.get('app');
     const apps = app === null ? names.apps : [app];
-    return {
-      shown: 'the token of this URL',
-      keys: tokenKeys(token, { ...names, apps }, [environment]),
-    };
+    return { keys: tokenKeys(token, { ...names, apps }, [environment]) };
   }
   const last = path.split('/').findLast((segment) => segment !== '') ?? '';
-  if (HANDLE.test(last)) return { shown: 'the handle of this URL', keys: handleKeys(last, names) };
+  if (HANDLE.test(last)) return { keys: handleKeys(last, names) };
   return parseValue(last, names);
 }
 
@@ -69,10 +66,7 @@ function parseValue(given: string, names: Names): Asked {
   // Mail programs break long hashes, and problems name requests as URNs.
   const value = given.replaceAll(/\s/g, '').replace(/^urn:uuid:/i, '');
   if (value.length < LEAST_CHARACTERS) {
-    return {
-      shown: value,
-      keys: [...wholeSubjects(value, given, names), ...userKeys(given, names)],
-    };
+    return { keys: [...wholeSubjects(value, given, names), ...userKeys(given, names)] };
   }
   const id = readId(value);
   const keys = [
@@ -83,7 +77,7 @@ function parseValue(given: string, names: Names): Asked {
     ...(HANDLE.test(value) ? handleKeys(value, names) : []),
     ...userKeys(given, names),
   ];
-  return { shown: isId(value) ? abbreviate(value) : 'this value', keys };
+  return { shown: isId(value) ? abbreviate(value) : undefined, keys };
 }
 
 interface Id {

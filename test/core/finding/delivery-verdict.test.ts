@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { judgeDelivery, type Surroundings } from '../../../src/core/finding/delivery-verdict.ts';
 import type { Outage } from '../../../src/core/ports/records.ts';
 import type { LoggedDelivery } from '../../../src/core/ports/store.ts';
-import { attempt, CALLED, sampleLogged } from './samples.ts';
+import { attempt, CALLED, sampleLogged, sampleQuarantined } from './samples.ts';
 
 const OUTAGE: Outage = {
   app: 'default',
@@ -74,6 +74,18 @@ const CASES: readonly Case[] = [
     says: 'Delivered 14 s late: 2 tries ended with timeout.',
   },
   {
+    // The first try failed before the service was stopped.
+    is: { ...LATE, attempts: [attempt(1, 2, 'timeout'), attempt(2, 14_250)] },
+    around: { gaps: [{ ...STOPPED, beganAtMs: CALLED + 2_000, endedAtMs: CALLED + 14_000 }] },
+    code: 'delivered_late_stopped',
+    says: 'Delivered 14 s late: nds was not running from 18:12:24 to 18:12:36.',
+  },
+  {
+    is: { settledAtMs: CALLED + 1_510, attempts: [{ ...attempt(1, 2), latencyMs: 1_500 }] },
+    code: 'delivered_late',
+    says: 'Delivered 1.5 s late: FCM took 1.5 s to answer.',
+  },
+  {
     is: { ...LATE, attempts: [attempt(1, 14_250)] },
     code: 'delivered_late',
     says: 'Delivered 14 s late: it waited for its first try, so the machine or its disk was busy.',
@@ -92,6 +104,11 @@ const CASES: readonly Case[] = [
   },
   {
     is: { ...EXPIRED, provider: 'apns', attempts: [attempt(1, 2, 'TooManyRequests')] },
+    code: 'expired_throttled',
+    says: 'Not delivered: APNs held the token back (TooManyRequests), until the 52 s for which the push was useful were over.',
+  },
+  {
+    is: { ...EXPIRED, provider: 'apns', reason: 'TooManyRequests', attempts: [] },
     code: 'expired_throttled',
     says: 'Not delivered: APNs held the token back (TooManyRequests), until the 52 s for which the push was useful were over.',
   },
@@ -128,6 +145,11 @@ const CASES: readonly Case[] = [
     is: { status: 'misconfigured', reason: 'InvalidProviderToken', provider: 'apns' },
     code: 'misconfigured',
     says: 'Not delivered: APNs refuses what is configured for the app default (InvalidProviderToken); `nds doctor` says which value is wrong.',
+  },
+  {
+    is: { status: 'misconfigured', reason: 'SENDER_ID_MISMATCH' },
+    code: 'misconfigured',
+    says: 'Not delivered, nor to other phones of this app: the token is of another Firebase project than the one configured for default (SENDER_ID_MISMATCH): compare it with the app’s google-services.json.',
   },
   {
     is: { status: 'rejected', reason: 'BadDeviceToken', provider: 'apns' },
@@ -192,10 +214,11 @@ const CASES: readonly Case[] = [
     around: {
       nowMs: CALLED + 5_000,
       quarantined: [
-        {
-          ...{ tokenHash: 'a'.repeat(32), app: 'default', provider: 'fcm', kind: 'throttled' },
-          ...{ reason: 'QUOTA_EXCEEDED', sinceMs: CALLED, untilMs: CALLED + 30_000 },
-        },
+        sampleQuarantined({
+          kind: 'throttled',
+          reason: 'QUOTA_EXCEEDED',
+          untilMs: CALLED + 30_000,
+        }),
       ],
     },
     code: 'queued_throttled',

@@ -14,6 +14,7 @@ import {
   DEVICE_ID,
   sampleEvidence,
   sampleLogged,
+  sampleQuarantined,
   sampleRefusal,
 } from './samples.ts';
 
@@ -146,6 +147,18 @@ test('a device that nobody called for, and one whose token is dead', async () =>
   const dead = { ...DEVICE, deadSinceMs: CALLED - 7_200_000 };
   const { verdict } = await answerFor({ found: ['user'], devices: [dead] });
   expect(verdict.code).toBe('device_dead');
+});
+
+test('a token in quarantine that no call came for', async () => {
+  const entry = sampleQuarantined({ untilMs: CALLED + 60_000 });
+  const { verdict, asked } = await answerFor({ found: ['token'], quarantined: [entry] });
+  expect(asked).toBe('this token');
+  expect(verdict).toEqual({
+    code: 'quarantined',
+    sentence:
+      'No call since 2026-11-26 17:12:22; pushes to this token would be refused until ' +
+      '2026-11-26 18:13:22: UNREGISTERED since 2026-11-26 17:12:22.',
+  });
 });
 
 test('a repeat is told with its delivery, and alone where that is gone', async () => {

@@ -5,17 +5,9 @@ import { ERRORS } from '../../../src/core/errors.ts';
 import { judgeRefusals } from '../../../src/core/finding/refusal-verdict.ts';
 import type { Refusal } from '../../../src/core/ports/records.ts';
 import type { QuarantineEntry } from '../../../src/core/ports/store.ts';
-import { CALLED, sampleRefusal } from './samples.ts';
+import { CALLED, sampleQuarantined, sampleRefusal } from './samples.ts';
 
-const DEAD: QuarantineEntry = {
-  tokenHash: 'a'.repeat(32),
-  app: 'default',
-  provider: 'fcm',
-  kind: 'unregistered',
-  reason: 'UNREGISTERED',
-  sinceMs: CALLED - 3_600_000,
-  untilMs: CALLED + 3_600_000,
-};
+const DEAD = sampleQuarantined();
 const NODE = `02${'ab'.repeat(32)}`;
 const AT = 'at 2026-11-26 18:12:22';
 

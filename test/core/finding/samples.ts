@@ -2,7 +2,11 @@
 
 import type { Evidence } from '../../../src/core/ports/log.ts';
 import type { Refusal } from '../../../src/core/ports/records.ts';
-import type { LoggedAttempt, LoggedDelivery } from '../../../src/core/ports/store.ts';
+import type {
+  LoggedAttempt,
+  LoggedDelivery,
+  QuarantineEntry,
+} from '../../../src/core/ports/store.ts';
 
 export const CALLED = Date.UTC(2026, 10, 26, 18, 12, 22, 682);
 export const DELIVERY_ID = '01a2191a-970d-71cf-867d-9332ecd8c302';
@@ -59,6 +63,20 @@ export function sampleEvidence(changes: Partial<Evidence> = {}): Evidence {
     gaps: [],
     isGuess: false,
     madeAtMs: CALLED - 3_600_000,
+    ...changes,
+  };
+}
+
+/** Of the token of `sampleLogged`. */
+export function sampleQuarantined(changes: Partial<QuarantineEntry> = {}): QuarantineEntry {
+  return {
+    tokenHash: 'a'.repeat(32),
+    app: 'default',
+    provider: 'fcm',
+    kind: 'unregistered',
+    reason: 'UNREGISTERED',
+    sinceMs: CALLED - 3_600_000,
+    untilMs: CALLED + 3_600_000,
     ...changes,
   };
 }

@@ -65,6 +65,8 @@ export function prepareGather(db: Reading, sealer: Sealer): (question: LogQuesti
       lookups.refusals(keys, options, note),
       lookups.refusals([...ofDevices, ...ofDeliveries], options, ignore),
     ]);
+    const quarantined = evidence.quarantined(tokenHashesOf([...keys, ...ofDevices], deliveries));
+    if (quarantined.length > 0 && found.size === 0) note('token');
     const guessed = found.size === 0 ? keys.flatMap(guess) : [];
     if (guessed.length > 0) note('request');
     return {
@@ -73,7 +75,7 @@ export function prepareGather(db: Reading, sealer: Sealer): (question: LogQuesti
       refusals: guessed.length > 0 ? guessed : evidence.refusals(refusals),
       isGuess: guessed.length > 0,
       devices: unique([...devices, ...addressees]).map(toLoggedDevice),
-      quarantined: evidence.quarantined(tokenHashesOf([...keys, ...ofDevices], deliveries)),
+      quarantined,
       outages: evidence.outages(),
       gaps: evidence.gaps(),
       madeAtMs: evidence.madeAtMs(),

@@ -1,0 +1,117 @@
+// Why a delivery took longer than it should: what the log says of the time in which it was open, else its own attempts.
+
+import type { Gap, Outage } from '../ports/records.ts';
+import type { LoggedAttempt, LoggedDelivery } from '../ports/store.ts';
+import { durationOf, momentOf, nameOfProvider, stateOf, troubleOf } from './words.ts';
+
+export interface Cause {
+  readonly kind: 'stopped' | 'outage' | 'throttled' | 'other';
+  readonly text: string;
+}
+
+export interface Circumstances {
+  readonly outages: readonly Outage[];
+  readonly gaps: readonly Gap[];
+}
+
+/** A first try that started so soon did not wait. */
+const AT_ONCE_MS = 1_000;
+
+export function findCause(delivery: LoggedDelivery, { outages, gaps }: Circumstances): Cause {
+  const { receivedAtMs, provider } = delivery;
+  const gap = overlapping(gaps, delivery).find(
+    (one) => one.kind === 'stopped' && isMostOf(one, delivery),
+  );
+  if (gap !== undefined) {
+    return { kind: 'stopped', text: `nds was not running ${periodOf(gap, receivedAtMs)}` };
+  }
+  const failed = delivery.attempts.filter(({ outcome }) => outcome === 'retry');
+  const [outage] = overlapping(ofLane(delivery, outages), delivery);
+  if (outage !== undefined) {
+    const text = `${nameOfProvider(provider)} was ${stateOf(outage.reason)} ${periodOf(outage, receivedAtMs)}`;
+    return { kind: 'outage', text };
+  }
+  const [first, ...others] = failed;
+  return first === undefined ? untriedCause(delivery) : causeOfTries(delivery, [first, ...others]);
+}
+
+/** No try failed: it waited for its own, or for the provider's answer. */
+function untriedCause({ receivedAtMs, attempts, provider, status, reason }: LoggedDelivery): Cause {
+  const name = nameOfProvider(provider);
+  const [taken] = attempts;
+  if (taken !== undefined && taken.startedAtMs - receivedAtMs < AT_ONCE_MS) {
+    return { kind: 'other', text: `${name} took ${durationOf(taken.latencyMs)} to answer` };
+  }
+  if (status === 'expired' && reason !== undefined && troubleOf(reason) === 'throttled') {
+    return { kind: 'throttled', text: `${name} held the token back (${reason})` };
+  }
+  const text = 'it waited for its first try, so the machine or its disk was busy';
+  return { kind: 'other', text };
+}
+
+function causeOfTries(
+  { attempts, receivedAtMs, provider }: LoggedDelivery,
+  failed: readonly [LoggedAttempt, ...LoggedAttempt[]],
+): Cause {
+  const [first] = failed;
+  const name = nameOfProvider(provider);
+  const reason = first.reason ?? 'no answer';
+  switch (troubleOf(first.reason)) {
+    case 'throttled':
+      return { kind: 'throttled', text: `${name} held the token back (${reason})` };
+    case 'silent': {
+      const tries = failed.length === 1 ? 'a try' : `${failed.length} tries`;
+      return { kind: 'other', text: `${tries} ended with ${reason}` };
+    }
+    default: {
+      // Too few pushes for the breaker to notice an outage: it lasted at least from the first to the last try.
+      const taken = attempts.findLast(({ outcome }) => outcome === 'delivered');
+      const end = taken ?? failed.at(-1) ?? first;
+      const period = { beganAtMs: first.startedAtMs, endedAtMs: end.startedAtMs };
+      const text = `${name} was ${stateOf(first.reason)} ${periodOf(period, receivedAtMs)}`;
+      return { kind: 'outage', text };
+    }
+  }
+}
+
+/** At least half of the time in which the delivery was open. */
+function isMostOf(
+  { beganAtMs, endedAtMs = Number.POSITIVE_INFINITY }: Period,
+  { receivedAtMs, settledAtMs = receivedAtMs }: LoggedDelivery,
+): boolean {
+  const commonMs = Math.min(endedAtMs, settledAtMs) - Math.max(beganAtMs, receivedAtMs);
+  return 2 * commonMs >= settledAtMs - receivedAtMs;
+}
+
+export interface Period {
+  readonly beganAtMs: number;
+  readonly endedAtMs?: number | undefined;
+}
+
+/** What happened while the delivery was open. */
+export function overlapping<Kind extends Period>(
+  periods: readonly Kind[],
+  {
+    receivedAtMs,
+    settledAtMs = Number.POSITIVE_INFINITY,
+  }: Pick<LoggedDelivery, 'receivedAtMs' | 'settledAtMs'>,
+): readonly Kind[] {
+  return periods.filter(
+    ({ beganAtMs, endedAtMs = Number.POSITIVE_INFINITY }) =>
+      beganAtMs <= settledAtMs && endedAtMs >= receivedAtMs,
+  );
+}
+
+export function ofLane(
+  { app, provider }: Pick<LoggedDelivery, 'app' | 'provider'>,
+  outages: readonly Outage[],
+): readonly Outage[] {
+  return outages.filter((outage) => outage.app === app && outage.provider === provider);
+}
+
+function periodOf({ beganAtMs, endedAtMs }: Period, beside: number): string {
+  const since = momentOf(beganAtMs, beside);
+  return endedAtMs === undefined
+    ? `since ${since}`
+    : `from ${since} to ${momentOf(endedAtMs, beside)}`;
+}
