@@ -99,9 +99,13 @@ export async function startService(
   const live = new LiveApps({ clock, prepared });
   await using opened = new AsyncDisposableStack();
   opened.defer(() => live.close());
-  const events = new LiveEvents(clock);
-  const observers: Observer[] = [log.observer, events];
+  const observers: Observer[] = [log.observer];
   const observer = observeAll(observers);
+  const events = new LiveEvents({
+    clock,
+    join: (one) => observers.push(one),
+    leave: (one) => observers.splice(observers.indexOf(one), observers.includes(one) ? 1 : 0),
+  });
   const opening = openStore(config, log, { clock, observer });
   const { store: ownStore, devices, records, operating, lookupKey, sqliteVersion } = await opening;
   const { log: logReader } = await opening;

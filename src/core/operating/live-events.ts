@@ -1,11 +1,13 @@
 // What happens now, for those who watch: deliveries, attempts and refused calls, with the newest of them kept for a
-// watcher that was cut off.
+// watcher that was cut off. While nobody watches, nothing is heard and nothing is kept.
 
-import type { Clock } from '../ports/clock.ts';
+import type { Clock, Timer } from '../ports/clock.ts';
 import type { EventNamed, Observer, ServiceEvent } from '../ports/observer.ts';
 
 /** About ten seconds of a hundred pushes a second. */
 const KEPT = 4_096;
+/** How long a watcher may be away and still miss nothing. */
+const AWAY_MS = 5 * 60_000;
 
 type ToldName =
   | 'delivery_accepted'
@@ -39,18 +41,29 @@ interface Watcher {
   readonly onClose?: (() => void) | undefined;
 }
 
+export interface LiveEventsParts {
+  readonly clock: Clock;
+  /** From now on the observer is told of everything, or of nothing. */
+  readonly join: (observer: Observer) => void;
+  readonly leave: (observer: Observer) => void;
+}
+
 export class LiveEvents implements Observer {
-  readonly #clock: Clock;
-  readonly #kept: LiveEvent[] = [];
+  readonly #parts: LiveEventsParts;
   readonly #watchers = new Set<Watcher>();
+  #kept: LiveEvent[] = [];
+  /** Everything after this number was heard. */
+  #completeSince = 0;
   #last = 0;
+  #isListening = false;
+  #leaving: Timer | undefined;
   #isClosed = false;
   /** Tells the events of this process from those of an earlier one. */
   readonly run: string;
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
-    this.run = Math.floor(clock.wallMs()).toString(36);
+  constructor(parts: LiveEventsParts) {
+    this.#parts = parts;
+    this.run = Math.floor(parts.clock.wallMs()).toString(36);
   }
 
   get watchers(): number {
@@ -65,14 +78,15 @@ export class LiveEvents implements Observer {
   observe(event: ServiceEvent): void {
     if (!isTold(event)) return;
     this.#last += 1;
-    const live: LiveEvent = { number: this.#last, atMs: this.#clock.wallMs(), event };
+    const live: LiveEvent = { number: this.#last, atMs: this.#parts.clock.wallMs(), event };
     this.#kept[live.number % KEPT] = live;
     for (const { onEvent } of this.#watchers) onEvent(live);
   }
 
   /** The events after that number, oldest first; nothing if some of them are not kept any more. */
   since(number: number): readonly LiveEvent[] | undefined {
-    if (number > this.#last || number < this.#last - KEPT) return undefined;
+    const first = Math.max(this.#completeSince, this.#last - KEPT);
+    if (number > this.#last || number < first) return undefined;
     const events: LiveEvent[] = [];
     for (let next = number + 1; next <= this.#last; next += 1) {
       const event = this.#kept[next % KEPT];
@@ -87,8 +101,11 @@ export class LiveEvents implements Observer {
 
   /** Returns a function that ends it. The watcher must not throw. */
   watch(watcher: Watcher): () => void {
+    this.#listen();
     this.#watchers.add(watcher);
-    return () => this.#watchers.delete(watcher);
+    return () => {
+      if (this.#watchers.delete(watcher) && this.#watchers.size === 0) this.#planLeaving();
+    };
   }
 
   /** The service stops: nobody is told anything more. */
@@ -97,6 +114,28 @@ export class LiveEvents implements Observer {
     const watchers = [...this.#watchers];
     this.#watchers.clear();
     for (const { onClose } of watchers) onClose?.();
+    this.#leave();
+  }
+
+  #listen(): void {
+    this.#leaving?.cancel();
+    if (this.#isListening) return;
+    this.#isListening = true;
+    // Numbers from before are of events after which some were not heard.
+    this.#last += 1;
+    this.#completeSince = this.#last;
+    this.#parts.join(this);
+  }
+
+  #planLeaving(): void {
+    this.#leaving = this.#parts.clock.after(AWAY_MS, () => this.#leave());
+  }
+
+  #leave(): void {
+    this.#leaving?.cancel();
+    this.#isListening = false;
+    this.#kept = [];
+    this.#parts.leave(this);
   }
 }
 

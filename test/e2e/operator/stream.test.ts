@@ -234,7 +234,7 @@ test('more than 20 readers are refused, until one has gone', async () => {
 
 test('a reader that reads nothing is cut off when it is too far behind', async () => {
   const clock = new ManualClock();
-  const events = new LiveEvents(clock);
+  const events = new LiveEvents({ clock, join: () => {}, leave: () => {} });
   const app = new Hono<HttpEnv>();
   app.get('/', (c) => handleStream({ clock, events }, c));
   const server = createServer(getRequestListener(app.fetch));
