@@ -29,7 +29,7 @@ async function startWithDead(tokens: number) {
     hashes.push(running.service.ids.fingerprint(`default\n${androidToken(number)}`));
   }
   await running.service.settled();
-  return { running, clock, hashes, pay: driven.pay };
+  return { running, clock, hashes, pay: driven.pay, store: driven.store };
 }
 
 test('lists what is not sent to, and why', async () => {
@@ -67,6 +67,16 @@ test('a released token reaches its provider again, also after a restart', async 
   });
   expect(refusalOf(await release(running, hash))).toBe('404 unknown_token');
   expect((await pay(androidToken(1), 'cc')).status).toBe(200);
+});
+
+test('a release that the database cannot take is refused, and the token stays as it was', async () => {
+  const { running, hashes, pay, store } = await startWithDead(1);
+  const [hash = ''] = hashes;
+  store.fail('full', ['releaseQuarantine']);
+  expect(refusalOf(await release(running, hash))).toBe('503 store_unavailable');
+  store.repair();
+  expect((await pay(androidToken(1), 'bb')).status).toBe(410);
+  expect((await release(running, hash)).status).toBe(200);
 });
 
 test('refuses a query that is none', async () => {
