@@ -3,6 +3,7 @@
 import type { Config } from './config/config.ts';
 import { showPath } from './config/files.ts';
 import { loadSecrets } from './config/secret.ts';
+import { LiveEvents } from './core/operating/live-events.ts';
 import type { Clock } from './core/ports/clock.ts';
 import type { Ids } from './core/ports/ids.ts';
 import type { EventNamed, Observer } from './core/ports/observer.ts';
@@ -82,6 +83,8 @@ export interface Overrides {
   readonly clock?: Clock;
   /** Puts something between the service and its store: failures, or a recorder. */
   readonly wrapStore?: (store: Store) => Store;
+  /** The variables that have another value now than at the start: a reload says that they need a restart. */
+  readonly changedNames?: (() => readonly string[]) | undefined;
   /** `false` asks no provider at start. */
   readonly proves?: boolean | undefined;
 }
@@ -99,8 +102,14 @@ export async function startService(
   opened.defer(() => live.close());
   const observers: Observer[] = [log.observer];
   const observer = observeAll(observers);
+  const events = new LiveEvents({
+    clock,
+    join: (one) => observers.push(one),
+    leave: (one) => observers.splice(observers.indexOf(one), observers.includes(one) ? 1 : 0),
+  });
   const opening = openStore(config, log, { clock, observer });
-  const { store: ownStore, devices, records, lookupKey, sqliteVersion } = await opening;
+  const { store: ownStore, devices, records, operating, lookupKey, sqliteVersion } = await opening;
+  const { log: logReader } = await opening;
   const store = overrides.wrapStore?.(ownStore) ?? ownStore;
   opened.defer(() => store.close());
   const ids = createSystemIds(clock, lookupKey);
@@ -138,7 +147,23 @@ export async function startService(
       configuredFor: (lane) =>
         live.providers.find(({ provider }) => provider === lane.provider)?.keys?.[0]?.configured,
     });
-  const app = createHttpApp({ config, live, core, clock, ids, devices, log, observer, readiness });
+  const app = createHttpApp({
+    config,
+    live,
+    core,
+    clock,
+    ids,
+    store,
+    devices,
+    operating,
+    logReader,
+    recorder,
+    events,
+    changedNames: overrides.changedNames ?? (() => []),
+    log,
+    observer,
+    readiness,
+  });
   const { maxConnections } = config;
   const server = await startServer(
     app,
@@ -172,6 +197,7 @@ export async function startService(
   const stop = async () => {
     core.draining = true;
     housekeeping.stop();
+    events.close();
     try {
       await stopService({ ...core, store, recorder, clock, server, live, graceMs });
     } finally {
