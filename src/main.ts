@@ -3,6 +3,7 @@
 import type { Config } from './config/config.ts';
 import { showPath } from './config/files.ts';
 import { loadSecrets } from './config/secret.ts';
+import { LiveEvents } from './core/operating/live-events.ts';
 import type { Clock } from './core/ports/clock.ts';
 import type { Ids } from './core/ports/ids.ts';
 import type { EventNamed, Observer } from './core/ports/observer.ts';
@@ -80,6 +81,8 @@ export interface Overrides {
   readonly clock?: Clock;
   /** Puts something between the service and its store: failures, or a recorder. */
   readonly wrapStore?: (store: Store) => Store;
+  /** The variables that have another value now than at the start: a reload says that they need a restart. */
+  readonly changedNames?: (() => readonly string[]) | undefined;
   /** `false` asks no provider at start. */
   readonly proves?: boolean | undefined;
 }
@@ -95,10 +98,11 @@ export async function startService(
   const live = new LiveApps({ clock, prepared });
   await using opened = new AsyncDisposableStack();
   opened.defer(() => live.close());
-  const observers: Observer[] = [log.observer];
+  const events = new LiveEvents(clock);
+  const observers: Observer[] = [log.observer, events];
   const observer = observeAll(observers);
   const opening = openStore(config, log, { clock, observer });
-  const { store: ownStore, devices, records, lookupKey, sqliteVersion } = await opening;
+  const { store: ownStore, devices, records, operating, lookupKey, sqliteVersion } = await opening;
   const store = overrides.wrapStore?.(ownStore) ?? ownStore;
   opened.defer(() => store.close());
   const ids = createSystemIds(clock, lookupKey);
@@ -131,7 +135,21 @@ export async function startService(
       configuredFor: (lane) =>
         live.providers.find(({ provider }) => provider === lane.provider)?.keys?.[0]?.configured,
     });
-  const app = createHttpApp({ config, live, core, clock, ids, devices, log, observer, readiness });
+  const app = createHttpApp({
+    config,
+    live,
+    core,
+    clock,
+    ids,
+    store,
+    devices,
+    operating,
+    events,
+    changedNames: overrides.changedNames ?? (() => []),
+    log,
+    observer,
+    readiness,
+  });
   const { maxConnections } = config;
   const server = await startServer(
     app,
@@ -165,6 +183,7 @@ export async function startService(
   const stop = async () => {
     core.draining = true;
     housekeeping.stop();
+    events.close();
     try {
       await stopService({ ...core, store, recorder, clock, server, live, graceMs });
     } finally {

@@ -25,7 +25,7 @@ export async function serve(): Promise<number> {
     changedNames = read.changedNames;
     const prepared = await prepare(read.environment, clock);
     log = createLog(prepared.config.logLevel, clock);
-    service = await startService(prepared, log, { clock });
+    service = await startService(prepared, log, { clock, changedNames });
   } catch (error) {
     await log?.close();
     escaped.release();

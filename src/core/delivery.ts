@@ -5,14 +5,17 @@ import type { Outcome } from './outcome.ts';
 import type { Registrar } from './ports/devices.ts';
 import type { ProviderName, Target } from './target.ts';
 
+export const STATUSES = [
+  'queued',
+  'delivered',
+  'unregistered',
+  'rejected',
+  'misconfigured',
+  'expired',
+] as const;
+
 /** `queued` is the only open state; the others are final. */
-export type DeliveryStatus =
-  | 'queued'
-  | 'delivered'
-  | 'unregistered'
-  | 'rejected'
-  | 'misconfigured'
-  | 'expired';
+export type DeliveryStatus = (typeof STATUSES)[number];
 
 /** The call that a delivery is for. */
 export interface Origin {

@@ -39,6 +39,11 @@ export const ERRORS = {
     title: 'Missing or invalid bearer token',
     remedy: 'Send `Authorization: Bearer` with a token that is allowed to make this call.',
   },
+  insufficient_scope: {
+    status: 403,
+    title: 'Key without the scope for this call',
+    remedy: 'Use a key of NDS_API_KEYS with the scope that `detail` names.',
+  },
   unknown_handle: {
     status: 404,
     title: 'Unknown handle',
@@ -53,6 +58,16 @@ export const ERRORS = {
     status: 404,
     title: 'Unknown device',
     remedy: 'Look the device up by its user, or register it again.',
+  },
+  unknown_delivery: {
+    status: 404,
+    title: 'Unknown delivery',
+    remedy: 'Check the id; ended deliveries leave the log after NDS_RETENTION.',
+  },
+  unknown_token: {
+    status: 404,
+    title: 'Nothing is known of this token',
+    remedy: 'Check the fingerprint; it is that of app and token, as the log shows it.',
   },
   unknown_source: {
     status: 404,
@@ -83,6 +98,23 @@ export const ERRORS = {
     status: 409,
     title: 'Another device has the same app, token, user and app_data',
     remedy: 'Delete one of the two devices, or change one of these fields.',
+  },
+  content_erased: {
+    status: 409,
+    title: 'Content already erased',
+    remedy:
+      'The delivery has ended, and its token and content are erased. Ask its caller to call again.',
+  },
+  held_back: {
+    status: 409,
+    title: 'Delivery held back',
+    remedy:
+      'Wait for the time in `Retry-After`: the provider throttles the token, or an earlier attempt may have arrived.',
+  },
+  reload_failed: {
+    status: 409,
+    title: 'Configuration not taken over',
+    remedy: 'Correct what `errors` lists; everything is as it was before.',
   },
   token_unregistered: {
     status: 410,

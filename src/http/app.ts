@@ -12,6 +12,8 @@ import { type DomainParts, handleDomainWebhook } from './domain-webhooks.ts';
 import { handleHealth, handleReadiness, type Readiness } from './health.ts';
 import { handleNotify, handleNotifyByHandle, type NotifyParts } from './notify.ts';
 import { type ObservingParts, observeRequests, routeOf } from './observed.ts';
+import type { OperatorParts } from './operator/parts.ts';
+import { handleOperator, OPERATOR_ROUTES } from './operator/routes.ts';
 import { refuse } from './problem.ts';
 import { handleReply } from './reply.ts';
 import { handleLsps5, handleWebhook, type WebhookParts } from './webhooks.ts';
@@ -28,6 +30,7 @@ export interface RefusedRequest {
 export interface AppParts extends ObservingParts {
   readonly notify: NotifyParts;
   readonly devices: devices.DevicesParts;
+  readonly operator: OperatorParts;
   readonly webhooks: WebhookParts & DomainParts;
   readonly exchange: ReplyExchange;
   readonly readiness: () => Readiness;
@@ -48,6 +51,7 @@ export function createApp(parts: AppParts): App {
     await next();
   });
   routeWebhooks(app, parts);
+  routeOperators(app, parts);
   routeDevices(app, parts.devices);
   serve(app, '/healthz', { GET: handleHealth });
   serve(app, '/readyz', { GET: (c) => handleReadiness(c, parts.readiness()) });
@@ -62,12 +66,25 @@ export function createApp(parts: AppParts): App {
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 type Handlers = Readonly<Partial<Record<Method, (c: HttpContext) => Response | Promise<Response>>>>;
 
+interface ServeOptions {
+  readonly maxBodyBytes?: number | undefined;
+  /** For whom the path exists; for everybody if absent. */
+  readonly isServed?: (c: HttpContext) => boolean;
+}
+
 /** Routes a path; a method without a handler is answered 405. Hono answers HEAD as it does GET. */
-function serve(app: App, path: string, handlers: Handlers): void {
+function serve(app: App, path: string, handlers: Handlers, options: ServeOptions = {}): void {
+  const { maxBodyBytes, isServed } = options;
+  if (isServed !== undefined) {
+    app.all(path, async (c, next) => {
+      if (!isServed(c)) return await c.notFound();
+      return await next();
+    });
+  }
   for (const [method, handler] of Object.entries(handlers)) {
     const route: Handler<HttpEnv> = (c) => handler(c);
     const readsBody = method !== 'GET' && method !== 'DELETE';
-    if (readsBody) app.on(method, path, takesBody, route);
+    if (readsBody) app.on(method, path, takesBody(maxBodyBytes), route);
     else app.on(method, path, route);
   }
   const allow = Object.keys(handlers)
@@ -91,6 +108,20 @@ function routeWebhooks(app: App, { notify, webhooks, exchange }: AppParts): void
     POST: (c) => handleDomainWebhook(webhooks, c),
   });
   serve(app, '/api/v1/webhooks/:source/:handle', { POST: (c) => handleWebhook(webhooks, c) });
+}
+
+/** Before the devices, one of whose paths is a pattern that fits an operators' path, too. */
+function routeOperators(app: App, { operator }: AppParts): void {
+  for (const [path, routes] of Map.groupBy(OPERATOR_ROUTES, (route) => route.path)) {
+    const scopes = routes.map(({ scope }) => scope);
+    const handlers = routes.map((route) => {
+      return [route.method, (c: HttpContext) => handleOperator(operator, c, route)];
+    });
+    serve(app, path, Object.fromEntries(handlers), {
+      maxBodyBytes: routes[0]?.maxBodyBytes,
+      isServed: (c) => operator.devices.auth.serves(c.env, scopes),
+    });
+  }
 }
 
 function routeDevices(app: App, parts: devices.DevicesParts): void {

@@ -3,11 +3,15 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import type { ErrorCode, ServiceError } from '../core/errors.ts';
+import type { Principal } from '../core/operating/scopes.ts';
 import type { Recipient } from '../core/target.ts';
 
 export interface HttpEnv {
   /** Node's own request and response: read only, Hono writes every answer. */
-  readonly Bindings: HttpBindings;
+  readonly Bindings: HttpBindings & {
+    /** From a listener whose callers need no key. */
+    readonly principal?: Principal | undefined;
+  };
   readonly Variables: {
     /** Of every request; its caller has it as `Request-Id`. */
     readonly requestId: string;

@@ -23,6 +23,7 @@ const CALL_DOORS: Readonly<Record<string, string>> = {
 const OTHER_DOORS: Readonly<Record<string, string>> = {
   '/api/v1/response': 'response',
   '/api/v1/devices': 'devices',
+  '/api/v1': 'operator',
 };
 
 /** All names of doors but those of signed sources. */

@@ -4,10 +4,13 @@ import type { Config } from '../config/config.ts';
 import { namesWithSecrets, type SignedSources, secretFaults } from '../config/sources.ts';
 import { doorsOf, LSPS5_SOURCE, NOTIFY_DOOR } from '../core/devices/doors.ts';
 import { Registry } from '../core/devices/registry.ts';
+import type { LiveEvents } from '../core/operating/live-events.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { DeviceStore, Door } from '../core/ports/devices.ts';
 import type { Ids } from '../core/ports/ids.ts';
 import type { Observer } from '../core/ports/observer.ts';
+import type { OperatingStore } from '../core/ports/operating.ts';
+import type { Store } from '../core/ports/store.ts';
 import { tokenKey } from '../core/target.ts';
 import { Buckets } from '../core/tokens/limits.ts';
 import { type App, createApp, type RefusedRequest } from '../http/app.ts';
@@ -28,6 +31,7 @@ import { parseBreezBody } from '../sources/breez.ts';
 import { isSignature, recoverSigner } from '../sources/signatures/lightning-message.ts';
 import type { Core } from './core.ts';
 import type { LiveApps } from './live-apps.ts';
+import { operatorParts } from './operator-parts.ts';
 
 const MAX_APPS = 1_000;
 const REPORT_EVERY_MS = 60_000;
@@ -36,11 +40,16 @@ const RECOVERED_SIGNERS = { burst: 5, perSecond: 1 };
 
 export interface HttpAppParts {
   readonly config: Config;
-  readonly live: Pick<LiveApps, 'rules' | 'sources'>;
+  readonly live: LiveApps;
   readonly core: Core;
   readonly clock: Clock;
   readonly ids: Ids;
+  readonly store: Store;
   readonly devices: DeviceStore;
+  readonly operating: OperatingStore;
+  readonly events: LiveEvents;
+  /** The variables that have another value now than at the start. */
+  readonly changedNames: () => readonly string[];
   readonly log: Log;
   readonly observer: Observer;
   readonly readiness: () => Readiness;
@@ -59,6 +68,7 @@ export function createHttpApp(parts: HttpAppParts): App {
   };
   const clientAddressOf = createClientAddressOf(config.trustedAddressHeader);
   const registry = createRegistry(parts);
+  const registryParts = devicesParts(parts, registry);
   const forgeries = new Forgeries(clock);
   const signers = new Buckets(clock, RECOVERED_SIGNERS, 1);
   return createApp({
@@ -67,7 +77,8 @@ export function createHttpApp(parts: HttpAppParts): App {
     observer,
     clientAddressOf,
     notify: { ...delivery, ...notifyParts(parts), clientAddressOf },
-    devices: devicesParts(parts, registry),
+    devices: registryParts,
+    operator: operatorParts(parts, { devices: registryParts }),
     webhooks: {
       ...delivery,
       // Asked for at each call: a reload may change them.
@@ -157,12 +168,17 @@ function createRegistry({ config, core, clock, ids, devices, live }: HttpAppPart
 }
 
 function devicesParts(parts: HttpAppParts, registry: Registry): DevicesParts {
-  const { config, core, clock, live } = parts;
+  const { config, core, clock, live, operating } = parts;
   const bodies = createBodies(live);
   return {
     clock,
     registry,
-    auth: new Authenticator({ backend: config.backendKeys, apps: config.appKeys }),
+    auth: new Authenticator({
+      keys: { backend: config.backendKeys, apps: config.appKeys, api: config.apiKeys },
+      clock,
+      clientAddressOf: createClientAddressOf(config.trustedAddressHeader),
+    }),
+    listDevices: (query) => operating.listDevices(query),
     get bodies() {
       return bodies();
     },

@@ -87,6 +87,9 @@ function requireForRegistering({ values, given }: ReadSettings, faults: string[]
     ...(given.has('NDS_BACKEND_KEYS') ? ['NDS_BACKEND_KEYS'] : []),
     ...(given.has('NDS_APP_KEYS') ? ['NDS_APP_KEYS'] : []),
     ...(values.selfRegistration === true ? ['NDS_SELF_REGISTRATION'] : []),
+    ...(values.apiKeys?.some(({ scopes }) => scopes.includes('register')) === true
+      ? ['the scope `register` in NDS_API_KEYS']
+      : []),
   ];
   if (users.length === 0) return;
   for (const name of ['NDS_SECRET', 'NOTIFY_EXTERNAL_URL']) {
@@ -96,7 +99,7 @@ function requireForRegistering({ values, given }: ReadSettings, faults: string[]
 
 /** A key for an app that does not exist would be refused at every registration, in the field. */
 function checkAppKeys(
-  { appKeys = [], backendKeys = [] }: Partial<Config>,
+  { appKeys = [], backendKeys = [], apiKeys = [] }: Partial<Config>,
   faults: string[],
   { apps }: { readonly apps: readonly string[] },
 ): void {
@@ -109,6 +112,14 @@ function checkAppKeys(
     // Anybody who has the app can read a key inside it.
     if (backendKeys.includes(key)) {
       faults.push(`${entry} must not have a key of NDS_BACKEND_KEYS`);
+    }
+  }
+  const others = [...backendKeys, ...appKeys.map(({ key }) => key)];
+  for (const [index, { secret }] of apiKeys.entries()) {
+    if (others.includes(secret)) {
+      faults.push(
+        `NDS_API_KEYS: entry ${index + 1} must not have a key of NDS_BACKEND_KEYS or NDS_APP_KEYS`,
+      );
     }
   }
 }

@@ -65,6 +65,11 @@ export class Registry {
     this.#parts = parts;
   }
 
+  /** Every door for which a device has a handle. */
+  get doors(): readonly Door[] {
+    return this.#parts.doors;
+  }
+
   /** Adds a device, or returns the backend's own one of the same identity with what is new taken over. */
   async register(
     details: DeviceDetails,

@@ -87,6 +87,12 @@ export class Quarantine {
     return this.#refused.delete(tokenHash) || wasHeld;
   }
 
+  /** Forgets all that is known of the token, that it worked as well. */
+  forget(tokenHash: string): void {
+    this.release(tokenHash);
+    this.#proven.delete(tokenHash);
+  }
+
   /** The provider accepted a push. True if the token had been refused until now. */
   prove(tokenHash: string): boolean {
     this.#proven.use(tokenHash, this.#proven.get(tokenHash) ?? this.#clock.nowMs());

@@ -81,7 +81,7 @@ export function createDeviceBodies(
   return {
     /** `app` is the default for a body that names none. */
     parseRegistration: (body: unknown, app: string): DeviceDetails => {
-      const parsed = check(registration, body);
+      const parsed = checkBody(registration, body);
       checkToken(parsed.platform, parsed.token);
       const { platform, user } = parsed;
       return {
@@ -98,9 +98,9 @@ export function createDeviceBodies(
         secrets: withoutUndefined(parsed.secrets ?? {}),
       };
     },
-    parseToken: (body: unknown): DeviceChanges => check(rotation, body),
+    parseToken: (body: unknown): DeviceChanges => checkBody(rotation, body),
     parseChanges: (body: unknown): DeviceChanges => {
-      const parsed = check(changes, body);
+      const parsed = checkBody(changes, body);
       return {
         ...(parsed.token === undefined ? {} : { token: parsed.token }),
         ...(parsed.app_data === undefined ? {} : { appData: parsed.app_data }),
@@ -131,13 +131,14 @@ export function parseJsonBody(bytes: Uint8Array): unknown {
   }
 }
 
-function check<Output>(schema: z.ZodType<Output>, body: unknown): Output {
+/** Throws `bad_body` with every fault. */
+export function checkBody<Output>(schema: z.ZodType<Output>, body: unknown): Output {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
   throw badBody(parsed.error.issues.flatMap(toFaults));
 }
 
-function toFaults(issue: z.core.$ZodIssue): readonly Fault[] {
+export function toFaults(issue: z.core.$ZodIssue): readonly Fault[] {
   const path = issue.path.map(String).join('.').slice(0, MAX_FIELD_CHARACTERS);
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {

@@ -5,19 +5,23 @@ import { validate } from 'uuid';
 import { findLane, type Lanes } from '../../core/answering/dispatcher.ts';
 import type { DeviceChanges, Registry } from '../../core/devices/registry.ts';
 import { ServiceError } from '../../core/errors.ts';
+import type { Principal } from '../../core/operating/scopes.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { Device, Door } from '../../core/ports/devices.ts';
+import type { Device } from '../../core/ports/devices.ts';
+import type { OperatingStore } from '../../core/ports/operating.ts';
 import { createTarget, DEFAULT_APP, type Target } from '../../core/target.ts';
 import { type Buckets, refuseFor } from '../../core/tokens/limits.ts';
-import type { Authenticator } from '../auth.ts';
+import { type Authenticator, requireScope } from '../auth.ts';
 import { readBody } from '../body.ts';
 import type { HttpContext } from '../context.ts';
 import { reading } from '../handle.ts';
+import { checkQuery, listDevicesQuery } from '../operator/query.ts';
 import { json } from '../success.ts';
+import { type DeviceAnswerParts, describeDevice, deviceUrls } from './device-answer.ts';
 import { badField, checkToken, type DeviceBodies, parseJsonBody } from './device-body.ts';
 import { type SelfRegistration, verifySelfRegistration } from './self-registration.ts';
 
-export interface DevicesParts {
+export interface DevicesParts extends DeviceAnswerParts {
   readonly clock: Clock;
   readonly registry: Registry;
   readonly auth: Authenticator;
@@ -26,9 +30,7 @@ export interface DevicesParts {
   /** By app; each in buckets of its own, so that neither uses up those of the other. */
   readonly appRegistrations: Buckets;
   readonly selfRegistrations: Buckets;
-  readonly externalUrl: string | undefined;
-  /** The path of a door, up to its handle. */
-  readonly pathOf: (door: Door) => string;
+  readonly listDevices: OperatingStore['listDevices'];
   /** Absent unless wallets may register themselves. */
   readonly self: SelfRegistration | undefined;
 }
@@ -37,8 +39,9 @@ export interface DevicesParts {
 export async function handleRegister(parts: DevicesParts, c: HttpContext): Promise<Response> {
   const { incoming } = c.env;
   const bytes = await readBody(c);
-  const caller = parts.auth.identify(incoming);
+  const caller = parts.auth.identify(c.env);
   if (caller === undefined && parts.self === undefined) throw new ServiceError('unauthorized');
+  if (caller?.kind === 'principal') requireScope(caller.principal, 'register');
   const details = parts.bodies.parseRegistration(
     parseJsonBody(bytes),
     caller?.kind === 'app' ? caller.app : DEFAULT_APP,
@@ -46,7 +49,7 @@ export async function handleRegister(parts: DevicesParts, c: HttpContext): Promi
   const { app } = details.target;
   if (caller?.kind === 'app' && caller.app !== app) throw new ServiceError('unauthorized');
   requireProvider(parts, details.target);
-  if (caller?.kind === 'backend') {
+  if (caller?.kind === 'principal') {
     const { device } = await reading(() => parts.registry.register(details, 'backend'));
     return json(c, describe(parts, device));
   }
@@ -68,23 +71,35 @@ export async function handleRegister(parts: DevicesParts, c: HttpContext): Promi
   return json(c, describe(parts, device));
 }
 
-/** GET /api/v1/devices?user=…[&app=…] */
+/** GET /api/v1/devices?user=…[&app=…]; without `user` all devices, page by page */
 export async function handleListDevices(parts: DevicesParts, c: HttpContext): Promise<Response> {
-  parts.auth.requireBackend(c.env.incoming);
-  const user = c.req.query('user') ?? '';
+  const caller = parts.auth.require(c.env, 'read', 'register');
+  const user = c.req.query('user');
+  if (user === undefined) return await listAll(parts, c, caller);
   const app = c.req.query('app') || DEFAULT_APP;
   if (user === '') {
     throw new ServiceError('bad_query', { faults: [{ field: 'user', message: 'is required' }] });
   }
   const devices = await reading(() => parts.registry.findByUser(app, user));
-  return json(c, { devices: devices.map((device) => describe(parts, device)) });
+  return json(c, { devices: devices.map((device) => describeTo(caller, parts, device)) });
+}
+
+async function listAll(parts: DevicesParts, c: HttpContext, caller: Principal): Promise<Response> {
+  const query = checkQuery(listDevicesQuery, c);
+  const { entries, next } = await reading(() => parts.listDevices(query));
+  const devices = entries.map((device) => describeTo(caller, parts, device));
+  return json(c, { devices, next: next?.toString() });
 }
 
 /** GET /api/v1/devices/:id */
 export async function handleReadDevice(parts: DevicesParts, c: HttpContext): Promise<Response> {
-  parts.auth.requireBackend(c.env.incoming);
+  const caller = parts.auth.require(c.env, 'read', 'register');
   const device = await reading(() => parts.registry.find(deviceId(c)));
-  return json(c, describe(parts, device));
+  return json(c, describeTo(caller, parts, device));
+}
+
+function describeTo({ scopes }: Principal, parts: DevicesParts, device: Device): object {
+  return scopes.has('register') ? describe(parts, device) : describeDevice(device, undefined);
 }
 
 /** PATCH /api/v1/devices/:id */
@@ -102,9 +117,8 @@ async function change(
   c: HttpContext,
   parse: (body: unknown) => DeviceChanges,
 ): Promise<Response> {
-  const { incoming } = c.env;
   const bytes = await readBody(c);
-  parts.auth.requireBackend(incoming);
+  parts.auth.require(c.env, 'register');
   const changes = parse(parseJsonBody(bytes));
   const id = deviceId(c);
   const { target } = await reading(() => parts.registry.find(id));
@@ -118,7 +132,7 @@ async function change(
 
 /** DELETE /api/v1/devices/:id */
 export async function handleDeleteDevice(parts: DevicesParts, c: HttpContext): Promise<Response> {
-  parts.auth.requireBackend(c.env.incoming);
+  parts.auth.require(c.env, 'register');
   const id = deviceId(c);
   await reading(() => parts.registry.remove(id));
   return json(c, { id, status: 'deleted' });
@@ -126,7 +140,7 @@ export async function handleDeleteDevice(parts: DevicesParts, c: HttpContext): P
 
 /** POST /api/v1/devices/:id/handles/:door makes a new URL for one door. */
 export async function handleRenewHandle(parts: DevicesParts, c: HttpContext): Promise<Response> {
-  parts.auth.requireBackend(c.env.incoming);
+  parts.auth.require(c.env, 'register');
   const name = c.req.param('door') ?? '';
   return json(
     c,
@@ -136,7 +150,7 @@ export async function handleRenewHandle(parts: DevicesParts, c: HttpContext): Pr
 
 /** DELETE /api/v1/devices/:id/handles/:door revokes it. */
 export async function handleRevokeHandle(parts: DevicesParts, c: HttpContext): Promise<Response> {
-  parts.auth.requireBackend(c.env.incoming);
+  parts.auth.require(c.env, 'register');
   const id = deviceId(c);
   await reading(() => parts.registry.revokeHandle(id, c.req.param('door') ?? ''));
   return json(c, { id, status: 'revoked' });
@@ -158,28 +172,7 @@ function takeRegistration(registrations: Buckets, app: string): void {
   refuseFor(registrations.take(app), detail, 'registration_rate');
 }
 
-/** What callers see of a device: its URLs, but neither its token nor its secrets. */
+/** With its URLs, for a caller who may register. */
 function describe(parts: DevicesParts, device: Device): object {
-  const { target, secrets } = device;
-  if (parts.externalUrl === undefined) throw new ServiceError('external_url_missing');
-  const urls = Object.entries(device.handles).map(([name, handle]) => {
-    return [name, `${parts.externalUrl}${parts.pathOf(name)}${handle}`];
-  });
-  return {
-    id: device.id,
-    app: target.app,
-    platform: target.platform,
-    user: device.user,
-    app_data: target.appData,
-    environment: target.environment,
-    locale: device.locale,
-    lsp_node_ids: device.nodeIds,
-    secrets: Object.fromEntries(Object.entries(secrets).map(([name, list]) => [name, list.length])),
-    urls: Object.fromEntries(urls),
-    registered_by: device.registrar,
-    created_at: new Date(device.createdAtMs).toISOString(),
-    seen_at: new Date(device.seenAtMs).toISOString(),
-    dead_since:
-      device.deadSinceMs === undefined ? undefined : new Date(device.deadSinceMs).toISOString(),
-  };
+  return describeDevice(device, deviceUrls(parts, device));
 }

@@ -3,7 +3,23 @@
 
 import type { AddedDevice, Device, DeviceStore, StoredDevice } from '../../core/ports/devices.ts';
 import type { CountedPage, CountOptions, Evidence, LogQuestion } from '../../core/ports/log.ts';
-import type { Gap, Outage, Records, RefusalsWrite, Told } from '../../core/ports/records.ts';
+import type {
+  DeliveryPageQuery,
+  DevicePageQuery,
+  Hurried,
+  Page,
+  QuarantineCursor,
+  QuarantinePageQuery,
+  RefusalPageQuery,
+} from '../../core/ports/operating.ts';
+import type {
+  Gap,
+  Outage,
+  Records,
+  Refusal,
+  RefusalsWrite,
+  Told,
+} from '../../core/ports/records.ts';
 import type {
   AcceptedDelivery,
   Claim,
@@ -20,6 +36,8 @@ import type {
 import type { Failure } from './errors.ts';
 import type { Keys } from './file/keys.ts';
 import type { ConnectionOptions } from './file/open-database.ts';
+import type { ForgetDevices, ForgetRows, ForgottenDevices } from './operations/forget.ts';
+import type { Hurry } from './operations/hurry.ts';
 
 export interface WriterOptions extends ConnectionOptions {
   readonly role: 'writer';
@@ -72,6 +90,9 @@ export interface WriteCalls {
   readonly delete_device: Call<DeviceDeletion, boolean>;
   readonly prune_devices: Call<DevicePruning, PrunedDevices>;
   readonly use_once: Call<SignatureUse, boolean>;
+  readonly hurry: Call<Hurry, Hurried>;
+  readonly forget_rows: Call<ForgetRows, number>;
+  readonly forget_devices: Call<ForgetDevices, ForgottenDevices>;
 }
 
 /** The reader's operations. */
@@ -84,6 +105,10 @@ export interface ReadCalls {
   readonly find_device: Call<{ readonly id: string }, Device | undefined>;
   readonly find_device_by_handle: Call<{ readonly handleHash: string }, Device | undefined>;
   readonly find_devices_by_user: Call<DevicesOfUserQuery, readonly Device[]>;
+  readonly list_deliveries: Call<DeliveryPageQuery, Page<LoggedDelivery>>;
+  readonly list_refusals: Call<RefusalPageQuery, Page<Refusal>>;
+  readonly list_devices: Call<DevicePageQuery, Page<Device>>;
+  readonly page_quarantine: Call<QuarantinePageQuery, Page<QuarantineEntry, QuarantineCursor>>;
 }
 
 export interface SettlementWrite {

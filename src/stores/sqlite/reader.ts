@@ -9,6 +9,7 @@ import type { Sealer } from './file/seal.ts';
 import { prepareCount } from './operations/count.ts';
 import { prepareDeviceQueries } from './operations/device-queries.ts';
 import { prepareGather } from './operations/gather.ts';
+import { preparePages } from './operations/pages.ts';
 import { prepareQueueState } from './operations/queue-state.ts';
 import { prepareSearch } from './operations/search.ts';
 import { prepareFindDuplicate } from './operations/token-queries.ts';
@@ -81,6 +82,7 @@ function prepareReadOperations(db: Database.Database, sealer: Sealer) {
   const search = db.transaction(prepareSearch(db));
   const gather = db.transaction(prepareGather(db, sealer));
   const countPage = prepareCount(db);
+  const pages = preparePages(db, sealer);
 
   return function run({ kind, input }: ReadOperation): ReadResult {
     switch (kind) {
@@ -100,6 +102,14 @@ function prepareReadOperations(db: Database.Database, sealer: Sealer) {
         return { kind, output: devices.findByHandle(input.handleHash) };
       case 'find_devices_by_user':
         return { kind, output: devices.findByUser(input) };
+      case 'list_deliveries':
+        return { kind, output: pages.deliveries(input) };
+      case 'list_refusals':
+        return { kind, output: pages.refusals(input) };
+      case 'list_devices':
+        return { kind, output: pages.devices(input) };
+      case 'page_quarantine':
+        return { kind, output: pages.quarantine(input) };
     }
   };
 }

@@ -203,6 +203,16 @@ export const DEVICES_OF_HANDLES = rows(
   DEVICE_COLUMNS,
 );
 
+/** A delivery, with its plan while it is queued. */
+export const HURRIED_DELIVERIES = rows('deliveries LEFT JOIN queue USING (row_id)', {
+  row_id: 'integer',
+  'deliveries.app': 'text',
+  'deliveries.provider': 'text',
+  'queue.due_at_ms': 'integer?',
+  'queue.lease_until_ms': 'integer?',
+  'queue.not_before_ms': 'integer?',
+});
+
 /** What deleting a device needs of it. */
 export const ERASED_DEVICES = rows('devices', {
   row_id: 'integer',

@@ -5,11 +5,13 @@ import { Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '../../core/ports/clock.ts';
 import type { DeviceStore } from '../../core/ports/devices.ts';
 import type { LogReader } from '../../core/ports/log.ts';
+import type { OperatingStore } from '../../core/ports/operating.ts';
 import type { Records } from '../../core/ports/records.ts';
 import type { Store } from '../../core/ports/store.ts';
 import type { Reason } from './errors.ts';
 import type { Keys } from './file/keys.ts';
 import type { ConnectionOptions } from './file/open-database.ts';
+import { createOperatingStore } from './operating-store.ts';
 import type {
   PruneOptions,
   ReadCalls,
@@ -67,6 +69,8 @@ export interface OpenedStore {
   /** Closed with the store. */
   readonly records: Records;
   readonly log: LogReader;
+  /** Closed with the store. */
+  readonly operating: OperatingStore;
   /** 32 bytes, for the life of the database: the key of `Ids.fingerprint`. */
   readonly lookupKey: Uint8Array;
   readonly sqliteVersion: string;
@@ -126,6 +130,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Open
       gather: (input) => reader.call({ kind: 'gather', input }),
       countPage: (input) => reader.call({ kind: 'count_page', input }),
     },
+    operating: createOperatingStore(writer, reader),
     lookupKey,
     sqliteVersion,
   };

@@ -4,6 +4,8 @@ import type Database from 'better-sqlite3';
 import type { Sealer } from './file/seal.ts';
 import { prepareDeliveryOperations } from './operations/deliveries.ts';
 import { prepareDeviceOperations } from './operations/devices.ts';
+import { prepareForget } from './operations/forget.ts';
+import { prepareHurry } from './operations/hurry.ts';
 import { prepareQueueOperations } from './operations/queue.ts';
 import { prepareRecordOperations } from './operations/records.ts';
 import { prepareTokenQueries } from './operations/token-queries.ts';
@@ -23,6 +25,8 @@ export function prepareWriteOperations(db: Database.Database, sealer: Sealer): W
   const upkeep = prepareUpkeepOperations(db);
   const tokens = prepareTokenQueries(db);
   const records = prepareRecordOperations(db);
+  const hurry = prepareHurry(db);
+  const forget = prepareForget(db, { finish: deliveries.finish, erase: devices.erase });
 
   function run({ kind, input }: WriteOperation): WriteResult {
     switch (kind) {
@@ -97,6 +101,12 @@ export function prepareWriteOperations(db: Database.Database, sealer: Sealer): W
         return { kind, output: devices.prune(input) };
       case 'use_once':
         return { kind, output: devices.useOnce(input) };
+      case 'hurry':
+        return { kind, output: hurry(input) };
+      case 'forget_rows':
+        return { kind, output: forget.rows(input) };
+      case 'forget_devices':
+        return { kind, output: forget.devices(input) };
     }
   }
 

@@ -1,6 +1,7 @@
 // Counts deliveries and refusals for statistics, a page of rows at a time. Rows lie in the order of time: a page that
 // is older than the period is the last.
 
+import { STATUSES } from '../../../core/delivery.ts';
 import type {
   CountedPage,
   CountOptions,
@@ -9,7 +10,7 @@ import type {
 } from '../../../core/ports/log.ts';
 import { prepareRows, type Reading } from '../reading.ts';
 import type { RowOf, Rows } from '../rows.ts';
-import { nameOf, PROVIDERS, STATUSES } from './values.ts';
+import { nameOf, PROVIDERS } from './values.ts';
 
 /** A row may have been written so much later than its neighbours. */
 const DISORDER_MS = 60_000;

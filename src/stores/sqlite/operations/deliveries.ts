@@ -4,6 +4,7 @@
 import type Database from 'better-sqlite3';
 import type { Attempt } from '../../../core/delivery.ts';
 import { isRace, usefulUntilMs } from '../../../core/notification.ts';
+import { FORGOTTEN_TOKEN } from '../../../core/ports/operating.ts';
 import type { AcceptedDelivery, Confirmation, Renewal } from '../../../core/ports/store.ts';
 import { sealDelivery } from '../file/content.ts';
 import type { Sealer } from '../file/seal.ts';
@@ -120,6 +121,10 @@ function prepareInsert(
        expires_at_ms, race, unanswered, interrupted, lease_owner, lease_until_ms, key_hash)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
   );
+  const forgetRow = db.prepare(
+    `UPDATE deliveries SET token_hash = '${FORGOTTEN_TOKEN}', subject_hash = NULL, device_id = NULL
+     WHERE row_id = ?`,
+  );
   const holdKey = db.prepare(
     'INSERT OR REPLACE INTO duplicate_keys (key_hash, delivery_id, expires_at_ms) VALUES (?, ?, ?)',
   );
@@ -162,9 +167,10 @@ function prepareInsert(
       keyHash,
     );
     if (deviceId !== null && findDevice.get(deviceId) === undefined) {
-      // Deleted since the core looked it up: its token must not stay behind.
+      // Deleted since the core looked it up, perhaps to be forgotten: nothing of it must stay behind.
       const end = { status: 'rejected', reason: DEVICE_DELETED } as const;
       finish({ ...unfinished(delivery), row_id: rowId }, { ...end, wallMs: delivery.receivedAtMs });
+      forgetRow.run(rowId);
     } else if (duplicateKey !== undefined) {
       holdKey.run(keyHash, id, wholeMs(duplicateKey.expiresAtMs));
     }

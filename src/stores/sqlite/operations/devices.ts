@@ -17,7 +17,7 @@ import { toDevice } from './device-queries.ts';
 import type { Finish } from './finish.ts';
 import { fingerprint, maybeFingerprint, wholeMs } from './values.ts';
 
-type ErasedRow = RowOf<typeof ERASED_DEVICES>;
+export type ErasedRow = RowOf<typeof ERASED_DEVICES>;
 type DeviceRow = RowOf<typeof DEVICES>;
 
 export function prepareDeviceOperations(db: Database.Database, sealer: Sealer, finish: Finish) {
@@ -70,6 +70,7 @@ export function prepareDeviceOperations(db: Database.Database, sealer: Sealer, f
     remove,
     prune: preparePrune(db, erase),
     useOnce: prepareUseOnce(db),
+    erase,
     /** The transaction, or the last operation, was rolled back. */
     undone: count.forget,
   };

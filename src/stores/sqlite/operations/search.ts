@@ -1,10 +1,10 @@
 // What an operator asks the log: the newest deliveries that match, with their attempts.
 
-import type { DeliveryStatus } from '../../../core/delivery.ts';
+import { type DeliveryStatus, STATUSES } from '../../../core/delivery.ts';
 import type { DeliveryQuery, LoggedAttempt, LoggedDelivery } from '../../../core/ports/store.ts';
 import { prepareRows, type Reading } from '../reading.ts';
 import { LOGGED_ATTEMPTS, LOGGED_DELIVERIES, type RowOf } from '../rows.ts';
-import { nameOf, optional, PLATFORMS, PROVIDERS, STATUSES } from './values.ts';
+import { nameOf, optional, PLATFORMS, PROVIDERS } from './values.ts';
 
 const MAX_ROWS = 1_000;
 const ATTEMPTS_OF_ROW = 'WHERE row_id = @rowId ORDER BY number';
@@ -60,7 +60,7 @@ function statusCondition(status: DeliveryStatus): string {
   }
 }
 
-function toLogged(
+export function toLogged(
   row: RowOf<typeof LOGGED_DELIVERIES>,
   attempts: readonly RowOf<typeof LOGGED_ATTEMPTS>[],
 ): LoggedDelivery {

@@ -1,0 +1,40 @@
+// The apps as they are configured now, and the reading of their files again.
+
+import { z } from 'zod';
+import type { HttpContext } from '../context.ts';
+import { json } from '../success.ts';
+import type { OperatorParts } from './parts.ts';
+
+export const appAnswer = z.strictObject({
+  name: z.string(),
+  providers: z.array(
+    z.strictObject({
+      name: z.enum(['apns', 'apns_sandbox', 'fcm']),
+      environment: z.enum(['production', 'sandbox']).optional(),
+      status: z.enum(['ready', 'degraded', 'broken']),
+      detail: z.string().optional(),
+    }),
+  ),
+});
+
+export const listAppsAnswer = z.strictObject({ apps: z.array(appAnswer) });
+
+export const reloadAnswer = z.strictObject({
+  status: z.literal('reloaded'),
+  /** `app/provider` of what was opened, closed and kept. */
+  opened: z.array(z.string()),
+  closed: z.array(z.string()),
+  kept: z.array(z.string()),
+  /** Variables that have another value now, which only a restart takes over. */
+  needs_restart: z.array(z.string()),
+});
+
+/** GET /api/v1/apps */
+export function handleListApps({ apps }: OperatorParts, c: HttpContext): Response {
+  return json(c, { apps: [...apps()] } satisfies z.input<typeof listAppsAnswer>);
+}
+
+/** POST /api/v1/apps/reload: all of it is taken over, or nothing. */
+export async function handleReload({ reload }: OperatorParts, c: HttpContext): Promise<Response> {
+  return json(c, { status: 'reloaded', ...(await reload()) });
+}

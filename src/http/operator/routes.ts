@@ -1,0 +1,69 @@
+// The operators' routes: path, method, and the scope that a key needs for them.
+
+import type { Principal, Scope } from '../../core/operating/scopes.ts';
+import type { HttpContext } from '../context.ts';
+import { handleListApps, handleReload } from './apps.ts';
+import { handleListDeliveries, handleReadDelivery, handleRetry } from './deliveries.ts';
+import { handleImport, MAX_IMPORT_BYTES } from './import.ts';
+import type { OperatorParts } from './parts.ts';
+import { handleListRefusals } from './refusals.ts';
+import { handleStream } from './stream.ts';
+import { handleTestPush } from './test-pushes.ts';
+import {
+  handleForgetToken,
+  handleForgetUser,
+  handleListQuarantine,
+  handleReleaseQuarantine,
+} from './tokens.ts';
+
+export interface OperatorRoute {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly scope: Scope;
+  readonly maxBodyBytes?: number | undefined;
+  readonly handle: (parts: OperatorParts, c: HttpContext) => Response | Promise<Response>;
+}
+
+export const OPERATOR_ROUTES: readonly OperatorRoute[] = [
+  { method: 'GET', path: '/api/v1/deliveries', scope: 'read', handle: handleListDeliveries },
+  { method: 'GET', path: '/api/v1/deliveries/:id', scope: 'read', handle: handleReadDelivery },
+  { method: 'POST', path: '/api/v1/deliveries/:id/retry', scope: 'operate', handle: handleRetry },
+  { method: 'POST', path: '/api/v1/test-pushes', scope: 'operate', handle: handleTestPush },
+  { method: 'DELETE', path: '/api/v1/users/:user', scope: 'operate', handle: handleForgetUser },
+  {
+    method: 'DELETE',
+    path: '/api/v1/tokens/:fingerprint',
+    scope: 'operate',
+    handle: handleForgetToken,
+  },
+  { method: 'GET', path: '/api/v1/quarantine', scope: 'read', handle: handleListQuarantine },
+  {
+    method: 'DELETE',
+    path: '/api/v1/quarantine/:fingerprint',
+    scope: 'operate',
+    handle: handleReleaseQuarantine,
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/devices/import',
+    scope: 'register',
+    maxBodyBytes: MAX_IMPORT_BYTES,
+    handle: handleImport,
+  },
+  { method: 'GET', path: '/api/v1/refusals', scope: 'read', handle: handleListRefusals },
+  { method: 'GET', path: '/api/v1/apps', scope: 'read', handle: handleListApps },
+  { method: 'POST', path: '/api/v1/apps/reload', scope: 'operate', handle: handleReload },
+  { method: 'GET', path: '/api/v1/stream', scope: 'read', handle: handleStream },
+];
+
+/** Checks the key, and tells the log who changed something. */
+export async function handleOperator(
+  parts: OperatorParts,
+  c: HttpContext,
+  { method, path, scope, handle }: OperatorRoute,
+): Promise<Response> {
+  const caller: Principal = parts.devices.auth.require(c.env, scope);
+  const response = await handle(parts, c);
+  if (method !== 'GET') parts.onAction({ by: caller.name, method, route: path });
+  return response;
+}

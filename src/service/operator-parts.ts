@@ -1,0 +1,67 @@
+// The operators' routes, put together from the core and the configuration.
+
+import { ConfigError } from '../config/config.ts';
+import { ServiceError } from '../core/errors.ts';
+import { Operations } from '../core/operating/operations.ts';
+import type { DevicesParts } from '../http/devices/routes.ts';
+import type { Readiness } from '../http/health.ts';
+import type { AppState, OperatorParts, Reloaded } from '../http/operator/parts.ts';
+import type { HttpAppParts } from './http-app.ts';
+import type { AppProvider } from './providers.ts';
+
+export function operatorParts(
+  parts: HttpAppParts,
+  { devices }: { readonly devices: DevicesParts },
+): OperatorParts {
+  const { config, core, clock, ids, live, store, operating, events, log, readiness } = parts;
+  const { quarantine, lanes, retrier, dispatcher, exchange } = core;
+  return {
+    clock,
+    store,
+    operating,
+    operations: new Operations({ clock, ids, operating, store, quarantine, lanes, retrier }),
+    testPush: {
+      clock,
+      ids,
+      devices: parts.devices,
+      get doors() {
+        return devices.registry.doors;
+      },
+      dispatcher,
+      rules: live.rules,
+      events,
+      exchange,
+      externalUrl: config.externalUrl,
+    },
+    devices,
+    events,
+    appNames: () => [...new Set(live.providers.map(({ app }) => app))],
+    apps: () => statesOf(live.providers, readiness()),
+    reload: () => reload(parts),
+    onAction: (action) => log.say('info', 'operator_acted', { ...action }),
+  };
+}
+
+function statesOf(providers: readonly AppProvider[], { checks }: Readiness): readonly AppState[] {
+  const byApp = Map.groupBy(providers, ({ app }) => app);
+  return [...byApp].map(([name, ofApp]) => {
+    const states = ofApp.map(({ provider, environment }) => {
+      const { ready, status, detail } = checks[`${name}/${provider.name}`] ?? { ready: false };
+      const known = status ?? (ready ? 'ready' : 'broken');
+      return { name: provider.name, environment, status: known, detail };
+    });
+    return { name, providers: states };
+  });
+}
+
+/** What is wrong names variables, files and fields, never their values. */
+async function reload({ live, core, changedNames }: HttpAppParts): Promise<Reloaded> {
+  try {
+    const needs_restart = changedNames();
+    return { ...(await live.reload(core)), needs_restart };
+  } catch (cause) {
+    if (!(cause instanceof ConfigError)) throw cause;
+    const faults = cause.faults.map((message) => ({ field: 'configuration', message }));
+    throw new ServiceError('reload_failed', { faults }, { cause });
+  }
+}

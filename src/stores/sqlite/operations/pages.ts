@@ -1,0 +1,162 @@
+// Lists for operators, page by page and newest first. A page looks at a bounded range of rows, so that a filter that
+// matches nothing holds up no other query: such a page is short or empty, and says where to go on.
+
+import type Database from 'better-sqlite3';
+import type { Device } from '../../../core/ports/devices.ts';
+import type {
+  DeliveryPageQuery,
+  DevicePageQuery,
+  Page,
+  QuarantineCursor,
+  QuarantinePageQuery,
+  RefusalPageQuery,
+} from '../../../core/ports/operating.ts';
+import type { Refusal } from '../../../core/ports/records.ts';
+import type { LoggedDelivery, QuarantineEntry } from '../../../core/ports/store.ts';
+import type { Sealer } from '../file/seal.ts';
+import { prepareRows, type Values } from '../reading.ts';
+import { DEVICES, LOGGED_ATTEMPTS, LOGGED_DELIVERIES, QUARANTINED, REFUSALS } from '../rows.ts';
+import { toDevice } from './device-queries.ts';
+import { toRefusal } from './evidence.ts';
+import { toLogged } from './search.ts';
+import { toQuarantineEntry } from './token-queries.ts';
+
+/** Some 10 ms, in which a handle before its push has to wait. */
+const SCANNED_ROWS = 20_000;
+const MAX_LIMIT = 1_000;
+
+export function preparePages(db: Database.Database, sealer: Sealer) {
+  return {
+    deliveries: prepareDeliveryPage(db),
+    refusals: prepareRefusalPage(db),
+    devices: prepareDevicePage(db, sealer),
+    quarantine: prepareQuarantinePage(db),
+  };
+}
+
+function prepareDeliveryPage(db: Database.Database) {
+  const bounds = prepareBounds(db, 'deliveries');
+  const firstSince = db
+    .prepare<[string], number>('SELECT row_id FROM deliveries WHERE id >= ? ORDER BY id LIMIT 1')
+    .pluck();
+  const find = prepareRows(
+    db,
+    LOGGED_DELIVERIES,
+    `WHERE row_id >= @from AND row_id < @before AND (@app IS NULL OR app = @app)
+       AND (@provider IS NULL OR provider = @provider) AND (@type IS NULL OR type = @type)
+       AND (@status IS NULL OR status = @status) AND received_at_ms >= @sinceMs
+     ORDER BY row_id DESC LIMIT @limit`,
+  );
+  const findAttempts = prepareRows(db, LOGGED_ATTEMPTS, 'WHERE row_id = @rowId ORDER BY number');
+
+  return function page(query: DeliveryPageQuery): Page<LoggedDelivery> {
+    const { app = null, provider = null, type = null, status = null, sinceMs = 0 } = query;
+    const { first, last } = bounds();
+    // Rows lie in the order of receipt, and so do ids of UUID version 7.
+    const since = sinceMs === 0 ? first : firstSince.get(firstIdOf(sinceMs));
+    if (since === undefined) return { entries: [] };
+    const values = { app, provider, type, status, sinceMs };
+    const found = rangeOf(query, { first: Math.max(first, since), last }, (range) =>
+      find({ ...values, ...range }),
+    );
+    return {
+      next: found.next,
+      entries: found.entries.map((row) => toLogged(row, findAttempts({ rowId: row.row_id }))),
+    };
+  };
+}
+
+function prepareRefusalPage(db: Database.Database) {
+  const bounds = prepareBounds(db, 'refusals');
+  const find = prepareRows(
+    db,
+    REFUSALS,
+    `WHERE row_id >= @from AND row_id < @before AND (@app IS NULL OR app = @app)
+       AND (@door IS NULL OR door = @door) AND (@code IS NULL OR code = @code)
+       AND (@tokenHash IS NULL OR token_hash = @tokenHash)
+       AND (@deviceId IS NULL OR device_id = @deviceId) AND last_at_ms >= @sinceMs
+     ORDER BY row_id DESC LIMIT @limit`,
+  );
+
+  return function page(query: RefusalPageQuery): Page<Refusal> {
+    const { app = null, door = null, code = null, tokenHash = null, deviceId = null } = query;
+    const values = { app, door, code, tokenHash, deviceId, sinceMs: query.sinceMs ?? 0 };
+    const found = rangeOf(query, bounds(), (range) => find({ ...values, ...range }));
+    return { next: found.next, entries: found.entries.map(toRefusal) };
+  };
+}
+
+function prepareDevicePage(db: Database.Database, sealer: Sealer) {
+  const bounds = prepareBounds(db, 'devices');
+  const find = prepareRows(
+    db,
+    DEVICES,
+    `WHERE row_id >= @from AND row_id < @before AND (@app IS NULL OR app = @app)
+     ORDER BY row_id DESC LIMIT @limit`,
+  );
+
+  return function page(query: DevicePageQuery): Page<Device> {
+    const { app = null } = query;
+    const found = rangeOf(query, bounds(), (range) => find({ app, ...range }));
+    return {
+      next: found.next,
+      entries: found.entries.flatMap((row) => toDevice(sealer, row) ?? []),
+    };
+  };
+}
+
+function prepareQuarantinePage(db: Database.Database) {
+  const find = prepareRows(
+    db,
+    QUARANTINED,
+    `WHERE (since_ms, token_hash) < (@sinceMs, @tokenHash) AND until_ms > @nowMs
+       AND (@app IS NULL OR app = @app)
+     ORDER BY since_ms DESC, token_hash DESC LIMIT @limit`,
+  );
+
+  return function page(query: QuarantinePageQuery): Page<QuarantineEntry, QuarantineCursor> {
+    const { cursor, nowMs, app = null } = query;
+    const { sinceMs, tokenHash } = cursor ?? { sinceMs: Number.MAX_SAFE_INTEGER, tokenHash: '' };
+    const limit = boundedLimit(query.limit);
+    const entries = find({ sinceMs, tokenHash, nowMs, app, limit }).map(toQuarantineEntry);
+    return { entries, next: entries.length === limit ? entries.at(-1) : undefined };
+  };
+}
+
+interface Bounds {
+  readonly first: number;
+  readonly last: number;
+}
+
+function prepareBounds(db: Database.Database, table: string): () => Bounds {
+  const find = db.prepare<[], { readonly first: number | null; readonly last: number | null }>(
+    `SELECT (SELECT min(row_id) FROM ${table}) AS first, (SELECT max(row_id) FROM ${table}) AS last`,
+  );
+  return () => {
+    const { first, last } = find.get() ?? {};
+    return { first: first ?? 1, last: last ?? 0 };
+  };
+}
+
+function rangeOf<Row extends { readonly row_id: number }>(
+  { cursor, limit: wanted }: { readonly cursor?: number | undefined; readonly limit: number },
+  { first, last }: Bounds,
+  find: (range: Values) => readonly Row[],
+): Page<Row> {
+  const before = Math.min(cursor ?? Number.MAX_SAFE_INTEGER, last + 1);
+  const from = Math.max(first, before - SCANNED_ROWS);
+  const limit = boundedLimit(wanted);
+  const entries = find({ from, before, limit });
+  if (entries.length === limit) return { entries, next: entries.at(-1)?.row_id };
+  return { entries, next: from > first ? from : undefined };
+}
+
+function boundedLimit(limit: number): number {
+  return Math.min(MAX_LIMIT, Math.max(1, Math.floor(limit)));
+}
+
+/** The smallest UUID version 7 of that millisecond. */
+function firstIdOf(ms: number): string {
+  const hex = Math.max(0, Math.floor(ms)).toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7000-8000-000000000000`;
+}
