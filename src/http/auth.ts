@@ -40,7 +40,7 @@ export type Caller =
 
 const BEARER = /^Bearer ([\x21-\x7e]{1,512})$/i;
 /** Wrong keys from one address, which are answered 401; beyond, 429. A right key is never refused for them. */
-const WRONG_KEYS = { burst: 20, perSecond: 0.2 };
+const WRONG_KEYS = { burst: 100, perSecond: 1 };
 const MAX_ADDRESSES = 10_000;
 
 export class Authenticator {
@@ -77,7 +77,8 @@ export class Authenticator {
     if (principal !== undefined) return { kind: 'principal', principal };
     const header = incoming.headers.authorization;
     if (header === undefined) return undefined;
-    const token = BEARER.exec(header)?.[1] ?? '';
+    const token = BEARER.exec(header)?.[1];
+    if (token === undefined) throw new ServiceError('unauthorized');
     const digest = digestOf(token);
     // Every key is compared, so that the time does not show which one came close.
     const [found] = this.#keys.filter((key) => timingSafeEqual(key.digest, digest));

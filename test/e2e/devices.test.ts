@@ -2,6 +2,7 @@
 // deleted, and which two registrations are the same device.
 
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import { refusalOf } from '../support/callers.ts';
 import {
   callRegistry,
@@ -32,6 +33,11 @@ const DETAILS = {
   lsp_node_ids: [NODE_ID],
   secrets: { resmic: ['old secret', 'new secret'], spark_ssp: ['spark secret'] },
 };
+
+const devicePage = z.object({
+  devices: z.array(z.object({ id: z.string() })),
+  next: z.string().optional(),
+});
 
 async function start(): Promise<Setup & { readonly clock: ManualClock }> {
   const clock = new ManualClock(START_MS);
@@ -73,9 +79,7 @@ test('lists a user’s devices, newest first, and nobody else’s', async () => 
   expect(ids).toEqual([second.id, first.id]);
   expect(await listDevices(running, 'USER-A')).toEqual([]);
   expect(await listDevices(running, USER, 'another-app')).toEqual([]);
-  for (const path of ['', '?user=', '?app=default']) {
-    expect(refusalOf(await callRegistry(running, { path })), path).toBe('400 bad_query');
-  }
+  expect(refusalOf(await callRegistry(running, { path: '?user=' }))).toBe('400 bad_query');
 });
 
 test('finds a user by any text, however it has to be written in a URL', async () => {
@@ -266,5 +270,31 @@ test('takes the methods of its routes alone', async () => {
     const answer = await callRegistry(running, { method: 'OPTIONS', path });
     expect(refusalOf(answer), path).toBe('405 method_not_allowed');
     expect(answer.headers.allow).toBe(allow);
+  }
+});
+
+test('lists all devices page by page, newest first, when no user is named', async () => {
+  const running = await start();
+  const ids: string[] = [];
+  for (let number = 0; number < 5; number += 1) {
+    ids.unshift((await registerPhone(running, { user: `user-${number}` })).id);
+  }
+  const page = async (path: string) => {
+    const answer = await callRegistry(running, { path });
+    return devicePage.parse(JSON.parse(answer.text));
+  };
+  const first = await page('?limit=2');
+  const second = await page(`?limit=2&cursor=${first.next}`);
+  const third = await page(`?limit=2&cursor=${second.next}`);
+  expect([first, second, third].map(({ devices }) => devices.map(({ id }) => id))).toEqual([
+    ids.slice(0, 2),
+    ids.slice(2, 4),
+    ids.slice(4),
+  ]);
+  expect(third.next).toBeUndefined();
+  expect((await page('?app=default')).devices).toHaveLength(5);
+  expect((await page('?app=another')).devices).toEqual([]);
+  for (const path of ['?limit=0', '?cursor=x', '?users=a', '?limit=1&limit=2']) {
+    expect(refusalOf(await callRegistry(running, { path })), path).toBe('400 bad_query');
   }
 });

@@ -88,12 +88,12 @@ test('too many wrong keys are 429, and a right one is not refused for them', asy
       headers: { authorization: `Bearer ${key}`, 'fly-client-ip': address },
     });
   const codes: number[] = [];
-  for (let tries = 0; tries < 25; tries += 1) codes.push((await guess('192.0.2.1')).status);
-  expect(codes).toEqual([...Array(20).fill(401), ...Array(5).fill(429)]);
-  expect((await guess('192.0.2.1')).headers['retry-after']).toBe('5');
+  for (let tries = 0; tries < 105; tries += 1) codes.push((await guess('192.0.2.1')).status);
+  expect(codes).toEqual([...Array(100).fill(401), ...Array(5).fill(429)]);
+  expect((await guess('192.0.2.1')).headers['retry-after']).toBe('1');
   expect((await guess('192.0.2.1', KEYS.read)).status).toBe(200);
   expect((await guess('192.0.2.2')).status).toBe(401);
-  clock.advance(5_000);
+  clock.advance(1_000);
   expect((await guess('192.0.2.1')).status).toBe(401);
 });
 
