@@ -24,6 +24,7 @@ const INVOICE = '{"invoice":"lni1qqdemo"}';
 const APP_DATA = 'wallet-1';
 /** For calls by hand. It is no secret: the demo runs on this machine for a short time. */
 const BACKEND_KEY = 'demo-backend-key';
+const API_KEY = 'demo-api-key-that-is-no-secret-at-all';
 /** Printed, so that `nds find` can be tried: the demo writes nothing that must stay secret. */
 const SECRET = 'demo-secret-of-no-value';
 /** The sources of the documentation's examples, which can be tried against the demo. */
@@ -124,6 +125,7 @@ function demoEnvironment(sandbox: Sandbox, folder: string, port: string): Enviro
     FCM_ENDPOINT: sandbox.fcm.url,
     NDS_SECRET: SECRET,
     NDS_BACKEND_KEYS: BACKEND_KEY,
+    NDS_API_KEYS: `demo:read+operate+register:${API_KEY}`,
     NDS_SELF_REGISTRATION: 'on',
     NDS_SOURCES_FILE: SOURCES_FILE,
   };
