@@ -103,6 +103,7 @@ export async function startService(
   const observer = observeAll(observers);
   const opening = openStore(config, log, { clock, observer });
   const { store: ownStore, devices, records, operating, lookupKey, sqliteVersion } = await opening;
+  const { log: logReader } = await opening;
   const store = overrides.wrapStore?.(ownStore) ?? ownStore;
   opened.defer(() => store.close());
   const ids = createSystemIds(clock, lookupKey);
@@ -144,6 +145,7 @@ export async function startService(
     store,
     devices,
     operating,
+    logReader,
     events,
     changedNames: overrides.changedNames ?? (() => []),
     log,

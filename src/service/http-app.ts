@@ -8,6 +8,7 @@ import type { LiveEvents } from '../core/operating/live-events.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { DeviceStore, Door } from '../core/ports/devices.ts';
 import type { Ids } from '../core/ports/ids.ts';
+import type { LogReader } from '../core/ports/log.ts';
 import type { Observer } from '../core/ports/observer.ts';
 import type { OperatingStore } from '../core/ports/operating.ts';
 import type { Store } from '../core/ports/store.ts';
@@ -47,6 +48,7 @@ export interface HttpAppParts {
   readonly store: Store;
   readonly devices: DeviceStore;
   readonly operating: OperatingStore;
+  readonly logReader: LogReader;
   readonly events: LiveEvents;
   /** The variables that have another value now than at the start. */
   readonly changedNames: () => readonly string[];

@@ -13,7 +13,8 @@ export function operatorParts(
   parts: HttpAppParts,
   { devices }: { readonly devices: DevicesParts },
 ): OperatorParts {
-  const { config, core, clock, ids, live, store, operating, events, log, readiness } = parts;
+  const { config, core, clock, ids, live, store, operating, events, readiness } = parts;
+  const appNames = () => [...new Set(live.providers.map(({ app }) => app))];
   const { quarantine, lanes, retrier, dispatcher, exchange } = core;
   return {
     clock,
@@ -35,10 +36,15 @@ export function operatorParts(
     },
     devices,
     events,
-    appNames: () => [...new Set(live.providers.map(({ app }) => app))],
+    log: parts.logReader,
+    findNames: () => {
+      return { fingerprint: ids.fingerprint, apps: appNames(), doors: devices.registry.doors };
+    },
+    retentionMs: config.retentionMs,
+    appNames,
     apps: () => statesOf(live.providers, readiness()),
     reload: () => reload(parts),
-    onAction: (action) => log.say('info', 'operator_acted', { ...action }),
+    onAction: (action) => parts.log.say('info', 'operator_acted', { ...action }),
   };
 }
 

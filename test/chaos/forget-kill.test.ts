@@ -1,6 +1,7 @@
 // The real program, killed with -9 in the middle of forgetting a user with a long log: the device is there as long as rows
 // name it, so that the same call finishes the work.
 
+import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
@@ -48,7 +49,7 @@ test('forgetting that was killed is finished by the same call', async () => {
   onTestFinished(() => sandbox.close());
   const folder = temporaryFolder();
   const environment = { ...sandboxEnvironment(sandbox, folder), ...OPERATOR_ENVIRONMENT };
-  const file = environment.NDS_DATABASE ?? '';
+  const file = join(folder, 'nds.sqlite');
   const body = JSON.stringify({ platform: 'android', token: ANDROID_TOKEN, user: 'alice' });
 
   const first = await startBinary(environment);

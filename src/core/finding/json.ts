@@ -12,7 +12,7 @@ export function answerAsJson(answer: Answer) {
   const { asked, found, verdict, deliveries, evidence, timeline, completeSinceMs } = answer;
   return {
     asked,
-    found_by: found,
+    found_by: [...found],
     verdict,
     deliveries: deliveries.map((judged) => deliveryAsJson(judged.delivery, judged.verdict)),
     refusals: evidence.refusals.map(refusalAsJson),
@@ -142,8 +142,8 @@ export function statisticsAsJson({ sinceMs, lanes, refused, whyNot }: Statistics
   return {
     since: isoTime(sinceMs),
     lanes: lanes.map(({ p50Ms, p99Ms, ...lane }) => ({ ...lane, p50_ms: p50Ms, p99_ms: p99Ms })),
-    refused,
-    why_not: whyNot,
+    refused: [...refused],
+    why_not: [...whyNot],
   };
 }
 

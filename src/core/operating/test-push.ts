@@ -3,7 +3,7 @@
 
 import type { Dispatch, Dispatcher } from '../answering/dispatcher.ts';
 import { type CurrentRules, notificationFor, typeNotSupported } from '../app-rules.ts';
-import type { DeliveryStatus } from '../delivery.ts';
+import type { DeliveryStatus, Origin } from '../delivery.ts';
 import { handleKey, recipientOf } from '../devices/registry.ts';
 import { ServiceError } from '../errors.ts';
 import type { Notification, ParsedNotification } from '../notification.ts';
@@ -17,7 +17,7 @@ import type { ProviderName, Recipient, Target } from '../target.ts';
 import type { LiveEvents } from './live-events.ts';
 
 /** The source of these pushes in the log. */
-const TEST_SOURCE = 'test';
+export const TEST_SOURCE = 'test';
 /** The first attempt, and the one that follows an uncertain end at once. */
 const WAIT_MS = 5_000;
 
@@ -45,6 +45,7 @@ export interface TestPush {
   readonly payload?: string | undefined;
   /** How long to wait for the phone's reply, for a type that asks for one. */
   readonly replyWithinMs: number;
+  readonly origin: Origin;
 }
 
 export interface TestPushResult {
@@ -69,7 +70,7 @@ export async function pushTest(parts: TestPushParts, push: TestPush): Promise<Te
   try {
     const notification = notificationOf(parts, push, { recipient, replyUrl: reply.url });
     await reply.opened;
-    const sent = await sendAndWatch(parts, notification, recipient);
+    const sent = await sendAndWatch(parts, notification, { recipient, origin: push.origin });
     const { delivery, end } = sent;
     const isAwaited = push.replyWithinMs > 0 && end?.next.status === 'delivered';
     return {
@@ -158,7 +159,7 @@ function samplePayload(
 async function sendAndWatch(
   { clock, dispatcher, events }: TestPushParts,
   notification: Notification,
-  recipient: Recipient,
+  { recipient, origin }: { readonly recipient: Recipient; readonly origin: Origin },
 ) {
   const attempts: EventNamed<'attempt_ended'>[] = [];
   let dispatch: Dispatch | undefined;
@@ -171,7 +172,7 @@ async function sendAndWatch(
   const { promise: over, resolve } = Promise.withResolvers<undefined>();
   const timer = clock.after(WAIT_MS, () => resolve(undefined));
   try {
-    dispatch = dispatcher.dispatch(notification, recipient);
+    dispatch = dispatcher.dispatch(notification, recipient, origin);
     const { delivery } = dispatch;
     const end = await Promise.race([dispatch.end, over]);
     const isLogged = (await Promise.race([dispatch.stored, over])) === true;

@@ -3,13 +3,14 @@
 import { z } from 'zod';
 import type { HttpContext } from '../context.ts';
 import { json } from '../success.ts';
+import { provider } from './answers.ts';
 import type { OperatorParts } from './parts.ts';
 
 export const appAnswer = z.strictObject({
   name: z.string(),
   providers: z.array(
     z.strictObject({
-      name: z.enum(['apns', 'apns_sandbox', 'fcm']),
+      name: provider,
       environment: z.enum(['production', 'sandbox']).optional(),
       status: z.enum(['ready', 'degraded', 'broken']),
       detail: z.string().optional(),

@@ -1,9 +1,11 @@
 // What the operators' routes need, put together by the service.
 
+import type { Names } from '../../core/finding/question.ts';
 import type { LiveEvents } from '../../core/operating/live-events.ts';
 import type { Operations } from '../../core/operating/operations.ts';
 import type { TestPushParts } from '../../core/operating/test-push.ts';
 import type { Clock } from '../../core/ports/clock.ts';
+import type { LogReader } from '../../core/ports/log.ts';
 import type { OperatingStore } from '../../core/ports/operating.ts';
 import type { Store } from '../../core/ports/store.ts';
 import type { ApnsEnvironment, ProviderName } from '../../core/target.ts';
@@ -34,6 +36,10 @@ export interface OperatorParts {
   readonly testPush: TestPushParts;
   readonly devices: DevicesParts;
   readonly events: LiveEvents;
+  readonly log: LogReader;
+  /** What keys of the log are made of. */
+  readonly findNames: () => Names;
+  readonly retentionMs: number;
   /** Of all apps that are configured now. */
   readonly appNames: () => readonly string[];
   readonly apps: () => readonly AppState[];

@@ -11,12 +11,14 @@ import { toFaults } from '../devices/device-body.ts';
 const MAX_PAGE = 200;
 const DEFAULT_PAGE = 50;
 
-export const pageLimit = z
-  .string()
-  .regex(/^[1-9][0-9]{0,2}$/, `must be a whole number from 1 to ${MAX_PAGE}`)
-  .transform(Number)
-  .refine((limit) => limit <= MAX_PAGE, `must be a whole number from 1 to ${MAX_PAGE}`)
-  .default(DEFAULT_PAGE);
+export function pageLimit(byDefault: number = DEFAULT_PAGE) {
+  return z
+    .string()
+    .regex(/^[1-9][0-9]{0,2}$/, `must be a whole number from 1 to ${MAX_PAGE}`)
+    .transform(Number)
+    .refine((limit) => limit <= MAX_PAGE, `must be a whole number from 1 to ${MAX_PAGE}`)
+    .default(byDefault);
+}
 
 /** The `next` of an earlier page, whatever it looks like. */
 export const pageCursor = z
@@ -33,7 +35,7 @@ export const appName = z
 export const listDevicesQuery = z.strictObject({
   app: appName.optional(),
   cursor: pageCursor,
-  limit: pageLimit,
+  limit: pageLimit(),
 });
 
 export const fingerprint = z
@@ -85,8 +87,3 @@ export function isoOf(ms: number | undefined): string | undefined;
 export function isoOf(ms: number | undefined): string | undefined {
   return ms === undefined ? undefined : new Date(ms).toISOString();
 }
-
-/** The times of answers. */
-export const time = z.iso.datetime();
-/** Where the next page begins; absent at the end. A page may be short, or empty, and still have it. */
-export const next = z.string().optional();

@@ -1,22 +1,20 @@
 // Calls that were refused, as the log has them.
 
 import { z } from 'zod';
-import type { Refusal } from '../../core/ports/records.ts';
+import { refusalAsJson } from '../../core/finding/json.ts';
 import type { HttpContext } from '../context.ts';
 import { reading } from '../handle.ts';
 import { json } from '../success.ts';
+import { next, refusalAnswer } from './answers.ts';
 import type { OperatorParts } from './parts.ts';
 import {
   appName,
   checkQuery,
   fingerprint,
-  isoOf,
-  next,
   pageCursor,
   pageLimit,
   since,
   sinceMs,
-  time,
 } from './query.ts';
 
 export const listRefusalsQuery = z.strictObject({
@@ -35,29 +33,7 @@ export const listRefusalsQuery = z.strictObject({
   device: z.uuid('must be the id of a device').optional(),
   since,
   cursor: pageCursor,
-  limit: pageLimit,
-});
-
-export const refusalAnswer = z.strictObject({
-  at: time,
-  last_at: time,
-  /** Calls of the same kind within a minute are one entry. */
-  count: z.int(),
-  request_id: z.string().optional(),
-  door: z.string(),
-  source: z.string().optional(),
-  app: z.string().optional(),
-  code: z.string(),
-  status: z.int(),
-  limit: z.string().optional(),
-  token_fingerprint: z.string().optional(),
-  handle_fingerprint: z.string().optional(),
-  subject_fingerprint: z.string().optional(),
-  device_id: z.string().optional(),
-  fields: z.array(z.string()).optional(),
-  node_id: z.string().optional(),
-  address_fingerprint: z.string().optional(),
-  delivery_id: z.string().optional(),
+  limit: pageLimit(),
 });
 
 export const listRefusalsAnswer = z.strictObject({ refusals: z.array(refusalAnswer), next });
@@ -77,30 +53,7 @@ export async function handleListRefusals(
     }),
   );
   return json(c, {
-    refusals: page.entries.map(describeRefusal),
+    refusals: page.entries.map(refusalAsJson),
     next: page.next?.toString(),
   } satisfies z.output<typeof listRefusalsAnswer>);
-}
-
-function describeRefusal(refusal: Refusal): z.output<typeof refusalAnswer> {
-  return {
-    at: isoOf(refusal.atMs),
-    last_at: isoOf(refusal.lastAtMs),
-    count: refusal.count,
-    request_id: refusal.requestId,
-    door: refusal.door,
-    source: refusal.source,
-    app: refusal.app,
-    code: refusal.code,
-    status: refusal.status,
-    limit: refusal.limit,
-    token_fingerprint: refusal.tokenHash,
-    handle_fingerprint: refusal.handleHash,
-    subject_fingerprint: refusal.subjectHash,
-    device_id: refusal.deviceId,
-    fields: refusal.fields?.split(','),
-    node_id: refusal.nodeId,
-    address_fingerprint: refusal.addressHash,
-    delivery_id: refusal.deliveryId,
-  };
 }

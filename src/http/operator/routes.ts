@@ -4,6 +4,7 @@ import type { Principal, Scope } from '../../core/operating/scopes.ts';
 import type { HttpContext } from '../context.ts';
 import { handleListApps, handleReload } from './apps.ts';
 import { handleListDeliveries, handleReadDelivery, handleRetry } from './deliveries.ts';
+import { handleFind, handleFindByBody, handleStats } from './finding.ts';
 import { handleImport, MAX_IMPORT_BYTES } from './import.ts';
 import type { OperatorParts } from './parts.ts';
 import { handleListRefusals } from './refusals.ts';
@@ -51,6 +52,9 @@ export const OPERATOR_ROUTES: readonly OperatorRoute[] = [
     handle: handleImport,
   },
   { method: 'GET', path: '/api/v1/refusals', scope: 'read', handle: handleListRefusals },
+  { method: 'GET', path: '/api/v1/find', scope: 'read', handle: handleFind },
+  { method: 'POST', path: '/api/v1/find', scope: 'read', handle: handleFindByBody },
+  { method: 'GET', path: '/api/v1/stats', scope: 'read', handle: handleStats },
   { method: 'GET', path: '/api/v1/apps', scope: 'read', handle: handleListApps },
   { method: 'POST', path: '/api/v1/apps/reload', scope: 'operate', handle: handleReload },
   { method: 'GET', path: '/api/v1/stream', scope: 'read', handle: handleStream },
@@ -64,6 +68,6 @@ export async function handleOperator(
 ): Promise<Response> {
   const caller: Principal = parts.devices.auth.require(c.env, scope);
   const response = await handle(parts, c);
-  if (method !== 'GET') parts.onAction({ by: caller.name, method, route: path });
+  if (scope !== 'read') parts.onAction({ by: caller.name, method, route: path });
   return response;
 }

@@ -178,8 +178,11 @@ function describe(event: ToldEvent): { readonly name: EventName; readonly data: 
       return { name: 'attempt', data };
     }
     case 'request_answered': {
-      const { method, route, status, code } = event;
-      return { name: 'refusal', data: { event: 'refused', method, route, status, code } };
+      const { requestId: request_id, method, route, status, code } = event;
+      return {
+        name: 'refusal',
+        data: { event: 'refused', request_id, method, route, status, code },
+      };
     }
   }
 }

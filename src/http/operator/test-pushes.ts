@@ -2,14 +2,21 @@
 
 import { z } from 'zod';
 import { STATUSES } from '../../core/delivery.ts';
-import { type Addressee, pushTest, type TestPushResult } from '../../core/operating/test-push.ts';
+import {
+  type Addressee,
+  pushTest,
+  TEST_SOURCE,
+  type TestPushResult,
+} from '../../core/operating/test-push.ts';
 import { HANDLE } from '../../core/ports/devices.ts';
 import { createTarget, DEFAULT_APP, tokenFault } from '../../core/target.ts';
 import { readBody } from '../body.ts';
 import type { HttpContext } from '../context.ts';
 import { badField, checkBody, parseJsonBody } from '../devices/device-body.ts';
 import { reading } from '../handle.ts';
+import { routeOf } from '../observed.ts';
 import { json } from '../success.ts';
+import { provider } from './answers.ts';
 import type { OperatorParts } from './parts.ts';
 import { appName } from './query.ts';
 
@@ -52,7 +59,7 @@ export const testPushAnswer = z.strictObject({
   status: z.enum([...STATUSES, 'under_way']),
   reason: z.string().optional(),
   app: z.string(),
-  provider: z.enum(['apns', 'apns_sandbox', 'fcm']),
+  provider,
   type: z.string(),
   device_id: z.uuid().optional(),
   attempts: z.array(
@@ -82,6 +89,7 @@ export async function handleTestPush(
       type,
       payload: payload && JSON.stringify(payload),
       replyWithinMs,
+      origin: { door: routeOf(c), source: TEST_SOURCE, requestId: c.get('requestId') },
     }),
   );
   return json(c, describeResult(result, type));

@@ -8,8 +8,9 @@ import type { QuarantineEntry } from '../../core/ports/store.ts';
 import type { HttpContext } from '../context.ts';
 import { reading } from '../handle.ts';
 import { json } from '../success.ts';
+import { next, provider, time } from './answers.ts';
 import type { OperatorParts } from './parts.ts';
-import { appName, checkQuery, fingerprint, isoOf, next, pageLimit, time } from './query.ts';
+import { appName, checkQuery, fingerprint, isoOf, pageLimit } from './query.ts';
 
 export const listQuarantineQuery = z.strictObject({
   app: appName.optional(),
@@ -21,13 +22,13 @@ export const listQuarantineQuery = z.strictObject({
       return { sinceMs: Number(sinceMs), tokenHash };
     })
     .optional(),
-  limit: pageLimit,
+  limit: pageLimit(),
 });
 
 export const quarantineAnswer = z.strictObject({
   token_fingerprint: z.string(),
   app: z.string(),
-  provider: z.enum(['apns', 'apns_sandbox', 'fcm']),
+  provider,
   kind: z.enum(['unregistered', 'bad_token', 'throttled']),
   reason: z.string(),
   since: time,

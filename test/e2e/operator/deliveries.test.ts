@@ -2,7 +2,8 @@
 
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { deliveryAnswer, listDeliveriesAnswer } from '../../../src/http/operator/deliveries.ts';
+import { deliveryAnswer } from '../../../src/http/operator/answers.ts';
+import { listDeliveriesAnswer } from '../../../src/http/operator/deliveries.ts';
 import { refusalOf } from '../../support/callers.ts';
 import { faultyFields } from '../../support/device-calls.ts';
 import { androidToken, HOUR, iosToken, setupDriven } from '../../support/driven-service.ts';
@@ -41,7 +42,10 @@ test('tells all that the log knows of a delivery', async () => {
     provider: 'fcm',
     type: 'payment_received',
     token_fingerprint: running.service.ids.fingerprint(`default\n${androidToken(1)}`),
-    subject_fingerprint: running.service.ids.fingerprint('aa'),
+    door: '/api/v1/notify',
+    source: 'notify',
+    told: { answer: 'delivered', status: 200, at: receivedAt },
+    lifetime_ms: 60_000,
     repeats: 0,
     attempts: [{ number: 1, started_at: receivedAt, latency_ms: 0, outcome: 'delivered' }],
   });

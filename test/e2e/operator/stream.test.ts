@@ -162,7 +162,15 @@ test('tells of deliveries, attempts and refused calls as they happen', async () 
     ['delivery', { at, event: 'repeated', delivery_id: body.id, type: 'payment_received' }],
     [
       'refusal',
-      { at, event: 'refused', method: '_OTHER', route: '*', status: 404, code: 'not_found' },
+      {
+        at,
+        event: 'refused',
+        request_id: expect.any(String),
+        method: '_OTHER',
+        route: '*',
+        status: 404,
+        code: 'not_found',
+      },
     ],
   ]);
   expect(reader.text).not.toContain(androidToken(1));

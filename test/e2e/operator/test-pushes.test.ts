@@ -46,7 +46,7 @@ test('reaches a token, a handle of any door and a device, and says so', async ()
   expect(second).toMatchObject({ token: IOS_TOKEN, data: { app_data: 'wallet-1' } });
   await running.service.settled();
   const row = await running.service.store.findDeliveries({ id: byToken.id, limit: 1 });
-  expect(row).toMatchObject([{ status: 'delivered' }]);
+  expect(row).toMatchObject([{ status: 'delivered', source: 'test', door: '/api/v1/test-pushes' }]);
 });
 
 test('sends every type with what its handler expects, or what it is given', async () => {

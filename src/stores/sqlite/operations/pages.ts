@@ -24,6 +24,7 @@ import { toQuarantineEntry } from './token-queries.ts';
 /** Some 10 ms, in which a handle before its push has to wait. */
 const SCANNED_ROWS = 20_000;
 const MAX_LIMIT = 1_000;
+const MAX_PER_MILLISECOND = 1_000;
 
 export function preparePages(db: Database.Database, sealer: Sealer) {
   return {
@@ -36,8 +37,12 @@ export function preparePages(db: Database.Database, sealer: Sealer) {
 
 function prepareDeliveryPage(db: Database.Database) {
   const bounds = prepareBounds(db, 'deliveries');
+  // Ids of the same millisecond are in no order.
   const firstSince = db
-    .prepare<[string], number>('SELECT row_id FROM deliveries WHERE id >= ? ORDER BY id LIMIT 1')
+    .prepare<[string], number | null>(
+      `SELECT min(row_id) FROM (
+         SELECT row_id FROM deliveries WHERE id >= ? ORDER BY id LIMIT ${MAX_PER_MILLISECOND})`,
+    )
     .pluck();
   const find = prepareRows(
     db,
@@ -54,7 +59,7 @@ function prepareDeliveryPage(db: Database.Database) {
     const { first, last } = bounds();
     // Rows lie in the order of receipt, and so do ids of UUID version 7.
     const since = sinceMs === 0 ? first : firstSince.get(firstIdOf(sinceMs));
-    if (since === undefined) return { entries: [] };
+    if (since === undefined || since === null) return { entries: [] };
     const values = { app, provider, type, status, sinceMs };
     const found = rangeOf(query, { first: Math.max(first, since), last }, (range) =>
       find({ ...values, ...range }),
