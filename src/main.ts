@@ -146,6 +146,7 @@ export async function startService(
     devices,
     operating,
     logReader,
+    recorder,
     events,
     changedNames: overrides.changedNames ?? (() => []),
     log,

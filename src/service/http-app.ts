@@ -12,6 +12,7 @@ import type { LogReader } from '../core/ports/log.ts';
 import type { Observer } from '../core/ports/observer.ts';
 import type { OperatingStore } from '../core/ports/operating.ts';
 import type { Store } from '../core/ports/store.ts';
+import type { Recorder } from '../core/records/recorder.ts';
 import { tokenKey } from '../core/target.ts';
 import { Buckets } from '../core/tokens/limits.ts';
 import { type App, createApp, type RefusedRequest } from '../http/app.ts';
@@ -49,6 +50,7 @@ export interface HttpAppParts {
   readonly devices: DeviceStore;
   readonly operating: OperatingStore;
   readonly logReader: LogReader;
+  readonly recorder: Pick<Recorder, 'written'>;
   readonly events: LiveEvents;
   /** The variables that have another value now than at the start. */
   readonly changedNames: () => readonly string[];

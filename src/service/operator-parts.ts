@@ -13,14 +13,23 @@ export function operatorParts(
   parts: HttpAppParts,
   { devices }: { readonly devices: DevicesParts },
 ): OperatorParts {
-  const { config, core, clock, ids, live, store, operating, events, readiness } = parts;
+  const { config, core, clock, ids, live, store, operating, recorder, events, readiness } = parts;
   const appNames = () => [...new Set(live.providers.map(({ app }) => app))];
   const { quarantine, lanes, retrier, dispatcher, exchange } = core;
   return {
     clock,
     store,
     operating,
-    operations: new Operations({ clock, ids, operating, store, quarantine, lanes, retrier }),
+    operations: new Operations({
+      clock,
+      ids,
+      operating,
+      store,
+      quarantine,
+      lanes,
+      retrier,
+      refusalsWritten: () => recorder.written(),
+    }),
     testPush: {
       clock,
       ids,

@@ -113,7 +113,7 @@ function deviceAsJson({
   };
 }
 
-function quarantineAsJson(entry: QuarantineEntry) {
+export function quarantineAsJson(entry: QuarantineEntry) {
   const { tokenHash, app, provider, kind, reason, sinceMs, untilMs } = entry;
   return {
     token_fingerprint: tokenHash,

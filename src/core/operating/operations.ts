@@ -18,6 +18,8 @@ export interface OperationsParts {
   readonly quarantine: Quarantine;
   readonly lanes: { readonly all: readonly Lane[] };
   readonly retrier: Retrier;
+  /** Resolves when what was refused so far is in the log: it must not come there after it was forgotten. */
+  readonly refusalsWritten: () => Promise<void>;
 }
 
 /**
@@ -97,7 +99,8 @@ export class Operations {
   }
 
   async #forget(forgotten: Forgotten): Promise<ForgetResult> {
-    const { operating, quarantine, clock } = this.#parts;
+    const { operating, quarantine, clock, refusalsWritten } = this.#parts;
+    await refusalsWritten();
     const result = await operating.forget({ ...forgotten, wallMs: clock.wallMs() });
     for (const tokenHash of result.tokenHashes) quarantine.forget(tokenHash);
     return result;

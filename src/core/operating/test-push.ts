@@ -70,7 +70,7 @@ export async function pushTest(parts: TestPushParts, push: TestPush): Promise<Te
   try {
     const notification = notificationOf(parts, push, { recipient, replyUrl: reply.url });
     await reply.opened;
-    const sent = await sendAndWatch(parts, notification, { recipient, origin: push.origin });
+    const sent = await sendAndWatch(parts, notification, { ...recipient, origin: push.origin });
     const { delivery, end } = sent;
     const isAwaited = push.replyWithinMs > 0 && end?.next.status === 'delivered';
     return {
@@ -159,7 +159,7 @@ function samplePayload(
 async function sendAndWatch(
   { clock, dispatcher, events }: TestPushParts,
   notification: Notification,
-  { recipient, origin }: { readonly recipient: Recipient; readonly origin: Origin },
+  recipient: Recipient,
 ) {
   const attempts: EventNamed<'attempt_ended'>[] = [];
   let dispatch: Dispatch | undefined;
@@ -172,7 +172,7 @@ async function sendAndWatch(
   const { promise: over, resolve } = Promise.withResolvers<undefined>();
   const timer = clock.after(WAIT_MS, () => resolve(undefined));
   try {
-    dispatch = dispatcher.dispatch(notification, recipient, origin);
+    dispatch = dispatcher.dispatch(notification, recipient);
     const { delivery } = dispatch;
     const end = await Promise.race([dispatch.end, over]);
     const isLogged = (await Promise.race([dispatch.stored, over])) === true;

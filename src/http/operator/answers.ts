@@ -40,13 +40,15 @@ export const deliveryAnswer = z.strictObject({
   settled_at: time.optional(),
   lifetime_ms: z.int(),
   /** What the caller was answered, when that is known. */
-  told: z
-    .strictObject({ answer: z.string(), status: z.int().optional(), at: time.optional() })
-    .optional(),
+  told: z.string().optional(),
+  told_status: z.int().optional(),
+  told_at: time.optional(),
   repeats: z.int(),
   repeated_at: time.optional(),
-  replied_at: time.optional(),
+  /** When the phone replied. */
+  answered_at: time.optional(),
   token_fingerprint: z.string(),
+  subject_fingerprint: z.string().optional(),
   attempts: z.array(attemptAnswer),
 });
 
@@ -56,7 +58,7 @@ export const refusalAnswer = z.strictObject({
   door: z.string(),
   source: z.string().optional(),
   app: z.string().optional(),
-  first_at: time,
+  at: time,
   last_at: time,
   /** Calls of the same kind within a minute are one entry. */
   count: z.int(),
@@ -67,7 +69,20 @@ export const refusalAnswer = z.strictObject({
   node_id: z.string().optional(),
   delivery_id: z.string().optional(),
   token_fingerprint: z.string().optional(),
+  subject_fingerprint: z.string().optional(),
+  handle_fingerprint: z.string().optional(),
   address_fingerprint: z.string().optional(),
+});
+
+export const quarantineAnswer = z.strictObject({
+  token_fingerprint: z.string(),
+  app: z.string(),
+  provider,
+  /** Dead, or bad, or held back for a while. */
+  kind: z.enum(['unregistered', 'bad_token', 'throttled']),
+  reason: z.string(),
+  since: time,
+  until: time,
 });
 
 export const findAnswer = z.strictObject({
@@ -91,17 +106,7 @@ export const findAnswer = z.strictObject({
       dead_since: time.optional(),
     }),
   ),
-  quarantine: z.array(
-    z.strictObject({
-      token_fingerprint: z.string(),
-      app: z.string(),
-      provider,
-      kind: z.enum(['unregistered', 'bad_token', 'throttled']).optional(),
-      reason: z.string(),
-      since: time,
-      until: time,
-    }),
-  ),
+  quarantine: z.array(quarantineAnswer),
   outages: z.array(
     z.strictObject({
       app: z.string(),

@@ -2,15 +2,15 @@
 
 import { z } from 'zod';
 import { ServiceError } from '../../core/errors.ts';
+import { quarantineAsJson } from '../../core/finding/json.ts';
 import { DEVICE_BOUNDS } from '../../core/ports/devices.ts';
 import type { ForgetResult } from '../../core/ports/operating.ts';
-import type { QuarantineEntry } from '../../core/ports/store.ts';
 import type { HttpContext } from '../context.ts';
 import { reading } from '../handle.ts';
 import { json } from '../success.ts';
-import { next, provider, time } from './answers.ts';
+import { next, quarantineAnswer } from './answers.ts';
 import type { OperatorParts } from './parts.ts';
-import { appName, checkQuery, fingerprint, isoOf, pageLimit } from './query.ts';
+import { appName, checkQuery, fingerprint, pageLimit } from './query.ts';
 
 export const listQuarantineQuery = z.strictObject({
   app: appName.optional(),
@@ -23,16 +23,6 @@ export const listQuarantineQuery = z.strictObject({
     })
     .optional(),
   limit: pageLimit(),
-});
-
-export const quarantineAnswer = z.strictObject({
-  token_fingerprint: z.string(),
-  app: z.string(),
-  provider,
-  kind: z.enum(['unregistered', 'bad_token', 'throttled']),
-  reason: z.string(),
-  since: time,
-  until: time,
 });
 
 export const listQuarantineAnswer = z.strictObject({
@@ -62,7 +52,7 @@ export async function handleListQuarantine(
   const query = checkQuery(listQuarantineQuery, c);
   const page = await reading(() => operating.listQuarantine({ ...query, nowMs: clock.nowMs() }));
   return json(c, {
-    quarantine: page.entries.map(describeEntry),
+    quarantine: page.entries.map(quarantineAsJson),
     next: page.next && `${page.next.sinceMs}-${page.next.tokenHash}`,
   } satisfies z.output<typeof listQuarantineAnswer>);
 }
@@ -108,17 +98,4 @@ function tokenOf(c: HttpContext): string {
   const parsed = fingerprint.safeParse(c.req.param('fingerprint'));
   if (!parsed.success) throw new ServiceError('unknown_token');
   return parsed.data;
-}
-
-/** Ends are service time, which differs from wall time by what the clock was set meanwhile. */
-function describeEntry(entry: QuarantineEntry): z.output<typeof quarantineAnswer> {
-  return {
-    token_fingerprint: entry.tokenHash,
-    app: entry.app,
-    provider: entry.provider,
-    kind: entry.kind,
-    reason: entry.reason,
-    since: isoOf(entry.sinceMs),
-    until: isoOf(entry.untilMs),
-  };
 }
