@@ -2,6 +2,7 @@
 
 import { request } from 'node:http';
 import { z } from 'zod';
+import { parseLoosely } from '../loose-json.ts';
 
 /** Longer than any route takes; only a service that hangs reaches it. */
 const TIMEOUT_MS = 120_000;
@@ -59,21 +60,13 @@ export function createApi(socketPath: string): Api {
     text,
     call: async (method, path, given) => {
       const body = await text(method, path, given);
-      return body === '' ? {} : parse(body);
+      return body === '' ? {} : parseLoosely(body);
     },
   };
 }
 
-function parse(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
-}
-
 function refusalOf(status: number, body: string): ApiRefusedError {
-  const parsed = problem.safeParse(parse(body));
+  const parsed = problem.safeParse(parseLoosely(body));
   if (!parsed.success) return new ApiRefusedError(status, 'unknown', `the service says ${status}`);
   const { code, detail, title, reason, errors = [] } = parsed.data;
   const fields = errors.map(({ field, message }) => `${field} ${message}`);

@@ -35,20 +35,16 @@ const KINDS: Readonly<Record<string, string>> = {
   throttled: 'the provider holds it back',
 };
 
+type Asked = (api: Api, fingerprints: readonly string[]) => Promise<number>;
+
 /** Returns 0 if the token is sent to, 1 if not. */
-export async function showToken(
-  token: string,
-  options: TokenOptions,
-  context: Context,
-): Promise<number> {
-  const given = await argumentOrInput(token);
-  return await withDatabase(context, async (api) => {
-    const known = await fingerprintsOf(api, given, { ...options, context });
-    const entries = await findEntries(api, known);
+export function showToken(token: string, options: TokenOptions, context: Context) {
+  return withToken(token, { ...options, context }, async (api, fingerprints) => {
+    const entries = await findEntries(api, fingerprints);
     if (options.json) {
-      print(`${JSON.stringify({ fingerprints: known, quarantine: entries })}\n`);
+      print(`${JSON.stringify({ fingerprints, quarantine: entries })}\n`);
     } else {
-      print(`fingerprint ${known.join('\n            ')}\n`);
+      print(`fingerprint ${fingerprints.join('\n            ')}\n`);
       print(entries.length === 0 ? 'It is sent to.\n' : entries.map(inWords).join(''));
     }
     return entries.length === 0 ? 0 : 1;
@@ -56,20 +52,13 @@ export async function showToken(
 }
 
 /** Returns 0, or 1 if it was not held. */
-export async function releaseToken(
-  token: string,
-  options: TokenOptions,
-  context: Context,
-): Promise<number> {
-  const given = await argumentOrInput(token);
-  return await withDatabase(context, async (api) => {
-    const known = await fingerprintsOf(api, given, { ...options, context });
+export function releaseToken(token: string, options: TokenOptions, context: Context) {
+  return withToken(token, { ...options, context }, async (api, fingerprints) => {
     const released: string[] = [];
-    for (const fingerprint of known) {
+    for (const fingerprint of fingerprints) {
       const path = `/api/v1/quarantine/${fingerprint}`;
-      if ((await unlessUnknown(() => api.call('DELETE', path))) !== undefined) {
-        released.push(fingerprint);
-      }
+      const answer = await unlessUnknown(() => api.call('DELETE', path));
+      if (answer !== undefined) released.push(fingerprint);
     }
     const isReleased = released.length > 0;
     if (options.json) print(`${JSON.stringify({ released })}\n`);
@@ -78,13 +67,18 @@ export async function releaseToken(
   });
 }
 
-async function fingerprintsOf(
-  api: Api,
+/** The token itself goes nowhere. */
+async function withToken(
   token: string,
-  { app, context }: TokenOptions & { readonly context: Context },
-): Promise<readonly string[]> {
-  const apps = await appsFor(api, app);
-  return apps.flatMap((name) => tokenFingerprints(token, name, context));
+  { app, context }: { readonly app?: string | undefined; readonly context: Context },
+  ask: Asked,
+): Promise<number> {
+  const given = await argumentOrInput(token);
+  return await withDatabase(context, async (api) => {
+    const apps = await appsFor(api, app);
+    const known = apps.flatMap((name) => tokenFingerprints(given, name, context));
+    return await ask(api, known);
+  });
 }
 
 async function findEntries(api: Api, known: readonly string[]): Promise<readonly Entry[]> {

@@ -6,6 +6,7 @@ import { ConfigError, type Environment, readSettings } from '../../config/config
 import { loadSources, type SignedSources } from '../../config/sources.ts';
 import { DOMAIN_SOURCE } from '../../core/devices/doors.ts';
 import type { Context } from '../context.ts';
+import { parseLoosely } from '../loose-json.ts';
 import { print } from '../print.ts';
 import { readStandardInput } from '../standard-input.ts';
 import { wrap } from '../wrap.ts';
@@ -168,16 +169,8 @@ const problem = z.looseObject({
 /** The answer of a service that is not nds may be anything. */
 function problemOf({ status, body }: Posted) {
   if (status < 400) return undefined;
-  const parsed = problem.safeParse(jsonOf(body));
+  const parsed = problem.safeParse(parseLoosely(body));
   if (!parsed.success) return undefined;
   const { code, detail, instance } = parsed.data;
   return { code, detail, request_id: instance?.replace(/^urn:uuid:/, '') };
-}
-
-function jsonOf(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
 }
