@@ -17,7 +17,9 @@ async function setupWithPayment() {
       script
         .replaceAll('http://localhost:8080', service.url)
         .replaceAll('data/nds.sqlite', NDS_DATABASE)
-        .replaceAll('backup.sqlite', `${NDS_DATABASE}.backup`),
+        .replaceAll('/backup/nds-2026-11-26.sqlite', `${NDS_DATABASE}.backup`)
+        // As on the PATH of the image.
+        .replaceAll(/^nds /gm, 'node bin/nds.js '),
       { NDS_DATABASE, NDS_SECRET },
     );
   await run(exampleOf('docs/sources/notify.md', 'curl'));
@@ -50,16 +52,18 @@ test.skipIf(!canRun)('docs/finding-a-push.md finds a payment by command and by S
 });
 
 test.skipIf(!canRun)(
-  'a backup as in docs/operating.md is whole and finds the payment',
+  'docs/operating.md reads the log, and backs it up and restores it',
   async () => {
-    const { run, environment } = await setupWithPayment();
+    const { run, service, environment } = await setupWithPayment();
     const page = 'docs/operating.md';
     expect(await run(exampleOf(page, 'FROM deliveries'))).toBe('');
-    expect(await run(exampleOf(page, 'VACUUM INTO'))).toBe('');
-    expect(await run("sqlite3 -readonly backup.sqlite 'PRAGMA integrity_check'")).toBe('ok\n');
-    const find = exampleOf('docs/finding-a-push.md', 'nds -- find');
+    expect(await run(exampleOf(page, 'nds backup'))).toContain('The secret is not in it.');
     const { NDS_SECRET = '', NDS_DATABASE = '' } = environment;
+    expect(await run('nds check /backup/nds-2026-11-26.sqlite')).not.toContain('broken');
+    const find = exampleOf('docs/finding-a-push.md', 'nds -- find');
     const found = await runScript(find, { NDS_DATABASE: `${NDS_DATABASE}.backup`, NDS_SECRET });
     expect(found).toMatch(/ payment_received [\s\S]* s {2}delivered\n/);
+    await service.stop();
+    expect(await run(exampleOf(page, 'nds restore'))).toContain('What it was before is ');
   },
 );
