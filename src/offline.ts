@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { ConfigError, type Environment, parseConfig } from './config/config.ts';
 import type { Secrets } from './config/secret.ts';
 import { loadSources } from './config/sources.ts';
+import { LiveEvents } from './core/operating/live-events.ts';
 import type { Clock } from './core/ports/clock.ts';
 import { Skew } from './core/sending/attempts.ts';
 import type { Log } from './observe/log.ts';
@@ -45,7 +46,8 @@ export async function serveOffline({
   const prepared = prepareNothing(environment, clock);
   const { config, skew } = prepared;
   await using opened = new AsyncDisposableStack();
-  const { store, devices, lookupKey } = await openSqliteStore({ file: config.database, keys });
+  const opening = openSqliteStore({ file: config.database, keys });
+  const { store, devices, operating, lookupKey } = await opening;
   opened.defer(() => store.close());
   const ids = createSystemIds(clock, lookupKey);
   const live = new LiveApps({ clock, prepared });
@@ -54,16 +56,17 @@ export async function serveOffline({
   const core = wireCore({ config, rules, clock, ids, store, providers: [], observer, skew });
   await recoverCore(core, store, clock);
   const readiness = () => readReadiness({ ...core, lanes: [], isDraining: () => false });
+  const machine = { clock, ids, log: SILENT, observer };
+  const stores = { store, devices, operating };
+  const nothingNew = { events: new LiveEvents(clock), changedNames: () => [] };
   const app = createHttpApp({
     config,
     live,
     core,
-    clock,
-    ids,
-    devices,
-    log: SILENT,
-    observer,
     readiness,
+    ...machine,
+    ...stores,
+    ...nothingNew,
   });
   // A folder of this user alone, and a path that is short enough.
   const folder = mkdtempSync(join(tmpdir(), 'nds-'));

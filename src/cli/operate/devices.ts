@@ -4,6 +4,9 @@
 import { z } from 'zod';
 import type { Context } from '../context.ts';
 import { print } from '../print.ts';
+import { wrap } from '../wrap.ts';
+import type { Api } from './api.ts';
+import { appsFor } from './known.ts';
 import { withDatabase } from './reach.ts';
 
 const device = z.looseObject({
@@ -37,27 +40,37 @@ const DAY_CHARACTERS = 10;
 const USER_CHARACTERS = 12;
 const LABEL = 14;
 
-/** A line each, the newest first. */
+/** A line each. */
 export async function listDevices(options: ListOptions, context: Context): Promise<void> {
   const { app, user, limit, json = false } = options;
   await withDatabase(context, async (api) => {
     let left = limit;
-    let cursor: string | undefined;
-    do {
-      const query = {
-        app,
-        user,
-        cursor,
-        limit: user === undefined ? Math.min(left, PAGE) : undefined,
-      };
-      const found = page.parse(await api.call('GET', '/api/v1/devices', { query }));
-      for (const one of found.devices.slice(0, left)) {
+    const show = (found: readonly Device[]) => {
+      for (const one of found.slice(0, left)) {
         print(json ? `${JSON.stringify(withoutUrls(one))}\n` : lineOf(one));
       }
-      left -= found.devices.length;
-      cursor = found.next;
-    } while (cursor !== undefined && left > 0);
+      left = Math.max(0, left - found.length);
+    };
+    if (user === undefined) return await eachPage(api, { app, isEnough: () => left === 0 }, show);
+    for (const name of await appsFor(api, { app, environment: context.environment })) {
+      const query = { app: name, user };
+      show(page.parse(await api.call('GET', '/api/v1/devices', { query })).devices);
+    }
   });
+}
+
+async function eachPage(
+  api: Api,
+  { app, isEnough }: { readonly app: string | undefined; readonly isEnough: () => boolean },
+  show: (found: readonly Device[]) => void,
+): Promise<void> {
+  let cursor: string | undefined;
+  do {
+    const query = { app, cursor, limit: PAGE };
+    const { devices, next } = page.parse(await api.call('GET', '/api/v1/devices', { query }));
+    show(devices);
+    cursor = next;
+  } while (cursor !== undefined && !isEnough());
 }
 
 /** The URLs are secrets of the device's caller: only with `urls`. */
@@ -94,10 +107,11 @@ function withoutUrls({ urls = {}, ...rest }: Device) {
   return { ...rest, doors: Object.keys(urls) };
 }
 
+/** When it was seen last, and whose it is; a dead one is of no use to its user. */
 function lineOf({ id, app, platform, user = '', seen_at: seen, dead_since: dead }: Device): string {
   const day = (dead ?? seen).slice(0, DAY_CHARACTERS);
   const owner = user.length > USER_CHARACTERS ? `${user.slice(0, USER_CHARACTERS - 1)}…` : user;
-  const line = `${id}  ${app}/${platform}  ${dead === undefined ? 'seen' : 'dead'} ${day}  ${owner}`;
+  const line = `${id}  ${app}/${platform}  ${day}  ${dead === undefined ? owner : 'dead'}`;
   return `${line.trimEnd()}\n`;
 }
 
@@ -111,12 +125,14 @@ function inWords(found: Device, withUrls: boolean): string {
     ['registered', `${found.created_at}${found.registered_by ? ` by ${found.registered_by}` : ''}`],
     ['seen', found.seen_at],
     ['dead since', found.dead_since],
-    ['LSP nodes', nodes.join('\n').replaceAll('\n', `\n${' '.repeat(LABEL)}`) || undefined],
+    ['LSP nodes', nodes.join(', ') || undefined],
     ['secrets', Object.keys(secrets).join(', ') || undefined],
     ['doors', withUrls ? undefined : Object.keys(urls).join(', ') || undefined],
     ...Object.entries(withUrls ? urls : {}),
   ];
   return rows
-    .map(([label, value]) => (value === undefined ? '' : `${label.padEnd(LABEL)}${value}\n`))
+    .map(([label, value]) =>
+      value === undefined ? '' : `${wrap(`${label.padEnd(LABEL)}${value}`, LABEL)}\n`,
+    )
     .join('');
 }

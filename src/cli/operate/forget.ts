@@ -4,7 +4,6 @@ import { z } from 'zod';
 import type { Context } from '../context.ts';
 import { print } from '../print.ts';
 import { argumentOrInput } from '../standard-input.ts';
-import type { Api } from './api.ts';
 import { tokenFingerprints } from './fingerprints.ts';
 import { appsFor, unlessUnknown } from './known.ts';
 import { withDatabase } from './reach.ts';
@@ -20,52 +19,33 @@ export async function forget(
   context: Context,
 ): Promise<number> {
   const given = await argumentOrInput(known);
-  const results = await withDatabase(context, async (api) => [
-    await forgetUser(api, given, app),
-    ...(await forgetToken(api, given, { app, context })),
-  ]);
-  const found = results.filter((result) => result !== undefined);
-  const total = found.reduce<{ devices: number; deliveries: number }>(
-    (sum, { devices, deliveries }) => ({
-      devices: sum.devices + devices,
-      deliveries: sum.deliveries + deliveries,
-    }),
-    { devices: 0, deliveries: 0 },
-  );
-  if (json) print(`${JSON.stringify({ known: found.length > 0, ...total })}\n`);
-  else if (found.length === 0) print('Neither a user nor a token that is known.\n');
-  else print(inWords(total));
-  return found.length === 0 ? 1 : 0;
-}
-
-async function forgetUser(
-  api: Api,
-  user: string,
-  app: string | undefined,
-): Promise<Forgotten | undefined> {
-  const path = `/api/v1/users/${encodeURIComponent(user)}`;
-  const answer = await unlessUnknown(() => api.call('DELETE', path, { query: { app } }));
-  return answer === undefined ? undefined : forgotten.parse(answer);
-}
-
-/** A name that no token can have has a fingerprint all the same, which is not known. */
-async function forgetToken(
-  api: Api,
-  token: string,
-  { app, context }: { readonly app: string | undefined; readonly context: Context },
-): Promise<readonly (Forgotten | undefined)[]> {
-  const results: (Forgotten | undefined)[] = [];
-  for (const name of await appsFor(api, app)) {
-    for (const fingerprint of tokenFingerprints(token, name, context)) {
-      const path = `/api/v1/tokens/${fingerprint}`;
+  const found = await withDatabase(context, async (api) => {
+    const apps = await appsFor(api, { app, environment: context.environment });
+    const forgottenOnes: Forgotten[] = [];
+    for (const path of apps.flatMap((name) => pathsOf(given, name, context))) {
       const answer = await unlessUnknown(() => api.call('DELETE', path));
-      results.push(answer === undefined ? undefined : forgotten.parse(answer));
+      if (answer !== undefined) forgottenOnes.push(forgotten.parse(answer));
     }
-  }
-  return results;
+    return forgottenOnes;
+  });
+  const isKnown = found.length > 0;
+  const total = {
+    devices: found.reduce((sum, { devices }) => sum + devices, 0),
+    deliveries: found.reduce((sum, { deliveries }) => sum + deliveries, 0),
+  };
+  if (json) print(`${JSON.stringify({ known: isKnown, ...total })}\n`);
+  else print(isKnown ? inWords(total) : 'Neither a user nor a token that is known.\n');
+  return isKnown ? 0 : 1;
 }
 
-function inWords({ devices, deliveries }: { devices: number; deliveries: number }): string {
+/** As a user, and as a token: what can be neither has a fingerprint all the same, which is not known. */
+function pathsOf(given: string, app: string, context: Context): readonly string[] {
+  const user = `/api/v1/users/${encodeURIComponent(given)}?${new URLSearchParams({ app })}`;
+  const tokens = tokenFingerprints(given, app, context);
+  return [user, ...tokens.map((fingerprint) => `/api/v1/tokens/${fingerprint}`)];
+}
+
+function inWords({ devices, deliveries }: Forgotten): string {
   return (
     `Forgotten: ${count(devices, 'device')} with handles and quarantine.\n` +
     `${count(deliveries, 'delivery', 'deliveries')} in the log name neither token nor device any more.\n`

@@ -1,19 +1,25 @@
 // `nds devices import FILE`: registers a device for each line of JSON, and prints a line of JSON for each, with its
 // handles. A device that is known keeps its handles, so that an import may be run again.
 
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import type { Context } from '../context.ts';
 import { print } from '../print.ts';
 import type { Api } from './api.ts';
 import { withService } from './reach.ts';
 
-/** Few enough for a body of the service's routes, many enough for one commit. */
-const BATCH_LINES = 100;
-const BATCH_BYTES = 48_000;
+/** Below what the service takes in one call. */
+const BATCH_LINES = 500;
+const BATCH_BYTES = 900_000;
 
-const answer = z.looseObject({ line: z.number(), code: z.string().optional() });
+const answer = z.looseObject({
+  line: z.number(),
+  status: z.enum(['added', 'known', 'refused']),
+});
+
+type Counts = Record<z.output<typeof answer>['status'], number>;
 
 /** Says from which line on the import goes on. */
 export class ImportError extends Error {
@@ -26,42 +32,52 @@ export async function importDevices(
   { from }: { readonly from: number },
   context: Context,
 ): Promise<number> {
-  return await withService(context, async (api) => {
-    const input = file === '-' ? process.stdin : createReadStream(file);
-    const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
-    let number = 0;
-    let refused = 0;
-    let done = 0;
-    let batch: NumberedLine[] = [];
-    const sendBatch = async () => {
-      const [first] = batch;
-      if (first === undefined) return;
-      refused += await register(api, batch, first.number);
-      done += batch.length;
-      batch = [];
-    };
+  const counts: Counts = { added: 0, known: 0, refused: 0 };
+  await withService(context, async (api) => {
+    const input = file === '-' ? process.stdin : await openFile(file);
     try {
-      for await (const text of lines) {
-        number += 1;
-        if (number < from || text.trim() === '') continue;
-        if (bytesOf(batch) + Buffer.byteLength(text) > BATCH_BYTES) await sendBatch();
-        batch.push({ number, text });
-        if (batch.length >= BATCH_LINES) await sendBatch();
-      }
-      await sendBatch();
-    } catch (error) {
-      throw error instanceof ImportError ? error : unreadable(error);
+      await importLines(api, { input, from }, counts);
     } finally {
-      lines.close();
+      input.destroy();
     }
-    process.stderr.write(`${done} lines: ${done - refused} registered, ${refused} refused.\n`);
-    return refused === 0 ? 0 : 1;
   });
+  const { added, known, refused } = counts;
+  process.stderr.write(`${added} added, ${known} known before, ${refused} refused.\n`);
+  return refused === 0 ? 0 : 1;
 }
 
-function unreadable(error: unknown): ImportError {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-  return new ImportError(`the file cannot be read (${code})`);
+async function importLines(
+  api: Api,
+  { input, from }: { readonly input: Readable; readonly from: number },
+  counts: Counts,
+): Promise<void> {
+  let batch: NumberedLine[] = [];
+  const sendBatch = async () => {
+    if (batch.length > 0) await register(api, batch, counts);
+    batch = [];
+  };
+  let number = 0;
+  for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+    number += 1;
+    if (number < from || text.trim() === '') continue;
+    if (bytesOf(batch) + Buffer.byteLength(text) > BATCH_BYTES) await sendBatch();
+    batch.push({ number, text });
+    if (batch.length >= BATCH_LINES) await sendBatch();
+  }
+  await sendBatch();
+}
+
+/** What readline reads of a stream that fails ends without a word, so what can be wrong is looked for before. */
+async function openFile(file: string): Promise<Readable> {
+  try {
+    const handle = await open(file);
+    if (!(await handle.stat()).isDirectory()) return handle.createReadStream();
+    await handle.close();
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new ImportError(`the file cannot be read (${code})`);
+  }
+  throw new ImportError('the file is a folder');
 }
 
 interface NumberedLine {
@@ -73,27 +89,27 @@ function bytesOf(batch: readonly NumberedLine[]): number {
   return batch.reduce((sum, { text }) => sum + Buffer.byteLength(text) + 1, 0);
 }
 
-/** How many lines of the batch were refused. */
-async function register(
-  api: Api,
-  batch: readonly NumberedLine[],
-  firstLine: number,
-): Promise<number> {
+async function register(api: Api, batch: readonly NumberedLine[], counts: Counts): Promise<void> {
   const body = `${batch.map(({ text }) => text).join('\n')}\n`;
-  let answered: string;
-  try {
-    answered = await api.text('POST', '/api/v1/devices/import', { body });
-  } catch (error) {
-    const words = error instanceof Error ? error.message : String(error);
-    throw new ImportError(`${words}. Go on by --from ${firstLine}`);
-  }
-  let refused = 0;
-  for (const text of answered.split('\n').filter((line) => line !== '')) {
+  for (const text of (await sendOrStop(api, batch, body)).split('\n')) {
+    if (text === '') continue;
     const parsed = answer.parse(JSON.parse(text));
-    if (parsed.code !== undefined) refused += 1;
+    counts[parsed.status] += 1;
     // The service counts the lines of a batch.
     const line = batch[parsed.line - 1]?.number ?? parsed.line;
     print(`${JSON.stringify({ ...parsed, line })}\n`);
   }
-  return refused;
+}
+
+async function sendOrStop(
+  api: Api,
+  [first]: readonly NumberedLine[],
+  body: string,
+): Promise<string> {
+  try {
+    return await api.text('POST', '/api/v1/devices/import', { body });
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error);
+    throw new ImportError(`${words}. Go on by --from ${first?.number ?? 1}`);
+  }
 }

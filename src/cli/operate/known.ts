@@ -1,16 +1,23 @@
-// What several commands ask the service first: the names of its apps, and what is missing.
+// What several commands ask first: the names of the apps, and whether something is known at all.
 
 import { z } from 'zod';
+import { loadApps } from '../../config/apps.ts';
+import { type Environment, readSettings } from '../../config/config.ts';
 import { DEFAULT_APP } from '../../core/target.ts';
 import { type Api, ApiRefusedError } from './api.ts';
 
 const apps = z.looseObject({ apps: z.array(z.looseObject({ name: z.string() })) });
 
-/** The app that was named, or else all of them. */
-export async function appsFor(api: Api, named: string | undefined): Promise<readonly string[]> {
-  if (named !== undefined) return [named];
-  const parsed = apps.safeParse(await api.call('GET', '/api/v1/apps'));
-  const names = parsed.success ? parsed.data.apps.map(({ name }) => name) : [];
+/** The app that was named, or else all of the service, or all that are configured if none runs. */
+export async function appsFor(
+  api: Api,
+  { app, environment }: { readonly app?: string | undefined; readonly environment: Environment },
+): Promise<readonly string[]> {
+  if (app !== undefined) return [app];
+  const served = apps.parse(await api.call('GET', '/api/v1/apps')).apps.map(({ name }) => name);
+  if (served.length > 0) return served;
+  // What is wrong with a key does not matter here.
+  const { names = [] } = loadApps(readSettings(environment), []);
   return names.length > 0 ? names : [DEFAULT_APP];
 }
 
@@ -21,7 +28,7 @@ export async function unlessUnknown<Result>(
   try {
     return await asked();
   } catch (error) {
-    if (error instanceof ApiRefusedError && error.status === 404) return undefined;
+    if (error instanceof ApiRefusedError && error.code.startsWith('unknown_')) return undefined;
     throw error;
   }
 }

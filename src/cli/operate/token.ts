@@ -75,7 +75,7 @@ async function withToken(
 ): Promise<number> {
   const given = await argumentOrInput(token);
   return await withDatabase(context, async (api) => {
-    const apps = await appsFor(api, app);
+    const apps = await appsFor(api, { app, environment: context.environment });
     const known = apps.flatMap((name) => tokenFingerprints(given, name, context));
     return await ask(api, known);
   });
