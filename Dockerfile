@@ -12,8 +12,6 @@ COPY package.json LICENSE ./
 COPY bin ./bin
 COPY drizzle ./drizzle
 COPY src ./src
-# `nds find …` in a shell of the machine.
-RUN ln -s /app/bin/nds.js /usr/local/bin/nds
 RUN mkdir /data /cache && chown node:node /data /cache
 ENV NDS_DATABASE=/data/nds.sqlite
 # Compiled code from the first start on.

@@ -313,7 +313,7 @@ test('what needs a service says where it expected one, and how to start it', asy
     const end = await nds(...args);
     expect([end.code, end.stdout], args[0]).toEqual([1, '']);
     expect(end.stderr).toBe(
-      `nds ${args[0]}: No service listens at ${environment.NDS_DATABASE}.sock: start it with \`nds serve\`. Is NDS_DATABASE the one of the service?\n`,
+      `nds ${args[0]}: No service listens at ${environment.NDS_DATABASE}.sock: start it by \`nds serve\`, or set NDS_DATABASE to that of the service.\n`,
     );
   }
 });

@@ -44,8 +44,13 @@ export function requireOwnUser(file: string): void {
   const found = statSync(file, { throwIfNoEntry: false });
   const user = process.getuid?.();
   if (found === undefined || user === undefined || found.uid === user) return;
-  throw new ConfigError([
+  throw new WrongUserError(
     `${showPath(file)} belongs to the user ${found.uid}, and this is the user ${user}: ` +
-      'run this command as the user that the service runs as',
-  ]);
+      'run this command as the user of the service.',
+  );
+}
+
+/** The message says which one is right. */
+export class WrongUserError extends Error {
+  override readonly name = 'WrongUserError';
 }

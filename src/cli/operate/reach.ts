@@ -22,7 +22,7 @@ export async function withService<Result>(
   const path = operatorSocketOf(file);
   const state = await knock(path);
   if (state === 'answered') return await ask(createApi(path));
-  throw new NoServiceError(`${reasonOf(state, path)} Is NDS_DATABASE the one of the service?`);
+  throw new NoServiceError(reasonOf(state, path));
 }
 
 /** Asks the running service; without one, the database itself, which is owned for as long as that takes. */
@@ -51,5 +51,6 @@ function reasonOf(state: 'forbidden' | undefined, path: string): string {
   }
   const fault = faultOfSocketPath(path);
   if (fault !== undefined) return `The service has no socket: ${fault}.`;
-  return `No service listens at ${showPath(path)}: start it with \`nds serve\`.`;
+  const shown = showPath(path);
+  return `No service listens at ${shown}: start it by \`nds serve\`, or set NDS_DATABASE to that of the service.`;
 }

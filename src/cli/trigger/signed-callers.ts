@@ -28,7 +28,7 @@ export const LSPS5: TriggerCaller = {
         'x-lsps5-signature': lightningSignature(key, signed),
       },
       body,
-      note: `signed by node ${nodeIdOf(key)}, which the device must name in lsp_node_ids`,
+      note: `node ${nodeIdOf(key)} must be among the device’s lsp_node_ids`,
     };
   },
 };
