@@ -2,12 +2,12 @@
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { addDatabaseCommands } from './database-commands.ts';
+import { addDatabaseCommands } from './database/commands.ts';
 import type { DoctorOptions } from './doctor.ts';
 import { readEnvironmentWithOrigin } from './environment.ts';
 import { explain } from './explain.ts';
 import { addLogCommands } from './log-commands.ts';
-import { addOperatorCommands } from './operator-commands.ts';
+import { addOperatorCommands } from './operate/commands.ts';
 import { print } from './print.ts';
 import type { ConfigOptions } from './show-config.ts';
 

@@ -2,7 +2,7 @@
 
 import { request } from 'node:http';
 import { z } from 'zod';
-import { parseLoosely } from '../loose-json.ts';
+import { parseLoosely } from './loose-json.ts';
 
 /** Longer than any route takes; only a service that hangs reaches it. */
 const TIMEOUT_MS = 120_000;

@@ -6,7 +6,7 @@ import { ConfigError, type Environment, readSettings } from '../../config/config
 import { loadSources, type SignedSources } from '../../config/sources.ts';
 import { DOMAIN_SOURCE } from '../../core/devices/doors.ts';
 import type { Context } from '../context.ts';
-import { parseLoosely } from '../loose-json.ts';
+import { parseLoosely } from '../operate/loose-json.ts';
 import { print } from '../print.ts';
 import { readStandardInput } from '../standard-input.ts';
 import { wrap } from '../wrap.ts';

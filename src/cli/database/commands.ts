@@ -1,8 +1,8 @@
 // The commands for the database file: backup, restore, check, keys.
 
 import type { Command } from 'commander';
-import { readContext } from './context.ts';
-import { readEnvironment } from './environment.ts';
+import { readContext } from '../context.ts';
+import { readEnvironment } from '../environment.ts';
 
 interface Printed {
   readonly json?: boolean;
@@ -15,7 +15,7 @@ export function addDatabaseCommands(program: Command, end: (exitCode: number) =>
     .argument('<file>', 'which must not exist')
     .option('--json', 'the result as JSON')
     .action(async (file: string, options: Printed) =>
-      (await import('./database/backup.ts')).backup(file, options, readEnvironment()),
+      (await import('./backup.ts')).backup(file, options, readEnvironment()),
     );
   program
     .command('restore')
@@ -23,7 +23,7 @@ export function addDatabaseCommands(program: Command, end: (exitCode: number) =>
     .argument('<file>', 'the backup')
     .option('--json', 'the result as JSON')
     .action(async (file: string, options: Printed) =>
-      end((await import('./database/restore.ts')).restore(file, options, readContext())),
+      end((await import('./restore.ts')).restore(file, options, readContext())),
     );
   program
     .command('check')
@@ -31,7 +31,7 @@ export function addDatabaseCommands(program: Command, end: (exitCode: number) =>
     .argument('[file]', 'a backup, instead of the database')
     .option('--json', 'the findings as JSON')
     .action(async (file: string | undefined, options: Printed) =>
-      end((await import('./database/check.ts')).check(file, options, readEnvironment())),
+      end((await import('./check.ts')).check(file, options, readEnvironment())),
     );
   program
     .command('keys')
@@ -40,6 +40,6 @@ export function addDatabaseCommands(program: Command, end: (exitCode: number) =>
     .description('encrypt everything under another secret, while no service runs')
     .option('--json', 'the result as JSON')
     .action(async (options: Printed) =>
-      (await import('./database/keys.ts')).rotateKeys(options, readContext()),
+      (await import('./keys.ts')).rotateKeys(options, readContext()),
     );
 }

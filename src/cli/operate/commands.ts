@@ -1,12 +1,12 @@
 // The commands that ask or change the running service, and the one that calls it as its callers do.
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { DEFAULT_APP } from '../core/target.ts';
-import { readContext } from './context.ts';
-import type { ListOptions } from './operate/devices.ts';
-import type { SendOptions } from './operate/send.ts';
-import type { TokenOptions } from './operate/token.ts';
-import type { TriggerOptions } from './trigger/trigger.ts';
+import { DEFAULT_APP } from '../../core/target.ts';
+import { readContext } from '../context.ts';
+import type { TriggerOptions } from '../trigger/trigger.ts';
+import type { ListOptions } from './devices.ts';
+import type { SendOptions } from './send.ts';
+import type { TokenOptions } from './token.ts';
 
 const MAX_LISTED = 1_000_000;
 const DASH = '`-` reads it from standard input, which keeps it out of the shell’s history';
@@ -38,7 +38,7 @@ function addPushes(program: Command, end: End): void {
     .option('--watch', 'wait for its end, and for the phone’s reply if the type asks for one')
     .option('--json', 'the result as JSON')
     .action(async (to: string, options: SendOptions) =>
-      end(await (await import('./operate/send.ts')).send(to, options, readContext())),
+      end(await (await import('./send.ts')).send(to, options, readContext())),
     );
   program
     .command('retry')
@@ -46,7 +46,7 @@ function addPushes(program: Command, end: End): void {
     .argument('<id>', 'of the delivery')
     .option('--json', 'the result as JSON')
     .action(async (id: string, options: Printed) =>
-      (await import('./operate/retry.ts')).retry(id, options, readContext()),
+      (await import('./retry.ts')).retry(id, options, readContext()),
     );
   program
     .command('trigger')
@@ -63,7 +63,7 @@ function addPushes(program: Command, end: End): void {
     .option('--id <hex>', '64 hex digits: the same event again')
     .option('--json', 'the result as JSON')
     .action(async (caller: string, options: TriggerOptions) =>
-      end(await (await import('./trigger/trigger.ts')).trigger(caller, options, readContext())),
+      end(await (await import('../trigger/trigger.ts')).trigger(caller, options, readContext())),
     );
 }
 
@@ -77,7 +77,7 @@ function addDevices(program: Command, end: End): void {
     .option('--limit <devices>', 'how many at most', wholeNumber, 50)
     .option('--json', 'a line of JSON for each')
     .action(async (options: ListOptions) =>
-      (await import('./operate/devices.ts')).listDevices(options, readContext()),
+      (await import('./devices.ts')).listDevices(options, readContext()),
     );
   devices
     .command('show')
@@ -86,7 +86,7 @@ function addDevices(program: Command, end: End): void {
     .option('--urls', 'also its webhook URLs, which are secrets')
     .option('--json', 'as JSON')
     .action(async (id: string, options: Printed & { readonly urls?: boolean }) =>
-      (await import('./operate/devices.ts')).showDevice(id, options, readContext()),
+      (await import('./devices.ts')).showDevice(id, options, readContext()),
     );
   devices
     .command('revoke')
@@ -95,7 +95,7 @@ function addDevices(program: Command, end: End): void {
     .option('--door <name>', 'only the URL of this door')
     .option('--json', 'the result as JSON')
     .action(async (id: string, options: Printed & { readonly door?: string }) =>
-      (await import('./operate/devices.ts')).revokeDevice(id, options, readContext()),
+      (await import('./devices.ts')).revokeDevice(id, options, readContext()),
     );
   devices
     .command('import')
@@ -103,13 +103,7 @@ function addDevices(program: Command, end: End): void {
     .argument('<file>', 'as for POST /api/v1/devices, one body a line; `-` for standard input')
     .option('--from <line>', 'go on from this line', wholeNumber, 1)
     .action(async (file: string, options: { readonly from: number }) =>
-      end(
-        await (await import('./operate/import-devices.ts')).importDevices(
-          file,
-          options,
-          readContext(),
-        ),
-      ),
+      end(await (await import('./import-devices.ts')).importDevices(file, options, readContext())),
     );
   program
     .command('forget')
@@ -118,7 +112,7 @@ function addDevices(program: Command, end: End): void {
     .option('--app <name>', 'of one app only')
     .option('--json', 'the result as JSON')
     .action(async (known: string, options: Printed & { readonly app?: string }) =>
-      end(await (await import('./operate/forget.ts')).forget(known, options, readContext())),
+      end(await (await import('./forget.ts')).forget(known, options, readContext())),
     );
 }
 
@@ -131,7 +125,7 @@ function addTokens(program: Command, end: End): void {
     .option('--app <name>', 'of one app only')
     .option('--json', 'the result as JSON')
     .action(async (given: string, options: TokenOptions) =>
-      end(await (await import('./operate/token.ts')).showToken(given, options, readContext())),
+      end(await (await import('./token.ts')).showToken(given, options, readContext())),
     );
   token
     .command('release')
@@ -140,7 +134,7 @@ function addTokens(program: Command, end: End): void {
     .option('--app <name>', 'of one app only')
     .option('--json', 'the result as JSON')
     .action(async (given: string, options: TokenOptions) =>
-      end(await (await import('./operate/token.ts')).releaseToken(given, options, readContext())),
+      end(await (await import('./token.ts')).releaseToken(given, options, readContext())),
     );
 }
 
@@ -151,14 +145,14 @@ function addApps(program: Command): void {
     .description('each app and provider, and whether it is ready')
     .option('--json', 'as JSON')
     .action(async (options: Printed) =>
-      (await import('./operate/apps.ts')).listApps(options, readContext()),
+      (await import('./apps.ts')).listApps(options, readContext()),
     );
   apps
     .command('reload')
     .description('read the files of apps, keys and sources again, all of them or none')
     .option('--json', 'the result as JSON')
     .action(async (options: Printed) =>
-      (await import('./operate/apps.ts')).reloadApps(options, readContext()),
+      (await import('./apps.ts')).reloadApps(options, readContext()),
     );
 }
 
