@@ -138,9 +138,12 @@ test('restore takes back what a killed service left in its WAL', async () => {
   const files = ['', '-wal', '-shm'].map((end) => [end, readFileSync(database + end)] as const);
   await service.stop();
   for (const [end, bytes] of files) writeFileSync(database + end, bytes);
+  // The last sign of life of that service says nothing of the restored log.
+  writeFileSync(`${database}.owner.json`, '{}');
   expect((await runCommand(['restore', backup], { environment })).code).toBe(0);
   const [aside = ''] = readdirSync(folder).filter((name) => /\.before-[^-]+$/.test(name));
   expect([countRows(database), countRows(join(folder, aside))]).toEqual([2, 2]);
+  expect(existsSync(`${database}.owner.json`)).toBe(false);
 });
 
 test('restore changes nothing for a backup that does not fit', async () => {

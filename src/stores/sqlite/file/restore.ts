@@ -38,6 +38,8 @@ export function restoreDatabase({ backup, file, owner, stamp }: Restoring): stri
     const aside = statSync(path).size === 0 ? undefined : `${path}.before-${stamp}`;
     if (aside !== undefined) keep(path, aside);
     renameSync(copy, path);
+    // The log has nothing since the backup, however long the service lived after it.
+    rmSync(`${path}.owner.json`, { force: true });
     synchronize(dirname(path));
     return aside;
   } finally {
