@@ -33,6 +33,9 @@ const SILENT: Log = {
   close: async () => {},
 };
 
+/** The log is that of the service: a command is no part of it. */
+const NO_RECORDER = { written: async () => {} };
+
 /** Rejects with a `DatabaseRefusedError` if a service runs all the same, and with a `ConfigError`. */
 export async function serveOffline({
   environment,
@@ -47,7 +50,7 @@ export async function serveOffline({
   const { config, skew } = prepared;
   await using opened = new AsyncDisposableStack();
   const opening = openSqliteStore({ file: config.database, keys });
-  const { store, devices, operating, lookupKey } = await opening;
+  const { store, devices, operating, log: logReader, lookupKey } = await opening;
   opened.defer(() => store.close());
   const ids = createSystemIds(clock, lookupKey);
   const live = new LiveApps({ clock, prepared });
@@ -57,7 +60,7 @@ export async function serveOffline({
   await recoverCore(core, store, clock);
   const readiness = () => readReadiness({ ...core, lanes: [], isDraining: () => false });
   const machine = { clock, ids, log: SILENT, observer };
-  const stores = { store, devices, operating };
+  const stores = { store, devices, operating, logReader, recorder: NO_RECORDER };
   const nothingNew = { events: new LiveEvents(clock), changedNames: () => [] };
   const app = createHttpApp({
     config,

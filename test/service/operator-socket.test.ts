@@ -37,6 +37,16 @@ test('the service listens beside the database, for its own user alone, until it 
   expect(existsSync(path)).toBe(false);
 });
 
+test('who comes by the socket needs no key, and who comes by the port gains nothing by it', async () => {
+  const running = await setup();
+  const path = operatorSocketOf(join(running.folder, 'nds.sqlite'));
+  for (const route of ['/api/v1/apps', '/api/v1/devices', '/api/v1/quarantine']) {
+    expect([route, await get(path, route)]).toEqual([route, 200]);
+    const { status } = await fetch(`${running.service.url}${route}`);
+    expect([401, 404], route).toContain(status);
+  }
+});
+
 test('no file of the service is made under the mask of the socket', async () => {
   const before = process.umask();
   await setup();
