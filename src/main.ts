@@ -21,6 +21,7 @@ import { parseAddress, urlOf } from './service/listening.ts';
 import { LiveApps, type ReloadReport } from './service/live-apps.ts';
 import { type RunningMetrics, startMetrics } from './service/observing/metrics.ts';
 import { startTraces } from './service/observing/traces.ts';
+import { openOperatorSocket } from './service/operator-socket.ts';
 import type { Prepared } from './service/prepare.ts';
 import type { AppProvider } from './service/providers.ts';
 import { readReadiness } from './service/readiness.ts';
@@ -177,6 +178,13 @@ export async function startService(
       ),
     },
   );
+  const socket = await openOperatorSocket(app, {
+    database: config.database,
+    clock,
+    ids,
+    onUnusable: (detail) => log.say('warn', 'no_operator_socket', { detail }),
+  });
+  const listeners = socket === undefined ? [server] : [server, socket];
   // From here on only `stop` ends what was opened.
   opened.move();
 
@@ -199,7 +207,7 @@ export async function startService(
     housekeeping.stop();
     events.close();
     try {
-      await stopService({ ...core, store, recorder, clock, server, live, graceMs });
+      await stopService({ ...core, store, recorder, clock, listeners, live, graceMs });
     } finally {
       await metrics?.stop();
       await traces?.close();

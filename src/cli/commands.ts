@@ -1,10 +1,15 @@
 // The commands of `nds` and their arguments; each has a file of its own, loaded only when it runs.
 
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addDatabaseCommands } from './database/commands.ts';
 import type { DoctorOptions } from './doctor.ts';
+import { readEnvironmentWithOrigin } from './environment.ts';
 import { explain } from './explain.ts';
 import { addLogCommands } from './log-commands.ts';
+import { addOperatorCommands } from './operate/commands.ts';
 import { print } from './print.ts';
+import type { ConfigOptions } from './show-config.ts';
 
 /** Returns the exit code: 0 done, 1 failed, 2 wrong arguments; `doctor` has its own. */
 export async function runCommand(args: readonly string[]): Promise<number> {
@@ -27,6 +32,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
 function createProgram(end: (exitCode: number) => void): Command {
   const program = new Command('nds')
     .description('Turns Lightning webhooks into pushes. Without a command it serves.')
+    .version(readVersion(), '--version')
     .exitOverride()
     .showHelpAfterError('(nds help lists the commands)')
     .configureOutput({ writeOut: print });
@@ -48,9 +54,21 @@ function createProgram(end: (exitCode: number) => void): Command {
     .action(async (options: DoctorOptions) =>
       end(await (await import('./doctor.ts')).doctor(options)),
     );
+  addOperatorCommands(program, end);
   program
     .command('config')
-    .description('list every environment variable, its default and what it does')
-    .action(async () => (await import('./show-config.ts')).showConfig());
+    .description('what is set, where it comes from, and what is wrong with it')
+    .option('--all', 'every variable, its default and what it does')
+    .option('--json', 'as JSON')
+    .action(async (options: ConfigOptions) =>
+      end((await import('./show-config.ts')).showConfig(options, readEnvironmentWithOrigin())),
+    );
+  addDatabaseCommands(program, end);
   return program;
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const { version }: { readonly version: string } = JSON.parse(text);
+  return version;
 }

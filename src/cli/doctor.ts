@@ -6,6 +6,7 @@ import { endsDeploy, type Finding, type Level, levelOf, remedyOf } from '../serv
 import { createSystemClock } from '../service/system.ts';
 import { readEnvironment } from './environment.ts';
 import { print } from './print.ts';
+import { wrap } from './wrap.ts';
 
 export interface DoctorOptions {
   readonly json?: boolean;
@@ -15,7 +16,6 @@ export interface DoctorOptions {
 
 const EXIT_CODES: Readonly<Record<Level, number>> = { ok: 0, warning: 1, broken: 2 };
 const GUIDE = 'docs/troubleshooting.md';
-const COLUMNS = 80;
 const INDENT = 9;
 
 /** Returns 0 if all is well, 1 for warnings, 2 if something is broken. */
@@ -76,23 +76,9 @@ function paragraph(finding: Finding, level: Level): string {
   if (see !== undefined) {
     lines.push(`${' '.repeat(INDENT)}${remedyOf(finding) ?? ''}`, `${' '.repeat(INDENT)}${see}`);
   }
-  return lines.map(wrap).join('\n');
+  return lines.map((line) => wrap(line, INDENT)).join('\n');
 }
 
 function seeAlso(finding: Finding): string | undefined {
   return levelOf(finding) === 'ok' ? undefined : `${GUIDE}#${finding.code}`;
-}
-
-/** At blanks, so that a terminal of 80 columns breaks no word; a longer word stays whole. */
-function wrap(line: string): string {
-  const wrapped: string[] = [];
-  let rest = line;
-  while (rest.length > COLUMNS) {
-    const blank = rest.lastIndexOf(' ', COLUMNS);
-    const end = blank > INDENT ? blank : rest.indexOf(' ', COLUMNS);
-    if (end < 0) break;
-    wrapped.push(rest.slice(0, end).trimEnd());
-    rest = `${' '.repeat(INDENT)}${rest.slice(end + 1)}`;
-  }
-  return [...wrapped, rest].join('\n');
 }

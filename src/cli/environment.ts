@@ -18,6 +18,17 @@ export function readEnvironment(): Environment {
   return process.env;
 }
 
+/** The same, and which of the variables that are set come from `.env`. */
+export function readEnvironmentWithOrigin(): {
+  readonly environment: Environment;
+  readonly fromFile: ReadonlySet<string>;
+} {
+  const own = new Set(Object.keys(process.env));
+  const environment = readEnvironment();
+  const fromFile = Object.keys(environment).filter((name) => !own.has(name));
+  return { environment, fromFile: new Set(fromFile) };
+}
+
 /** The same for a process that reads files again later: what it has of `.env` stays as it is. */
 export function readEnvironmentOnce(): {
   readonly environment: Environment;

@@ -43,7 +43,7 @@ const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {
 
 /** What an operator can fix comes as sentences; anything else keeps its stack. */
 export function explain(error: unknown): string {
-  if (error instanceof ConfigError) return `${error.message}\nAll variables: npm run nds -- config`;
+  if (error instanceof ConfigError) return `${error.message}\nAll variables: nds config --all`;
   if (!(error instanceof Error)) return String(error);
   return (
     problemOf(error) ?? (isForOperator(error) ? error.message : (error.stack ?? error.message))

@@ -1,29 +1,98 @@
-// `nds config`: every environment variable with its default and its purpose.
+// `nds config`: what is set, where it comes from and what is wrong with it; with `--all`, every variable with its default
+// and its purpose. No value that could be a secret is shown.
 
-import { SETTINGS } from '../config/settings.ts';
+import { type Environment, readSettings } from '../config/config.ts';
+import { looksLikePath } from '../config/files.ts';
+import { SETTINGS, type Setting } from '../config/settings.ts';
 import { print } from './print.ts';
+import { wrap } from './wrap.ts';
 
-/** What a terminal shows at least. */
-const COLUMNS = 80;
-const INDENT = '      ';
+const INDENT = 6;
 
-export function showConfig(): void {
-  let group = '';
-  for (const setting of SETTINGS) {
-    if (setting.group !== group) print(`\n${setting.group}\n`);
-    group = setting.group;
-    const fallback = setting.defaultText ? ` [${setting.defaultText}]` : '';
-    print(`  ${setting.name}${fallback}\n${wrap(setting.help)}\n`);
-  }
+export interface Configured {
+  readonly name: string;
+  readonly from: 'environment' | '.env';
+  /** Absent where the value is, or could be, a secret. */
+  readonly value?: string | undefined;
 }
 
-function wrap(text: string): string {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const line = lines.at(-1);
-    const longer = line === undefined ? INDENT + word : `${line} ${word}`;
-    if (line === undefined || longer.length > COLUMNS) lines.push(INDENT + word);
-    else lines[lines.length - 1] = longer;
+export interface ConfigOptions {
+  readonly all?: boolean;
+  readonly json?: boolean;
+}
+
+/** Returns 0, or 1 if something is wrong with what is set. */
+export function showConfig(
+  { all = false, json = false }: ConfigOptions,
+  given: { readonly environment: Environment; readonly fromFile: ReadonlySet<string> },
+): number {
+  if (all) {
+    print(json ? `${JSON.stringify(SETTINGS.map(describe))}\n` : catalogue());
+    return 0;
   }
-  return lines.join('\n');
+  const configured = configuredOf(given);
+  const { faults } = readSettings(given.environment);
+  print(
+    json ? `${JSON.stringify({ settings: configured, faults })}\n` : inWords(configured, faults),
+  );
+  return faults.length === 0 ? 0 : 1;
+}
+
+function configuredOf({
+  environment,
+  fromFile,
+}: {
+  readonly environment: Environment;
+  readonly fromFile: ReadonlySet<string>;
+}): readonly Configured[] {
+  return SETTINGS.flatMap((setting) => {
+    const value = environment[setting.name]?.trim();
+    if (value === undefined || value === '') return [];
+    const from = fromFile.has(setting.name) ? '.env' : 'environment';
+    return [{ name: setting.name, from, value: isShown(setting, value) ? value : undefined }];
+  });
+}
+
+/** A key that was pasted into the wrong variable is no less a secret. */
+function isShown({ secret, schema }: Setting, value: string): boolean {
+  if (secret || !schema.safeParse(value).success) return false;
+  return looksLikePath(value) || !value.split(/[^A-Za-z0-9+/=_-]+/).some(couldBeSecret);
+}
+
+const HEX_KEY = /^[0-9a-f]{32,}$/i;
+const LONG = 16;
+
+function couldBeSecret(word: string): boolean {
+  if (HEX_KEY.test(word)) return true;
+  return word.length >= LONG && [/[a-z]/, /[A-Z]/, /[0-9]/].every((kind) => kind.test(word));
+}
+
+function inWords(configured: readonly Configured[], faults: readonly string[]): string {
+  const lines = configured.map(({ name, from, value }) =>
+    wrap(`${name}=${value ?? '(set, not shown)'}  [${from}]`, INDENT),
+  );
+  if (lines.length === 0) lines.push('Nothing is set.');
+  const wrong = faults.map((fault) => wrap(`- ${fault}`, 2));
+  const end =
+    faults.length === 0 ? [] : ['', faults.length === 1 ? 'A fault:' : 'Faults:', ...wrong];
+  return [...lines, ...end, '', '`nds config --all` lists every variable.', ''].join('\n');
+}
+
+function describe({ name, group, help, defaultText, secret }: Setting) {
+  return { name, group, default: defaultText, secret: secret === true, help };
+}
+
+function catalogue(): string {
+  const lines: string[] = [];
+  let group = '';
+  for (const setting of SETTINGS) {
+    if (setting.group !== group) lines.push('', setting.group);
+    group = setting.group;
+    const fallback = setting.defaultText ? ` [${setting.defaultText}]` : '';
+    lines.push(
+      `  ${setting.name}${fallback}`,
+      wrap(`${' '.repeat(INDENT)}${setting.help}`, INDENT),
+    );
+  }
+  return `${lines.join('\n')}\n`;
 }

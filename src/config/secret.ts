@@ -2,7 +2,16 @@
 // database; and the encryption keys that are derived from it.
 
 import { hkdfSync, randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import { showPath } from './files.ts';
 
 export interface Secrets {
@@ -28,19 +37,16 @@ export function loadSecrets(options: {
   readonly previous: readonly string[];
   readonly databaseFile: string;
 }): Secrets {
-  const previous = options.previous.map(encryptionKey);
-  if (options.configured !== undefined) {
-    const made = readIfThere(secretFile(options.databaseFile));
-    // Moving from the made secret to a configured one is a rotation like any other.
-    const older = made === undefined ? previous : [...previous, encryptionKey(made)];
-    return { current: encryptionKey(options.configured), previous: older };
-  }
   const madeFile = secretFile(options.databaseFile);
-  return {
-    current: encryptionKey(readIfThere(madeFile) ?? makeSecret(madeFile)),
-    previous,
-    madeFile,
-  };
+  const [made, ...replaced] = readMade(madeFile);
+  const previous = [...options.previous, ...replaced];
+  if (options.configured !== undefined) {
+    // Moving from the made secret to a configured one is a rotation like any other.
+    const older = made === undefined ? previous : [...previous, made];
+    return { current: encryptionKey(options.configured), previous: older.map(encryptionKey) };
+  }
+  const secret = made ?? makeSecret(madeFile);
+  return { current: encryptionKey(secret), previous: previous.map(encryptionKey), madeFile };
 }
 
 /**
@@ -52,8 +58,8 @@ export function findSecrets(options: {
   readonly previous: readonly string[];
   readonly databaseFile: string;
 }): Secrets {
-  const made = readIfThere(secretFile(options.databaseFile));
-  const secrets = [options.configured, made, ...options.previous];
+  const made = readMade(secretFile(options.databaseFile));
+  const secrets = [options.configured, ...made, ...options.previous];
   const [current = new Uint8Array(32), ...previous] = secrets.flatMap((secret) =>
     secret === undefined ? [] : [encryptionKey(secret)],
   );
@@ -82,25 +88,68 @@ function secretFile(databaseFile: string): string {
   return `${databaseFile}.secret`;
 }
 
-function readIfThere(file: string): string | undefined {
+/**
+ * The newest one first. During a rotation the file has two lines, so that a crash leaves no database whose secret is
+ * nowhere.
+ */
+function readMade(file: string): readonly string[] {
   try {
-    const secret = readFileSync(file, 'utf8').trim();
-    return secret === '' ? undefined : secret;
+    const lines = readFileSync(file, 'utf8').split('\n');
+    return lines.map((line) => line.trim()).filter((line) => line !== '');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
     throw error;
   }
 }
 
+/**
+ * Makes another secret in place of the made one, and has `reseal` write the database under it. Whenever this breaks off,
+ * the file holds the secret that the database is under.
+ */
+export function replaceMadeSecret(databaseFile: string, reseal: (secrets: Secrets) => void): void {
+  const file = secretFile(databaseFile);
+  const [made, ...replaced] = readMade(file);
+  if (made === undefined) throw new Error('there is no secret beside the database');
+  const secret = randomSecret();
+  const older = [made, ...replaced];
+  writeWhole(file, [secret, ...older]);
+  reseal({ current: encryptionKey(secret), previous: older.map(encryptionKey) });
+  writeWhole(file, [secret]);
+}
+
+/** Whether the database has a secret of our own making. */
+export function hasMadeSecret(databaseFile: string): boolean {
+  return readMade(secretFile(databaseFile)).length > 0;
+}
+
+function randomSecret(): string {
+  return randomBytes(32).toString('base64url');
+}
+
 /** Written through to the disk before anything is encrypted with it. */
 function makeSecret(file: string): string {
-  const secret = randomBytes(32).toString('base64url');
+  const secret = randomSecret();
+  writeNew(file, [secret]);
+  return secret;
+}
+
+/** At every moment the file is whole: with what it had before, or with this. */
+function writeWhole(file: string, secrets: readonly string[]): void {
+  const next = `${file}.next`;
+  rmSync(next, { force: true });
+  writeNew(next, secrets);
+  renameSync(next, file);
+  const folder = openSync(dirname(file), 'r');
+  fsyncSync(folder);
+  closeSync(folder);
+}
+
+function writeNew(file: string, secrets: readonly string[]): void {
   const handle = openSync(file, 'wx', 0o600);
   try {
-    writeSync(handle, `${secret}\n`);
+    writeSync(handle, `${secrets.join('\n')}\n`);
     fsyncSync(handle);
   } finally {
     closeSync(handle);
   }
-  return secret;
 }

@@ -6,7 +6,7 @@ import { DOMAIN_SOURCE, type Domain, LSPS5_SOURCE, NOTIFY_DOOR } from '../core/d
 import type { Source } from '../core/ports/source.ts';
 import { DEFAULT_APP } from '../core/target.ts';
 import { createSources } from '../sources/all-sources.ts';
-import { genericConfig } from '../sources/generic-config.ts';
+import { type GenericConfig, genericConfig } from '../sources/generic-config.ts';
 import { LSPS5_DEFAULTS, LSPS5_METHODS } from '../sources/lsps5.ts';
 import { standardWebhooks } from '../sources/standard-webhooks.ts';
 import type { Config } from './config.ts';
@@ -15,6 +15,8 @@ import { parsePastedJson } from './pasted-credentials.ts';
 
 export interface SignedSources {
   readonly sources: ReadonlyMap<string, Source>;
+  /** How the generic ones among them are read. */
+  readonly generic: readonly GenericConfig[];
   readonly domains: ReadonlyMap<string, Domain>;
   readonly secretsOf: (app: string, source: string) => readonly string[];
   /** Types beside the built-in ones: those that generic sources name, and whether callers may name any. */
@@ -68,6 +70,7 @@ export function loadSources(
   );
   return {
     sources,
+    generic: given.generic,
     ownTypes: {
       names: given.generic.flatMap(({ type }) => Object.values(type.names)),
       // What could not be read may have named any.

@@ -1,10 +1,12 @@
-// The listening socket: time limits, input that is no HTTP, and a close that lets every answer under way finish.
+// The listeners, at a port and at a Unix socket: time limits, input that is no HTTP, and a close that lets every answer
+// under way finish.
 
 import { createServer, type Server } from 'node:http';
-import { Socket } from 'node:net';
+import { type ListenOptions, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { ServiceError } from '../core/errors.ts';
+import type { Principal } from '../core/operating/scopes.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Ids } from '../core/ports/ids.ts';
 import type { App } from './app.ts';
@@ -25,34 +27,90 @@ const CHECK_EVERY_MS = 1_000;
 /** How long a caller has to read the answer to what was no HTTP, before its connection is destroyed. */
 const LAST_WORDS_MS = 1_000;
 
-export interface ServerOptions extends ConnectionLimits {
-  readonly host: string;
-  readonly port: number;
+/** Only its owner may connect to a socket that is made under this mask: no execution, nothing for others. */
+const SOCKET_UMASK = 0o177;
+/** Callers may all come at once. */
+const BACKLOG = 4_096;
+
+interface ListenerOptions extends ConnectionLimits {
   /** What came was no HTTP, or had no address that the app could be asked for. */
   readonly onMalformed?: ((requestId: string) => void) | undefined;
   /** In real time: 10 s unless a test has no patience. */
   readonly headersMs?: number;
+  /** For whom everybody counts who can connect. */
+  readonly principal?: Principal | undefined;
 }
 
-export interface RunningServer {
+export interface ServerOptions extends ListenerOptions {
   readonly host: string;
   readonly port: number;
+}
+
+export interface SocketServerOptions extends ListenerOptions {
+  /** Where nothing is yet. */
+  readonly path: string;
+}
+
+export interface Listener {
   /** Takes no new connections, closes idle ones, and resolves when the last answer is out. */
   close(): Promise<void>;
   /** Destroys what is still open. */
   destroy(): void;
 }
 
+export interface RunningServer extends Listener {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface ServerParts {
+  readonly clock: Clock;
+  readonly ids: Ids;
+}
+
 export async function startServer(
   app: App,
-  { clock, ids }: { readonly clock: Clock; readonly ids: Ids },
+  parts: ServerParts,
   options: ServerOptions,
 ): Promise<RunningServer> {
-  const listener = getRequestListener(app.fetch, {
+  const { server, listener } = createListener(app, parts, options);
+  const { host, port } = options;
+  await listen(server, { host, port, backlog: BACKLOG });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no TCP address');
+  return { host: address.address, port: address.port, ...listener };
+}
+
+/** A Unix socket of mode 0600 from its first moment on; it is removed at the close. */
+export async function startSocketServer(
+  app: App,
+  parts: ServerParts,
+  options: SocketServerOptions,
+): Promise<Listener> {
+  const { server, listener } = createListener(app, parts, options);
+  const umask = process.umask(SOCKET_UMASK);
+  // Node makes the socket before this call returns.
+  const listening = listen(server, { path: options.path });
+  process.umask(umask);
+  await listening;
+  return listener;
+}
+
+function createListener(
+  app: App,
+  { clock, ids }: ServerParts,
+  options: ListenerOptions,
+): { readonly server: Server; readonly listener: Listener } {
+  const { principal, onMalformed } = options;
+  const fetch: typeof app.fetch =
+    principal === undefined
+      ? app.fetch
+      : (request, env) => app.fetch(request, { ...env, principal });
+  const listener = getRequestListener(fetch, {
     // A Host or a request target that is no URL never reaches the app.
     errorHandler: () => {
       const requestId = ids.deliveryId();
-      options.onMalformed?.(requestId);
+      onMalformed?.(requestId);
       return malformedResponse(requestId);
     },
   });
@@ -71,27 +129,19 @@ export async function startServer(
   server.on('request', connections.answerInTurn);
   // The app refuses what Node does not know.
   server.on('checkExpectation', connections.answerInTurn);
-  const { onMalformed } = options;
   answerMalformed(server, { clock, ids, connections, onMalformed });
-  await listen(server, options);
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no TCP address');
-  return {
-    host: address.address,
-    port: address.port,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        connections.close();
-      }),
-    destroy: () => connections.destroy(),
-  };
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      connections.close();
+    });
+  return { server, listener: { close, destroy: () => connections.destroy() } };
 }
 
-function listen(server: Server, { host, port }: ServerOptions): Promise<void> {
+function listen(server: Server, where: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host, port, backlog: 4_096 }, () => {
+    server.listen(where, () => {
       server.off('error', reject);
       resolve();
     });
@@ -110,7 +160,7 @@ function answerMalformed(
     readonly clock: Clock;
     readonly ids: Ids;
     readonly connections: Connections;
-    readonly onMalformed: ServerOptions['onMalformed'];
+    readonly onMalformed: ListenerOptions['onMalformed'];
   },
 ): void {
   const end = (socket: Duplex) => {

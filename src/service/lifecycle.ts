@@ -9,7 +9,7 @@ import type { Recorder } from '../core/records/recorder.ts';
 import type { Ledger } from '../core/sending/ledger.ts';
 import type { Retrier } from '../core/sending/retrier.ts';
 import type { Sender } from '../core/sending/sender.ts';
-import type { RunningServer } from '../http/server.ts';
+import type { Listener } from '../http/server.ts';
 import type { LiveApps } from './live-apps.ts';
 
 /** For all that comes after the sends: answers on their way out, the last commit, the connections. */
@@ -19,7 +19,8 @@ export interface StopParts {
   readonly owner: string;
   readonly graceMs: number;
   readonly clock: Clock;
-  readonly server: RunningServer;
+  /** At the port, and at the socket beside the database. */
+  readonly listeners: readonly Listener[];
   readonly asker: Asker;
   readonly dispatcher: Dispatcher;
   readonly retrier: Retrier;
@@ -31,7 +32,7 @@ export interface StopParts {
 }
 
 export async function stopService(parts: StopParts): Promise<void> {
-  const { clock, server, store, ledger, sender } = parts;
+  const { clock, listeners, store, ledger, sender } = parts;
   parts.dispatcher.drain();
   parts.asker.drain();
   parts.retrier.stop();
@@ -42,8 +43,8 @@ export async function stopService(parts: StopParts): Promise<void> {
   // Callers that still wait are answered "queued": the next process sends what the released leases leave.
   parts.dispatcher.hurry();
   const lastSecond = startLimit(clock, LAST_SECOND_MS);
-  await lastSecond.atMost(server.close());
-  server.destroy();
+  await lastSecond.atMost(Promise.all(listeners.map((listener) => listener.close())));
+  for (const listener of listeners) listener.destroy();
   // A push may end before its row is committed; its end must reach the log before the lease is given up.
   await lastSecond.atMost(Promise.all([sender.recorded(), parts.asker.recorded()]));
   ledger.close();

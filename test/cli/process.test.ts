@@ -183,14 +183,17 @@ test('a reader that closes the pipe ends a command without a word', async () => 
 test('an argument too many and an unknown option are refused', async () => {
   for (const args of [
     ['serve', 'now'],
-    ['config', '--all'],
+    ['config', '--every'],
+    ['devices'],
+    ['devices', 'list', '--limit', 'all'],
+    ['trigger', 'lspd'],
     ['find', 'aa', 'bb'],
     ['find', '--limit', '0'],
     ['demo'],
   ]) {
     const { code, stdout, stderr } = await startProgram({ args, folder: temporaryFolder() }).ended;
     expect([code, stdout], args.join(' ')).toEqual([2, '']);
-    expect(stderr).toMatch(/^error: /);
+    expect(stderr).toMatch(/^(error|Usage): /);
     expect(stderr).not.toMatch(/^ {4}at /m);
   }
 });

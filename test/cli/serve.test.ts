@@ -35,7 +35,7 @@ test('refuses to start with one message that lists every fault, and exits with 1
   for (const name of ['PORT', 'NDS_SECRET', 'APNS_KEY_FILE', 'APNS_TEAM_ID']) {
     expect(stderr).toContain(name);
   }
-  expect(stderr).toContain('npm run nds -- config');
+  expect(stderr).toContain('nds config --all');
   expect(stderr).not.toContain(secret);
   expect(stderr).not.toMatch(/^ {4}at /m);
 });
@@ -188,7 +188,7 @@ test('lists its commands and its variables', async () => {
   const help = await startProgram({ args: ['--help'], folder }).ended;
   expect([help.code, help.stderr]).toEqual([0, '']);
   expect(help.stdout).toMatch(/^Usage: nds/);
-  const config = await startProgram({ args: ['config'], folder }).ended;
+  const config = await startProgram({ args: ['config', '--all'], folder }).ended;
   expect([config.code, config.stdout.includes('NDS_MAX_REPLY_WAITS')]).toEqual([0, true]);
   expect(config.stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
   const unknown = await startProgram({ args: ['serv'], folder }).ended;

@@ -7,6 +7,11 @@ import { blocksOf, hasTools, runScript } from '../support/shell-examples.ts';
 /** Without the tools that the pages name, nobody can run their examples. */
 const canRun = hasTools('bash', 'curl', 'npm', 'sqlite3');
 
+/** A payment that was delivered at its first try. */
+const FOUND = /^payment 4bb06f8e…[\s\S]*try 1 [^\n]*delivered/;
+/** `nds` as on the PATH of the image. */
+const NDS = 'node bin/nds.js ';
+
 /** A service whose log has the payment of docs/sources/notify.md, and a shell that reaches it. */
 async function setupWithPayment() {
   const running = await setup();
@@ -17,7 +22,8 @@ async function setupWithPayment() {
       script
         .replaceAll('http://localhost:8080', service.url)
         .replaceAll('data/nds.sqlite', NDS_DATABASE)
-        .replaceAll('backup.sqlite', `${NDS_DATABASE}.backup`),
+        .replaceAll('/backup/nds-2026-11-26.sqlite', `${NDS_DATABASE}.backup`)
+        .replaceAll(/^nds /gm, NDS),
       { NDS_DATABASE, NDS_SECRET },
     );
   await run(exampleOf('docs/sources/notify.md', 'curl'));
@@ -43,23 +49,23 @@ test.skipIf(!canRun)('the call in the README is delivered, with an empty body', 
 test.skipIf(!canRun)('docs/finding-a-push.md finds a payment by command and by SQL', async () => {
   const { run } = await setupWithPayment();
   const page = 'docs/finding-a-push.md';
-  expect(await run(exampleOf(page, 'nds -- find'))).toMatch(
-    / payment_received [\s\S]* s {2}delivered\n/,
-  );
+  expect(await run(exampleOf(page, 'nds find'))).toMatch(FOUND);
   expect(await run(exampleOf(page, 'SELECT'))).toMatch(/\|delivered\|.*\|payment_received\|/);
 });
 
 test.skipIf(!canRun)(
-  'a backup as in docs/operating.md is whole and finds the payment',
+  'docs/operating.md reads the log, and backs it up and restores it',
   async () => {
-    const { run, environment } = await setupWithPayment();
+    const { run, service, environment } = await setupWithPayment();
     const page = 'docs/operating.md';
     expect(await run(exampleOf(page, 'FROM deliveries'))).toBe('');
-    expect(await run(exampleOf(page, 'VACUUM INTO'))).toBe('');
-    expect(await run("sqlite3 -readonly backup.sqlite 'PRAGMA integrity_check'")).toBe('ok\n');
-    const find = exampleOf('docs/finding-a-push.md', 'nds -- find');
+    expect(await run(exampleOf(page, 'nds backup'))).toContain('The secret is not in it.');
     const { NDS_SECRET = '', NDS_DATABASE = '' } = environment;
-    const found = await runScript(find, { NDS_DATABASE: `${NDS_DATABASE}.backup`, NDS_SECRET });
-    expect(found).toMatch(/ payment_received [\s\S]* s {2}delivered\n/);
+    expect(await run('nds check /backup/nds-2026-11-26.sqlite')).not.toContain('broken');
+    const find = exampleOf('docs/finding-a-push.md', 'nds find').replace(/^nds /, NDS);
+    const copy = { NDS_DATABASE: `${NDS_DATABASE}.backup`, NDS_SECRET };
+    expect(await runScript(find, copy)).toMatch(FOUND);
+    await service.stop();
+    expect(await run(exampleOf(page, 'nds restore'))).toContain('What it was before is ');
   },
 );

@@ -137,15 +137,15 @@ export class Life {
       store: this.#store,
       clock: this.#clock,
       graceMs: GRACE_MS,
-      server: {
-        host: '',
-        port: 0,
-        close: () => this.#untilAllAnswered(),
-        destroy: () => {
-          for (const record of this.#open) this.#world.rules.answers.cutAtStop(record);
-          this.#cutCalls();
+      listeners: [
+        {
+          close: () => this.#untilAllAnswered(),
+          destroy: () => {
+            for (const record of this.#open) this.#world.rules.answers.cutAtStop(record);
+            this.#cutCalls();
+          },
         },
-      },
+      ],
       recorder: { close: async () => {} },
       live: { close: async () => {} },
     });

@@ -1,8 +1,7 @@
 // The log for commands that only read: no migration, no lock, no file made, and the key stays the one that the file is
 // under. Works beside a running service, on the file of a stopped one, and on a copy in a folder that cannot be written.
 
-import { existsSync, statSync } from 'node:fs';
-import Database from 'better-sqlite3';
+import { existsSync } from 'node:fs';
 import type { CountedPage, CountOptions, Evidence, LogQuestion } from '../../core/ports/log.ts';
 import type { DeliveryQuery, LoggedDelivery } from '../../core/ports/store.ts';
 import {
@@ -12,15 +11,13 @@ import {
   reasonOf,
   unusableLocation,
 } from './errors.ts';
-import { type ImmutableDatabase, openImmutable } from './file/immutable.ts';
 import { findKeys, type Keys } from './file/keys.ts';
 import { checkMigrations } from './file/migrations.ts';
+import { openForReading } from './file/open-reading.ts';
 import { prepareCount } from './operations/count.ts';
 import { type Follow, prepareFollow } from './operations/follow.ts';
 import { prepareGather } from './operations/gather.ts';
 import { prepareSearch } from './operations/search.ts';
-
-const BUSY_TIMEOUT_MS = 250;
 
 export interface ReadOnlyStore {
   /** 32 bytes: the key of `Ids.fingerprint`. */
@@ -41,7 +38,7 @@ export function openReadOnly(options: {
   const { file, keys } = options;
   if (!existsSync(file)) throw unusableLocation(file, 'which does not exist');
   try {
-    const db = open(file);
+    const db = openForReading(file);
     try {
       checkMigrations(db, file);
       const { lookupKey, sealer } = findKeys(db, keys, file);
@@ -60,20 +57,6 @@ export function openReadOnly(options: {
   } catch (error) {
     throw refusalOf(file, error);
   }
-}
-
-/**
- * A service that runs, or was killed, leaves a WAL, whose pages belong to the log. Without one the file alone is the
- * log, and SQLite reads it without making files beside it that the service's user might not be allowed to open.
- */
-function open(file: string): ImmutableDatabase {
-  const wal = statSync(`${file}-wal`, { throwIfNoEntry: false });
-  if (wal !== undefined && wal.size > 0) {
-    const options = { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS };
-    const db = new Database(file, options);
-    return { prepare: (sql) => db.prepare(sql), close: () => db.close() };
-  }
-  return openImmutable(file);
 }
 
 function refusalOf(file: string, error: unknown): unknown {

@@ -13,6 +13,7 @@ import {
   statSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -20,6 +21,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { DatabaseRefusedError, type Reason } from '../../../src/stores/sqlite/errors.ts';
+import { takeOwnership } from '../../../src/stores/sqlite/file/owner.ts';
 import { accept, sampleDelivery, settlement } from '../../contract/store-samples.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { useFiles } from './files.ts';
@@ -51,6 +53,23 @@ test('lets nobody else have the database by a symbolic link', async () => {
   symlinkSync(file, link);
   await open(file);
   await expect(open(link)).rejects.toMatchObject({ kind: 'database_in_use' });
+});
+
+test('a command after a crash leaves the last sign of life of the service', async () => {
+  const file = newFile();
+  writeFileSync(file, '');
+  writeFileSync(`${file}.owner.json`, '{}');
+  utimesSync(`${file}.owner.json`, 1_700_000_000, 1_700_000_000);
+  const owner = { pid: 1, since: '2026-11-26T00:00:00.000Z' };
+  for (const round of [1, 2]) {
+    const lock = takeOwnership(file, owner);
+    expect(lock.aliveUntilMs, `round ${round}`).toBe(1_700_000_000_000);
+    lock.release();
+  }
+  const service = takeOwnership(file, owner);
+  service.noteAlive(1_700_000_005_000);
+  service.release();
+  expect(existsSync(`${file}.owner.json`)).toBe(false);
 });
 
 test('takes the lock again if somebody removed its file', async () => {

@@ -5,15 +5,19 @@ import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
-import type { Reading } from '../reading.ts';
+import type { Values } from '../reading.ts';
 
 /** SQLite cannot open a WAL database without 32 KiB for its shared memory. */
 const LEAST_FREE_BYTES = 65_536;
 
-export type ImmutableDatabase = Reading & { close(): void };
+/** What better-sqlite3 has, too. */
+export interface ReadOnlyDatabase {
+  prepare(sql: string): { all(values: Values): unknown[]; run(values: Values): unknown };
+  close(): void;
+}
 
 /** The caller has checked that there is no WAL, whose pages would be missing. */
-export function openImmutable(file: string): ImmutableDatabase {
+export function openImmutable(file: string): ReadOnlyDatabase {
   const uri = pathToFileURL(file);
   uri.searchParams.set('immutable', '1');
   const db = new DatabaseSync(uri, { readOnly: true });

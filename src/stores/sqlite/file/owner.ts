@@ -36,6 +36,7 @@ export function takeOwnership(path: string, owner: Owner): OwnerLock {
   const description = `${file}.owner.json`;
   const aliveUntilMs = statSync(description, { throwIfNoEntry: false })?.mtimeMs;
   let held = take();
+  let wasAlive = false;
 
   function take() {
     const db = lock(file, description);
@@ -50,11 +51,8 @@ export function takeOwnership(path: string, owner: Owner): OwnerLock {
   return {
     aliveUntilMs,
     noteAlive(unixMs) {
-      try {
-        utimesSync(description, unixMs / 1_000, unixMs / 1_000);
-      } catch {
-        // It was removed: after a crash, the gap counts from the last delivery.
-      }
+      wasAlive = true;
+      setTime(description, unixMs);
     },
     keep() {
       if (held.db.open && inodeOf(`${file}.owner`) === held.inode) return;
@@ -66,10 +64,21 @@ export function takeOwnership(path: string, owner: Owner): OwnerLock {
       }
     },
     release() {
-      if (held.db.open) rmSync(description, { force: true });
+      // A command between a crash and the next start leaves the service's last sign of life.
+      if (held.db.open && aliveUntilMs !== undefined && !wasAlive)
+        setTime(description, aliveUntilMs);
+      else if (held.db.open) rmSync(description, { force: true });
       held.db.close();
     },
   };
+}
+
+function setTime(file: string, unixMs: number): void {
+  try {
+    utimesSync(file, unixMs / 1_000, unixMs / 1_000);
+  } catch {
+    // It was removed: after a crash, the gap counts from the last delivery.
+  }
 }
 
 function inodeOf(file: string): bigint | undefined {

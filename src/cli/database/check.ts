@@ -1,0 +1,41 @@
+// `nds check [FILE]`: whether the database, or a backup, is sound, of this version, and opens with the secret.
+
+import { resolve } from 'node:path';
+import type { Environment } from '../../config/config.ts';
+import { type Inspected, inspectDatabase } from '../../stores/sqlite/file/inspect.ts';
+import { print } from '../print.ts';
+import { wrap } from '../wrap.ts';
+import { keysOf, readDatabaseSettings } from './database-settings.ts';
+
+const WORDS: Readonly<Record<Inspected['check'], string>> = {
+  file: 'can be opened',
+  integrity: 'every page and index is sound',
+  foreign_keys: 'no row refers to one that is gone',
+  layout: 'the tables are those of this version',
+  secret: 'the configured secret opens it',
+};
+const INDENT = 8;
+
+/** Returns 0 if all is well, else 1. Works while the service runs. */
+export function check(
+  file: string | undefined,
+  { json = false }: { readonly json?: boolean },
+  environment: Environment,
+): number {
+  const settings = readDatabaseSettings(environment);
+  const path = resolve(file ?? settings.file);
+  const found = inspectDatabase(path, keysOf(settings));
+  const isSound = found.every(({ fault }) => fault === undefined);
+  print(json ? `${JSON.stringify({ file: path, sound: isSound, checks: found })}\n` : lines(found));
+  return isSound ? 0 : 1;
+}
+
+/** A line for each check; what is wrong in the database's own words. */
+export function lines(found: readonly Inspected[]): string {
+  return found
+    .map(({ check, fault }) => {
+      const level = fault === undefined ? 'ok' : 'broken';
+      return `${wrap(`${level.padEnd(INDENT)}${check}: ${fault ?? WORDS[check]}`, INDENT)}\n`;
+    })
+    .join('');
+}

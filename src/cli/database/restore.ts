@@ -1,0 +1,41 @@
+// `nds restore FILE`: puts a backup in the place of the database, while no service runs.
+
+import { resolve } from 'node:path';
+import { inspectDatabase } from '../../stores/sqlite/file/inspect.ts';
+import { restoreDatabase } from '../../stores/sqlite/file/restore.ts';
+import type { Context } from '../context.ts';
+import { print } from '../print.ts';
+import { lines } from './check.ts';
+import { keysOf, readDatabaseSettings, requireOwnUser } from './database-settings.ts';
+
+/** Returns 0, or 1 if the backup is not what can be put there; then nothing was changed. */
+export function restore(
+  file: string,
+  { json = false }: { readonly json?: boolean },
+  { environment, clock }: Context,
+): number {
+  const settings = readDatabaseSettings(environment);
+  requireOwnUser(settings.file);
+  const backup = resolve(file);
+  const checks = inspectDatabase(backup, keysOf(settings));
+  if (checks.some(({ fault }) => fault !== undefined)) {
+    const refused = { restored: false, checks };
+    print(json ? `${JSON.stringify(refused)}\n` : `${lines(checks)}Nothing was changed.\n`);
+    return 1;
+  }
+  const since = new Date(clock.wallMs()).toISOString();
+  const aside = restoreDatabase({
+    backup,
+    file: settings.file,
+    owner: { pid: process.pid, since },
+    stamp: since.replaceAll(/[-:]|\.\d+/g, ''),
+  });
+  if (json) {
+    print(`${JSON.stringify({ restored: true, file: resolve(settings.file), kept: aside })}\n`);
+    return 0;
+  }
+  print(`${resolve(settings.file)} is what ${backup} holds.\n`);
+  if (aside !== undefined) print(`What it was before is ${aside}.\n`);
+  print('Devices and tokens that were removed since the backup are known again. Start nds.\n');
+  return 0;
+}

@@ -1,0 +1,134 @@
+// A client of the service's own routes, over a Unix socket at which nobody is asked for a key.
+
+import { request } from 'node:http';
+import { z } from 'zod';
+import { parseLoosely } from './loose-json.ts';
+
+/** Longer than any route takes; only a service that hangs reaches it. */
+const TIMEOUT_MS = 120_000;
+/** A page of any list is far smaller. */
+const MAX_ANSWER_BYTES = 64 * 1_048_576;
+
+export type Method = 'GET' | 'POST' | 'DELETE';
+
+export interface ApiRequest {
+  readonly query?: Readonly<Record<string, string | number | undefined>> | undefined;
+  /** Sent as JSON; a string is sent as it is. */
+  readonly body?: unknown;
+}
+
+export interface Api {
+  /** The JSON of a 2xx. Throws an `ApiRefusedError` for what the service refuses. */
+  call(method: Method, path: string, given?: ApiRequest): Promise<unknown>;
+  /** The body of a 2xx as it is. */
+  text(method: Method, path: string, given?: ApiRequest): Promise<string>;
+}
+
+/** No service can be asked. The message says what to do. */
+export class NoServiceError extends Error {
+  override readonly name = 'NoServiceError';
+}
+
+/** The message is for the operator, who finds the request in the log by its id. */
+export class ApiRefusedError extends Error {
+  override readonly name = 'ApiRefusedError';
+  readonly status: number;
+  readonly code: string;
+
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+const problem = z.looseObject({
+  code: z.string(),
+  detail: z.string().optional(),
+  title: z.string().optional(),
+  reason: z.string().optional(),
+  errors: z.array(z.looseObject({ field: z.string(), message: z.string() })).optional(),
+});
+
+export function createApi(socketPath: string): Api {
+  const text = async (method: Method, path: string, given: ApiRequest = {}) => {
+    const { status, body } = await exchange(socketPath, { method, path, ...given });
+    if (status >= 200 && status < 300) return body;
+    throw refusalOf(status, body);
+  };
+  return {
+    text,
+    call: async (method, path, given) => {
+      const body = await text(method, path, given);
+      return body === '' ? {} : parseLoosely(body);
+    },
+  };
+}
+
+function refusalOf(status: number, body: string): ApiRefusedError {
+  const parsed = problem.safeParse(parseLoosely(body));
+  if (!parsed.success) return new ApiRefusedError(status, 'unknown', `the service says ${status}`);
+  const { code, detail, title, reason, errors = [] } = parsed.data;
+  const fields = errors.map(({ field, message }) => `${field} ${message}`);
+  const [said = ''] = [fields.join('; '), detail, title].filter((words) => words);
+  const because = reason === undefined ? '' : `, ${reason}`;
+  return new ApiRefusedError(status, code, `${said} (${status} ${code}${because})`);
+}
+
+interface Sent extends ApiRequest {
+  readonly method: Method;
+  readonly path: string;
+}
+
+function exchange(
+  socketPath: string,
+  { method, path, query = {}, body }: Sent,
+): Promise<{ readonly status: number; readonly body: string }> {
+  const bytes = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+  const outgoing = request({
+    socketPath,
+    method,
+    path: `${path}${queryOf(query)}`,
+    agent: false,
+    timeout: TIMEOUT_MS,
+    headers: {
+      host: 'localhost',
+      accept: 'application/json',
+      ...(bytes === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(bytes) }),
+    },
+  });
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error) => reject(brokenOff(error));
+    outgoing.on('error', fail);
+    outgoing.on('timeout', () => outgoing.destroy(new Error('the service does not answer')));
+    outgoing.on('response', (response) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      response.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > MAX_ANSWER_BYTES) outgoing.destroy(new Error('the answer is too large'));
+        chunks.push(chunk);
+      });
+      response.on('error', fail);
+      response.on('end', () => {
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() });
+      });
+    });
+    outgoing.end(bytes);
+  });
+}
+
+function brokenOff(cause: Error): NoServiceError {
+  const words = 'code' in cause ? String(cause.code) : cause.message;
+  return new NoServiceError(`the service broke off (${words}): is it still running?`, { cause });
+}
+
+function queryOf(query: NonNullable<ApiRequest['query']>): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) parameters.set(name, String(value));
+  }
+  return parameters.size === 0 ? '' : `?${parameters}`;
+}

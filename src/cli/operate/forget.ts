@@ -1,0 +1,57 @@
+// `nds forget USER|TOKEN`: devices, handles and quarantine are deleted, and the log keeps neither fingerprint nor device.
+
+import { z } from 'zod';
+import type { Context } from '../context.ts';
+import { print } from '../print.ts';
+import { argumentOrInput } from '../standard-input.ts';
+import { tokenFingerprints } from './fingerprints.ts';
+import { appsFor, unlessUnknown } from './known.ts';
+import { withDatabase } from './reach.ts';
+
+const forgotten = z.looseObject({ devices: z.number(), deliveries: z.number() });
+
+type Forgotten = z.output<typeof forgotten>;
+
+/** Returns 0, or 1 if nothing is known of it. */
+export async function forget(
+  known: string,
+  { app, json = false }: { readonly app?: string | undefined; readonly json?: boolean },
+  context: Context,
+): Promise<number> {
+  const given = await argumentOrInput(known);
+  const found = await withDatabase(context, async (api) => {
+    const apps = await appsFor(api, { app, environment: context.environment });
+    const forgottenOnes: Forgotten[] = [];
+    for (const path of apps.flatMap((name) => pathsOf(given, name, context))) {
+      const answer = await unlessUnknown(() => api.call('DELETE', path));
+      if (answer !== undefined) forgottenOnes.push(forgotten.parse(answer));
+    }
+    return forgottenOnes;
+  });
+  const isKnown = found.length > 0;
+  const total = {
+    devices: found.reduce((sum, { devices }) => sum + devices, 0),
+    deliveries: found.reduce((sum, { deliveries }) => sum + deliveries, 0),
+  };
+  if (json) print(`${JSON.stringify({ known: isKnown, ...total })}\n`);
+  else print(isKnown ? inWords(total) : 'Neither a user nor a token that is known.\n');
+  return isKnown ? 0 : 1;
+}
+
+/** As a user, and as a token: what can be neither has a fingerprint all the same, which is not known. */
+function pathsOf(given: string, app: string, context: Context): readonly string[] {
+  const user = `/api/v1/users/${encodeURIComponent(given)}?${new URLSearchParams({ app })}`;
+  const tokens = tokenFingerprints(given, app, context);
+  return [user, ...tokens.map((fingerprint) => `/api/v1/tokens/${fingerprint}`)];
+}
+
+function inWords({ devices, deliveries }: Forgotten): string {
+  return (
+    `Forgotten: ${count(devices, 'device')} with handles and quarantine.\n` +
+    `${count(deliveries, 'delivery', 'deliveries')} in the log name neither token nor device any more.\n`
+  );
+}
+
+function count(number: number, one: string, many = `${one}s`): string {
+  return `${number} ${number === 1 ? one : many}`;
+}

@@ -1,0 +1,115 @@
+// `nds devices import FILE`: registers a device for each line of JSON, and prints a line of JSON for each, with its
+// handles. A device that is known keeps its handles, so that an import may be run again.
+
+import { open } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { z } from 'zod';
+import type { Context } from '../context.ts';
+import { print } from '../print.ts';
+import type { Api } from './api.ts';
+import { withService } from './reach.ts';
+
+/** Below what the service takes in one call. */
+const BATCH_LINES = 500;
+const BATCH_BYTES = 900_000;
+
+const answer = z.looseObject({
+  line: z.number(),
+  status: z.enum(['added', 'known', 'refused']),
+});
+
+type Counts = Record<z.output<typeof answer>['status'], number>;
+
+/** Says from which line on the import goes on. */
+export class ImportError extends Error {
+  override readonly name = 'ImportError';
+}
+
+/** Returns 0 if every line was registered, else 1. */
+export async function importDevices(
+  file: string,
+  { from }: { readonly from: number },
+  context: Context,
+): Promise<number> {
+  const counts: Counts = { added: 0, known: 0, refused: 0 };
+  await withService(context, async (api) => {
+    const input = file === '-' ? process.stdin : await openFile(file);
+    try {
+      await importLines(api, { input, from }, counts);
+    } finally {
+      input.destroy();
+    }
+  });
+  const { added, known, refused } = counts;
+  process.stderr.write(`${added} added, ${known} known before, ${refused} refused.\n`);
+  return refused === 0 ? 0 : 1;
+}
+
+async function importLines(
+  api: Api,
+  { input, from }: { readonly input: Readable; readonly from: number },
+  counts: Counts,
+): Promise<void> {
+  let batch: NumberedLine[] = [];
+  const sendBatch = async () => {
+    if (batch.length > 0) await register(api, batch, counts);
+    batch = [];
+  };
+  let number = 0;
+  for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+    number += 1;
+    if (number < from || text.trim() === '') continue;
+    if (bytesOf(batch) + Buffer.byteLength(text) > BATCH_BYTES) await sendBatch();
+    batch.push({ number, text });
+    if (batch.length >= BATCH_LINES) await sendBatch();
+  }
+  await sendBatch();
+}
+
+/** What readline reads of a stream that fails ends without a word, so what can be wrong is looked for before. */
+async function openFile(file: string): Promise<Readable> {
+  try {
+    const handle = await open(file);
+    if (!(await handle.stat()).isDirectory()) return handle.createReadStream();
+    await handle.close();
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new ImportError(`the file cannot be read (${code})`);
+  }
+  throw new ImportError('the file is a folder');
+}
+
+interface NumberedLine {
+  readonly number: number;
+  readonly text: string;
+}
+
+function bytesOf(batch: readonly NumberedLine[]): number {
+  return batch.reduce((sum, { text }) => sum + Buffer.byteLength(text) + 1, 0);
+}
+
+async function register(api: Api, batch: readonly NumberedLine[], counts: Counts): Promise<void> {
+  const body = `${batch.map(({ text }) => text).join('\n')}\n`;
+  for (const text of (await sendOrStop(api, batch, body)).split('\n')) {
+    if (text === '') continue;
+    const parsed = answer.parse(JSON.parse(text));
+    counts[parsed.status] += 1;
+    // The service counts the lines of a batch.
+    const line = batch[parsed.line - 1]?.number ?? parsed.line;
+    print(`${JSON.stringify({ ...parsed, line })}\n`);
+  }
+}
+
+async function sendOrStop(
+  api: Api,
+  [first]: readonly NumberedLine[],
+  body: string,
+): Promise<string> {
+  try {
+    return await api.text('POST', '/api/v1/devices/import', { body });
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error);
+    throw new ImportError(`${words}. Go on by --from ${first?.number ?? 1}`);
+  }
+}

@@ -1,0 +1,101 @@
+// `nds token show|release TOKEN`: whether a token is sent to, and the end of its quarantine or hold.
+
+import { z } from 'zod';
+import type { Context } from '../context.ts';
+import { print } from '../print.ts';
+import { argumentOrInput } from '../standard-input.ts';
+import type { Api } from './api.ts';
+import { tokenFingerprints } from './fingerprints.ts';
+import { appsFor, unlessUnknown } from './known.ts';
+import { withDatabase } from './reach.ts';
+
+export interface TokenOptions {
+  readonly app?: string | undefined;
+  readonly json?: boolean;
+}
+
+const PAGE = 200;
+
+const entry = z.looseObject({
+  token_fingerprint: z.string(),
+  app: z.string(),
+  provider: z.string(),
+  kind: z.string(),
+  reason: z.string(),
+  since: z.string(),
+  until: z.string(),
+});
+const page = z.looseObject({ quarantine: z.array(entry), next: z.string().optional() });
+
+type Entry = z.output<typeof entry>;
+
+const KINDS: Readonly<Record<string, string>> = {
+  unregistered: 'the provider says that it is dead',
+  bad_token: 'the provider says that it is no token of this app',
+  throttled: 'the provider holds it back',
+};
+
+type Asked = (api: Api, fingerprints: readonly string[]) => Promise<number>;
+
+/** Returns 0 if the token is sent to, 1 if not. */
+export function showToken(token: string, options: TokenOptions, context: Context) {
+  return withToken(token, { ...options, context }, async (api, fingerprints) => {
+    const entries = await findEntries(api, fingerprints);
+    if (options.json) {
+      print(`${JSON.stringify({ fingerprints, quarantine: entries })}\n`);
+    } else {
+      print(`fingerprint ${fingerprints.join('\n            ')}\n`);
+      print(entries.length === 0 ? 'It is sent to.\n' : entries.map(inWords).join(''));
+    }
+    return entries.length === 0 ? 0 : 1;
+  });
+}
+
+/** Returns 0, or 1 if it was not held. */
+export function releaseToken(token: string, options: TokenOptions, context: Context) {
+  return withToken(token, { ...options, context }, async (api, fingerprints) => {
+    const released: string[] = [];
+    for (const fingerprint of fingerprints) {
+      const path = `/api/v1/quarantine/${fingerprint}`;
+      const answer = await unlessUnknown(() => api.call('DELETE', path));
+      if (answer !== undefined) released.push(fingerprint);
+    }
+    const isReleased = released.length > 0;
+    if (options.json) print(`${JSON.stringify({ released })}\n`);
+    else print(isReleased ? 'Released: the next call is sent.\n' : 'It was not held.\n');
+    return isReleased ? 0 : 1;
+  });
+}
+
+/** The token itself goes nowhere. */
+async function withToken(
+  token: string,
+  { app, context }: { readonly app?: string | undefined; readonly context: Context },
+  ask: Asked,
+): Promise<number> {
+  const given = await argumentOrInput(token);
+  return await withDatabase(context, async (api) => {
+    const apps = await appsFor(api, { app, environment: context.environment });
+    const known = apps.flatMap((name) => tokenFingerprints(given, name, context));
+    return await ask(api, known);
+  });
+}
+
+async function findEntries(api: Api, known: readonly string[]): Promise<readonly Entry[]> {
+  const found: Entry[] = [];
+  let cursor: string | undefined;
+  do {
+    const query = { cursor, limit: PAGE };
+    const { quarantine, next } = page.parse(await api.call('GET', '/api/v1/quarantine', { query }));
+    found.push(...quarantine.filter((one) => known.includes(one.token_fingerprint)));
+    cursor = next;
+  } while (cursor !== undefined);
+  return found;
+}
+
+function inWords({ app, provider, kind, reason, since, until }: Entry): string {
+  return (
+    `Not sent to at ${app}/${provider}: ${KINDS[kind] ?? kind} (${reason}).\n` +
+    `  since ${since}\n  until ${until}\n`
+  );
+}

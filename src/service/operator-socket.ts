@@ -1,0 +1,100 @@
+// The Unix socket beside the database, at which the commands of the same user reach the running service without a key.
+// What is wrong with it is said in the log, and keeps nobody from pushing.
+
+import { lstatSync, realpathSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { showPath } from '../config/files.ts';
+import { type Principal, SCOPES } from '../core/operating/scopes.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { Ids } from '../core/ports/ids.ts';
+import type { App } from '../http/app.ts';
+import { type Listener, startSocketServer } from '../http/server.ts';
+
+/** `sun_path` has 108 bytes on Linux and 104 elsewhere, the last of which ends the text. */
+const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
+/** Commands of one operator, and what watches the stream. */
+const MAX_CONNECTIONS = 100;
+
+/** Whoever may use the socket beside the database could read and write the database itself. */
+const PRINCIPAL: Principal = { name: 'socket', scopes: new Set(SCOPES) };
+
+export interface OperatorSocketOptions {
+  readonly database: string;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** Says in a sentence why there is no socket. */
+  readonly onUnusable: (detail: string) => void;
+}
+
+/** Where the service of this database listens for commands. The database exists. */
+export function operatorSocketOf(database: string): string {
+  // The owner's lock follows links, too: one database, one socket.
+  return `${realpathSync(database)}.sock`;
+}
+
+/** What is wrong with the length of the path of a socket; the operating system would cut it off or refuse it. */
+export function faultOfSocketPath(path: string): string | undefined {
+  const bytes = Buffer.byteLength(path);
+  if (bytes <= MAX_PATH_BYTES) return undefined;
+  return (
+    `the path ${showPath(path)} has ${bytes} bytes, and a Unix socket may have ${MAX_PATH_BYTES}: ` +
+    'commands that change something need a shorter NDS_DATABASE'
+  );
+}
+
+/** Nothing if there can be none. The caller owns the database, so a socket at which nobody answers is of the dead. */
+export async function openOperatorSocket(
+  app: App,
+  { database, clock, ids, onUnusable }: OperatorSocketOptions,
+): Promise<Listener | undefined> {
+  try {
+    const path = operatorSocketOf(database);
+    const fault = faultOfSocketPath(path) ?? (await clear(path));
+    if (fault === undefined) return await listenAt(path, app, { clock, ids });
+    onUnusable(fault);
+  } catch (error) {
+    onUnusable(`${showPath(database)}.sock cannot be made (${codeOf(error)})`);
+  }
+  return undefined;
+}
+
+/** A socket for whoever may connect to it: everything that has a scope is allowed. */
+export async function listenAt(
+  path: string,
+  app: App,
+  parts: { readonly clock: Clock; readonly ids: Ids },
+): Promise<Listener> {
+  const limits = { maxConnections: MAX_CONNECTIONS, onRefused: () => {} };
+  return await startSocketServer(app, parts, { path, principal: PRINCIPAL, ...limits });
+}
+
+/** Removes what a process that was killed left behind. Says what else is there. */
+async function clear(path: string): Promise<string | undefined> {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  if (!found.isSocket()) return `${showPath(path)} is no socket: move it away`;
+  if ((await knock(path)) !== undefined) return `another process listens at ${showPath(path)}`;
+  rmSync(path, { force: true });
+  return undefined;
+}
+
+/** Whether somebody listens at a socket: nothing if nobody does. */
+export function knock(path: string): Promise<'answered' | 'forbidden' | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.on('connect', () => {
+      socket.destroy();
+      resolve('answered');
+    });
+    socket.on('error', (error) => {
+      const code = codeOf(error);
+      if (code === 'EACCES' || code === 'EPERM') resolve('forbidden');
+      // Its queue is full where somebody listens; it is refused where nobody does any more.
+      else resolve(code === 'EAGAIN' ? 'answered' : undefined);
+    });
+  });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}

@@ -1,0 +1,47 @@
+// A copy of a database beside its running service: by VACUUM INTO, which reads one state of it, from a connection that
+// cannot write. An online backup would start again at every write and never end under load.
+
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { openForReading } from './open-reading.ts';
+
+/**
+ * `to` appears whole or not at all, readable by its owner alone, and is on the disk when this returns. Throws if it
+ * exists.
+ */
+export function writeBackup(file: string, to: string): void {
+  if (existsSync(to)) throw new BackupRefusedError(`${to} exists: choose another name`);
+  const partial = `${to}.${process.pid}.partial`;
+  try {
+    // SQLite takes an empty file as it is, with its mode.
+    closeSync(openSync(partial, 'wx', 0o600));
+    const db = openForReading(file);
+    try {
+      db.prepare('VACUUM INTO @partial').run({ partial });
+    } finally {
+      db.close();
+    }
+    synchronize(partial);
+    renameSync(partial, to);
+    synchronize(dirname(to));
+  } catch (error) {
+    rmSync(partial, { force: true });
+    const words = error instanceof Error ? error.message : String(error);
+    throw new BackupRefusedError(`${to} cannot be written: ${words}`, { cause: error });
+  }
+}
+
+/** The message is for the operator. */
+export class BackupRefusedError extends Error {
+  override readonly name = 'BackupRefusedError';
+}
+
+/** Writes a file or folder through to the disk. */
+export function synchronize(path: string): void {
+  const handle = openSync(path, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}

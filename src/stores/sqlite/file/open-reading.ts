@@ -1,0 +1,20 @@
+// A connection that only reads, made so that no file appears beside the database that the service's user might not be
+// allowed to open.
+
+import { statSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { openImmutable, type ReadOnlyDatabase } from './immutable.ts';
+
+const BUSY_TIMEOUT_MS = 250;
+
+/**
+ * A service that runs, or was killed, leaves a WAL, whose pages belong to the log. Without one the file alone is the
+ * log, and SQLite reads it without making files beside it.
+ */
+export function openForReading(file: string): ReadOnlyDatabase {
+  const wal = statSync(`${file}-wal`, { throwIfNoEntry: false });
+  if (wal === undefined || wal.size === 0) return openImmutable(file);
+  const options = { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS };
+  const db = new Database(file, options);
+  return { prepare: (sql) => db.prepare(sql), close: () => db.close() };
+}

@@ -1,0 +1,88 @@
+// `nds config`: what is set and where, and never a secret.
+
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { SETTINGS } from '../../src/config/settings.ts';
+import { expectReadable, runCommand } from '../support/command.ts';
+import { APNS_KEY, BOTH_PROVIDERS, SERVICE_ACCOUNT } from '../support/credentials.ts';
+import { temporaryFolder } from '../support/service.ts';
+
+test('says what is set, from where, and what is wrong', async () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, '.env'), 'NDS_GRACE=4s\nPORT=9000\nNDS_SECRET=only-in-the-file-1\n');
+  const environment = { PORT: '8081', NDS_DATABASE: '/data/nds.sqlite', NDS_TITEL: '{}' };
+  const done = await runCommand(['config'], { environment, folder });
+  expect([done.code, done.stderr]).toEqual([1, '']);
+  expectReadable(done);
+  expect(done.stdout.split('\n')).toEqual([
+    'PORT=8081  [environment]',
+    'NDS_DATABASE=/data/nds.sqlite  [environment]',
+    'NDS_SECRET=(set, not shown)  [.env]',
+    'NDS_GRACE=4s  [.env]',
+    '',
+    'A fault:',
+    '- NDS_TITEL is not a setting of this service; did you mean NDS_TITLES?',
+    '',
+    '`nds config --all` lists every variable.',
+    '',
+  ]);
+});
+
+test('has all of it as JSON', async () => {
+  const folder = temporaryFolder();
+  const { stdout, code } = await runCommand(['config', '--json'], {
+    environment: { NDS_GRACE: '1s', NDS_SECRET: 'a secret of this test' },
+    folder,
+  });
+  expect([code, JSON.parse(stdout)]).toEqual([
+    0,
+    {
+      settings: [
+        { name: 'NDS_SECRET', from: 'environment' },
+        { name: 'NDS_GRACE', from: 'environment', value: '1s' },
+      ],
+      faults: [],
+    },
+  ]);
+});
+
+test('shows no secret, whichever variable it was pasted into', async () => {
+  const secrets = [
+    'S3cretPassw0rdS3cret',
+    randomBytes(32).toString('hex'),
+    randomBytes(32).toString('base64'),
+    randomBytes(32).toString('base64url'),
+    APNS_KEY,
+    JSON.stringify(SERVICE_ACCOUNT),
+    `nds:S3cretPassw0rdS3cret@db.internal:5432/nds`,
+  ];
+  const { showConfig } = await import('../../src/cli/show-config.ts');
+  const { vi } = await import('vitest');
+  for (const secret of secrets) {
+    const runs = (secret.match(/[A-Za-z0-9+/_-]{16,}/g) ?? []).filter((run) => /[0-9]/.test(run));
+    for (const { name } of SETTINGS) {
+      const written: string[] = [];
+      const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+        written.push(String(text));
+        return true;
+      });
+      const environment = { ...BOTH_PROVIDERS, [name]: secret };
+      showConfig({}, { environment, fromFile: new Set() });
+      showConfig({ json: true }, { environment, fromFile: new Set() });
+      write.mockRestore();
+      const output = written.join('');
+      expect(output).toContain(name);
+      for (const run of runs) expect(output.includes(run), `${name}: ${run}`).toBe(false);
+    }
+  }
+});
+
+test('lists every variable and the version', async () => {
+  const all = await runCommand(['config', '--all']);
+  expectReadable(all);
+  for (const { name } of SETTINGS) expect(all.stdout).toContain(name);
+  const { stdout } = await runCommand(['--version']);
+  expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
