@@ -5,6 +5,7 @@ export const FIELDS = {
   address_hash: 'the fingerprint of the caller’s address',
   app: 'the app, as it is configured',
   attempts: 'how many attempts were made',
+  by: 'the name of the key of NDS_API_KEYS, or of the listener that needs none',
   cause: 'the stack of a fault of our own, or what the system said',
   closed: 'apps whose connections a reload closed',
   code: 'of a refusal: docs/errors.md; of a proof: docs/troubleshooting.md',
