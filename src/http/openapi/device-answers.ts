@@ -2,6 +2,8 @@
 
 import { z } from 'zod';
 
+import { next } from '../operator/answers.ts';
+
 const time = z.iso.datetime();
 
 export const deviceAnswer = z
@@ -17,7 +19,10 @@ export const deviceAnswer = z
     secrets: z
       .record(z.string(), z.int())
       .meta({ description: 'How many secrets the device has, by source.' }),
-    urls: z.record(z.string(), z.string()).meta({ description: 'One URL for each door.' }),
+    urls: z
+      .record(z.string(), z.string())
+      .optional()
+      .meta({ description: 'One URL for each door; not for a key that may only read.' }),
     registered_by: z.enum(['backend', 'app', 'self']),
     created_at: time,
     seen_at: time.meta({ description: 'Registered, or took a push, to the day.' }),
@@ -25,6 +30,6 @@ export const deviceAnswer = z
   })
   .meta({ id: 'Device' });
 
-export const devicesAnswer = z.object({ devices: z.array(deviceAnswer) });
+export const devicesAnswer = z.object({ devices: z.array(deviceAnswer), next });
 export const deletedAnswer = z.object({ id: z.uuid(), status: z.literal('deleted') });
 export const revokedAnswer = z.object({ id: z.uuid(), status: z.literal('revoked') });

@@ -5,10 +5,12 @@ import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from 'zod-opena
 import type { ErrorCode } from '../../core/errors.ts';
 import type { DeviceBodies } from '../devices/device-body.ts';
 import { SIGNATURE_HEADER, TIME_HEADER } from '../devices/self-registration.ts';
+import { listDevicesQuery } from '../operator/query.ts';
 import { deletedAnswer, deviceAnswer, devicesAnswer, revokedAnswer } from './device-answers.ts';
 import { OF_BODIES, problems } from './problems.ts';
 
 const BACKEND = [{ key: ['register'] }];
+const OF_READERS = [...BACKEND, { key: ['read'] }];
 
 const id = z.uuid().meta({ description: 'The device.' });
 const door = z.string().meta({
@@ -18,8 +20,8 @@ const door = z.string().meta({
 const ofDevice = z.object({ id });
 const ofHandle = z.object({ id, door });
 const devicesQuery = z.object({
-  user: z.string().min(1),
-  app: z.string().optional().meta({ description: '`default` if absent.' }),
+  user: z.string().min(1).optional().meta({ description: 'All devices, page by page, if absent.' }),
+  ...listDevicesQuery.shape,
 });
 const signedHeaders = z.object({
   [TIME_HEADER]: z.string().optional().meta({
@@ -28,7 +30,12 @@ const signedHeaders = z.object({
   [SIGNATURE_HEADER]: z.string().optional().meta({ description: 'By its node key, zbase32.' }),
 });
 
-const OF_BACKEND: readonly ErrorCode[] = ['unauthorized', 'store_unavailable'];
+const OF_BACKEND: readonly ErrorCode[] = [
+  'unauthorized',
+  'insufficient_scope',
+  'rate_limited',
+  'store_unavailable',
+];
 const OF_DEVICE: readonly ErrorCode[] = [...OF_BACKEND, 'unknown_device', 'external_url_missing'];
 const OF_CHANGE: readonly ErrorCode[] = [
   ...OF_DEVICE,
@@ -71,6 +78,7 @@ export function devicePaths({ schemas }: DeviceBodies): ZodOpenApiPathsObject {
     '/api/v1/devices/{id}': {
       get: {
         ...ofBackend('readDevice', 'Read a device'),
+        security: OF_READERS,
         requestParams: { path: ofDevice },
         responses: { ...ok(deviceAnswer), ...problems(OF_DEVICE) },
       },
@@ -117,7 +125,8 @@ export function devicePaths({ schemas }: DeviceBodies): ZodOpenApiPathsObject {
 
 function list(): ZodOpenApiOperationObject {
   return {
-    ...ofBackend('listDevices', 'The devices of a user, newest first'),
+    ...ofBackend('listDevices', 'The devices of a user, or all of them, newest first'),
+    security: OF_READERS,
     requestParams: { query: devicesQuery },
     responses: {
       ...ok(devicesAnswer),

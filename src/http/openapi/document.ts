@@ -6,6 +6,7 @@ import type { DescribedCalls } from '../../core/ports/source-description.ts';
 import { createDeviceBodies } from '../devices/device-body.ts';
 import { devicePaths } from './device-paths.ts';
 import { doorPaths, told } from './door-paths.ts';
+import { operatorPaths } from './operator-paths.ts';
 import { problem, refusal } from './problems.ts';
 import { servicePaths } from './service-paths.ts';
 
@@ -18,6 +19,7 @@ as GET. A slash at the end of a path is accepted.`;
 const TAGS = [
   { name: 'callers', description: 'The doors of LSPs and other services that wake phones.' },
   { name: 'devices', description: 'Registration of devices, and their replies.' },
+  { name: 'operators', description: 'The log, and what can be done: keys of NDS_API_KEYS.' },
   { name: 'service', description: 'Health, and this description.' },
 ];
 
@@ -43,7 +45,7 @@ export function createApiDocument({ version, calls }: DocumentParts): ApiDocumen
     },
     servers: [{ url: '/' }],
     tags: TAGS,
-    paths: { ...doorPaths(calls), ...devicePaths(bodies), ...servicePaths() },
+    paths: { ...doorPaths(calls), ...operatorPaths(), ...devicePaths(bodies), ...servicePaths() },
     components: {
       schemas: { Problem: problem, Told: told },
       responses: {
@@ -54,7 +56,11 @@ export function createApiDocument({ version, calls }: DocumentParts): ApiDocumen
         },
       },
       securitySchemes: {
-        key: { type: 'http', scheme: 'bearer', description: 'A key of the vendor’s backend.' },
+        key: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'A key of the vendor’s backend, or one with the scope.',
+        },
       },
     },
   });

@@ -45,7 +45,7 @@ export const testPushBody = z.strictObject({
     .regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be a notification type')
     .default(DEFAULT_TYPE),
   /** What the app gets as `notification_payload`; a sample of the type if absent. */
-  payload: z.record(z.string(), z.json()).optional(),
+  payload: z.record(z.string(), z.unknown()).optional(),
   /** Waits for the phone’s reply, if the type asks for one. */
   reply_within_ms: z
     .int(`must be a whole number from 0 to ${MAX_REPLY_WAIT_MS}`)
