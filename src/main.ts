@@ -6,20 +6,19 @@ import { loadSecrets } from './config/secret.ts';
 import { LiveEvents } from './core/operating/live-events.ts';
 import type { Clock } from './core/ports/clock.ts';
 import type { Ids } from './core/ports/ids.ts';
-import type { EventNamed, Observer } from './core/ports/observer.ts';
+import type { Observer } from './core/ports/observer.ts';
 import type { ProofMemory } from './core/ports/proofs.ts';
 import type { Store } from './core/ports/store.ts';
 import type { Readiness } from './http/health.ts';
-import { reportCounts } from './http/limits/counted-reports.ts';
-import { startServer } from './http/server.ts';
 import type { Log } from './observe/log.ts';
 import { createRecorder, recoverCore, wireCore } from './service/core.ts';
 import { startHousekeeping } from './service/housekeeping.ts';
 import { createHttpApp } from './service/http-app.ts';
 import { stopService } from './service/lifecycle.ts';
-import { parseAddress, urlOf } from './service/listening.ts';
+import { listen, parseAddress, urlOf } from './service/listening.ts';
 import { LiveApps, type ReloadReport } from './service/live-apps.ts';
 import { type RunningMetrics, startMetrics } from './service/observing/metrics.ts';
+import { Observers } from './service/observing/observers.ts';
 import { startTraces } from './service/observing/traces.ts';
 import { openOperatorSocket } from './service/operator-socket.ts';
 import type { Prepared } from './service/prepare.ts';
@@ -29,21 +28,6 @@ import { type ProvenLane, startProofs } from './service/start-proofs.ts';
 import { createSystemClock, createSystemIds } from './service/system.ts';
 import { makeFile } from './stores/sqlite/file/make-file.ts';
 import { type OpenedStore, openSqliteStore } from './stores/sqlite/store.ts';
-
-/** Connections beyond the limit get no answer, so the log counts them. */
-const REFUSALS_REPORTED_EVERY_MS = 10_000;
-
-/** A request that the app never saw. */
-const MALFORMED_REQUEST: EventNamed<'request_answered'> = {
-  name: 'request_answered',
-  method: '_OTHER',
-  route: '*',
-  status: 400,
-  durationMs: 0,
-  isCall: false,
-  code: 'bad_request',
-  refused: [{ code: 'bad_request', hasDomain: false }],
-};
 
 /** What is under way at this moment. */
 export interface Load {
@@ -101,16 +85,10 @@ export async function startService(
   const live = new LiveApps({ clock, prepared });
   await using opened = new AsyncDisposableStack();
   opened.defer(() => live.close());
-  const observers: Observer[] = [log.observer];
-  const observer = observeAll(observers);
-  const events = new LiveEvents({
-    clock,
-    join: (one) => observers.push(one),
-    leave: (one) => observers.splice(observers.indexOf(one), observers.includes(one) ? 1 : 0),
-  });
-  const opening = openStore(config, log, { clock, observer });
-  const { store: ownStore, devices, records, operating, lookupKey, sqliteVersion } = await opening;
-  const { log: logReader } = await opening;
+  const observer = new Observers(log.observer);
+  const events = new LiveEvents({ clock, join: observer.join, leave: observer.leave });
+  const storing = await openStore(config, log, { clock, observer });
+  const { store: ownStore, devices, records, operating, log: logReader, lookupKey } = storing;
   const store = overrides.wrapStore?.(ownStore) ?? ownStore;
   opened.defer(() => store.close());
   const ids = createSystemIds(clock, lookupKey);
@@ -125,19 +103,19 @@ export async function startService(
     skew,
   });
   const recorder = createRecorder(core, { clock, records, observer });
-  observers.push(recorder);
+  observer.join(recorder);
   await recoverCore(core, store, clock);
   const traces = await startTraces(config, clock);
   if (traces !== undefined) {
-    observers.push(traces.observer);
+    observer.join(traces.observer);
     opened.defer(() => traces.close());
   }
   let metrics: RunningMetrics | undefined;
   if (config.metricsAddress !== undefined) {
     const address = parseAddress(config.metricsAddress);
-    const parts = { config, address, core, clock, ids, store, live, sqliteVersion, observer };
-    metrics = await startMetrics(parts);
-    observers.push(metrics.observer);
+    const parts = { config, address, core, clock, ids, store, live, observer };
+    metrics = await startMetrics({ ...parts, sqliteVersion: storing.sqliteVersion });
+    observer.join(metrics.observer);
     opened.defer(() => metrics?.stop());
   }
   const readiness = () =>
@@ -165,19 +143,7 @@ export async function startService(
     observer,
     readiness,
   });
-  const { maxConnections } = config;
-  const server = await startServer(
-    app,
-    { clock, ids },
-    {
-      ...parseAddress(config.httpAddress ?? `:${config.port}`),
-      maxConnections,
-      onMalformed: (requestId) => observer.observe({ ...MALFORMED_REQUEST, requestId }),
-      onRefused: reportCounts(clock, REFUSALS_REPORTED_EVERY_MS, (count) =>
-        log.say('error', 'connections_refused', { count, max: maxConnections }),
-      ),
-    },
-  );
+  const server = await listen(app, { config, clock, ids, log, observer });
   const socket = await openOperatorSocket(app, {
     database: config.database,
     clock,
@@ -243,15 +209,6 @@ export async function startService(
     stop: () => {
       stopped ??= stop();
       return stopped;
-    },
-  };
-}
-
-/** All that are there when an event comes: most are added once the store is open. */
-function observeAll(observers: readonly Observer[]): Observer {
-  return {
-    observe: (event) => {
-      for (const each of observers) each.observe(event);
     },
   };
 }

@@ -53,11 +53,6 @@ export const SPOKEN = {
     when: 'the files of apps, keys and sources were read again',
     fields: ['opened', 'closed', 'kept', 'needs_restart'],
   },
-  operator_acted: {
-    level: 'info',
-    when: 'a caller of the API changed something',
-    fields: ['by', 'method', 'route'],
-  },
   reload_failed: {
     level: 'error',
     when: 'the files of a reload could not be used, and everything is as it was',
