@@ -302,9 +302,9 @@ test('no token, handle, subject, address or name of a caller lies in the databas
   expect(recorded(running).refusals.length).toBeGreaterThan(5);
   const needles = [ANDROID_TOKEN, IOS_TOKEN, HASH, UNKNOWN_HANDLE, ADDRESS, invented];
   needles.push(handleOf(device, 'notify'), '127.0.0.1');
-  const found = readdirSync(running.folder)
-    .filter((file) => file.startsWith('nds.sqlite'))
-    .flatMap((file) => {
+  const found = readdirSync(running.folder, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.startsWith('nds.sqlite'))
+    .flatMap(({ name: file }) => {
       const bytes = readFileSync(join(running.folder, file));
       return needles.filter((needle) => bytes.includes(needle)).map((needle) => [file, needle]);
     });
