@@ -1,10 +1,9 @@
 // What lies in the database: sealed while a delivery is open, erased when it ends, gone after the retention.
 
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { readDatabaseFiles } from '../support/database-files.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { ANDROID_TOKEN, IOS_TOKEN, notifyPath, type Setup, setup } from '../support/service.ts';
 
@@ -26,14 +25,11 @@ function sealedIn(running: Setup): readonly Buffer[] {
 
 /** Which of these are in which file of the database, in whatever page. */
 function foundIn(running: Setup, needles: readonly (string | Buffer)[]): readonly string[] {
-  return readdirSync(running.folder)
-    .filter((file) => file.startsWith('nds.sqlite'))
-    .flatMap((file) => {
-      const bytes = readFileSync(join(running.folder, file));
-      return needles
-        .filter((needle) => bytes.includes(needle))
-        .map((needle) => `${file}: ${typeof needle === 'string' ? needle : 'sealed bytes'}`);
-    });
+  return readDatabaseFiles(running.folder).flatMap(({ name, bytes }) =>
+    needles
+      .filter((needle) => bytes.includes(needle))
+      .map((needle) => `${name}: ${typeof needle === 'string' ? needle : 'sealed bytes'}`),
+  );
 }
 
 test('seals token and payload while a delivery is open and erases them when it ends', async () => {

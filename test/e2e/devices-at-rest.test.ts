@@ -1,13 +1,12 @@
 // The database files, searched byte for byte after a run with devices, signed calls and deliveries of every
 // end: nothing that a device or a caller said can be found there, before and after the secret is replaced.
 
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startService } from '../../src/main.ts';
 import { prepare } from '../../src/service/prepare.ts';
 import { createSystemClock } from '../../src/service/system.ts';
 import { refusalOf, send } from '../support/callers.ts';
+import { readDatabaseFiles } from '../support/database-files.ts';
 import {
   callRegistry,
   deleteDevice,
@@ -132,10 +131,9 @@ async function live(running: Setup): Promise<Said> {
 
 /** Which of the texts are in a file of the database, as text or as the bytes that the text stands for. */
 function findTraces({ folder }: Setup, texts: readonly string[]): readonly string[] {
-  const files = readdirSync(folder).filter((file) => file.startsWith('nds.sqlite'));
+  const files = readDatabaseFiles(folder);
   expect(files.length).toBeGreaterThan(0);
-  return files.flatMap((file) => {
-    const bytes = readFileSync(join(folder, file));
+  return files.flatMap(({ bytes }) => {
     return texts.filter((text) => spellings(text).some((spelling) => bytes.includes(spelling)));
   });
 }

@@ -1,7 +1,5 @@
 // Every call that is refused leaves a row that says whom it named, by fingerprint alone, and has its id in the answer.
 
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { handleKey } from '../../src/core/devices/registry.ts';
 import type { Refusal } from '../../src/core/ports/records.ts';
@@ -9,6 +7,7 @@ import { subjectHashOf } from '../../src/core/subject.ts';
 import { tokenKey } from '../../src/core/target.ts';
 import { readRecordedRows } from '../stores/sqlite/recorded-rows.ts';
 import { type Answer, type Call, problemOf, send } from '../support/callers.ts';
+import { readDatabaseFiles } from '../support/database-files.ts';
 import { callRegistry, paymentBody, registerPhone, wake } from '../support/device-calls.ts';
 import { androidToken, setupDriven } from '../support/driven-service.ts';
 import { createWallet } from '../support/lightning-wallet.ts';
@@ -302,11 +301,8 @@ test('no token, handle, subject, address or name of a caller lies in the databas
   expect(recorded(running).refusals.length).toBeGreaterThan(5);
   const needles = [ANDROID_TOKEN, IOS_TOKEN, HASH, UNKNOWN_HANDLE, ADDRESS, invented];
   needles.push(handleOf(device, 'notify'), '127.0.0.1');
-  const found = readdirSync(running.folder, { withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.startsWith('nds.sqlite'))
-    .flatMap(({ name: file }) => {
-      const bytes = readFileSync(join(running.folder, file));
-      return needles.filter((needle) => bytes.includes(needle)).map((needle) => [file, needle]);
-    });
+  const found = readDatabaseFiles(running.folder).flatMap(({ name, bytes }) =>
+    needles.filter((needle) => bytes.includes(needle)).map((needle) => [name, needle]),
+  );
   expect(found).toEqual([]);
 });

@@ -1,8 +1,7 @@
 // What stands in for everything that must stay secret: it is put into tokens, bodies, queries, signatures and
 // keys, and looked for wherever it must not be.
 
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readDatabaseFiles } from '../support/database-files.ts';
 
 export const MARKER = 'fuzzSECRETmarker';
 const HEX = Buffer.from(MARKER).toString('hex');
@@ -19,10 +18,7 @@ export function findMarker(text: string): string | undefined {
 
 /** The files of a database in which it lies in the clear. */
 export function filesWithMarker(folder: string): readonly string[] {
-  return readdirSync(folder)
-    .filter((name) => name.startsWith('nds.sqlite'))
-    .filter((name) => {
-      const bytes = readFileSync(join(folder, name));
-      return FORMS.some((form) => bytes.includes(form));
-    });
+  return readDatabaseFiles(folder)
+    .filter(({ bytes }) => FORMS.some((form) => bytes.includes(form)))
+    .map(({ name }) => name);
 }
