@@ -235,7 +235,9 @@ export type LimitName =
   | 'reply_waits'
   | 'reply_waits_of_device'
   | 'max_devices'
-  | 'max_devices_per_user';
+  | 'max_devices_per_user'
+  | 'wrong_keys'
+  | 'stream_readers';
 
 /** One fault of the input. It names the field and never repeats the value. */
 export interface Fault {

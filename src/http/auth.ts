@@ -97,7 +97,8 @@ export class Authenticator {
 
   #countWrongKey(incoming: IncomingMessage): void {
     const address = this.#clientAddressOf?.(incoming) ?? incoming.socket.remoteAddress ?? '';
-    refuseFor(this.#wrongKeys.take(address), 'Too many wrong keys from this address.');
+    const waitMs = this.#wrongKeys.take(address);
+    refuseFor(waitMs, 'Too many wrong keys from this address.', 'wrong_keys');
   }
 }
 

@@ -44,6 +44,9 @@ function whyOf(refusal: Refusal, quarantined: readonly QuarantineEntry[]): strin
     case 'stale_timestamp':
       return 'the time in the call is missing or more than minutes away from ours: check the clock of the caller.';
     case 'rate_limited':
+      if (limit === 'wrong_keys') {
+        return 'too many wrong keys came from the same address: correct the key at the caller.';
+      }
       return `more calls came than ${limit ?? 'a limit'} allows: raise that limit if these calls are genuine.`;
     case 'token_unregistered':
       return `${deadSince(quarantined)}: the app was removed or its token changed, and the wallet must register its new one.`;

@@ -42,7 +42,7 @@ export function handleStream(
   if (events.isClosed) throw new ServiceError('shutting_down', { retryAfterSeconds: 1 });
   if (events.watchers >= MAX_READERS) {
     const detail = `${MAX_READERS} readers have the stream already.`;
-    throw new ServiceError('overloaded', { detail, retryAfterSeconds: 5 });
+    throw new ServiceError('overloaded', { detail, limit: 'stream_readers', retryAfterSeconds: 5 });
   }
   const { outgoing } = c.env;
   const reader = new Reader({ clock, events, wanted, onSlow: () => outgoing.destroy() });

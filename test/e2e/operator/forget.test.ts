@@ -104,6 +104,20 @@ test('a push in flight ends without bringing anything back', async () => {
   await expectForgotten(running, androidToken(1), device.id);
 });
 
+test('calls that come in the same moment leave nothing behind', async () => {
+  const running = await start();
+  const device = await registerPhone(running, { user: USER, token: androidToken(1) });
+  const calls = Array.from({ length: 30 }, (_, number) => wake(running, device, `${number}`));
+  const forgotten = forgetUser(running, USER);
+  const later = Array.from({ length: 30 }, (_, number) => wake(running, device, `l${number}`));
+  expect((await forgotten).status).toBe(200);
+  for (const { status } of await Promise.all([...calls, ...later])) {
+    expect([200, 404, 422]).toContain(status);
+  }
+  await expectForgotten(running, androidToken(1), device.id);
+  expect(refusalOf(await wake(running, device, 'last'))).toBe('404 unknown_handle');
+});
+
 test('a token is forgotten with everybody who has it, and its quarantine ends', async () => {
   const running = await start();
   const token = androidToken(1);
