@@ -78,7 +78,7 @@ async function registerDevice(url: string): Promise<Readonly<Record<string, stri
  * A call that is valid by its schema may still be refused: for a token, a signature or a handle. A provider or a phone
  * may fail: that is no error of ours.
  */
-function settings(urls: Readonly<Record<string, string>>): string {
+function settings(urls: Readonly<Record<string, string>>, seconds: number): string {
   const doors = Object.entries(urls).map(([door, url]) => {
     const path = new URL(url).pathname;
     const handle = path.slice(path.lastIndexOf('/') + 1);
@@ -95,6 +95,9 @@ function settings(urls: Readonly<Record<string, string>>): string {
     `headers = { Accept = "application/json" }`,
     '[auth.openapi.key]',
     `bearer = "${KEY}"`,
+    // So many that sequences of calls, which come last, have time, too.
+    '[phases.fuzzing.generation]',
+    `max-examples = ${Math.ceil(seconds / 3)}`,
     '[checks.not_a_server_error]',
     'expected-statuses = ["2xx", "3xx", "4xx", "502", "503", "504"]',
     // It guesses what belongs together by names: a delivery is not what a handle stands for.
@@ -133,7 +136,7 @@ async function test(seconds: string, seed: string | undefined): Promise<number> 
   const service = await startService(prepared, createLog('silent', clock), { clock });
   ends.defer(() => service.stop());
   const config = join(folder, 'schemathesis.toml');
-  writeFileSync(config, settings(await registerDevice(service.url)));
+  writeFileSync(config, settings(await registerDevice(service.url), Number(seconds)));
   const child = spawn(
     program,
     [
