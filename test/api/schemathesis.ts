@@ -10,6 +10,7 @@ import { parseArgs, promisify } from 'node:util';
 import { z } from 'zod';
 import { standInEnvironment } from '../../sandbox/environment.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
+import { SCOPES } from '../../src/core/operating/scopes.ts';
 import { startService } from '../../src/main.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { prepare } from '../../src/service/prepare.ts';
@@ -51,7 +52,7 @@ function environment(sandbox: Sandbox, folder: string): Record<string, string> {
     NOTIFY_HTTP_ADDRESS: '127.0.0.1:0',
     NOTIFY_EXTERNAL_URL: 'http://127.0.0.1',
     NDS_SECRET: 'a secret for tests only',
-    NDS_BACKEND_KEYS: KEY,
+    NDS_API_KEYS: `test:${SCOPES.join('+')}:${KEY}`,
     NDS_SELF_REGISTRATION: 'on',
     NDS_SOURCES: JSON.stringify({ domains: { [DOMAIN]: { secrets: ['a secret'] } } }),
     NDS_REPLY_DEADLINE: '1s',
@@ -112,6 +113,10 @@ function settings(urls: Readonly<Record<string, string>>, seconds: number): stri
       `include-operation-id = "${operation}"`,
       `parameters = { ${name} = "${value}" }`,
     ]),
+    // It cannot write lines of JSON.
+    '[[operations]]',
+    'include-operation-id = "importDevices"',
+    'enabled = false',
     // A body of the Breez family that one of its forms forbids may be another one, which is not seen here.
     '[[operations]]',
     `include-operation-id = ${JSON.stringify(BREEZ_DOORS)}`,
