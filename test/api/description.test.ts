@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { ERRORS } from '../../src/core/errors.ts';
 import { createApp } from '../../src/http/app.ts';
+import { OPERATOR_ROUTES } from '../../src/http/operator/routes.ts';
 import { CODES_ELSEWHERE, DESCRIPTION, OPERATIONS } from '../support/described.ts';
 import { setup } from '../support/service.ts';
 
@@ -48,6 +49,15 @@ test('has every code of docs/errors.md', () => {
   const described = OPERATIONS.flatMap(({ answers }) => [...answers.values()].flat());
   const all = new Set([...described, ...CODES_ELSEWHERE]);
   expect([...all].toSorted()).toEqual(Object.keys(ERRORS).toSorted());
+});
+
+test('names the scope that a key needs', () => {
+  const scopes = OPERATOR_ROUTES.map(({ method, path, scope }) => {
+    const name = path.replaceAll(/:(\w+)/g, '{$1}');
+    const described = OPERATIONS.find((one) => one.method === method && one.path === name);
+    return [`${method} ${path}`, described?.scopes, [scope]];
+  });
+  expect(scopes.filter(([, described, scope]) => String(described) !== String(scope))).toEqual([]);
 });
 
 test('has examples that its own schemas allow', () => {

@@ -14,7 +14,10 @@ const media = z.looseObject({
   }),
 });
 const response = z.looseObject({ content: z.record(z.string(), z.unknown()).optional() });
-const operation = z.looseObject({ responses: z.record(z.string(), response) });
+const operation = z.looseObject({
+  responses: z.record(z.string(), response),
+  security: z.array(z.record(z.string(), z.array(z.string()))).optional(),
+});
 const described = z.looseObject({
   paths: z.record(z.string(), z.record(z.string(), operation)),
   components: z.looseObject({ responses: z.record(z.string(), response) }),
@@ -25,6 +28,8 @@ export interface DescribedOperation {
   readonly method: string;
   /** As OpenAPI writes it: `/n/{handle}`. */
   readonly path: string;
+  /** Of keys, one of which is needed. */
+  readonly scopes: readonly string[];
   /** The codes of refusals by status; none for a success. */
   readonly answers: ReadonlyMap<number, readonly string[]>;
 }
@@ -38,9 +43,10 @@ const parsed = described.parse(DESCRIPTION);
 
 export const OPERATIONS: readonly DescribedOperation[] = Object.entries(parsed.paths).flatMap(
   ([path, item]) =>
-    Object.entries(item).map(([method, { responses }]) => ({
+    Object.entries(item).map(([method, { responses, security }]) => ({
       method: method.toUpperCase(),
       path,
+      scopes: (security ?? []).flatMap((one) => Object.values(one).flat()),
       answers: new Map(
         Object.entries(responses).map(([status, one]) => [Number(status), codesOf(one)]),
       ),

@@ -74,18 +74,11 @@ export async function handleRegister(parts: DevicesParts, c: HttpContext): Promi
 /** GET /api/v1/devices?user=…[&app=…]; without `user` all devices, page by page */
 export async function handleListDevices(parts: DevicesParts, c: HttpContext): Promise<Response> {
   const caller = parts.auth.require(c.env, 'read', 'register');
-  const user = c.req.query('user');
-  if (user === undefined) return await listAll(parts, c, caller);
-  const app = c.req.query('app') || DEFAULT_APP;
-  if (user === '') {
-    throw new ServiceError('bad_query', { faults: [{ field: 'user', message: 'is required' }] });
+  const { user, ...query } = checkQuery(listDevicesQuery, c);
+  if (user !== undefined) {
+    const found = await reading(() => parts.registry.findByUser(query.app ?? DEFAULT_APP, user));
+    return json(c, { devices: found.map((device) => describeTo(caller, parts, device)) });
   }
-  const devices = await reading(() => parts.registry.findByUser(app, user));
-  return json(c, { devices: devices.map((device) => describeTo(caller, parts, device)) });
-}
-
-async function listAll(parts: DevicesParts, c: HttpContext, caller: Principal): Promise<Response> {
-  const query = checkQuery(listDevicesQuery, c);
   const { entries, next } = await reading(() => parts.listDevices(query));
   const devices = entries.map((device) => describeTo(caller, parts, device));
   return json(c, { devices, next: next?.toString() });

@@ -19,10 +19,6 @@ const door = z.string().meta({
 });
 const ofDevice = z.object({ id });
 const ofHandle = z.object({ id, door });
-const devicesQuery = z.object({
-  user: z.string().min(1).optional().meta({ description: 'All devices, page by page, if absent.' }),
-  ...listDevicesQuery.shape,
-});
 const signedHeaders = z.object({
   [TIME_HEADER]: z.string().optional().meta({
     description: 'Unix time in seconds, where a wallet registers itself.',
@@ -127,7 +123,9 @@ function list(): ZodOpenApiOperationObject {
   return {
     ...ofBackend('listDevices', 'The devices of a user, or all of them, newest first'),
     security: OF_READERS,
-    requestParams: { query: devicesQuery },
+    description:
+      'Without `user` all devices, page by page; with it those of `app`, or of `default`.',
+    requestParams: { query: listDevicesQuery },
     responses: {
       ...ok(devicesAnswer),
       ...problems([...OF_BACKEND, 'bad_query', 'external_url_missing']),

@@ -219,7 +219,7 @@ function importDevices(): ZodOpenApiOperationObject {
       answer: importAnswer,
       codes: OF_BODIES,
     }),
-    requestBody: { required: true, content: lines },
+    requestBody: { content: lines },
     responses: {
       '200': { description: 'A line for each line.', content: answers },
       ...problems([...OF_OPERATORS, ...OF_BODIES]),

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { ServiceError } from '../../core/errors.ts';
 import type { Clock } from '../../core/ports/clock.ts';
+import { DEVICE_BOUNDS } from '../../core/ports/devices.ts';
 import { MAX_APP_NAME_CHARACTERS } from '../../core/target.ts';
 import type { HttpContext } from '../context.ts';
 import { toFaults } from '../devices/device-body.ts';
@@ -33,6 +34,15 @@ export const appName = z
   .max(MAX_APP_NAME_CHARACTERS, `must have at most ${MAX_APP_NAME_CHARACTERS} characters`);
 
 export const listDevicesQuery = z.strictObject({
+  /** All devices, page by page, if absent. */
+  user: z
+    .string()
+    .min(1, 'must not be empty')
+    .max(
+      DEVICE_BOUNDS.userCharacters,
+      `must have at most ${DEVICE_BOUNDS.userCharacters} characters`,
+    )
+    .optional(),
   app: appName.optional(),
   cursor: pageCursor,
   limit: pageLimit(),
