@@ -1,7 +1,7 @@
 // The commands of `nds` and their arguments; each has a file of its own, loaded only when it runs.
 
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { readVersion } from '../service/observing/version.ts';
 import { addDatabaseCommands } from './database/commands.ts';
 import type { DoctorOptions } from './doctor.ts';
 import { readEnvironmentWithOrigin } from './environment.ts';
@@ -65,10 +65,4 @@ function createProgram(end: (exitCode: number) => void): Command {
     );
   addDatabaseCommands(program, end);
   return program;
-}
-
-function readVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  const { version }: { readonly version: string } = JSON.parse(text);
-  return version;
 }
