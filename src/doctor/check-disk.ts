@@ -5,7 +5,7 @@ import { dirname, resolve } from 'node:path';
 import type { Finding, FindingCode } from '../service/findings.ts';
 
 /** What a delivery with its attempts takes in the log (docs/operating.md). */
-const BYTES_PER_DELIVERY = 500;
+const BYTES_PER_DELIVERY = 650;
 const DAY_MS = 86_400_000;
 /** Below it SQLite cannot open a WAL database under load for long. */
 const FULL_BYTES = 16 * 1_024 * 1_024;
