@@ -2,6 +2,8 @@
 
 import { z } from 'zod';
 import { DEMO_CALLS } from '../../sandbox/demo/calls.ts';
+import { SCOPES } from '../../src/core/operating/scopes.ts';
+import { OPERATOR_ROUTES } from '../../src/http/operator/routes.ts';
 import { notifyPath } from '../support/service.ts';
 import {
   epayCall,
@@ -17,6 +19,7 @@ import type { Targets } from './requests.ts';
 
 const BACKEND_KEY = `${MARKER}-backend-key`;
 const APP_KEY = `${MARKER}-app-key-for-fuzz`;
+const API_KEY = `${MARKER}-api-key-of-an-operator`;
 const SECRET = `${MARKER}-device-secret`;
 const STANDARD_SECRET = `whsec_${Buffer.from(`${MARKER}-standard-webhooks-secret`).toString('base64')}`;
 const DOMAIN = 'pay.example.com';
@@ -26,6 +29,7 @@ export const FUZZ_ENVIRONMENT = {
   NDS_SECRET: `${MARKER}-secret-of-the-database`,
   NDS_BACKEND_KEYS: BACKEND_KEY,
   NDS_APP_KEYS: `default=${APP_KEY}`,
+  NDS_API_KEYS: `fuzz:${SCOPES.join('+')}:${API_KEY}`,
   NDS_SELF_REGISTRATION: 'on',
   NDS_SOURCES: JSON.stringify({ domains: { [DOMAIN]: { secrets: [SECRET] } } }),
   NDS_REPLY_DEADLINE: '1s',
@@ -79,7 +83,7 @@ export async function prepareTargets(url: string): Promise<Targets> {
   ];
   const devices = '/api/v1/devices';
   return {
-    keys: [BACKEND_KEY, APP_KEY, MARKER],
+    keys: [BACKEND_KEY, APP_KEY, API_KEY, MARKER],
     calls,
     paths: [
       ...Object.keys(phone.urls).map(path),
@@ -88,7 +92,14 @@ export async function prepareTargets(url: string): Promise<Targets> {
       ...[devices, `${devices}?user=${MARKER}`, `${devices}/${victim.id}`, `${devices}/x`],
       ...[`${devices}/${victim.id}/token`, `${devices}/${victim.id}/handles/notify`],
       ...[`${devices}/${MARKER}/handles/${MARKER}`, '/healthz', '/readyz', '/metrics', '/docs'],
-      ...['/openapi.json', '/', '/api/v1/deliveries'],
+      ...['/openapi.json', '/', ...operatorPaths()],
     ],
   };
+}
+
+/** All but the stream, which never ends; a reload reads files, and is tested elsewhere. */
+function operatorPaths(): readonly string[] {
+  const paths = OPERATOR_ROUTES.map(({ path }) => path.replaceAll(/:\w+/g, MARKER));
+  const some = paths.filter((path) => !/\/(?:stream|reload)$/.test(path));
+  return [...new Set(some), `/api/v1/find?q=${MARKER}`, `/api/v1/tokens/${'ab'.repeat(16)}`];
 }

@@ -21,6 +21,9 @@ const problemSchema = z.looseObject({
 /** lspd reads no more of a refusal. */
 const MAX_PROBLEM_BYTES = 1_000;
 
+/** Of an import: JSON in each line, and no line for no device. */
+const LINES = 'application/x-ndjson';
+
 /** Our own mistakes and what a stand-in in good health never causes. */
 const NEVER: ReadonlySet<string> = new Set([
   'internal',
@@ -47,14 +50,16 @@ export function faultOf(request: FuzzRequest, answer: RawAnswer | undefined): st
 
 /** Without a body, or with JSON for who asked for it, at the registry and for an invoice request. */
 function faultOfSuccess({ headers, text }: RawAnswer): string | undefined {
+  const type = headers['content-type'] ?? '';
   if (text === '') {
-    const isEmpty = headers['content-length'] === '0' && headers['content-type'] === undefined;
+    const isEmpty = headers['content-length'] === '0' && (type === '' || type === LINES);
     return isEmpty ? undefined : `an empty body that is announced: ${JSON.stringify(headers)}`;
   }
   // The page of the API's description, and its style.
-  if (/^text\/(?:html|css); charset=utf-8$/.test(headers['content-type'] ?? '')) return undefined;
+  if (/^text\/(?:html|css); charset=utf-8$/.test(type)) return undefined;
   try {
-    JSON.parse(text);
+    const values = type === LINES ? text.trimEnd().split('\n') : [text];
+    for (const value of values) JSON.parse(value);
     return undefined;
   } catch {
     return `a success that is no JSON: ${text.slice(0, 200)}`;
