@@ -242,7 +242,7 @@ test('token shows why a token is not sent to, and releases it', async () => {
 
 test('forget takes a user and a token out of registry and log', async () => {
   const { running, id, nds, given } = await withDevice();
-  await nds('send', id);
+  expect(await nds('send', id)).toMatchObject({ code: 0 });
   await running.service.settled();
   const end = await nds('forget', USER);
   expect([end.code, end.stderr]).toEqual([0, '']);
@@ -252,7 +252,10 @@ test('forget takes a user and a token out of registry and log', async () => {
       '1 delivery in the log name neither token nor device any more.\n',
   );
   expect((await nds('devices', 'list')).stdout).toBe('');
-  expect((await nds('find', id)).code).toBe(1);
+  expect(await nds('find', id)).toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining('Nothing known of it'),
+  });
   await running.notify(IOS_TOKEN, PAYMENT_HASH);
   await running.service.settled();
   const token = await given(IOS_TOKEN, 'forget', '-', '--json');
