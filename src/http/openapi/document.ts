@@ -4,6 +4,7 @@ import { createDocument, type oas31 } from 'zod-openapi';
 import { DOMAIN_SOURCE, LSPS5_SOURCE } from '../../core/devices/doors.ts';
 import type { DescribedCalls } from '../../core/ports/source-description.ts';
 import { createDeviceBodies } from '../devices/device-body.ts';
+import { deliveryAnswer, refusalAnswer } from '../operator/answers.ts';
 import { devicePaths } from './device-paths.ts';
 import { doorPaths, told } from './door-paths.ts';
 import { operatorPaths } from './operator-paths.ts';
@@ -47,7 +48,7 @@ export function createApiDocument({ version, calls }: DocumentParts): ApiDocumen
     tags: TAGS,
     paths: { ...doorPaths(calls), ...operatorPaths(), ...devicePaths(bodies), ...servicePaths() },
     components: {
-      schemas: { Problem: problem, Told: told },
+      schemas: { Problem: problem, Told: told, Delivery: deliveryAnswer, Refusal: refusalAnswer },
       responses: {
         NotFound: refusal(['not_found']),
         MethodNotAllowed: {

@@ -18,7 +18,8 @@ export function pageLimit(byDefault: number = DEFAULT_PAGE) {
     .regex(/^[1-9][0-9]{0,2}$/, `must be a whole number from 1 to ${MAX_PAGE}`)
     .transform(Number)
     .refine((limit) => limit <= MAX_PAGE, `must be a whole number from 1 to ${MAX_PAGE}`)
-    .default(byDefault);
+    .default(byDefault)
+    .meta({ description: `From 1 to ${MAX_PAGE}; ${byDefault} if absent.` });
 }
 
 /** The `next` of an earlier page, whatever it looks like. */
@@ -26,7 +27,8 @@ export const pageCursor = z
   .string()
   .regex(/^[1-9][0-9]{0,14}$/, 'must be the `next` of an earlier page')
   .transform(Number)
-  .optional();
+  .optional()
+  .meta({ description: 'The `next` of an earlier page.' });
 
 export const appName = z
   .string()
@@ -64,7 +66,8 @@ export const since = z
     (value) => SPAN.test(value) || isoTime.safeParse(value).success,
     'must be a time such as 2026-11-26T03:00:00Z, or how long ago, such as 15m, 24h or 7d',
   )
-  .optional();
+  .optional()
+  .meta({ description: 'A time with its zone, or how long ago: `15m`, `24h`, `7d`.' });
 
 /** Wall time, Unix milliseconds. */
 export function sinceMs(value: string | undefined, clock: Clock): number | undefined {
