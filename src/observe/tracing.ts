@@ -131,7 +131,8 @@ function spanOf(event: ServiceEvent): EndedSpan | undefined {
 /** The route's pattern and never the path or the query, which hold handles and tokens. */
 function callSpan(event: EventNamed<'request_answered'>): EndedSpan {
   const { method, route, status, durationMs, told, code } = event;
-  const deliveryId = event.deliveries?.[0]?.id;
+  // A repeat has no delivery of its own: it belongs to the trace of the first one.
+  const deliveryId = event.deliveries?.[0]?.id ?? event.refused?.[0]?.deliveryId;
   const ids = idsOf(deliveryId);
   return {
     name: `${method} ${route}`,

@@ -52,7 +52,9 @@ function answerInvoiceRequests(sandbox: Sandbox, url: () => string | undefined, 
 /** What the kill left on the disk, before anybody has opened it again. */
 function faultsLeftBehind(folder: string): readonly string[] {
   const copy = join(temporaryFolder(), 'copy');
-  cpSync(folder, copy, { recursive: true, filter: (path) => !path.endsWith('-shm') });
+  // Neither SQLite's shared memory nor the socket, which is no file.
+  const filter = (path: string) => !path.endsWith('-shm') && !path.endsWith('.sock');
+  cpSync(folder, copy, { recursive: true, filter });
   return faultsOf(join(copy, 'nds.sqlite'));
 }
 

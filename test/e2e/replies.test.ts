@@ -2,8 +2,6 @@
 // else ever reaches the caller or stays in the database.
 
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
   type Answer,
@@ -15,6 +13,7 @@ import {
   replyUrlOf,
   send,
 } from '../support/callers.ts';
+import { readDatabaseFiles } from '../support/database-files.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { ANDROID_TOKEN, IOS_TOKEN, notifyPath, type Setup, setup } from '../support/service.ts';
 
@@ -269,11 +268,10 @@ test('keeps neither the reply nor the id under which it came in any file', async
   const [row] = await rowsAfterRestart(running);
   expect(row?.answeredAtMs).toBeDefined();
   const secrets = ['lni1secretinvoice', id, 'request-nowhere-in-clear', ANDROID_TOKEN];
-  for (const file of readdirSync(running.folder)) {
-    const bytes = readFileSync(join(running.folder, file));
+  for (const { name, bytes } of readDatabaseFiles(running.folder)) {
     expect(
       secrets.filter((secret) => bytes.includes(secret)),
-      file,
+      name,
     ).toEqual([]);
   }
   const said = JSON.stringify([running.log.events, running.log.lines]);
