@@ -94,7 +94,10 @@ export class Dispatcher {
     this.#refuseWhileDraining();
     // A call that took the key meanwhile comes first: the repeat has to wait for its end.
     const first = this.#repeats.findHeld(key) ?? stored;
-    if (first !== undefined) return await this.#repeats.answer({ ...prepared, calledAtMs }, first);
+    if (first !== undefined) {
+      const answer = await this.#repeats.answer({ ...prepared, calledAtMs }, first);
+      return answer ?? (await this.accept(notification, recipient));
+    }
     const promise = { made: false };
     const dispatch = this.#admit(prepared, key, promise);
     const answer = this.#answer(dispatch, { calledAtMs, promise });
@@ -131,9 +134,10 @@ export class Dispatcher {
       interrupted: false,
     };
     const push = this.#build(delivery, lane);
-    if (push.excessBytes > 0) {
-      const detail = `The push would be ${push.excessBytes} bytes larger than the provider takes.`;
-      throw new ServiceError('push_too_large', { detail, excessBytes: push.excessBytes });
+    const { excessBytes } = push;
+    if (excessBytes > 0) {
+      const detail = `The push would be ${excessBytes} bytes larger than the provider takes.`;
+      throw new ServiceError('push_too_large', { detail, excessBytes });
     }
     return { delivery, lane, push };
   }
@@ -142,13 +146,8 @@ export class Dispatcher {
     try {
       return lane.provider.prepare(this.#parts.sender.messageOf(delivery));
     } catch (cause) {
-      const { id } = delivery;
-      this.#parts.observer.observe({
-        name: 'internal_fault',
-        where: 'provider',
-        deliveryId: id,
-        cause,
-      });
+      const fault = { where: 'provider', deliveryId: delivery.id, cause } as const;
+      this.#parts.observer.observe({ name: 'internal_fault', ...fault });
       throw new ServiceError('internal', {}, { cause });
     }
   }

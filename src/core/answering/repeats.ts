@@ -93,8 +93,11 @@ export class Repeats {
     );
   }
 
-  /** Waits for the first call: if it is refused, the repeat is refused for the same reason. */
-  async answer(repeat: Repeat, first: First): Promise<Answer> {
+  /**
+   * Waits for the first call: if it is refused, the repeat is refused for the same reason. Nothing if its delivery
+   * failed while the repeat waited for the store: then this call is the first.
+   */
+  async answer(repeat: Repeat, first: First): Promise<Answer | undefined> {
     const { type } = repeat.delivery.notification;
     try {
       await first.held?.end;
@@ -104,6 +107,7 @@ export class Repeats {
       const details = { ...error.details, isRepeat: true };
       throw new ServiceError(error.code, details, { cause: error.cause });
     }
+    if (this.#parts.duplicates.hasFailed(first.id)) return undefined;
     this.#parts.observer.observe({ name: 'duplicate_answered', deliveryId: first.id, type });
     return { id: first.id, status: 'duplicate' };
   }

@@ -24,7 +24,7 @@ import {
 } from './endings.ts';
 import type { Lane, Ticket } from './lane.ts';
 import { type Failed, NOT_TRIED, postpone } from './postpone.ts';
-import { isRetriedAtOnce, isUnanswered, lastAttemptMs } from './retry.ts';
+import { isRetriedAtOnce, isUnanswered, LAST_ATTEMPT_BEFORE_END_MS } from './retry.ts';
 
 export interface SendOptions {
   /** Whether the row exists; without one nothing is left for later. */
@@ -173,7 +173,8 @@ export class Sender {
     const { clock, quarantine } = this.#parts;
     const { tokenHash, expiresAtMs, notification } = delivery;
     const trust = quarantine.trustOf(tokenHash);
-    const lastMs = lastAttemptMs(usefulUntilMs(expiresAtMs, notification.lifetimeMs));
+    const usefulMs = usefulUntilMs(expiresAtMs, notification.lifetimeMs);
+    const lastMs = usefulMs - LAST_ATTEMPT_BEFORE_END_MS;
     const leftMs = lastMs - clock.nowMs();
     if (leftMs > 0) {
       const waitMs = options.patience === 'none' ? 0 : leftMs;

@@ -144,6 +144,24 @@ test('a repeat of a delivery that ended undelivered is a new call', async () => 
   expect(second.id).not.toBe(first.id);
 });
 
+test('a repeat during which the first one fails for good is no repeat', async () => {
+  const virtual = await createVirtualCore();
+  answer(virtual, REFUSED, 2);
+  await tell(virtual);
+  const { renew } = virtual.store;
+  // The store takes its time, and meanwhile a retry ends the delivery undelivered.
+  virtual.store.renew = async (renewal) => {
+    const isRenewed = await renew.call(virtual.store, renewal);
+    await new Promise<void>((resolve) => virtual.clock.after(2 * SECOND, resolve));
+    return isRenewed;
+  };
+  const refusal = { kind: 'rejected', reason: 'BadDeviceToken', blame: 'token' } as const;
+  answer(virtual, refusal);
+  const repeat = call(virtual, 'a');
+  await virtual.clock.run(5 * SECOND);
+  expect(repeat).toMatchObject({ code: 'token_rejected' });
+});
+
 test('a repeat is not promised what a first call would be refused in an old outage', async () => {
   const virtual = await createVirtualCore();
   answer(virtual, REFUSED, 2);
