@@ -107,6 +107,12 @@ export function createHttpApp(parts: HttpAppParts): App {
       signatureGate: new SignatureGate(clock, forgeries),
     },
     exchange: core.exchange,
+    receipts: {
+      clock,
+      receipts: core.receipts,
+      clientAddressOf,
+      onInvalid: reportInvalidReceipts(parts),
+    },
     readiness,
     description: createDescription({ readVersion, describeCalls }),
     onRefused: (request) => logRefusal(log, request),
@@ -139,6 +145,18 @@ function notifyParts({
       );
     },
   };
+}
+
+/** A few are phones that were off for an hour; an address that sends many guesses. */
+function reportInvalidReceipts({ clock, log }: HttpAppParts) {
+  const countInvalid = reportCounts(clock, REPORT_EVERY_MS, (count) =>
+    log.say('info', 'invalid_receipts', { count }),
+  );
+  const countLimited = reportCounts(clock, REPORT_EVERY_MS, (count) =>
+    log.say('warn', 'address_limited', { count, limit: 'invalid receipts' }),
+  );
+  return ({ isLimited }: { readonly isLimited: boolean }) =>
+    isLimited ? countLimited() : countInvalid();
 }
 
 /** One line without query, address or body; a fault of our own keeps its cause. */

@@ -3,6 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import type { CountedPage, CountOptions, Evidence, LogQuestion } from '../../core/ports/log.ts';
+import type { DeliveryWake } from '../../core/ports/receipts.ts';
 import type { DeliveryQuery, LoggedDelivery } from '../../core/ports/store.ts';
 import {
   corruptDatabase,
@@ -17,6 +18,7 @@ import { openForReading } from './file/open-reading.ts';
 import { prepareCount } from './operations/count.ts';
 import { type Follow, prepareFollow } from './operations/follow.ts';
 import { prepareGather } from './operations/gather.ts';
+import { prepareReceiptQueries } from './operations/receipt-queries.ts';
 import { prepareSearch } from './operations/search.ts';
 
 export interface ReadOnlyStore {
@@ -27,6 +29,8 @@ export interface ReadOnlyStore {
   gather(question: LogQuestion): Evidence;
   countPage(options: CountOptions): CountedPage;
   readonly follow: Follow;
+  /** What is known of the wake that a delivery was to cause. */
+  findWake(deliveryId: string): DeliveryWake | undefined;
   close(): void;
 }
 
@@ -45,6 +49,7 @@ export function openReadOnly(options: {
       return {
         lookupKey,
         findDeliveries: prepareSearch(db),
+        findWake: prepareReceiptQueries(db).findWake,
         gather: prepareGather(db, sealer),
         countPage: prepareCount(db),
         follow: prepareFollow(db),

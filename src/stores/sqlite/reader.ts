@@ -11,6 +11,7 @@ import { prepareDeviceQueries } from './operations/device-queries.ts';
 import { prepareGather } from './operations/gather.ts';
 import { preparePages } from './operations/pages.ts';
 import { prepareQueueState } from './operations/queue-state.ts';
+import { prepareReceiptQueries } from './operations/receipt-queries.ts';
 import { prepareSearch } from './operations/search.ts';
 import { prepareFindDuplicate } from './operations/token-queries.ts';
 import type {
@@ -83,6 +84,7 @@ function prepareReadOperations(db: Database.Database, sealer: Sealer) {
   const gather = db.transaction(prepareGather(db, sealer));
   const countPage = prepareCount(db);
   const pages = preparePages(db, sealer);
+  const receipts = prepareReceiptQueries(db);
 
   return function run({ kind, input }: ReadOperation): ReadResult {
     switch (kind) {
@@ -110,6 +112,10 @@ function prepareReadOperations(db: Database.Database, sealer: Sealer) {
         return { kind, output: pages.devices(input) };
       case 'page_quarantine':
         return { kind, output: pages.quarantine(input) };
+      case 'find_wake':
+        return { kind, output: receipts.findWake(input) };
+      case 'find_history':
+        return { kind, output: receipts.findHistory(input) };
     }
   };
 }
