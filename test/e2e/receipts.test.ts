@@ -41,7 +41,7 @@ function post(running: Setup, path: string, body?: string): Promise<Answer> {
 
 /** All of an answer that a stranger could learn from. */
 function shownBy({ status, headers, text }: Answer): unknown {
-  const { date: _, ...others } = headers;
+  const { date: _, 'request-id': __, ...others } = headers;
   return { status, headers: others, text };
 }
 
