@@ -35,7 +35,9 @@ interface Watch {
   readonly lane: Lane;
   readonly receipt: ReceiptKey;
   readonly acceptedAtMs: number;
+  /** Of the knock, and of the end of the lifetime. */
   timer: Timer | undefined;
+  endTimer: Timer | undefined;
   isWoken: boolean;
   isKnocked: boolean;
 }
@@ -69,8 +71,8 @@ export class Knocks {
     const acceptedAtMs = this.#parts.clock.nowMs();
     this.#notePush(delivery, acceptedAtMs);
     this.#watches.set(delivery.id, {
-      ...{ delivery, lane, receipt, acceptedAtMs, timer: undefined },
-      ...{ isWoken: false, isKnocked: false },
+      ...{ delivery, lane, receipt, acceptedAtMs },
+      ...{ timer: undefined, endTimer: undefined, isWoken: false, isKnocked: false },
     });
   }
 
@@ -87,7 +89,7 @@ export class Knocks {
     const { clock, pulse } = this.#parts;
     const { answered, pushes } = answeredOf(history);
     const endsInMs = Math.max(0, watch.delivery.expiresAtMs - clock.nowMs());
-    clock.after(endsInMs, () => {
+    watch.endTimer = clock.after(endsInMs, () => {
       const expected = history.hasStarted && pushes > 0 ? answered / pushes : 0;
       pulse.note({ atMs: clock.nowMs(), expected, came: watch.isWoken });
       void this.#end(watch);
@@ -99,7 +101,9 @@ export class Knocks {
 
   /** Nothing is expected of this delivery. */
   forget(deliveryId: string): void {
-    this.#watches.get(deliveryId)?.timer?.cancel();
+    const watch = this.#watches.get(deliveryId);
+    watch?.timer?.cancel();
+    watch?.endTimer?.cancel();
     this.#watches.delete(deliveryId);
   }
 
@@ -120,8 +124,7 @@ export class Knocks {
 
   stop(): void {
     this.#stopped = true;
-    for (const { timer } of this.#watches.values()) timer?.cancel();
-    this.#watches.clear();
+    for (const deliveryId of [...this.#watches.keys()]) this.forget(deliveryId);
   }
 
   #notePush({ id, tokenHash }: Delivery, atMs: number): void {

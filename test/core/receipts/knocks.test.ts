@@ -270,3 +270,15 @@ test('a receipt changes no final status', async () => {
   expect(told.code).toBeDefined();
   expect(row?.status).toBe('rejected');
 });
+
+test('a stop cancels what is planned, and nothing is watched any more', async () => {
+  const virtual = await start();
+  await wakes(virtual, [100]);
+  pay(virtual);
+  await virtual.clock.run(1_000);
+  const before = virtual.clock.timers;
+  virtual.core.receipts?.stop();
+  expect(virtual.clock.timers).toBe(before - 2);
+  await virtual.clock.run(2 * MINUTE);
+  expect(knocksOf(virtual)).toEqual([]);
+});
