@@ -16,7 +16,7 @@ import type { Description } from './openapi/routes.ts';
 import type { OperatorParts } from './operator/parts.ts';
 import { handleOperator, OPERATOR_ROUTES } from './operator/routes.ts';
 import { refuse } from './problem.ts';
-import { createReceiptHandler, type ReceiptParts } from './receipts.ts';
+import { handleReceipt, type ReceiptParts } from './receipts.ts';
 import { handleReply } from './reply.ts';
 import { handleLsps5, handleWebhook, type WebhookParts } from './webhooks.ts';
 
@@ -55,7 +55,7 @@ export function createApp(parts: AppParts): App {
     await next();
   });
   routeWebhooks(app, parts);
-  routeReceipts(app, parts.receipts);
+  routeReceipts(app, parts);
   routeOperators(app, parts);
   routeDevices(app, parts.devices);
   serve(app, '/healthz', { GET: handleHealth });
@@ -133,9 +133,8 @@ function routeOperators(app: App, { operator }: AppParts): void {
 }
 
 /** Bodies of any size and encoding are answered alike, so nothing looks at them before. */
-function routeReceipts(app: App, parts: ReceiptParts): void {
-  const handle = createReceiptHandler(parts);
-  app.post('/r/:id', (c) => handle(c));
+function routeReceipts(app: App, { receipts }: AppParts): void {
+  app.post('/r/:id', (c) => handleReceipt(receipts, c));
   app.all('/r/:id', () => {
     throw new ServiceError('method_not_allowed', { allow: 'POST' });
   });

@@ -1,37 +1,30 @@
 // POST /r/:id, where a phone says that a push started it. The answer is 204 whatever comes, after the same work, so that
 // guessing teaches nothing.
 
-import type { Clock } from '../core/ports/clock.ts';
 import { MAX_RECEIPT_BYTES } from '../core/receipts/receipt.ts';
 import type { Receipts } from '../core/receipts/receipts.ts';
-import { Buckets } from '../core/tokens/limits.ts';
+import type { Buckets } from '../core/tokens/limits.ts';
 import type { HttpContext } from './context.ts';
 import type { ClientAddressOf } from './limits/client-address.ts';
 
-/** Beyond, an address's invalid ids are counted and not written down one by one. */
-const INVALID_RATE = { burst: 20, perSecond: 1 };
-const MAX_ADDRESSES = 50_000;
-
 export interface ReceiptParts {
-  readonly clock: Clock;
   readonly receipts: Pick<Receipts, 'take'> | undefined;
   readonly clientAddressOf: ClientAddressOf | undefined;
+  /** By address: how many invalid ids are few. */
+  readonly invalid: Buckets;
   /** An id that is none of ours, or too old. */
   readonly onInvalid: (refused: { readonly isLimited: boolean }) => void;
 }
 
-export function createReceiptHandler(parts: ReceiptParts): (c: HttpContext) => Promise<Response> {
-  const { clock, receipts, clientAddressOf, onInvalid } = parts;
-  const invalid = new Buckets(clock, INVALID_RATE, MAX_ADDRESSES);
-  return async (c) => {
-    const body = await readSmallBody(c);
-    if (receipts?.take(c.req.param('id') ?? '', body) !== true) {
-      const { incoming } = c.env;
-      const address = clientAddressOf?.(incoming) ?? incoming.socket.remoteAddress ?? '';
-      onInvalid({ isLimited: invalid.take(address) > 0 });
-    }
-    return c.body(null, 204);
-  };
+export async function handleReceipt(parts: ReceiptParts, c: HttpContext): Promise<Response> {
+  const { receipts, clientAddressOf, invalid, onInvalid } = parts;
+  const body = await readSmallBody(c);
+  if (receipts?.take(c.req.param('id') ?? '', body) !== true) {
+    const { incoming } = c.env;
+    const address = clientAddressOf?.(incoming) ?? incoming.socket.remoteAddress ?? '';
+    onInvalid({ isLimited: invalid.take(address) > 0 });
+  }
+  return c.body(null, 204);
 }
 
 /** One byte more than may be read shows that there is too much; the rest is never read. */

@@ -39,6 +39,9 @@ import { readVersion } from './observing/version.ts';
 import { operatorParts } from './operator-parts.ts';
 
 const MAX_APPS = 1_000;
+const MAX_ADDRESSES = 50_000;
+/** Of one address: phones behind a carrier's address that were off for an hour. */
+const INVALID_RECEIPTS = { burst: 20, perSecond: 1 };
 const REPORT_EVERY_MS = 60_000;
 /** Of refused signatures: each takes 2.5 ms, and forgeries must not cost more than a look at a few of them. */
 const RECOVERED_SIGNERS = { burst: 5, perSecond: 1 };
@@ -108,9 +111,9 @@ export function createHttpApp(parts: HttpAppParts): App {
     },
     exchange: core.exchange,
     receipts: {
-      clock,
       receipts: core.receipts,
       clientAddressOf,
+      invalid: new Buckets(clock, INVALID_RECEIPTS, MAX_ADDRESSES),
       onInvalid: reportInvalidReceipts(parts),
     },
     readiness,

@@ -18,8 +18,8 @@ import { openForReading } from './file/open-reading.ts';
 import { prepareCount } from './operations/count.ts';
 import { type Follow, prepareFollow } from './operations/follow.ts';
 import { prepareGather } from './operations/gather.ts';
-import { prepareReceiptQueries } from './operations/receipt-queries.ts';
 import { prepareSearch } from './operations/search.ts';
+import { prepareReceiptQueries } from './receipts/queries.ts';
 
 export interface ReadOnlyStore {
   /** 32 bytes: the key of `Ids.fingerprint`. */

@@ -11,7 +11,6 @@ import { prepareDeviceQueries } from './operations/device-queries.ts';
 import { prepareGather } from './operations/gather.ts';
 import { preparePages } from './operations/pages.ts';
 import { prepareQueueState } from './operations/queue-state.ts';
-import { prepareReceiptQueries } from './operations/receipt-queries.ts';
 import { prepareSearch } from './operations/search.ts';
 import { prepareFindDuplicate } from './operations/token-queries.ts';
 import type {
@@ -22,6 +21,7 @@ import type {
   ReadResult,
   Reply,
 } from './protocol.ts';
+import { prepareReceiptQueries } from './receipts/queries.ts';
 
 interface Connection {
   readonly db: Database.Database;

@@ -21,7 +21,7 @@ import type {
   WriteOperation,
   WriterOptions,
 } from './protocol.ts';
-import { createReceiptStore } from './receipt-store.ts';
+import { createReceiptStore } from './receipts/receipt-store.ts';
 import { createRecords, Settlements } from './records.ts';
 import { WorkerLink } from './worker-link.ts';
 

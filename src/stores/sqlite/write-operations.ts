@@ -7,11 +7,11 @@ import { prepareDeviceOperations } from './operations/devices.ts';
 import { prepareForget } from './operations/forget.ts';
 import { prepareHurry } from './operations/hurry.ts';
 import { prepareQueueOperations } from './operations/queue.ts';
-import { prepareReceiptOperations } from './operations/receipts.ts';
 import { prepareRecordOperations } from './operations/records.ts';
 import { prepareTokenQueries } from './operations/token-queries.ts';
 import { prepareUpkeepOperations } from './operations/upkeep.ts';
 import type { WriteOperation, WriteResult } from './protocol.ts';
+import { prepareReceiptOperations } from './receipts/operations.ts';
 
 export interface WriteOperations {
   run(operation: WriteOperation): WriteResult;

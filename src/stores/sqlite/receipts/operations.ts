@@ -22,9 +22,9 @@ import {
   type WakeHistory,
 } from '../../../core/receipts/history.ts';
 import { isDemoted, type Receipt } from '../../../core/receipts/receipt.ts';
+import { nameOf, PLATFORMS, PROVIDERS, wholeMs } from '../operations/values.ts';
 import { type RowOf, WAKE_HISTORIES, WOKEN_DELIVERIES } from '../rows.ts';
-import { toHistory } from './receipt-queries.ts';
-import { nameOf, PLATFORMS, PROVIDERS, wholeMs } from './values.ts';
+import { toHistory } from './queries.ts';
 
 const MAX_RECEIPTS = 8;
 /** A phone that was pushed to in the last minute may still wake. */

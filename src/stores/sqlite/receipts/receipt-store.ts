@@ -1,8 +1,8 @@
 // The port to receipts on the main thread: the writer keeps what is told, the reader answers.
 
-import type { ReceiptStore } from '../../core/ports/receipts.ts';
-import type { ReadCalls, WriteCalls } from './protocol.ts';
-import type { WorkerLink } from './worker-link.ts';
+import type { ReceiptStore } from '../../../core/ports/receipts.ts';
+import type { ReadCalls, WriteCalls } from '../protocol.ts';
+import type { WorkerLink } from '../worker-link.ts';
 
 export function createReceiptStore(
   writer: WorkerLink<WriteCalls>,
