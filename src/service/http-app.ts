@@ -202,6 +202,7 @@ function devicesParts(parts: HttpAppParts, registry: Registry): DevicesParts {
   return {
     clock,
     registry,
+    receipts: core.receipts,
     auth: new Authenticator({
       keys: { backend: config.backendKeys, apps: config.appKeys, api: config.apiKeys },
       clock,

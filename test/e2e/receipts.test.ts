@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { ReceivedPush } from '../../sandbox/records.ts';
 import { setupWithApps } from '../support/apps.ts';
 import { type Answer, send } from '../support/callers.ts';
+import { authorization, register } from '../support/registry.ts';
 import {
   ANDROID_TOKEN,
   EXTERNAL_URL,
@@ -140,6 +141,28 @@ test('receipts survive a restart on both sides of it', async () => {
   await post(running, path, '{"stage":"done"}');
   const wake = await wakeOf(running, id);
   expect(wake?.receipts.map(({ stage }) => stage)).toEqual(['started', 'done']);
+});
+
+test('the registry tells how a device woke', async () => {
+  const running = await withReceipts();
+  const device = await register(running, { platform: 'ios', token: IOS_TOKEN });
+  const shape = z.looseObject({ wakes: z.record(z.string(), z.unknown()).optional() });
+  const url = `${running.service.url}/api/v1/devices/${device.id}`;
+  const read = async () => {
+    const response = await fetch(url, { headers: authorization() });
+    return shape.parse(await response.json()).wakes;
+  };
+  expect(await read()).toBeUndefined();
+  const { path } = await pushTo(running, IOS_TOKEN, 'aa');
+  await post(running, path, '{"stage":"started","priority":"normal","original":"high"}');
+  await pushTo(running, IOS_TOKEN, 'bb');
+  await running.service.settled();
+  expect(await read()).toEqual({
+    answered: 1,
+    pushes: 2,
+    last_wake_at: expect.stringMatching(/Z$/),
+    demoted_at: expect.stringMatching(/Z$/),
+  });
 });
 
 test('what cannot work is refused at the start', async () => {

@@ -17,6 +17,8 @@ export class Pulse {
 
   /** A push whose time is over. `expected` is the share of the phone's earlier pushes that a receipt came of. */
   note(judged: Judged): void {
+    // A phone that never sent one says nothing, not even by its first.
+    if (judged.expected === 0) return;
     this.#judged = [...this.#judged, judged].slice(-KEPT);
   }
 

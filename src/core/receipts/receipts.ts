@@ -7,8 +7,9 @@ import { isRace } from '../notification.ts';
 import type { PushMessage, ReceiptKey } from '../ports/provider.ts';
 import type { RecordedReceipt } from '../ports/receipts.ts';
 import type { Lane } from '../sending/lane.ts';
-import type { Target } from '../target.ts';
+import { type Target, tokenKey } from '../target.ts';
 import { Recent } from '../tokens/quarantine.ts';
+import type { WakeHistory } from './history.ts';
 import { Knocks, type KnocksParts } from './knocks.ts';
 import { parseReceipt } from './receipt.ts';
 import { ReceiptIds } from './receipt-id.ts';
@@ -81,6 +82,12 @@ export class Receipts {
   replied({ id, tokenHash }: Delivery): void {
     this.#knocks.woke(id);
     this.#knocks.heard(tokenHash);
+  }
+
+  /** How the phone of this target woke so far; nothing if it was never asked. Rejects as the store does. */
+  async historyOf(target: Target): Promise<WakeHistory | undefined> {
+    const { ids, store } = this.#parts;
+    return await store.findHistory(ids.fingerprint(tokenKey(target)));
   }
 
   /** Receipts in general fell by half. */

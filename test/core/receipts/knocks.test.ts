@@ -282,3 +282,46 @@ test('a stop cancels what is planned, and nothing is watched any more', async ()
   await virtual.clock.run(2 * MINUTE);
   expect(knocksOf(virtual)).toEqual([]);
 });
+
+test('a phone that fell silent is told once and not knocked, and its next receipt is its return', async () => {
+  const virtual = await start();
+  const names = () =>
+    virtual.events.map(({ name }) => name).filter((name) => /^device_/.test(name));
+  await wakes(virtual, [100]);
+  for (let push = 0; push < 5; push += 1) {
+    pay(virtual);
+    await virtual.clock.run(7 * 60 * MINUTE);
+    await virtual.core.receipts?.noteSilent();
+  }
+  expect(names()).toEqual(['device_silent']);
+  const before = knocksOf(virtual).length;
+  pay(virtual);
+  await virtual.clock.run(10_000);
+  expect(knocksOf(virtual)).toHaveLength(before);
+  sendReceipt(virtual, virtual.pushes.at(-1));
+  await virtual.clock.run(MINUTE);
+  await virtual.core.receipts?.noteSilent();
+  expect(names()).toEqual(['device_silent', 'device_returned']);
+});
+
+test('while receipts in general fell by half nobody is knocked or called silent', async () => {
+  const virtual = await start();
+  const phones = Array.from({ length: 8 }, (_, number) => `phone-${number}:APA91b`);
+  const payAll = () => {
+    for (const token of phones) {
+      payments += 1;
+      call(virtual, token, { payload: `{"payment_hash":"${payments}"}` });
+    }
+  };
+  payAll();
+  await virtual.clock.run(100);
+  for (const push of virtual.pushes) sendReceipt(virtual, push);
+  await virtual.clock.run(2 * MINUTE);
+  payAll();
+  await virtual.clock.run(2 * MINUTE);
+  expect(virtual.core.receipts?.isDeaf).toBe(true);
+  const before = knocksOf(virtual).length;
+  payAll();
+  await virtual.clock.run(2 * MINUTE);
+  expect(knocksOf(virtual)).toHaveLength(before);
+});
