@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { ReceivedPush } from '../../sandbox/records.ts';
 import { setupWithApps } from '../support/apps.ts';
 import { type Answer, send } from '../support/callers.ts';
+import { OPERATOR_ENVIRONMENT, operate, told } from '../support/operator-calls.ts';
 import { authorization, register } from '../support/registry.ts';
 import {
   ANDROID_TOKEN,
@@ -31,8 +32,8 @@ function pathOf(push: ReceivedPush | undefined, key = 'nds'): string {
 }
 
 async function pushTo(running: Setup, token: string, hash: string) {
-  const told = await (await running.notify(token, hash)).json();
-  const { id } = z.object({ id: z.string() }).parse(told);
+  const answer = await (await running.notify(token, hash)).json();
+  const { id } = z.object({ id: z.string() }).parse(answer);
   return { id, path: pathOf(running.sandbox.received().at(-1)) };
 }
 
@@ -176,4 +177,32 @@ test('what cannot work is refused at the start', async () => {
     /NDS_APPS: default: second_knock needs receipts: true/,
   );
   await restart({ receipts: true, second_knock: true });
+});
+
+test('find and the API say whether the phone woke, and when', async () => {
+  const running = await withReceipts({}, { environment: OPERATOR_ENVIRONMENT });
+  const { id, path } = await pushTo(running, ANDROID_TOKEN, 'aa');
+  await post(running, path, '{"stage":"started","t":0}');
+  await post(running, path, '{"stage":"failed","why":"quota"}');
+  await running.service.settled();
+  const read = async (path: string) => told(await operate(running, { path }));
+  const wake = {
+    ...{ conclusion: 'woke', stage: 'failed', why: 'quota' },
+    receipts: [{ stage: 'started', t: 0 }, { stage: 'failed' }],
+  };
+  expect(await read(`/deliveries/${id}`)).toMatchObject({ id, wake });
+  const found = await read(`/find?q=${id}`);
+  expect(found).toMatchObject({
+    verdict: {
+      code: 'delivered',
+      sentence: expect.stringMatching(/Google took it .*, failed \(quota\) at/),
+    },
+    deliveries: [{ id, wake }],
+  });
+  const said = z.object({ timeline: z.array(z.object({ what: z.string(), text: z.string() })) });
+  const { timeline } = said.parse(found);
+  expect(timeline.filter(({ what }) => what === 'phone').map(({ text }) => text)).toEqual([
+    'started',
+    'failed (quota)',
+  ]);
 });
