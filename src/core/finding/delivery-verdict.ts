@@ -87,7 +87,7 @@ function judgeDelivered(delivery: LoggedDelivery, around: Surroundings): Verdict
   }
   const { provider, wake } = delivery;
   if (wake?.isAsked === true) {
-    return { code: 'delivered', sentence: `${inTime}: ${describeWake(wake)}.` };
+    return { code: 'delivered', sentence: `${inTime}: ${describeWake(wake, around.nowMs)}.` };
   }
   return {
     code: 'delivered',

@@ -39,9 +39,9 @@ function furthestOf(receipts: readonly Receipt[]): Receipt['stage'] | undefined 
 
 /**
  * Such as "Apple took it at +41 ms, the phone started at +1.9 s, connected at +3.2 s, done at +4.0 s", each counted
- * from the receipt of the call.
+ * from the receipt of the call. While the push is of use at `nowMs`, a receipt may still come.
  */
-export function describeWake(wake: DeliveryWake): string {
+export function describeWake(wake: DeliveryWake, nowMs = Number.POSITIVE_INFINITY): string {
   const { receivedAtMs, provider } = wake;
   const since = (atMs: number) => `+${secondsOf(Math.max(0, atMs - receivedAtMs))}`;
   if (!wake.isAsked) return 'the push had no room for the address of the receipt';
@@ -54,7 +54,7 @@ export function describeWake(wake: DeliveryWake): string {
     ...receipts.map((receipt) => describeReceipt(receipt, since(receipt.atMs))),
   ];
   if (receipts.some(isDemoted)) parts.push('Android demoted it (high → normal)');
-  if (receipts.length === 0) parts.push(describeSilence(wake));
+  if (receipts.length === 0) parts.push(describeSilence(wake, nowMs));
   return parts.join(', ');
 }
 
@@ -64,7 +64,8 @@ function describeReceipt({ stage, why, n }: Receipt, at: string): string {
   return `${words}${cause} at ${at}${n === 2 ? ' after the second push' : ''}`;
 }
 
-function describeSilence(wake: DeliveryWake): string {
+function describeSilence(wake: DeliveryWake, nowMs: number): string {
+  if (nowMs < wake.receivedAtMs + wake.lifetimeMs) return 'no receipt yet';
   const { answered, pushes } = answeredOf(wake);
   if (!wake.isSender) return 'no receipt; this phone never sent one for a push before it';
   return `no receipt; this phone sent one for ${answered} of its last ${pushes} pushes`;

@@ -57,6 +57,7 @@ test('silence is told with what the phone did before, and never explained', () =
   expect(describeWake(silent)).toBe(
     'Apple took it at +41 ms, no receipt; this phone sent one for 14 of its last 15 pushes',
   );
+  expect(describeWake(silent, NOW + 59_999)).toBe('Apple took it at +41 ms, no receipt yet');
   const unknown = wakeOf([], { recent: '000', isSender: false });
   expect(concludeWake(unknown)).toEqual({ kind: 'unknown' });
   for (const wake of [silent, unknown]) {
