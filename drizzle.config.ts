@@ -4,6 +4,8 @@ import { defineConfig } from 'drizzle-kit';
 
 export default defineConfig({
   dialect: 'sqlite',
-  schema: ['./src/stores/sqlite/schema.ts', './src/stores/sqlite/device-schema.ts'],
+  schema: ['schema.ts', 'device-schema.ts', 'receipt-schema.ts'].map(
+    (file) => `./src/stores/sqlite/${file}`,
+  ),
   out: './drizzle/sqlite',
 });

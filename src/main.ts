@@ -8,6 +8,7 @@ import type { Clock } from './core/ports/clock.ts';
 import type { Ids } from './core/ports/ids.ts';
 import type { Observer } from './core/ports/observer.ts';
 import type { ProofMemory } from './core/ports/proofs.ts';
+import type { ReceiptStore } from './core/ports/receipts.ts';
 import type { Store } from './core/ports/store.ts';
 import type { Readiness } from './http/health.ts';
 import type { Log } from './observe/log.ts';
@@ -45,6 +46,7 @@ export interface Service {
   readonly metricsUrl: string | undefined;
   /** The log, for readers in this process: the demo and tests. */
   readonly store: Store;
+  readonly receipts: ReceiptStore;
   readonly ids: Ids;
   /** Resolves when a connection to every provider was tried. */
   readonly reach: Promise<void>;
@@ -88,7 +90,15 @@ export async function startService(
   const observer = new Observers(log.observer);
   const events = new LiveEvents({ clock, join: observer.join, leave: observer.leave });
   const storing = await openStore(config, log, { clock, observer });
-  const { store: ownStore, devices, records, operating, log: logReader, lookupKey } = storing;
+  const {
+    store: ownStore,
+    devices,
+    records,
+    receipts,
+    operating,
+    log: logReader,
+    lookupKey,
+  } = storing;
   const store = overrides.wrapStore?.(ownStore) ?? ownStore;
   opened.defer(() => store.close());
   const ids = createSystemIds(clock, lookupKey);
@@ -98,6 +108,7 @@ export async function startService(
     clock,
     ids,
     store,
+    receiptStore: receipts,
     providers,
     observer,
     skew,
@@ -165,6 +176,7 @@ export async function startService(
     records,
     duplicates,
     sender: core.sender,
+    receipts: core.receipts,
     observer,
   });
   let stopped: Promise<void> | undefined;
@@ -190,6 +202,7 @@ export async function startService(
     url: urlOf(server),
     metricsUrl: metrics?.url,
     store,
+    receipts,
     ids,
     reach,
     proofs,

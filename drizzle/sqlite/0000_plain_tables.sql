@@ -43,27 +43,6 @@ CREATE INDEX `deliveries_by_device` ON `deliveries` (`device_id`) WHERE device_i
 CREATE INDEX `deliveries_by_request` ON `deliveries` (`request_id`) WHERE request_id IS NOT NULL;
 CREATE INDEX `deliveries_by_subject` ON `deliveries` (`subject_hash`) WHERE subject_hash IS NOT NULL;
 CREATE INDEX `deliveries_failed` ON `deliveries` (`status`) WHERE status NOT IN ('queued', 'delivered');
-CREATE TABLE `devices` (
-	`row_id` integer PRIMARY KEY NOT NULL,
-	`id` text NOT NULL,
-	`app` text NOT NULL,
-	`platform` text NOT NULL,
-	`registrar` text NOT NULL,
-	`token_hash` text NOT NULL,
-	`user_hash` text,
-	`identity_hash` text NOT NULL,
-	`created_at_ms` integer NOT NULL,
-	`seen_at_ms` integer NOT NULL,
-	`dead_since_ms` integer,
-	`sealed` blob NOT NULL,
-	CONSTRAINT "devices_registrar_known" CHECK(registrar IN ('backend', 'app', 'self'))
-) STRICT;
-CREATE UNIQUE INDEX `devices_by_id` ON `devices` (`id`);
-CREATE UNIQUE INDEX `devices_by_identity` ON `devices` (`identity_hash`) WHERE registrar = 'backend';
-CREATE INDEX `devices_by_token` ON `devices` (`token_hash`);
-CREATE INDEX `devices_by_user` ON `devices` (`user_hash`) WHERE user_hash IS NOT NULL;
-CREATE INDEX `devices_by_death` ON `devices` (`dead_since_ms`) WHERE dead_since_ms IS NOT NULL;
-CREATE INDEX `devices_by_sight` ON `devices` (`seen_at_ms`);
 CREATE TABLE `duplicate_keys` (
 	`key_hash` text PRIMARY KEY NOT NULL,
 	`delivery_id` text NOT NULL,
@@ -79,13 +58,6 @@ CREATE TABLE `gaps` (
 	CONSTRAINT "gaps_kind_known" CHECK(kind IN ('stopped', 'store'))
 ) STRICT;
 CREATE INDEX `gaps_by_start` ON `gaps` (`began_at_ms`);
-CREATE TABLE `handles` (
-	`handle_hash` text PRIMARY KEY NOT NULL,
-	`device_row_id` integer NOT NULL,
-	`door` text NOT NULL,
-	FOREIGN KEY (`device_row_id`) REFERENCES `devices`(`row_id`) ON UPDATE no action ON DELETE cascade
-) STRICT, WITHOUT ROWID;
-CREATE INDEX `handles_by_device` ON `handles` (`device_row_id`);
 CREATE TABLE `meta` (
 	`name` text PRIMARY KEY NOT NULL,
 	`value` blob NOT NULL
@@ -165,8 +137,82 @@ CREATE INDEX `refusals_by_request` ON `refusals` (`request_id`) WHERE request_id
 CREATE INDEX `refusals_by_delivery` ON `refusals` (`delivery_id`) WHERE delivery_id IS NOT NULL;
 CREATE INDEX `refusals_by_kind` ON `refusals` (`door`,`code`,`at_ms`);
 CREATE INDEX `refusals_of_strangers` ON `refusals` (`at_ms`) WHERE known = 0;
+CREATE TABLE `devices` (
+	`row_id` integer PRIMARY KEY NOT NULL,
+	`id` text NOT NULL,
+	`app` text NOT NULL,
+	`platform` text NOT NULL,
+	`registrar` text NOT NULL,
+	`token_hash` text NOT NULL,
+	`user_hash` text,
+	`identity_hash` text NOT NULL,
+	`created_at_ms` integer NOT NULL,
+	`seen_at_ms` integer NOT NULL,
+	`dead_since_ms` integer,
+	`sealed` blob NOT NULL,
+	CONSTRAINT "devices_registrar_known" CHECK(registrar IN ('backend', 'app', 'self'))
+) STRICT;
+CREATE UNIQUE INDEX `devices_by_id` ON `devices` (`id`);
+CREATE UNIQUE INDEX `devices_by_identity` ON `devices` (`identity_hash`) WHERE registrar = 'backend';
+CREATE INDEX `devices_by_token` ON `devices` (`token_hash`);
+CREATE INDEX `devices_by_user` ON `devices` (`user_hash`) WHERE user_hash IS NOT NULL;
+CREATE INDEX `devices_by_death` ON `devices` (`dead_since_ms`) WHERE dead_since_ms IS NOT NULL;
+CREATE INDEX `devices_by_sight` ON `devices` (`seen_at_ms`);
+CREATE TABLE `handles` (
+	`handle_hash` text PRIMARY KEY NOT NULL,
+	`device_row_id` integer NOT NULL,
+	`door` text NOT NULL,
+	FOREIGN KEY (`device_row_id`) REFERENCES `devices`(`row_id`) ON UPDATE no action ON DELETE cascade
+) STRICT, WITHOUT ROWID;
+CREATE INDEX `handles_by_device` ON `handles` (`device_row_id`);
 CREATE TABLE `used_signatures` (
 	`key_hash` text PRIMARY KEY NOT NULL,
 	`expires_at_ms` integer NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX `used_signatures_by_end` ON `used_signatures` (`expires_at_ms`);
+CREATE TABLE `receipts` (
+	`row_id` integer NOT NULL,
+	`number` integer NOT NULL,
+	`received_at_ms` integer NOT NULL,
+	`stage` text NOT NULL,
+	`n` integer NOT NULL,
+	`since_arrival_ms` integer,
+	`why` text,
+	`shown` integer,
+	`priority` text,
+	`original_priority` text,
+	PRIMARY KEY(`row_id`, `number`),
+	FOREIGN KEY (`row_id`) REFERENCES `deliveries`(`row_id`) ON UPDATE no action ON DELETE cascade
+) STRICT, WITHOUT ROWID;
+CREATE TABLE `wake_histories` (
+	`token_hash` text PRIMARY KEY NOT NULL,
+	`app` text NOT NULL,
+	`platform` text NOT NULL,
+	`pushes` integer NOT NULL,
+	`recent` text NOT NULL,
+	`wakes_ms` text NOT NULL,
+	`has_started` integer NOT NULL,
+	`unanswered` integer NOT NULL,
+	`unanswered_since_ms` integer,
+	`last_push_at_ms` integer,
+	`last_wake_at_ms` integer,
+	`silent_since_ms` integer,
+	`demoted_at_ms` integer,
+	`knocks_at_ms` text NOT NULL,
+	`useless_knocks` integer NOT NULL,
+	`useless_at_ms` integer
+) STRICT, WITHOUT ROWID;
+CREATE INDEX `wake_histories_unanswered` ON `wake_histories` (`unanswered_since_ms`) WHERE unanswered >= 5 AND silent_since_ms IS NULL;
+CREATE INDEX `wake_histories_by_push` ON `wake_histories` (`last_push_at_ms`);
+CREATE TABLE `wakes` (
+	`row_id` integer PRIMARY KEY NOT NULL,
+	`asked` integer NOT NULL,
+	`accepted_at_ms` integer,
+	`push_number` integer,
+	`recent` text NOT NULL,
+	`sender` integer NOT NULL,
+	`knocked_at_ms` integer,
+	`knock_outcome` text,
+	`knock_result` text,
+	FOREIGN KEY (`row_id`) REFERENCES `deliveries`(`row_id`) ON UPDATE no action ON DELETE cascade
+) STRICT;

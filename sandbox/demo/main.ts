@@ -18,6 +18,7 @@ import type { ReceivedPush } from '../records.ts';
 import { type Sandbox, startSandbox } from '../sandbox.ts';
 import { DEMO_CALLS, type DemoCall } from './calls.ts';
 import { formatTable } from './table.ts';
+import { formatWakes, wakePhones } from './wakes.ts';
 
 const IOS_TOKEN = '9f2c0a7be61d4c58a3f0b1d2e3c4f5061728394a5b6c7d8e9fa0b1c2d3e4f506';
 const ANDROID_TOKEN = 'dQw4w9WgXcQ-Ex_1:APA91bDemoPhone';
@@ -81,13 +82,22 @@ async function demo(): Promise<number> {
     service = await startService(prepared, createLog('silent', clock), { clock });
     await service.reach;
     const hangUp = answerInvoiceRequests(sandbox);
+    const waking = wakePhones(
+      sandbox,
+      clock,
+      PHONES.map(({ platform }) => platform),
+    );
     print(`\nThe service listens on ${config.externalUrl}\nIts log is ${config.database}\n\n`);
     const results = await callAll(config.externalUrl ?? service.url, sandbox);
     hangUp();
     print(`${formatResults(results)}\n`);
+    const failed = results.filter(({ fault }) => fault !== undefined);
+    // A push that never came wakes nobody.
+    if (failed.length === 0) await waking.done;
+    waking.stop();
     await service.settled();
     print(`${await formatLog(service)}\n`);
-    const failed = results.filter(({ fault }) => fault !== undefined);
+    print(`${await formatWakes(service)}\n`);
     print(
       failed.length === 0 ? 'Every push arrived as it should.\n' : `${failed.length} failed.\n`,
     );
@@ -117,6 +127,7 @@ function demoEnvironment(sandbox: Sandbox, folder: string, port: string): Enviro
     NDS_BACKEND_KEYS: BACKEND_KEY,
     NDS_API_KEYS: `demo:read+operate+register:${API_KEY}`,
     NDS_SELF_REGISTRATION: 'on',
+    NDS_APPS: '{"default":{"receipts":true}}',
     NDS_SOURCES_FILE: SOURCES_FILE,
   };
 }

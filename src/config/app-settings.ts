@@ -9,15 +9,18 @@ import { lifetime, rate } from './values.ts';
 const MAX_TYPES = 1_000;
 const type = z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be the name of a type');
 
+const RESERVED_WORDS = 'is reserved by Apple, Google or this service';
 /**
  * FCM refuses `from`, `message_type` and whatever begins with `google` or `gcm` ("REST Resource: projects.messages");
  * APNs reads `aps` itself.
  */
-const RESERVED = /^(from|message_type|notification|aps|nds|google.*|gcm.*)$/i;
-const keyName = z
+const RESERVED = /^(from|message_type|notification|aps|google.*|gcm.*)$/i;
+const anyKeyName = z
   .string()
   .regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, 'must be a name of letters, digits, `_`, `.` and `-`')
-  .refine((name) => !RESERVED.test(name), 'is reserved by Apple, Google or this service');
+  .refine((name) => !RESERVED.test(name), RESERVED_WORDS);
+/** The receipt's own name is free for the receipt alone. */
+const keyName = anyKeyName.refine((name) => !/^nds$/i.test(name), RESERVED_WORDS);
 
 const { keys: names } = DEFAULT_FORMAT;
 const keys = z
@@ -25,12 +28,13 @@ const keys = z
     type: keyName.default(names.type),
     payload: keyName.default(names.payload),
     app_data: keyName.default(names.appData),
+    receipt: anyKeyName.default(names.receipt),
   })
   .refine(
-    ({ type, payload, app_data: appData }) => new Set([type, payload, appData]).size === 3,
-    'must be three different names',
+    (given) => new Set(Object.values(given)).size === Object.keys(given).length,
+    'must be different names',
   )
-  .transform(({ type, payload, app_data: appData }) => ({ type, payload, appData }));
+  .transform(({ app_data: appData, ...others }) => ({ ...others, appData }));
 
 export const APP_SETTINGS_SHAPE = {
   types: z.array(type).min(1).max(MAX_TYPES).optional(),
@@ -39,6 +43,10 @@ export const APP_SETTINGS_SHAPE = {
   priorities: z.record(type, z.enum(['high', 'normal'], 'must be high or normal')).optional(),
   keys: keys.optional(),
   analytics_label: z.boolean('must be true or false').optional(),
+  /** Whether its pushes carry a receipt address (docs/wallet/receipts.md). */
+  receipts: z.boolean('must be true or false').optional(),
+  /** Whether a phone that sends no receipt in its usual time is pushed to once more. */
+  second_knock: z.boolean('must be true or false').optional(),
   token_rate: rate.optional(),
   token_form: z.boolean('must be true or false').optional(),
 };

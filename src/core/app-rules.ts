@@ -19,6 +19,10 @@ export interface AppRules {
   readonly types?: ReadonlySet<string> | undefined;
   /** Whether a URL may contain the token itself. */
   readonly takesTokens: boolean;
+  /** Whether its pushes ask the phone for a receipt. */
+  readonly hasReceipts: boolean;
+  /** Whether a second push goes to a phone that should have sent one by now. */
+  readonly hasSecondKnock: boolean;
   /** Absent: NDS_TOKEN_RATE. */
   readonly tokenRate?: Rate | undefined;
 }

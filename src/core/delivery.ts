@@ -83,4 +83,4 @@ export type Next =
        */
       readonly notBeforeMs?: number | undefined;
     }
-  | { readonly status: Exclude<DeliveryStatus, 'queued'>; readonly reason?: string };
+  | { readonly status: Exclude<DeliveryStatus, 'queued'>; readonly reason?: string | undefined };

@@ -1,4 +1,4 @@
-// How an app wants its pushes written: the names of the three keys, the priority on Android, and the label for
+// How an app wants its pushes written: the names of its keys, the priority on Android, and the label for
 // Google's delivery reports.
 
 import { CATALOGUE } from './notification.ts';
@@ -7,7 +7,13 @@ export type Priority = 'high' | 'normal';
 
 export interface PushFormat {
   /** Some apps read other keys than those of the Breez plugins. */
-  readonly keys: { readonly type: string; readonly payload: string; readonly appData: string };
+  readonly keys: {
+    readonly type: string;
+    readonly payload: string;
+    readonly appData: string;
+    /** Where the phone finds its receipt address, if the app has receipts on. */
+    readonly receipt: string;
+  };
   /**
    * Android's message priority by type, for apps that leave some of it to `normal`; a type that is not named has
    * its built-in one. Absent: everything is `high`.
@@ -18,7 +24,12 @@ export interface PushFormat {
 }
 
 export const DEFAULT_FORMAT: PushFormat = {
-  keys: { type: 'notification_type', payload: 'notification_payload', appData: 'app_data' },
+  keys: {
+    type: 'notification_type',
+    payload: 'notification_payload',
+    appData: 'app_data',
+    receipt: 'nds',
+  },
   hasAnalyticsLabel: false,
 };
 

@@ -16,6 +16,7 @@ import type { Description } from './openapi/routes.ts';
 import type { OperatorParts } from './operator/parts.ts';
 import { handleOperator, OPERATOR_ROUTES } from './operator/routes.ts';
 import { refuse } from './problem.ts';
+import { handleReceipt, type ReceiptParts } from './receipts.ts';
 import { handleReply } from './reply.ts';
 import { handleLsps5, handleWebhook, type WebhookParts } from './webhooks.ts';
 
@@ -34,6 +35,7 @@ export interface AppParts extends ObservingParts {
   readonly operator: OperatorParts;
   readonly webhooks: WebhookParts & DomainParts;
   readonly exchange: ReplyExchange;
+  readonly receipts: ReceiptParts;
   readonly readiness: () => Readiness;
   readonly description: Description;
   readonly onRefused: (request: RefusedRequest) => void;
@@ -53,6 +55,7 @@ export function createApp(parts: AppParts): App {
     await next();
   });
   routeWebhooks(app, parts);
+  routeReceipts(app, parts);
   routeOperators(app, parts);
   routeDevices(app, parts.devices);
   serve(app, '/healthz', { GET: handleHealth });
@@ -127,6 +130,14 @@ function routeOperators(app: App, { operator }: AppParts): void {
       isServed: (c) => operator.devices.auth.serves(c.env, scopes),
     });
   }
+}
+
+/** Bodies of any size and encoding are answered alike, so nothing looks at them before. */
+function routeReceipts(app: App, { receipts }: AppParts): void {
+  app.post('/r/:id', (c) => handleReceipt(receipts, c));
+  app.all('/r/:id', () => {
+    throw new ServiceError('method_not_allowed', { allow: 'POST' });
+  });
 }
 
 function routeDevices(app: App, parts: devices.DevicesParts): void {

@@ -22,6 +22,7 @@ const CALL_DOORS: Readonly<Record<string, string>> = {
 };
 const OTHER_DOORS: Readonly<Record<string, string>> = {
   '/api/v1/response': 'response',
+  '/r': 'receipts',
   '/api/v1/devices': 'devices',
   '/api/v1': 'operator',
 };

@@ -25,6 +25,7 @@ type ObservedLines = {
 };
 
 const LANE = { app: 'app', provider: 'provider' } as const;
+const PHONES = { app: 'app', platform: 'platform' } as const;
 const DELIVERY = { deliveryId: 'delivery_id' } as const;
 const REASON = { reason: 'reason' } as const;
 const REFUSED: { readonly [Field in keyof RefusedDelivery]-?: FieldName } = {
@@ -175,6 +176,45 @@ export const OBSERVED: ObservedLines = {
       refused: REFUSED,
       requestId: 'request_id',
     },
+  },
+  receipt_taken: {
+    level: 'debug',
+    when: 'a phone said that a push started it',
+    fields: {
+      ...PHONES,
+      type: 'type',
+      stage: 'stage',
+      n: 'n',
+      why: 'why',
+      isFirst: 'is_first',
+      sincePushMs: 'since_push_ms',
+      ...DELIVERY,
+    },
+  },
+  knock_sent: {
+    level: 'info',
+    when: 'a second push of one delivery was sent',
+    fields: { ...PHONES, outcome: 'outcome', ...DELIVERY },
+  },
+  knock_judged: {
+    level: 'info',
+    when: 'it is known what a second push was good for',
+    fields: { ...PHONES, result: 'result', ...DELIVERY },
+  },
+  device_silent: {
+    level: 'info',
+    when: 'a phone that used to send receipts sent none for several pushes over a day',
+    fields: { ...PHONES, tokenHash: 'token_hash', unanswered: 'unanswered' },
+  },
+  device_returned: {
+    level: 'info',
+    when: 'a silent phone sent a receipt',
+    fields: { ...PHONES, tokenHash: 'token_hash' },
+  },
+  device_demoted: {
+    level: 'info',
+    when: 'Android delivered a push with less priority than was asked for',
+    fields: { ...PHONES, tokenHash: 'token_hash' },
   },
   reply_waited: {
     level: 'info',

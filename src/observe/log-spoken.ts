@@ -38,9 +38,14 @@ export const SPOKEN = {
     when: 'an operator changed something by the API or a command',
     fields: ['by', 'method', 'route'],
   },
+  invalid_receipts: {
+    level: 'info',
+    when: 'receipts came to addresses that are none of ours or older than an hour; once a minute at most',
+    fields: ['count'],
+  },
   address_limited: {
     level: 'warn',
-    when: 'an address called with too many unknown tokens; once a minute at most',
+    when: 'an address called with too many unknown tokens or invalid receipts; once a minute at most',
     fields: ['count', 'limit'],
   },
   connections_refused: {

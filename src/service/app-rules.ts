@@ -24,6 +24,8 @@ function rulesFrom(config: OfAll, settings: AppSettings): AppRules {
     types: settings.types && new Set(settings.types),
     takesTokens: settings.token_form ?? config.tokenForm,
     tokenRate: settings.token_rate,
+    hasReceipts: settings.receipts ?? false,
+    hasSecondKnock: settings.second_knock ?? false,
   };
 }
 

@@ -3,14 +3,17 @@
 
 import type { Config } from '../config/config.ts';
 import { Asker } from '../core/answering/asker.ts';
-import { Dispatcher } from '../core/answering/dispatcher.ts';
+import { Dispatcher, findLane } from '../core/answering/dispatcher.ts';
 import type { CurrentRules } from '../core/app-rules.ts';
 import { DEFAULT_POLICY, type Policy } from '../core/policy.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Ids } from '../core/ports/ids.ts';
 import type { Observer } from '../core/ports/observer.ts';
+import type { ReceiptStore } from '../core/ports/receipts.ts';
 import { LocalReplyExchange } from '../core/ports/replies.ts';
 import { type Store, StoreUnavailableError } from '../core/ports/store.ts';
+import { Pulse } from '../core/receipts/pulse.ts';
+import { Receipts } from '../core/receipts/receipts.ts';
 import { Recorder, type RecorderParts } from '../core/records/recorder.ts';
 import type { Skew } from '../core/sending/attempts.ts';
 import { Ledger } from '../core/sending/ledger.ts';
@@ -48,6 +51,8 @@ export interface Core {
   readonly dispatcher: Dispatcher;
   readonly exchange: LocalReplyExchange;
   readonly asker: Asker;
+  /** Absent in a core without a store for them. */
+  readonly receipts: Receipts | undefined;
   draining: boolean;
 }
 
@@ -57,6 +62,7 @@ export function wireCore(given: {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly store: Store;
+  readonly receiptStore?: ReceiptStore | undefined;
   readonly providers: readonly AppProvider[];
   readonly observer: Observer;
   readonly skew: Skew;
@@ -91,6 +97,17 @@ export function wireCore(given: {
     global: config.globalRate,
     maxTokens: remembered,
   });
+  const receipts =
+    given.receiptStore &&
+    new Receipts({
+      ...{ rules, clock, ids, policy, ledger, quarantine, doubt, skew, observer },
+      store: given.receiptStore,
+      pulse: new Pulse(),
+      externalUrl: config.externalUrl,
+      onProviderBack: (lane) => void retrier.providerIsBack(lane),
+      laneOf: (target) => findLane(lanes, target),
+      sender: () => sender,
+    });
   const sender = new Sender({
     owner,
     clock,
@@ -102,6 +119,8 @@ export function wireCore(given: {
     duplicates,
     skew,
     observer,
+    receipts,
+    onDelivered: receipts && ((delivery) => receipts.delivered(delivery)),
     onQueued: (lane, dueAtMs) => retrier.expect(lane, dueAtMs),
     onProviderBack: (lane) => void retrier.providerIsBack(lane),
   });
@@ -132,7 +151,7 @@ export function wireCore(given: {
   });
   const exchange = new LocalReplyExchange();
   const asker = new Asker(
-    { clock, ids, ledger, sender, dispatcher, exchange, observer },
+    { clock, ids, ledger, sender, dispatcher, exchange, observer, receipts },
     { maxWaits: config.maxReplyWaits, maxWaitsPerTarget: MAX_WAITS_PER_TARGET },
   );
   return {
@@ -149,6 +168,7 @@ export function wireCore(given: {
     dispatcher,
     exchange,
     asker,
+    receipts,
     draining: false,
   };
 }

@@ -1,10 +1,12 @@
-// Periodic work: pruning the log in small batches, forgetting old duplicate keys, deleting old devices.
+// Periodic work: pruning the log in small batches, forgetting old duplicate keys, deleting old devices, noticing phones
+// that fell silent.
 
 import type { Clock, Timer } from '../core/ports/clock.ts';
 import type { DeviceStore } from '../core/ports/devices.ts';
 import type { Observer } from '../core/ports/observer.ts';
 import type { Records } from '../core/ports/records.ts';
 import type { Store } from '../core/ports/store.ts';
+import type { Receipts } from '../core/receipts/receipts.ts';
 import type { Sender } from '../core/sending/sender.ts';
 import type { Duplicates } from '../core/tokens/duplicates.ts';
 
@@ -13,6 +15,8 @@ const PRUNE_EVERY_MS = 10 * 60_000;
 const SWEEP_EVERY_MS = 10_000;
 /** How long a delivery whose lifetime is over, and which no lane looks at, stays open. */
 const EXPIRE_EVERY_MS = 10_000;
+/** A phone is silent after a day at the earliest. */
+const SILENT_EVERY_MS = 60_000;
 /** Small enough that an insert waits a millisecond, not a second. */
 const PRUNE_BATCH = 500;
 const PAUSE_MS = 50;
@@ -30,6 +34,7 @@ export function startHousekeeping(parts: {
   readonly sender: Sender;
   readonly devices: DeviceStore;
   readonly records: Records;
+  readonly receipts: Pick<Receipts, 'noteSilent'> | undefined;
   readonly observer: Observer;
   readonly retentionMs: number;
   readonly deviceDeadMs: number;
@@ -90,6 +95,15 @@ export function startHousekeeping(parts: {
     if (any) parts.observer.observe({ name: 'devices_pruned', ...pruned });
     every('devices', any ? PAUSE_MS : PRUNE_EVERY_MS, () => void pruneDevices());
   };
+  const noteSilent = async () => {
+    try {
+      await parts.receipts?.noteSilent();
+    } catch {
+      // As above.
+    }
+    every('silent', SILENT_EVERY_MS, () => void noteSilent());
+  };
+  every('silent', SILENT_EVERY_MS, () => void noteSilent());
   every('sweep', SWEEP_EVERY_MS, sweep);
   every('devices', PRUNE_EVERY_MS, () => void pruneDevices());
   every('expire', EXPIRE_EVERY_MS, () => void expire());

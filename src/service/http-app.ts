@@ -39,6 +39,9 @@ import { readVersion } from './observing/version.ts';
 import { operatorParts } from './operator-parts.ts';
 
 const MAX_APPS = 1_000;
+const MAX_ADDRESSES = 50_000;
+/** Of one address: phones behind a carrier's address that were off for an hour. */
+const INVALID_RECEIPTS = { burst: 20, perSecond: 1 };
 const REPORT_EVERY_MS = 60_000;
 /** Of refused signatures: each takes 2.5 ms, and forgeries must not cost more than a look at a few of them. */
 const RECOVERED_SIGNERS = { burst: 5, perSecond: 1 };
@@ -107,6 +110,12 @@ export function createHttpApp(parts: HttpAppParts): App {
       signatureGate: new SignatureGate(clock, forgeries),
     },
     exchange: core.exchange,
+    receipts: {
+      receipts: core.receipts,
+      clientAddressOf,
+      invalid: new Buckets(clock, INVALID_RECEIPTS, MAX_ADDRESSES),
+      onInvalid: reportInvalidReceipts(parts),
+    },
     readiness,
     description: createDescription({ readVersion, describeCalls }),
     onRefused: (request) => logRefusal(log, request),
@@ -139,6 +148,18 @@ function notifyParts({
       );
     },
   };
+}
+
+/** A few are phones that were off for an hour; an address that sends many guesses. */
+function reportInvalidReceipts({ clock, log }: HttpAppParts) {
+  const countInvalid = reportCounts(clock, REPORT_EVERY_MS, (count) =>
+    log.say('info', 'invalid_receipts', { count }),
+  );
+  const countLimited = reportCounts(clock, REPORT_EVERY_MS, (count) =>
+    log.say('warn', 'address_limited', { count, limit: 'invalid receipts' }),
+  );
+  return ({ isLimited }: { readonly isLimited: boolean }) =>
+    isLimited ? countLimited() : countInvalid();
 }
 
 /** One line without query, address or body; a fault of our own keeps its cause. */
@@ -181,6 +202,7 @@ function devicesParts(parts: HttpAppParts, registry: Registry): DevicesParts {
   return {
     clock,
     registry,
+    receipts: core.receipts,
     auth: new Authenticator({
       keys: { backend: config.backendKeys, apps: config.appKeys, api: config.apiKeys },
       clock,

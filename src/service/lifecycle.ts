@@ -5,6 +5,7 @@ import type { Asker } from '../core/answering/asker.ts';
 import type { Dispatcher } from '../core/answering/dispatcher.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Store } from '../core/ports/store.ts';
+import type { Receipts } from '../core/receipts/receipts.ts';
 import type { Recorder } from '../core/records/recorder.ts';
 import type { Ledger } from '../core/sending/ledger.ts';
 import type { Retrier } from '../core/sending/retrier.ts';
@@ -24,6 +25,7 @@ export interface StopParts {
   readonly asker: Asker;
   readonly dispatcher: Dispatcher;
   readonly retrier: Retrier;
+  readonly receipts: Pick<Receipts, 'stop'> | undefined;
   readonly sender: Sender;
   readonly ledger: Ledger;
   readonly recorder: Pick<Recorder, 'close'>;
@@ -36,6 +38,7 @@ export async function stopService(parts: StopParts): Promise<void> {
   parts.dispatcher.drain();
   parts.asker.drain();
   parts.retrier.stop();
+  parts.receipts?.stop();
   const grace = startLimit(clock, parts.graceMs);
   await grace.atMost(sender.idle());
   grace.cancel();

@@ -69,6 +69,7 @@ async function readAll(
   requireForRegistering(settings, faults);
   checkAppKeys(values, faults, { apps: names });
   checkTypes(values, faults, { sources, loaded });
+  checkReceipts(settings, faults, loaded);
   checkSecretFile(settings, faults);
   const maxInFlight = values.maxInFlight ?? 1;
   const onServerDate = (unixMs: number) => skew.note(unixMs);
@@ -120,6 +121,23 @@ function checkAppKeys(
       faults.push(
         `NDS_API_KEYS: entry ${index + 1} must not have a key of NDS_BACKEND_KEYS or NDS_APP_KEYS`,
       );
+    }
+  }
+}
+
+/** A phone needs an address to send its receipt to, and only a receipt shows that no second push is needed. */
+function checkReceipts(
+  { given }: ReadSettings,
+  faults: string[],
+  { apps, setting }: LoadedApps,
+): void {
+  for (const { name, settings } of apps) {
+    const source = `${setting}: ${name}`;
+    if (settings.receipts === true && !given.has('NOTIFY_EXTERNAL_URL')) {
+      faults.push(`NOTIFY_EXTERNAL_URL is required by ${source}: receipts`);
+    }
+    if (settings.second_knock === true && settings.receipts !== true) {
+      faults.push(`${source}: second_knock needs receipts: true`);
     }
   }
 }

@@ -1,5 +1,6 @@
 // What /readyz says: able to deliver or not, and what an operator has to fix.
 
+import type { Receipts } from '../core/receipts/receipts.ts';
 import type { Skew } from '../core/sending/attempts.ts';
 import type { Lane } from '../core/sending/lane.ts';
 import type { Ledger } from '../core/sending/ledger.ts';
@@ -13,6 +14,7 @@ export interface ReadinessParts {
   readonly ledger: Ledger;
   readonly doubt: Doubt;
   readonly skew: Skew;
+  readonly receipts?: Pick<Receipts, 'isDeaf'> | undefined;
   readonly isDraining: () => boolean;
   /** What is configured for a lane, to name the value that is probably wrong. */
   readonly configuredFor?: ((lane: Lane) => Configured | undefined) | undefined;
@@ -29,6 +31,9 @@ const STORE_REMEDIES: Readonly<Record<string, string>> = {
   io: 'the disk fails to read or write: check the volume',
 };
 
+const NO_RECEIPTS =
+  'receipts fell by half: check that phones can reach NOTIFY_EXTERNAL_URL; meanwhile no phone is called silent';
+
 /** Reads only what is known; asks neither providers nor disk. */
 export function readReadiness(parts: ReadinessParts): Readiness {
   const checks: Record<string, ReadinessCheck> = { store: storeCheck(parts.ledger) };
@@ -37,6 +42,7 @@ export function readReadiness(parts: ReadinessParts): Readiness {
   }
   const skew = parts.skew.detail;
   if (skew !== undefined) checks.clock = { ready: false, detail: skew };
+  if (parts.receipts?.isDeaf === true) checks.receipts = degraded(NO_RECEIPTS);
   if (parts.isDraining()) checks.service = { ready: false, detail: 'is stopping' };
   return { ready: Object.values(checks).every((check) => check.ready), checks };
 }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { CATALOGUE, isRace } from '../../src/core/notification.ts';
 import { METRICS_ENVIRONMENT, readPage, type Sample, samplesIn } from '../support/metrics.ts';
-import { ANDROID_TOKEN, IOS_TOKEN, setup } from '../support/service.ts';
+import { ANDROID_TOKEN, IOS_TOKEN, type Setup, setup } from '../support/service.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
@@ -26,13 +26,21 @@ const { panels } = z
 let page = '';
 let samples: readonly Sample[] = [];
 beforeAll(async () => {
-  const running = await setup({ environment: METRICS_ENVIRONMENT, onEnd: (end) => afterAll(end) });
+  const environment = { ...METRICS_ENVIRONMENT, NDS_APPS: '{"default":{"receipts":true}}' };
+  const running = await setup({ environment, onEnd: (end) => afterAll(end) });
   await running.notify(IOS_TOKEN, 'aa');
+  const { r } = z.object({ r: z.string() }).parse(JSON.parse(pushedKey(running)));
+  await running.post(new URL(r).pathname, '{"stage":"started"}');
   await running.notify(ANDROID_TOKEN, 'bb');
   await running.service.settled();
   page = await readPage(running);
   samples = samplesIn(page);
 });
+
+/** The receipt's address as the phone gets it. */
+function pushedKey({ sandbox }: Setup): string {
+  return sandbox.received().at(-1)?.data.nds ?? 'null';
+}
 
 /** The series that an expression reads, each with the labels by which it chooses. */
 function selectorsIn(expression: string) {
@@ -67,7 +75,7 @@ const rules = alerts
   }));
 
 test('every expression of the alerts names series and labels that exist', () => {
-  expect(rules.length).toBe(13);
+  expect(rules.length).toBe(16);
   for (const { name, expression } of rules) {
     expect(selectorsIn(expression), name).not.toEqual([]);
     expect(missingIn(expression), name).toEqual([]);

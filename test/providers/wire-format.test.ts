@@ -246,3 +246,42 @@ it('writes for APNs what node-apn writes, whatever the message', async () => {
     }),
   );
 });
+
+/** All that is sent, but for the receipt's key, which is returned apart. */
+function withoutReceipt(push: PushMessage): { readonly rest: unknown; readonly receipt: unknown } {
+  if (push.platform === 'ios') {
+    const { nds, ...rest } = JSON.parse(buildApnsPayload(push, TOPIC).body);
+    return { rest, receipt: nds };
+  }
+  const { message } = JSON.parse(buildFcmPayload(push).body);
+  const { nds, ...data } = message.data;
+  return { rest: { message: { ...message, data } }, receipt: JSON.parse(nds) };
+}
+
+it('adds one key for the receipt to every push of the fixtures, and nothing where it does not fit', () => {
+  const receipt = { r: `https://nds.example.com/r/${'x'.repeat(43)}`, by: 1_754_049_660 };
+  for (const push of pushesOfFixtures()) {
+    const asked = { ...push, receipt };
+    const isIos = push.platform === 'ios';
+    const plain = isIos ? buildApnsPayload(push, TOPIC) : buildFcmPayload(push);
+    expect(withoutReceipt(asked)).toEqual({ rest: JSON.parse(plain.body), receipt });
+    // FCM brings the same object to an iPhone.
+    const byFcm = JSON.parse(buildFcmPayload({ ...asked, platform: 'ios' }).body);
+    expect(byFcm.message.apns.payload.nds).toEqual(receipt);
+
+    // Long enough to fill the push to its last byte.
+    const filler = (size: number) => ({ ...push, payload: `"${'x'.repeat(size)}"` });
+    const build = (message: PushMessage) =>
+      isIos ? buildApnsPayload(message, TOPIC) : buildFcmPayload(message);
+    const spare = 10_000 - build(filler(10_000)).excessBytes;
+    const full = filler(spare);
+    expect(build(full).excessBytes).toBe(0);
+    expect(build({ ...full, receipt })).toEqual({ ...build(full), lacksReceipt: true });
+    const exact = [...Array(300).keys()].find(
+      (less) => !build({ ...filler(spare - less), receipt }).lacksReceipt,
+    );
+    const fitting = build({ ...filler(spare - (exact ?? 0)), receipt });
+    expect(fitting.excessBytes).toBe(0);
+    expect(fitting.body).toContain(receipt.r);
+  }
+});

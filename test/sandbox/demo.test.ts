@@ -56,6 +56,10 @@ test('runs by itself with --once, shows every push and every row, and exits with
   expect(phones).toHaveLength(CALLS);
   expect(phones.filter((row) => row.startsWith('ios '))).toHaveLength(CALLS / 2);
   expect(phones.filter((row) => !/ 200 .* ms +ok$/.test(row))).toEqual([]);
+  const said = tableIn(stdout, 'What the phones said of their wakes').join('\n');
+  expect(said).toMatch(/^ios .*Apple took it at \+\d+ ms, the phone started at \+\d+ ms/m);
+  expect(said).toMatch(/^android .*Google took it at .*the phone started at /m);
+  expect(said).toContain('done at +');
   const rows = tableIn(stdout, 'The deliveries as the database has them');
   expect(rows).toHaveLength(CALLS);
   expect(rows.filter((row) => !/^(apns|fcm) .* delivered +1 /.test(row))).toEqual([]);

@@ -1,18 +1,25 @@
 // The whole core in virtual time over the store in memory, with providers whose every answer a test writes in
 // the adapters' own terms: a status with headers and body, or a failure of the transport.
 
+import type { AppSettings } from '../../src/config/app-settings.ts';
 import { type Config, isComplete, readSettings } from '../../src/config/config.ts';
 import { CurrentRules } from '../../src/core/app-rules.ts';
 import type { ErrorDetails } from '../../src/core/errors.ts';
 import type { Notification } from '../../src/core/notification.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { ServiceEvent } from '../../src/core/ports/observer.ts';
-import type { Provider, PushMessage, SendOptions } from '../../src/core/ports/provider.ts';
+import type {
+  Provider,
+  PushMessage,
+  ReceiptKey,
+  SendOptions,
+} from '../../src/core/ports/provider.ts';
 import { Skew } from '../../src/core/sending/attempts.ts';
 import type { ProviderName, Recipient } from '../../src/core/target.ts';
 import { rulesByApp } from '../../src/service/app-rules.ts';
 import { type Core, recoverCore, wireCore } from '../../src/service/core.ts';
 import { ManualClock } from './manual-clock.ts';
+import { MemoryReceipts } from './memory-receipts.ts';
 import { MemoryStore } from './memory-store.ts';
 
 /** What becomes of one push: when it ends, and whether the provider took it. */
@@ -30,6 +37,8 @@ export interface Push {
   readonly token: string;
   readonly atMs: number;
   readonly isTaken: boolean;
+  readonly collapseId?: string | undefined;
+  readonly receipt?: ReceiptKey | undefined;
 }
 
 export type Weather = (push: {
@@ -47,6 +56,7 @@ export const CALM: Weather = () => ({
 export interface VirtualCore {
   readonly clock: ManualClock;
   readonly store: MemoryStore;
+  readonly receipts: MemoryReceipts;
   readonly core: Core;
   readonly pushes: readonly Push[];
   readonly events: readonly ServiceEvent[];
@@ -63,13 +73,16 @@ export interface VirtualCore {
 export interface VirtualCoreOptions {
   readonly provider?: ProviderName;
   readonly environment?: Readonly<Record<string, string>>;
+  /** What the app `default` says of itself; with receipts, their store is in memory, too. */
+  readonly settings?: AppSettings | undefined;
 }
 
 export async function createVirtualCore(options: VirtualCoreOptions = {}): Promise<VirtualCore> {
-  const { provider = 'fcm', environment = {} } = options;
+  const { provider = 'fcm', environment = {}, settings = {} } = options;
   const clock = new ManualClock();
   const startMs = clock.nowMs();
   const store = new MemoryStore();
+  const receipts = new MemoryReceipts(store);
   const pushes: Push[] = [];
   const events: ServiceEvent[] = [];
   const faults = new Map<'prepare' | 'send', Error>();
@@ -87,10 +100,11 @@ export async function createVirtualCore(options: VirtualCoreOptions = {}): Promi
     };
     const core = wireCore({
       config,
-      rules: new CurrentRules(rulesByApp(config, [])),
+      rules: new CurrentRules(rulesByApp(config, [{ name: 'default', settings }])),
       clock: ownClock,
-      ids: countedIds(own),
+      ids: countedIds(own, () => clock.wallMs()),
       store,
+      receiptStore: receipts,
       providers: [{ app: 'default', address: 'virtual', provider: providerOf(isAlive) }],
       observer: { observe: (event) => events.push(event) },
       skew: new Skew(ownClock),
@@ -123,7 +137,8 @@ export async function createVirtualCore(options: VirtualCoreOptions = {}): Promi
     const atMs = clock.nowMs() - startMs;
     const { token } = message;
     const fate = virtual.weather({ atMs, token, timeoutMs: given.timeoutMs });
-    pushes.push({ id: message.id, token, atMs, isTaken: fate.isTaken });
+    const { id, collapseId, receipt } = message;
+    pushes.push({ id, token, atMs, isTaken: fate.isTaken, collapseId, receipt });
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     clock.after(fate.endsAfterMs, () => isAlive() && resolve(fate.outcome));
     const { late } = fate;
@@ -136,6 +151,7 @@ export async function createVirtualCore(options: VirtualCoreOptions = {}): Promi
   const virtual = {
     clock,
     store,
+    receipts,
     pushes,
     events,
     faults,
@@ -221,14 +237,18 @@ function configOf(environment: Readonly<Record<string, string>>): Config {
 }
 
 /** Ids that count, and chance that runs through a fixed sequence. */
-function countedIds(life: number) {
+function countedIds(life: number, wallMs: () => number) {
   let count = 0;
   const next = () => {
     count += 1;
     return count;
   };
   return {
-    deliveryId: () => `00000000-0000-7000-800${life}-${String(next()).padStart(12, '0')}`,
+    deliveryId: () => {
+      const time = Math.floor(wallMs()).toString(16).padStart(12, '0');
+      const end = String(next()).padStart(12, '0');
+      return `${time.slice(0, 8)}-${time.slice(8)}-7000-800${life}-${end}`;
+    },
     secret: () => `secret-${life}-${next()}`,
     fraction: () => (next() * 0.381966) % 1,
     fingerprint: (value: string) => `hash of ${value}`,

@@ -1,12 +1,14 @@
 // Asks a device and waits for its reply: pushes a notification that carries a reply address, holds the
 // callers, and hands the device's bytes to each of them. No caller gets a status of our own.
 
+import type { Delivery } from '../delivery.ts';
 import { ServiceError } from '../errors.ts';
 import type { Notification } from '../notification.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { ReplyExchange } from '../ports/replies.ts';
+import { BY_PHONE } from '../sending/attempts.ts';
 import { Pending, type SendEnd } from '../sending/endings.ts';
 import type { Ledger } from '../sending/ledger.ts';
 import type { Sender } from '../sending/sender.ts';
@@ -38,6 +40,8 @@ export interface AskerParts {
   readonly dispatcher: Dispatcher;
   readonly exchange: ReplyExchange;
   readonly observer: Observer;
+  /** A reply is a sign of life as a receipt is. */
+  readonly receipts?: { replied(delivery: Delivery): void } | undefined;
 }
 
 /** What the device sent, as it came, and the delivery that asked for it. */
@@ -226,11 +230,13 @@ export class Asker {
   }
 
   #log(wait: Wait, end: 'answered' | 'silent' | 'failed' | 'hung_up' | 'shut_down'): void {
-    const { clock, ledger, observer } = this.#parts;
+    const { clock, ledger, sender, observer } = this.#parts;
     const { dispatch, pushedAtMs } = wait;
     if (dispatch === undefined) return;
     const deliveryId = dispatch.delivery.id;
     if (end === 'answered') {
+      this.#parts.receipts?.replied(dispatch.delivery);
+      if (pushedAtMs === undefined) sender.prove(dispatch.delivery, BY_PHONE);
       const answeredAtMs = clock.wallMs();
       const recorded = dispatch.stored.then((stored) =>
         stored ? ledger.recordReply({ deliveryId, answeredAtMs }) : undefined,

@@ -2,6 +2,7 @@
 
 import { usefulUntilMs } from '../notification.ts';
 import type { LoggedDelivery, QuarantineEntry } from '../ports/store.ts';
+import { describeWake } from '../receipts/conclusion.ts';
 import { type Circumstances, findCause, ofLane } from './cause.ts';
 import { durationOf, momentOf, nameOfProvider, stateOf } from './words.ts';
 
@@ -84,7 +85,10 @@ function judgeDelivered(delivery: LoggedDelivery, around: Surroundings): Verdict
       sentence: `${inTime}, but the phone did not reply in time: ${PHONE}.`,
     };
   }
-  const { provider } = delivery;
+  const { provider, wake } = delivery;
+  if (wake?.isAsked === true) {
+    return { code: 'delivered', sentence: `${inTime}: ${describeWake(wake, around.nowMs)}.` };
+  }
   return {
     code: 'delivered',
     sentence: `${inTime}: ${nameOfProvider(provider)} took the push; if the phone did not wake, ${PHONE}.`,

@@ -1,8 +1,10 @@
 // Answers as programs read them, in `--json` and in the API: snake_case, ISO times, no token, handle or payload.
 
 import type { LoggedDevice } from '../ports/log.ts';
+import type { DeliveryWake } from '../ports/receipts.ts';
 import type { Gap, Outage, Refusal } from '../ports/records.ts';
 import type { LoggedAttempt, LoggedDelivery, QuarantineEntry } from '../ports/store.ts';
+import { concludeWake, describeWake } from '../receipts/conclusion.ts';
 import type { Verdict } from './delivery-verdict.ts';
 import type { Answer } from './find.ts';
 import type { Statistics } from './statistics.ts';
@@ -51,9 +53,33 @@ export function deliveryAsJson(delivery: LoggedDelivery, verdict?: Verdict) {
     repeats: delivery.repeats,
     repeated_at: isoTime(delivery.repeatedAtMs),
     answered_at: isoTime(delivery.answeredAtMs),
+    wake: delivery.wake && wakeAsJson(delivery.wake),
     token_fingerprint: delivery.tokenHash,
     subject_fingerprint: delivery.subjectHash,
     attempts: delivery.attempts.map(attemptAsJson),
+  };
+}
+
+function wakeAsJson(wake: DeliveryWake) {
+  const { kind, stage, why } = concludeWake(wake);
+  return {
+    conclusion: wake.isAsked ? kind : ('not_asked' as const),
+    stage,
+    why,
+    text: describeWake(wake),
+    accepted_at: isoTime(wake.acceptedAtMs),
+    knocked_at: isoTime(wake.knockedAtMs),
+    knock_result: wake.knockResult,
+    receipts: wake.receipts.map((receipt) => ({
+      at: isoTime(receipt.atMs),
+      stage: receipt.stage,
+      n: receipt.n,
+      t: receipt.sinceArrivalMs,
+      why: receipt.why,
+      shown: receipt.isShown,
+      priority: receipt.priority,
+      original: receipt.originalPriority,
+    })),
   };
 }
 

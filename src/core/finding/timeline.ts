@@ -1,6 +1,7 @@
 // Everything that was found as lines of one time, the oldest first.
 
 import type { Evidence } from '../ports/log.ts';
+import type { DeliveryWake } from '../ports/receipts.ts';
 import { type Gap, type Outage, REPEATED, type Refusal } from '../ports/records.ts';
 import type { LoggedDelivery, QuarantineEntry } from '../ports/store.ts';
 import { stateOf, timesOf } from './words.ts';
@@ -64,8 +65,24 @@ export function entriesOfDelivery(delivery: LoggedDelivery): readonly TimelineEn
   if (answeredAtMs !== undefined) {
     entries.push({ atMs: answeredAtMs, what: 'replied', text: 'by the phone', deliveryId });
   }
+  if (delivery.wake !== undefined) entries.push(...entriesOfWake(delivery.wake, deliveryId));
   const end = endWithoutAttempt(delivery);
   return end === undefined ? entries : [...entries, end];
+}
+
+/** What the phone said, and the second push. */
+function entriesOfWake(
+  { receipts, knockedAtMs, knockOutcome = 'not_sent' }: DeliveryWake,
+  deliveryId: string,
+): readonly TimelineEntry[] {
+  const said = receipts.map(({ atMs, stage, why, n }) => {
+    const cause = why === undefined ? '' : ` (${why})`;
+    const text = `${stage}${cause}${n === 2 ? ', after the second push' : ''}`;
+    return { atMs, what: 'phone', text, deliveryId };
+  });
+  if (knockedAtMs === undefined) return said;
+  const text = `second push  ${knockOutcome}`;
+  return [{ atMs: knockedAtMs, what: 'knock', text, deliveryId }, ...said];
 }
 
 /** An end that no attempt tells: the time was over, or the device was deleted. */

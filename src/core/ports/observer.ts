@@ -3,7 +3,7 @@
 import type { DeliveryStatus } from '../delivery.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Outcome } from '../outcome.ts';
-import type { ProviderName } from '../target.ts';
+import type { Platform, ProviderName } from '../target.ts';
 import type { NamedCall, REPEATED } from './records.ts';
 
 /** Why nothing was delivered, whom the call named, and what makes it one that not everybody can invent. */
@@ -157,6 +157,52 @@ export type ServiceEvent =
       readonly deliveries?: readonly { readonly id: string; readonly told: string }[] | undefined;
       /** What left no delivery of its own: refused, repeated, or ignored although it asked for a push. */
       readonly refused?: readonly RefusedDelivery[] | undefined;
+    }
+  | {
+      /** A phone says that a push started it. */
+      readonly name: 'receipt_taken';
+      readonly deliveryId: string;
+      readonly app: string;
+      readonly platform: Platform;
+      readonly type: string;
+      readonly stage: string;
+      /** Which push it answers: 2 for a second knock. */
+      readonly n: number;
+      readonly why?: string | undefined;
+      /** Of this delivery. */
+      readonly isFirst: boolean;
+      /** Since the provider took the first push, if that is known. */
+      readonly sincePushMs?: number | undefined;
+    }
+  | {
+      readonly name: 'knock_sent';
+      readonly deliveryId: string;
+      readonly app: string;
+      readonly platform: Platform;
+      readonly outcome: string;
+    }
+  | {
+      /** `rescued`: the first receipt answers the knock; `late`: it answers the first push; `useless`: none came. */
+      readonly name: 'knock_judged';
+      readonly deliveryId: string;
+      readonly app: string;
+      readonly platform: Platform;
+      readonly result: 'rescued' | 'late' | 'useless';
+    }
+  | {
+      /** It used to send receipts, and sent none for several pushes over a day. */
+      readonly name: 'device_silent';
+      readonly app: string;
+      readonly platform: Platform;
+      readonly tokenHash: string;
+      readonly unanswered: number;
+    }
+  | {
+      /** A silent phone sent a receipt; Android delivers with less priority than was asked for. */
+      readonly name: 'device_returned' | 'device_demoted';
+      readonly app: string;
+      readonly platform: Platform;
+      readonly tokenHash: string;
     }
   | {
       readonly name: 'reply_waited';

@@ -5,8 +5,10 @@ import type { Platform, ProviderName } from '../target.ts';
 
 /** Everything a provider needs to build its request; no field is optional reading for an adapter. */
 export interface PushMessage {
-  /** Delivery id in the form of a lower-case UUID; APNs gets it as `apns-id`. */
+  /** Delivery id in the form of a lower-case UUID; APNs gets it as `apns-id`. A second knock has an id of its own. */
   readonly id: string;
+  /** By what a push replaces an earlier one on an iPhone; absent: by its id. */
+  readonly collapseId?: string | undefined;
   readonly platform: Platform;
   readonly token: string;
   readonly appData?: string;
@@ -19,12 +21,26 @@ export interface PushMessage {
   readonly expiresAtUnixSeconds: number;
   /** Milliseconds of the lifetime that are left (FCM `ttl`). */
   readonly remainingMs: number;
+  /** Where the phone sends its receipt; a push without room for it goes without. */
+  readonly receipt?: ReceiptKey | undefined;
+}
+
+/** What an app with receipts gets beside its three keys (docs/wallet/receipts.md). */
+export interface ReceiptKey {
+  /** The address of the receipt. */
+  readonly r: string;
+  /** Unix seconds at which the lifetime ends. */
+  readonly by: number;
+  /** 2 for a second knock; absent for the first push. */
+  readonly n?: 2 | undefined;
 }
 
 /** A push that is built and measured but not sent. */
 export interface PreparedPush {
   /** By how many bytes it exceeds the provider's limit; 0 if it fits. */
   readonly excessBytes: number;
+  /** It had no room for the receipt's address. */
+  readonly lacksReceipt?: boolean | undefined;
   /** Tries once. Settles within `waitMs` plus `timeoutMs` and never rejects. */
   send(options: SendOptions): Promise<Outcome>;
 }

@@ -5,6 +5,7 @@
 
 import type { Attempt, Delivery, DeliveryStatus, Next } from '../delivery.ts';
 import type { Platform, ProviderName } from '../target.ts';
+import type { DeliveryWake } from './receipts.ts';
 
 /**
  * Every promise rejects with `StoreUnavailableError` when the database cannot take the operation (full,
@@ -274,6 +275,7 @@ export interface LoggedDelivery {
   readonly repeatedAtMs?: number;
   /** Wall time at which the device's reply arrived (`invoice_request`). */
   readonly answeredAtMs?: number;
+  readonly wake?: DeliveryWake;
   readonly attempts: readonly LoggedAttempt[];
 }
 

@@ -1,10 +1,10 @@
-// One attempt at a provider, and its report to the lane, the quarantine and the observers.
+// One attempt at a provider, and its report to the lane, the quarantine and the observers; and what else may prove it.
 
 import type { Attempt, Delivery } from '../delivery.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Policy } from '../policy.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { PreparedPush, PushMessage } from '../ports/provider.ts';
+import type { PreparedPush, PushMessage, ReceiptKey } from '../ports/provider.ts';
 import { type AssessmentParts, assess } from './assessment.ts';
 import type { BreakerChange, Lane, Ticket } from './lane.ts';
 
@@ -12,8 +12,14 @@ export interface AttemptsParts extends AssessmentParts {
   readonly clock: Clock;
   readonly policy: Policy;
   readonly skew: Skew;
+  /** What the push carries for its receipt. */
+  readonly receipts?: ReceiptKeys | undefined;
   /** Called when a lane's breaker closes. */
   readonly onProviderBack: (lane: Lane) => void;
+}
+
+export interface ReceiptKeys {
+  keyFor(delivery: Delivery, expiresAtUnixSeconds: number): ReceiptKey | undefined;
 }
 
 export interface AttemptOptions {
@@ -69,10 +75,11 @@ export class Attempts {
 
   /** The message as it is now: what is left of the lifetime shrinks with every attempt. */
   messageOf(delivery: Delivery): PushMessage {
-    const { clock, skew } = this.#parts;
+    const { clock, skew, receipts } = this.#parts;
     const { target, notification } = delivery;
     const remainingMs = Math.max(0, delivery.expiresAtMs - clock.nowMs());
     const expiresAtMs = clock.wallMs() + skew.correctionMs + remainingMs;
+    const expiresAtUnixSeconds = Math.floor(expiresAtMs / 1_000);
     return {
       id: delivery.id,
       platform: target.platform,
@@ -83,7 +90,8 @@ export class Attempts {
       title: notification.title,
       titleLocKey: notification.titleLocKey,
       remainingMs,
-      expiresAtUnixSeconds: Math.floor(expiresAtMs / 1_000),
+      expiresAtUnixSeconds,
+      receipt: receipts?.keyFor(delivery, expiresAtUnixSeconds),
     };
   }
 
@@ -136,6 +144,50 @@ export class Attempts {
   }
 }
 
+/** What shows that a push arrived: the provider's late answer to an attempt, or the phone's own word. */
+export type Proof =
+  | { readonly attempt: Attempt; readonly reason?: undefined }
+  | { readonly attempt?: undefined; readonly reason: 'receipt' };
+
+export const BY_PHONE: Proof = { reason: 'receipt' };
+
+/**
+ * One delivery while it is being sent. Others change it from outside: a late answer or the phone proves an
+ * earlier attempt, a repeat of the call gives the delivery a new lifetime.
+ */
+export class Run {
+  readonly #proof = Promise.withResolvers<Proof>();
+  #provenBy: Proof | undefined;
+  #expiresAtMs: number | undefined;
+
+  /** What shows that the phone got the push; never rejects, perhaps never resolves. */
+  get proof(): Promise<Proof> {
+    return this.#proof.promise;
+  }
+
+  get provenBy(): Proof | undefined {
+    return this.#provenBy;
+  }
+
+  prove(proof: Proof): void {
+    if (this.#provenBy !== undefined) return;
+    this.#provenBy = proof;
+    this.#proof.resolve(proof);
+  }
+
+  /** From now on the delivery's lifetime ends at `expiresAtMs`, service time. */
+  renew(expiresAtMs: number): void {
+    this.#expiresAtMs = expiresAtMs;
+  }
+
+  /** The delivery with the lifetime that it has now. */
+  current(delivery: Delivery): Delivery {
+    return this.#expiresAtMs === undefined
+      ? delivery
+      : { ...delivery, expiresAtMs: this.#expiresAtMs };
+  }
+}
+
 /** A mistake of ours, which says nothing about the provider. */
 const FAULT: Outcome = { kind: 'rejected', reason: 'internal_error', blame: 'message' };
 
@@ -175,42 +227,5 @@ export class Skew {
     const seconds = Math.round(Math.abs(this.#offsetMs) / 1_000);
     const direction = this.#offsetMs > 0 ? 'behind' : 'ahead of';
     return `the clock of this machine is ${seconds} s ${direction} Google's: synchronise it`;
-  }
-}
-
-/**
- * One delivery while it is being sent. Others change it from outside: a late answer proves an earlier attempt, a
- * repeat of the call gives the delivery a new lifetime.
- */
-export class Run {
-  readonly #proof = Promise.withResolvers<Attempt>();
-  #provenBy: Attempt | undefined;
-  #expiresAtMs: number | undefined;
-
-  /** Resolves with the attempt that a late answer proved; never rejects, perhaps never resolves. */
-  get proof(): Promise<Attempt> {
-    return this.#proof.promise;
-  }
-
-  get provenBy(): Attempt | undefined {
-    return this.#provenBy;
-  }
-
-  prove(attempt: Attempt): void {
-    if (this.#provenBy !== undefined) return;
-    this.#provenBy = attempt;
-    this.#proof.resolve(attempt);
-  }
-
-  /** From now on the delivery's lifetime ends at `expiresAtMs`, service time. */
-  renew(expiresAtMs: number): void {
-    this.#expiresAtMs = expiresAtMs;
-  }
-
-  /** The delivery with the lifetime that it has now. */
-  current(delivery: Delivery): Delivery {
-    return this.#expiresAtMs === undefined
-      ? delivery
-      : { ...delivery, expiresAtMs: this.#expiresAtMs };
   }
 }

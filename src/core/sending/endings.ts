@@ -6,7 +6,9 @@ import type { Policy } from '../policy.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { Settlement } from '../ports/store.ts';
+import type { ProviderName } from '../target.ts';
 import type { Duplicates } from '../tokens/duplicates.ts';
+import type { Proof } from './attempts.ts';
 import type { Ledger } from './ledger.ts';
 
 /** How a run ended. */
@@ -20,9 +22,9 @@ export interface SendEnd {
   readonly isOutage?: boolean;
 }
 
-/** The end of a delivery that this attempt delivered. */
-export function deliveredBy(attempt: Attempt): SendEnd {
-  return { next: { status: 'delivered' }, outcome: attempt.outcome };
+/** The end of a delivery that this proves to have arrived. */
+export function deliveredBy({ attempt, reason }: Proof): SendEnd {
+  return { next: { status: 'delivered', reason }, outcome: attempt?.outcome };
 }
 
 /** The end that an outcome means which no other attempt follows. */
@@ -38,6 +40,18 @@ export interface EndingsParts {
   readonly ledger: Ledger;
   readonly duplicates: Duplicates;
   readonly observer: Observer;
+  /** Called for every delivery that ends as delivered while this process has its content. */
+  readonly onDelivered?: ((delivery: Delivery) => void) | undefined;
+}
+
+/** What is known of a delivery that the store ended because its phone said that it got the push. */
+export interface EndedByPhone {
+  readonly deliveryId: string;
+  readonly app: string;
+  readonly provider: ProviderName;
+  readonly type: string;
+  readonly attempts: number;
+  readonly receivedAtMs: number;
 }
 
 type FinalNext = Exclude<Next, { readonly status: 'queued' }>;
@@ -51,6 +65,11 @@ export class Endings {
 
   constructor(parts: EndingsParts) {
     this.#parts = parts;
+  }
+
+  /** Whether its end is on its way into the log. */
+  isEnding(deliveryId: string): boolean {
+    return this.#ending.has(deliveryId);
   }
 
   get watched(): number {
@@ -84,6 +103,7 @@ export class Endings {
       attempt,
     });
     void recorded.finally(() => this.#ending.delete(delivery.id));
+    if (next.status === 'delivered') this.#parts.onDelivered?.(delivery);
     this.#tellSettled(delivery, next);
     return this.#tellWatcher(delivery.id, { ...end, next });
   }
@@ -112,30 +132,26 @@ export class Endings {
     });
   }
 
-  /** A late answer proved an attempt of this run: as soon as the row is there, it is delivered. */
-  async confirmStored(
-    delivery: Delivery,
-    stored: Promise<boolean>,
-    attempt: Attempt,
-  ): Promise<void> {
-    if (await stored) await this.confirm(delivery, attempt);
-    else this.#closeDelivered(delivery);
+  /** An attempt of this run was proven: as soon as the row is there, it is delivered. */
+  async confirmStored(delivery: Delivery, stored: Promise<boolean>, proof: Proof): Promise<void> {
+    if (await stored) await this.confirm(delivery, proof);
+    else this.#closeDelivered(delivery, proof);
   }
 
-  /** A late answer proved an attempt of an earlier run; nothing changes if the delivery has ended. */
-  async confirm(delivery: Delivery, attempt: Attempt): Promise<void> {
+  /** An attempt of an earlier run was proven; nothing changes if the delivery has ended. */
+  async confirm(delivery: Delivery, proof: Proof): Promise<void> {
     const { id } = delivery;
     if (this.#ending.has(id) || this.#parts.duplicates.hasFailed(id)) return;
     const { clock, ledger } = this.#parts;
     const confirmed = await this.#recording.add(
       ledger.confirm({
         deliveryId: delivery.id,
-        attempt,
+        ...proof,
         nowMs: clock.nowMs(),
         wallMs: clock.wallMs(),
       }),
     );
-    if (confirmed) this.#closeDelivered(delivery);
+    if (confirmed) this.#closeDelivered(delivery, proof);
   }
 
   /** The store ended a delivery whose time was over. */
@@ -166,10 +182,23 @@ export class Endings {
     return this.settle(delivery, stored, { end });
   }
 
-  #closeDelivered(delivery: Delivery): void {
+  /** The store ended a delivery that its phone proved, and that nobody here was sending. */
+  endedByPhone({ deliveryId, receivedAtMs, app, provider, type, attempts }: EndedByPhone): void {
+    const { duplicates, observer, clock } = this.#parts;
+    const next = { status: 'delivered', reason: 'receipt' } as const;
+    duplicates.close(deliveryId);
+    const sinceReceiptMs = Math.max(0, clock.wallMs() - receivedAtMs);
+    const what = { deliveryId, app, provider, type, attempts, sinceReceiptMs };
+    observer.observe({ name: 'delivery_settled', ...what, ...next });
+    this.#tellWatcher(deliveryId, { next });
+  }
+
+  #closeDelivered(delivery: Delivery, { reason }: Proof): void {
+    const next = { status: 'delivered', reason } as const;
     this.#parts.duplicates.close(delivery.id);
-    this.#tellSettled(delivery, { status: 'delivered' });
-    this.#tellWatcher(delivery.id, { next: { status: 'delivered' } });
+    this.#parts.onDelivered?.(delivery);
+    this.#tellSettled(delivery, next);
+    this.#tellWatcher(delivery.id, { next });
   }
 
   #tellWatcher(deliveryId: string, end: SendEnd): SendEnd {

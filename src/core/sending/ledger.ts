@@ -114,6 +114,16 @@ export class Ledger {
     await this.#write('quarantine', () => this.#parts.store.quarantine(entry));
   }
 
+  /** For what is kept beside deliveries and is lost while the store is sick. Never rejects. */
+  async beside<Result>(
+    where: string,
+    write: () => Promise<Result>,
+    deliveryId?: string,
+  ): Promise<Result | undefined> {
+    const written = await this.#write(where, write, deliveryId);
+    return written.kind === 'done' ? written.result : undefined;
+  }
+
   async recordReply(reply: {
     readonly deliveryId: string;
     readonly answeredAtMs: number;

@@ -13,9 +13,10 @@ import { usefulUntilMs } from '../notification.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { PreparedPush, PushMessage } from '../ports/provider.ts';
-import { Attempts, type AttemptsParts, Run } from './attempts.ts';
+import { Attempts, type AttemptsParts, BY_PHONE, type Proof, Run } from './attempts.ts';
 import {
   deliveredBy,
+  type EndedByPhone,
   Endings,
   type EndingsParts,
   endOf,
@@ -57,8 +58,8 @@ export class Sender {
   readonly #endings: Endings;
   /** By delivery id, while they are being sent. */
   readonly #runs = new Map<string, Run>();
-  /** Late answers on their way into the store: what was claimed meanwhile must not be sent. */
-  readonly #proofs = new Map<string, Attempt>();
+  /** Proofs on their way into the store: what was claimed meanwhile must not be sent. */
+  readonly #proofs = new Map<string, Proof>();
 
   constructor(parts: SenderParts) {
     this.#parts = parts;
@@ -113,6 +114,24 @@ export class Sender {
     this.#runs.get(deliveryId)?.renew(expiresAtMs);
   }
 
+  /** A receipt says that the phone got the push. False if this process neither sends the delivery nor writes its end. */
+  proveByPhone(deliveryId: string): boolean {
+    const run = this.#runs.get(deliveryId);
+    run?.prove(BY_PHONE);
+    return run !== undefined || this.#endings.isEnding(deliveryId);
+  }
+
+  /** The store is asked to end a delivery that the phone proved: what was claimed meanwhile must not be sent. */
+  holdForPhone(deliveryId: string): () => void {
+    this.#proofs.set(deliveryId, BY_PHONE);
+    // A claim that was answered in the same moment is looked at first.
+    return () => void this.#parts.clock.after(0, () => this.#proofs.delete(deliveryId));
+  }
+
+  endedByPhone(ended: EndedByPhone): void {
+    this.#endings.endedByPhone(ended);
+  }
+
   /** A sweep of the log ended the delivery, because its lifetime was over. */
   expired(deliveryId: string): void {
     this.#endings.expired(deliveryId);
@@ -140,7 +159,7 @@ export class Sender {
       const attempting = this.#attempts.try(current, lane, {
         ticket,
         push: tries === 1 ? options.prepared : undefined,
-        onProof: (attempt) => this.#prove(delivery, attempt),
+        onProof: (attempt) => this.prove(delivery, { attempt }),
       });
       const proof = await Promise.race([run.proof, attempting.then(() => undefined)]);
       if (proof !== undefined) {
@@ -184,21 +203,21 @@ export class Sender {
     return lane.enter(trust, { waitMs: 0, isLastMoment: true });
   }
 
-  /** A late answer proved an attempt of this run or an earlier one. */
-  #prove(delivery: Delivery, attempt: Attempt): void {
+  /** A late answer or the phone's reply proved an attempt of this run or an earlier one. */
+  prove(delivery: Delivery, proof: Proof): void {
     const run = this.#runs.get(delivery.id);
     if (run !== undefined) {
-      run.prove(attempt);
+      run.prove(proof);
       return;
     }
-    this.#proofs.set(delivery.id, attempt);
-    const confirmed = this.#endings.confirm(delivery, attempt).finally(() => {
+    this.#proofs.set(delivery.id, proof);
+    const confirmed = this.#endings.confirm(delivery, proof).finally(() => {
       this.#proofs.delete(delivery.id);
     });
     void this.#sending.add(confirmed);
   }
 
-  #endProven(delivery: Delivery, stored: Promise<boolean>, proof: Attempt): SendEnd {
+  #endProven(delivery: Delivery, stored: Promise<boolean>, proof: Proof): SendEnd {
     void this.#sending.add(this.#endings.confirmStored(delivery, stored, proof));
     return deliveredBy(proof);
   }
@@ -207,7 +226,7 @@ export class Sender {
   async #recordProof(
     delivery: Delivery,
     stored: Promise<boolean>,
-    { attempting, proof }: { readonly attempting: Promise<Attempt>; readonly proof: Attempt },
+    { attempting, proof }: { readonly attempting: Promise<Attempt>; readonly proof: Proof },
   ): Promise<void> {
     const attempt = await attempting;
     const recorded = this.#endings.recordRetryAtOnce(delivery, stored, attempt);

@@ -2,6 +2,7 @@
 
 import { ServiceError } from '../../core/errors.ts';
 import type { Device, Door } from '../../core/ports/devices.ts';
+import { answeredOf, type WakeHistory } from '../../core/receipts/history.ts';
 
 export interface DeviceAnswerParts {
   readonly externalUrl: string | undefined;
@@ -19,6 +20,22 @@ export function deviceUrls(
     return [name, `${externalUrl}${pathOf(name)}${handle}`];
   });
   return Object.fromEntries(urls);
+}
+
+/** How the phone woke so far, if its app has receipts. */
+export function describeWakes(history: WakeHistory | undefined): object | undefined {
+  if (history === undefined) return undefined;
+  const { lastWakeAtMs, silentSinceMs, demotedAtMs } = history;
+  return {
+    ...answeredOf(history),
+    last_wake_at: isoOf(lastWakeAtMs),
+    silent_since: isoOf(silentSinceMs),
+    demoted_at: isoOf(demotedAtMs),
+  };
+}
+
+function isoOf(atMs: number | undefined): string | undefined {
+  return atMs === undefined ? undefined : new Date(atMs).toISOString();
 }
 
 /** Without `urls` for a caller who may only read: a URL grants the right to wake the phone. */
@@ -41,7 +58,6 @@ export function describeDevice(
     registered_by: device.registrar,
     created_at: new Date(device.createdAtMs).toISOString(),
     seen_at: new Date(device.seenAtMs).toISOString(),
-    dead_since:
-      device.deadSinceMs === undefined ? undefined : new Date(device.deadSinceMs).toISOString(),
+    dead_since: isoOf(device.deadSinceMs),
   };
 }

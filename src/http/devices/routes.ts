@@ -9,6 +9,7 @@ import type { Principal } from '../../core/operating/scopes.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Device } from '../../core/ports/devices.ts';
 import type { OperatingStore } from '../../core/ports/operating.ts';
+import type { Receipts } from '../../core/receipts/receipts.ts';
 import { createTarget, DEFAULT_APP, type Target } from '../../core/target.ts';
 import { type Buckets, refuseFor } from '../../core/tokens/limits.ts';
 import { type Authenticator, requireScope } from '../auth.ts';
@@ -17,13 +18,20 @@ import type { HttpContext } from '../context.ts';
 import { reading } from '../handle.ts';
 import { checkQuery, listDevicesQuery } from '../operator/query.ts';
 import { json } from '../success.ts';
-import { type DeviceAnswerParts, describeDevice, deviceUrls } from './device-answer.ts';
+import {
+  type DeviceAnswerParts,
+  describeDevice,
+  describeWakes,
+  deviceUrls,
+} from './device-answer.ts';
 import { badField, checkToken, type DeviceBodies, parseJsonBody } from './device-body.ts';
 import { type SelfRegistration, verifySelfRegistration } from './self-registration.ts';
 
 export interface DevicesParts extends DeviceAnswerParts {
   readonly clock: Clock;
   readonly registry: Registry;
+  /** Absent in a service without a store for them. */
+  readonly receipts: Pick<Receipts, 'historyOf'> | undefined;
   readonly auth: Authenticator;
   readonly bodies: DeviceBodies;
   readonly lanes: Lanes;
@@ -88,7 +96,8 @@ export async function handleListDevices(parts: DevicesParts, c: HttpContext): Pr
 export async function handleReadDevice(parts: DevicesParts, c: HttpContext): Promise<Response> {
   const caller = parts.auth.require(c.env, 'read', 'register');
   const device = await reading(() => parts.registry.find(deviceId(c)));
-  return json(c, describeTo(caller, parts, device));
+  const history = await reading(async () => await parts.receipts?.historyOf(device.target));
+  return json(c, { ...describeTo(caller, parts, device), wakes: describeWakes(history) });
 }
 
 function describeTo({ scopes }: Principal, parts: DevicesParts, device: Device): object {

@@ -27,6 +27,16 @@ export const deviceAnswer = z
     created_at: time,
     seen_at: time.meta({ description: 'Registered, or took a push, to the day.' }),
     dead_since: time.optional().meta({ description: 'A provider called the token dead.' }),
+    wakes: z
+      .object({
+        answered: z.int().meta({ description: 'Of how many of these a receipt came.' }),
+        pushes: z.int().meta({ description: 'Its newest pushes, 15 at most.' }),
+        last_wake_at: time.optional(),
+        silent_since: time.optional().meta({ description: 'It used to send receipts.' }),
+        demoted_at: time.optional().meta({ description: 'Android took the priority away.' }),
+      })
+      .optional()
+      .meta({ description: 'Of an app with receipts, where one device is read.' }),
   })
   .meta({ id: 'Device' });
 

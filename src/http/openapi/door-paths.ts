@@ -19,6 +19,7 @@ import {
   MAX_FCM_TOKEN_CHARACTERS,
 } from '../../core/target.ts';
 import { OF_BODIES, problems } from './problems.ts';
+import { RECEIPT } from './receipt-path.ts';
 
 /** What any call that becomes a push can be refused with. */
 const OF_PUSHES: readonly ErrorCode[] = [
@@ -167,6 +168,7 @@ export function doorPaths({ breez, sources }: DescribedCalls): ZodOpenApiPathsOb
     ...Object.fromEntries(signed),
     '/api/v1/webhooks/{source}/{handle}': { post: genericCall() },
     '/api/v1/response/{id}': { post: reply() },
+    '/r/{id}': { post: RECEIPT },
   };
 }
 

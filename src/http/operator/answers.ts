@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { STATUSES } from '../../core/delivery.ts';
+import { PRIORITIES, REASONS, STAGES } from '../../core/receipts/receipt.ts';
 
 /** ISO 8601, in UTC. */
 export const time = z.iso.datetime();
@@ -20,6 +21,28 @@ const attemptAnswer = z.strictObject({
   outcome: z.string(),
   reason: z.string().optional(),
   message_id: z.string().optional(),
+});
+
+const wakeAnswer = z.strictObject({
+  conclusion: z.enum(['woke', 'late', 'demoted', 'no_receipt', 'unknown', 'not_asked']),
+  stage: z.enum(STAGES).optional(),
+  why: z.enum(REASONS).optional(),
+  text: z.string(),
+  accepted_at: time.optional(),
+  knocked_at: time.optional(),
+  knock_result: z.enum(['rescued', 'late', 'useless']).optional(),
+  receipts: z.array(
+    z.strictObject({
+      at: time,
+      stage: z.enum(STAGES),
+      n: z.int(),
+      t: z.int().optional(),
+      why: z.enum(REASONS).optional(),
+      shown: z.boolean().optional(),
+      priority: z.enum(PRIORITIES).optional(),
+      original: z.enum(PRIORITIES).optional(),
+    }),
+  ),
 });
 
 export const deliveryAnswer = z.strictObject({
@@ -47,6 +70,8 @@ export const deliveryAnswer = z.strictObject({
   repeated_at: time.optional(),
   /** When the phone replied. */
   answered_at: time.optional(),
+  /** Of an app with receipts: what is known of the wake that the push was to cause. */
+  wake: wakeAnswer.optional(),
   token_fingerprint: z.string(),
   subject_fingerprint: z.string().optional(),
   attempts: z.array(attemptAnswer),

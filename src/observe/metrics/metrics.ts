@@ -10,6 +10,7 @@ import type { KnownNames } from './names.ts';
 import { type Build, createProcessGauges } from './process-gauges.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { createStoreGauges, type StoreGaugesParts } from './store-gauges.ts';
+import { createWakeMetrics } from './wake-metrics.ts';
 
 export interface Page {
   readonly contentType: string;
@@ -50,6 +51,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
 function createMetricsObserver(registry: Registry, parts: MetricsParts): Observer {
   const requests = createRequestMetrics(registry, parts.known);
   const deliveries = createDeliveryMetrics(registry, parts);
+  const wakes = createWakeMetrics(registry, parts.known);
   return {
     observe: (event: ServiceEvent) => {
       switch (event.name) {
@@ -67,6 +69,14 @@ function createMetricsObserver(registry: Registry, parts: MetricsParts): Observe
           return deliveries.overdue();
         case 'reply_waited':
           return deliveries.replyWaited(event);
+        case 'receipt_taken':
+          return wakes.receiptTaken(event);
+        case 'knock_judged':
+          return wakes.knockJudged(event);
+        case 'device_silent':
+        case 'device_returned':
+        case 'device_demoted':
+          return wakes.deviceChanged(event);
         case 'store_batch_ended':
           return deliveries.batchEnded(event);
       }

@@ -12,6 +12,8 @@ export interface KnownNames {
   readonly types: readonly string[];
   /** Those of them that somebody waits for. */
   readonly races: readonly string[];
+  /** Apps whose phones send receipts. */
+  readonly appsWithReceipts: readonly string[];
   readonly sources: readonly string[];
   readonly doors: readonly string[];
   readonly lanes: readonly { readonly app: string; readonly provider: ProviderName }[];

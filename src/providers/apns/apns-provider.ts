@@ -107,6 +107,7 @@ class ApnsProvider implements ProvableProvider, Prover {
     const payload = buildApnsPayload(message, this.#topic, this.#format);
     return {
       excessBytes: payload.excessBytes,
+      lacksReceipt: payload.lacksReceipt,
       send: (options: SendOptions) => this.#send(message.token, payload, options),
     };
   }

@@ -10,6 +10,8 @@ export interface ApnsPayload {
   readonly headers: HttpRequest['headers'];
   readonly body: string;
   readonly excessBytes: number;
+  /** It had no room for the receipt's address. */
+  readonly lacksReceipt: boolean;
 }
 
 /** "Creating the payload": for regular remote notifications the maximum is 4 KB (4096 bytes). */
@@ -18,18 +20,11 @@ const MAX_APNS_PAYLOAD_BYTES = 4_096;
 export function buildApnsPayload(
   message: PushMessage,
   topic: string,
-  { keys }: PushFormat = DEFAULT_FORMAT,
+  format: PushFormat = DEFAULT_FORMAT,
 ): ApnsPayload {
-  const { title, titleLocKey } = message;
-  const body = JSON.stringify({
-    [keys.type]: message.type,
-    [keys.payload]: message.payload,
-    [keys.appData]: message.appData,
-    aps: {
-      alert: titleLocKey === undefined ? { title } : { 'title-loc-key': titleLocKey },
-      'mutable-content': 1,
-    },
-  });
+  const whole = bodyOf(message, format);
+  const lacksReceipt = message.receipt !== undefined && excessOf(whole) > 0;
+  const body = lacksReceipt ? bodyOf({ ...message, receipt: undefined }, format) : whole;
   return {
     headers: {
       'apns-topic': topic,
@@ -38,11 +33,30 @@ export function buildApnsPayload(
       'apns-expiration': String(message.expiresAtUnixSeconds),
       'apns-id': message.id,
       // A second try of the same push replaces the first on the phone.
-      'apns-collapse-id': message.id,
+      'apns-collapse-id': message.collapseId ?? message.id,
     },
     body,
-    excessBytes: Math.max(0, Buffer.byteLength(body) - MAX_APNS_PAYLOAD_BYTES),
+    excessBytes: excessOf(body),
+    lacksReceipt,
   };
+}
+
+function bodyOf(message: PushMessage, { keys }: PushFormat): string {
+  const { title, titleLocKey } = message;
+  return JSON.stringify({
+    [keys.type]: message.type,
+    [keys.payload]: message.payload,
+    [keys.appData]: message.appData,
+    [keys.receipt]: message.receipt,
+    aps: {
+      alert: titleLocKey === undefined ? { title } : { 'title-loc-key': titleLocKey },
+      'mutable-content': 1,
+    },
+  });
+}
+
+function excessOf(body: string): number {
+  return Math.max(0, Buffer.byteLength(body) - MAX_APNS_PAYLOAD_BYTES);
 }
 
 /** What a proof is recognised by in a provider's log, and by the stand-in. */

@@ -53,8 +53,8 @@ export class TwoKeysProvider implements ProvableProvider {
   }
 
   prepare(message: PushMessage): PreparedPush {
-    const { excessBytes } = this.#first.provider.prepare(message);
-    return { excessBytes, send: (options) => this.#send(message, options) };
+    const { excessBytes, lacksReceipt } = this.#first.provider.prepare(message);
+    return { excessBytes, lacksReceipt, send: (options) => this.#send(message, options) };
   }
 
   warm(): Promise<ProviderHealth> {

@@ -113,6 +113,7 @@ class FcmProvider implements ProvableProvider, Prover {
     const payload = buildFcmPayload(message, this.#format);
     return {
       excessBytes: payload.excessBytes,
+      lacksReceipt: payload.lacksReceipt,
       send: (options: SendOptions) => this.#sendTo(message.token, payload.body, options),
     };
   }

@@ -24,6 +24,8 @@ export interface FcmRestMessage extends Pick<TokenMessage, 'token' | 'data'> {
         readonly alert: { readonly title: string } | { readonly 'title-loc-key': string };
         readonly 'mutable-content': 1;
       };
+      /** The receipt, as APNs itself would bring it. */
+      readonly [key: string]: unknown;
     };
   };
   readonly fcm_options?: { readonly analytics_label: string } | undefined;
@@ -33,20 +35,33 @@ export interface FcmPayload {
   /** The JSON that `messages:send` takes. */
   readonly body: string;
   readonly excessBytes: number;
+  /** It had no room for the receipt's address. */
+  readonly lacksReceipt: boolean;
 }
 
 /** "About FCM messages": the maximum payload is 4096 bytes; of a data message its keys and values count. */
 const MAX_FCM_PAYLOAD_BYTES = 4_096;
 
 export function buildFcmPayload(push: PushMessage, format = DEFAULT_FORMAT): FcmPayload {
+  const whole = messageOf(push, format);
+  const lacksReceipt = push.receipt !== undefined && excessOf(whole) > 0;
+  const message = lacksReceipt ? messageOf({ ...push, receipt: undefined }, format) : whole;
+  return { body: JSON.stringify({ message }), excessBytes: excessOf(message), lacksReceipt };
+}
+
+function messageOf(push: PushMessage, format: PushFormat): FcmRestMessage {
   const { keys } = format;
   const data: Record<string, string> = {
     [keys.type]: push.type,
     [keys.payload]: push.payload,
   };
   if (push.appData !== undefined) data[keys.appData] = push.appData;
-  const form = push.platform === 'ios' ? formForIos(push) : formForAndroid(push, format);
-  const message: FcmRestMessage = {
+  // Every value there is a string.
+  if (push.receipt !== undefined && push.platform === 'android') {
+    data[keys.receipt] = JSON.stringify(push.receipt);
+  }
+  const form = push.platform === 'ios' ? formForIos(push, format) : formForAndroid(push, format);
+  return {
     token: push.token,
     data,
     ...form,
@@ -54,10 +69,10 @@ export function buildFcmPayload(push: PushMessage, format = DEFAULT_FORMAT): Fcm
       ? { analytics_label: analyticsLabelOf(push.type) }
       : undefined,
   };
-  return {
-    body: JSON.stringify({ message }),
-    excessBytes: Math.max(0, payloadBytes(message) - MAX_FCM_PAYLOAD_BYTES),
-  };
+}
+
+function excessOf(message: FcmRestMessage): number {
+  return Math.max(0, payloadBytes(message) - MAX_FCM_PAYLOAD_BYTES);
 }
 
 type Form = Pick<FcmRestMessage, 'android' | 'apns'>;
@@ -71,17 +86,18 @@ function formForAndroid({ type, remainingMs }: PushMessage, format: PushFormat):
  * FCM hands it to APNs. It refuses priority 10 unless there is an alert, and without alert and `mutable-content` the
  * service extension does not run.
  */
-function formForIos(push: PushMessage): Form {
-  const { title, titleLocKey } = push;
+function formForIos(push: PushMessage, { keys }: PushFormat): Form {
+  const { title, titleLocKey, receipt } = push;
   const alert = titleLocKey === undefined ? { title } : { 'title-loc-key': titleLocKey };
   const headers = {
     'apns-priority': '10',
     'apns-push-type': 'alert',
     'apns-expiration': String(push.expiresAtUnixSeconds),
     // A second try of the same push replaces the first on the phone.
-    'apns-collapse-id': push.id,
+    'apns-collapse-id': push.collapseId ?? push.id,
   };
-  return { apns: { headers, payload: { aps: { alert, 'mutable-content': 1 } } } };
+  const own = receipt === undefined ? {} : { [keys.receipt]: receipt };
+  return { apns: { headers, payload: { ...own, aps: { alert, 'mutable-content': 1 } } } };
 }
 
 /** At APNs the data keys stand beside `aps`. */

@@ -82,6 +82,9 @@ function namesOf({ core, live }: StartMetricsParts): KnownNames {
     apps: { has: (name) => name === DEFAULT_APP || core.lanes.hasApp(name) },
     types: [...new Set([...Object.keys(catalogue), ...ofApps, ...ownTypes.names])],
     races: Object.keys(catalogue).filter((type) => isRace(catalogue[type]?.lifetimeMs ?? 0)),
+    appsWithReceipts: core.lanes.all
+      .map(({ app }) => app)
+      .filter((app) => live.rules.of(app).hasReceipts),
     sources,
     doors: [...new Set([...DOORS, ...sources])],
     lanes,

@@ -12,6 +12,7 @@ import type {
   QuarantinePageQuery,
   RefusalPageQuery,
 } from '../../core/ports/operating.ts';
+import type { ReceiptStore } from '../../core/ports/receipts.ts';
 import type {
   Gap,
   Outage,
@@ -56,6 +57,12 @@ interface Call<Input, Output> {
   readonly output: Output;
 }
 
+type ReceiptInput<Name extends keyof ReceiptStore> = Parameters<ReceiptStore[Name]>[0];
+type ReceiptCall<Name extends keyof ReceiptStore> = Call<
+  ReceiptInput<Name>,
+  Awaited<ReturnType<ReceiptStore[Name]>>
+>;
+
 /** The writer's operations; those of a batch share one transaction. */
 export interface WriteCalls {
   readonly insert: Call<AcceptedDelivery, undefined>;
@@ -93,6 +100,12 @@ export interface WriteCalls {
   readonly hurry: Call<Hurry, Hurried>;
   readonly forget_rows: Call<ForgetRows, number>;
   readonly forget_devices: Call<ForgetDevices, ForgottenDevices>;
+  readonly record_push: ReceiptCall<'recordPush'>;
+  readonly record_receipt: ReceiptCall<'recordReceipt'>;
+  readonly record_knock: ReceiptCall<'recordKnock'>;
+  readonly record_knock_outcome: Call<ReceiptInput<'recordKnockOutcome'>, undefined>;
+  readonly record_useless_knock: ReceiptCall<'recordUselessKnock'>;
+  readonly note_silent: ReceiptCall<'noteSilent'>;
 }
 
 /** The reader's operations. */
@@ -109,6 +122,8 @@ export interface ReadCalls {
   readonly list_refusals: Call<RefusalPageQuery, Page<Refusal>>;
   readonly list_devices: Call<DevicePageQuery, Page<Device>>;
   readonly page_quarantine: Call<QuarantinePageQuery, Page<QuarantineEntry, QuarantineCursor>>;
+  readonly find_wake: ReceiptCall<'findWake'>;
+  readonly find_history: ReceiptCall<'findHistory'>;
 }
 
 export interface SettlementWrite {

@@ -3,6 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import type { CountedPage, CountOptions, Evidence, LogQuestion } from '../../core/ports/log.ts';
+import type { DeliveryWake } from '../../core/ports/receipts.ts';
 import type { DeliveryQuery, LoggedDelivery } from '../../core/ports/store.ts';
 import {
   corruptDatabase,
@@ -18,6 +19,7 @@ import { prepareCount } from './operations/count.ts';
 import { type Follow, prepareFollow } from './operations/follow.ts';
 import { prepareGather } from './operations/gather.ts';
 import { prepareSearch } from './operations/search.ts';
+import { prepareReceiptQueries } from './receipts/queries.ts';
 
 export interface ReadOnlyStore {
   /** 32 bytes: the key of `Ids.fingerprint`. */
@@ -27,6 +29,8 @@ export interface ReadOnlyStore {
   gather(question: LogQuestion): Evidence;
   countPage(options: CountOptions): CountedPage;
   readonly follow: Follow;
+  /** What is known of the wake that a delivery was to cause. */
+  findWake(deliveryId: string): DeliveryWake | undefined;
   close(): void;
 }
 
@@ -45,6 +49,7 @@ export function openReadOnly(options: {
       return {
         lookupKey,
         findDeliveries: prepareSearch(db),
+        findWake: prepareReceiptQueries(db).findWake,
         gather: prepareGather(db, sealer),
         countPage: prepareCount(db),
         follow: prepareFollow(db),

@@ -21,6 +21,7 @@ import type {
   ReadResult,
   Reply,
 } from './protocol.ts';
+import { prepareReceiptQueries } from './receipts/queries.ts';
 
 interface Connection {
   readonly db: Database.Database;
@@ -83,6 +84,7 @@ function prepareReadOperations(db: Database.Database, sealer: Sealer) {
   const gather = db.transaction(prepareGather(db, sealer));
   const countPage = prepareCount(db);
   const pages = preparePages(db, sealer);
+  const receipts = prepareReceiptQueries(db);
 
   return function run({ kind, input }: ReadOperation): ReadResult {
     switch (kind) {
@@ -110,6 +112,10 @@ function prepareReadOperations(db: Database.Database, sealer: Sealer) {
         return { kind, output: pages.devices(input) };
       case 'page_quarantine':
         return { kind, output: pages.quarantine(input) };
+      case 'find_wake':
+        return { kind, output: receipts.findWake(input) };
+      case 'find_history':
+        return { kind, output: receipts.findHistory(input) };
     }
   };
 }

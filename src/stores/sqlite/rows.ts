@@ -166,6 +166,67 @@ export const CLAIMED_DELIVERIES = rows('queue JOIN deliveries USING (row_id)', {
   'queue.key_hash': 'text?',
 });
 
+/** A delivery that a receipt belongs to, with what is known of its wake. */
+export const WOKEN_DELIVERIES = rows('deliveries LEFT JOIN wakes USING (row_id)', {
+  row_id: 'integer',
+  id: 'text',
+  app: 'text',
+  platform: 'text',
+  provider: 'text',
+  type: 'text',
+  token_hash: 'text',
+  device_id: 'text?',
+  attempts: 'integer',
+  received_at_ms: 'integer',
+  'wakes.accepted_at_ms': 'integer?',
+  'wakes.push_number': 'integer?',
+  'wakes.knocked_at_ms': 'integer?',
+  'wakes.knock_result': 'text?',
+});
+
+export const WAKES = rows('wakes JOIN deliveries USING (row_id)', {
+  received_at_ms: 'integer',
+  lifetime_ms: 'integer',
+  provider: 'text',
+  asked: 'integer',
+  accepted_at_ms: 'integer?',
+  recent: 'text',
+  sender: 'integer',
+  knocked_at_ms: 'integer?',
+  knock_outcome: 'text?',
+  knock_result: 'text?',
+});
+
+export const RECEIPTS = rows('receipts', {
+  received_at_ms: 'integer',
+  stage: 'text',
+  n: 'integer',
+  since_arrival_ms: 'integer?',
+  why: 'text?',
+  shown: 'integer?',
+  priority: 'text?',
+  original_priority: 'text?',
+});
+
+export const WAKE_HISTORIES = rows('wake_histories', {
+  token_hash: 'text',
+  app: 'text',
+  platform: 'text',
+  pushes: 'integer',
+  recent: 'text',
+  wakes_ms: 'text',
+  has_started: 'integer',
+  unanswered: 'integer',
+  unanswered_since_ms: 'integer?',
+  last_push_at_ms: 'integer?',
+  last_wake_at_ms: 'integer?',
+  silent_since_ms: 'integer?',
+  demoted_at_ms: 'integer?',
+  knocks_at_ms: 'text',
+  useless_knocks: 'integer',
+  useless_at_ms: 'integer?',
+});
+
 export const TOKENS = rows('deliveries', {
   row_id: 'integer',
   token_hash: 'text',

@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../../core/ports/clock.ts';
 import type { DeviceStore } from '../../core/ports/devices.ts';
 import type { LogReader } from '../../core/ports/log.ts';
 import type { OperatingStore } from '../../core/ports/operating.ts';
+import type { ReceiptStore } from '../../core/ports/receipts.ts';
 import type { Records } from '../../core/ports/records.ts';
 import type { Store } from '../../core/ports/store.ts';
 import type { Reason } from './errors.ts';
@@ -20,6 +21,7 @@ import type {
   WriteOperation,
   WriterOptions,
 } from './protocol.ts';
+import { createReceiptStore } from './receipts/receipt-store.ts';
 import { createRecords, Settlements } from './records.ts';
 import { WorkerLink } from './worker-link.ts';
 
@@ -71,6 +73,7 @@ export interface OpenedStore {
   readonly log: LogReader;
   /** Closed with the store. */
   readonly operating: OperatingStore;
+  readonly receipts: ReceiptStore;
   /** 32 bytes, for the life of the database: the key of `Ids.fingerprint`. */
   readonly lookupKey: Uint8Array;
   readonly sqliteVersion: string;
@@ -131,6 +134,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Open
       countPage: (input) => reader.call({ kind: 'count_page', input }),
     },
     operating: createOperatingStore(writer, reader),
+    receipts: createReceiptStore(writer, reader),
     lookupKey,
     sqliteVersion,
   };

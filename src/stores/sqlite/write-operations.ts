@@ -11,6 +11,7 @@ import { prepareRecordOperations } from './operations/records.ts';
 import { prepareTokenQueries } from './operations/token-queries.ts';
 import { prepareUpkeepOperations } from './operations/upkeep.ts';
 import type { WriteOperation, WriteResult } from './protocol.ts';
+import { prepareReceiptOperations } from './receipts/operations.ts';
 
 export interface WriteOperations {
   run(operation: WriteOperation): WriteResult;
@@ -22,6 +23,7 @@ export function prepareWriteOperations(db: Database.Database, sealer: Sealer): W
   const deliveries = prepareDeliveryOperations(db, sealer);
   const queue = prepareQueueOperations(db, sealer, deliveries.finish);
   const devices = prepareDeviceOperations(db, sealer, deliveries.finish);
+  const receipts = prepareReceiptOperations(db, deliveries.endByPhone);
   const upkeep = prepareUpkeepOperations(db);
   const tokens = prepareTokenQueries(db);
   const records = prepareRecordOperations(db);
@@ -107,6 +109,19 @@ export function prepareWriteOperations(db: Database.Database, sealer: Sealer): W
         return { kind, output: forget.rows(input) };
       case 'forget_devices':
         return { kind, output: forget.devices(input) };
+      case 'record_push':
+        return { kind, output: receipts.recordPush(input) };
+      case 'record_receipt':
+        return { kind, output: receipts.recordReceipt(input) };
+      case 'record_knock':
+        return { kind, output: receipts.recordKnock(input) };
+      case 'record_knock_outcome':
+        receipts.recordKnockOutcome(input);
+        return { kind, output: undefined };
+      case 'record_useless_knock':
+        return { kind, output: receipts.recordUselessKnock(input) };
+      case 'note_silent':
+        return { kind, output: receipts.noteSilent(input) };
     }
   }
 

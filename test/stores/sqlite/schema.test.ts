@@ -7,6 +7,7 @@ import { is } from 'drizzle-orm';
 import { getTableConfig, SQLiteTable } from 'drizzle-orm/sqlite-core';
 import { expect, test } from 'vitest';
 import * as deviceSchema from '../../../src/stores/sqlite/device-schema.ts';
+import * as receiptSchema from '../../../src/stores/sqlite/receipt-schema.ts';
 import * as rows from '../../../src/stores/sqlite/rows.ts';
 import * as schema from '../../../src/stores/sqlite/schema.ts';
 import { add, sampleDevice } from '../../contract/device-samples.ts';
@@ -35,7 +36,7 @@ test('has exactly the tables, columns and indexes of the schema, every table str
   const file = newFile();
   await open(file);
   const db = new Database(file, { readonly: true });
-  const all = Object.values({ ...schema, ...deviceSchema });
+  const all = Object.values({ ...schema, ...deviceSchema, ...receiptSchema });
   const tables = all.filter((value) => is(value, SQLiteTable));
   for (const table of tables) {
     const { name, columns, indexes } = getTableConfig(table);
@@ -66,7 +67,7 @@ test('has exactly the tables, columns and indexes of the schema, every table str
 /** A database with rows of every table, with and without what may be absent. */
 async function makeFullDatabase(): Promise<string> {
   const file = newFile();
-  const { store, devices, records } = await open(file);
+  const { store, devices, receipts, records } = await open(file);
   await add(devices, sampleDevice(1, { user: 'alice', deadSinceMs: NOW }));
   await add(devices, sampleDevice(2));
   const { subjectHash: _, ...bare } = sampleDelivery(1);
@@ -83,6 +84,13 @@ async function makeFullDatabase(): Promise<string> {
   await store.insert(accept(sampleDelivery(5, { origin: ORIGIN })));
   await store.settle(settlement(sampleDelivery(5)));
   await store.recordReply({ deliveryId: sampleId(5), answeredAtMs: NOW + 9_000 });
+  await receipts.recordPush({ deliveryId: sampleId(5), atMs: NOW, isAsked: true });
+  const receipt = { stage: 'started', n: 1 } as const;
+  const arrived = { deliveryId: sampleId(5), receipt, atMs: NOW + 900, endsOpen: true };
+  await receipts.recordReceipt(arrived);
+  await receipts.recordReceipt({ ...arrived, deliveryId: sampleId(4) });
+  await receipts.recordPush({ deliveryId: sampleId(3), atMs: NOW, isAsked: true });
+  await receipts.recordPush({ deliveryId: sampleId(2), atMs: NOW, isAsked: false });
   await store.quarantine(quarantineEntry('a'));
   await store.quarantine(quarantineEntry('b', { providerSinceMs: NOW }));
   records.tell({ deliveryId: sampleId(5), told: 'delivered', status: 200, atMs: NOW + 100 });

@@ -61,6 +61,12 @@ export function prepareDeliveryOperations(db: Database.Database, sealer: Sealer)
       recordReply.run(wholeMs(answeredAtMs), deliveryId);
     },
     finish,
+    /** The phone got it: that ends it if it is open. */
+    endByPhone(deliveryId: string, wallMs: number): boolean {
+      const row = findOpen.get(deliveryId);
+      if (row !== undefined) finish(row, { status: 'delivered', reason: 'receipt', wallMs });
+      return row !== undefined;
+    },
   };
 }
 

@@ -1,8 +1,10 @@
 // What an operator asks the log: the newest deliveries that match, with their attempts.
 
 import { type DeliveryStatus, STATUSES } from '../../../core/delivery.ts';
+import type { DeliveryWake } from '../../../core/ports/receipts.ts';
 import type { DeliveryQuery, LoggedAttempt, LoggedDelivery } from '../../../core/ports/store.ts';
 import { prepareRows, type Reading } from '../reading.ts';
+import { prepareReceiptQueries } from '../receipts/queries.ts';
 import { LOGGED_ATTEMPTS, LOGGED_DELIVERIES, type RowOf } from '../rows.ts';
 import { nameOf, optional, PLATFORMS, PROVIDERS } from './values.ts';
 
@@ -12,6 +14,7 @@ const ATTEMPTS_OF_ROW = 'WHERE row_id = @rowId ORDER BY number';
 /** In the order of acceptance, which is that of the rows. */
 export function prepareSearch(db: Reading) {
   const findAttempts = prepareRows(db, LOGGED_ATTEMPTS, ATTEMPTS_OF_ROW);
+  const { findWake } = prepareReceiptQueries(db);
   // One statement for each combination of conditions, prepared at its first use.
   const statements = new Map<string, ReturnType<typeof prepareFind>>();
 
@@ -22,7 +25,7 @@ export function prepareSearch(db: Reading) {
     const limit = Math.min(MAX_ROWS, Math.max(1, Math.floor(query.limit)));
     const { id = null, tokenHash = null, subjectHash = null, status = null } = query;
     return find({ id, tokenHash, subjectHash, status, limit }).map((row) =>
-      toLogged(row, findAttempts({ rowId: row.row_id })),
+      toLogged(row, findAttempts({ rowId: row.row_id }), findWake(row.id)),
     );
   };
 }
@@ -31,8 +34,9 @@ export function prepareSearch(db: Reading) {
 export function prepareFindByRow(db: Reading) {
   const find = prepareRows(db, LOGGED_DELIVERIES, 'WHERE row_id = @rowId');
   const findAttempts = prepareRows(db, LOGGED_ATTEMPTS, ATTEMPTS_OF_ROW);
+  const { findWake } = prepareReceiptQueries(db);
   return (rowId: number): readonly LoggedDelivery[] =>
-    find({ rowId }).map((row) => toLogged(row, findAttempts({ rowId })));
+    find({ rowId }).map((row) => toLogged(row, findAttempts({ rowId }), findWake(row.id)));
 }
 
 function prepareFind(db: Reading, condition: string) {
@@ -63,6 +67,7 @@ function statusCondition(status: DeliveryStatus): string {
 export function toLogged(
   row: RowOf<typeof LOGGED_DELIVERIES>,
   attempts: readonly RowOf<typeof LOGGED_ATTEMPTS>[],
+  wake?: DeliveryWake,
 ): LoggedDelivery {
   return {
     id: row.id,
@@ -87,6 +92,7 @@ export function toLogged(
     repeats: row.repeats,
     ...optional('repeatedAtMs', row.repeated_at_ms),
     ...optional('answeredAtMs', row.answered_at_ms),
+    ...optional('wake', wake),
     attempts: attempts.map(toLoggedAttempt),
   };
 }

@@ -1,0 +1,116 @@
+// The port to what the log keeps of receipts and of the wakes of phones. Times are wall time; every operation is one
+// transaction, and rejects as those of the `Store` do.
+
+import type { WakeHistory } from '../receipts/history.ts';
+import type { Receipt } from '../receipts/receipt.ts';
+import type { Platform, ProviderName } from '../target.ts';
+
+export interface ReceiptStore {
+  /** The provider took a push that asks for a receipt, or had no room to. Nothing if there is no such delivery. */
+  recordPush(push: AcceptedPush): Promise<PushRecord | undefined>;
+
+  /**
+   * Keeps a receipt beside its delivery: the first 8, each stage once for the first push and once for the second
+   * knock. `endsOpen`: an open delivery ends as delivered with the reason `receipt`. Nothing if there is no such delivery.
+   */
+  recordReceipt(arrived: ArrivedReceipt): Promise<RecordedReceipt | undefined>;
+
+  /** A second knock is about to leave. False, and it must not, if there was one, a receipt came, or history forbids it. */
+  recordKnock(knock: { readonly deliveryId: string; readonly atMs: number }): Promise<boolean>;
+
+  /** What became of the second knock at the provider. */
+  recordKnockOutcome(end: { readonly deliveryId: string; readonly outcome: string }): Promise<void>;
+
+  /** Its time is over. False if a receipt came. `isHeld`: it counts against further knocks. */
+  recordUselessKnock(end: {
+    readonly deliveryId: string;
+    readonly atMs: number;
+    readonly isHeld: boolean;
+  }): Promise<boolean>;
+
+  /** Marks and returns phones that used to send receipts and fell silent, and forgets old histories. */
+  noteSilent(options: {
+    readonly atMs: number;
+    readonly forgetBeforeMs: number;
+    readonly limit: number;
+  }): Promise<readonly SilentPhone[]>;
+
+  findWake(deliveryId: string): Promise<DeliveryWake | undefined>;
+  findHistory(tokenHash: string): Promise<WakeHistory | undefined>;
+}
+
+export interface AcceptedPush {
+  readonly deliveryId: string;
+  readonly atMs: number;
+  /** False: the push had no room for the address. */
+  readonly isAsked: boolean;
+}
+
+export interface PushRecord {
+  /** Before this push. */
+  readonly history: WakeHistory;
+  /** The phone was quicker than the provider's answer. */
+  readonly isAnswered: boolean;
+  /** An earlier process knocked already. */
+  readonly isKnocked: boolean;
+}
+
+export interface ArrivedReceipt {
+  readonly deliveryId: string;
+  readonly receipt: Receipt;
+  readonly atMs: number;
+  readonly endsOpen: boolean;
+}
+
+export interface RecordedReceipt {
+  readonly deliveryId: string;
+  readonly app: string;
+  readonly platform: Platform;
+  readonly provider: ProviderName;
+  readonly type: string;
+  readonly tokenHash: string;
+  readonly deviceId?: string | undefined;
+  readonly attempts: number;
+  readonly receivedAtMs: number;
+  /** False for a repeat, and beyond those that are kept. */
+  readonly isKept: boolean;
+  readonly isFirst: boolean;
+  /** It ended the delivery. */
+  readonly hasEnded: boolean;
+  readonly sincePushMs?: number | undefined;
+  /** What the second knock was good for, if this receipt shows it. */
+  readonly knock?: 'rescued' | 'late' | undefined;
+  /** The phone had been silent. */
+  readonly hasReturned: boolean;
+  /** It is the first to say that Android demotes the app on this phone, or the first again after a week. */
+  readonly isNewlyDemoted: boolean;
+}
+
+export interface SilentPhone {
+  readonly tokenHash: string;
+  readonly app: string;
+  readonly platform: Platform;
+  readonly lastWakeAtMs: number;
+  readonly unanswered: number;
+}
+
+/** What the log says of one delivery's wake. */
+export interface DeliveryWake {
+  /** Of the call, and how long its push was worth sending. */
+  readonly receivedAtMs: number;
+  readonly lifetimeMs: number;
+  readonly provider: ProviderName;
+  /** False: its push had no room for the address of the receipt. */
+  readonly isAsked: boolean;
+  /** When the provider took the push. */
+  readonly acceptedAtMs?: number | undefined;
+  /** Of the phone's pushes before this one (`WakeHistory.recent`). */
+  readonly recent: string;
+  /** The phone had ever sent a receipt before. */
+  readonly isSender: boolean;
+  readonly knockedAtMs?: number | undefined;
+  readonly knockOutcome?: string | undefined;
+  readonly knockResult?: 'rescued' | 'late' | 'useless' | undefined;
+  /** In the order of their arrival. */
+  readonly receipts: readonly (Receipt & { readonly atMs: number })[];
+}

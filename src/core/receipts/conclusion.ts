@@ -1,0 +1,76 @@
+// What can be said of the wake that a push was to cause, and no more: which of the silent causes it was (lost, stopped by
+// force, notifications off), nobody here can know.
+
+import { usefulUntilMs } from '../notification.ts';
+import type { DeliveryWake } from '../ports/receipts.ts';
+import { answeredOf } from './history.ts';
+import { isDemoted, type Receipt, STAGES } from './receipt.ts';
+
+/**
+ * - `woke`: the phone started within the useful life. `late`: after it.
+ * - `demoted`: it started, and Android had taken the priority away.
+ * - `no_receipt`: none came from a phone that sends them. `unknown`: none came, and it never sent one.
+ */
+export type WakeKind = 'woke' | 'late' | 'demoted' | 'no_receipt' | 'unknown';
+
+export interface WakeConclusion {
+  readonly kind: WakeKind;
+  /** How far the phone came. */
+  readonly stage?: Receipt['stage'] | undefined;
+  readonly why?: Receipt['why'];
+}
+
+export function concludeWake(wake: DeliveryWake): WakeConclusion {
+  const { receipts, receivedAtMs, lifetimeMs } = wake;
+  const [first] = receipts;
+  if (first === undefined) return { kind: wake.isSender ? 'no_receipt' : 'unknown' };
+  const stage = furthestOf(receipts);
+  const why = receipts.findLast((receipt) => receipt.why !== undefined)?.why;
+  if (receipts.some(isDemoted)) return { kind: 'demoted', stage, why };
+  const isLate = first.atMs > usefulUntilMs(receivedAtMs + lifetimeMs, lifetimeMs);
+  return { kind: isLate ? 'late' : 'woke', stage, why };
+}
+
+/** `failed` says more than the stages before it, and less than `done`. */
+function furthestOf(receipts: readonly Receipt[]): Receipt['stage'] | undefined {
+  const order: readonly Receipt['stage'][] = ['done', 'failed', ...STAGES.toReversed()];
+  return order.find((stage) => receipts.some((receipt) => receipt.stage === stage));
+}
+
+/**
+ * Such as "Apple took it at +41 ms, the phone started at +1.9 s, connected at +3.2 s, done at +4.0 s", each counted
+ * from the receipt of the call. While the push is of use at `nowMs`, a receipt may still come.
+ */
+export function describeWake(wake: DeliveryWake, nowMs = Number.POSITIVE_INFINITY): string {
+  const { receivedAtMs, provider } = wake;
+  const since = (atMs: number) => `+${secondsOf(Math.max(0, atMs - receivedAtMs))}`;
+  if (!wake.isAsked) return 'the push had no room for the address of the receipt';
+  const { acceptedAtMs, knockedAtMs, receipts } = wake;
+  const parts = [
+    ...(acceptedAtMs === undefined
+      ? []
+      : [`${provider === 'fcm' ? 'Google' : 'Apple'} took it at ${since(acceptedAtMs)}`]),
+    ...(knockedAtMs === undefined ? [] : [`second push at ${since(knockedAtMs)}`]),
+    ...receipts.map((receipt) => describeReceipt(receipt, since(receipt.atMs))),
+  ];
+  if (receipts.some(isDemoted)) parts.push('Android demoted it (high → normal)');
+  if (receipts.length === 0) parts.push(describeSilence(wake, nowMs));
+  return parts.join(', ');
+}
+
+function describeReceipt({ stage, why, n }: Receipt, at: string): string {
+  const words = stage === 'started' ? 'the phone started' : stage;
+  const cause = why === undefined ? '' : ` (${why})`;
+  return `${words}${cause} at ${at}${n === 2 ? ' after the second push' : ''}`;
+}
+
+function describeSilence(wake: DeliveryWake, nowMs: number): string {
+  if (nowMs < wake.receivedAtMs + wake.lifetimeMs) return 'no receipt yet';
+  const { answered, pushes } = answeredOf(wake);
+  if (!wake.isSender) return 'no receipt; this phone never sent one for a push before it';
+  return `no receipt; this phone sent one for ${answered} of its last ${pushes} pushes`;
+}
+
+function secondsOf(ms: number): string {
+  return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
+}

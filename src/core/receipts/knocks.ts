@@ -1,0 +1,217 @@
+// The second knock: one more push of a race whose phone should have sent a receipt by now. What it needs is kept in
+// memory, so that a restart forgets it, and it is recorded before it leaves, so that no delivery is knocked twice.
+
+import type { Delivery } from '../delivery.ts';
+import { usefulUntilMs } from '../notification.ts';
+import type { Clock, Timer } from '../ports/clock.ts';
+import type { Ids } from '../ports/ids.ts';
+import type { Observer } from '../ports/observer.ts';
+import type { PushMessage, ReceiptKey } from '../ports/provider.ts';
+import type { PushRecord, ReceiptStore } from '../ports/receipts.ts';
+import { Attempts, type AttemptsParts } from '../sending/attempts.ts';
+import type { Lane } from '../sending/lane.ts';
+import type { Ledger } from '../sending/ledger.ts';
+import { Recent } from '../tokens/quarantine.ts';
+import { answeredOf, knockRefusal, overdueAfterMs } from './history.ts';
+import type { Pulse } from './pulse.ts';
+
+/** A phone that was heard of, or pushed to, so lately is perhaps still at work. */
+const QUIET_MS = 30_000;
+const MAX_WATCHED = 20_000;
+const MAX_PHONES = 50_000;
+
+export interface KnocksParts extends AttemptsParts {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly ledger: Ledger;
+  readonly store: ReceiptStore;
+  readonly pulse: Pulse;
+  readonly observer: Observer;
+}
+
+/** A race that the provider took, until its lifetime is over. */
+interface Watch {
+  readonly delivery: Delivery;
+  readonly lane: Lane;
+  readonly receipt: ReceiptKey;
+  readonly acceptedAtMs: number;
+  /** Of the knock, and of the end of the lifetime. */
+  timer: Timer | undefined;
+  endTimer: Timer | undefined;
+  isWoken: boolean;
+  isKnocked: boolean;
+}
+
+/** What this process heard of a phone, and the newest races that it sent there. Service time. */
+interface Phone {
+  heardAtMs: number;
+  races: readonly { readonly deliveryId: string; readonly atMs: number }[];
+}
+
+export class Knocks {
+  readonly #parts: KnocksParts;
+  readonly #attempts: Attempts;
+  readonly #watches = new Map<string, Watch>();
+  readonly #phones = new Recent<Phone>(MAX_PHONES);
+  #stopped = false;
+
+  constructor(parts: KnocksParts) {
+    this.#parts = parts;
+    this.#attempts = new Attempts(parts);
+  }
+
+  /** Races that are watched now. */
+  get watching(): number {
+    return this.#watches.size;
+  }
+
+  /** The provider took a race. Must be called before its receipt can be looked at: a phone may be quick. */
+  watch(delivery: Delivery, lane: Lane, receipt: ReceiptKey): void {
+    if (this.#stopped || this.#watches.size >= MAX_WATCHED) return;
+    const acceptedAtMs = this.#parts.clock.nowMs();
+    this.#notePush(delivery, acceptedAtMs);
+    this.#watches.set(delivery.id, {
+      ...{ delivery, lane, receipt, acceptedAtMs },
+      ...{ timer: undefined, endTimer: undefined, isWoken: false, isKnocked: false },
+    });
+  }
+
+  /** The log knows the push and the phone's history: a knock is planned if it may be needed. */
+  plan(
+    deliveryId: string,
+    { history, isAnswered, isKnocked }: PushRecord,
+    mayKnock: boolean,
+  ): void {
+    const watch = this.#watches.get(deliveryId);
+    if (watch === undefined) return;
+    watch.isWoken ||= isAnswered;
+    watch.isKnocked ||= isKnocked;
+    const { clock, pulse } = this.#parts;
+    const { answered, pushes } = answeredOf(history);
+    const endsInMs = Math.max(0, watch.delivery.expiresAtMs - clock.nowMs());
+    watch.endTimer = clock.after(endsInMs, () => {
+      const expected = history.hasStarted && pushes > 0 ? answered / pushes : 0;
+      pulse.note({ atMs: clock.nowMs(), expected, came: watch.isWoken });
+      void this.#end(watch);
+    });
+    const isRefused = knockRefusal(history, clock.wallMs()) !== undefined;
+    if (!mayKnock || watch.isWoken || watch.isKnocked || isRefused) return;
+    this.#wakeAt(watch, watch.acceptedAtMs + overdueAfterMs(history));
+  }
+
+  /** Nothing is expected of this delivery. */
+  forget(deliveryId: string): void {
+    const watch = this.#watches.get(deliveryId);
+    watch?.timer?.cancel();
+    watch?.endTimer?.cancel();
+    this.#watches.delete(deliveryId);
+  }
+
+  /** A receipt or a reply came for this delivery. */
+  woke(deliveryId: string): void {
+    const watch = this.#watches.get(deliveryId);
+    if (watch === undefined) return;
+    watch.isWoken = true;
+    watch.timer?.cancel();
+    this.heard(watch.delivery.tokenHash);
+  }
+
+  /** The phone gave a sign of life. */
+  heard(tokenHash: string): void {
+    const races = this.#phones.get(tokenHash)?.races ?? [];
+    this.#phones.use(tokenHash, { heardAtMs: this.#parts.clock.nowMs(), races });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const deliveryId of [...this.#watches.keys()]) this.forget(deliveryId);
+  }
+
+  #notePush({ id, tokenHash }: Delivery, atMs: number): void {
+    const phone = this.#phones.get(tokenHash);
+    // Two are enough to know another one than this.
+    const races = [...(phone?.races ?? []).slice(-1), { deliveryId: id, atMs }];
+    const heardAtMs = phone?.heardAtMs ?? Number.NEGATIVE_INFINITY;
+    this.#phones.use(tokenHash, { heardAtMs, races });
+  }
+
+  #wakeAt(watch: Watch, atMs: number): void {
+    if (atMs > usefulEndOf(watch)) return;
+    const delayMs = Math.max(0, atMs - this.#parts.clock.nowMs());
+    watch.timer = this.#parts.clock.after(delayMs, () => this.#consider(watch));
+  }
+
+  #consider(watch: Watch): void {
+    const { clock, quarantine, pulse } = this.#parts;
+    const { delivery, lane } = watch;
+    const { tokenHash } = delivery;
+    const nowMs = clock.nowMs();
+    const isOver = this.#stopped || watch.isWoken || nowMs > usefulEndOf(watch);
+    const isRefused =
+      quarantine.find(tokenHash) !== undefined || quarantine.findHold(tokenHash) !== undefined;
+    if (isOver || isRefused || lane.isOpen || pulse.hasFallen(nowMs)) return;
+    const quietAtMs = this.#quietAtMs(delivery);
+    if (quietAtMs > nowMs) this.#wakeAt(watch, quietAtMs);
+    else void this.#knock(watch);
+  }
+
+  /** When the phone will have been left alone for long enough. */
+  #quietAtMs({ id, tokenHash }: Delivery): number {
+    const phone = this.#phones.get(tokenHash);
+    if (phone === undefined) return Number.NEGATIVE_INFINITY;
+    const others = phone.races.filter(({ deliveryId }) => deliveryId !== id);
+    return Math.max(phone.heardAtMs, ...others.map(({ atMs }) => atMs)) + QUIET_MS;
+  }
+
+  /** Never rejects. */
+  async #knock(watch: Watch): Promise<void> {
+    const { clock, ids, ledger, store, quarantine, observer } = this.#parts;
+    const { delivery, lane, receipt } = watch;
+    const { id: deliveryId } = delivery;
+    const message: PushMessage = {
+      ...this.#attempts.messageOf(delivery),
+      id: ids.deliveryId(),
+      collapseId: deliveryId,
+      receipt: { ...receipt, n: 2 },
+    };
+    const push = lane.provider.prepare(message);
+    if (push.lacksReceipt === true) return;
+    const record = () => store.recordKnock({ deliveryId, atMs: clock.wallMs() });
+    if ((await ledger.beside('record_knock', record, deliveryId)) !== true) return;
+    const trust = quarantine.trustOf(delivery.tokenHash);
+    const ticket = watch.isWoken ? undefined : await lane.enter(trust, { waitMs: 0 });
+    let outcome = 'not_sent';
+    if (ticket !== undefined && (watch.isWoken || clock.nowMs() > usefulEndOf(watch))) {
+      lane.abandon(ticket);
+    } else if (ticket !== undefined) {
+      watch.isKnocked = true;
+      this.#notePush(delivery, clock.nowMs());
+      const options = { ticket, push, onProof: () => {} };
+      const attempt = await this.#attempts.try(delivery, lane, options);
+      outcome = attempt.outcome.kind;
+    }
+    const { app, platform } = delivery.target;
+    observer.observe({ name: 'knock_sent', deliveryId, app, platform, outcome });
+    const recordEnd = () => store.recordKnockOutcome({ deliveryId, outcome });
+    await ledger.beside('record_knock', recordEnd, deliveryId);
+  }
+
+  /** The lifetime is over. Never rejects. */
+  async #end(watch: Watch): Promise<void> {
+    const { clock, ledger, store, pulse, observer } = this.#parts;
+    const { id: deliveryId, target } = watch.delivery;
+    if (this.#watches.get(deliveryId) !== watch) return;
+    this.forget(deliveryId);
+    if (!watch.isKnocked || watch.isWoken) return;
+    const isHeld = !pulse.hasFallen(clock.nowMs());
+    const record = () => store.recordUselessKnock({ deliveryId, atMs: clock.wallMs(), isHeld });
+    const isUseless = await ledger.beside('record_knock', record, deliveryId);
+    if (isUseless !== true) return;
+    const { app, platform } = target;
+    observer.observe({ name: 'knock_judged', deliveryId, app, platform, result: 'useless' });
+  }
+}
+
+function usefulEndOf({ delivery }: Watch): number {
+  return usefulUntilMs(delivery.expiresAtMs, delivery.notification.lifetimeMs);
+}

@@ -1,0 +1,168 @@
+// Receipts from phones: the address that a push carries, what a receipt that arrives changes, and what is expected of
+// the phone once the provider took the push. Without receipts in an app's configuration nothing here happens.
+
+import type { CurrentRules } from '../app-rules.ts';
+import type { Delivery } from '../delivery.ts';
+import { isRace } from '../notification.ts';
+import type { PushMessage, ReceiptKey } from '../ports/provider.ts';
+import type { RecordedReceipt } from '../ports/receipts.ts';
+import type { Lane } from '../sending/lane.ts';
+import { type Target, tokenKey } from '../target.ts';
+import { Recent } from '../tokens/quarantine.ts';
+import type { WakeHistory } from './history.ts';
+import { Knocks, type KnocksParts } from './knocks.ts';
+import { parseReceipt } from './receipt.ts';
+import { ReceiptIds } from './receipt-id.ts';
+
+/** A phone that repeats itself is not written down again and again: 8 are kept, and repeats of a stage are none. */
+const MAX_WRITTEN = 16;
+const MAX_COUNTED = 20_000;
+const FORGET_AFTER_MS = 90 * 86_400_000;
+const SWEEP_BATCH = 500;
+
+export interface ReceiptsParts extends KnocksParts {
+  readonly rules: CurrentRules;
+  readonly externalUrl: string | undefined;
+  /** The lane of a target; throws if its app was removed. */
+  readonly laneOf: (target: Target) => Lane;
+  /** Asked for when it is needed: the sender asks here for what its pushes carry. */
+  readonly sender: () => ProvenSender;
+}
+
+/** What sends, and what the phone's own word changes there. */
+export interface ProvenSender {
+  messageOf(delivery: Delivery): PushMessage;
+  /** True if this process is sending the delivery or writing its end, and sees to its end. */
+  proveByPhone(deliveryId: string): boolean;
+  /** The log is asked to end it: until it has answered, nothing may be sent. */
+  holdForPhone(deliveryId: string): () => void;
+  /** The log ended it. */
+  endedByPhone(recorded: RecordedReceipt): void;
+}
+
+export class Receipts {
+  readonly #parts: ReceiptsParts;
+  readonly #ids: ReceiptIds;
+  readonly #knocks: Knocks;
+  readonly #written = new Recent<number>(MAX_COUNTED);
+
+  constructor(parts: ReceiptsParts) {
+    this.#parts = parts;
+    this.#ids = new ReceiptIds(parts.ids);
+    this.#knocks = new Knocks(parts);
+  }
+
+  /** What the push carries; nothing if its app has no receipts. */
+  keyFor(delivery: Delivery, expiresAtUnixSeconds: number): ReceiptKey | undefined {
+    const { rules, externalUrl } = this.#parts;
+    if (externalUrl === undefined || !rules.of(delivery.target.app).hasReceipts) return undefined;
+    return { r: `${externalUrl}/r/${this.#ids.of(delivery.id)}`, by: expiresAtUnixSeconds };
+  }
+
+  /** The provider took the push: in time, late, or as the phone itself says. */
+  delivered(delivery: Delivery): void {
+    if (!this.#parts.rules.of(delivery.target.app).hasReceipts) return;
+    void this.#delivered(delivery);
+  }
+
+  /** A receipt arrived at the address of this id. False for an id that is none of ours, or older than an hour. */
+  take(receiptId: string, body: Uint8Array): boolean {
+    const deliveryId = this.#ids.verify(receiptId, this.#parts.clock.wallMs());
+    const receipt = parseReceipt(body);
+    if (deliveryId === undefined) return false;
+    this.#knocks.woke(deliveryId);
+    const written = this.#written.get(deliveryId) ?? 0;
+    if (written >= MAX_WRITTEN) return true;
+    this.#written.use(deliveryId, written + 1);
+    void this.#record(deliveryId, receipt);
+    return true;
+  }
+
+  /** The device replied to a question. */
+  replied({ id, tokenHash }: Delivery): void {
+    this.#knocks.woke(id);
+    this.#knocks.heard(tokenHash);
+  }
+
+  /** How the phone of this target woke so far; nothing if it was never asked. Rejects as the store does. */
+  async historyOf(target: Target): Promise<WakeHistory | undefined> {
+    const { ids, store } = this.#parts;
+    return await store.findHistory(ids.fingerprint(tokenKey(target)));
+  }
+
+  /** Receipts in general fell by half. */
+  get isDeaf(): boolean {
+    return this.#parts.pulse.hasFallen(this.#parts.clock.nowMs());
+  }
+
+  /** Looks for phones that used to send receipts and stopped. Rejects as the store does. */
+  async noteSilent(): Promise<void> {
+    if (this.isDeaf) return;
+    const { clock, store, observer } = this.#parts;
+    const atMs = clock.wallMs();
+    const forgetBeforeMs = atMs - FORGET_AFTER_MS;
+    const silent = await store.noteSilent({ atMs, forgetBeforeMs, limit: SWEEP_BATCH });
+    for (const { app, platform, tokenHash, unanswered } of silent) {
+      observer.observe({ name: 'device_silent', app, platform, tokenHash, unanswered });
+    }
+  }
+
+  stop(): void {
+    this.#knocks.stop();
+  }
+
+  /** Never rejects. */
+  async #delivered(delivery: Delivery): Promise<void> {
+    const { rules, clock, ledger, store, observer } = this.#parts;
+    const { id: deliveryId, target, notification } = delivery;
+    try {
+      const lane = this.#parts.laneOf(target);
+      const message = this.#parts.sender().messageOf(delivery);
+      const { receipt } = message;
+      const isAsked = receipt !== undefined && lane.provider.prepare(message).lacksReceipt !== true;
+      const isWatched = isAsked && isRace(notification.lifetimeMs);
+      if (isWatched) this.#knocks.watch(delivery, lane, receipt);
+      const atMs = clock.wallMs();
+      const record = () => store.recordPush({ deliveryId, atMs, isAsked });
+      const recorded = await ledger.beside('record_push', record, deliveryId);
+      if (recorded === undefined) return this.#knocks.forget(deliveryId);
+      this.#knocks.plan(deliveryId, recorded, rules.of(target.app).hasSecondKnock);
+    } catch (cause) {
+      this.#knocks.forget(deliveryId);
+      observer.observe({ name: 'internal_fault', where: 'receipts', deliveryId, cause });
+    }
+  }
+
+  /** Never rejects. */
+  async #record(deliveryId: string, receipt: ReturnType<typeof parseReceipt>): Promise<void> {
+    const { clock, ledger, store } = this.#parts;
+    const sender = this.#parts.sender();
+    const atMs = clock.wallMs();
+    const endsOpen = !sender.proveByPhone(deliveryId);
+    const release = endsOpen ? sender.holdForPhone(deliveryId) : () => {};
+    const record = () => store.recordReceipt({ deliveryId, receipt, atMs, endsOpen });
+    const recorded = await ledger.beside('record_receipt', record, deliveryId);
+    if (recorded?.hasEnded === true) sender.endedByPhone(recorded);
+    release();
+    if (recorded === undefined) return;
+    this.#knocks.heard(recorded.tokenHash);
+    if (recorded.isKept) this.#tell(recorded, receipt);
+  }
+
+  #tell(recorded: RecordedReceipt, receipt: ReturnType<typeof parseReceipt>): void {
+    const { observer } = this.#parts;
+    const { deliveryId, app, platform, type, tokenHash, knock, isFirst, sincePushMs } = recorded;
+    const { stage, n, why } = receipt;
+    const what = { deliveryId, app, platform, type, stage, n, why, isFirst, sincePushMs };
+    observer.observe({ name: 'receipt_taken', ...what });
+    if (knock !== undefined) {
+      observer.observe({ name: 'knock_judged', deliveryId, app, platform, result: knock });
+    }
+    if (recorded.hasReturned) {
+      observer.observe({ name: 'device_returned', app, platform, tokenHash });
+    }
+    if (recorded.isNewlyDemoted) {
+      observer.observe({ name: 'device_demoted', app, platform, tokenHash });
+    }
+  }
+}

@@ -1,0 +1,268 @@
+// What is written of receipts: the wake of a delivery, the receipts beside it, and the history of its phone. The history
+// changes by the core's own rules, in the transaction that records what changed it.
+
+import type Database from 'better-sqlite3';
+import type {
+  AcceptedPush,
+  ArrivedReceipt,
+  PushRecord,
+  ReceiptStore,
+  RecordedReceipt,
+  SilentPhone,
+} from '../../../core/ports/receipts.ts';
+import {
+  afterKnock,
+  afterPush,
+  afterReceipt,
+  afterUselessKnock,
+  knockRefusal,
+  NO_HISTORY,
+  SILENT_OVER_MS,
+  SILENT_PUSHES,
+  type WakeHistory,
+} from '../../../core/receipts/history.ts';
+import { isDemoted, type Receipt } from '../../../core/receipts/receipt.ts';
+import { nameOf, PLATFORMS, PROVIDERS, wholeMs } from '../operations/values.ts';
+import { type RowOf, WAKE_HISTORIES, WOKEN_DELIVERIES } from '../rows.ts';
+import { toHistory } from './queries.ts';
+
+const MAX_RECEIPTS = 8;
+/** A phone that was pushed to in the last minute may still wake. */
+const STILL_WAKING_MS = 60_000;
+const DEMOTION_FORGOTTEN_MS = 7 * 86_400_000;
+
+type Input<Name extends keyof ReceiptStore> = Parameters<ReceiptStore[Name]>[0];
+type Woken = RowOf<typeof WOKEN_DELIVERIES>;
+
+export function prepareReceiptOperations(
+  db: Database.Database,
+  endByPhone: (deliveryId: string, wallMs: number) => boolean,
+) {
+  const find = db.prepare<[string], Woken>(`${WOKEN_DELIVERIES.sql} WHERE id = ?`);
+  const wakes = prepareWakes(db);
+  const histories = prepareHistories(db);
+
+  return {
+    recordPush({ deliveryId, atMs, isAsked }: AcceptedPush): PushRecord | undefined {
+      const row = find.get(deliveryId);
+      if (row === undefined) return undefined;
+      if (!isAsked) {
+        wakes.putUnasked(row);
+        return undefined;
+      }
+      const history = histories.find(row);
+      const isAnswered = wakes.countReceipts(row) > 0;
+      const isKnocked = row.knocked_at_ms !== null;
+      // A crash came between, and it was pushed once more.
+      if (row.accepted_at_ms !== null) return { history, isAnswered, isKnocked };
+      const pushed = afterPush(history, { atMs, isAnswered });
+      wakes.putAccepted(row, { atMs, number: pushed.pushes, history });
+      histories.put(row, pushed);
+      return { history, isAnswered, isKnocked };
+    },
+
+    recordReceipt: (arrived: ArrivedReceipt): RecordedReceipt | undefined => {
+      const row = find.get(arrived.deliveryId);
+      if (row === undefined) return undefined;
+      const hasEnded = arrived.endsOpen && endByPhone(arrived.deliveryId, arrived.atMs);
+      return { ...recordReceipt(row, arrived, { wakes, histories }), hasEnded };
+    },
+
+    recordKnock({ deliveryId, atMs }: Input<'recordKnock'>): boolean {
+      const row = find.get(deliveryId);
+      if (row === undefined || row.accepted_at_ms === null || row.knocked_at_ms !== null) {
+        return false;
+      }
+      const history = histories.find(row);
+      if (wakes.countReceipts(row) > 0 || knockRefusal(history, atMs) !== undefined) return false;
+      wakes.putKnock(row, atMs);
+      histories.put(row, afterKnock(history, wholeMs(atMs)));
+      return true;
+    },
+
+    recordKnockOutcome({ deliveryId, outcome }: Input<'recordKnockOutcome'>): void {
+      const row = find.get(deliveryId);
+      if (row !== undefined) wakes.putKnockOutcome(row, outcome);
+    },
+
+    recordUselessKnock({ deliveryId, atMs, isHeld }: Input<'recordUselessKnock'>): boolean {
+      const row = find.get(deliveryId);
+      if (row === undefined || row.knock_result !== null || wakes.countReceipts(row) > 0) {
+        return false;
+      }
+      wakes.putKnockResult(row, 'useless');
+      if (isHeld) histories.put(row, afterUselessKnock(histories.find(row), wholeMs(atMs)));
+      return true;
+    },
+
+    noteSilent: histories.noteSilent,
+  };
+}
+
+interface Tables {
+  readonly wakes: ReturnType<typeof prepareWakes>;
+  readonly histories: ReturnType<typeof prepareHistories>;
+}
+
+function recordReceipt(
+  row: Woken,
+  { receipt, atMs }: ArrivedReceipt,
+  { wakes, histories }: Tables,
+): Omit<RecordedReceipt, 'hasEnded'> {
+  const before = histories.find(row);
+  const count = wakes.countReceipts(row);
+  const isKept = count < MAX_RECEIPTS && !wakes.hasReceipt(row, receipt);
+  const isFirst = count === 0;
+  const isKnocked = row.knocked_at_ms !== null;
+  const knock = isFirst && isKnocked && row.knock_result === null ? resultOf(receipt) : undefined;
+  const acceptedAtMs = row.accepted_at_ms ?? undefined;
+  if (isKept) {
+    wakes.putReceipt(row, { receipt, atMs, number: count + 1 });
+    if (knock !== undefined) wakes.putKnockResult(row, knock);
+    const push = { number: row.push_number ?? undefined, acceptedAtMs, isFirst, isKnocked };
+    histories.put(row, afterReceipt(before, receipt, { atMs: wholeMs(atMs), push }));
+  }
+  const { demotedAtMs = Number.NEGATIVE_INFINITY } = before;
+  return {
+    deliveryId: row.id,
+    app: row.app,
+    platform: nameOf(PLATFORMS, row.platform),
+    provider: nameOf(PROVIDERS, row.provider),
+    type: row.type,
+    tokenHash: row.token_hash,
+    deviceId: row.device_id ?? undefined,
+    attempts: row.attempts,
+    receivedAtMs: row.received_at_ms,
+    isKept,
+    isFirst,
+    sincePushMs: acceptedAtMs === undefined ? undefined : Math.max(0, atMs - acceptedAtMs),
+    knock,
+    hasReturned: isKept && before.silentSinceMs !== undefined,
+    isNewlyDemoted: isKept && isDemoted(receipt) && atMs - demotedAtMs >= DEMOTION_FORGOTTEN_MS,
+  };
+}
+
+function resultOf({ n }: Receipt): 'rescued' | 'late' {
+  return n === 2 ? 'rescued' : 'late';
+}
+
+function prepareWakes(db: Database.Database) {
+  const unasked = db.prepare(
+    "INSERT OR IGNORE INTO wakes (row_id, asked, recent, sender) VALUES (?, 0, '', 0)",
+  );
+  const ensure = db.prepare(
+    "INSERT OR IGNORE INTO wakes (row_id, asked, recent, sender) VALUES (?, 1, '', 0)",
+  );
+  const accepted = db.prepare(
+    `UPDATE wakes SET asked = 1, accepted_at_ms = ?, push_number = ?, recent = ?, sender = ?
+     WHERE row_id = ?`,
+  );
+  const knocked = db.prepare('UPDATE wakes SET knocked_at_ms = ? WHERE row_id = ?');
+  const knockOutcome = db.prepare('UPDATE wakes SET knock_outcome = ? WHERE row_id = ?');
+  const knockResult = db.prepare('UPDATE wakes SET knock_result = ? WHERE row_id = ?');
+  const count = db.prepare('SELECT count(*) FROM receipts WHERE row_id = ?').pluck();
+  const find = db.prepare('SELECT 1 FROM receipts WHERE row_id = ? AND stage = ? AND n = ?');
+  const insert = db.prepare(
+    `INSERT INTO receipts (row_id, number, received_at_ms, stage, n, since_arrival_ms, why, shown,
+       priority, original_priority)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+
+  return {
+    putUnasked: ({ row_id }: Woken) => unasked.run(row_id),
+    putAccepted(
+      { row_id }: Woken,
+      push: { readonly atMs: number; readonly number: number; readonly history: WakeHistory },
+    ): void {
+      ensure.run(row_id);
+      const { recent, lastWakeAtMs } = push.history;
+      const sender = Number(lastWakeAtMs !== undefined);
+      accepted.run(wholeMs(push.atMs), push.number, recent, sender, row_id);
+    },
+    putKnock: ({ row_id }: Woken, atMs: number) => knocked.run(wholeMs(atMs), row_id),
+    putKnockOutcome: ({ row_id }: Woken, outcome: string) => knockOutcome.run(outcome, row_id),
+    putKnockResult: ({ row_id }: Woken, result: string) => knockResult.run(result, row_id),
+    countReceipts: ({ row_id }: Woken) => Number(count.get(row_id)),
+    hasReceipt: ({ row_id }: Woken, { stage, n }: Receipt) =>
+      find.get(row_id, stage, n) !== undefined,
+    putReceipt(
+      { row_id }: Woken,
+      given: { readonly receipt: Receipt; readonly atMs: number; readonly number: number },
+    ): void {
+      const { stage, n, sinceArrivalMs, why, isShown, priority, originalPriority } = given.receipt;
+      ensure.run(row_id);
+      insert.run(
+        ...[row_id, given.number, wholeMs(given.atMs), stage, n, sinceArrivalMs ?? null],
+        ...[why ?? null, isShown === undefined ? null : Number(isShown)],
+        ...[priority ?? null, originalPriority ?? null],
+      );
+    },
+  };
+}
+
+function prepareHistories(db: Database.Database) {
+  const find = db.prepare<[string], RowOf<typeof WAKE_HISTORIES>>(
+    `${WAKE_HISTORIES.sql} WHERE token_hash = ?`,
+  );
+  const columns = Object.keys(WAKE_HISTORIES.columns);
+  const put = db.prepare(
+    `INSERT OR REPLACE INTO wake_histories (${columns.join(', ')})
+     VALUES (${columns.map((name) => `@${name}`).join(', ')})`,
+  );
+
+  return {
+    find({ token_hash }: Woken): WakeHistory {
+      const row = find.get(token_hash);
+      return row === undefined ? NO_HISTORY : toHistory(row);
+    },
+    put({ token_hash, app, platform }: Woken, history: WakeHistory): void {
+      put.run({
+        token_hash,
+        app,
+        platform,
+        pushes: history.pushes,
+        recent: history.recent,
+        wakes_ms: history.wakesMs.map(Math.round).join(','),
+        has_started: Number(history.hasStarted),
+        unanswered: history.unanswered,
+        unanswered_since_ms: history.unansweredSinceMs ?? null,
+        last_push_at_ms: history.lastPushAtMs ?? null,
+        last_wake_at_ms: history.lastWakeAtMs ?? null,
+        silent_since_ms: history.silentSinceMs ?? null,
+        demoted_at_ms: history.demotedAtMs ?? null,
+        knocks_at_ms: history.knocksAtMs.map(Math.round).join(','),
+        useless_knocks: history.uselessKnocks,
+        useless_at_ms: history.uselessAtMs ?? null,
+      });
+    },
+    noteSilent: prepareNoteSilent(db),
+  };
+}
+
+function prepareNoteSilent(db: Database.Database) {
+  const find = db.prepare<[number, number, number], RowOf<typeof WAKE_HISTORIES>>(
+    `${WAKE_HISTORIES.sql} WHERE unanswered >= ${SILENT_PUSHES} AND silent_since_ms IS NULL
+       AND last_wake_at_ms IS NOT NULL AND last_push_at_ms - unanswered_since_ms >= ?
+       AND last_push_at_ms <= ? LIMIT ?`,
+  );
+  const mark = db.prepare('UPDATE wake_histories SET silent_since_ms = ? WHERE token_hash = ?');
+  const forget = db.prepare(
+    `DELETE FROM wake_histories WHERE token_hash IN (
+       SELECT token_hash FROM wake_histories WHERE last_push_at_ms < ? LIMIT ?)`,
+  );
+
+  return function noteSilent(options: Input<'noteSilent'>): readonly SilentPhone[] {
+    const { atMs, forgetBeforeMs, limit } = options;
+    forget.run(wholeMs(forgetBeforeMs), limit);
+    return find.all(SILENT_OVER_MS, atMs - STILL_WAKING_MS, limit).map((row) => {
+      mark.run(wholeMs(atMs), row.token_hash);
+      return {
+        tokenHash: row.token_hash,
+        app: row.app,
+        platform: nameOf(PLATFORMS, row.platform),
+        lastWakeAtMs: row.last_wake_at_ms ?? 0,
+        unanswered: row.unanswered,
+      };
+    });
+  };
+}

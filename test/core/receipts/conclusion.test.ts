@@ -1,0 +1,76 @@
+// What is said of a wake: the sentence that an operator reads, and that no silent cause is ever claimed.
+
+import { expect, test } from 'vitest';
+import type { DeliveryWake } from '../../../src/core/ports/receipts.ts';
+import { concludeWake, describeWake } from '../../../src/core/receipts/conclusion.ts';
+import type { Receipt } from '../../../src/core/receipts/receipt.ts';
+
+const NOW = 1_754_049_600_000;
+
+function wakeOf(
+  receipts: readonly (Receipt & { readonly atMs: number })[],
+  given: Partial<DeliveryWake> = {},
+): DeliveryWake {
+  return {
+    ...{ receivedAtMs: NOW, lifetimeMs: 60_000, provider: 'apns', isAsked: true },
+    ...{ acceptedAtMs: NOW + 41, recent: '11111111111110', isSender: true, receipts, ...given },
+  };
+}
+
+function at(ms: number, stage: Receipt['stage'], more: Partial<Receipt> = {}) {
+  return { atMs: NOW + ms, stage, n: 1, ...more } as const;
+}
+
+test('tells how far the phone came, and when', () => {
+  const wake = wakeOf([at(1_900, 'started'), at(3_200, 'connected'), at(4_000, 'done')]);
+  expect(concludeWake(wake)).toEqual({ kind: 'woke', stage: 'done' });
+  expect(describeWake(wake)).toBe(
+    'Apple took it at +41 ms, the phone started at +1.9 s, connected at +3.2 s, done at +4.0 s',
+  );
+});
+
+test('the furthest stage counts, whatever the order of arrival', () => {
+  const wake = wakeOf([at(4_000, 'done'), at(4_100, 'started')]);
+  expect(concludeWake(wake)).toEqual({ kind: 'woke', stage: 'done' });
+  const failed = wakeOf([at(2_000, 'failed', { why: 'quota' }), at(2_100, 'started')]);
+  expect(concludeWake(failed)).toEqual({ kind: 'woke', stage: 'failed', why: 'quota' });
+  expect(describeWake(failed)).toContain('failed (quota) at +2.0 s');
+});
+
+test('a first receipt after the useful life is late', () => {
+  expect(concludeWake(wakeOf([at(52_000, 'started')])).kind).toBe('woke');
+  expect(concludeWake(wakeOf([at(52_001, 'started')])).kind).toBe('late');
+});
+
+test('a demotion is said', () => {
+  const demoted = { priority: 'normal', originalPriority: 'high' } as const;
+  const wake = wakeOf([at(1_900, 'started', demoted)], { provider: 'fcm' });
+  expect(concludeWake(wake).kind).toBe('demoted');
+  expect(describeWake(wake)).toBe(
+    'Google took it at +41 ms, the phone started at +1.9 s, Android demoted it (high → normal)',
+  );
+});
+
+test('silence is told with what the phone did before, and never explained', () => {
+  const silent = wakeOf([], { recent: '111111110111111' });
+  expect(concludeWake(silent)).toEqual({ kind: 'no_receipt' });
+  expect(describeWake(silent)).toBe(
+    'Apple took it at +41 ms, no receipt; this phone sent one for 14 of its last 15 pushes',
+  );
+  expect(describeWake(silent, NOW + 59_999)).toBe('Apple took it at +41 ms, no receipt yet');
+  const unknown = wakeOf([], { recent: '000', isSender: false });
+  expect(concludeWake(unknown)).toEqual({ kind: 'unknown' });
+  for (const wake of [silent, unknown]) {
+    expect(describeWake(wake)).not.toMatch(/lost|stopped|network|switched|off\b|uninstalled/);
+  }
+});
+
+test('a second push and what answered it are told', () => {
+  const wake = wakeOf([at(8_000, 'started', { n: 2 })], { knockedAtMs: NOW + 6_000 });
+  expect(describeWake(wake)).toBe(
+    'Apple took it at +41 ms, second push at +6.0 s, the phone started at +8.0 s after the second push',
+  );
+  expect(describeWake(wakeOf([], { isAsked: false }))).toBe(
+    'the push had no room for the address of the receipt',
+  );
+});

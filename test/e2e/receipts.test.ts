@@ -1,0 +1,208 @@
+// Receipts over HTTP: the address in the push, the answer that is always the same, and what the log shows of them.
+
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import type { ReceivedPush } from '../../sandbox/records.ts';
+import { setupWithApps } from '../support/apps.ts';
+import { type Answer, send } from '../support/callers.ts';
+import { OPERATOR_ENVIRONMENT, operate, told } from '../support/operator-calls.ts';
+import { authorization, register } from '../support/registry.ts';
+import {
+  ANDROID_TOKEN,
+  EXTERNAL_URL,
+  IOS_TOKEN,
+  notifyPath,
+  type Setup,
+  type SetupOptions,
+} from '../support/service.ts';
+
+const addressSchema = z.strictObject({
+  r: z.string().startsWith(`${EXTERNAL_URL}/r/`),
+  by: z.int(),
+});
+
+function withReceipts(settings: object = {}, options: SetupOptions = {}): Promise<Setup> {
+  return setupWithApps(() => ({ default: { receipts: true, ...settings } }), options);
+}
+
+/** The path of a push's receipt, as the phone reads it. */
+function pathOf(push: ReceivedPush | undefined, key = 'nds'): string {
+  const { r } = addressSchema.parse(JSON.parse(push?.data[key] ?? 'null'));
+  return r.slice(EXTERNAL_URL.length);
+}
+
+async function pushTo(running: Setup, token: string, hash: string) {
+  const answer = await (await running.notify(token, hash)).json();
+  const { id } = z.object({ id: z.string() }).parse(answer);
+  return { id, path: pathOf(running.sandbox.received().at(-1)) };
+}
+
+function post(running: Setup, path: string, body?: string): Promise<Answer> {
+  return send(running.service.url, { path, body: body ?? '' });
+}
+
+/** All of an answer that a stranger could learn from. */
+function shownBy({ status, headers, text }: Answer): unknown {
+  const { date: _, 'request-id': __, ...others } = headers;
+  return { status, headers: others, text };
+}
+
+async function wakeOf(running: Setup, deliveryId: string) {
+  await running.service.settled();
+  return await running.service.receipts.findWake(deliveryId);
+}
+
+test('a phone finds the address in its push by both providers, and the log shows what it says', async () => {
+  const running = await withReceipts();
+  for (const [index, token] of [IOS_TOKEN, ANDROID_TOKEN].entries()) {
+    const { id, path } = await pushTo(running, token, `a${index}`);
+    const answer = await post(running, path, '{"stage":"started","t":0}');
+    expect(answer.status).toBe(204);
+    expect(answer.text).toBe('');
+    await post(running, path, '{"stage":"done","t":2100,"n":1,"shown":true}');
+    const wake = await wakeOf(running, id);
+    expect(wake?.acceptedAtMs).toEqual(expect.any(Number));
+    expect(wake?.receipts).toEqual([
+      expect.objectContaining({ stage: 'started', n: 1, sinceArrivalMs: 0 }),
+      expect.objectContaining({ stage: 'done', n: 1, sinceArrivalMs: 2_100, isShown: true }),
+    ]);
+  }
+  const taken = running.log.events.filter(({ name }) => name === 'receipt_taken');
+  expect(taken).toHaveLength(4);
+});
+
+test('the app chooses the name of the key', async () => {
+  const running = await withReceipts({ keys: { receipt: 'wake' } });
+  await running.notify(ANDROID_TOKEN, 'aa');
+  const push = running.sandbox.received().at(-1);
+  expect(pathOf(push, 'wake')).toMatch(/^\/r\//);
+  expect(push?.data).not.toHaveProperty('nds');
+});
+
+test('a push without room goes without the address, and the row says so', async () => {
+  const running = await withReceipts();
+  const body = (size: number) =>
+    JSON.stringify({ template: 'nwc_event', data: { event: 'e'.repeat(size) } });
+  const sizes = [3_500, 4_000];
+  const ids: string[] = [];
+  for (const size of sizes) {
+    const answer = await running.post(notifyPath(ANDROID_TOKEN), body(size));
+    ids.push(z.object({ id: z.string() }).parse(await answer.json()).id);
+  }
+  const [small, large] = running.sandbox.received();
+  expect(small?.data).toHaveProperty('nds');
+  expect(large?.data).not.toHaveProperty('nds');
+  expect(await wakeOf(running, ids[0] ?? '')).toMatchObject({ isAsked: true });
+  expect(await wakeOf(running, ids[1] ?? '')).toMatchObject({ isAsked: false });
+});
+
+test('answers alike whatever comes: wrong, foreign, torn, giant, compressed', async () => {
+  const running = await withReceipts();
+  const { id, path } = await pushTo(running, IOS_TOKEN, 'aa');
+  const valid = shownBy(await post(running, path, '{"stage":"started"}'));
+  const wrong = `${path.slice(0, -4)}AAAA`;
+  const paths = [wrong, '/r/x', `/r/${'A'.repeat(43)}`, `/r/${'%00'.repeat(43)}`, `/r/${id}`];
+  for (const each of [...paths, path]) {
+    for (const body of ['{"stage":"done"}', '', '[[[[', '\u0000', 'x'.repeat(100_000)]) {
+      expect(shownBy(await post(running, each, body)), each).toEqual(valid);
+    }
+  }
+  const compressed = await fetch(`${running.service.url}${path}`, {
+    method: 'POST',
+    headers: { 'content-encoding': 'gzip' },
+    body: 'no gzip',
+  });
+  expect(compressed.status).toBe(204);
+  expect((await fetch(`${running.service.url}${path}`)).status).toBe(405);
+  const wake = await wakeOf(running, id);
+  expect(wake?.receipts.map(({ stage }) => stage)).toEqual(['started', 'done']);
+});
+
+test('an address that guesses is counted, and its valid receipts still arrive', async () => {
+  const running = await withReceipts();
+  const { id, path } = await pushTo(running, IOS_TOKEN, 'aa');
+  for (let guess = 0; guess < 40; guess += 1) await post(running, `/r/${'A'.repeat(43)}`);
+  expect((await post(running, path, '{"stage":"connected"}')).status).toBe(204);
+  expect((await wakeOf(running, id))?.receipts).toHaveLength(1);
+  const said = running.log.lines.filter(({ level }) => level === 'warn' || level === 'info');
+  expect(said).toContainEqual({
+    ...{ level: 'info', message: 'invalid_receipts', fields: { count: 1 } },
+  });
+  expect(said).toContainEqual({
+    ...{ level: 'warn', message: 'address_limited' },
+    fields: { count: 1, limit: 'invalid receipts' },
+  });
+});
+
+test('receipts survive a restart on both sides of it', async () => {
+  const running = await withReceipts();
+  const { id, path } = await pushTo(running, IOS_TOKEN, 'aa');
+  await post(running, path, '{"stage":"started"}');
+  await running.restart({ NDS_APPS: JSON.stringify({ default: { receipts: true } }) });
+  await post(running, path, '{"stage":"done"}');
+  const wake = await wakeOf(running, id);
+  expect(wake?.receipts.map(({ stage }) => stage)).toEqual(['started', 'done']);
+});
+
+test('the registry tells how a device woke', async () => {
+  const running = await withReceipts();
+  const device = await register(running, { platform: 'ios', token: IOS_TOKEN });
+  const shape = z.looseObject({ wakes: z.record(z.string(), z.unknown()).optional() });
+  const url = `${running.service.url}/api/v1/devices/${device.id}`;
+  const read = async () => {
+    const response = await fetch(url, { headers: authorization() });
+    return shape.parse(await response.json()).wakes;
+  };
+  expect(await read()).toBeUndefined();
+  const { path } = await pushTo(running, IOS_TOKEN, 'aa');
+  await post(running, path, '{"stage":"started","priority":"normal","original":"high"}');
+  await pushTo(running, IOS_TOKEN, 'bb');
+  await running.service.settled();
+  expect(await read()).toEqual({
+    answered: 1,
+    pushes: 2,
+    last_wake_at: expect.stringMatching(/Z$/),
+    demoted_at: expect.stringMatching(/Z$/),
+  });
+});
+
+test('what cannot work is refused at the start', async () => {
+  const running = await withReceipts();
+  const restart = (settings: object, others: Record<string, string> = {}) =>
+    running.restart({ NDS_APPS: JSON.stringify({ default: settings }), ...others });
+  await expect(restart({ receipts: true }, { NOTIFY_EXTERNAL_URL: '' })).rejects.toThrow(
+    /NOTIFY_EXTERNAL_URL is required by NDS_APPS: default: receipts/,
+  );
+  await expect(restart({ second_knock: true })).rejects.toThrow(
+    /NDS_APPS: default: second_knock needs receipts: true/,
+  );
+  await restart({ receipts: true, second_knock: true });
+});
+
+test('find and the API say whether the phone woke, and when', async () => {
+  const running = await withReceipts({}, { environment: OPERATOR_ENVIRONMENT });
+  const { id, path } = await pushTo(running, ANDROID_TOKEN, 'aa');
+  await post(running, path, '{"stage":"started","t":0}');
+  await post(running, path, '{"stage":"failed","why":"quota"}');
+  await running.service.settled();
+  const read = async (path: string) => told(await operate(running, { path }));
+  const wake = {
+    ...{ conclusion: 'woke', stage: 'failed', why: 'quota' },
+    receipts: [{ stage: 'started', t: 0 }, { stage: 'failed' }],
+  };
+  expect(await read(`/deliveries/${id}`)).toMatchObject({ id, wake });
+  const found = await read(`/find?q=${id}`);
+  expect(found).toMatchObject({
+    verdict: {
+      code: 'delivered',
+      sentence: expect.stringMatching(/Google took it .*, failed \(quota\) at/),
+    },
+    deliveries: [{ id, wake }],
+  });
+  const said = z.object({ timeline: z.array(z.object({ what: z.string(), text: z.string() })) });
+  const { timeline } = said.parse(found);
+  expect(timeline.filter(({ what }) => what === 'phone').map(({ text }) => text)).toEqual([
+    'started',
+    'failed (quota)',
+  ]);
+});

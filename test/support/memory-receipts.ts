@@ -1,0 +1,175 @@
+// The port to receipts over the store in memory, for tests of the core in virtual time. It passes the same contract suite
+// as SQLite (test/contract/receipt-store-contract.ts).
+
+import type {
+  AcceptedPush,
+  ArrivedReceipt,
+  DeliveryWake,
+  ReceiptStore,
+  RecordedReceipt,
+  SilentPhone,
+} from '../../src/core/ports/receipts.ts';
+import {
+  afterKnock,
+  afterPush,
+  afterReceipt,
+  afterUselessKnock,
+  knockRefusal,
+  NO_HISTORY,
+  SILENT_OVER_MS,
+  SILENT_PUSHES,
+  type WakeHistory,
+} from '../../src/core/receipts/history.ts';
+import { isDemoted } from '../../src/core/receipts/receipt.ts';
+import type { Row } from './memory-rows.ts';
+import type { MemoryStore } from './memory-store.ts';
+
+type OfDelivery = 'receivedAtMs' | 'lifetimeMs' | 'provider';
+type Kept = Omit<DeliveryWake, OfDelivery>;
+type Wake = { -readonly [Key in keyof Kept]: Kept[Key] } & { number?: number };
+interface Found {
+  readonly row: Row;
+  readonly wake: Wake | undefined;
+  readonly history: WakeHistory;
+}
+
+const NO_WAKE: Wake = { isAsked: true, recent: '', isSender: false, receipts: [] };
+const WEEK_MS = 7 * 86_400_000;
+
+export class MemoryReceipts implements ReceiptStore {
+  readonly #store: MemoryStore;
+  readonly #wakes = new Map<string, Wake>();
+  readonly #histories = new Map<string, WakeHistory>();
+
+  constructor(store: MemoryStore) {
+    this.#store = store;
+  }
+
+  async recordPush({ deliveryId, atMs, isAsked }: AcceptedPush) {
+    const found = this.#find(deliveryId);
+    if (found === undefined) return undefined;
+    const { wake, history } = found;
+    if (!isAsked) {
+      if (wake === undefined) this.#wakes.set(deliveryId, { ...NO_WAKE, isAsked });
+      return undefined;
+    }
+    const isAnswered = (wake?.receipts.length ?? 0) > 0;
+    const isKnocked = wake?.knockedAtMs !== undefined;
+    if (wake?.acceptedAtMs === undefined) {
+      const pushed = afterPush(history, { atMs, isAnswered });
+      const { recent, lastWakeAtMs } = history;
+      const isSender = lastWakeAtMs !== undefined;
+      const push = { isAsked, acceptedAtMs: atMs, number: pushed.pushes, recent, isSender };
+      this.#wakes.set(deliveryId, { ...NO_WAKE, ...wake, ...push });
+      this.#put(found, pushed);
+    }
+    return { history, isAnswered, isKnocked };
+  }
+
+  async recordReceipt(arrived: ArrivedReceipt): Promise<RecordedReceipt | undefined> {
+    const { deliveryId, receipt, atMs, endsOpen } = arrived;
+    const found = this.#find(deliveryId);
+    if (found === undefined) return undefined;
+    const end = { deliveryId, reason: 'receipt', nowMs: atMs, wallMs: atMs };
+    const hasEnded = endsOpen && (await this.#store.confirm(end));
+    const { history, row } = found;
+    const wake = found.wake ?? { ...NO_WAKE };
+    const { receipts, acceptedAtMs, number } = wake;
+    const isRepeat = receipts.some(({ stage, n }) => stage === receipt.stage && n === receipt.n);
+    const isKept = receipts.length < 8 && !isRepeat;
+    const isFirst = receipts.length === 0;
+    const isKnocked = wake.knockedAtMs !== undefined;
+    const result = receipt.n === 2 ? 'rescued' : 'late';
+    const knock = isFirst && isKnocked && wake.knockResult === undefined ? result : undefined;
+    if (isKept) {
+      const push = { number, acceptedAtMs, isFirst, isKnocked };
+      wake.receipts = [...receipts, { ...receipt, atMs }];
+      wake.knockResult ??= knock;
+      this.#wakes.set(deliveryId, wake);
+      this.#put(found, afterReceipt(history, receipt, { atMs, push }));
+    }
+    const { delivery } = row;
+    const isForgotten = atMs - (history.demotedAtMs ?? -WEEK_MS) >= WEEK_MS;
+    return {
+      ...{ deliveryId, isKept, isFirst, hasEnded, knock },
+      ...{ app: delivery.target.app, platform: delivery.target.platform },
+      ...{ provider: delivery.provider, type: delivery.notification.type },
+      ...{ tokenHash: delivery.tokenHash, deviceId: delivery.deviceId },
+      ...{ attempts: row.attempts.size, receivedAtMs: delivery.receivedAtMs },
+      sincePushMs: acceptedAtMs === undefined ? undefined : Math.max(0, atMs - acceptedAtMs),
+      hasReturned: isKept && history.silentSinceMs !== undefined,
+      isNewlyDemoted: isKept && isDemoted(receipt) && isForgotten,
+    };
+  }
+
+  async recordKnock({ deliveryId, atMs }: { readonly deliveryId: string; readonly atMs: number }) {
+    const found = this.#find(deliveryId);
+    const wake = found?.wake;
+    if (found === undefined || wake?.acceptedAtMs === undefined) return false;
+    if (wake.knockedAtMs !== undefined || wake.receipts.length > 0) return false;
+    if (knockRefusal(found.history, atMs) !== undefined) return false;
+    wake.knockedAtMs = atMs;
+    this.#put(found, afterKnock(found.history, atMs));
+    return true;
+  }
+
+  async recordKnockOutcome(end: { readonly deliveryId: string; readonly outcome: string }) {
+    const wake = this.#wakes.get(end.deliveryId);
+    if (wake !== undefined) wake.knockOutcome = end.outcome;
+  }
+
+  async recordUselessKnock(end: Parameters<ReceiptStore['recordUselessKnock']>[0]) {
+    const found = this.#find(end.deliveryId);
+    const wake = found?.wake;
+    if (found === undefined || wake === undefined) return false;
+    if (wake.knockResult !== undefined || wake.receipts.length > 0) return false;
+    wake.knockResult = 'useless';
+    if (end.isHeld) this.#put(found, afterUselessKnock(found.history, end.atMs));
+    return true;
+  }
+
+  async noteSilent({ atMs, forgetBeforeMs, limit }: Parameters<ReceiptStore['noteSilent']>[0]) {
+    const silent: SilentPhone[] = [];
+    for (const [tokenHash, history] of this.#histories) {
+      const { unanswered, unansweredSinceMs = 0, lastPushAtMs = 0, lastWakeAtMs } = history;
+      if (lastPushAtMs < forgetBeforeMs) this.#histories.delete(tokenHash);
+      const isSilent =
+        unanswered >= SILENT_PUSHES &&
+        lastPushAtMs - unansweredSinceMs >= SILENT_OVER_MS &&
+        lastPushAtMs <= atMs - 60_000;
+      if (!isSilent || history.silentSinceMs !== undefined || lastWakeAtMs === undefined) continue;
+      const row = [...this.#store.rows.values()].find(
+        ({ delivery }) => delivery.tokenHash === tokenHash,
+      );
+      if (row === undefined || silent.length === limit) continue;
+      this.#histories.set(tokenHash, { ...history, silentSinceMs: atMs });
+      const { app, platform } = row.delivery.target;
+      silent.push({ tokenHash, app, platform, lastWakeAtMs, unanswered });
+    }
+    return silent;
+  }
+
+  async findWake(deliveryId: string): Promise<DeliveryWake | undefined> {
+    const wake = this.#wakes.get(deliveryId);
+    const row = this.#store.rows.get(deliveryId);
+    if (wake === undefined || row === undefined) return undefined;
+    const { number: _, ...kept } = wake;
+    const { receivedAtMs, provider, notification } = row.delivery;
+    return { receivedAtMs, lifetimeMs: notification.lifetimeMs, provider, ...kept };
+  }
+
+  async findHistory(tokenHash: string) {
+    return this.#histories.get(tokenHash);
+  }
+
+  #find(deliveryId: string): Found | undefined {
+    const row = this.#store.rows.get(deliveryId);
+    if (row === undefined) return undefined;
+    const history = this.#histories.get(row.delivery.tokenHash) ?? NO_HISTORY;
+    return { row, wake: this.#wakes.get(deliveryId), history };
+  }
+
+  #put({ row }: Found, history: WakeHistory): void {
+    this.#histories.set(row.delivery.tokenHash, history);
+  }
+}
