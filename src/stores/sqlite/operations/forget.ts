@@ -43,6 +43,7 @@ export function prepareForget(
     `${OPEN_DELIVERIES.sql} WHERE token_hash = ?`,
   );
   const release = db.prepare<[string]>('DELETE FROM quarantine WHERE token_hash = ?');
+  const forgetWakes = db.prepare<[string]>('DELETE FROM wake_histories WHERE token_hash = ?');
 
   return {
     /** Changes up to `limit` rows of deliveries that have ended; 0 if none is left. */
@@ -57,6 +58,7 @@ export function prepareForget(
           finish(row, { status: 'rejected', reason: DEVICE_DELETED, wallMs });
         }
         release.run(tokenHash);
+        forgetWakes.run(tokenHash);
       }
       const deliveries = blank(traces, Number.MAX_SAFE_INTEGER);
       return { devices: traces.devices.length, deliveries, tokenHashes: traces.tokenHashes };

@@ -2,6 +2,7 @@
 // changes by the core's own rules, in the transaction that records what changed it.
 
 import type Database from 'better-sqlite3';
+import { FORGOTTEN_TOKEN } from '../../../core/ports/operating.ts';
 import type {
   AcceptedPush,
   ArrivedReceipt,
@@ -216,6 +217,8 @@ function prepareHistories(db: Database.Database) {
       return row === undefined ? NO_HISTORY : toHistory(row);
     },
     put({ token_hash, app, platform }: Woken, history: WakeHistory): void {
+      // A receipt for a delivery whose phone was forgotten since: nothing is kept of it any more.
+      if (token_hash === FORGOTTEN_TOKEN) return;
       put.run({
         token_hash,
         app,
