@@ -40,12 +40,18 @@ export function faultOf(request: FuzzRequest, answer: RawAnswer | undefined): st
   if (status < 200 || status > 599) return `status ${status}`;
   const isHead = request.method === 'HEAD';
   if (isHead) return status < 500 ? undefined : `HEAD was answered ${status}`;
+  if (status === 204 && isReceipt(request)) return text === '' ? undefined : 'a 204 with a body';
   if (status < 300) return status === 200 ? faultOfSuccess(answer) : `status ${status}`;
   if (status < 400) return `status ${status}`;
   if (headers['content-type'] !== 'application/problem+json') {
     return `${status} with ${headers['content-type']}: ${text.slice(0, 200)}`;
   }
   return faultOfProblem(status, text);
+}
+
+/** A receipt is answered 204, whatever came. */
+function isReceipt({ bytes }: FuzzRequest): boolean {
+  return bytes.subarray(0, 'POST /r/'.length).toString('latin1') === 'POST /r/';
 }
 
 /** Without a body, or with JSON for who asked for it, at the registry and for an invoice request. */
