@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from 'commander';
 import { readVersion } from '../service/observing/version.ts';
+import { createSystemClock } from '../service/system.ts';
 import { addDatabaseCommands } from './database/commands.ts';
 import type { DoctorOptions } from './doctor.ts';
 import { readEnvironmentWithOrigin } from './environment.ts';
@@ -61,7 +62,13 @@ function createProgram(end: (exitCode: number) => void): Command {
     .option('--all', 'every variable, its default and what it does')
     .option('--json', 'as JSON')
     .action(async (options: ConfigOptions) =>
-      end((await import('./show-config.ts')).showConfig(options, readEnvironmentWithOrigin())),
+      end(
+        await (await import('./show-config.ts')).showConfig(
+          options,
+          readEnvironmentWithOrigin(),
+          createSystemClock(),
+        ),
+      ),
     );
   addDatabaseCommands(program, end);
   return program;

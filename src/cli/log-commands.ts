@@ -1,6 +1,6 @@
 // The commands that read the log: find, tail and stats.
 
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { duration } from '../config/values.ts';
 import { readEnvironment } from './environment.ts';
 import type { FindOptions } from './find.ts';
@@ -38,7 +38,11 @@ export function addLogCommands(program: Command, end: (exitCode: number) => void
     .description(
       'how many pushes arrived and how fast, by app and provider, and why others did not',
     )
-    .option('--since <time>', 'the period, such as 30m, 24h or 7d', period, HOUR_MS)
+    .addOption(
+      new Option('--since <time>', 'the period, such as 30m, 24h or 7d')
+        .argParser(period)
+        .default(HOUR_MS, '1h'),
+    )
     .option('--json', 'the figures as JSON')
     .action(async ({ since, ...options }: Required<Since<StatsOptions>>) =>
       end(

@@ -1,9 +1,11 @@
 // `nds config`: what is set, where it comes from and what is wrong with it; with `--all`, every variable with its default
 // and its purpose. No value that could be a secret is shown.
 
-import { type Environment, readSettings } from '../config/config.ts';
+import { ConfigError, type Environment } from '../config/config.ts';
 import { looksLikePath } from '../config/files.ts';
 import { SETTINGS, type Setting } from '../config/settings.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import { prepare } from '../service/prepare.ts';
 import { print } from './print.ts';
 import { wrap } from './wrap.ts';
 
@@ -21,21 +23,34 @@ export interface ConfigOptions {
   readonly json?: boolean;
 }
 
-/** Returns 0, or 1 if something is wrong with what is set. */
-export function showConfig(
+/** Returns 0, or 1 if a start would be refused. */
+export async function showConfig(
   { all = false, json = false }: ConfigOptions,
   given: { readonly environment: Environment; readonly fromFile: ReadonlySet<string> },
-): number {
+  clock: Clock,
+): Promise<number> {
   if (all) {
     print(json ? `${JSON.stringify(SETTINGS.map(describe))}\n` : catalogue());
     return 0;
   }
   const configured = configuredOf(given);
-  const { faults } = readSettings(given.environment);
+  const faults = await faultsOf(given.environment, clock);
   print(
     json ? `${JSON.stringify({ settings: configured, faults })}\n` : inWords(configured, faults),
   );
   return faults.length === 0 ? 0 : 1;
+}
+
+/** All that the start would list, files of apps, keys and sources included. */
+async function faultsOf(environment: Environment, clock: Clock): Promise<readonly string[]> {
+  try {
+    const { providers } = await prepare(environment, clock);
+    await Promise.all(providers.map(({ provider }) => provider.close()));
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
 }
 
 function configuredOf({

@@ -7,7 +7,7 @@ import { DOMAIN_SOURCE, LSPS5_SOURCE, NOTIFY_DOOR } from '../core/devices/doors.
 import type { ServiceError } from '../core/errors.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { EventNamed, Observer } from '../core/ports/observer.ts';
-import { REPEATED } from '../core/ports/records.ts';
+import { OPERATOR_SOURCE, REPEATED } from '../core/ports/records.ts';
 import type { EndedDelivery, HttpContext, HttpEnv } from './context.ts';
 import { type NamingParts, refusedDeliveries } from './named-call.ts';
 
@@ -24,7 +24,7 @@ const OTHER_DOORS: Readonly<Record<string, string>> = {
   '/api/v1/response': 'response',
   '/r': 'receipts',
   '/api/v1/devices': 'devices',
-  '/api/v1': 'operator',
+  '/api/v1': OPERATOR_SOURCE,
 };
 
 /** All names of doors but those of signed sources. */

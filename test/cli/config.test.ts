@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { SETTINGS } from '../../src/config/settings.ts';
 import { expectReadable, runCommand } from '../support/command.ts';
 import { APNS_KEY, BOTH_PROVIDERS, SERVICE_ACCOUNT } from '../support/credentials.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 import { temporaryFolder } from '../support/service.ts';
 
 test('says what is set, from where, and what is wrong', async () => {
@@ -22,8 +23,12 @@ test('says what is set, from where, and what is wrong', async () => {
     'NDS_SECRET=(set, not shown)  [.env]',
     'NDS_GRACE=4s  [.env]',
     '',
-    'A fault:',
+    'Faults:',
     '- NDS_TITEL is not a setting of this service; did you mean NDS_TITLES?',
+    '- No provider is configured. For APNs set APNS_KEY_FILE, APNS_KEY_ID,',
+    '  APNS_TEAM_ID, APNS_TOPIC and APNS_ENVIRONMENT; for FCM set',
+    '  GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_APPLICATION_CREDENTIALS_JSON. To try',
+    '  the service without accounts run `npm run demo`.',
     '',
     '`nds config --all` lists every variable.',
     '',
@@ -33,7 +38,11 @@ test('says what is set, from where, and what is wrong', async () => {
 test('has all of it as JSON', async () => {
   const folder = temporaryFolder();
   const { stdout, code } = await runCommand(['config', '--json'], {
-    environment: { NDS_GRACE: '1s', NDS_SECRET: 'a secret of this test' },
+    environment: {
+      NDS_GRACE: '1s',
+      NDS_SECRET: 'a secret of this test',
+      GOOGLE_APPLICATION_CREDENTIALS_JSON: JSON.stringify(SERVICE_ACCOUNT),
+    },
     folder,
   });
   expect([code, JSON.parse(stdout)]).toEqual([
@@ -41,6 +50,7 @@ test('has all of it as JSON', async () => {
     {
       settings: [
         { name: 'NDS_SECRET', from: 'environment' },
+        { name: 'GOOGLE_APPLICATION_CREDENTIALS_JSON', from: 'environment' },
         { name: 'NDS_GRACE', from: 'environment', value: '1s' },
       ],
       faults: [],
@@ -60,6 +70,8 @@ test('shows no secret, whichever variable it was pasted into', async () => {
   ];
   const { showConfig } = await import('../../src/cli/show-config.ts');
   const { vi } = await import('vitest');
+  const clock = new ManualClock(Date.parse('2026-11-26T00:00:00Z'));
+  const fromFile = new Set<string>();
   for (const secret of secrets) {
     const runs = (secret.match(/[A-Za-z0-9+/_-]{16,}/g) ?? []).filter((run) => /[0-9]/.test(run));
     for (const { name } of SETTINGS) {
@@ -68,9 +80,9 @@ test('shows no secret, whichever variable it was pasted into', async () => {
         written.push(String(text));
         return true;
       });
-      const environment = { ...BOTH_PROVIDERS, [name]: secret };
-      showConfig({}, { environment, fromFile: new Set() });
-      showConfig({ json: true }, { environment, fromFile: new Set() });
+      const given = { environment: { ...BOTH_PROVIDERS, [name]: secret }, fromFile };
+      await showConfig({}, given, clock);
+      await showConfig({ json: true }, given, clock);
       write.mockRestore();
       const output = written.join('');
       expect(output).toContain(name);

@@ -1,7 +1,7 @@
 // The commands that ask and change the running service, over its socket, and those that also work while none runs.
 
 import { existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { expectReadable, runCommand } from '../support/command.ts';
@@ -25,8 +25,8 @@ const imported = z.looseObject({
 });
 
 /** A service with a device of the user, whom the command imported. */
-async function withDevice() {
-  const running = await setup();
+async function withDevice(settings: Readonly<Record<string, string>> = {}) {
+  const running = await setup({ environment: settings });
   const { environment } = running;
   const input = JSON.stringify({ platform: 'android', token: ANDROID_TOKEN, user: USER });
   const { stdout } = await runCommand(['devices', 'import', '-'], { environment, input });
@@ -180,7 +180,8 @@ test('many devices are imported in several calls', async () => {
 });
 
 test('devices are listed and shown without their URLs, and revoked', async () => {
-  const { running, id, urls, nds } = await withDevice();
+  const sources = resolve(import.meta.dirname, '../../docs/sources/examples.json');
+  const { running, id, urls, nds } = await withDevice({ NDS_SOURCES_FILE: sources });
   const list = await nds('devices', 'list');
   expect([list.code, list.stderr]).toEqual([0, '']);
   expectReadable(list);
@@ -197,7 +198,10 @@ test('devices are listed and shown without their URLs, and revoked', async () =>
     expectNothingSecret(end.stdout, running);
   }
   expect(shown.stdout).toContain('doors         notify, lsps5');
-  expect((await nds('devices', 'show', id, '--urls')).stdout).toContain(urls.notify);
+  const withUrls = (await nds('devices', 'show', id, '--urls')).stdout.split('\n');
+  for (const [door, url] of Object.entries(urls)) {
+    expect(withUrls).toContain(`${door.padEnd(12)}  ${url}`);
+  }
 
   expect((await nds('devices', 'revoke', id, '--door', 'notify')).code).toBe(0);
   expect((await running.post(new URL(urls.notify ?? '').pathname, '{}')).status).toBe(404);

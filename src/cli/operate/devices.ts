@@ -132,7 +132,7 @@ function inWords(found: Device, withUrls: boolean): string {
   ];
   return rows
     .map(([label, value]) =>
-      value === undefined ? '' : `${wrap(`${label.padEnd(LABEL)}${value}`, LABEL)}\n`,
+      value === undefined ? '' : `${wrap(`${label.padEnd(LABEL - 2)}  ${value}`, LABEL)}\n`,
     )
     .join('');
 }

@@ -15,6 +15,8 @@ export interface Told {
 
 /** The code of a call that repeated an earlier one: taken, but without a delivery of its own. */
 export const REPEATED = 'duplicate';
+/** The source of what operators were refused: their mistakes lost no push. */
+export const OPERATOR_SOURCE = 'operator';
 
 /** Whom a call named that was refused, that repeated another, or that was ignored: by fingerprint alone. */
 export interface NamedCall {

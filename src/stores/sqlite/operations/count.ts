@@ -8,6 +8,7 @@ import type {
   DeliveryCount,
   RefusalCount,
 } from '../../../core/ports/log.ts';
+import { OPERATOR_SOURCE } from '../../../core/ports/records.ts';
 import { prepareRows, type Reading } from '../reading.ts';
 import type { RowOf, Rows } from '../rows.ts';
 import { nameOf, PROVIDERS } from './values.ts';
@@ -74,7 +75,11 @@ export function prepareCount(db: Reading): (options: CountOptions) => CountedPag
     DELIVERIES,
     'WHERE received_at_ms >= @sinceMs GROUP BY 1, 2, 3, 4, 5, 6',
   );
-  const countRefusals = prepareRows(db, REFUSALS, 'WHERE last_at_ms >= @sinceMs GROUP BY 1, 2, 3');
+  const countRefusals = prepareRows(
+    db,
+    REFUSALS,
+    `WHERE last_at_ms >= @sinceMs AND source IS NOT '${OPERATOR_SOURCE}' GROUP BY 1, 2, 3`,
+  );
 
   return function countPage({ of, sinceMs, beforeRowId, maxRows }): CountedPage {
     const values = { before: beforeRowId ?? Number.MAX_SAFE_INTEGER, maxRows, sinceMs };
