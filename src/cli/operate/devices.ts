@@ -131,8 +131,11 @@ function inWords(found: Device, withUrls: boolean): string {
     ...Object.entries(withUrls ? urls : {}),
   ];
   return rows
-    .map(([label, value]) =>
-      value === undefined ? '' : `${wrap(`${label.padEnd(LABEL - 2)}  ${value}`, LABEL)}\n`,
-    )
+    .flatMap(([label, value]) => {
+      if (value === undefined) return [];
+      const line = `${label.padEnd(LABEL - 2)}  ${value}`;
+      // A URL stays beside its label.
+      return [`${value.includes(' ') ? wrap(line, LABEL) : line}\n`];
+    })
     .join('');
 }

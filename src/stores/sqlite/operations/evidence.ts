@@ -2,7 +2,12 @@
 // and the gaps of the log itself.
 
 import type { Device } from '../../../core/ports/devices.ts';
-import type { Gap, Outage, Refusal } from '../../../core/ports/records.ts';
+import {
+  type Gap,
+  OPERATOR_SOURCE,
+  type Outage,
+  type Refusal,
+} from '../../../core/ports/records.ts';
 import type { QuarantineEntry } from '../../../core/ports/store.ts';
 import type { Sealer } from '../file/seal.ts';
 import { prepareRows, type Reading } from '../reading.ts';
@@ -28,6 +33,7 @@ const LONGEST_REQUEST_MS = 30_000;
 const MAX_COUNTED = 20;
 /** Reads the whole table, which is bounded, and only where an id was not found. */
 const COUNTED_AT = `WHERE count > 1 AND at_ms <= @latestMs AND last_at_ms >= @atMs
+  AND source IS NOT '${OPERATOR_SOURCE}'
   ORDER BY row_id DESC LIMIT ${MAX_COUNTED}`;
 
 export interface FoundDevice {
