@@ -192,6 +192,9 @@ test('docs/tables.md has every column of the tables that it describes, and no ot
     'deliveries',
     'refusals',
     'outages',
+    'wakes',
+    'receipts',
+    'wake_histories',
     'gaps',
   ]);
   for (const section of described) {
