@@ -1,6 +1,6 @@
 // The machine's clock and chance: the only place that reads them. Everything else gets the ports.
 
-import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
+import { createHmac, createSecretKey, hkdfSync, randomBytes } from 'node:crypto';
 import { v7 } from 'uuid';
 import type { Clock, Timer } from '../core/ports/clock.ts';
 import type { Ids } from '../core/ports/ids.ts';
@@ -85,6 +85,7 @@ export function createSystemClock(sources: TimeSources = MACHINE): SystemClock {
 
 const SECRET_BYTES = 16;
 const FINGERPRINT_BYTES = 16;
+const DERIVED_KEY_BYTES = 32;
 
 /** Chance from the operating system; fingerprints under `lookupKey`, which the store keeps. */
 export function createSystemIds(clock: Clock, lookupKey: Uint8Array): Ids {
@@ -98,5 +99,6 @@ export function createSystemIds(clock: Clock, lookupKey: Uint8Array): Ids {
       const digest = createHmac('sha256', key).update(value).digest();
       return digest.subarray(0, FINGERPRINT_BYTES).toString('hex');
     },
+    deriveKey: (purpose) => new Uint8Array(hkdfSync('sha256', key, '', purpose, DERIVED_KEY_BYTES)),
   };
 }

@@ -33,5 +33,6 @@ export function createSimulatedIds(random: Random, clock: Clock): Ids {
     secret: () => Buffer.from(random.hex(16), 'hex').toString('base64url'),
     fraction: () => random.fraction(),
     fingerprint,
+    deriveKey: (purpose) => Buffer.from(fingerprint(`key\n${purpose}`)),
   };
 }

@@ -252,5 +252,6 @@ function countedIds(life: number, wallMs: () => number) {
     secret: () => `secret-${life}-${next()}`,
     fraction: () => (next() * 0.381966) % 1,
     fingerprint: (value: string) => `hash of ${value}`,
+    deriveKey: (purpose: string) => Buffer.from(purpose),
   };
 }

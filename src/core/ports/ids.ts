@@ -15,4 +15,6 @@ export interface Ids {
    * payment hash or other value that the log must find again but never show.
    */
   fingerprint(value: string): string;
+  /** A key for this purpose alone: fingerprints are shown to operators, and callers choose what some of them are of. */
+  deriveKey(purpose: string): Uint8Array;
 }

@@ -6,7 +6,7 @@ import type { Receipt } from '../receipts/receipt.ts';
 import type { Platform, ProviderName } from '../target.ts';
 
 export interface ReceiptStore {
-  /** The provider took a push that asks for a receipt, or had no room to. Nothing if there is no such delivery. */
+  /** The provider took a push that asks for a receipt, or could not. Nothing if there is no such delivery. */
   recordPush(push: AcceptedPush): Promise<PushRecord | undefined>;
 
   /**
@@ -42,7 +42,7 @@ export interface ReceiptStore {
 export interface AcceptedPush {
   readonly deliveryId: string;
   readonly atMs: number;
-  /** False: the push had no room for the address. */
+  /** False: the push had no room for the address, or left too late for one. */
   readonly isAsked: boolean;
 }
 
@@ -100,7 +100,7 @@ export interface DeliveryWake {
   readonly receivedAtMs: number;
   readonly lifetimeMs: number;
   readonly provider: ProviderName;
-  /** False: its push had no room for the address of the receipt. */
+  /** False: its push carried no address for a receipt. */
   readonly isAsked: boolean;
   /** When the provider took the push. */
   readonly acceptedAtMs?: number | undefined;

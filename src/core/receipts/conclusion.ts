@@ -44,7 +44,8 @@ function furthestOf(receipts: readonly Receipt[]): Receipt['stage'] | undefined 
 export function describeWake(wake: DeliveryWake, nowMs = Number.POSITIVE_INFINITY): string {
   const { receivedAtMs, provider } = wake;
   const since = (atMs: number) => `+${secondsOf(Math.max(0, atMs - receivedAtMs))}`;
-  if (!wake.isAsked) return 'the push had no room for the address of the receipt';
+  if (!wake.isAsked)
+    return 'the push asked for no receipt: it had no room for the address, or left an hour after the call';
   const { acceptedAtMs, knockedAtMs, receipts } = wake;
   const parts = [
     ...(acceptedAtMs === undefined

@@ -52,10 +52,11 @@ export class Receipts {
     this.#knocks = new Knocks(parts);
   }
 
-  /** What the push carries; nothing if its app has no receipts. */
+  /** What the push carries; nothing if its app has no receipts, or if they would be too late. */
   keyFor(delivery: Delivery, expiresAtUnixSeconds: number): ReceiptKey | undefined {
-    const { rules, externalUrl } = this.#parts;
+    const { rules, externalUrl, clock } = this.#parts;
     if (externalUrl === undefined || !rules.of(delivery.target.app).hasReceipts) return undefined;
+    if (!this.#ids.mayAsk(delivery.id, clock.wallMs())) return undefined;
     return { r: `${externalUrl}/r/${this.#ids.of(delivery.id)}`, by: expiresAtUnixSeconds };
   }
 

@@ -10,7 +10,7 @@ export const wakes = sqliteTable('wakes', {
   rowId: integer('row_id')
     .primaryKey()
     .references(() => deliveries.rowId, { onDelete: 'cascade' }),
-  /** 0 if the push had no room for the address of the receipt. */
+  /** 0 if the push carried no address for a receipt: it had no room, or left an hour after the call. */
   asked: integer('asked').notNull(),
   /** When the provider took the push, and which of its phone's pushes it was. */
   acceptedAtMs: integer('accepted_at_ms'),

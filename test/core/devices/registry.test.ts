@@ -35,6 +35,7 @@ function setup({ maxPerUser = 3, maxDevices = 10 } = {}) {
       secret: () => next('secret'),
       fraction: () => 0.5,
       fingerprint: (value) => `hash of ${value}`,
+      deriveKey: (purpose) => Buffer.from(purpose),
     },
     devices,
     quarantine,

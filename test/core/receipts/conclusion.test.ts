@@ -71,6 +71,6 @@ test('a second push and what answered it are told', () => {
     'Apple took it at +41 ms, second push at +6.0 s, the phone started at +8.0 s after the second push',
   );
   expect(describeWake(wakeOf([], { isAsked: false }))).toBe(
-    'the push had no room for the address of the receipt',
+    'the push asked for no receipt: it had no room for the address, or left an hour after the call',
   );
 });

@@ -5,6 +5,7 @@ import type { AppSettings } from '../../../src/config/app-settings.ts';
 import type { Notification } from '../../../src/core/notification.ts';
 import type { ReceiptKey } from '../../../src/core/ports/provider.ts';
 import {
+  CALM,
   call,
   createVirtualCore,
   type Push,
@@ -15,7 +16,8 @@ import {
 const URL = 'https://nds.example.com';
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
-const DAY = 24 * 60 * MINUTE;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
 const PHONE = 'phone:APA91b';
 const KNOCKING: AppSettings = { receipts: true, second_knock: true };
 
@@ -324,4 +326,21 @@ test('while receipts in general fell by half nobody is knocked or called silent'
   payAll();
   await virtual.clock.run(2 * MINUTE);
   expect(knocksOf(virtual)).toHaveLength(before);
+});
+
+test('news that waited for longer than its address is valid asks for no receipt', async () => {
+  const virtual = await start();
+  await wakes(virtual, [100]);
+  virtual.weather = () => ({
+    outcome: { kind: 'retry', reason: 'INTERNAL', certainty: 'answered' },
+    endsAfterMs: 10,
+    isTaken: false,
+  });
+  const told = pay(virtual, { type: 'tx_confirmed', lifetimeMs: DAY });
+  await virtual.clock.run(HOUR);
+  virtual.weather = CALM;
+  await virtual.clock.run(5 * MINUTE);
+  const push = virtual.pushes.at(-1);
+  expect(push).toMatchObject({ isTaken: true, receipt: undefined });
+  expect(await virtual.receipts.findWake(told.id ?? '')).toMatchObject({ isAsked: false });
 });

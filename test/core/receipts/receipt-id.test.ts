@@ -1,5 +1,6 @@
 // The id in a receipt's address: what is accepted, for how long, and what is not.
 
+import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ReceiptIds } from '../../../src/core/receipts/receipt-id.ts';
@@ -46,6 +47,22 @@ test('is worth nothing with another key, for another delivery or with one bit ch
     changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7));
     expect(receipts.verify(changed.toString('base64url'), clock.wallMs())).toBeUndefined();
   }
+});
+
+test('no fingerprint, of which callers choose what they are of, is the key', () => {
+  const { clock, ids, receipts } = setup();
+  const bytes = Buffer.from(ids.deliveryId().replaceAll('-', ''), 'hex');
+  const forged = createHmac('sha256', ids.fingerprint('nds receipts 1')).update(bytes).digest();
+  const receiptId = Buffer.concat([bytes, forged.subarray(0, 16)]).toString('base64url');
+  expect(receipts.verify(receiptId, clock.wallMs())).toBeUndefined();
+});
+
+test('is not asked for when it would be too old for the phone to answer', () => {
+  const { clock, ids, receipts } = setup();
+  const deliveryId = ids.deliveryId();
+  expect(receipts.mayAsk(deliveryId, clock.wallMs() + HOUR_MS - 60_000)).toBe(true);
+  expect(receipts.mayAsk(deliveryId, clock.wallMs() + HOUR_MS - 59_999)).toBe(false);
+  expect(receipts.mayAsk(deliveryId, clock.wallMs() - HOUR_MS)).toBe(true);
 });
 
 test('takes any text for an id without throwing', () => {
