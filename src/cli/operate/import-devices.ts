@@ -122,7 +122,8 @@ async function sendOrStop(
   try {
     return await api.text('POST', '/api/v1/devices/import', { body });
   } catch (error) {
-    const words = error instanceof Error ? error.message : String(error);
-    throw new ImportError(`${words}. Go on by --from ${first?.number ?? 1}`);
+    const message = error instanceof Error ? error.message : String(error);
+    const words = message.endsWith('?') ? message : `${message}.`;
+    throw new ImportError(`${words} Go on by --from ${first?.number ?? 1}`);
   }
 }
