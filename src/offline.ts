@@ -34,7 +34,7 @@ const SILENT: Log = {
 };
 
 /** The log is that of the service: a command is no part of it. */
-const NO_RECORDER = { written: async () => {} };
+const NO_RECORDER = { written: async () => {}, openGap: () => undefined };
 
 /** Rejects with a `DatabaseRefusedError` if a service runs all the same, and with a `ConfigError`. */
 export async function serveOffline({

@@ -8,6 +8,7 @@ import type { LoggedDevice } from '../core/ports/log.ts';
 import { REPEATED } from '../core/ports/records.ts';
 import type { LoggedDelivery } from '../core/ports/store.ts';
 import { lineOfDelivery, lineOfRefusal, shortId } from './log-lines.ts';
+import { onOneLine } from './print.ts';
 import { wrap } from './wrap.ts';
 
 /** More deliveries than these are one line each. */
@@ -68,7 +69,8 @@ function whoHas({ app, platform, user }: LoggedDevice): string {
 
 /** Enough to recognise it, not enough to write to. */
 function shortUser(user: string): string {
-  return user.length <= 6 ? user : `${user.slice(0, 6)}…`;
+  const shown = onOneLine(user);
+  return shown.length <= 6 ? shown : `${shown.slice(0, 6)}…`;
 }
 
 function markOf(index: number): string {

@@ -2,14 +2,33 @@
 
 let isWatched = false;
 
-/** A reader that needs no more, such as `head`, closes the pipe: that ends the command and is no error. */
+/** Control characters, and those that turn the direction of a line: a terminal obeys them. */
+const OBEYED = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
+
+/**
+ * A reader that needs no more, such as `head`, closes the pipe: that ends the command and is no error. What a user or
+ * a caller chose, such as the name of a user, cannot reach the terminal's controls; JSON stays the same JSON.
+ */
 export function print(text: string): void {
   if (!isWatched) {
     isWatched = true;
-    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      process.exit(0);
-    });
+    process.stdout.on('error', endWithout);
   }
-  process.stdout.write(text);
+  process.stdout.write(text.split('\n').map(onOneLine).join('\n'));
+}
+
+/** A value that must stay on its line, before it is cut to a width. */
+export function onOneLine(value: string): string {
+  return value.replace(OBEYED, escaped);
+}
+
+function endWithout(error: NodeJS.ErrnoException): never {
+  if (error.code === 'EPIPE') process.exit(0);
+  const why = error.code === 'ENOSPC' ? 'the disk is full' : (error.code ?? error.message);
+  process.stderr.write(`nds: the output cannot be written: ${why}\n`);
+  process.exit(1);
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

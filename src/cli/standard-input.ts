@@ -5,6 +5,11 @@ import { createInterface } from 'node:readline';
 /** More than any token, URL or secret. */
 const MAX_CHARACTERS = 16_384;
 
+/** An argument that an unset variable of a shell left empty, or nothing on standard input. */
+export class NothingGivenError extends Error {
+  override readonly name = 'NothingGivenError';
+}
+
 /** The first line, without blanks around it; empty if there is none. */
 export async function readStandardInput(): Promise<string> {
   for await (const line of createInterface({ input: process.stdin })) {
@@ -14,7 +19,17 @@ export async function readStandardInput(): Promise<string> {
   return '';
 }
 
-/** `-` stands for standard input. */
+/** `-` stands for standard input. Throws a `NothingGivenError`. */
 export async function argumentOrInput(argument: string): Promise<string> {
-  return argument === '-' ? await readStandardInput() : argument.trim();
+  if (argument !== '-') return requireArgument(argument);
+  const line = await readStandardInput();
+  if (line === '') throw new NothingGivenError('there is nothing on standard input');
+  return line;
+}
+
+/** Without blanks around it. Throws a `NothingGivenError`. */
+export function requireArgument(argument: string): string {
+  const text = argument.trim();
+  if (text === '') throw new NothingGivenError('the argument is empty');
+  return text;
 }

@@ -56,7 +56,7 @@ export interface HttpAppParts {
   readonly devices: DeviceStore;
   readonly operating: OperatingStore;
   readonly logReader: LogReader;
-  readonly recorder: Pick<Recorder, 'written'>;
+  readonly recorder: Pick<Recorder, 'written' | 'openGap'>;
   readonly events: LiveEvents;
   /** The variables that have another value now than at the start. */
   readonly changedNames: () => readonly string[];

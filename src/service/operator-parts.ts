@@ -3,6 +3,8 @@
 import { ConfigError } from '../config/config.ts';
 import { ServiceError } from '../core/errors.ts';
 import { Operations } from '../core/operating/operations.ts';
+import type { LogReader } from '../core/ports/log.ts';
+import type { Recorder } from '../core/records/recorder.ts';
 import type { DevicesParts } from '../http/devices/routes.ts';
 import type { Readiness } from '../http/health.ts';
 import type { AppState, OperatorParts, Reloaded } from '../http/operator/parts.ts';
@@ -45,7 +47,7 @@ export function operatorParts(
     },
     devices,
     events,
-    log: parts.logReader,
+    log: withOpenGap(parts.logReader, recorder),
     findNames: () => {
       return { fingerprint: ids.fingerprint, apps: appNames(), doors: devices.registry.doors };
     },
@@ -55,6 +57,16 @@ export function operatorParts(
     reload: () => reload(parts),
     onAction: (action) => parts.log.say('info', 'operator_acted', { ...action }),
   };
+}
+
+/** "Nothing came" would be wrong of calls that the store could not take. */
+function withOpenGap(log: LogReader, recorder: Pick<Recorder, 'openGap'>): LogReader {
+  const gather: LogReader['gather'] = async (question) => {
+    const evidence = await log.gather(question);
+    const gap = recorder.openGap();
+    return gap === undefined ? evidence : { ...evidence, gaps: [...evidence.gaps, gap] };
+  };
+  return { countPage: log.countPage, gather };
 }
 
 function statesOf(providers: readonly AppProvider[], { checks }: Readiness): readonly AppState[] {

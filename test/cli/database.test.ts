@@ -67,6 +67,11 @@ test('a backup replaces nothing, and says why it cannot be written', async () =>
   expect(nowhere.code).toBe(1);
   expect(nowhere.stderr).toMatch(/cannot be written: ENOENT/);
   expect(nowhere.stderr).not.toContain('NDS_DATABASE');
+  const unreadable = { ...environment, NDS_DATABASE: folder };
+  const copy = join(folder, 'copy.sqlite');
+  const end = await runCommand(['backup', copy], { environment: unreadable });
+  expect([end.code, end.stderr.includes(`${folder} cannot be read: `)]).toEqual([1, true]);
+  expect(existsSync(copy)).toBe(false);
 });
 
 test('check names what is wrong, of the database and of a backup', async () => {

@@ -10,6 +10,7 @@ import { startService } from '../../src/main.ts';
 import { prepare } from '../../src/service/prepare.ts';
 import { createSystemClock } from '../../src/service/system.ts';
 import { androidToken, iosToken, SECOND, setupDriven } from '../support/driven-service.ts';
+import { KEYS, OPERATOR_ENVIRONMENT } from '../support/operator-calls.ts';
 import { ANDROID_TOKEN, createTestLog, IOS_TOKEN } from '../support/service.ts';
 
 const UNAVAILABLE = { kind: 'fcm_error', error: 'UNAVAILABLE' } as const;
@@ -62,6 +63,21 @@ for (const [reason, remedy] of REASONS) {
     expect((await rows()).map(({ id }) => id)).toEqual([kept.body.id]);
   });
 }
+
+test('find does not say that nothing came while the store takes no rows', async () => {
+  const { running, pay, store, elapse } = await setupDriven({ environment: OPERATOR_ENVIRONMENT });
+  const ask = async () => {
+    const found = await fetch(`${running.service.url}/api/v1/find?q=deadbeef`, {
+      headers: { authorization: `Bearer ${KEYS.read}` },
+    });
+    return await found.text();
+  };
+  expect(await ask()).not.toContain('no rows were written');
+  store.fail('full');
+  await pay(ANDROID_TOKEN, 'aa');
+  await elapse(10 * SECOND, SECOND);
+  expect(await ask()).toContain('(no rows were written)');
+});
 
 test('permanent refusals are told as ever while the store is sick', async () => {
   const { pay, store, sandbox } = await setup();

@@ -3,7 +3,8 @@
 
 import { z } from 'zod';
 import type { Context } from '../context.ts';
-import { print } from '../print.ts';
+import { onOneLine, print } from '../print.ts';
+import { requireArgument } from '../standard-input.ts';
 import { wrap } from '../wrap.ts';
 import type { Api } from './api.ts';
 import { appsFor } from './known.ts';
@@ -80,7 +81,7 @@ export async function showDevice(
   context: Context,
 ): Promise<void> {
   await withDatabase(context, async (api) => {
-    const path = `/api/v1/devices/${encodeURIComponent(id.trim())}`;
+    const path = `/api/v1/devices/${encodeURIComponent(requireArgument(id))}`;
     const found = device.parse(await api.call('GET', path));
     if (json) print(`${JSON.stringify(urls ? found : withoutUrls(found))}\n`);
     else print(inWords(found, urls));
@@ -94,7 +95,7 @@ export async function revokeDevice(
   context: Context,
 ): Promise<void> {
   await withDatabase(context, async (api) => {
-    const path = `/api/v1/devices/${encodeURIComponent(id.trim())}`;
+    const path = `/api/v1/devices/${encodeURIComponent(requireArgument(id))}`;
     const handle = door === undefined ? '' : `/handles/${encodeURIComponent(door)}`;
     const answer = await api.call('DELETE', `${path}${handle}`);
     if (json) print(`${JSON.stringify(answer)}\n`);
@@ -110,7 +111,8 @@ function withoutUrls({ urls = {}, ...rest }: Device) {
 /** When it was seen last, and whose it is; a dead one is of no use to its user. */
 function lineOf({ id, app, platform, user = '', seen_at: seen, dead_since: dead }: Device): string {
   const day = (dead ?? seen).slice(0, DAY_CHARACTERS);
-  const owner = user.length > USER_CHARACTERS ? `${user.slice(0, USER_CHARACTERS - 1)}…` : user;
+  const shown = onOneLine(user);
+  const owner = shown.length > USER_CHARACTERS ? `${shown.slice(0, USER_CHARACTERS - 1)}…` : shown;
   const line = `${id}  ${app}/${platform}  ${day}  ${dead === undefined ? owner : 'dead'}`;
   return `${line.trimEnd()}\n`;
 }
@@ -120,7 +122,7 @@ function inWords(found: Device, withUrls: boolean): string {
   const rows: readonly (readonly [string, string | undefined])[] = [
     ['device', found.id],
     ['app', `${found.app}, ${found.platform}${found.environment ? `, ${found.environment}` : ''}`],
-    ['user', found.user],
+    ['user', found.user === undefined ? undefined : onOneLine(found.user)],
     ['locale', found.locale],
     ['registered', `${found.created_at}${found.registered_by ? ` by ${found.registered_by}` : ''}`],
     ['seen', found.seen_at],

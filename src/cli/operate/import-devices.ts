@@ -13,6 +13,8 @@ import { withService } from './reach.ts';
 /** Below what the service takes in one call. */
 const BATCH_LINES = 500;
 const BATCH_BYTES = 900_000;
+/** The service takes less in a line, and nothing of a call whose body is too large. */
+const MAX_LINE_BYTES = BATCH_BYTES / 2;
 
 const answer = z.looseObject({
   line: z.number(),
@@ -60,11 +62,22 @@ async function importLines(
   for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
     number += 1;
     if (number < from || text.trim() === '') continue;
+    if (Buffer.byteLength(text) > MAX_LINE_BYTES) {
+      await sendBatch();
+      refuseLong(number, counts);
+      continue;
+    }
     if (bytesOf(batch) + Buffer.byteLength(text) > BATCH_BYTES) await sendBatch();
     batch.push({ number, text });
     if (batch.length >= BATCH_LINES) await sendBatch();
   }
   await sendBatch();
+}
+
+function refuseLong(line: number, counts: Counts): void {
+  counts.refused += 1;
+  const errors = [{ field: 'body', message: 'is too long' }];
+  print(`${JSON.stringify({ line, status: 'refused', code: 'bad_body', errors })}\n`);
 }
 
 /** What readline reads of a stream that fails ends without a word, so what can be wrong is looked for before. */
@@ -109,7 +122,8 @@ async function sendOrStop(
   try {
     return await api.text('POST', '/api/v1/devices/import', { body });
   } catch (error) {
-    const words = error instanceof Error ? error.message : String(error);
-    throw new ImportError(`${words}. Go on by --from ${first?.number ?? 1}`);
+    const message = error instanceof Error ? error.message : String(error);
+    const words = message.endsWith('?') ? message : `${message}.`;
+    throw new ImportError(`${words} Go on by --from ${first?.number ?? 1}`);
   }
 }

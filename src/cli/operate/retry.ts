@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { Context } from '../context.ts';
 import { print } from '../print.ts';
+import { requireArgument } from '../standard-input.ts';
 import { withService } from './reach.ts';
 
 const SENTENCES: Readonly<Record<string, string>> = {
@@ -19,7 +20,7 @@ export async function retry(
   context: Context,
 ): Promise<void> {
   await withService(context, async (api) => {
-    const path = `/api/v1/deliveries/${encodeURIComponent(id.trim())}/retry`;
+    const path = `/api/v1/deliveries/${encodeURIComponent(requireArgument(id))}/retry`;
     const retried = answer.parse(await api.call('POST', path));
     const sentence = SENTENCES[retried.attempt] ?? retried.attempt;
     print(json ? `${JSON.stringify(retried)}\n` : `${sentence}\nnds find ${retried.id}\n`);

@@ -132,7 +132,8 @@ function entriesOfGap({ kind, beganAtMs, endedAtMs, unlogged }: Gap): readonly T
     kind === 'stopped'
       ? ['stopped', 'nds was not running', 'started']
       : ['log stops', `the database took no rows; ${unlogged} pushes left none`, 'log goes on'];
-  const began = { atMs: beganAtMs, what, text };
+  const lasts = kind === 'store' && endedAtMs === undefined;
+  const began = { atMs: beganAtMs, what, text: lasts ? 'the database takes no rows' : text };
   return endedAtMs === undefined ? [began] : [began, { atMs: endedAtMs, what: end, text: '' }];
 }
 

@@ -56,6 +56,12 @@ export class Incidents {
     this.#storeFailedAtMs ??= this.#parts.clock.wallMs();
   }
 
+  /** The gap that lasts, which the log cannot have yet. */
+  openGap(): Gap | undefined {
+    if (this.#storeFailedAtMs === undefined) return undefined;
+    return { kind: 'store', beganAtMs: this.#storeFailedAtMs, unlogged: 0 };
+  }
+
   storeRecovered({ unlogged }: EventNamed<'store_recovered'>): void {
     const { clock, records } = this.#parts;
     const endedAtMs = clock.wallMs();

@@ -3,7 +3,7 @@
 
 import type { Clock } from '../ports/clock.ts';
 import type { EventNamed, Observer, RefusedDelivery, ServiceEvent } from '../ports/observer.ts';
-import type { Records } from '../ports/records.ts';
+import type { Gap, Records } from '../ports/records.ts';
 import { Incidents, type IncidentsParts } from './incidents.ts';
 import { Refusals } from './refusals.ts';
 
@@ -55,6 +55,11 @@ export class Recorder implements Observer {
         this.#tellDropped();
         break;
     }
+  }
+
+  /** The store fails, and the log cannot know it yet. */
+  openGap(): Gap | undefined {
+    return this.#incidents.openGap();
   }
 
   /** Resolves when everything so far is in the log, or cannot be. Never rejects. */

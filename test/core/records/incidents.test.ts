@@ -106,9 +106,11 @@ test('what a failing store could not take is written when it works again, with t
   provider.heal();
   await incidents.written();
   expect(records.outages).toEqual([]);
+  expect(incidents.openGap()).toEqual({ kind: 'store', beganAtMs: startMs, unlogged: 0 });
   records.trouble = undefined;
   clock.advance(1_000);
   incidents.storeRecovered({ name: 'store_recovered', reason: 'full', unlogged: 3 });
+  expect(incidents.openGap()).toBeUndefined();
   await incidents.written();
   expect(records.outages).toEqual([
     { ...LANE, reason: 'timeout', beganAtMs: startMs, endedAtMs: startMs + 1_000 },

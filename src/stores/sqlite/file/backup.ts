@@ -15,7 +15,7 @@ export function writeBackup(file: string, to: string): void {
   try {
     // SQLite takes an empty file as it is, with its mode.
     closeSync(openSync(partial, 'wx', 0o600));
-    const db = openForReading(file);
+    const db = openSource(file);
     try {
       db.prepare('VACUUM INTO @partial').run({ partial });
     } finally {
@@ -26,8 +26,18 @@ export function writeBackup(file: string, to: string): void {
     synchronize(dirname(to));
   } catch (error) {
     rmSync(partial, { force: true });
+    if (error instanceof BackupRefusedError) throw error;
     const words = error instanceof Error ? error.message : String(error);
     throw new BackupRefusedError(`${to} cannot be written: ${words}`, { cause: error });
+  }
+}
+
+function openSource(file: string): ReturnType<typeof openForReading> {
+  try {
+    return openForReading(file);
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error);
+    throw new BackupRefusedError(`${file} cannot be read: ${words}`, { cause: error });
   }
 }
 

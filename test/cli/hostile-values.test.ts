@@ -1,0 +1,75 @@
+// What a script, a user's name or a full disk does to a command: an empty argument, controls of the terminal, an output
+// that cannot be written.
+
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { expectReadable, runCommand } from '../support/command.ts';
+import { ANDROID_TOKEN, setup } from '../support/service.ts';
+
+const BINARY = resolve(import.meta.dirname, '../../bin/nds.js');
+const HOSTILE = '\u001b[2Ja\nb\u202e\u0085\u0007';
+const TERMINAL_OBEYS = /(?!\n)[\p{Cc}\p{Bidi_Control}]/u;
+
+function registration(user: string): string {
+  return JSON.stringify({ platform: 'android', token: ANDROID_TOKEN, user });
+}
+
+test('the name of a user cannot reach the controls of the terminal, nor begin a line', async () => {
+  const { environment } = await setup();
+  const input = `${registration(HOSTILE)}\n`;
+  const { stdout } = await runCommand(['devices', 'import', '-'], { environment, input });
+  const { id }: { id: string } = JSON.parse(stdout);
+  const printed = [
+    await runCommand(['devices', 'list'], { environment }),
+    await runCommand(['devices', 'show', id], { environment }),
+    await runCommand(['find', id], { environment }),
+  ];
+  for (const end of printed) {
+    expect(end.stdout).toContain('\\u001b');
+    expect(end.stdout).not.toMatch(TERMINAL_OBEYS);
+    expectReadable(end);
+  }
+  const json = await runCommand(['devices', 'show', id, '--json'], { environment });
+  expect(json.stdout).not.toMatch(TERMINAL_OBEYS);
+  expect(JSON.parse(json.stdout)).toMatchObject({ user: HOSTILE });
+});
+
+test('an empty argument and an empty input are refused before anything is asked', async () => {
+  const { environment } = await setup();
+  const commands = ['find', 'forget', 'token show', 'token release', 'send'];
+  const ids = ['retry', 'devices show', 'devices revoke'];
+  for (const command of [...commands, ...ids]) {
+    const end = await runCommand([...command.split(' '), ' '], { environment });
+    const name = command.split(' ')[0];
+    expect(end).toEqual({ code: 2, stdout: '', stderr: `nds ${name}: the argument is empty\n` });
+  }
+  for (const command of commands) {
+    const end = await runCommand([...command.split(' '), '-'], { environment });
+    expect([end.code, end.stdout]).toEqual([2, '']);
+    expect(end.stderr).toContain('there is nothing on standard input');
+  }
+});
+
+test('an output that cannot be written is told without a stack', () => {
+  const full = openSync('/dev/full', 'w');
+  const { status, stderr } = spawnSync(process.execPath, [BINARY, 'config'], {
+    env: { PATH: process.env.PATH },
+    stdio: ['ignore', full, 'pipe'],
+    encoding: 'utf8',
+  });
+  closeSync(full);
+  expect([status, stderr]).toEqual([1, 'nds: the output cannot be written: the disk is full\n']);
+});
+
+test('a line that is too long for a call is refused, and the import goes on', async () => {
+  const { environment, folder } = await setup();
+  const file = join(folder, 'devices.ndjson');
+  writeFileSync(file, `${registration('a')}\n${'x'.repeat(2_000_000)}\n${registration('b')}\n`);
+  const end = await runCommand(['devices', 'import', file], { environment });
+  expect([end.code, end.stderr]).toEqual([1, '2 added, 0 known before, 1 refused.\n']);
+  expect(end.stdout.split('\n')[1]).toBe(
+    '{"line":2,"status":"refused","code":"bad_body","errors":[{"field":"body","message":"is too long"}]}',
+  );
+});
