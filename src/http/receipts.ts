@@ -24,6 +24,8 @@ export async function handleReceipt(parts: ReceiptParts, c: HttpContext): Promis
     const address = clientAddressOf?.(incoming) ?? incoming.socket.remoteAddress ?? '';
     onInvalid({ isLimited: invalid.take(address) > 0 });
   }
+  // What was not read would be taken for the next call on this connection, which would wait for ever.
+  if (body.byteLength > MAX_RECEIPT_BYTES) c.header('connection', 'close');
   return c.body(null, 204);
 }
 

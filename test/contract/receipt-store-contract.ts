@@ -26,7 +26,12 @@ export function receiptStoreContract(open: () => Promise<OpenedReceipts>): void 
   async function deliver({ store, receipts }: OpenedReceipts, number: number, atMs = NOW) {
     const delivery = sampleDelivery(number, { tokenHash: PHONE, receivedAtMs: atMs });
     await store.insert(accept(delivery));
-    const recorded = await receipts.recordPush({ deliveryId: delivery.id, atMs, isAsked: true });
+    const recorded = await receipts.recordPush({
+      deliveryId: delivery.id,
+      atMs,
+      isAsked: true,
+      isJudged: true,
+    });
     await store.settle(settlement(delivery));
     return { id: delivery.id, recorded };
   }
@@ -69,7 +74,7 @@ export function receiptStoreContract(open: () => Promise<OpenedReceipts>): void 
     const unknown = sampleDelivery(99).id;
     expect(await answer(opened, unknown, NOW)).toBeUndefined();
     expect(await opened.receipts.findWake(unknown)).toBeUndefined();
-    const push = { deliveryId: unknown, atMs: NOW, isAsked: true };
+    const push = { deliveryId: unknown, atMs: NOW, isAsked: true, isJudged: true };
     expect(await opened.receipts.recordPush(push)).toBeUndefined();
   });
 
@@ -96,7 +101,7 @@ export function receiptStoreContract(open: () => Promise<OpenedReceipts>): void 
     const delivery = sampleDelivery(1, { tokenHash: PHONE });
     await opened.store.insert(accept(delivery));
     await answer(opened, delivery.id, NOW + 5);
-    const push = { deliveryId: delivery.id, atMs: NOW + 20, isAsked: true };
+    const push = { deliveryId: delivery.id, atMs: NOW + 20, isAsked: true, isJudged: true };
     expect(await opened.receipts.recordPush(push)).toMatchObject({ isAnswered: true });
     expect(await opened.receipts.findHistory(PHONE)).toMatchObject({ recent: '1', unanswered: 0 });
   });
@@ -105,7 +110,7 @@ export function receiptStoreContract(open: () => Promise<OpenedReceipts>): void 
     const opened = await open();
     const delivery = sampleDelivery(1, { tokenHash: PHONE });
     await opened.store.insert(accept(delivery));
-    const push = { deliveryId: delivery.id, atMs: NOW, isAsked: false };
+    const push = { deliveryId: delivery.id, atMs: NOW, isAsked: false, isJudged: true };
     expect(await opened.receipts.recordPush(push)).toBeUndefined();
     expect(await opened.receipts.findWake(delivery.id)).toMatchObject({ isAsked: false });
     expect(await opened.receipts.findHistory(PHONE)).toBeUndefined();
@@ -118,7 +123,7 @@ export function receiptStoreContract(open: () => Promise<OpenedReceipts>): void 
     const second = await deliver(opened, 2, NOW + 60_000);
     expect(second.recorded).toMatchObject({ isAnswered: false, isKnocked: false });
     expect(second.recorded?.history).toMatchObject({ recent: '1', wakesMs: [700], pushes: 1 });
-    const again = { deliveryId: second.id, atMs: NOW + 61_000, isAsked: true };
+    const again = { deliveryId: second.id, atMs: NOW + 61_000, isAsked: true, isJudged: true };
     await opened.receipts.recordPush(again);
     expect(await opened.receipts.findHistory(PHONE)).toMatchObject({ pushes: 2, recent: '10' });
     expect(await opened.receipts.findWake(second.id)).toMatchObject({ recent: '1' });
@@ -191,6 +196,61 @@ export function receiptStoreContract(open: () => Promise<OpenedReceipts>): void 
     expect(await receipts.noteSilent({ atMs, forgetBeforeMs: 0, limit: 10 })).toEqual([]);
     await receipts.noteSilent({ atMs, forgetBeforeMs: atMs, limit: 10 });
     expect(await receipts.findHistory(PHONE)).toBeUndefined();
+  });
+
+  test('a knock that did not leave is none, and a receipt before it is for the first push', async () => {
+    const opened = await open();
+    const { receipts } = opened;
+    const woken = await deliver(opened, 1);
+    await answer(opened, woken.id, NOW + 700);
+    const { id: deliveryId } = await deliver(opened, 2, NOW + 60_000);
+    await receipts.recordKnock({ deliveryId, atMs: NOW + 66_000 });
+    const [atMs, receipt] = [NOW + 66_001, STARTED];
+    const arrived = { deliveryId, receipt, atMs, endsOpen: true, isKnocked: false };
+    expect(await receipts.recordReceipt(arrived)).toMatchObject({
+      isFirst: true,
+      knock: undefined,
+    });
+    await receipts.recordKnockOutcome({ deliveryId, outcome: 'not_sent' });
+    const wake = await receipts.findWake(deliveryId);
+    expect([wake?.knockedAtMs, wake?.knockOutcome, wake?.knockResult]).toEqual(
+      Array(3).fill(undefined),
+    );
+    expect(await receipts.findHistory(PHONE)).toMatchObject({ knocksAtMs: [] });
+  });
+
+  test('a reply answers the push, and does not make a phone one that sends receipts', async () => {
+    const opened = await open();
+    const { store, receipts } = opened;
+    const first = await deliver(opened, 1);
+    const [app, platform] = ['default', 'android'];
+    const reply = { deliveryId: first.id, atMs: NOW + 900 };
+    expect(await receipts.recordReplied(reply)).toEqual({
+      ...{ app, platform, tokenHash: PHONE, hasReturned: false },
+    });
+    await store.recordReply({ deliveryId: first.id, answeredAtMs: NOW + 900 });
+    expect(await receipts.findWake(first.id)).toMatchObject({ answeredAtMs: NOW + 900 });
+    expect(await receipts.findHistory(PHONE)).toMatchObject({ recent: '1', unanswered: 0 });
+    const second = await deliver(opened, 2, NOW + 60_000);
+    expect(await receipts.findWake(second.id)).toMatchObject({ isSender: false });
+    const unknown = { deliveryId: sampleDelivery(99).id, atMs: NOW };
+    expect(await receipts.recordReplied(unknown)).toBeUndefined();
+  });
+
+  test('a push that nobody is judged by changes no history, and its receipt counts all the same', async () => {
+    const opened = await open();
+    const { store, receipts } = opened;
+    const woken = await deliver(opened, 1);
+    await answer(opened, woken.id, NOW + 700);
+    const delivery = sampleDelivery(2, { tokenHash: PHONE });
+    await store.insert(accept(delivery));
+    const push = { deliveryId: delivery.id, atMs: NOW + 60_000, isAsked: true, isJudged: false };
+    await receipts.recordPush(push);
+    expect(await receipts.findHistory(PHONE)).toMatchObject({
+      ...{ pushes: 1, recent: '1', unanswered: 0, lastPushAtMs: NOW + 60_000 },
+    });
+    await answer(opened, delivery.id, NOW + 61_000);
+    expect(await receipts.findHistory(PHONE)).toMatchObject({ recent: '1', wakesMs: [700, 1_000] });
   });
 
   test('tells of a demotion once a week', async () => {

@@ -99,11 +99,13 @@ test('a push without room goes without the address, and the row says so', async 
 test('answers alike whatever comes: wrong, foreign, torn, giant, compressed', async () => {
   const running = await withReceipts();
   const { id, path } = await pushTo(running, IOS_TOKEN, 'aa');
-  const valid = shownBy(await post(running, path, '{"stage":"started"}'));
+  await post(running, path, '{"stage":"started"}');
   const wrong = `${path.slice(0, -4)}AAAA`;
   const paths = [wrong, '/r/x', `/r/${'A'.repeat(43)}`, `/r/${'%00'.repeat(43)}`, `/r/${id}`];
-  for (const each of [...paths, path]) {
-    for (const body of ['{"stage":"done"}', '', '[[[[', '\u0000', 'x'.repeat(100_000)]) {
+  for (const body of ['{"stage":"done"}', '', '[[[[', '\u0000', 'x'.repeat(100_000)]) {
+    const valid = shownBy(await post(running, path, body));
+    expect(valid).toMatchObject({ status: 204, text: '' });
+    for (const each of paths) {
       expect(shownBy(await post(running, each, body)), each).toEqual(valid);
     }
   }
@@ -116,6 +118,18 @@ test('answers alike whatever comes: wrong, foreign, torn, giant, compressed', as
   expect((await fetch(`${running.service.url}${path}`)).status).toBe(405);
   const wake = await wakeOf(running, id);
   expect(wake?.receipts.map(({ stage }) => stage)).toEqual(['started', 'done']);
+});
+
+test('a body that is too long to be read ends its connection, so that no later call is lost in it', async () => {
+  const running = await withReceipts();
+  const { path } = await pushTo(running, IOS_TOKEN, 'aa');
+  const connectionAfter = async (body: string) => {
+    const headers = { connection: 'keep-alive' };
+    return (await send(running.service.url, { path, headers, body })).headers.connection;
+  };
+  expect(await connectionAfter('x'.repeat(256))).toBe('keep-alive');
+  expect(await connectionAfter('x'.repeat(257))).toBe('close');
+  expect(await connectionAfter('x'.repeat(500_000))).toBe('close');
 });
 
 test('an address that guesses is counted, and its valid receipts still arrive', async () => {

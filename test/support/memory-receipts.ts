@@ -1,32 +1,35 @@
 // The port to receipts over the store in memory, for tests of the core in virtual time. It passes the same contract suite
 // as SQLite (test/contract/receipt-store-contract.ts).
 
-import type {
-  AcceptedPush,
-  ArrivedReceipt,
-  DeliveryWake,
-  ReceiptStore,
-  RecordedReceipt,
-  SilentPhone,
+import {
+  type AcceptedPush,
+  type ArrivedReceipt,
+  type DeliveryWake,
+  NOT_SENT,
+  type ReceiptStore,
+  type RecordedReceipt,
+  type SilentPhone,
 } from '../../src/core/ports/receipts.ts';
 import {
   afterKnock,
   afterPush,
   afterReceipt,
+  afterReply,
   afterUselessKnock,
   knockRefusal,
   NO_HISTORY,
   SILENT_OVER_MS,
   SILENT_PUSHES,
   type WakeHistory,
+  withoutKnock,
 } from '../../src/core/receipts/history.ts';
 import { isDemoted } from '../../src/core/receipts/receipt.ts';
 import type { Row } from './memory-rows.ts';
 import type { MemoryStore } from './memory-store.ts';
 
-type OfDelivery = 'receivedAtMs' | 'lifetimeMs' | 'provider';
+type OfDelivery = 'receivedAtMs' | 'lifetimeMs' | 'provider' | 'answeredAtMs';
 type Kept = Omit<DeliveryWake, OfDelivery>;
-type Wake = { -readonly [Key in keyof Kept]: Kept[Key] } & { number?: number };
+type Wake = { -readonly [Key in keyof Kept]: Kept[Key] } & { number?: number | undefined };
 interface Found {
   readonly row: Row;
   readonly wake: Wake | undefined;
@@ -45,7 +48,7 @@ export class MemoryReceipts implements ReceiptStore {
     this.#store = store;
   }
 
-  async recordPush({ deliveryId, atMs, isAsked }: AcceptedPush) {
+  async recordPush({ deliveryId, atMs, isAsked, isJudged }: AcceptedPush) {
     const found = this.#find(deliveryId);
     if (found === undefined) return undefined;
     const { wake, history } = found;
@@ -56,10 +59,11 @@ export class MemoryReceipts implements ReceiptStore {
     const isAnswered = (wake?.receipts.length ?? 0) > 0;
     const isKnocked = wake?.knockedAtMs !== undefined;
     if (wake?.acceptedAtMs === undefined) {
-      const pushed = afterPush(history, { atMs, isAnswered });
+      const pushed = afterPush(history, { atMs, isAnswered, isJudged });
       const { recent, lastWakeAtMs } = history;
       const isSender = lastWakeAtMs !== undefined;
-      const push = { isAsked, acceptedAtMs: atMs, number: pushed.pushes, recent, isSender };
+      const number = pushed.pushes === history.pushes ? undefined : pushed.pushes;
+      const push = { isAsked, acceptedAtMs: atMs, number, recent, isSender };
       this.#wakes.set(deliveryId, { ...NO_WAKE, ...wake, ...push });
       this.#put(found, pushed);
     }
@@ -78,7 +82,7 @@ export class MemoryReceipts implements ReceiptStore {
     const isRepeat = receipts.some(({ stage, n }) => stage === receipt.stage && n === receipt.n);
     const isKept = receipts.length < 8 && !isRepeat;
     const isFirst = receipts.length === 0;
-    const isKnocked = wake.knockedAtMs !== undefined;
+    const isKnocked = arrived.isKnocked ?? wake.knockedAtMs !== undefined;
     const result = receipt.n === 2 ? 'rescued' : 'late';
     const knock = isFirst && isKnocked && wake.knockResult === undefined ? result : undefined;
     if (isKept) {
@@ -114,8 +118,25 @@ export class MemoryReceipts implements ReceiptStore {
   }
 
   async recordKnockOutcome(end: { readonly deliveryId: string; readonly outcome: string }) {
-    const wake = this.#wakes.get(end.deliveryId);
-    if (wake !== undefined) wake.knockOutcome = end.outcome;
+    const found = this.#find(end.deliveryId);
+    const wake = found?.wake;
+    if (found === undefined || wake?.knockedAtMs === undefined) return;
+    if (end.outcome !== NOT_SENT) {
+      wake.knockOutcome = end.outcome;
+      return;
+    }
+    this.#put(found, withoutKnock(found.history, wake.knockedAtMs));
+    wake.knockedAtMs = undefined;
+  }
+
+  async recordReplied({ deliveryId, atMs }: Parameters<ReceiptStore['recordReplied']>[0]) {
+    const found = this.#find(deliveryId);
+    if (found?.wake?.acceptedAtMs === undefined) return undefined;
+    const { row, wake, history } = found;
+    this.#put(found, afterReply(history, { atMs, number: wake.number }));
+    const { app, platform } = row.delivery.target;
+    const hasReturned = history.silentSinceMs !== undefined;
+    return { app, platform, tokenHash: row.delivery.tokenHash, hasReturned };
   }
 
   async recordUselessKnock(end: Parameters<ReceiptStore['recordUselessKnock']>[0]) {
@@ -155,7 +176,8 @@ export class MemoryReceipts implements ReceiptStore {
     if (wake === undefined || row === undefined) return undefined;
     const { number: _, ...kept } = wake;
     const { receivedAtMs, provider, notification } = row.delivery;
-    return { receivedAtMs, lifetimeMs: notification.lifetimeMs, provider, ...kept };
+    const { lifetimeMs } = notification;
+    return { receivedAtMs, lifetimeMs, provider, answeredAtMs: row.answeredAtMs, ...kept };
   }
 
   async findHistory(tokenHash: string) {

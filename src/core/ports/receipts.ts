@@ -18,8 +18,14 @@ export interface ReceiptStore {
   /** A second knock is about to leave. False, and it must not, if there was one, a receipt came, or history forbids it. */
   recordKnock(knock: { readonly deliveryId: string; readonly atMs: number }): Promise<boolean>;
 
-  /** What became of the second knock at the provider. */
+  /** What became of the second knock at the provider. `NOT_SENT`: it did not leave, and was none. */
   recordKnockOutcome(end: { readonly deliveryId: string; readonly outcome: string }): Promise<void>;
+
+  /** The phone replied to a question, which is no receipt and says as much. Nothing if it was asked for no receipt. */
+  recordReplied(reply: {
+    readonly deliveryId: string;
+    readonly atMs: number;
+  }): Promise<RepliedPhone | undefined>;
 
   /** Its time is over. False if a receipt came. `isHeld`: it counts against further knocks. */
   recordUselessKnock(end: {
@@ -39,11 +45,16 @@ export interface ReceiptStore {
   findHistory(tokenHash: string): Promise<WakeHistory | undefined>;
 }
 
+/** The outcome of a second knock that something forbade in its last moment. */
+export const NOT_SENT = 'not_sent';
+
 export interface AcceptedPush {
   readonly deliveryId: string;
   readonly atMs: number;
   /** False: the push had no room for the address, or left too late for one. */
   readonly isAsked: boolean;
+  /** False while receipts in general do not come: the phone is not blamed for the one that is missing. */
+  readonly isJudged: boolean;
 }
 
 export interface PushRecord {
@@ -60,6 +71,16 @@ export interface ArrivedReceipt {
   readonly receipt: Receipt;
   readonly atMs: number;
   readonly endsOpen: boolean;
+  /** Whether a second knock had left before it arrived, if this process knows. */
+  readonly isKnocked?: boolean | undefined;
+}
+
+export interface RepliedPhone {
+  readonly app: string;
+  readonly platform: Platform;
+  readonly tokenHash: string;
+  /** The phone had been silent. */
+  readonly hasReturned: boolean;
 }
 
 export interface RecordedReceipt {
@@ -111,6 +132,8 @@ export interface DeliveryWake {
   readonly knockedAtMs?: number | undefined;
   readonly knockOutcome?: string | undefined;
   readonly knockResult?: 'rescued' | 'late' | 'useless' | undefined;
+  /** When the phone replied to the question that the push was. */
+  readonly answeredAtMs?: number | undefined;
   /** In the order of their arrival. */
   readonly receipts: readonly (Receipt & { readonly atMs: number })[];
 }

@@ -23,11 +23,14 @@ export interface WakeConclusion {
 export function concludeWake(wake: DeliveryWake): WakeConclusion {
   const { receipts, receivedAtMs, lifetimeMs } = wake;
   const [first] = receipts;
-  if (first === undefined) return { kind: wake.isSender ? 'no_receipt' : 'unknown' };
+  const wokenAtMs = first?.atMs ?? wake.answeredAtMs;
+  if (wokenAtMs === undefined) return { kind: wake.isSender ? 'no_receipt' : 'unknown' };
   const stage = furthestOf(receipts);
-  const why = receipts.findLast((receipt) => receipt.why !== undefined)?.why;
+  // A second push may succeed where the first one failed.
+  const failed = stage === 'done' ? [] : receipts;
+  const why = failed.findLast((receipt) => receipt.why !== undefined)?.why;
   if (receipts.some(isDemoted)) return { kind: 'demoted', stage, why };
-  const isLate = first.atMs > usefulUntilMs(receivedAtMs + lifetimeMs, lifetimeMs);
+  const isLate = wokenAtMs > usefulUntilMs(receivedAtMs + lifetimeMs, lifetimeMs);
   return { kind: isLate ? 'late' : 'woke', stage, why };
 }
 
@@ -46,7 +49,7 @@ export function describeWake(wake: DeliveryWake, nowMs = Number.POSITIVE_INFINIT
   const since = (atMs: number) => `+${secondsOf(Math.max(0, atMs - receivedAtMs))}`;
   if (!wake.isAsked)
     return 'the push asked for no receipt: it had no room for the address, or left an hour after the call';
-  const { acceptedAtMs, knockedAtMs, receipts } = wake;
+  const { acceptedAtMs, knockedAtMs, answeredAtMs, receipts } = wake;
   const parts = [
     ...(acceptedAtMs === undefined
       ? []
@@ -55,7 +58,8 @@ export function describeWake(wake: DeliveryWake, nowMs = Number.POSITIVE_INFINIT
     ...receipts.map((receipt) => describeReceipt(receipt, since(receipt.atMs))),
   ];
   if (receipts.some(isDemoted)) parts.push('Android demoted it (high → normal)');
-  if (receipts.length === 0) parts.push(describeSilence(wake, nowMs));
+  if (answeredAtMs !== undefined) parts.push(`the phone replied at ${since(answeredAtMs)}`);
+  else if (receipts.length === 0) parts.push(describeSilence(wake, nowMs));
   return parts.join(', ');
 }
 

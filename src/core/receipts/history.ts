@@ -52,11 +52,13 @@ const DEMOTED_MS = 7 * DAY_MS;
 export const SILENT_PUSHES = 5;
 export const SILENT_OVER_MS = DAY_MS;
 
-/** The provider took a push that asks for a receipt. */
+/** The provider took a push that asks for a receipt. Unless it is judged, only an answer counts. */
 export function afterPush(
   history: WakeHistory,
-  { atMs, isAnswered }: { readonly atMs: number; readonly isAnswered: boolean },
+  push: { readonly atMs: number; readonly isAnswered: boolean; readonly isJudged: boolean },
 ): WakeHistory {
+  const { atMs, isAnswered, isJudged } = push;
+  if (!isJudged && !isAnswered) return { ...history, lastPushAtMs: atMs };
   const pushes = history.pushes + 1;
   const recent = `${history.recent}${isAnswered ? '1' : '0'}`.slice(-RECENT_PUSHES);
   const pushed = { ...history, pushes, recent, lastPushAtMs: atMs };
@@ -97,6 +99,23 @@ export function afterReceipt(
   };
 }
 
+/** The phone replied to a question, which shows that it woke as well as a receipt does. */
+export function afterReply(
+  history: WakeHistory,
+  { atMs, number }: { readonly atMs: number; readonly number: number | undefined },
+): WakeHistory {
+  const { lastWakeAtMs } = history;
+  return {
+    ...history,
+    recent: markAnswered(history, number),
+    unanswered: 0,
+    unansweredSinceMs: undefined,
+    // Only a phone that sends receipts is one that may be missed.
+    lastWakeAtMs: lastWakeAtMs === undefined ? undefined : atMs,
+    silentSinceMs: undefined,
+  };
+}
+
 function markAnswered({ recent, pushes }: WakeHistory, number: number | undefined): string {
   const index = number === undefined ? -1 : recent.length - 1 - (pushes - number);
   return index < 0 ? recent : `${recent.slice(0, index)}1${recent.slice(index + 1)}`;
@@ -104,6 +123,11 @@ function markAnswered({ recent, pushes }: WakeHistory, number: number | undefine
 
 export function afterKnock(history: WakeHistory, atMs: number): WakeHistory {
   return { ...history, knocksAtMs: [...history.knocksAtMs, atMs].slice(-KNOCKS_A_DAY) };
+}
+
+/** The knock of this moment did not leave. */
+export function withoutKnock(history: WakeHistory, knockedAtMs: number): WakeHistory {
+  return { ...history, knocksAtMs: history.knocksAtMs.filter((atMs) => atMs !== knockedAtMs) };
 }
 
 export function afterUselessKnock(history: WakeHistory, atMs: number): WakeHistory {

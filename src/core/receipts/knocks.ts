@@ -6,8 +6,8 @@ import { usefulUntilMs } from '../notification.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Observer } from '../ports/observer.ts';
-import type { PushMessage, ReceiptKey } from '../ports/provider.ts';
-import type { PushRecord, ReceiptStore } from '../ports/receipts.ts';
+import type { PreparedPush, PushMessage, ReceiptKey } from '../ports/provider.ts';
+import { NOT_SENT, type PushRecord, type ReceiptStore } from '../ports/receipts.ts';
 import { Attempts, type AttemptsParts } from '../sending/attempts.ts';
 import type { Lane } from '../sending/lane.ts';
 import type { Ledger } from '../sending/ledger.ts';
@@ -69,7 +69,7 @@ export class Knocks {
   watch(delivery: Delivery, lane: Lane, receipt: ReceiptKey): void {
     if (this.#stopped || this.#watches.size >= MAX_WATCHED) return;
     const acceptedAtMs = this.#parts.clock.nowMs();
-    this.#notePush(delivery, acceptedAtMs);
+    this.notePush(delivery);
     this.#watches.set(delivery.id, {
       ...{ delivery, lane, receipt, acceptedAtMs },
       ...{ timer: undefined, endTimer: undefined, isWoken: false, isKnocked: false },
@@ -91,7 +91,8 @@ export class Knocks {
     const endsInMs = Math.max(0, watch.delivery.expiresAtMs - clock.nowMs());
     watch.endTimer = clock.after(endsInMs, () => {
       const expected = history.hasStarted && pushes > 0 ? answered / pushes : 0;
-      pulse.note({ atMs: clock.nowMs(), expected, came: watch.isWoken });
+      const { tokenHash } = watch.delivery;
+      pulse.note(tokenHash, { atMs: clock.nowMs(), expected, came: watch.isWoken });
       void this.#end(watch);
     });
     const isRefused = knockRefusal(history, clock.wallMs()) !== undefined;
@@ -127,10 +128,18 @@ export class Knocks {
     for (const deliveryId of [...this.#watches.keys()]) this.forget(deliveryId);
   }
 
-  #notePush({ id, tokenHash }: Delivery, atMs: number): void {
+  /** Whether a second knock of this delivery has left; nothing if it is not watched. */
+  hasKnocked(deliveryId: string): boolean | undefined {
+    return this.#watches.get(deliveryId)?.isKnocked;
+  }
+
+  /** A race leaves for this phone, or the provider took it. */
+  notePush({ id, tokenHash }: Delivery): void {
+    const atMs = this.#parts.clock.nowMs();
     const phone = this.#phones.get(tokenHash);
+    const others = (phone?.races ?? []).filter(({ deliveryId }) => deliveryId !== id);
     // Two are enough to know another one than this.
-    const races = [...(phone?.races ?? []).slice(-1), { deliveryId: id, atMs }];
+    const races = [...others.slice(-1), { deliveryId: id, atMs }];
     const heardAtMs = phone?.heardAtMs ?? Number.NEGATIVE_INFINITY;
     this.#phones.use(tokenHash, { heardAtMs, races });
   }
@@ -142,17 +151,20 @@ export class Knocks {
   }
 
   #consider(watch: Watch): void {
+    if (!this.#mayKnock(watch)) return;
+    const quietAtMs = this.#quietAtMs(watch.delivery);
+    if (quietAtMs > this.#parts.clock.nowMs()) this.#wakeAt(watch, quietAtMs);
+    else void this.#knock(watch);
+  }
+
+  #mayKnock(watch: Watch): boolean {
     const { clock, quarantine, pulse } = this.#parts;
-    const { delivery, lane } = watch;
-    const { tokenHash } = delivery;
+    const { tokenHash } = watch.delivery;
     const nowMs = clock.nowMs();
     const isOver = this.#stopped || watch.isWoken || nowMs > usefulEndOf(watch);
     const isRefused =
       quarantine.find(tokenHash) !== undefined || quarantine.findHold(tokenHash) !== undefined;
-    if (isOver || isRefused || lane.isOpen || pulse.hasFallen(nowMs)) return;
-    const quietAtMs = this.#quietAtMs(delivery);
-    if (quietAtMs > nowMs) this.#wakeAt(watch, quietAtMs);
-    else void this.#knock(watch);
+    return !isOver && !isRefused && !watch.lane.isOpen && !pulse.hasFallen(nowMs);
   }
 
   /** When the phone will have been left alone for long enough. */
@@ -165,7 +177,7 @@ export class Knocks {
 
   /** Never rejects. */
   async #knock(watch: Watch): Promise<void> {
-    const { clock, ids, ledger, store, quarantine, observer } = this.#parts;
+    const { clock, ids, ledger, store, observer } = this.#parts;
     const { delivery, lane, receipt } = watch;
     const { id: deliveryId } = delivery;
     const message: PushMessage = {
@@ -178,22 +190,33 @@ export class Knocks {
     if (push.lacksReceipt === true) return;
     const record = () => store.recordKnock({ deliveryId, atMs: clock.wallMs() });
     if ((await ledger.beside('record_knock', record, deliveryId)) !== true) return;
-    const trust = quarantine.trustOf(delivery.tokenHash);
-    const ticket = watch.isWoken ? undefined : await lane.enter(trust, { waitMs: 0 });
-    let outcome = 'not_sent';
-    if (ticket !== undefined && (watch.isWoken || clock.nowMs() > usefulEndOf(watch))) {
-      lane.abandon(ticket);
-    } else if (ticket !== undefined) {
-      watch.isKnocked = true;
-      this.#notePush(delivery, clock.nowMs());
-      const options = { ticket, push, onProof: () => {} };
-      const attempt = await this.#attempts.try(delivery, lane, options);
-      outcome = attempt.outcome.kind;
-    }
+    const outcome = await this.#push(watch, push);
     const { app, platform } = delivery.target;
-    observer.observe({ name: 'knock_sent', deliveryId, app, platform, outcome });
+    if (outcome !== NOT_SENT) {
+      observer.observe({ name: 'knock_sent', deliveryId, app, platform, outcome });
+    }
     const recordEnd = () => store.recordKnockOutcome({ deliveryId, outcome });
     await ledger.beside('record_knock', recordEnd, deliveryId);
+  }
+
+  /** What became of it. The log took its time: whatever forbids a knock is looked at once more. */
+  async #push(watch: Watch, push: PreparedPush): Promise<string> {
+    const { clock, quarantine } = this.#parts;
+    const { delivery, lane } = watch;
+    const isQuiet = this.#quietAtMs(delivery) <= clock.nowMs();
+    if (!isQuiet || !this.#mayKnock(watch)) return NOT_SENT;
+    const trust = quarantine.trustOf(delivery.tokenHash);
+    const ticket = await lane.enter(trust, { waitMs: 0 });
+    if (ticket === undefined) return NOT_SENT;
+    if (watch.isWoken) {
+      lane.abandon(ticket);
+      return NOT_SENT;
+    }
+    watch.isKnocked = true;
+    this.notePush(delivery);
+    const options = { ticket, push, onProof: () => {} };
+    const attempt = await this.#attempts.try(delivery, lane, options);
+    return attempt.outcome.kind;
   }
 
   /** The lifetime is over. Never rejects. */

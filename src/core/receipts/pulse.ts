@@ -1,10 +1,14 @@
 // Whether receipts in general still come. If they fell by half, it is probably our own address that phones cannot reach,
 // and then no phone is judged by its silence.
 
+import { Recent } from '../tokens/quarantine.ts';
+
 const KEPT = 200;
 const WINDOW_MS = 3_600_000;
 /** Fewer expected receipts say nothing. */
 const ENOUGH = 5;
+/** So many phones are looked at however long ago it was: a small vendor's next push may be hours away. */
+const LEAST = 2 * ENOUGH;
 
 interface Judged {
   readonly atMs: number;
@@ -13,17 +17,21 @@ interface Judged {
 }
 
 export class Pulse {
-  #judged: readonly Judged[] = [];
+  /** The newest of each phone: what one phone does, often or not, is one phone's affair. */
+  readonly #judged = new Recent<Judged>(KEPT);
 
   /** A push whose time is over. `expected` is the share of the phone's earlier pushes that a receipt came of. */
-  note(judged: Judged): void {
+  note(tokenHash: string, judged: Judged): void {
     // A phone that never sent one says nothing, not even by its first.
-    if (judged.expected === 0) return;
-    this.#judged = [...this.#judged, judged].slice(-KEPT);
+    if (judged.expected === 0) this.#judged.delete(tokenHash);
+    else this.#judged.use(tokenHash, judged);
   }
 
   hasFallen(nowMs: number): boolean {
-    const recent = this.#judged.filter(({ atMs }) => nowMs - atMs < WINDOW_MS);
+    const all = this.#judged.values();
+    const isRecent = ({ atMs }: Judged, index: number) =>
+      nowMs - atMs < WINDOW_MS || index >= all.length - LEAST;
+    const recent = all.filter(isRecent);
     const expected = recent.reduce((sum, one) => sum + one.expected, 0);
     const came = recent.filter((one) => one.came).length;
     return expected >= ENOUGH && came < expected / 2;

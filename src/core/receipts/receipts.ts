@@ -6,12 +6,13 @@ import type { Delivery } from '../delivery.ts';
 import { isRace } from '../notification.ts';
 import type { PushMessage, ReceiptKey } from '../ports/provider.ts';
 import type { RecordedReceipt } from '../ports/receipts.ts';
+import { BY_PHONE } from '../sending/attempts.ts';
 import type { Lane } from '../sending/lane.ts';
 import { type Target, tokenKey } from '../target.ts';
 import { Recent } from '../tokens/quarantine.ts';
 import type { WakeHistory } from './history.ts';
 import { Knocks, type KnocksParts } from './knocks.ts';
-import { parseReceipt } from './receipt.ts';
+import { parseReceipt, type Receipt } from './receipt.ts';
 import { ReceiptIds } from './receipt-id.ts';
 
 /** A phone that repeats itself is not written down again and again: 8 are kept, and repeats of a stage are none. */
@@ -60,6 +61,12 @@ export class Receipts {
     return { r: `${externalUrl}/r/${this.#ids.of(delivery.id)}`, by: expiresAtUnixSeconds };
   }
 
+  /** A push is about to leave. */
+  noteAttempt(delivery: Delivery): void {
+    const { hasReceipts } = this.#parts.rules.of(delivery.target.app);
+    if (hasReceipts && isRace(delivery.notification.lifetimeMs)) this.#knocks.notePush(delivery);
+  }
+
   /** The provider took the push: in time, late, or as the phone itself says. */
   delivered(delivery: Delivery): void {
     if (!this.#parts.rules.of(delivery.target.app).hasReceipts) return;
@@ -71,11 +78,12 @@ export class Receipts {
     const deliveryId = this.#ids.verify(receiptId, this.#parts.clock.wallMs());
     const receipt = parseReceipt(body);
     if (deliveryId === undefined) return false;
+    const isKnocked = this.#knocks.hasKnocked(deliveryId);
     this.#knocks.woke(deliveryId);
     const written = this.#written.get(deliveryId) ?? 0;
     if (written >= MAX_WRITTEN) return true;
     this.#written.use(deliveryId, written + 1);
-    void this.#record(deliveryId, receipt);
+    void this.#record(deliveryId, receipt, isKnocked);
     return true;
   }
 
@@ -83,6 +91,7 @@ export class Receipts {
   replied({ id, tokenHash }: Delivery): void {
     this.#knocks.woke(id);
     this.#knocks.heard(tokenHash);
+    void this.#recordReplied(id);
   }
 
   /** How the phone of this target woke so far; nothing if it was never asked. Rejects as the store does. */
@@ -124,7 +133,8 @@ export class Receipts {
       const isWatched = isAsked && isRace(notification.lifetimeMs);
       if (isWatched) this.#knocks.watch(delivery, lane, receipt);
       const atMs = clock.wallMs();
-      const record = () => store.recordPush({ deliveryId, atMs, isAsked });
+      const isJudged = !this.isDeaf;
+      const record = () => store.recordPush({ deliveryId, atMs, isAsked, isJudged });
       const recorded = await ledger.beside('record_push', record, deliveryId);
       if (recorded === undefined) return this.#knocks.forget(deliveryId);
       this.#knocks.plan(deliveryId, recorded, rules.of(target.app).hasSecondKnock);
@@ -135,14 +145,32 @@ export class Receipts {
   }
 
   /** Never rejects. */
-  async #record(deliveryId: string, receipt: ReturnType<typeof parseReceipt>): Promise<void> {
+  async #recordReplied(deliveryId: string): Promise<void> {
+    const { clock, ledger, store, observer } = this.#parts;
+    const record = () => store.recordReplied({ deliveryId, atMs: clock.wallMs() });
+    const replied = await ledger.beside('record_replied', record, deliveryId);
+    if (replied?.hasReturned !== true) return;
+    const { app, platform, tokenHash } = replied;
+    observer.observe({ name: 'device_returned', app, platform, tokenHash });
+  }
+
+  /** Never rejects. */
+  async #record(
+    deliveryId: string,
+    receipt: Receipt,
+    isKnocked: boolean | undefined,
+  ): Promise<void> {
     const { clock, ledger, store } = this.#parts;
     const sender = this.#parts.sender();
     const atMs = clock.wallMs();
     const endsOpen = !sender.proveByPhone(deliveryId);
     const release = endsOpen ? sender.holdForPhone(deliveryId) : () => {};
-    const record = () => store.recordReceipt({ deliveryId, receipt, atMs, endsOpen });
+    const record = () => store.recordReceipt({ deliveryId, receipt, atMs, endsOpen, isKnocked });
     const recorded = await ledger.beside('record_receipt', record, deliveryId);
+    // A sick store may lose the receipt, but not that the phone must get no further push.
+    if (endsOpen && ledger.trouble !== undefined) {
+      await ledger.confirm({ deliveryId, ...BY_PHONE, nowMs: clock.nowMs(), wallMs: atMs });
+    }
     if (recorded?.hasEnded === true) sender.endedByPhone(recorded);
     release();
     if (recorded === undefined) return;
@@ -150,7 +178,7 @@ export class Receipts {
     if (recorded.isKept) this.#tell(recorded, receipt);
   }
 
-  #tell(recorded: RecordedReceipt, receipt: ReturnType<typeof parseReceipt>): void {
+  #tell(recorded: RecordedReceipt, receipt: Receipt): void {
     const { observer } = this.#parts;
     const { deliveryId, app, platform, type, tokenHash, knock, isFirst, sincePushMs } = recorded;
     const { stage, n, why } = receipt;

@@ -20,6 +20,8 @@ export interface AttemptsParts extends AssessmentParts {
 
 export interface ReceiptKeys {
   keyFor(delivery: Delivery, expiresAtUnixSeconds: number): ReceiptKey | undefined;
+  /** A push is about to leave: the phone may get it, whatever the provider answers. */
+  noteAttempt(delivery: Delivery): void;
 }
 
 export interface AttemptOptions {
@@ -52,6 +54,7 @@ export class Attempts {
     let answer: Outcome;
     try {
       const push = options.push ?? lane.provider.prepare(this.messageOf(delivery));
+      this.#parts.receipts?.noteAttempt(delivery);
       answer = await push.send({
         waitMs: policy.streamWaitMs,
         timeoutMs: isProbe ? policy.probeTimeoutMs : policy.attemptTimeoutMs,

@@ -176,6 +176,11 @@ export class Recent<Value> {
     if (!oldest.done) this.#values.delete(oldest.value);
   }
 
+  /** The one that was used last comes last. */
+  values(): readonly Value[] {
+    return [...this.#values.values()];
+  }
+
   /** How many values the condition holds for. */
   count(condition: (value: Value) => boolean): number {
     return [...this.#values.values()].filter(condition).length;

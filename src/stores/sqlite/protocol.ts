@@ -104,6 +104,7 @@ export interface WriteCalls {
   readonly record_receipt: ReceiptCall<'recordReceipt'>;
   readonly record_knock: ReceiptCall<'recordKnock'>;
   readonly record_knock_outcome: Call<ReceiptInput<'recordKnockOutcome'>, undefined>;
+  readonly record_replied: ReceiptCall<'recordReplied'>;
   readonly record_useless_knock: ReceiptCall<'recordUselessKnock'>;
   readonly note_silent: ReceiptCall<'noteSilent'>;
 }

@@ -188,6 +188,7 @@ export const WAKES = rows('wakes JOIN deliveries USING (row_id)', {
   received_at_ms: 'integer',
   lifetime_ms: 'integer',
   provider: 'text',
+  answered_at_ms: 'integer?',
   asked: 'integer',
   accepted_at_ms: 'integer?',
   recent: 'text',

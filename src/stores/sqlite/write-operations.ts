@@ -118,6 +118,8 @@ export function prepareWriteOperations(db: Database.Database, sealer: Sealer): W
       case 'record_knock_outcome':
         receipts.recordKnockOutcome(input);
         return { kind, output: undefined };
+      case 'record_replied':
+        return { kind, output: receipts.recordReplied(input) };
       case 'record_useless_knock':
         return { kind, output: receipts.recordUselessKnock(input) };
       case 'note_silent':

@@ -5,6 +5,7 @@ import {
   afterKnock,
   afterPush,
   afterReceipt,
+  afterReply,
   afterUselessKnock,
   answeredOf,
   knockRefusal,
@@ -22,7 +23,7 @@ const STARTED: Receipt = { stage: 'started', n: 1 };
 function wokenAfter(timesMs: readonly number[], from: WakeHistory = NO_HISTORY): WakeHistory {
   return timesMs.reduce((history, wakeMs, index) => {
     const acceptedAtMs = NOW + index * 60_000;
-    const pushed = afterPush(history, { atMs: acceptedAtMs, isAnswered: false });
+    const pushed = afterPush(history, { atMs: acceptedAtMs, isAnswered: false, isJudged: true });
     const push = { number: pushed.pushes, acceptedAtMs, isFirst: true, isKnocked: false };
     return afterReceipt(pushed, STARTED, { atMs: acceptedAtMs + wakeMs, push });
   }, from);
@@ -41,7 +42,7 @@ test('waits for the slowest of the last twenty wakes and a second, at least thre
 });
 
 test('measures first pushes alone', () => {
-  const pushed = afterPush(NO_HISTORY, { atMs: NOW, isAnswered: false });
+  const pushed = afterPush(NO_HISTORY, { atMs: NOW, isAnswered: false, isJudged: true });
   const push = { number: 1, acceptedAtMs: NOW, isFirst: true, isKnocked: true };
   const knocked = afterReceipt(pushed, { stage: 'started', n: 2 }, { atMs: NOW + 9_000, push });
   expect(knocked.wakesMs).toEqual([]);
@@ -51,7 +52,7 @@ test('measures first pushes alone', () => {
 test('remembers of which of its newest fifteen pushes a receipt came, whatever their order', () => {
   let history = NO_HISTORY;
   for (let push = 1; push <= 20; push += 1) {
-    history = afterPush(history, { atMs: NOW + push, isAnswered: push === 20 });
+    history = afterPush(history, { atMs: NOW + push, isAnswered: push === 20, isJudged: true });
   }
   expect(history.recent).toBe('000000000000001');
   const late = (number: number) => ({
@@ -88,4 +89,22 @@ test('a phone is knocked three times a day, and not for a day after two useless 
   const push = { number: 1, acceptedAtMs: NOW, isFirst: true, isKnocked: true };
   const rescued = afterReceipt(twice, { stage: 'started', n: 2 }, { atMs: NOW, push });
   expect(knockRefusal(rescued, NOW)).toBeUndefined();
+});
+
+test('a push that is not judged changes nothing unless it is answered', () => {
+  const judged = afterPush(NO_HISTORY, { atMs: NOW, isAnswered: true, isJudged: true });
+  const missing = { atMs: NOW + 1, isAnswered: false, isJudged: false };
+  expect(afterPush(judged, missing)).toEqual({ ...judged, lastPushAtMs: NOW + 1 });
+  const answered = afterPush(judged, { ...missing, isAnswered: true });
+  expect(answered).toMatchObject({ pushes: 2, recent: '11' });
+});
+
+test('a reply ends a silence as a receipt does, and makes no sender of the phone', () => {
+  let history = afterPush(NO_HISTORY, { atMs: NOW, isAnswered: false, isJudged: true });
+  history = afterReply(history, { atMs: NOW + 1, number: 1 });
+  expect(history).toMatchObject({ recent: '1', unanswered: 0, lastWakeAtMs: undefined });
+  const silent = { ...history, lastWakeAtMs: NOW, silentSinceMs: NOW, unanswered: 5 };
+  expect(afterReply(silent, { atMs: NOW + 2, number: undefined })).toMatchObject({
+    ...{ recent: '1', unanswered: 0, lastWakeAtMs: NOW + 2, silentSinceMs: undefined },
+  });
 });

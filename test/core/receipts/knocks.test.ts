@@ -4,6 +4,8 @@ import { expect, test } from 'vitest';
 import type { AppSettings } from '../../../src/config/app-settings.ts';
 import type { Notification } from '../../../src/core/notification.ts';
 import type { ReceiptKey } from '../../../src/core/ports/provider.ts';
+import { StoreUnavailableError } from '../../../src/core/ports/store.ts';
+import { concludeWake } from '../../../src/core/receipts/conclusion.ts';
 import {
   CALM,
   call,
@@ -27,6 +29,7 @@ function start(options: VirtualCoreOptions = {}): Promise<VirtualCore> {
 }
 
 let payments = 0;
+let questions = 0;
 
 /** A payment for the phone: another one each time. */
 function pay(virtual: VirtualCore, given: Partial<Notification> = {}) {
@@ -48,6 +51,31 @@ async function wakes(virtual: VirtualCore, afterMs: readonly number[]): Promise<
     expect(sendReceipt(virtual, virtual.pushes.at(-1))).toBe(true);
     await virtual.clock.run(2 * MINUTE);
   }
+}
+
+/** A question that the phone answers a second later. */
+async function askAndReply(virtual: VirtualCore) {
+  questions += 1;
+  let replyId = '';
+  const recipient = {
+    target: { app: 'default', platform: 'android', token: PHONE },
+    source: 'notify',
+  } as const;
+  const reply = virtual.core.asker.ask(
+    {
+      recipient,
+      key: `question ${questions}`,
+      deadlineMs: 50_000,
+      notification: (id) => {
+        replyId = id;
+        return { type: 'invoice_request', payload: '{}', title: 'Asked', lifetimeMs: 50_000 };
+      },
+    },
+    new AbortController().signal,
+  );
+  await virtual.clock.run(1_000);
+  await virtual.core.exchange.deliver(replyId, Buffer.from('lni1'));
+  return await reply;
 }
 
 function knocksOf(virtual: VirtualCore): readonly Push[] {
@@ -156,26 +184,8 @@ test('waits until the phone has been left alone for 30 s, and knocks only within
 test('an answered question cancels the knock and causes none', async () => {
   const virtual = await start();
   await wakes(virtual, [100]);
-  let replyId = '';
-  const recipient = {
-    target: { app: 'default', platform: 'android', token: PHONE },
-    source: 'notify',
-  } as const;
-  const reply = virtual.core.asker.ask(
-    {
-      recipient,
-      key: 'question',
-      deadlineMs: 50_000,
-      notification: (id) => {
-        replyId = id;
-        return { type: 'invoice_request', payload: '{}', title: 'Asked', lifetimeMs: 50_000 };
-      },
-    },
-    new AbortController().signal,
-  );
-  await virtual.clock.run(1_000);
-  await virtual.core.exchange.deliver(replyId, Buffer.from('lni1'));
-  expect(Buffer.from((await reply).body).toString()).toBe('lni1');
+  const reply = await askAndReply(virtual);
+  expect(Buffer.from(reply.body).toString()).toBe('lni1');
   await virtual.clock.run(2 * MINUTE);
   expect(knocksOf(virtual)).toEqual([]);
 });
@@ -343,4 +353,119 @@ test('news that waited for longer than its address is valid asks for no receipt'
   const push = virtual.pushes.at(-1);
   expect(push).toMatchObject({ isTaken: true, receipt: undefined });
   expect(await virtual.receipts.findWake(told.id ?? '')).toMatchObject({ isAsked: false });
+});
+
+test('what forbids a knock while it is written down keeps it from leaving, and it counts as none', async () => {
+  const meanwhile: Record<string, (virtual: VirtualCore) => unknown> = {
+    receipt: (virtual) => sendReceipt(virtual, virtual.pushes.at(-1)),
+    hold: ({ core, store }) => {
+      const tokenHash = [...store.rows.values()].at(-1)?.delivery.tokenHash ?? '';
+      const token = { app: 'default', provider: 'fcm', tokenHash } as const;
+      core.quarantine.hold(token, { reason: 'TooManyRequests', forMs: MINUTE });
+    },
+  };
+  for (const happen of Object.values(meanwhile)) {
+    const virtual = await start();
+    await wakes(virtual, [100]);
+    const { receipts } = virtual;
+    const recordKnock = receipts.recordKnock.bind(receipts);
+    receipts.recordKnock = async (knock) => {
+      const isRecorded = await recordKnock(knock);
+      happen(virtual);
+      return isRecorded;
+    };
+    const told = pay(virtual);
+    await virtual.clock.run(2 * MINUTE);
+    expect(knocksOf(virtual)).toEqual([]);
+    expect(results(virtual)).toEqual([]);
+    const wake = await receipts.findWake(told.id ?? '');
+    expect([wake?.knockedAtMs, wake?.knockResult]).toEqual([undefined, undefined]);
+  }
+});
+
+test('another race on its way to the phone is as good as one that the provider took', async () => {
+  const virtual = await start();
+  await wakes(virtual, [100]);
+  pay(virtual);
+  await virtual.clock.run(5_900);
+  virtual.weather = () => ({
+    outcome: { kind: 'retry', reason: 'timeout', certainty: 'unanswered' },
+    endsAfterMs: 2_000,
+    isTaken: true,
+  });
+  pay(virtual);
+  await virtual.clock.run(29_000);
+  expect(knocksOf(virtual)).toEqual([]);
+});
+
+test('in a long time without receipts nobody is judged, neither then nor afterwards', async () => {
+  const virtual = await start({ settings: { receipts: true } });
+  const phones = Array.from({ length: 8 }, (_, number) => `phone-${number}:APA91b`);
+  const payAll = (isHeard: boolean) => {
+    for (const token of phones) {
+      payments += 1;
+      call(virtual, token, { payload: `{"payment_hash":"${payments}"}` });
+    }
+    const from = virtual.pushes.length;
+    return virtual.clock.run(100).then(() => {
+      for (const push of isHeard ? virtual.pushes.slice(from) : []) sendReceipt(virtual, push);
+    });
+  };
+  for (let round = 0; round < 5; round += 1) {
+    await payAll(true);
+    await virtual.clock.run(2 * MINUTE);
+  }
+  for (let round = 0; round < 20; round += 1) {
+    await virtual.clock.run(2 * HOUR);
+    await payAll(false);
+    await virtual.clock.run(2 * MINUTE);
+    expect(virtual.core.receipts?.isDeaf, `round ${round}`).toBe(true);
+    await virtual.core.receipts?.noteSilent();
+  }
+  // The way is open again, and all but one wake.
+  const silent = phones.pop() ?? '';
+  await payAll(true);
+  call(virtual, silent);
+  await virtual.clock.run(2 * MINUTE);
+  expect(virtual.core.receipts?.isDeaf).toBe(false);
+  await virtual.core.receipts?.noteSilent();
+  expect(virtual.events.map(({ name }) => name)).not.toContain('device_silent');
+});
+
+test('a phone that replies to questions and sends no receipts for them is not silent', async () => {
+  const virtual = await start();
+  await wakes(virtual, [100]);
+  for (let question = 0; question < 6; question += 1) {
+    const { deliveryId = '' } = await askAndReply(virtual);
+    await virtual.clock.run(MINUTE);
+    const wake = await virtual.receipts.findWake(deliveryId);
+    expect(wake && concludeWake(wake)).toEqual({ kind: 'woke' });
+    await virtual.clock.run(7 * HOUR);
+    await virtual.core.receipts?.noteSilent();
+  }
+  expect(virtual.events.map(({ name }) => name)).not.toContain('device_silent');
+});
+
+test('a receipt that the store cannot take ends the delivery when it works again', async () => {
+  const virtual = await start();
+  virtual.weather = () => ({
+    outcome: { kind: 'retry', reason: 'timeout', certainty: 'unanswered' },
+    endsAfterMs: 2_000,
+    isTaken: true,
+  });
+  const told = pay(virtual);
+  await virtual.clock.run(4_500);
+  const sent = virtual.pushes.length;
+  const trouble = new StoreUnavailableError('full');
+  virtual.store.trouble = 'full';
+  const { recordReceipt } = virtual.receipts;
+  virtual.receipts.recordReceipt = () => Promise.reject(trouble);
+  sendReceipt(virtual, virtual.pushes.at(-1));
+  await virtual.clock.run(500);
+  virtual.receipts.recordReceipt = recordReceipt.bind(virtual.receipts);
+  virtual.store.trouble = undefined;
+  await virtual.clock.run(2 * MINUTE);
+  expect(virtual.pushes).toHaveLength(sent);
+  const [row] = await virtual.store.findDeliveries({ id: told.id ?? '', limit: 1 });
+  expect(row).toMatchObject({ status: 'delivered', reason: 'receipt' });
 });

@@ -5,8 +5,16 @@ import { Pulse } from '../../../src/core/receipts/pulse.ts';
 
 const HOUR_MS = 3_600_000;
 
+let phones = 0;
+
+/** Of a phone of its own. */
+function note(pulse: Pulse, judged: { expected: number; came: boolean }, atMs = 0): void {
+  phones += 1;
+  pulse.note(`phone ${phones}`, { atMs, ...judged });
+}
+
 function noteMany(pulse: Pulse, count: number, judged: { expected: number; came: boolean }): void {
-  for (let index = 0; index < count; index += 1) pulse.note({ atMs: 0, ...judged });
+  for (let index = 0; index < count; index += 1) note(pulse, judged);
 }
 
 test('receipts have fallen if fewer than half of those came that should have', () => {
@@ -14,18 +22,33 @@ test('receipts have fallen if fewer than half of those came that should have', (
   noteMany(pulse, 5, { expected: 1, came: true });
   noteMany(pulse, 5, { expected: 1, came: false });
   expect(pulse.hasFallen(0)).toBe(false);
-  pulse.note({ atMs: 0, expected: 1, came: false });
+  note(pulse, { expected: 1, came: false });
   expect(pulse.hasFallen(0)).toBe(true);
   noteMany(pulse, 5, { expected: 1, came: true });
   expect(pulse.hasFallen(0)).toBe(false);
 });
 
-test('a few pushes, phones that never send any, and what is an hour old say nothing', () => {
+test('a few phones and those that never send any say nothing', () => {
   const pulse = new Pulse();
   noteMany(pulse, 4, { expected: 1, came: false });
   noteMany(pulse, 100, { expected: 0, came: false });
   expect(pulse.hasFallen(0)).toBe(false);
-  noteMany(pulse, 4, { expected: 1, came: false });
+});
+
+test('what is an hour old says nothing, but the last ten phones always do', () => {
+  const pulse = new Pulse();
+  noteMany(pulse, 12, { expected: 1, came: false });
+  for (let index = 0; index < 8; index += 1) note(pulse, { expected: 1, came: true }, 1);
   expect(pulse.hasFallen(HOUR_MS - 1)).toBe(true);
   expect(pulse.hasFallen(HOUR_MS)).toBe(false);
+  const quiet = new Pulse();
+  noteMany(quiet, 8, { expected: 1, came: false });
+  expect(quiet.hasFallen(24 * HOUR_MS)).toBe(true);
+});
+
+test('one phone counts once, however often it is silent', () => {
+  const pulse = new Pulse();
+  const note = (came: boolean) => pulse.note('phone', { atMs: 0, expected: 1, came });
+  for (let push = 0; push < 100; push += 1) note(false);
+  expect(pulse.hasFallen(0)).toBe(false);
 });

@@ -84,13 +84,13 @@ async function makeFullDatabase(): Promise<string> {
   await store.insert(accept(sampleDelivery(5, { origin: ORIGIN })));
   await store.settle(settlement(sampleDelivery(5)));
   await store.recordReply({ deliveryId: sampleId(5), answeredAtMs: NOW + 9_000 });
-  await receipts.recordPush({ deliveryId: sampleId(5), atMs: NOW, isAsked: true });
+  await receipts.recordPush({ deliveryId: sampleId(5), atMs: NOW, isAsked: true, isJudged: true });
   const receipt = { stage: 'started', n: 1 } as const;
   const arrived = { deliveryId: sampleId(5), receipt, atMs: NOW + 900, endsOpen: true };
   await receipts.recordReceipt(arrived);
   await receipts.recordReceipt({ ...arrived, deliveryId: sampleId(4) });
-  await receipts.recordPush({ deliveryId: sampleId(3), atMs: NOW, isAsked: true });
-  await receipts.recordPush({ deliveryId: sampleId(2), atMs: NOW, isAsked: false });
+  await receipts.recordPush({ deliveryId: sampleId(3), atMs: NOW, isAsked: true, isJudged: true });
+  await receipts.recordPush({ deliveryId: sampleId(2), atMs: NOW, isAsked: false, isJudged: true });
   await store.quarantine(quarantineEntry('a'));
   await store.quarantine(quarantineEntry('b', { providerSinceMs: NOW }));
   records.tell({ deliveryId: sampleId(5), told: 'delivered', status: 200, atMs: NOW + 100 });

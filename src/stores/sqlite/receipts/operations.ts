@@ -3,24 +3,28 @@
 
 import type Database from 'better-sqlite3';
 import { FORGOTTEN_TOKEN } from '../../../core/ports/operating.ts';
-import type {
-  AcceptedPush,
-  ArrivedReceipt,
-  PushRecord,
-  ReceiptStore,
-  RecordedReceipt,
-  SilentPhone,
+import {
+  type AcceptedPush,
+  type ArrivedReceipt,
+  NOT_SENT,
+  type PushRecord,
+  type ReceiptStore,
+  type RecordedReceipt,
+  type RepliedPhone,
+  type SilentPhone,
 } from '../../../core/ports/receipts.ts';
 import {
   afterKnock,
   afterPush,
   afterReceipt,
+  afterReply,
   afterUselessKnock,
   knockRefusal,
   NO_HISTORY,
   SILENT_OVER_MS,
   SILENT_PUSHES,
   type WakeHistory,
+  withoutKnock,
 } from '../../../core/receipts/history.ts';
 import { isDemoted, type Receipt } from '../../../core/receipts/receipt.ts';
 import { nameOf, PLATFORMS, PROVIDERS, wholeMs } from '../operations/values.ts';
@@ -44,7 +48,7 @@ export function prepareReceiptOperations(
   const histories = prepareHistories(db);
 
   return {
-    recordPush({ deliveryId, atMs, isAsked }: AcceptedPush): PushRecord | undefined {
+    recordPush({ deliveryId, atMs, isAsked, isJudged }: AcceptedPush): PushRecord | undefined {
       const row = find.get(deliveryId);
       if (row === undefined) return undefined;
       if (!isAsked) {
@@ -56,8 +60,9 @@ export function prepareReceiptOperations(
       const isKnocked = row.knocked_at_ms !== null;
       // A crash came between, and it was pushed once more.
       if (row.accepted_at_ms !== null) return { history, isAnswered, isKnocked };
-      const pushed = afterPush(history, { atMs, isAnswered });
-      wakes.putAccepted(row, { atMs, number: pushed.pushes, history });
+      const pushed = afterPush(history, { atMs, isAnswered, isJudged });
+      const number = pushed.pushes === history.pushes ? null : pushed.pushes;
+      wakes.putAccepted(row, { atMs, number, history });
       histories.put(row, pushed);
       return { history, isAnswered, isKnocked };
     },
@@ -83,7 +88,24 @@ export function prepareReceiptOperations(
 
     recordKnockOutcome({ deliveryId, outcome }: Input<'recordKnockOutcome'>): void {
       const row = find.get(deliveryId);
-      if (row !== undefined) wakes.putKnockOutcome(row, outcome);
+      if (row?.knocked_at_ms === undefined || row.knocked_at_ms === null) return;
+      if (outcome !== NOT_SENT) {
+        wakes.putKnockOutcome(row, outcome);
+        return;
+      }
+      histories.put(row, withoutKnock(histories.find(row), row.knocked_at_ms));
+      wakes.putKnock(row, null);
+    },
+
+    recordReplied({ deliveryId, atMs }: Input<'recordReplied'>): RepliedPhone | undefined {
+      const row = find.get(deliveryId);
+      if (row === undefined || row.accepted_at_ms === null) return undefined;
+      const history = histories.find(row);
+      const number = row.push_number ?? undefined;
+      histories.put(row, afterReply(history, { atMs: wholeMs(atMs), number }));
+      const { app, token_hash: tokenHash } = row;
+      const hasReturned = history.silentSinceMs !== undefined;
+      return { app, platform: nameOf(PLATFORMS, row.platform), tokenHash, hasReturned };
     },
 
     recordUselessKnock({ deliveryId, atMs, isHeld }: Input<'recordUselessKnock'>): boolean {
@@ -107,14 +129,14 @@ interface Tables {
 
 function recordReceipt(
   row: Woken,
-  { receipt, atMs }: ArrivedReceipt,
+  { receipt, atMs, ...arrived }: ArrivedReceipt,
   { wakes, histories }: Tables,
 ): Omit<RecordedReceipt, 'hasEnded'> {
   const before = histories.find(row);
   const count = wakes.countReceipts(row);
   const isKept = count < MAX_RECEIPTS && !wakes.hasReceipt(row, receipt);
   const isFirst = count === 0;
-  const isKnocked = row.knocked_at_ms !== null;
+  const isKnocked = arrived.isKnocked ?? row.knocked_at_ms !== null;
   const knock = isFirst && isKnocked && row.knock_result === null ? resultOf(receipt) : undefined;
   const acceptedAtMs = row.accepted_at_ms ?? undefined;
   if (isKept) {
@@ -173,14 +195,19 @@ function prepareWakes(db: Database.Database) {
     putUnasked: ({ row_id }: Woken) => unasked.run(row_id),
     putAccepted(
       { row_id }: Woken,
-      push: { readonly atMs: number; readonly number: number; readonly history: WakeHistory },
+      push: {
+        readonly atMs: number;
+        readonly number: number | null;
+        readonly history: WakeHistory;
+      },
     ): void {
       ensure.run(row_id);
       const { recent, lastWakeAtMs } = push.history;
       const sender = Number(lastWakeAtMs !== undefined);
       accepted.run(wholeMs(push.atMs), push.number, recent, sender, row_id);
     },
-    putKnock: ({ row_id }: Woken, atMs: number) => knocked.run(wholeMs(atMs), row_id),
+    putKnock: ({ row_id }: Woken, atMs: number | null) =>
+      knocked.run(atMs === null ? null : wholeMs(atMs), row_id),
     putKnockOutcome: ({ row_id }: Woken, outcome: string) => knockOutcome.run(outcome, row_id),
     putKnockResult: ({ row_id }: Woken, result: string) => knockResult.run(result, row_id),
     countReceipts: ({ row_id }: Woken) => Number(count.get(row_id)),

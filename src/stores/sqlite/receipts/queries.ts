@@ -30,6 +30,7 @@ export function prepareReceiptQueries(db: Reading) {
         knockedAtMs: wake.knocked_at_ms ?? undefined,
         knockOutcome: wake.knock_outcome ?? undefined,
         knockResult: maybeNameOf(KNOCK_RESULTS, wake.knock_result),
+        answeredAtMs: wake.answered_at_ms ?? undefined,
         receipts: findReceipts({ deliveryId }).map(toReceipt),
       };
     },

@@ -13,6 +13,7 @@ export function createReceiptStore(
     recordReceipt: (input) => writer.call({ kind: 'record_receipt', input }),
     recordKnock: (input) => writer.call({ kind: 'record_knock', input }),
     recordKnockOutcome: (input) => writer.call({ kind: 'record_knock_outcome', input }),
+    recordReplied: (input) => writer.call({ kind: 'record_replied', input }),
     recordUselessKnock: (input) => writer.call({ kind: 'record_useless_knock', input }),
     noteSilent: (input) => writer.call({ kind: 'note_silent', input }),
     findWake: (input) => reader.call({ kind: 'find_wake', input }),
