@@ -33,6 +33,7 @@ import type { Log } from '../observe/log.ts';
 import { parseBreezBody } from '../sources/breez.ts';
 import { describeCalls } from '../sources/descriptions.ts';
 import { isSignature, recoverSigner } from '../sources/signatures/lightning-message.ts';
+import { adminParts } from './admin-parts.ts';
 import type { Core } from './core.ts';
 import type { LiveApps } from './live-apps.ts';
 import { readVersion } from './observing/version.ts';
@@ -79,6 +80,7 @@ export function createHttpApp(parts: HttpAppParts): App {
   const clientAddressOf = createClientAddressOf(config.trustedAddressHeader);
   const registry = createRegistry(parts);
   const registryParts = devicesParts(parts, registry);
+  const operator = operatorParts(parts, { devices: registryParts });
   const forgeries = new Forgeries(clock);
   const signers = new Buckets(clock, RECOVERED_SIGNERS, 1);
   return createApp({
@@ -88,7 +90,8 @@ export function createHttpApp(parts: HttpAppParts): App {
     clientAddressOf,
     notify: { ...delivery, ...notifyParts(parts), clientAddressOf },
     devices: registryParts,
-    operator: operatorParts(parts, { devices: registryParts }),
+    operator,
+    admin: adminParts(parts, operator),
     webhooks: {
       ...delivery,
       // Asked for at each call: a reload may change them.

@@ -1,0 +1,61 @@
+// The routes of the page: the page itself, sessions, its views as pieces of HTML, and the operators' routes once more,
+// for whoever has a session in place of a key.
+
+import type { Scope } from '../../core/operating/scopes.ts';
+import type { HttpContext } from '../context.ts';
+import { handleDeleteDevice, handleRevokeHandle } from '../devices/routes.ts';
+import { handleOperator, OPERATOR_ROUTES, type OperatorRoute } from '../operator/routes.ts';
+import { requireSession } from './access.ts';
+import type { AdminParts } from './parts.ts';
+
+export interface AdminRoute {
+  readonly method: OperatorRoute['method'];
+  readonly path: string;
+  /** What the session's key needs; none where there is no session yet. */
+  readonly scope?: Scope | undefined;
+  readonly maxBodyBytes?: number | undefined;
+  readonly handle: (parts: AdminParts, c: HttpContext) => Response | Promise<Response>;
+}
+
+/** What the page changes of devices. */
+const DEVICE_ROUTES: readonly OperatorRoute[] = [
+  {
+    method: 'DELETE',
+    path: '/api/v1/devices/:id',
+    scope: 'register',
+    handle: ({ devices }, c) => handleDeleteDevice(devices, c),
+  },
+  {
+    method: 'DELETE',
+    path: '/api/v1/devices/:id/handles/:door',
+    scope: 'register',
+    handle: ({ devices }, c) => handleRevokeHandle(devices, c),
+  },
+];
+
+export const ADMIN_ROUTES: readonly AdminRoute[] = [
+  { method: 'GET', path: '/admin', handle: ({ page }, c) => page.shell(c) },
+  { method: 'GET', path: '/admin/page.js', handle: ({ page }, c) => page.script(c) },
+  { method: 'GET', path: '/admin/page.css', handle: ({ page }, c) => page.style(c) },
+  {
+    method: 'GET',
+    path: '/admin/session',
+    scope: 'read',
+    handle: ({ signIn }, c) => signIn.whoIs(c),
+  },
+  { method: 'POST', path: '/admin/session', handle: ({ signIn }, c) => signIn.signIn(c) },
+  { method: 'DELETE', path: '/admin/session', handle: ({ signIn }, c) => signIn.signOut(c) },
+  ...[...OPERATOR_ROUTES, ...DEVICE_ROUTES].map(bySession),
+];
+
+/** The page sends no key: its session stands for one. */
+function bySession(route: OperatorRoute): AdminRoute {
+  return {
+    ...route,
+    path: `/admin${route.path}`,
+    handle: ({ access, operator }, c) => {
+      c.env = { ...c.env, principal: requireSession(access, c) };
+      return handleOperator(operator, c, route);
+    },
+  };
+}
