@@ -25,7 +25,7 @@ const OTHER_DOORS: Readonly<Record<string, string>> = {
   '/r': 'receipts',
   '/api/v1/devices': 'devices',
   '/api/v1': OPERATOR_SOURCE,
-  '/admin': 'admin',
+  '/admin': OPERATOR_SOURCE,
 };
 
 /** All names of doors but those of signed sources. */

@@ -38,6 +38,7 @@ import type { Core } from './core.ts';
 import type { LiveApps } from './live-apps.ts';
 import { readVersion } from './observing/version.ts';
 import { operatorParts } from './operator-parts.ts';
+import type { KnownProofs } from './start-proofs.ts';
 
 const MAX_APPS = 1_000;
 const MAX_ADDRESSES = 50_000;
@@ -64,6 +65,8 @@ export interface HttpAppParts {
   readonly log: Log;
   readonly observer: Observer;
   readonly readiness: () => Readiness;
+  /** Absent where no key is tried. */
+  readonly proofs?: KnownProofs | undefined;
 }
 
 export function createHttpApp(parts: HttpAppParts): App {

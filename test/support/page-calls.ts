@@ -8,6 +8,7 @@ export const PAGE_KEYS = {
   read: KEYS.read,
   operate: 'demo_key-that-may-read-and-operate-in-tests',
   register: 'demo_key-that-may-read-and-register-in-tests',
+  all: KEYS.all,
 } as const;
 
 export const PAGE_ENVIRONMENT = {

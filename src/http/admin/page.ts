@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ServiceError } from '../../core/errors.ts';
 import type { HttpContext } from '../context.ts';
 import { renderShell } from './views/shell.ts';
 
@@ -19,15 +20,22 @@ const HEADERS = {
 /** Their addresses change with their content. */
 const FOR_EVER = 'public, max-age=31536000, immutable';
 
-interface Files {
+const TYPES = {
+  'page.js': 'text/javascript; charset=utf-8',
+  'now.js': 'text/javascript; charset=utf-8',
+  'calls.js': 'text/javascript; charset=utf-8',
+  'page.css': 'text/css; charset=utf-8',
+  'icon.svg': 'image/svg+xml',
+} as const;
+
+interface Content {
   readonly shell: string;
-  readonly script: string;
-  readonly style: string;
+  readonly files: ReadonlyMap<string, { readonly type: string; readonly text: string }>;
 }
 
 /** Read when the page is opened first. */
 export class Page {
-  #files: Files | undefined;
+  #content: Content | undefined;
 
   shell(c: HttpContext): Response {
     // Addresses in the page are relative to its folder, whatever a proxy has before it.
@@ -39,24 +47,27 @@ export class Page {
     });
   }
 
-  script(c: HttpContext): Response {
-    return file(c, this.#read().script, 'text/javascript; charset=utf-8');
+  file(c: HttpContext): Response {
+    const file = this.#read().files.get(c.req.param('name') ?? '');
+    if (file === undefined) throw new ServiceError('not_found');
+    const { type, text } = file;
+    return c.body(text, 200, { ...HEADERS, 'Content-Type': type, 'Cache-Control': FOR_EVER });
   }
 
-  style(c: HttpContext): Response {
-    return file(c, this.#read().style, 'text/css; charset=utf-8');
-  }
-
-  #read(): Files {
-    if (this.#files !== undefined) return this.#files;
-    const script = readFileSync(join(FOLDER, 'page.js'), 'utf8');
-    const style = readFileSync(join(FOLDER, 'page.css'), 'utf8');
-    const version = createHash('sha256').update(script).update(style).digest('hex').slice(0, 12);
-    this.#files = { shell: renderShell(version), script, style };
-    return this.#files;
+  #read(): Content {
+    this.#content ??= readContent();
+    return this.#content;
   }
 }
 
-function file(c: HttpContext, content: string, type: string): Response {
-  return c.body(content, 200, { ...HEADERS, 'Content-Type': type, 'Cache-Control': FOR_EVER });
+function readContent(): Content {
+  const version = createHash('sha256');
+  const files = new Map(
+    Object.entries(TYPES).map(([name, type]) => {
+      const text = readFileSync(join(FOLDER, name), 'utf8');
+      version.update(text);
+      return [name, { type, text }];
+    }),
+  );
+  return { shell: renderShell(version.digest('hex').slice(0, 12)), files };
 }

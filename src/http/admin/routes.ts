@@ -7,6 +7,10 @@ import { handleDeleteDevice, handleRevokeHandle } from '../devices/routes.ts';
 import { handleOperator, OPERATOR_ROUTES, type OperatorRoute } from '../operator/routes.ts';
 import { requireSession } from './access.ts';
 import type { AdminParts } from './parts.ts';
+import { showCallers } from './show-callers.ts';
+import { showDevices } from './show-devices.ts';
+import { showFound } from './show-find.ts';
+import { showFilters, showLog, showNow } from './show-now.ts';
 
 export interface AdminRoute {
   readonly method: OperatorRoute['method'];
@@ -35,16 +39,16 @@ const DEVICE_ROUTES: readonly OperatorRoute[] = [
 
 export const ADMIN_ROUTES: readonly AdminRoute[] = [
   { method: 'GET', path: '/admin', handle: ({ page }, c) => page.shell(c) },
-  { method: 'GET', path: '/admin/page.js', handle: ({ page }, c) => page.script(c) },
-  { method: 'GET', path: '/admin/page.css', handle: ({ page }, c) => page.style(c) },
-  {
-    method: 'GET',
-    path: '/admin/session',
-    scope: 'read',
-    handle: ({ signIn }, c) => signIn.whoIs(c),
-  },
+  { method: 'GET', path: '/admin/files/:version/:name', handle: ({ page }, c) => page.file(c) },
+  { method: 'GET', path: '/admin/session', handle: ({ signIn }, c) => signIn.whoIs(c) },
   { method: 'POST', path: '/admin/session', handle: ({ signIn }, c) => signIn.signIn(c) },
   { method: 'DELETE', path: '/admin/session', handle: ({ signIn }, c) => signIn.signOut(c) },
+  { method: 'POST', path: '/admin/view/find', scope: 'read', handle: showFound },
+  { method: 'GET', path: '/admin/view/now', scope: 'read', handle: showNow },
+  { method: 'GET', path: '/admin/view/filters', scope: 'read', handle: showFilters },
+  { method: 'GET', path: '/admin/view/log', scope: 'read', handle: showLog },
+  { method: 'POST', path: '/admin/view/devices', scope: 'read', handle: showDevices },
+  { method: 'GET', path: '/admin/view/callers', scope: 'read', handle: showCallers },
   ...[...OPERATOR_ROUTES, ...DEVICE_ROUTES].map(bySession),
 ];
 

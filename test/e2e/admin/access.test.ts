@@ -38,7 +38,7 @@ test('the page and its files come without a session, under a strict policy', asy
   });
   expect(page.headers['content-security-policy']).toMatch(/^default-src 'self'; /);
   expect(page.text).not.toMatch(/ style=|<style|<script>|https?:\/\//);
-  for (const [, path = ''] of page.text.matchAll(/(?:href|src)="(page\.[^"]+)"/g)) {
+  for (const [, path = ''] of page.text.matchAll(/(?:href|src)="(files[^"]+)"/g)) {
     const file = await callPage(running, { path: `/${path}` });
     expect([file.status, file.headers['cache-control']]).toEqual([
       200,
@@ -56,6 +56,8 @@ test('a key that may read signs in, and its session stands for it', async () => 
   const cookie = cookieOf(answer);
   const who = await callPage(running, { path: '/session', cookie });
   expect(JSON.parse(who.text)).toEqual({ name: 'oncall', scopes: ['read', 'operate'] });
+  const nobody = await callPage(running, { path: '/session' });
+  expect([nobody.status, JSON.parse(nobody.text)]).toEqual([200, { scopes: [] }]);
   expect((await callPage(running, { path: '/api/v1/apps', cookie })).status).toBe(200);
   // The session is the page's: the API itself takes keys alone.
   const direct = await callPage(running, { path: '/../api/v1/apps', cookie });
@@ -83,9 +85,9 @@ test('at the public address the cookie is for https and that host alone', async 
   ]);
   const headers = { host: 'nds.example.com' };
   const session = cookie.split(';')[0];
-  expect((await callPage(running, { path: '/session', cookie: session, headers })).status).toBe(
-    200,
-  );
+  expect(
+    (await callPage(running, { path: '/view/filters', cookie: session, headers })).status,
+  ).toBe(200);
 });
 
 test('over plain http a cookie is set and taken within the machine alone', async () => {
@@ -96,7 +98,11 @@ test('over plain http a cookie is set and taken within the machine alone', async
     const plain = { host, origin: `http://${host}` };
     expect(refusalOf(await signIn(running, KEYS.read, plain)), host).toBe('403 foreign_page');
     const session = cookie.split(';')[0];
-    const read = await callPage(running, { path: '/session', cookie: session, headers: { host } });
+    const read = await callPage(running, {
+      path: '/view/filters',
+      cookie: session,
+      headers: { host },
+    });
     expect(read.status, host).toBeGreaterThanOrEqual(400);
   }
 });
@@ -104,7 +110,7 @@ test('over plain http a cookie is set and taken within the machine alone', async
 test('a session ends after twelve hours, when it was changed, and with its key', async () => {
   const { running, clock } = await start();
   const cookie = await sessionWith(running, PAGE_KEYS.operate);
-  const who = (given: string) => callPage(running, { path: '/session', cookie: given });
+  const who = (given: string) => callPage(running, { path: '/view/filters', cookie: given });
   const value = cookie.slice('nds_page='.length);
   const [id = '', ends = '', chance = '', signature = ''] = value.split('.');
   const later = (Number.parseInt(ends, 36) + 1_000).toString(36);
@@ -229,7 +235,7 @@ test('every route needs a session whose key has its scope', async () => {
 test('without a key that may read, and outside of the networks, there is no page', async () => {
   const { running } = await start({ NDS_API_KEYS: `writer:operate:${KEYS.operate}` });
   const expectNone = async (headers: Record<string, string> = {}) => {
-    for (const path of ['', '/', '/page.js', '/session', '/api/v1/apps']) {
+    for (const path of ['', '/', '/files/1/page.js', '/session', '/api/v1/apps']) {
       expect(refusalOf(await callPage(running, { path, headers }))).toBe('404 not_found');
     }
     expect(refusalOf(await signIn(running, KEYS.read, headers))).toBe('404 not_found');
