@@ -154,6 +154,7 @@ export async function startService(
     log,
     observer,
     readiness,
+    wakes: receipts,
     proofs: knownProofs,
   });
   const server = await listen(app, { config, clock, ids, log, observer });

@@ -1,6 +1,7 @@
 // The page, put together from the configuration and what the operators' routes have.
 
 import { HistoryReader } from '../core/finding/history.ts';
+import { tokenKey } from '../core/target.ts';
 import { Page } from '../http/admin/page.ts';
 import type { AdminParts } from '../http/admin/parts.ts';
 import { Sessions } from '../http/admin/sessions.ts';
@@ -11,7 +12,7 @@ import { describeCalls } from '../sources/descriptions.ts';
 import type { HttpAppParts } from './http-app.ts';
 
 export function adminParts(
-  { config, core, live, clock, ids, devices, logReader, readiness, proofs }: HttpAppParts,
+  { config, core, live, clock, ids, devices, logReader, readiness, ...parts }: HttpAppParts,
   operator: OperatorParts,
 ): AdminParts {
   const access = {
@@ -41,7 +42,8 @@ export function adminParts(
         .flatMap((app) => Object.keys(live.rules.of(app).catalogue));
       return [...new Set([...ofApps, ...live.sources.ownTypes.names])];
     },
-    proofsOf: (app, provider) => proofs?.of(app, provider) ?? [],
+    proofsOf: (app, provider) => parts.proofs?.of(app, provider) ?? [],
+    wakesOf: async (target) => await parts.wakes?.findHistory(ids.fingerprint(tokenKey(target))),
     describeCalls,
   };
 }

@@ -11,6 +11,7 @@ import type { Ids } from '../core/ports/ids.ts';
 import type { LogReader } from '../core/ports/log.ts';
 import type { Observer } from '../core/ports/observer.ts';
 import type { OperatingStore } from '../core/ports/operating.ts';
+import type { ReceiptStore } from '../core/ports/receipts.ts';
 import type { Store } from '../core/ports/store.ts';
 import type { Recorder } from '../core/records/recorder.ts';
 import { tokenKey } from '../core/target.ts';
@@ -65,6 +66,8 @@ export interface HttpAppParts {
   readonly log: Log;
   readonly observer: Observer;
   readonly readiness: () => Readiness;
+  /** How phones woke; absent where nobody keeps it. */
+  readonly wakes?: Pick<ReceiptStore, 'findHistory'> | undefined;
   /** Absent where no key is tried. */
   readonly proofs?: KnownProofs | undefined;
 }

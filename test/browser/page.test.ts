@@ -3,6 +3,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, expect, test } from 'vitest';
 import { registerPhone } from '../support/device-calls.ts';
+import { iosToken } from '../support/driven-service.ts';
 import { KEYS } from '../support/operator-calls.ts';
 import { PAGE_KEYS } from '../support/page-calls.ts';
 import { ANDROID_TOKEN, IOS_TOKEN, notifyPath, type Setup } from '../support/service.ts';
@@ -125,8 +126,7 @@ test('shows what happens as it happens, in bounds, and lets who reads it read', 
   await page.getByRole('button', { name: '1 new: show' }).click();
   await untilNewest(page, /refused 404.*unknown_handle/);
   await page.locator('main').focus();
-  for (let count = 0; count < 220; count += 1)
-    await running.notify(IOS_TOKEN, `${count}`.padStart(64, '0'));
+  for (let count = 0; count < 220; count += 1) await running.notify(iosToken(count), HASH);
   await page.locator('#log li').nth(199).waitFor();
   expect(await page.locator('#log li').count()).toBe(200);
 });

@@ -3,7 +3,8 @@
 import type { HistoryReader } from '../../core/finding/history.ts';
 import type { DeviceStore } from '../../core/ports/devices.ts';
 import type { DescribedCalls } from '../../core/ports/source-description.ts';
-import type { ProviderName } from '../../core/target.ts';
+import type { WakeHistory } from '../../core/receipts/history.ts';
+import type { ProviderName, Target } from '../../core/target.ts';
 import type { Readiness } from '../health.ts';
 import type { OperatorParts } from '../operator/parts.ts';
 import type { AccessParts } from './access.ts';
@@ -28,5 +29,7 @@ export interface AdminParts {
   readonly typeNames: () => readonly string[];
   /** One for each key that was tried. */
   readonly proofsOf: (app: string, provider: ProviderName) => readonly ShownProof[];
+  /** How a phone woke lately, if it sends receipts. */
+  readonly wakesOf: (target: Target) => Promise<WakeHistory | undefined>;
   readonly describeCalls: () => DescribedCalls;
 }

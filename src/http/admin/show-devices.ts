@@ -56,7 +56,7 @@ async function readFound(parts: AdminParts, q: string): Promise<Found> {
 
 /** Nothing if it was deleted since. */
 async function readDevice(
-  { devices }: AdminParts,
+  { devices, wakesOf }: AdminParts,
   id: string,
   answer: Answer,
 ): Promise<ShownDevice | undefined> {
@@ -66,5 +66,5 @@ async function readDevice(
     .map(({ delivery }) => delivery)
     .filter(({ deviceId }) => deviceId === id)
     .slice(0, LAST_DELIVERIES);
-  return { device, last };
+  return { device, last, wakes: await reading(() => wakesOf(device.target)) };
 }

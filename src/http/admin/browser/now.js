@@ -8,7 +8,7 @@ const POLL_MS = 5000;
 const CARDS_MS = 10_000;
 /** Events that come within it are one look at the list. */
 const GATHER_MS = 700;
-/** A refused call is written a moment after it is told. */
+/** What happened is written a moment after it is told. */
 const LATE_MS = 2500;
 /** The stream says something at once, and then every 15 s; a proxy that holds it up does not let it. */
 const FIRST_BYTE_MS = 4000;
@@ -91,7 +91,9 @@ function isRead(log) {
 
 let lastEvent = '';
 /** Shows again what is shown. */
-let onNews;
+let showAgain;
+/** Deliveries of which something was heard. */
+const newsOf = new Set();
 let isGathering = false;
 let lateLook;
 
@@ -102,18 +104,26 @@ export function setMode(mode) {
 }
 
 function refreshSoon(id) {
+  newsOf.add(id);
   if (!isGathering) {
     isGathering = true;
     setTimeout(() => {
       isGathering = false;
-      refreshLog().catch(offline);
+      look().catch(offline);
     }, GATHER_MS);
-    clearTimeout(lateLook);
-    lateLook = setTimeout(() => refreshLog().catch(offline), LATE_MS);
   }
-  // An answer that is shown grows while its delivery is under way.
-  const article = view.querySelector('article');
-  if (id && article?.innerHTML.includes(id) && !article.contains(document.activeElement)) onNews();
+  clearTimeout(lateLook);
+  lateLook = setTimeout(() => {
+    look().catch(offline);
+    newsOf.clear();
+  }, LATE_MS);
+}
+
+/** An answer that is shown grows while its delivery is under way. */
+async function look() {
+  await refreshLog();
+  const text = view.querySelector('article')?.innerHTML ?? '';
+  if ([...newsOf].some((id) => id !== undefined && text.includes(id))) await showAgain();
 }
 
 function offline() {
@@ -154,8 +164,8 @@ function readEvent(text) {
   refreshSoon(JSON.parse(fields.get('data') ?? '{}').delivery_id);
 }
 
-export async function follow(showAgain) {
-  onNews = showAgain;
+export async function follow(show) {
+  showAgain = show;
   while (state.isSignedIn) {
     const startedAt = performance.now();
     await readStream().catch(() => {});
