@@ -37,6 +37,8 @@ export interface OpenOptions {
   /** Signs in with it, unless null. */
   readonly key?: string | null;
   readonly context?: BrowserContextOptions;
+  /** What the browser says of a connection that the test cuts. */
+  readonly mayLoseConnections?: boolean;
 }
 
 /** A page that is signed in. Fails the test for an error in the console and for a request to somebody else. */
@@ -45,6 +47,7 @@ export async function openPage({
   path = '',
   key = PAGE_KEYS.all,
   context: options = {},
+  mayLoseConnections = false,
 }: OpenOptions): Promise<Page> {
   const browser = await launch();
   const context = await browser.newContext({ viewport: { width: 1_280, height: 900 }, ...options });
@@ -52,6 +55,8 @@ export async function openPage({
   const complaints: string[] = [];
   context.on('weberror', (error) => complaints.push(String(error.error())));
   context.on('console', (message) => {
+    const isLost = /net::ERR_(?:INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE)/.test(message.text());
+    if (isLost && mayLoseConnections) return;
     if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
   });
   context.on('request', (request) => {

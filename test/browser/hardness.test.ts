@@ -50,9 +50,8 @@ async function startProxy(
 
 test('polls where a proxy holds the stream up and cuts it, and says so', async () => {
   const { running, url } = await start();
-  const page = await openPage({
-    url: await startProxy(url, { buffers: true, cutAfterMs: 30_000 }),
-  });
+  const proxy = await startProxy(url, { buffers: true, cutAfterMs: 30_000 });
+  const page = await openPage({ url: proxy, mayLoseConnections: true });
   await page.getByText('polling every 5 s').waitFor();
   await running.notify(ANDROID_TOKEN, HASH);
   await untilNewest(page, /delivered/);
@@ -65,9 +64,8 @@ test('polls where a proxy holds the stream up and cuts it, and says so', async (
 
 test('comes back to a stream that was cut, and tells in between that it polls', async () => {
   const { running, url } = await start();
-  const page = await openPage({
-    url: await startProxy(url, { buffers: false, cutAfterMs: 2_000 }),
-  });
+  const proxy = await startProxy(url, { buffers: false, cutAfterMs: 2_000 });
+  const page = await openPage({ url: proxy, mayLoseConnections: true });
   await page.locator('#live.live').waitFor();
   await page.locator('#live.poll').waitFor();
   await running.notify(ANDROID_TOKEN, HASH);

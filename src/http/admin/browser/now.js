@@ -104,7 +104,7 @@ export function setMode(mode) {
 }
 
 function refreshSoon(id) {
-  newsOf.add(id);
+  if (id !== undefined) newsOf.add(id);
   if (!isGathering) {
     isGathering = true;
     setTimeout(() => {
@@ -123,7 +123,7 @@ function refreshSoon(id) {
 async function look() {
   await refreshLog();
   const text = view.querySelector('article')?.innerHTML ?? '';
-  if ([...newsOf].some((id) => id !== undefined && text.includes(id))) await showAgain();
+  if ([...newsOf].some((id) => text.includes(id))) await showAgain();
 }
 
 function offline() {
@@ -147,6 +147,8 @@ async function readStream() {
       if (done) return;
       clearTimeout(silence);
       silence = setTimeout(() => end.abort(), SILENCE_MS);
+      // What came before the first byte is told by nobody.
+      if ($('live').className !== 'live') refreshSoon();
       setMode('live');
       const events = (rest + value).split('\n\n');
       rest = events.pop();

@@ -21,7 +21,7 @@ export function renderCharts({ hours, isComplete }: History): Html {
   const [first] = hours;
   if (first === undefined) return NOTHING;
   return html`<section class="charts">
-<figure><figcaption>Pushes an hour: ${OUTCOMES.map(({ name, tone }) => html`<i class="${tone}">■</i> ${name} `)}${isComplete ? '' : '(the newest million)'}</figcaption>${renderBars(hours)}${renderAxis(hours)}</figure>
+<figure><figcaption>Pushes an hour: ${OUTCOMES.map(({ name, tone }) => html`<span><i class="${tone}">■</i> ${name}</span> `)}${isComplete ? '' : '(the newest million)'}</figcaption>${renderBars(hours)}${renderAxis(hours)}</figure>
 <figure><figcaption>Receipt to acceptance: <i class="p50">━</i> p50 <i class="p99">━</i> p99</figcaption>${renderLines(hours)}${renderAxis(hours)}</figure>
 </section>`;
 }

@@ -35,7 +35,7 @@ export function renderAnswer({ answer, question, scopes }: AnswerParts): Html {
 <h1>${asked}</h1>
 <p class="verdict">${verdict.sentence}</p>
 ${renderTimeline(timeline, deliveries)}
-${deliveries.length === 0 ? '' : html`<h2>Deliveries</h2><ul class="cards">${deliveries.map((one) => html`<li class="card">${renderDelivery(one, scopes)}</li>`)}</ul>`}
+${deliveries.length === 0 ? '' : html`<h2>Deliveries</h2><ul class="cards">${deliveries.map((one) => html`<li class="card">${renderDelivery(one, { said: verdict.sentence, scopes })}</li>`)}</ul>`}
 ${devices.length === 0 ? '' : html`<h2>Devices</h2><ul class="cards">${devices.map((device) => html`<li class="card">${renderDevice(device, scopes)}</li>`)}</ul>`}
 ${quarantined.length === 0 ? '' : html`<h2>Not sent to</h2><ul class="cards">${quarantined.map((entry) => html`<li class="card">${renderQuarantine(entry, scopes)}</li>`)}</ul>`}
 <p>${copyButton('Copy for support', textOf(answer))} ${scopes.has('operate') ? tokenButton(answer, question) : ''}</p>
@@ -68,12 +68,15 @@ function renderEntry(
     : html`<a class="row" href="${findLink(deliveryId)}" target="_blank" rel="noopener">${line}</a>`;
 }
 
-function renderDelivery({ delivery, verdict }: JudgedDelivery, scopes: Scopes): Html {
+function renderDelivery(
+  { delivery, verdict }: JudgedDelivery,
+  { said, scopes }: { readonly said: string; readonly scopes: Scopes },
+): Html {
   const { id, status, type, app, provider, receivedAtMs, deviceId, requestId } = delivery;
   const isQueued = status === 'queued';
   const retry = { label: 'Try again', method: 'POST', path: `deliveries/${id}/retry` } as const;
   return html`<p>${badge(status)} <a href="${findLink(id)}">${shortId(id)}</a> ${type} · ${app}/${provider} · ${timeOf(receivedAtMs, 'day')}</p>
-<p>${verdict.sentence}</p>
+${verdict.sentence === said ? '' : html`<p>${verdict.sentence}</p>`}
 <p class="fine">delivery ${id}${requestId === undefined ? '' : html` · request ${requestId}`}${deviceId === undefined ? '' : html` · <a href="#devices?${new URLSearchParams({ q: deviceId })}">device ${shortId(deviceId)}</a>`}</p>
 ${isQueued && scopes.has('operate') ? html`<p>${button(retry)}</p>` : ''}`;
 }
