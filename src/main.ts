@@ -25,7 +25,7 @@ import { openOperatorSocket } from './service/operator-socket.ts';
 import type { Prepared } from './service/prepare.ts';
 import type { AppProvider } from './service/providers.ts';
 import { readReadiness } from './service/readiness.ts';
-import { type ProvenLane, startProofs } from './service/start-proofs.ts';
+import { KnownProofs, type ProvenLane, startProofs } from './service/start-proofs.ts';
 import { createSystemClock, createSystemIds } from './service/system.ts';
 import { makeFile } from './stores/sqlite/file/make-file.ts';
 import { type OpenedStore, openSqliteStore } from './stores/sqlite/store.ts';
@@ -137,6 +137,7 @@ export async function startService(
       configuredFor: (lane) =>
         live.providers.find(({ provider }) => provider === lane.provider)?.keys?.[0]?.configured,
     });
+  const knownProofs = new KnownProofs();
   const app = createHttpApp({
     config,
     live,
@@ -153,6 +154,8 @@ export async function startService(
     log,
     observer,
     readiness,
+    wakes: receipts,
+    proofs: knownProofs,
   });
   const server = await listen(app, { config, clock, ids, log, observer });
   const socket = await openOperatorSocket(app, {
@@ -198,6 +201,7 @@ export async function startService(
     connected: reach,
     openMemory: () => openMemory(config.database),
   });
+  knownProofs.follow(proofs);
   return {
     url: urlOf(server),
     metricsUrl: metrics?.url,

@@ -18,6 +18,7 @@ import type { ReceivedPush } from '../records.ts';
 import { type Sandbox, startSandbox } from '../sandbox.ts';
 import { DEMO_CALLS, type DemoCall } from './calls.ts';
 import { formatTable } from './table.ts';
+import { startTraffic } from './traffic.ts';
 import { formatWakes, wakePhones } from './wakes.ts';
 
 const IOS_TOKEN = '9f2c0a7be61d4c58a3f0b1d2e3c4f5061728394a5b6c7d8e9fa0b1c2d3e4f506';
@@ -25,8 +26,8 @@ const ANDROID_TOKEN = 'dQw4w9WgXcQ-Ex_1:APA91bDemoPhone';
 const INVOICE = '{"invoice":"lni1qqdemo"}';
 const APP_DATA = 'wallet-1';
 /** For calls by hand. It is no secret: the demo runs on this machine for a short time. */
-const BACKEND_KEY = 'demo-backend-key';
-const API_KEY = 'demo-api-key-that-is-no-secret-at-all';
+const BACKEND_KEY = 'demo_backend-key';
+const API_KEY = 'demo_api-key-that-is-no-secret-at-all';
 /** Printed, so that `nds find` can be tried: the demo writes nothing that must stay secret. */
 const SECRET = 'demo-secret-of-no-value';
 /** The sources of the documentation's examples, which can be tried against the demo. */
@@ -102,8 +103,11 @@ async function demo(): Promise<number> {
       failed.length === 0 ? 'Every push arrived as it should.\n' : `${failed.length} failed.\n`,
     );
     if (!values.once) {
-      invite({ url: config.externalUrl ?? service.url, database: config.database }, sandbox);
+      const url = config.externalUrl ?? service.url;
+      const stopTraffic = await startTraffic({ url, backendKey: BACKEND_KEY, sandbox });
+      invite({ url, database: config.database }, sandbox);
       await signals.first;
+      stopTraffic();
     }
     return failed.length === 0 ? 0 : 1;
   } catch (error) {
@@ -230,7 +234,9 @@ function invite(
   { url, database }: { readonly url: string; readonly database: string },
   sandbox: Sandbox,
 ): void {
-  sandbox.onPush(({ platform, title, data }) => {
+  const ours = new Set(PHONES.map(({ token }) => token));
+  sandbox.onPush(({ platform, token, title, data }) => {
+    if (!ours.has(token)) return;
     const shown = title === undefined ? '' : ` "${title}"`;
     print(
       `  ${platform} got ${data.notification_type}${shown} ${data.notification_payload ?? ''}\n`,
@@ -249,7 +255,12 @@ Register a device and get its URLs, one for each route (docs/devices.md):
 
   curl '${url}/api/v1/devices' -H 'Authorization: Bearer ${BACKEND_KEY}' \\
     -d '{"platform":"android","token":"${ANDROID_TOKEN}",
-         "secrets":{"resmic":["whs_1"]}}'\n\n`);
+         "secrets":{"resmic":["whs_1"]}}'
+
+Look at the page, where calls keep coming (docs/admin-page.md):
+
+  ${url}/admin/
+  key: ${API_KEY}\n\n`);
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

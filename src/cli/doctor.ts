@@ -1,12 +1,12 @@
 // `nds doctor`: says what is wrong with this configuration, this machine and these credentials, and what to do.
 
 import { ConfigError, type Environment } from '../config/config.ts';
+import { wrap } from '../core/finding/wrap.ts';
 import { examine } from '../doctor/examine.ts';
 import { endsDeploy, type Finding, type Level, levelOf, remedyOf } from '../service/findings.ts';
 import { createSystemClock } from '../service/system.ts';
 import { readEnvironment } from './environment.ts';
 import { print } from './print.ts';
-import { wrap } from './wrap.ts';
 
 export interface DoctorOptions {
   readonly json?: boolean;

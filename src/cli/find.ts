@@ -2,10 +2,10 @@
 // a webhook URL, a user. Reads while the service runs, changes nothing.
 
 import type { Environment } from '../config/config.ts';
+import { newestAsText, textOf } from '../core/finding/answer-text.ts';
 import { find as findInLog } from '../core/finding/find.ts';
 import { answerAsJson, deliveryAsJson } from '../core/finding/json.ts';
 import { createSystemClock } from '../service/system.ts';
-import { newestAsText, textOf } from './find-text.ts';
 import { print } from './print.ts';
 import { findLog, namesFor } from './read-log.ts';
 import { argumentOrInput } from './standard-input.ts';

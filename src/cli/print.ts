@@ -1,9 +1,8 @@
 // Standard output of the commands that print and end.
 
-let isWatched = false;
+import { onOneLine } from '../core/finding/wrap.ts';
 
-/** Control characters, and those that turn the direction of a line: a terminal obeys them. */
-const OBEYED = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
+let isWatched = false;
 
 /**
  * A reader that needs no more, such as `head`, closes the pipe: that ends the command and is no error. What a user or
@@ -17,18 +16,9 @@ export function print(text: string): void {
   process.stdout.write(text.split('\n').map(onOneLine).join('\n'));
 }
 
-/** A value that must stay on its line, before it is cut to a width. */
-export function onOneLine(value: string): string {
-  return value.replace(OBEYED, escaped);
-}
-
 function endWithout(error: NodeJS.ErrnoException): never {
   if (error.code === 'EPIPE') process.exit(0);
   const why = error.code === 'ENOSPC' ? 'the disk is full' : (error.code ?? error.message);
   process.stderr.write(`nds: the output cannot be written: ${why}\n`);
   process.exit(1);
-}
-
-function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

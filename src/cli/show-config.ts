@@ -4,10 +4,10 @@
 import { ConfigError, type Environment } from '../config/config.ts';
 import { looksLikePath } from '../config/files.ts';
 import { SETTINGS, type Setting } from '../config/settings.ts';
+import { wrap } from '../core/finding/wrap.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import { prepare } from '../service/prepare.ts';
 import { print } from './print.ts';
-import { wrap } from './wrap.ts';
 
 const INDENT = 6;
 

@@ -3,11 +3,11 @@
 
 import type { Environment } from '../config/config.ts';
 import { deliveryAsJson, refusalAsJson } from '../core/finding/json.ts';
+import { lineOfDelivery, lineOfRefusal } from '../core/finding/lines.ts';
 import { REPEATED, type Refusal } from '../core/ports/records.ts';
 import type { LoggedDelivery } from '../core/ports/store.ts';
 import { createSystemClock } from '../service/system.ts';
 import type { Follow, Place } from '../stores/sqlite/operations/follow.ts';
-import { lineOfDelivery, lineOfRefusal } from './log-lines.ts';
 import { print } from './print.ts';
 import { findLog, type LogPlace } from './read-log.ts';
 

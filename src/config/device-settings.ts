@@ -1,7 +1,7 @@
 // The settings of the registry and of the API: who may register devices, who may read and operate.
 
 import { apiKeyList } from './api-keys.ts';
-import { appKeyList, duration, integer, keyList, onOrOff, rate } from './values.ts';
+import { appKeyList, duration, integer, keyList, networkList, onOrOff, rate } from './values.ts';
 
 export const DEVICE_SETTINGS = {
   tokenForm: {
@@ -79,5 +79,13 @@ export const API_SETTINGS = {
     help: 'Bearer keys of the API (docs/api.md), as NAME:SCOPE+SCOPE:SECRET separated by commas, several during a rotation. Scopes are read, operate, register and endpoints; a secret has 32 characters or more (try `openssl rand -base64 32`). Without any the routes do not exist.',
     defaultText: '',
     schema: apiKeyList,
+  },
+  adminNetworks: {
+    name: 'NDS_ADMIN_NETWORKS',
+    group: 'API',
+    help: 'From which networks the page under /admin exists (docs/admin-page.md), as CIDRs separated by commas; from everywhere if empty. Behind a proxy it needs NDS_TRUSTED_ADDRESS_HEADER.',
+    defaultText: '',
+    example: '10.0.0.0/8,2001:db8::/32',
+    schema: networkList,
   },
 } as const;

@@ -1,6 +1,7 @@
 // What a variable of the configuration may hold: numbers, times, rates, addresses. A value that does not
 // fit is refused with what would; nothing falls back to a default in silence.
 
+import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
 import { usefulUntilMs } from '../core/notification.ts';
 import { canBeFile } from './files.ts';
@@ -196,4 +197,20 @@ export const appKeyList = z.string().transform((value, context) => {
     `must be a list of APP=KEY with keys of ${MIN_KEY_CHARACTERS} or more characters`,
   );
   return z.NEVER;
+});
+
+/** Networks as CIDRs; absent if the list is empty. */
+export const networkList = z.string().transform((value, context): BlockList | undefined => {
+  const entries = listOf(value);
+  const networks = new BlockList();
+  for (const entry of entries) {
+    const [, address = '', bits = ''] = /^([0-9a-f.:]{2,45})\/(\d{1,3})$/i.exec(entry) ?? [];
+    const family = isIP(address);
+    if (family === 0 || Number(bits) > (family === 4 ? 32 : 128)) {
+      context.addIssue('must be a list of networks such as 10.0.0.0/8,2001:db8::/32');
+      return z.NEVER;
+    }
+    networks.addSubnet(address, Number(bits), family === 4 ? 'ipv4' : 'ipv6');
+  }
+  return entries.length === 0 ? undefined : networks;
 });

@@ -44,6 +44,12 @@ export const ERRORS = {
     title: 'Key without the scope for this call',
     remedy: 'Use a key of NDS_API_KEYS with the scope that `detail` names.',
   },
+  foreign_page: {
+    status: 403,
+    title: 'Not from the page of this service',
+    remedy:
+      'Open the page at NOTIFY_EXTERNAL_URL over https, or at localhost; other programs use the API with a key.',
+  },
   unknown_handle: {
     status: 404,
     title: 'Unknown handle',

@@ -5,6 +5,9 @@ import { type Handler, Hono } from 'hono';
 import { DOMAIN_SOURCE } from '../core/devices/doors.ts';
 import { ServiceError } from '../core/errors.ts';
 import type { ReplyExchange } from '../core/ports/replies.ts';
+import { isPageServed } from './admin/access.ts';
+import type { AdminParts } from './admin/parts.ts';
+import { ADMIN_ROUTES } from './admin/routes.ts';
 import { takesBody } from './body.ts';
 import type { HttpContext, HttpEnv } from './context.ts';
 import * as devices from './devices/routes.ts';
@@ -33,6 +36,7 @@ export interface AppParts extends ObservingParts {
   readonly notify: NotifyParts;
   readonly devices: devices.DevicesParts;
   readonly operator: OperatorParts;
+  readonly admin: AdminParts;
   readonly webhooks: WebhookParts & DomainParts;
   readonly exchange: ReplyExchange;
   readonly receipts: ReceiptParts;
@@ -58,6 +62,7 @@ export function createApp(parts: AppParts): App {
   routeReceipts(app, parts);
   routeOperators(app, parts);
   routeDevices(app, parts.devices);
+  routePage(app, parts);
   serve(app, '/healthz', { GET: handleHealth });
   serve(app, '/readyz', { GET: (c) => handleReadiness(c, parts.readiness()) });
   serve(app, '/openapi.json', { GET: (c) => parts.description(c, 'document') });
@@ -138,6 +143,18 @@ function routeReceipts(app: App, { receipts }: AppParts): void {
   app.all('/r/:id', () => {
     throw new ServiceError('method_not_allowed', { allow: 'POST' });
   });
+}
+
+function routePage(app: App, parts: AppParts): void {
+  for (const [path, routes] of Map.groupBy(ADMIN_ROUTES, (route) => route.path)) {
+    const handlers = routes.map(({ method, handle }) => {
+      return [method, (c: HttpContext) => handle(parts.admin, c)];
+    });
+    serve(app, path, Object.fromEntries(handlers), {
+      maxBodyBytes: routes[0]?.maxBodyBytes,
+      isServed: (c) => isPageServed(parts.admin.access, c),
+    });
+  }
 }
 
 function routeDevices(app: App, parts: devices.DevicesParts): void {

@@ -25,6 +25,7 @@ const OTHER_DOORS: Readonly<Record<string, string>> = {
   '/r': 'receipts',
   '/api/v1/devices': 'devices',
   '/api/v1': OPERATOR_SOURCE,
+  '/admin': OPERATOR_SOURCE,
 };
 
 /** All names of doors but those of signed sources. */

@@ -11,6 +11,7 @@ import type { Ids } from '../core/ports/ids.ts';
 import type { LogReader } from '../core/ports/log.ts';
 import type { Observer } from '../core/ports/observer.ts';
 import type { OperatingStore } from '../core/ports/operating.ts';
+import type { ReceiptStore } from '../core/ports/receipts.ts';
 import type { Store } from '../core/ports/store.ts';
 import type { Recorder } from '../core/records/recorder.ts';
 import { tokenKey } from '../core/target.ts';
@@ -33,10 +34,12 @@ import type { Log } from '../observe/log.ts';
 import { parseBreezBody } from '../sources/breez.ts';
 import { describeCalls } from '../sources/descriptions.ts';
 import { isSignature, recoverSigner } from '../sources/signatures/lightning-message.ts';
+import { adminParts } from './admin-parts.ts';
 import type { Core } from './core.ts';
 import type { LiveApps } from './live-apps.ts';
 import { readVersion } from './observing/version.ts';
 import { operatorParts } from './operator-parts.ts';
+import type { KnownProofs } from './start-proofs.ts';
 
 const MAX_APPS = 1_000;
 const MAX_ADDRESSES = 50_000;
@@ -63,6 +66,10 @@ export interface HttpAppParts {
   readonly log: Log;
   readonly observer: Observer;
   readonly readiness: () => Readiness;
+  /** How phones woke; absent where nobody keeps it. */
+  readonly wakes?: Pick<ReceiptStore, 'findHistory'> | undefined;
+  /** Absent where no key is tried. */
+  readonly proofs?: KnownProofs | undefined;
 }
 
 export function createHttpApp(parts: HttpAppParts): App {
@@ -79,6 +86,7 @@ export function createHttpApp(parts: HttpAppParts): App {
   const clientAddressOf = createClientAddressOf(config.trustedAddressHeader);
   const registry = createRegistry(parts);
   const registryParts = devicesParts(parts, registry);
+  const operator = operatorParts(parts, { devices: registryParts });
   const forgeries = new Forgeries(clock);
   const signers = new Buckets(clock, RECOVERED_SIGNERS, 1);
   return createApp({
@@ -88,7 +96,8 @@ export function createHttpApp(parts: HttpAppParts): App {
     clientAddressOf,
     notify: { ...delivery, ...notifyParts(parts), clientAddressOf },
     devices: registryParts,
-    operator: operatorParts(parts, { devices: registryParts }),
+    operator,
+    admin: adminParts(parts, operator),
     webhooks: {
       ...delivery,
       // Asked for at each call: a reload may change them.

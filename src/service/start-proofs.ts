@@ -3,7 +3,7 @@
 import type { Clock } from '../core/ports/clock.ts';
 import type { ProofMemory } from '../core/ports/proofs.ts';
 import type { Skew } from '../core/sending/attempts.ts';
-import type { Finding } from './findings.ts';
+import { type Finding, levelOf } from './findings.ts';
 import { proveProvider } from './proof-findings.ts';
 import type { AppProvider } from './providers.ts';
 
@@ -39,4 +39,25 @@ export function startProofs(
   });
   void Promise.allSettled(proofs).then(async () => (await memory)?.close());
   return proofs;
+}
+
+/** What came out of the proofs so far. */
+export class KnownProofs {
+  readonly #lanes = new Map<string, ProvenLane>();
+
+  follow(proofs: readonly Promise<ProvenLane>[]): void {
+    for (const proof of proofs) {
+      void proof.then((lane) => this.#lanes.set(`${lane.app}/${lane.provider}`, lane));
+    }
+  }
+
+  of(
+    app: string,
+    provider: string,
+  ): readonly { readonly isProven: boolean; readonly text: string }[] {
+    const { findings = [] } = this.#lanes.get(`${app}/${provider}`) ?? {};
+    return findings.map((finding) => {
+      return { isProven: levelOf(finding) === 'ok', text: finding.text };
+    });
+  }
 }

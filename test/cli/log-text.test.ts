@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { lineOfDelivery, lineOfRefusal } from '../../src/cli/log-lines.ts';
 import { textOf } from '../../src/cli/stats.ts';
+import { lineOfDelivery, lineOfRefusal } from '../../src/core/finding/lines.ts';
 import {
   attempt,
   CALLED,

@@ -155,3 +155,15 @@ test('never repeats the value of a secret variable', () => {
     }),
   );
 });
+
+test('reads networks, and refuses what is none', () => {
+  const networks = (value: string) => read('NDS_ADMIN_NETWORKS', 'adminNetworks', value);
+  expect(networks('')).toEqual({ value: undefined, faults: [] });
+  const { value } = networks('10.0.0.0/8, 2001:db8::/32');
+  expect(value?.check('10.255.0.1')).toBe(true);
+  expect(value?.check('11.0.0.1')).toBe(false);
+  expect(value?.check('2001:db8::1', 'ipv6')).toBe(true);
+  for (const wrong of ['10.0.0.0', '10.0.0.0/33', '2001:db8::/129', 'host/8', '10.0.0/8', '/8']) {
+    expect(networks(wrong).faults, wrong).toHaveLength(1);
+  }
+});

@@ -10,7 +10,7 @@ import { EXTERNAL_URL, setup } from '../support/service.ts';
 import { blocksOf, hasTools, runScript } from '../support/shell-examples.ts';
 
 const PAGE = 'docs/devices.md';
-const BACKEND_KEY = 'demo-backend-key';
+const BACKEND_KEY = 'demo_backend-key';
 
 test('the signed example of docs/devices.md registers the wallet that signed it', async () => {
   const body = blockWith('json', '{"platform"');

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { shortId } from '../../src/cli/log-lines.ts';
+import { shortId } from '../../src/core/finding/lines.ts';
 import { NDS, startProgram } from '../support/program.ts';
 import { handleOf, pathOf, REGISTRY_ENVIRONMENT, register } from '../support/registry.ts';
 import {

@@ -16,7 +16,7 @@ const canRun = hasTools('bash', 'curl', 'openssl', 'sed');
 /** Without the tools that the pages name, nobody can run their examples. */
 test.skipIf(!canRun).each(PAGES)('the examples of docs/sources/%s run in order', async (page) => {
   const running = await setup({
-    environment: { NDS_BACKEND_KEYS: 'demo-backend-key', NDS_SOURCES_FILE: EXAMPLES },
+    environment: { NDS_BACKEND_KEYS: 'demo_backend-key', NDS_SOURCES_FILE: EXAMPLES },
   });
   const script = blocksOf(join(FOLDER, page), 'sh|bash')
     .join('\necho\n')

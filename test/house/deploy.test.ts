@@ -240,6 +240,7 @@ test('CI runs what the README tells a newcomer, and every check', () => {
     'npm install',
     'npm run demo -- --once',
     'npm run test:api -- --seed 1',
+    'npm run test:browser',
     'npm run check',
   ];
   expect(lines.filter((line) => line.startsWith('npm '))).toEqual(commands);

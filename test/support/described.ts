@@ -56,6 +56,10 @@ export const OPERATIONS: readonly DescribedOperation[] = Object.entries(parsed.p
 /** What the description says of calls that reach no route. */
 export const CODES_ELSEWHERE = Object.values(parsed.components.responses).flatMap(codesOf);
 
+/** The routes of the page are its own: the description is of what other programs may call. */
+export const PAGE_ROUTES = /^\w+ \/admin(?:\/|$)/;
+export const CODES_OF_PAGE = ['foreign_page'];
+
 /** Each path with its operations, those with the fewest variables first: `/a/b` before `/a/{x}`. */
 const PATHS = [...Map.groupBy(OPERATIONS, ({ path }) => path)]
   .map(([path, operations]) => ({ pattern: patternOf(path), operations }))

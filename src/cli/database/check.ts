@@ -2,9 +2,9 @@
 
 import { resolve } from 'node:path';
 import type { Environment } from '../../config/config.ts';
+import { wrap } from '../../core/finding/wrap.ts';
 import { type Inspected, inspectDatabase } from '../../stores/sqlite/file/inspect.ts';
 import { print } from '../print.ts';
-import { wrap } from '../wrap.ts';
 import { keysOf, readDatabaseSettings } from './database-settings.ts';
 
 const WORDS: Readonly<Record<Inspected['check'], string>> = {

@@ -1,9 +1,9 @@
 // `nds apps list|reload`: the apps of the running service, and the reading of their files again.
 
 import { z } from 'zod';
+import { wrap } from '../../core/finding/wrap.ts';
 import type { Context } from '../context.ts';
 import { print } from '../print.ts';
-import { wrap } from '../wrap.ts';
 import { withService } from './reach.ts';
 
 const listed = z.looseObject({

@@ -2,10 +2,10 @@
 // for.
 
 import { z } from 'zod';
+import { onOneLine, wrap } from '../../core/finding/wrap.ts';
 import type { Context } from '../context.ts';
-import { onOneLine, print } from '../print.ts';
+import { print } from '../print.ts';
 import { requireArgument } from '../standard-input.ts';
-import { wrap } from '../wrap.ts';
 import type { Api } from './api.ts';
 import { appsFor } from './known.ts';
 import { withDatabase } from './reach.ts';

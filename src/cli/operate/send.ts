@@ -1,11 +1,11 @@
 // `nds send TO`: a test push through the running service, and the way that it took.
 
 import { z } from 'zod';
+import { wrap } from '../../core/finding/wrap.ts';
 import type { Platform } from '../../core/target.ts';
 import type { Context } from '../context.ts';
 import { print } from '../print.ts';
 import { argumentOrInput } from '../standard-input.ts';
-import { wrap } from '../wrap.ts';
 import { parseAddressee } from './addressee.ts';
 import type { Api } from './api.ts';
 import { withService } from './reach.ts';

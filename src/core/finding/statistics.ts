@@ -130,7 +130,7 @@ class Tally {
   }
 }
 
-function add<Key>(sums: Map<Key, number>, key: Key, count: number): void {
+export function add<Key>(sums: Map<Key, number>, key: Key, count: number): void {
   sums.set(key, (sums.get(key) ?? 0) + count);
 }
 
@@ -154,7 +154,7 @@ function byName(one: LaneFigures, other: LaneFigures): number {
 }
 
 /** The nearest rank: a value that was measured. */
-function percentileOf(
+export function percentileOf(
   sorted: readonly (readonly [ms: number, count: number])[],
   share: number,
 ): number | undefined {

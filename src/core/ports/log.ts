@@ -73,6 +73,8 @@ export interface CountOptions {
   /** Where the page before ended. */
   readonly beforeRowId?: number | undefined;
   readonly maxRows: number;
+  /** Counts each span of so many milliseconds of wall time by itself; the whole period together if absent. */
+  readonly spanMs?: number | undefined;
 }
 
 export interface CountedPage {
@@ -84,6 +86,8 @@ export interface CountedPage {
 
 /** Deliveries that have all of this in common. */
 export interface DeliveryCount {
+  /** Of its span; 0 if all were counted together. */
+  readonly beganAtMs: number;
   readonly app: string;
   readonly provider: ProviderName;
   readonly status: DeliveryStatus;
@@ -96,6 +100,8 @@ export interface DeliveryCount {
 }
 
 export interface RefusalCount {
+  /** Of its span; 0 if all were counted together. */
+  readonly beganAtMs: number;
   /** A configured one. */
   readonly app?: string | undefined;
   readonly code: string;

@@ -51,6 +51,14 @@ export interface QuarantinePageQuery extends PageQuery<QuarantineCursor> {
   readonly nowMs: number;
 }
 
+export interface WaitingInLane {
+  readonly app: string;
+  readonly provider: ProviderName;
+  readonly deliveries: number;
+  /** Wall time at which the oldest of them came. */
+  readonly oldestAtMs: number;
+}
+
 /** What a delivery is at the moment when it should be tried at once. */
 export type Hurried =
   | { readonly kind: 'unknown' | 'ended' }
@@ -76,6 +84,9 @@ export interface OperatingStore {
   listRefusals(query: RefusalPageQuery): Promise<Page<Refusal>>;
   listDevices(query: DevicePageQuery): Promise<Page<Device>>;
   listQuarantine(query: QuarantinePageQuery): Promise<Page<QuarantineEntry, QuarantineCursor>>;
+
+  /** Deliveries that have not ended, by app and provider. */
+  listWaiting(): Promise<readonly WaitingInLane[]>;
 
   /** Makes a queued delivery due now, unless it is being sent or held. */
   hurry(options: { readonly deliveryId: string; readonly nowMs: number }): Promise<Hurried>;

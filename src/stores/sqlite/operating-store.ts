@@ -16,6 +16,7 @@ export function createOperatingStore(
     listRefusals: (input) => reader.call({ kind: 'list_refusals', input }),
     listDevices: (input) => reader.call({ kind: 'list_devices', input }),
     listQuarantine: (input) => reader.call({ kind: 'page_quarantine', input }),
+    listWaiting: () => reader.call({ kind: 'list_waiting', input: undefined }),
     hurry: (input) => writer.call({ kind: 'hurry', input }),
     forget: (options) => forget(writer, options),
   };

@@ -11,6 +11,7 @@ import type {
   QuarantineCursor,
   QuarantinePageQuery,
   RefusalPageQuery,
+  WaitingInLane,
 } from '../../core/ports/operating.ts';
 import type { ReceiptStore } from '../../core/ports/receipts.ts';
 import type {
@@ -122,6 +123,7 @@ export interface ReadCalls {
   readonly list_deliveries: Call<DeliveryPageQuery, Page<LoggedDelivery>>;
   readonly list_refusals: Call<RefusalPageQuery, Page<Refusal>>;
   readonly list_devices: Call<DevicePageQuery, Page<Device>>;
+  readonly list_waiting: Call<undefined, readonly WaitingInLane[]>;
   readonly page_quarantine: Call<QuarantinePageQuery, Page<QuarantineEntry, QuarantineCursor>>;
   readonly find_wake: ReceiptCall<'findWake'>;
   readonly find_history: ReceiptCall<'findHistory'>;

@@ -10,7 +10,7 @@ import { prepareCount } from './operations/count.ts';
 import { prepareDeviceQueries } from './operations/device-queries.ts';
 import { prepareGather } from './operations/gather.ts';
 import { preparePages } from './operations/pages.ts';
-import { prepareQueueState } from './operations/queue-state.ts';
+import { prepareQueueState, prepareWaiting } from './operations/queue-state.ts';
 import { prepareSearch } from './operations/search.ts';
 import { prepareFindDuplicate } from './operations/token-queries.ts';
 import type {
@@ -80,6 +80,7 @@ function prepareReadOperations(db: Database.Database, sealer: Sealer) {
   const devices = prepareDeviceQueries(db, sealer);
   const findDuplicate = prepareFindDuplicate(db);
   const queueState = prepareQueueState(db);
+  const listWaiting = prepareWaiting(db);
   const search = db.transaction(prepareSearch(db));
   const gather = db.transaction(prepareGather(db, sealer));
   const countPage = prepareCount(db);
@@ -110,6 +111,8 @@ function prepareReadOperations(db: Database.Database, sealer: Sealer) {
         return { kind, output: pages.refusals(input) };
       case 'list_devices':
         return { kind, output: pages.devices(input) };
+      case 'list_waiting':
+        return { kind, output: listWaiting() };
       case 'page_quarantine':
         return { kind, output: pages.quarantine(input) };
       case 'find_wake':

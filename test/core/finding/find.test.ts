@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { textOf } from '../../../src/cli/find-text.ts';
+import { textOf } from '../../../src/core/finding/answer-text.ts';
 import { find } from '../../../src/core/finding/find.ts';
 import { answerAsJson } from '../../../src/core/finding/json.ts';
 import type { Evidence } from '../../../src/core/ports/log.ts';

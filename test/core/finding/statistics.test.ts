@@ -14,11 +14,11 @@ function pagesOf(pages: Partial<CountedPage>) {
 }
 
 function delivered(afterMs: number, count = 1): DeliveryCount {
-  return { ...LANE, status: 'delivered', afterMs, count };
+  return { beganAtMs: 0, ...LANE, status: 'delivered', afterMs, count };
 }
 
 function failed(status: DeliveryCount['status'], token: string, reason?: string): DeliveryCount {
-  return { ...LANE, status, reason, tokenHash: token, count: 1 };
+  return { beganAtMs: 0, ...LANE, status, reason, tokenHash: token, count: 1 };
 }
 
 test('percentiles are values that were measured', async () => {
@@ -41,10 +41,10 @@ test('counts why not by reason, with how many tokens', async () => {
     { ...failed('rejected', 'd', 'BadDeviceToken'), app: 'wallet', provider: 'apns' as const },
   ];
   const refusals = [
-    { app: 'default', code: 'bad_signature', count: 210 },
-    { code: 'not_found', count: 3 },
+    { beganAtMs: 0, app: 'default', code: 'bad_signature', count: 210 },
+    { beganAtMs: 0, code: 'not_found', count: 3 },
     // Its first call was taken.
-    { app: 'default', code: 'duplicate', count: 5 },
+    { beganAtMs: 0, app: 'default', code: 'duplicate', count: 5 },
   ];
   const read = await readStatistics(pagesOf({ deliveries, refusals }), { sinceMs: 1 });
   expect(read.lanes).toMatchObject([

@@ -153,7 +153,7 @@ test('counts page by page, the same from a thread of the service and from a comm
   const reading = openReadOnly({ file, keys: KEYS });
   const options = { of: 'deliveries', sinceMs: NOW + 1_500, maxRows: 2 } as const;
   const first = await log.countPage(options);
-  const lane = { app: 'default', provider: 'fcm', reason: undefined };
+  const lane = { beganAtMs: 0, app: 'default', provider: 'fcm', reason: undefined };
   expect(first.deliveries).toEqual([
     { ...lane, status: 'delivered', afterMs: 0, tokenHash: undefined, count: 1 },
     {
@@ -168,5 +168,12 @@ test('counts page by page, the same from a thread of the service and from a comm
   const refusals = await log.countPage({ of: 'refusals', sinceMs: NOW, maxRows: 100 });
   expect(refusals.refusals).toHaveLength(6);
   expect(reading.countPage(options)).toEqual(first);
+  const spans = await log.countPage({ ...options, maxRows: 100, spanMs: 1_000 });
+  expect(spans.deliveries.map(({ beganAtMs, status }) => [beganAtMs - NOW, status])).toEqual([
+    [2_000, 'delivered'],
+    [3_000, 'delivered'],
+    [4_000, 'queued'],
+  ]);
+  expect(reading.countPage({ ...options, maxRows: 100, spanMs: 1_000 })).toEqual(spans);
   reading.close();
 });

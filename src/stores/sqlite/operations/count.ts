@@ -17,6 +17,7 @@ import { nameOf, PROVIDERS } from './values.ts';
 const DISORDER_MS = 60_000;
 
 const DELIVERY_COLUMNS = {
+  span: 'integer',
   app: 'text',
   provider: 'text',
   status: 'text',
@@ -27,6 +28,9 @@ const DELIVERY_COLUMNS = {
   after_ms: 'integer?',
   count: 'integer',
 } as const;
+/** No period is longer than one such span. */
+const ONE_SPAN_MS = Number.MAX_SAFE_INTEGER;
+
 /** Grouped where the rows are: a page in milliseconds. */
 const DELIVERIES: Rows<typeof DELIVERY_COLUMNS> = {
   columns: DELIVERY_COLUMNS,
@@ -35,12 +39,13 @@ const DELIVERIES: Rows<typeof DELIVERY_COLUMNS> = {
         CASE status WHEN 'delivered' THEN NULL ELSE token_hash END AS token_hash
       FROM deliveries WHERE row_id < @before ORDER BY row_id DESC LIMIT @maxRows
     )
-    SELECT app, provider, status, page.reason AS reason, token_hash,
+    SELECT CAST(received_at_ms / @spanMs AS INTEGER) AS span, app, provider, status, page.reason AS reason, token_hash,
       max(0, started_at_ms + latency_ms - received_at_ms) AS after_ms, count(*) AS count
     FROM page LEFT JOIN attempts ON attempts.row_id = page.row_id AND attempts.outcome = 'delivered'`,
 };
 
 const REFUSAL_COLUMNS = {
+  span: 'integer',
   app: 'text?',
   code: 'text',
   token_hash: 'text?',
@@ -51,7 +56,7 @@ const REFUSALS: Rows<typeof REFUSAL_COLUMNS> = {
   sql: `WITH page AS (
       SELECT * FROM refusals WHERE row_id < @before ORDER BY row_id DESC LIMIT @maxRows
     )
-    SELECT app, code, token_hash, sum(count) AS count FROM page`,
+    SELECT CAST(last_at_ms / @spanMs AS INTEGER) AS span, app, code, token_hash, sum(count) AS count FROM page`,
 };
 
 const EXTENT_COLUMNS = { rows: 'integer', last_row_id: 'integer?', oldest_ms: 'integer?' } as const;
@@ -73,31 +78,42 @@ export function prepareCount(db: Reading): (options: CountOptions) => CountedPag
   const countDeliveries = prepareRows(
     db,
     DELIVERIES,
-    'WHERE received_at_ms >= @sinceMs GROUP BY 1, 2, 3, 4, 5, 6',
+    'WHERE received_at_ms >= @sinceMs GROUP BY 1, 2, 3, 4, 5, 6, 7',
   );
   const countRefusals = prepareRows(
     db,
     REFUSALS,
-    `WHERE last_at_ms >= @sinceMs AND source IS NOT '${OPERATOR_SOURCE}' GROUP BY 1, 2, 3`,
+    `WHERE last_at_ms >= @sinceMs AND source IS NOT '${OPERATOR_SOURCE}' GROUP BY 1, 2, 3, 4`,
   );
 
-  return function countPage({ of, sinceMs, beforeRowId, maxRows }): CountedPage {
-    const values = { before: beforeRowId ?? Number.MAX_SAFE_INTEGER, maxRows, sinceMs };
+  return function countPage({
+    of,
+    sinceMs,
+    beforeRowId,
+    maxRows,
+    spanMs = ONE_SPAN_MS,
+  }): CountedPage {
+    const values = { before: beforeRowId ?? Number.MAX_SAFE_INTEGER, maxRows, sinceMs, spanMs };
     const [extent] = tables[of](values);
     const isLast =
       extent === undefined ||
       extent.rows < maxRows ||
       (extent.oldest_ms ?? 0) < sinceMs - DISORDER_MS;
     return {
-      deliveries: of === 'deliveries' ? countDeliveries(values).map(toDeliveryCount) : [],
-      refusals: of === 'refusals' ? countRefusals(values).map(toRefusalCount) : [],
+      deliveries:
+        of === 'deliveries'
+          ? countDeliveries(values).map((row) => toDeliveryCount(row, spanMs))
+          : [],
+      refusals:
+        of === 'refusals' ? countRefusals(values).map((row) => toRefusalCount(row, spanMs)) : [],
       nextRowId: isLast ? undefined : (extent.last_row_id ?? undefined),
     };
   };
 }
 
-function toDeliveryCount(row: RowOf<typeof DELIVERIES>): DeliveryCount {
+function toDeliveryCount(row: RowOf<typeof DELIVERIES>, spanMs: number): DeliveryCount {
   return {
+    beganAtMs: row.span * spanMs,
     app: row.app,
     provider: nameOf(PROVIDERS, row.provider),
     status: nameOf(STATUSES, row.status),
@@ -108,8 +124,9 @@ function toDeliveryCount(row: RowOf<typeof DELIVERIES>): DeliveryCount {
   };
 }
 
-function toRefusalCount(row: RowOf<typeof REFUSALS>): RefusalCount {
+function toRefusalCount(row: RowOf<typeof REFUSALS>, spanMs: number): RefusalCount {
   return {
+    beganAtMs: row.span * spanMs,
     app: row.app ?? undefined,
     code: row.code,
     tokenHash: row.token_hash ?? undefined,

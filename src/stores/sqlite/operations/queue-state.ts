@@ -1,7 +1,27 @@
-// How long the queue is and how late it is, for metrics.
+// How long the queue is and how late it is, for metrics and for the page.
 
 import type Database from 'better-sqlite3';
+import type { WaitingInLane } from '../../../core/ports/operating.ts';
 import type { QueueState } from '../../../core/ports/store.ts';
+import { prepareRows, type Reading } from '../reading.ts';
+import type { Rows } from '../rows.ts';
+import { nameOf, PROVIDERS } from './values.ts';
+
+const WAITING_COLUMNS = {
+  app: 'text',
+  provider: 'text',
+  deliveries: 'integer',
+  oldest_at_ms: 'integer',
+} as const;
+/** Counted by an index alone; rows lie in the order of receipt. */
+const WAITING: Rows<typeof WAITING_COLUMNS> = {
+  columns: WAITING_COLUMNS,
+  sql: `SELECT lane.app AS app, lane.provider AS provider, lane.deliveries AS deliveries,
+      deliveries.received_at_ms AS oldest_at_ms
+    FROM (SELECT app, provider, count(*) AS deliveries, min(row_id) AS first
+        FROM queue INDEXED BY queue_by_readiness GROUP BY app, provider) AS lane
+      JOIN deliveries ON deliveries.row_id = lane.first`,
+};
 
 export function prepareQueueState(db: Database.Database) {
   // Answered by an index alone: the content of what waits is not read.
@@ -12,4 +32,12 @@ export function prepareQueueState(db: Database.Database) {
     const { deliveries = 0, first = null } = find.get() ?? {};
     return { deliveries, oldestDueForMs: first === null ? 0 : Math.max(0, nowMs - first) };
   };
+}
+
+export function prepareWaiting(db: Reading): () => readonly WaitingInLane[] {
+  const find = prepareRows(db, WAITING, '');
+  return () =>
+    find({}).map(({ app, provider, deliveries, oldest_at_ms }) => {
+      return { app, provider: nameOf(PROVIDERS, provider), deliveries, oldestAtMs: oldest_at_ms };
+    });
 }

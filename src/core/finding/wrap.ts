@@ -16,3 +16,15 @@ export function wrap(line: string, indent: number): string {
   }
   return [...wrapped, rest].join('\n');
 }
+
+/** Control characters, and those that turn the direction of a line: a terminal obeys them. */
+const OBEYED = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
+
+/** A value that must stay on its line, before it is cut to a width. */
+export function onOneLine(value: string): string {
+  return value.replace(OBEYED, escaped);
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}

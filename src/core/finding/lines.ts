@@ -1,8 +1,8 @@
 // Deliveries and refusals as one line each, of at most 80 columns.
 
-import { durationOf, timeOfDay } from '../core/finding/words.ts';
-import type { Refusal } from '../core/ports/records.ts';
-import type { LoggedDelivery } from '../core/ports/store.ts';
+import type { Refusal } from '../ports/records.ts';
+import type { LoggedDelivery } from '../ports/store.ts';
+import { durationOf, timeOfDay } from './words.ts';
 import { COLUMNS } from './wrap.ts';
 
 /** `01a2191a…c302`, which `nds find` takes. */

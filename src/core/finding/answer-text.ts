@@ -1,15 +1,14 @@
-// The answer of `nds find` as a person reads it in a terminal of 80 columns: whom it is about, one line of time, and a
-// sentence.
+// The answer of `nds find`, and of the page for a support ticket, as a person reads it in 80 columns: whom it is about,
+// one line of time, and a sentence.
 
-import type { Answer } from '../core/finding/find.ts';
-import type { TimelineEntry } from '../core/finding/timeline.ts';
-import { dayOf } from '../core/finding/words.ts';
-import type { LoggedDevice } from '../core/ports/log.ts';
-import { REPEATED } from '../core/ports/records.ts';
-import type { LoggedDelivery } from '../core/ports/store.ts';
-import { lineOfDelivery, lineOfRefusal, shortId } from './log-lines.ts';
-import { onOneLine } from './print.ts';
-import { wrap } from './wrap.ts';
+import type { LoggedDevice } from '../ports/log.ts';
+import { REPEATED } from '../ports/records.ts';
+import type { LoggedDelivery } from '../ports/store.ts';
+import type { Answer } from './find.ts';
+import { lineOfDelivery, lineOfRefusal, shortId } from './lines.ts';
+import type { TimelineEntry } from './timeline.ts';
+import { dayOf } from './words.ts';
+import { onOneLine, wrap } from './wrap.ts';
 
 /** More deliveries than these are one line each. */
 const MAX_IN_FULL = 3;
@@ -68,7 +67,7 @@ function whoHas({ app, platform, user }: LoggedDevice): string {
 }
 
 /** Enough to recognise it, not enough to write to. */
-function shortUser(user: string): string {
+export function shortUser(user: string): string {
   const shown = onOneLine(user);
   return shown.length <= 6 ? shown : `${shown.slice(0, 6)}…`;
 }

@@ -1,0 +1,35 @@
+// What the page needs, put together by the service.
+
+import type { HistoryReader } from '../../core/finding/history.ts';
+import type { DeviceStore } from '../../core/ports/devices.ts';
+import type { DescribedCalls } from '../../core/ports/source-description.ts';
+import type { WakeHistory } from '../../core/receipts/history.ts';
+import type { ProviderName, Target } from '../../core/target.ts';
+import type { Readiness } from '../health.ts';
+import type { OperatorParts } from '../operator/parts.ts';
+import type { AccessParts } from './access.ts';
+import type { Page } from './page.ts';
+import type { SignIn } from './sign-in.ts';
+import type { ShownProof } from './views/callers-view.ts';
+
+export interface AdminParts {
+  readonly access: AccessParts;
+  readonly signIn: SignIn;
+  readonly page: Page;
+  readonly operator: OperatorParts;
+  readonly devices: Pick<DeviceStore, 'findDevice'>;
+  readonly readiness: () => Readiness;
+  readonly history: HistoryReader;
+  readonly lanes: () => readonly {
+    readonly app: string;
+    readonly provider: ProviderName;
+    readonly inFlight: number;
+  }[];
+  /** What a delivery can be. */
+  readonly typeNames: () => readonly string[];
+  /** One for each key that was tried. */
+  readonly proofsOf: (app: string, provider: ProviderName) => readonly ShownProof[];
+  /** How a phone woke lately, if it sends receipts. */
+  readonly wakesOf: (target: Target) => Promise<WakeHistory | undefined>;
+  readonly describeCalls: () => DescribedCalls;
+}

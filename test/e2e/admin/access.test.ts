@@ -1,0 +1,292 @@
+// Who gets to the page and what a session may do: keys, cookies, origins, limits, networks, and each route with each scope.
+
+import { expect, test } from 'vitest';
+import { ADMIN_ROUTES } from '../../../src/http/admin/routes.ts';
+import { problemOf, refusalOf } from '../../support/callers.ts';
+import { registerPhone } from '../../support/device-calls.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { KEYS, OPERATOR_ENVIRONMENT } from '../../support/operator-calls.ts';
+import {
+  callPage,
+  cookieOf,
+  PAGE_ENVIRONMENT,
+  PAGE_KEYS,
+  sessionWith,
+  signIn,
+} from '../../support/page-calls.ts';
+import { REGISTRY_ENVIRONMENT } from '../../support/registry.ts';
+import { EXTERNAL_URL, type Setup, setup } from '../../support/service.ts';
+
+async function start(environment: Record<string, string> = {}) {
+  const clock = new ManualClock();
+  const running = await setup({ clock, environment: { ...PAGE_ENVIRONMENT, ...environment } });
+  return { clock, running };
+}
+
+/** From the public address, through a proxy that ends TLS. */
+const BY_PROXY = { origin: EXTERNAL_URL, host: 'nds.example.com' };
+
+test('the page and its files come without a session, under a strict policy', async () => {
+  const { running } = await start();
+  const page = await callPage(running, { path: '/' });
+  expect(page.status).toBe(200);
+  expect(page.headers).toMatchObject({
+    'content-type': 'text/html; charset=utf-8',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+  });
+  expect(page.headers['content-security-policy']).toMatch(/^default-src 'self'; /);
+  expect(page.text).not.toMatch(/ style=|<style|<script>|https?:\/\//);
+  for (const [, path = ''] of page.text.matchAll(/(?:href|src)="(files[^"]+)"/g)) {
+    const file = await callPage(running, { path: `/${path}` });
+    expect([file.status, file.headers['cache-control']]).toEqual([
+      200,
+      'public, max-age=31536000, immutable',
+    ]);
+  }
+  const bare = await callPage(running, { path: '' });
+  expect([bare.status, bare.headers.location]).toEqual([302, 'admin/']);
+});
+
+test('a key that may read signs in, and its session stands for it', async () => {
+  const { running } = await start();
+  const answer = await signIn(running, PAGE_KEYS.operate);
+  expect(JSON.parse(answer.text)).toEqual({ name: 'oncall', scopes: ['read', 'operate'] });
+  const cookie = cookieOf(answer);
+  const who = await callPage(running, { path: '/session', cookie });
+  expect(JSON.parse(who.text)).toEqual({ name: 'oncall', scopes: ['read', 'operate'] });
+  const nobody = await callPage(running, { path: '/session' });
+  expect([nobody.status, JSON.parse(nobody.text)]).toEqual([200, { scopes: [] }]);
+  expect((await callPage(running, { path: '/api/v1/apps', cookie })).status).toBe(200);
+  // The session is the page's: the API itself takes keys alone.
+  const direct = await callPage(running, { path: '/../api/v1/apps', cookie });
+  expect(refusalOf(direct)).toBe('401 unauthorized');
+  const said = JSON.stringify([running.log.lines, running.log.events]);
+  expect(said).not.toContain(PAGE_KEYS.operate);
+  expect(said).not.toContain(cookie.split('=')[1]);
+  expect(running.log.lines.map(({ fields }) => fields)).toContainEqual({
+    by: 'oncall',
+    method: 'POST',
+    route: '/admin/session',
+  });
+});
+
+test('at the public address the cookie is for https and that host alone', async () => {
+  const { running } = await start();
+  const [cookie = ''] = (await signIn(running, KEYS.read, BY_PROXY)).headers['set-cookie'] ?? [];
+  expect(cookie).toMatch(/^__Host-nds_page=[\w.-]+; /);
+  expect(cookie.split('; ').slice(1).toSorted()).toEqual([
+    'HttpOnly',
+    'Max-Age=43200',
+    'Path=/',
+    'SameSite=Strict',
+    'Secure',
+  ]);
+  const headers = { host: 'nds.example.com' };
+  const session = cookie.split(';')[0];
+  expect(
+    (await callPage(running, { path: '/view/filters', cookie: session, headers })).status,
+  ).toBe(200);
+});
+
+test('over plain http a cookie is set and taken within the machine alone', async () => {
+  const { running } = await start();
+  const [cookie = ''] = (await signIn(running, KEYS.read)).headers['set-cookie'] ?? [];
+  expect(cookie).toMatch(/^nds_page=[\w.-]+; Max-Age=43200; Path=\/; HttpOnly; SameSite=Strict$/);
+  for (const host of ['nds.example.com', '10.0.0.5:8080', 'localhost.example.com']) {
+    const plain = { host, origin: `http://${host}` };
+    expect(refusalOf(await signIn(running, KEYS.read, plain)), host).toBe('403 foreign_page');
+    const session = cookie.split(';')[0];
+    const read = await callPage(running, {
+      path: '/view/filters',
+      cookie: session,
+      headers: { host },
+    });
+    expect(read.status, host).toBeGreaterThanOrEqual(400);
+  }
+});
+
+test('a session ends after twelve hours, when it was changed, and with its key', async () => {
+  const { running, clock } = await start();
+  const cookie = await sessionWith(running, PAGE_KEYS.operate);
+  const who = (given: string) => callPage(running, { path: '/view/filters', cookie: given });
+  const value = cookie.slice('nds_page='.length);
+  const [id = '', ends = '', chance = '', signature = ''] = value.split('.');
+  const later = (Number.parseInt(ends, 36) + 1_000).toString(36);
+  for (const changed of [
+    [id, later, chance, signature],
+    [id, ends, chance, signature.replace(/^./, (first) => (first === 'A' ? 'B' : 'A'))],
+    [id.replace(/^./, (first) => (first === 'A' ? 'B' : 'A')), ends, chance, signature],
+    [id, ends, chance],
+    [''],
+  ]) {
+    expect(refusalOf(await who(`nds_page=${changed.join('.')}`))).toBe('401 unauthorized');
+  }
+  clock.advance(12 * 3_600_000 - 1_000);
+  expect((await who(cookie)).status).toBe(200);
+  clock.advance(1_000);
+  expect(refusalOf(await who(cookie))).toBe('401 unauthorized');
+  const fresh = await sessionWith(running, PAGE_KEYS.operate);
+  await running.restart();
+  expect((await who(fresh)).status).toBe(200);
+  await running.restart({ NDS_API_KEYS: OPERATOR_ENVIRONMENT.NDS_API_KEYS });
+  expect(refusalOf(await who(fresh))).toBe('401 unauthorized');
+});
+
+test('signing out takes the cookie away', async () => {
+  const { running } = await start();
+  const cookie = await sessionWith(running, KEYS.read);
+  const out = await callPage(running, { method: 'DELETE', path: '/session', cookie });
+  expect(out.headers['set-cookie']?.map((text) => text.split(';').slice(0, 2).join(';'))).toEqual([
+    '__Host-nds_page=; Max-Age=0',
+    'nds_page=; Max-Age=0',
+  ]);
+});
+
+test('keys that may not read, and no keys at all, do not sign in', async () => {
+  const { running } = await start();
+  for (const key of [KEYS.operate, KEYS.register, REGISTRY_ENVIRONMENT.NDS_BACKEND_KEYS, 'x']) {
+    const answer = await signIn(running, key);
+    expect(refusalOf(answer)).toBe('401 unauthorized');
+    expect(answer.headers['set-cookie']).toBeUndefined();
+  }
+});
+
+test('five wrong keys a minute from one address, thirty in all, and then no key is looked at', async () => {
+  const { running, clock } = await start({ NDS_TRUSTED_ADDRESS_HEADER: 'Fly-Client-IP' });
+  const guess = async (address: string, key = 'x'.repeat(40)) =>
+    (await signIn(running, key, { 'fly-client-ip': address })).status;
+  const tries = async (address: string, times: number) => {
+    const answers: number[] = [];
+    for (let count = 0; count < times; count += 1) answers.push(await guess(address));
+    return answers;
+  };
+  // A right key takes nothing.
+  expect(await guess('192.0.2.1', KEYS.read)).toBe(200);
+  expect(await tries('192.0.2.1', 7)).toEqual([401, 401, 401, 401, 401, 429, 429]);
+  expect(await guess('192.0.2.1', KEYS.read)).toBe(429);
+  for (let other = 2; other <= 6; other += 1) {
+    expect(await tries(`192.0.2.${other}`, 5)).toEqual(Array(5).fill(401));
+  }
+  expect(await guess('192.0.2.7')).toBe(429);
+  clock.advance(60_000);
+  expect(await guess('192.0.2.1', KEYS.read)).toBe(200);
+  expect(await tries('192.0.2.7', 6)).toEqual([401, 401, 401, 401, 401, 429]);
+});
+
+test('a changing call needs our header and our origin, whatever its body is', async () => {
+  const { running } = await start();
+  const cookie = await sessionWith(running, PAGE_KEYS.operate);
+  const path = '/api/v1/apps/reload';
+  const { host } = new URL(running.service.url);
+  const call = (headers: Record<string, string | null>) =>
+    callPage(running, { method: 'POST', path, cookie, headers });
+  const foreign: readonly Record<string, string | null>[] = [
+    { 'nds-page': null },
+    { origin: null },
+    { origin: 'null' },
+    { origin: 'https://evil.example.com' },
+    { origin: `https://${host}` },
+    { origin: 'http://localhost:1' },
+    { origin: `${EXTERNAL_URL}.evil.example.com` },
+    { origin: 'https://evil.example.com', 'content-type': 'application/json' },
+    { origin: 'https://evil.example.com', 'sec-fetch-site': 'same-origin' },
+  ];
+  for (const headers of foreign) {
+    expect(refusalOf(await call(headers)), JSON.stringify(headers)).toBe('403 foreign_page');
+  }
+  expect((await call({})).status).toBe(200);
+});
+
+const UNKNOWN = {
+  ':id': '01988000-0000-7000-8000-000000000000',
+  ':user': 'nobody',
+  ':fingerprint': '0123456789abcdef0123456789abcdef',
+  ':door': 'notify',
+};
+
+test('every route needs a session whose key has its scope', async () => {
+  const { running } = await start();
+  const sessions = {
+    read: await sessionWith(running, PAGE_KEYS.read),
+    operate: await sessionWith(running, PAGE_KEYS.operate),
+    register: await sessionWith(running, PAGE_KEYS.register),
+  };
+  const routes = ADMIN_ROUTES.filter(({ scope }) => scope !== undefined);
+  expect(routes.length).toBeGreaterThan(15);
+  for (const { method, path, scope } of routes) {
+    const real = Object.entries(UNKNOWN)
+      .reduce((made, [name, value]) => made.replace(name, value), path)
+      .replace('/admin', '');
+    // So that the stream ends.
+    const asked = { method: path.endsWith('/stream') ? 'HEAD' : method, path: real };
+    const name = `${method} ${path}`;
+    expect((await callPage(running, asked)).status, name).toBe(401);
+    for (const [held, cookie] of Object.entries(sessions)) {
+      const { status } = await callPage(running, { ...asked, cookie });
+      if (scope === 'read' || scope === held) {
+        expect([401, 403], `${name} with ${held}`).not.toContain(status);
+      } else expect(status, `${name} with ${held}`).toBe(403);
+    }
+  }
+});
+
+test('without a key that may read, and outside of the networks, there is no page', async () => {
+  const { running } = await start({ NDS_API_KEYS: `writer:operate:${KEYS.operate}` });
+  const expectNone = async (headers: Record<string, string> = {}) => {
+    for (const path of ['', '/', '/files/1/page.js', '/session', '/api/v1/apps']) {
+      expect(refusalOf(await callPage(running, { path, headers }))).toBe('404 not_found');
+    }
+    expect(refusalOf(await signIn(running, KEYS.read, headers))).toBe('404 not_found');
+  };
+  await expectNone();
+  await running.restart({ NDS_ADMIN_NETWORKS: '10.0.0.0/8, 2001:db8::/32' });
+  await expectNone();
+  await running.restart({
+    NDS_ADMIN_NETWORKS: '10.0.0.0/8, 2001:db8::/32',
+    NDS_TRUSTED_ADDRESS_HEADER: 'Fly-Client-IP',
+    NDS_API_KEYS: PAGE_ENVIRONMENT.NDS_API_KEYS,
+  });
+  for (const address of ['192.0.2.1', '2001:db9::1', 'nonsense']) {
+    await expectNone({ 'fly-client-ip': address });
+  }
+  for (const address of ['10.1.2.3', '::ffff:10.1.2.3', '2001:db8::1']) {
+    const headers = { 'fly-client-ip': address };
+    expect((await callPage(running, { path: '/', headers })).status, address).toBe(200);
+  }
+});
+
+test('devices can be revoked with `register`, which the log is told', async () => {
+  const { running } = await start();
+  const { id } = await registerPhone(running, { user: 'user-a' }, KEYS.register);
+  const cookie = await sessionWith(running, PAGE_KEYS.register);
+  const remove = (path: string) => callPage(running, { method: 'DELETE', path, cookie });
+  expect((await remove(`/api/v1/devices/${id}/handles/notify`)).status).toBe(200);
+  expect((await remove(`/api/v1/devices/${id}`)).status).toBe(200);
+  expect(problemOf(await remove(`/api/v1/devices/${id}`)).code).toBe('unknown_device');
+  const acted = running.log.lines.filter(({ message }) => message === 'operator_acted');
+  expect(acted.slice(1).map(({ fields }) => fields.route)).toEqual([
+    '/api/v1/devices/:id/handles/:door',
+    '/api/v1/devices/:id',
+  ]);
+});
+
+test('the page is not served at the socket, whose callers have the API', async () => {
+  const { running } = await start();
+  const socket = `${running.environment.NDS_DATABASE}.sock`;
+  expect((await throughSocket(running, socket, '/api/v1/apps')).status).toBe(200);
+  expect((await throughSocket(running, socket, '/admin/')).status).toBe(404);
+});
+
+async function throughSocket(_running: Setup, socketPath: string, path: string) {
+  const { request } = await import('node:http');
+  const { promise, resolve, reject } = Promise.withResolvers<{ readonly status: number }>();
+  request({ socketPath, path }, (response) => {
+    response.resume();
+    response.on('end', () => resolve({ status: response.statusCode ?? 0 }));
+  })
+    .on('error', reject)
+    .end();
+  return await promise;
+}
