@@ -37,6 +37,17 @@ test('the furthest stage counts, whatever the order of arrival', () => {
   expect(describeWake(failed)).toContain('failed (quota) at +2.0 s');
 });
 
+test('a second push that succeeds leaves no reason of the first one', () => {
+  const wake = wakeOf([at(2_000, 'failed', { why: 'timeout' }), at(9_000, 'done', { n: 2 })]);
+  expect(concludeWake(wake)).toEqual({ kind: 'woke', stage: 'done' });
+});
+
+test('a reply wakes as a receipt does, and is said', () => {
+  const wake = wakeOf([], { answeredAtMs: NOW + 2_000 });
+  expect(concludeWake(wake)).toEqual({ kind: 'woke' });
+  expect(describeWake(wake)).toBe('Apple took it at +41 ms, the phone replied at +2.0 s');
+});
+
 test('a first receipt after the useful life is late', () => {
   expect(concludeWake(wakeOf([at(52_000, 'started')])).kind).toBe('woke');
   expect(concludeWake(wakeOf([at(52_001, 'started')])).kind).toBe('late');
