@@ -117,9 +117,10 @@ function settings(urls: Readonly<Record<string, string>>, seconds: number): stri
     '[[operations]]',
     'include-operation-id = "importDevices"',
     'enabled = false',
-    // A body of the Breez family that one of its forms forbids may be another one, which is not seen here.
+    // A body of the Breez family that one of its forms forbids may be another one, which is not seen here. A receipt
+    // is answered 204, whatever came.
     '[[operations]]',
-    `include-operation-id = ${JSON.stringify(BREEZ_DOORS)}`,
+    `include-operation-id = ${JSON.stringify([...BREEZ_DOORS, 'receipt'])}`,
     'checks = { negative_data_rejection = { enabled = false } }',
     '',
   ].join('\n');
