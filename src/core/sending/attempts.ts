@@ -150,7 +150,7 @@ export class Attempts {
 /** What shows that a push arrived: the provider's late answer to an attempt, or the phone's own word. */
 export type Proof =
   | { readonly attempt: Attempt; readonly reason?: undefined }
-  | { readonly attempt?: undefined; readonly reason: 'receipt' };
+  | { readonly attempt?: Attempt | undefined; readonly reason: 'receipt' };
 
 export const BY_PHONE: Proof = { reason: 'receipt' };
 
