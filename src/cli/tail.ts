@@ -61,7 +61,7 @@ class Follower {
     this.#options = options;
   }
 
-  /** Opens the file anew each time, so that a restart or a restored backup is met as it is. */
+  /** Opens the file each time, so that it follows a restart or a restored backup. */
   look(): void {
     const log = this.#place.open();
     try {

@@ -1,4 +1,4 @@
-// Who calls the registry and the API: a key with scopes, an app's key, or whoever reached a socket that grants scopes.
+// Who calls the registry and the API: a key with scopes, an app's key, or a client of a socket that grants scopes.
 // Keys are compared by digest, so that neither length nor content shows in the time it takes.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
@@ -29,7 +29,7 @@ export interface AuthOptions {
 /** What Node and the listener know of a call. */
 export interface CallerEnv {
   readonly incoming: IncomingMessage;
-  /** Set by a listener that whoever reaches it is trusted with; never by the public one. */
+  /** Set by a listener whose clients are all trusted; never by the public one. */
   readonly principal?: Principal | undefined;
 }
 

@@ -15,7 +15,7 @@ const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
 /** Commands of one operator, and what watches the stream. */
 const MAX_CONNECTIONS = 100;
 
-/** Whoever may use the socket beside the database could read and write the database itself. */
+/** A process that may use the socket beside the database could read and write the database itself. */
 const PRINCIPAL: Principal = { name: 'socket', scopes: new Set(SCOPES) };
 
 export interface OperatorSocketOptions {
@@ -58,7 +58,7 @@ export async function openOperatorSocket(
   return undefined;
 }
 
-/** A socket for whoever may connect to it: everything that has a scope is allowed. */
+/** A socket whose clients may do everything that has a scope. */
 export async function listenAt(
   path: string,
   app: App,

@@ -105,7 +105,7 @@ function escaped(part: string): string {
   return part.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
-test('is served, and so is its page, to whoever asks', async () => {
+test('is served without a key, and so is its page', async () => {
   const { service } = await setup();
   const json = await fetch(`${service.url}/openapi.json`);
   expect([json.status, json.headers.get('content-type')]).toEqual([200, 'application/json']);

@@ -1,4 +1,4 @@
-// What the page bears: proxies that hold up or cut the stream, much to show, markup in every text that somebody else
+// What the page withstands: proxies that hold up or cut the stream, much to show, markup in every text that somebody else
 // wrote, readers who see little or use no mouse; and how much of it there is.
 
 import { createServer, request } from 'node:http';
@@ -134,7 +134,7 @@ test('markup in what others wrote is text', async () => {
 
 for (const scheme of ['light', 'dark'] as const) {
   for (const width of [360, 1_280, 1_600]) {
-    test(`no serious fault for whoever sees little, and nothing beyond the edge: ${scheme}, ${width} pixels`, async () => {
+    test(`no serious accessibility fault, and nothing beyond the edge: ${scheme}, ${width} pixels`, async () => {
       const { running, url } = await start();
       const device = await registerPhone(running, { user: 'bob', token: ANDROID_TOKEN });
       const path = new URL(device.urls.notify ?? '').pathname;

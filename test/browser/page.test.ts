@@ -116,7 +116,7 @@ test('shows what happens as it happens, in bounds, and lets who reads it read', 
   await running.notify(ANDROID_TOKEN, '01'.repeat(32));
   await untilNewest(page, /queued/);
   await untilNewest(page, /delivered/);
-  // Whoever has the focus in the list is not disturbed: rows change in their places, and none is added.
+  // A reader with the focus in the list is not disturbed: rows change in their places, and none is added.
   await page.keyboard.press('ArrowDown');
   const focused = await page.evaluate<string>('document.activeElement?.textContent');
   await running.post('/n/unknown', '{}');

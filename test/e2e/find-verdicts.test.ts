@@ -54,7 +54,7 @@ test('an outage that outlasted a payment', async () => {
   const { verdict, timeline } = await ask(HASH);
   expect(verdict.code).toBe('expired_outage');
   expect(timeline.map(({ what }) => what)).toContain('outage');
-  // Whoever calls now is not made to wait.
+  // A caller is not made to wait now.
   await pay(androidToken(9), 'f'.repeat(64));
   const later = await ask('f'.repeat(64));
   expect(later.timeline).toContainEqual(

@@ -122,7 +122,7 @@ test('a call waits 500 ms at most, and of more than 50 the newest of the largest
   expect(clock.timers).toBe(0);
 });
 
-test('a URL is as good as any other a minute after its last forgery', async () => {
+test('a minute after its last forgery, a URL has no lower bound than others', async () => {
   const { call, pass, verified } = setup();
   const check = { url: 'attacked', address: 'forger' };
   for (let number = 0; number < 20; number += 1) await call(check, true);

@@ -108,7 +108,7 @@ function withoutUrls({ urls = {}, ...rest }: Device) {
   return { ...rest, doors: Object.keys(urls) };
 }
 
-/** When it was seen last, and whose it is; a dead one is of no use to its user. */
+/** When it was last seen, and its user; a dead device cannot be reached. */
 function lineOf({ id, app, platform, user = '', seen_at: seen, dead_since: dead }: Device): string {
   const day = (dead ?? seen).slice(0, DAY_CHARACTERS);
   const shown = onOneLine(user);

@@ -91,7 +91,7 @@ export class Operations {
     if (!(await this.#release(tokenHash))) throw new ServiceError('unknown_token');
   }
 
-  /** The log first: whoever is told that it is released must not find it again after a restart. */
+  /** The log first: a release that was answered must survive a restart. */
   async #release(tokenHash: string): Promise<boolean> {
     const { store, quarantine } = this.#parts;
     const wasStored = await store.releaseQuarantine(tokenHash);

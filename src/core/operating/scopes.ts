@@ -1,4 +1,4 @@
-// What a caller of the API may do. Keys have scopes; whoever reaches the unix socket has all of them.
+// What a caller of the API may do. Keys have scopes; a client of the Unix socket has all of them.
 
 export const SCOPES = ['read', 'operate', 'register', 'endpoints'] as const;
 

@@ -95,7 +95,7 @@ export interface OperatingStore {
    * Deletes the devices of these users and tokens with their handles and quarantines, ends their open deliveries as
    * `rejected` with the reason `device_deleted`, and takes the fingerprints and the device out of their rows in the
    * log. A token that another user's device has too stays known, but not in the rows of the deleted devices. Step by
-   * step, the devices last: whoever was interrupted asks again and loses nothing. Returns what is gone.
+   * step, the devices last: after an interruption the same call finishes the rest. Returns what is gone.
    */
   forget(options: Forgotten & { readonly wallMs: number }): Promise<ForgetResult>;
 }

@@ -28,7 +28,7 @@ export interface AccessParts {
 /** Over https at the public address, or over plain http within this machine. */
 type Way = 'secure' | 'loopback';
 
-/** Whether the page exists for this caller. Whoever reaches the socket has the API. */
+/** Whether the page exists for this caller. Clients of the socket use the API. */
 export function isPageServed({ sessions, networks, ...parts }: AccessParts, c: HttpContext) {
   if (!sessions.arePossible || c.env.principal !== undefined) return false;
   return networks === undefined || isWithin(networks, addressOf(parts, c));

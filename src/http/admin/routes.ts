@@ -1,5 +1,5 @@
 // The routes of the page: the page itself, sessions, its views as pieces of HTML, and the operators' routes once more,
-// for whoever has a session in place of a key.
+// for a session in place of a key.
 
 import type { Scope } from '../../core/operating/scopes.ts';
 import type { HttpContext } from '../context.ts';

@@ -54,7 +54,7 @@ export class Sessions {
     return this.#keys.length > 0;
   }
 
-  /** A new session for whoever knows the secret of a key that may sign in. */
+  /** A new session for the secret of a key that may sign in. */
   open(secret: string): { readonly token: string; readonly session: Session } | undefined {
     const digest = digestOf(secret);
     // Every key is compared, so that the time does not show which one came close.

@@ -1,5 +1,5 @@
 // Many devices at once: a line of JSON for each, a line of JSON as its answer. A line that was imported already is known
-// and changes nothing, so that whoever was cut off sends the same lines again.
+// and changes nothing, so that a client that was cut off sends the same lines again.
 
 import { z } from 'zod';
 import { findLane } from '../../core/answering/dispatcher.ts';

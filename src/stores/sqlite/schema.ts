@@ -174,7 +174,7 @@ export const quarantine = sqliteTable(
 
 /**
  * Calls that were refused, and those that repeated an earlier one (code `duplicate`): one row for each kind and
- * minute. Whoever the call names is known by fingerprint alone.
+ * minute. Whom the call names is known by fingerprint alone.
  */
 export const refusals = sqliteTable(
   'refusals',

@@ -383,7 +383,7 @@ test('what forbids a knock while it is written down keeps it from leaving, and i
   }
 });
 
-test('another race on its way to the phone is as good as one that the provider took', async () => {
+test('another race on its way to the phone counts like one that the provider took', async () => {
   const virtual = await start();
   await wakes(virtual, [100]);
   pay(virtual);

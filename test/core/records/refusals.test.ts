@@ -167,7 +167,7 @@ test('does not let one known caller fill the log with inventions', async () => {
   expect(await rows()).toHaveLength(24);
 });
 
-test('keeps a bounded number in memory, whoever calls', async () => {
+test('keeps a bounded number in memory', async () => {
   const { clock, refusals, rows } = setup();
   for (let number = 0; number < 25_000; number += 1) {
     refusals.note(known(number, { deviceId: sampleId(100_000 + number) }));

@@ -11,7 +11,7 @@ export type Scopes = ReadonlySet<Scope>;
 
 export const NOTHING = html``;
 
-/** UTC, as everywhere else. `18:12:22`, and the whole time for whoever points at it. */
+/** UTC, as everywhere else. `18:12:22`, and the whole time in its tooltip. */
 export function timeOf(atMs: number, form: 'second' | 'millisecond' | 'day' = 'second'): Html {
   const iso = new Date(atMs).toISOString();
   const shown = {

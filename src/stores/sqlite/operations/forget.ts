@@ -9,7 +9,7 @@ import type { ErasedRow } from './devices.ts';
 import type { Finish } from './finish.ts';
 import { fingerprint } from './values.ts';
 
-/** What was found of whoever has to be forgotten. */
+/** What was found of the user or token to forget. */
 interface Traces {
   readonly devices: readonly ErasedRow[];
   /** Tokens that no other device has. */
