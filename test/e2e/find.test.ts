@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { shortId } from '../../src/core/finding/lines.ts';
+import { isRoot, NOBODY, runAsNobody } from '../support/as-nobody.ts';
 import { NDS, startProgram } from '../support/program.ts';
 import { handleOf, pathOf, REGISTRY_ENVIRONMENT, register } from '../support/registry.ts';
 import {
@@ -21,8 +22,8 @@ import {
 const run = promisify(execFile);
 const PAYMENT_HASH = '4bb06f8e4e3a7715d201d573d0aa423762e55dabd61a2c02278fa56cc6d294e0';
 const USER = `02f1c4${'d7'.repeat(30)}`;
-const NOBODY = 65_534;
-const isRoot = process.getuid?.() === 0;
+const COMMANDS = new URL('../../src/cli/commands.ts', import.meta.url);
+const FIND = new URL('../../src/cli/find.ts', import.meta.url);
 const jsonSchema = z.object({
   verdict: z.object({ code: z.string() }),
   deliveries: z.array(z.looseObject({ id: z.string() })),
@@ -163,9 +164,12 @@ test.runIf(isRoot)('reads a copy in a folder that cannot be written, as another 
   chownSync(copy, NOBODY, NOBODY);
   for (const path of [running.folder, folder]) chmodSync(path, 0o555);
   const { NDS_SECRET = '' } = running.environment;
-  const env = { NDS_DATABASE: copy, NDS_SECRET };
-  const options = { env, uid: NOBODY, gid: NOBODY, cwd: folder };
-  const { stdout } = await run(process.execPath, [NDS, 'find', id], options);
+  const stdout = await runAsNobody(
+    `const { runCommand } = await import(${JSON.stringify(COMMANDS.href)});
+     process.chdir(${JSON.stringify(folder)});
+     process.exitCode = await runCommand(['find', ${JSON.stringify(id)}]);`,
+    { loads: [COMMANDS, FIND], environment: { NDS_DATABASE: copy, NDS_SECRET } },
+  );
   expect(stdout).toContain('Delivered');
   expect(readdirSync(folder)).toEqual(['nds.sqlite']);
 });

@@ -1,7 +1,6 @@
 // Reading the log without changing anything: beside a running service, of a stopped one, after a crash, as another
 // user, and from a copy in a folder that cannot be written.
 
-import { execFile } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -12,18 +11,16 @@ import {
   rmSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import type { Keys } from '../../../src/stores/sqlite/file/keys.ts';
 import { openReadOnly } from '../../../src/stores/sqlite/read-only.ts';
 import { accept, sampleDelivery, settlement } from '../../contract/store-samples.ts';
+import { isRoot, NOBODY, runAsNobody } from '../../support/as-nobody.ts';
 import { useFiles } from './files.ts';
 import { KEY_A, KEY_B, KEYS } from './keys.ts';
 
 const { newFile, open } = useFiles();
-const run = promisify(execFile);
-const NOBODY = 65_534;
 const READ_ONLY = new URL('../../../src/stores/sqlite/read-only.ts', import.meta.url);
 
 /** A database with two deliveries, one of them open; `close` stops its service. */
@@ -114,24 +111,19 @@ test('says what is wrong in one sentence', async () => {
   expect(() => read(file)).toThrow(/does not fit this version/);
 });
 
-/** Reads as a user without rights, in a process of its own, since this one may be root. */
+/** Reads as a user without rights, since this process may be root. */
 async function readAsNobody(file: string): Promise<string> {
-  const script = `
-    import { openReadOnly } from ${JSON.stringify(READ_ONLY.href)};
+  const code = `
+    const { openReadOnly } = await import(${JSON.stringify(READ_ONLY.href)});
     const keys = { current: Buffer.alloc(32, 'a'), previous: [] };
-    process.setgid(${NOBODY});
-    process.setuid(${NOBODY});
     try {
       const store = openReadOnly({ file: ${JSON.stringify(file)}, keys });
       console.log(store.findDeliveries({ limit: 10 }).map(({ status }) => status).join());
     } catch (error) {
       console.log(error.kind, error.message);
     }`;
-  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script]);
-  return stdout.trim();
+  return (await runAsNobody(code, { loads: [READ_ONLY] })).trim();
 }
-
-const isRoot = process.getuid?.() === 0;
 
 /** A folder that everybody may read and nobody but root may write, with these files of the database. */
 function copyForNobody(file: string, suffixes: readonly string[]): string {
