@@ -22,8 +22,6 @@ import {
 const run = promisify(execFile);
 const PAYMENT_HASH = '4bb06f8e4e3a7715d201d573d0aa423762e55dabd61a2c02278fa56cc6d294e0';
 const USER = `02f1c4${'d7'.repeat(30)}`;
-const COMMANDS = new URL('../../src/cli/commands.ts', import.meta.url);
-const FIND = new URL('../../src/cli/find.ts', import.meta.url);
 const jsonSchema = z.object({
   verdict: z.object({ code: z.string() }),
   deliveries: z.array(z.looseObject({ id: z.string() })),
@@ -165,10 +163,13 @@ test.runIf(isRoot)('reads a copy in a folder that cannot be written, as another 
   for (const path of [running.folder, folder]) chmodSync(path, 0o555);
   const { NDS_SECRET = '' } = running.environment;
   const stdout = await runAsNobody(
-    `const { runCommand } = await import(${JSON.stringify(COMMANDS.href)});
-     process.chdir(${JSON.stringify(folder)});
+    `process.chdir(${JSON.stringify(folder)});
+     const { runCommand } = loaded['src/cli/commands.ts'];
      process.exitCode = await runCommand(['find', ${JSON.stringify(id)}]);`,
-    { loads: [COMMANDS, FIND], environment: { NDS_DATABASE: copy, NDS_SECRET } },
+    {
+      modules: ['src/cli/commands.ts', 'src/cli/find.ts'],
+      environment: { NDS_DATABASE: copy, NDS_SECRET },
+    },
   );
   expect(stdout).toContain('Delivered');
   expect(readdirSync(folder)).toEqual(['nds.sqlite']);

@@ -114,7 +114,7 @@ test('says what is wrong in one sentence', async () => {
 /** Reads as a user without rights, since this process may be root. */
 async function readAsNobody(file: string): Promise<string> {
   const code = `
-    const { openReadOnly } = await import(${JSON.stringify(READ_ONLY.href)});
+    const { openReadOnly } = loaded['src/stores/sqlite/read-only.ts'];
     const keys = { current: Buffer.alloc(32, 'a'), previous: [] };
     try {
       const store = openReadOnly({ file: ${JSON.stringify(file)}, keys });
@@ -122,7 +122,7 @@ async function readAsNobody(file: string): Promise<string> {
     } catch (error) {
       console.log(error.kind, error.message);
     }`;
-  return (await runAsNobody(code, { loads: [READ_ONLY] })).trim();
+  return (await runAsNobody(code, { modules: ['src/stores/sqlite/read-only.ts'] })).trim();
 }
 
 /** A folder that everybody may read and nobody but root may write, with these files of the database. */

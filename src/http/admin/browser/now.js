@@ -147,7 +147,7 @@ async function readStream() {
       if (done) return;
       clearTimeout(silence);
       silence = setTimeout(() => end.abort(), SILENCE_MS);
-      // What came before the first byte is told by nobody.
+      // The stream does not repeat what happened before its first byte.
       if ($('live').className !== 'live') refreshSoon();
       setMode('live');
       const events = (rest + value).split('\n\n');

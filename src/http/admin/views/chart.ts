@@ -1,5 +1,5 @@
-// The last hours as drawings: bars per outcome, and how fast pushes arrived. Each column says its numbers to whoever
-// points at it; the whole is said in one sentence for whoever sees no drawing.
+// The last hours as drawings: bars per outcome, and how fast pushes arrived. Each column has its numbers in a tooltip,
+// and a sentence says the whole to a screen reader.
 
 import { html } from 'hono/html';
 import type { History, Hour } from '../../../core/finding/history.ts';
