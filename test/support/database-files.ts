@@ -12,5 +12,18 @@ export interface DatabaseFile {
 export function readDatabaseFiles(folder: string): readonly DatabaseFile[] {
   return readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.startsWith('nds.sqlite'))
-    .map(({ name }) => ({ name, bytes: readFileSync(join(folder, name)) }));
+    .flatMap(({ name }) => {
+      const bytes = readUnlessGone(join(folder, name));
+      return bytes === undefined ? [] : [{ name, bytes }];
+    });
+}
+
+/** A service that is closing its files removes some of them. */
+function readUnlessGone(file: string): Buffer | undefined {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
 }

@@ -4,7 +4,8 @@ import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
+import { secretsOf } from './secret-watch.ts';
 
 export const NDS = resolve(import.meta.dirname, '../../bin/nds.js');
 
@@ -41,10 +42,14 @@ export function startProgram(options: ProgramOptions): Program {
     env: { PATH: process.env.PATH, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  const lines: string[] = [];
   onTestFinished(() => {
     child.kill('SIGKILL');
+    if (program !== NDS) return;
+    const said = `${lines.join('\n')}\n${stderr}`;
+    const told = secretsOf(environment).filter(([, secret]) => said.includes(secret));
+    expect(told.map(([name]) => name)).toEqual([]);
   });
-  const lines: string[] = [];
   const listeners = new Set<() => void>();
   const wake = () => {
     for (const listener of listeners) listener();

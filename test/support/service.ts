@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { standInEnvironment } from '../../sandbox/environment.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/sandbox.ts';
 import type { Clock } from '../../src/core/ports/clock.ts';
@@ -14,6 +14,7 @@ import type { Log } from '../../src/observe/log.ts';
 import { prepare } from '../../src/service/prepare.ts';
 
 import { createSystemClock } from '../../src/service/system.ts';
+import { createSecretWatch } from './secret-watch.ts';
 
 export const IOS_TOKEN = '9f2c0a7be61d4c58a3f0b1d2e3c4f5061728394a5b6c7d8e9fa0b1c2d3e4f506';
 export const ANDROID_TOKEN = 'dQw4w9WgXcQ-Ex_1:APA91bExampleTokenForTests';
@@ -135,17 +136,22 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
     ...(wrapStore === undefined ? {} : { wrapStore }),
   };
   let service = await startService(await prepare(environment, systemClock), log, overrides);
+  const watch = createSecretWatch(environment);
   onEnd(async () => {
     await service.stop();
     await sandbox.close();
+    const written = { 'the log': JSON.stringify([log.events, log.lines]) };
+    expect(watch.find(written, folder)).toEqual([]);
   });
-  const post = (path: string, body: string | Uint8Array, init: RequestInit = {}) =>
-    fetch(`${service.url}${path}`, {
+  const post = (path: string, body: string | Uint8Array, init: RequestInit = {}) => {
+    watch.called(path);
+    return fetch(`${service.url}${path}`, {
       method: 'POST',
       body: typeof body === 'string' ? body : new Uint8Array(body),
       ...init,
       headers: asksForJson(init.headers ?? { 'content-type': 'application/json' }),
     });
+  };
   return {
     sandbox,
     get service() {
