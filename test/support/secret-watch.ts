@@ -31,17 +31,16 @@ export function createSecretWatch(environment: Readonly<Record<string, string>>)
       add('a handle', DOORS.exec(url.pathname)?.[1]);
     },
     find(written, folder) {
-      const texts = new Map(
-        Object.entries(written).map(([name, text]) => [name, Buffer.from(text)]),
-      );
+      const texts: [string, Uint8Array][] = [];
+      for (const [name, text] of Object.entries(written)) texts.push([name, Buffer.from(text)]);
       const files = existsSync(folder) ? readDatabaseFiles(folder) : [];
       for (const { name, bytes } of files) {
         // The configured secret is kept there if none is configured.
-        if (!name.endsWith('.secret')) texts.set(name, bytes);
+        if (!name.endsWith('.secret')) texts.push([name, bytes]);
       }
       return [...texts].flatMap(([name, bytes]) =>
         [...secrets].flatMap(([secret, what]) =>
-          bytes.includes(secret) ? [`${what} in ${name}`] : [],
+          Buffer.from(bytes).includes(secret) ? [`${what} in ${name}`] : [],
         ),
       );
     },
