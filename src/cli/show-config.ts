@@ -74,7 +74,8 @@ function isShown({ secret, schema }: Setting, value: string): boolean {
   return looksLikePath(value) || !value.split(/[^A-Za-z0-9+/=_-]+/).some(couldBeSecret);
 }
 
-const HEX_KEY = /^[0-9a-f]{32,}$/i;
+/** Also behind a name, as in `default=KEY`. */
+const HEX_KEY = /(?<![0-9a-z])[0-9a-f]{32,}(?![0-9a-z])/i;
 const LONG = 16;
 
 function couldBeSecret(word: string): boolean {

@@ -62,6 +62,8 @@ test('shows no secret, whichever variable it was pasted into', async () => {
   const secrets = [
     'S3cretPassw0rdS3cret',
     randomBytes(32).toString('hex'),
+    `default=${randomBytes(32).toString('hex')}`,
+    `alpha=${randomBytes(16).toString('hex')},beta=${randomBytes(16).toString('hex')}`,
     randomBytes(32).toString('base64'),
     randomBytes(32).toString('base64url'),
     APNS_KEY,
