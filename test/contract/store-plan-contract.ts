@@ -213,18 +213,24 @@ function testsOfRenewing(setup: Setup): void {
 function testsOfConfirming(setup: Setup): void {
   const times = { nowMs: NOW + 4_000, wallMs: NOW + 4_321 };
 
-  test('settles as delivered whatever owner holds the lease, and replaces the attempt', async () => {
+  test('settles as delivered whatever owner holds the lease, and replaces the attempts', async () => {
     const store = await setup();
     await wait(store, 1, NOW + 1_000);
     await store.claimDue(claim({ nowMs: NOW + 1_000 }));
-    const attempt = { ...DELIVERED, latencyMs: 3_500 };
-    expect(await store.confirm({ deliveryId: sampleId(1), attempt, ...times })).toBe(true);
+    const attempts = [
+      { ...DELIVERED, latencyMs: 3_500 },
+      { ...DELIVERED, number: 2 },
+    ];
+    expect(await store.confirm({ deliveryId: sampleId(1), attempts, ...times })).toBe(true);
 
     expect(await store.findDeliveries({ limit: 1 })).toMatchObject([
       {
         status: 'delivered',
         settledAtMs: NOW + 4_321,
-        attempts: [{ number: 1, outcome: 'delivered', latencyMs: 3_500 }],
+        attempts: [
+          { number: 1, outcome: 'delivered', latencyMs: 3_500 },
+          { number: 2, outcome: 'delivered' },
+        ],
       },
     ]);
     const byHolder = settlement(sampleDelivery(1), { status: 'expired' }, { owner: 'owner-b' });
@@ -236,7 +242,7 @@ function testsOfConfirming(setup: Setup): void {
     const keyHash = sampleFingerprint('key');
     const duplicateKey = { keyHash, expiresAtMs: NOW + 60_000 };
     await store.insert(accept(sampleDelivery(1), { duplicateKey }));
-    await store.confirm({ deliveryId: sampleId(1), reason: 'receipt', ...times });
+    await store.confirm({ deliveryId: sampleId(1), attempts: [], reason: 'receipt', ...times });
 
     expect(await store.findDeliveries({ limit: 1 })).toMatchObject([
       { status: 'delivered', reason: 'receipt', attempts: [] },
@@ -246,7 +252,7 @@ function testsOfConfirming(setup: Setup): void {
 
   test('confirms nothing that has ended or is not there', async () => {
     const store = await setup();
-    const confirmation = { deliveryId: sampleId(1), attempt: DELIVERED, ...times };
+    const confirmation = { deliveryId: sampleId(1), attempts: [DELIVERED], ...times };
     expect(await store.confirm(confirmation)).toBe(false);
     await store.insert(accept(sampleDelivery(1)));
     const expired = settlement(sampleDelivery(1), { status: 'expired' }, { attempt: FAILED });

@@ -42,12 +42,12 @@ export function recordCommits(
       return isHeld;
     },
     confirm: async (confirmation) => {
-      const { deliveryId, attempt } = confirmation;
+      const { deliveryId, attempts } = confirmation;
       const isConfirmed = await store.confirm(confirmation);
       const record = journal.deliveries.get(deliveryId);
       journal.note('confirmed', `${deliveryId} ${isConfirmed}`);
       if (!isConfirmed || record === undefined) return isConfirmed;
-      if (attempt !== undefined) noteLogged(record, life, attempt);
+      for (const attempt of attempts) noteLogged(record, life, attempt);
       record.final = { status: 'delivered', atMs: timeline.nowMs, life };
       return isConfirmed;
     },

@@ -74,7 +74,7 @@ export class MemoryReceipts implements ReceiptStore {
     const { deliveryId, receipt, atMs, endsOpen } = arrived;
     const found = this.#find(deliveryId);
     if (found === undefined) return undefined;
-    const end = { deliveryId, reason: 'receipt', nowMs: atMs, wallMs: atMs };
+    const end = { deliveryId, attempts: [], reason: 'receipt', nowMs: atMs, wallMs: atMs };
     const hasEnded = endsOpen && (await this.#store.confirm(end));
     const { history, row } = found;
     const wake = found.wake ?? { ...NO_WAKE };

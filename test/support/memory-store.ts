@@ -74,11 +74,11 @@ export class MemoryStore implements Store {
     return true;
   }
 
-  async confirm({ deliveryId, attempt, reason, wallMs }: Confirmation): Promise<boolean> {
+  async confirm({ deliveryId, attempts, reason, wallMs }: Confirmation): Promise<boolean> {
     this.#enter('confirm');
     const row = this.#open(deliveryId);
     if (row === undefined) return false;
-    if (attempt !== undefined) row.attempts.set(attempt.number, attempt);
+    for (const attempt of attempts) row.attempts.set(attempt.number, attempt);
     this.#end(row, { status: 'delivered', ...(reason && { reason }) }, { wallMs });
     return true;
   }

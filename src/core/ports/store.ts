@@ -28,8 +28,8 @@ export interface Store {
 
   /**
    * Settles an open delivery as delivered, whatever process holds its lease: the provider's late answer or the phone
-   * itself proves the push. `attempt` replaces the recorded attempt of its number. False, and nothing
-   * written, if the delivery is not open.
+   * itself proves the push. `attempts`, in the order of their numbers, replace the recorded ones of these numbers.
+   * False, and nothing written, if the delivery is not open.
    */
   confirm(confirmation: Confirmation): Promise<boolean>;
 
@@ -164,7 +164,7 @@ export interface Settlement {
 
 export interface Confirmation {
   readonly deliveryId: string;
-  readonly attempt?: Attempt | undefined;
+  readonly attempts: readonly Attempt[];
   readonly reason?: string | undefined;
   readonly nowMs: number;
   readonly wallMs: number;

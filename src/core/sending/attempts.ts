@@ -148,11 +148,13 @@ export class Attempts {
 }
 
 /** What shows that a push arrived: the provider's late answer to an attempt, or the phone's own word. */
-export type Proof =
-  | { readonly attempt: Attempt; readonly reason?: undefined }
-  | { readonly attempt?: Attempt | undefined; readonly reason: 'receipt' };
+export interface Proof {
+  /** Those that the provider took, in the order of their numbers. */
+  readonly attempts: readonly Attempt[];
+  readonly reason?: 'receipt' | undefined;
+}
 
-export const BY_PHONE: Proof = { reason: 'receipt' };
+export const BY_PHONE: Proof = { attempts: [], reason: 'receipt' };
 
 /**
  * One delivery while it is being sent. Others change it from outside: a late answer or the phone proves an

@@ -23,8 +23,8 @@ export interface SendEnd {
 }
 
 /** The end of a delivery that this proves to have arrived. */
-export function deliveredBy({ attempt, reason }: Proof): SendEnd {
-  return { next: { status: 'delivered', reason }, outcome: attempt?.outcome };
+export function deliveredBy({ attempts, reason }: Proof): SendEnd {
+  return { next: { status: 'delivered', reason }, outcome: attempts[0]?.outcome };
 }
 
 /** The end that an outcome means which no other attempt follows. */

@@ -159,7 +159,7 @@ export class Sender {
       const attempting = this.#attempts.try(current, lane, {
         ticket,
         push: tries === 1 ? options.prepared : undefined,
-        onProof: (attempt) => this.prove(delivery, { attempt }),
+        onProof: (attempt) => this.prove(delivery, { attempts: [attempt] }),
       });
       const proof = await Promise.race([run.proof, attempting.then(() => undefined)]);
       if (proof !== undefined) {
@@ -231,7 +231,8 @@ export class Sender {
     const attempt = await attempting;
     if (attempt.outcome.kind === 'delivered') {
       // At once: a delivered attempt of an open delivery must not outlive a crash.
-      await this.#endings.confirmStored(delivery, stored, { ...proof, attempt });
+      const attempts = [...proof.attempts, attempt];
+      await this.#endings.confirmStored(delivery, stored, { ...proof, attempts });
       return;
     }
     const recorded = this.#endings.recordRetryAtOnce(delivery, stored, attempt);

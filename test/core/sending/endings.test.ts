@@ -93,7 +93,7 @@ test('a late answer settles a delivery that waits, and replaces the attempt it b
   const { endings, delivery, watched, row } = await setup();
   const attempt = attemptOf(1, FAILED);
   await endings.recordQueued(delivery, STORED, { next: { status: 'queued', dueAtMs: 9 }, attempt });
-  await endings.confirm(delivery, { attempt: attemptOf(1, DELIVERED) });
+  await endings.confirm(delivery, { attempts: [attemptOf(1, DELIVERED)] });
   expect(row()?.status).toBe('delivered');
   expect(row()?.attempts.get(1)?.outcome.kind).toBe('delivered');
   expect(watched.map(({ next }) => next.status)).toEqual(['delivered']);
@@ -103,7 +103,7 @@ test('a late answer to a delivery that has ended changes nothing', async () => {
   const { endings, delivery, duplicates, watched, row } = await setup();
   endings.settle(delivery, STORED, { end: { next: { status: 'expired' } } });
   await endings.recorded();
-  await endings.confirm(delivery, { attempt: attemptOf(1, DELIVERED) });
+  await endings.confirm(delivery, { attempts: [attemptOf(1, DELIVERED)] });
   expect(row()?.status).toBe('expired');
   expect(watched).toHaveLength(1);
   expect(duplicates.find('key')).toBeUndefined();
@@ -114,7 +114,7 @@ test('a late answer while the end is written overtakes nothing', async () => {
   const stored = Promise.withResolvers<boolean>();
   const attempt = attemptOf(2, DELIVERED);
   endings.settle(delivery, stored.promise, { end: { next: { status: 'delivered' } }, attempt });
-  await endings.confirm(delivery, { attempt: attemptOf(1, DELIVERED) });
+  await endings.confirm(delivery, { attempts: [attemptOf(1, DELIVERED)] });
   stored.resolve(true);
   await endings.recorded();
   expect([...(row()?.attempts.keys() ?? [])]).toEqual([2]);

@@ -88,7 +88,8 @@ test('a late answer that a sick store misses is written in its turn, and nothing
   await insert('a');
   store.trouble = 'locked';
   await ledger.settle(settlementOf('a', QUEUED, { attempt: attemptOf(1, FAILED) }));
-  const confirmation = { deliveryId: 'a', attempt: attemptOf(1, DELIVERED), nowMs: 1, wallMs: 1 };
+  const attempts = [attemptOf(1, DELIVERED)];
+  const confirmation = { deliveryId: 'a', attempts, nowMs: 1, wallMs: 1 };
   expect(await ledger.confirm(confirmation)).toBe(true);
   expect(ledger.awaitsSettling('a')).toBe(true);
   store.trouble = undefined;
@@ -146,7 +147,7 @@ test.each([
   const delivery = deliveryOf('a', clock.nowMs());
   const run = {
     insert: () => ledger.insert(acceptedOf(delivery, clock.nowMs())),
-    confirm: () => ledger.confirm({ deliveryId: 'a', nowMs: 1, wallMs: 1 }),
+    confirm: () => ledger.confirm({ deliveryId: 'a', attempts: [], nowMs: 1, wallMs: 1 }),
     renew: () => ledger.renew({ deliveryId: 'a', expiresAtMs: 1, usefulUntilMs: 1, dueAtMs: 1 }),
     quarantine: () =>
       ledger.quarantine({

@@ -3,13 +3,18 @@
 import { expect, test } from 'vitest';
 import type { Outcome } from '../../../src/core/outcome.ts';
 import type { SendEnd } from '../../../src/core/sending/endings.ts';
-import { CALM, createVirtualCore } from '../../support/virtual-core.ts';
+import type { Row } from '../../support/memory-rows.ts';
+import { CALM, createVirtualCore, type VirtualCore } from '../../support/virtual-core.ts';
 import { acceptedOf, DELIVERED, deliveryOf, FAILED, LOST, REFUSED, TIMEOUT } from './samples.ts';
 
 const SECOND = 1_000;
 const DEAD: Outcome = { kind: 'unregistered', reason: 'UNREGISTERED' };
 const MISCONFIGURED: Outcome = { kind: 'misconfigured', reason: 'PERMISSION_DENIED' };
 const REJECTED: Outcome = { kind: 'rejected', reason: 'INVALID_ARGUMENT', blame: 'message' };
+
+function outcomesOf(row: Row | undefined) {
+  return [...(row?.attempts.values() ?? [])].map(({ number, outcome }) => [number, outcome.kind]);
+}
 
 /** One delivery whose attempts end as listed, the last outcome for all further ones. */
 async function setup(outcomes: readonly [Outcome, ...Outcome[]], endsAfterMs = 20) {
@@ -224,6 +229,52 @@ test('a late answer while the next attempt waits for its place takes that attemp
   expect(virtual.pushes).toHaveLength(1);
   expect(row()?.status).toBe('delivered');
   expect(lane.inFlight).toBe(0);
+});
+
+/** Times at which the log says that an open delivery was delivered: a crash then would push it once more. */
+function watchOpenAndDelivered({ store }: VirtualCore): { count: number } {
+  const seen = { count: 0 };
+  const settle = store.settle.bind(store);
+  store.settle = (settlement) => {
+    const { next, attempt } = settlement;
+    if (next.status === 'queued' && attempt?.outcome.kind === 'delivered') seen.count += 1;
+    return settle(settlement);
+  };
+  return seen;
+}
+
+test('a receipt during an attempt that the provider takes ends the delivery with that attempt', async () => {
+  const { virtual, send, row } = await setup([DELIVERED]);
+  const openAndDelivered = watchOpenAndDelivered(virtual);
+  const ended = send();
+  await virtual.clock.run(10);
+  expect(virtual.core.sender.proveByPhone('a')).toBe(true);
+  await virtual.clock.run(0);
+  expect(ended.end?.next).toEqual({ status: 'delivered', reason: 'receipt' });
+  await virtual.clock.run(100);
+  expect(openAndDelivered.count).toBe(0);
+  expect(row()).toMatchObject({ status: 'delivered', reason: 'receipt' });
+  expect(outcomesOf(row())).toEqual([[1, 'delivered']]);
+});
+
+test('a late answer during an attempt that the provider takes ends the delivery with both', async () => {
+  const { virtual, send, row } = await setup([TIMEOUT]);
+  const openAndDelivered = watchOpenAndDelivered(virtual);
+  const late = { outcome: DELIVERED, afterMs: 50 };
+  virtual.weather = () =>
+    virtual.pushes.length === 0
+      ? { outcome: TIMEOUT, endsAfterMs: 20, isTaken: true, late }
+      : { outcome: DELIVERED, endsAfterMs: 500, isTaken: true };
+  const ended = send();
+  await virtual.clock.run(60);
+  expect(ended.end?.next).toEqual({ status: 'delivered' });
+  await virtual.clock.run(1_000);
+  expect(openAndDelivered.count).toBe(0);
+  expect(row()?.status).toBe('delivered');
+  expect(outcomesOf(row())).toEqual([
+    [1, 'delivered'],
+    [2, 'delivered'],
+  ]);
 });
 
 test('what was claimed while its late answer is written is not sent', async () => {

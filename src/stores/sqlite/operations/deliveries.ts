@@ -43,11 +43,11 @@ export function prepareDeliveryOperations(db: Database.Database, sealer: Sealer)
   return {
     insert: prepareInsert(db, { sealer, finish }),
     settle: prepareSettle(db, parts),
-    confirm({ deliveryId, attempt, reason, wallMs }: Confirmation): boolean {
+    confirm({ deliveryId, attempts, reason, wallMs }: Confirmation): boolean {
       const row = findOpen.get(deliveryId);
       if (row === undefined) return false;
-      if (attempt !== undefined) recordAttempt(row.row_id, attempt);
-      finish(row, { status: 'delivered', reason, wallMs, attempts: attempt?.number });
+      for (const attempt of attempts) recordAttempt(row.row_id, attempt);
+      finish(row, { status: 'delivered', reason, wallMs, attempts: attempts.at(-1)?.number });
       return true;
     },
     renew: ({ deliveryId, expiresAtMs, usefulUntilMs, dueAtMs }: Renewal): boolean =>
