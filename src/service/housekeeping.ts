@@ -7,6 +7,7 @@ import type { Observer } from '../core/ports/observer.ts';
 import type { Records } from '../core/ports/records.ts';
 import type { Store } from '../core/ports/store.ts';
 import type { Receipts } from '../core/receipts/receipts.ts';
+import { REFUSALS_KEPT_MS } from '../core/records/refusals.ts';
 import type { Sender } from '../core/sending/sender.ts';
 import type { Duplicates } from '../core/tokens/duplicates.ts';
 
@@ -20,8 +21,6 @@ const SILENT_EVERY_MS = 60_000;
 /** Small enough that an insert waits a millisecond, not a second. */
 const PRUNE_BATCH = 500;
 const PAUSE_MS = 50;
-/** Refused calls are asked for while they are fresh, and there may be many. */
-const REFUSALS_KEPT_MS = 7 * 86_400_000;
 
 export interface Housekeeping {
   stop(): void;

@@ -4,15 +4,13 @@
 import type { Evidence, KeyKind, LogQuestion } from '../ports/log.ts';
 import { type Gap, type Outage, REPEATED, type Refusal } from '../ports/records.ts';
 import type { LoggedDelivery, QuarantineEntry } from '../ports/store.ts';
+import { REFUSALS_KEPT_MS } from '../records/refusals.ts';
 import { ofLane, overlapping } from './cause.ts';
 import { judgeDelivery, type Verdict } from './delivery-verdict.ts';
 import { type Names, parseQuestion } from './question.ts';
 import { judgeRefusals } from './refusal-verdict.ts';
 import { type TimelineEntry, timelineOf } from './timeline.ts';
 import { durationOf, momentOf } from './words.ts';
-
-/** Refusals are kept for so long, whatever the retention of deliveries is. */
-const REFUSALS_KEPT_MS = 7 * 86_400_000;
 
 export interface FindParts extends Names {
   readonly gather: (question: LogQuestion) => Evidence | Promise<Evidence>;

@@ -16,6 +16,9 @@ import {
 import { StoreUnavailableError } from '../ports/store.ts';
 import { Buckets } from '../tokens/limits.ts';
 
+/** Refused calls are asked for while they are fresh, and there may be many. */
+export const REFUSALS_KEPT_MS = 7 * 86_400_000;
+
 /** How long the same refusal again only counts. */
 const SAME_MS = 60_000;
 const FLUSH_MS = 1_000;
