@@ -1,90 +1,20 @@
 // The second knock in virtual time: when it leaves, with what, and everything that forbids it.
 
 import { expect, test } from 'vitest';
-import type { AppSettings } from '../../../src/config/app-settings.ts';
-import type { Notification } from '../../../src/core/notification.ts';
 import type { ReceiptKey } from '../../../src/core/ports/provider.ts';
-import { StoreUnavailableError } from '../../../src/core/ports/store.ts';
-import { concludeWake } from '../../../src/core/receipts/conclusion.ts';
+import { call, type VirtualCore } from '../../support/virtual-core.ts';
 import {
-  CALM,
-  call,
-  createVirtualCore,
-  type Push,
-  type VirtualCore,
-  type VirtualCoreOptions,
-} from '../../support/virtual-core.ts';
-
-const URL = 'https://nds.example.com';
-const SECOND = 1_000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
-const PHONE = 'phone:APA91b';
-const KNOCKING: AppSettings = { receipts: true, second_knock: true };
-
-function start(options: VirtualCoreOptions = {}): Promise<VirtualCore> {
-  const environment = { NOTIFY_EXTERNAL_URL: URL, ...options.environment };
-  return createVirtualCore({ settings: KNOCKING, ...options, environment });
-}
-
-let payments = 0;
-let questions = 0;
-
-/** A payment for the phone: another one each time. */
-function pay(virtual: VirtualCore, given: Partial<Notification> = {}) {
-  payments += 1;
-  return call(virtual, PHONE, { payload: `{"payment_hash":"${payments}"}`, ...given });
-}
-
-function sendReceipt(virtual: VirtualCore, push: Push | undefined, body: object = {}): boolean {
-  const id = push?.receipt?.r.slice(`${URL}/r/`.length) ?? '';
-  const said = { stage: 'started', n: push?.receipt?.n, ...body };
-  return virtual.core.receipts?.take(id, Buffer.from(JSON.stringify(said))) ?? false;
-}
-
-/** The phone wakes after so long, a minute after the one before. */
-async function wakes(virtual: VirtualCore, afterMs: readonly number[]): Promise<void> {
-  for (const wakeMs of afterMs) {
-    pay(virtual);
-    await virtual.clock.run(40 + wakeMs);
-    expect(sendReceipt(virtual, virtual.pushes.at(-1))).toBe(true);
-    await virtual.clock.run(2 * MINUTE);
-  }
-}
-
-/** A question that the phone answers a second later. */
-async function askAndReply(virtual: VirtualCore) {
-  questions += 1;
-  let replyId = '';
-  const recipient = {
-    target: { app: 'default', platform: 'android', token: PHONE },
-    source: 'notify',
-  } as const;
-  const reply = virtual.core.asker.ask(
-    {
-      recipient,
-      key: `question ${questions}`,
-      deadlineMs: 50_000,
-      notification: (id) => {
-        replyId = id;
-        return { type: 'invoice_request', payload: '{}', title: 'Asked', lifetimeMs: 50_000 };
-      },
-    },
-    new AbortController().signal,
-  );
-  await virtual.clock.run(1_000);
-  await virtual.core.exchange.deliver(replyId, Buffer.from('lni1'));
-  return await reply;
-}
-
-function knocksOf(virtual: VirtualCore): readonly Push[] {
-  return virtual.pushes.filter(({ receipt }) => receipt?.n === 2);
-}
-
-function results(virtual: VirtualCore): readonly string[] {
-  return virtual.events.flatMap((event) => (event.name === 'knock_judged' ? [event.result] : []));
-}
+  askAndReply,
+  DAY,
+  knocksOf,
+  MINUTE,
+  pay,
+  payAll,
+  results,
+  sendReceipt,
+  start,
+  wakes,
+} from './phone.ts';
 
 test('knocks once when the slowest wake so far and a second have passed, and the phone is rescued', async () => {
   const virtual = await start();
@@ -138,13 +68,6 @@ test('without second_knock in the configuration nothing is pushed twice', async 
   pay(virtual);
   await virtual.clock.run(2 * MINUTE);
   expect(virtual.pushes).toHaveLength(3);
-});
-
-test('without receipts the push carries no address', async () => {
-  const virtual = await start({ settings: {} });
-  pay(virtual);
-  await virtual.clock.run(MINUTE);
-  expect(virtual.pushes.map(({ receipt }) => receipt)).toEqual([undefined]);
 });
 
 test('a phone that never sent `started` is not knocked, and neither is news', async () => {
@@ -246,43 +169,6 @@ test('a restart forgets the knock, and what was recorded as knocked is not knock
   expect(knocksOf(virtual)).toEqual([]);
 });
 
-test('a receipt for a push whose fate is uncertain ends the delivery, and nothing more is sent', async () => {
-  const virtual = await start();
-  virtual.weather = () => ({
-    outcome: { kind: 'retry', reason: 'timeout', certainty: 'unanswered' },
-    endsAfterMs: 2_000,
-    isTaken: true,
-  });
-  // During its first attempt, and while it waits for its next one.
-  for (const atMs of [500, 4_500]) {
-    const told = pay(virtual);
-    const before = virtual.pushes.length;
-    await virtual.clock.run(atMs);
-    const sent = virtual.pushes.length - before;
-    sendReceipt(virtual, virtual.pushes.at(-1));
-    await virtual.clock.run(2 * MINUTE);
-    expect(virtual.pushes.length - before).toBe(sent);
-    const [row] = await virtual.store.findDeliveries({ id: told.id ?? '', limit: 1 });
-    expect(row).toMatchObject({ status: 'delivered', reason: 'receipt' });
-  }
-});
-
-test('a receipt changes no final status', async () => {
-  const virtual = await start();
-  virtual.weather = () => ({
-    outcome: { kind: 'rejected', reason: 'INVALID_ARGUMENT', blame: 'message' },
-    endsAfterMs: 10,
-    isTaken: false,
-  });
-  const told = pay(virtual);
-  await virtual.clock.run(100);
-  const [row] = [...virtual.store.rows.values()];
-  expect(sendReceipt(virtual, virtual.pushes.at(-1))).toBe(true);
-  await virtual.clock.run(100);
-  expect(told.code).toBeDefined();
-  expect(row?.status).toBe('rejected');
-});
-
 test('a stop cancels what is planned, and nothing is watched any more', async () => {
   const virtual = await start();
   await wakes(virtual, [100]);
@@ -295,64 +181,20 @@ test('a stop cancels what is planned, and nothing is watched any more', async ()
   expect(knocksOf(virtual)).toEqual([]);
 });
 
-test('a phone that fell silent is told once and not knocked, and its next receipt is its return', async () => {
-  const virtual = await start();
-  const names = () =>
-    virtual.events.map(({ name }) => name).filter((name) => /^device_/.test(name));
-  await wakes(virtual, [100]);
-  for (let push = 0; push < 5; push += 1) {
-    pay(virtual);
-    await virtual.clock.run(7 * 60 * MINUTE);
-    await virtual.core.receipts?.noteSilent();
-  }
-  expect(names()).toEqual(['device_silent']);
-  const before = knocksOf(virtual).length;
-  pay(virtual);
-  await virtual.clock.run(10_000);
-  expect(knocksOf(virtual)).toHaveLength(before);
-  sendReceipt(virtual, virtual.pushes.at(-1));
-  await virtual.clock.run(MINUTE);
-  await virtual.core.receipts?.noteSilent();
-  expect(names()).toEqual(['device_silent', 'device_returned']);
-});
-
 test('while receipts in general fell by half nobody is knocked or called silent', async () => {
   const virtual = await start();
   const phones = Array.from({ length: 8 }, (_, number) => `phone-${number}:APA91b`);
-  const payAll = () => {
-    for (const token of phones) {
-      payments += 1;
-      call(virtual, token, { payload: `{"payment_hash":"${payments}"}` });
-    }
-  };
-  payAll();
+  payAll(virtual, phones);
   await virtual.clock.run(100);
   for (const push of virtual.pushes) sendReceipt(virtual, push);
   await virtual.clock.run(2 * MINUTE);
-  payAll();
+  payAll(virtual, phones);
   await virtual.clock.run(2 * MINUTE);
   expect(virtual.core.receipts?.isDeaf).toBe(true);
   const before = knocksOf(virtual).length;
-  payAll();
+  payAll(virtual, phones);
   await virtual.clock.run(2 * MINUTE);
   expect(knocksOf(virtual)).toHaveLength(before);
-});
-
-test('news that waited for longer than its address is valid asks for no receipt', async () => {
-  const virtual = await start();
-  await wakes(virtual, [100]);
-  virtual.weather = () => ({
-    outcome: { kind: 'retry', reason: 'INTERNAL', certainty: 'answered' },
-    endsAfterMs: 10,
-    isTaken: false,
-  });
-  const told = pay(virtual, { type: 'tx_confirmed', lifetimeMs: DAY });
-  await virtual.clock.run(HOUR);
-  virtual.weather = CALM;
-  await virtual.clock.run(5 * MINUTE);
-  const push = virtual.pushes.at(-1);
-  expect(push).toMatchObject({ isTaken: true, receipt: undefined });
-  expect(await virtual.receipts.findWake(told.id ?? '')).toMatchObject({ isAsked: false });
 });
 
 test('what forbids a knock while it is written down keeps it from leaving, and it counts as none', async () => {
@@ -396,76 +238,4 @@ test('another race on its way to the phone counts like one that the provider too
   pay(virtual);
   await virtual.clock.run(29_000);
   expect(knocksOf(virtual)).toEqual([]);
-});
-
-test('in a long time without receipts nobody is judged, neither then nor afterwards', async () => {
-  const virtual = await start({ settings: { receipts: true } });
-  const phones = Array.from({ length: 8 }, (_, number) => `phone-${number}:APA91b`);
-  const payAll = (isHeard: boolean) => {
-    for (const token of phones) {
-      payments += 1;
-      call(virtual, token, { payload: `{"payment_hash":"${payments}"}` });
-    }
-    const from = virtual.pushes.length;
-    return virtual.clock.run(100).then(() => {
-      for (const push of isHeard ? virtual.pushes.slice(from) : []) sendReceipt(virtual, push);
-    });
-  };
-  for (let round = 0; round < 5; round += 1) {
-    await payAll(true);
-    await virtual.clock.run(2 * MINUTE);
-  }
-  for (let round = 0; round < 20; round += 1) {
-    await virtual.clock.run(2 * HOUR);
-    await payAll(false);
-    await virtual.clock.run(2 * MINUTE);
-    expect(virtual.core.receipts?.isDeaf, `round ${round}`).toBe(true);
-    await virtual.core.receipts?.noteSilent();
-  }
-  // The way is open again, and all but one wake.
-  const silent = phones.pop() ?? '';
-  await payAll(true);
-  call(virtual, silent);
-  await virtual.clock.run(2 * MINUTE);
-  expect(virtual.core.receipts?.isDeaf).toBe(false);
-  await virtual.core.receipts?.noteSilent();
-  expect(virtual.events.map(({ name }) => name)).not.toContain('device_silent');
-});
-
-test('a phone that replies to questions and sends no receipts for them is not silent', async () => {
-  const virtual = await start();
-  await wakes(virtual, [100]);
-  for (let question = 0; question < 6; question += 1) {
-    const { deliveryId = '' } = await askAndReply(virtual);
-    await virtual.clock.run(MINUTE);
-    const wake = await virtual.receipts.findWake(deliveryId);
-    expect(wake && concludeWake(wake)).toEqual({ kind: 'woke' });
-    await virtual.clock.run(7 * HOUR);
-    await virtual.core.receipts?.noteSilent();
-  }
-  expect(virtual.events.map(({ name }) => name)).not.toContain('device_silent');
-});
-
-test('a receipt that the store cannot take ends the delivery when it works again', async () => {
-  const virtual = await start();
-  virtual.weather = () => ({
-    outcome: { kind: 'retry', reason: 'timeout', certainty: 'unanswered' },
-    endsAfterMs: 2_000,
-    isTaken: true,
-  });
-  const told = pay(virtual);
-  await virtual.clock.run(4_500);
-  const sent = virtual.pushes.length;
-  const trouble = new StoreUnavailableError('full');
-  virtual.store.trouble = 'full';
-  const { recordReceipt } = virtual.receipts;
-  virtual.receipts.recordReceipt = () => Promise.reject(trouble);
-  sendReceipt(virtual, virtual.pushes.at(-1));
-  await virtual.clock.run(500);
-  virtual.receipts.recordReceipt = recordReceipt.bind(virtual.receipts);
-  virtual.store.trouble = undefined;
-  await virtual.clock.run(2 * MINUTE);
-  expect(virtual.pushes).toHaveLength(sent);
-  const [row] = await virtual.store.findDeliveries({ id: told.id ?? '', limit: 1 });
-  expect(row).toMatchObject({ status: 'delivered', reason: 'receipt' });
 });
