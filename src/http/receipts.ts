@@ -1,6 +1,8 @@
-// POST /r/:id, where a phone says that a push started it. The answer is 204 whatever comes, after the same work, so that
-// guessing teaches nothing.
+// POST /r/:id, where a phone says that a push started it. The answer is 204 whatever comes. It is sent before the id is
+// looked at, so that neither the answer nor its time says whether the id is valid.
 
+import type { ServerResponse } from 'node:http';
+import type { Observer } from '../core/ports/observer.ts';
 import { MAX_RECEIPT_BYTES } from '../core/receipts/receipt.ts';
 import type { Receipts } from '../core/receipts/receipts.ts';
 import type { Buckets } from '../core/tokens/limits.ts';
@@ -14,19 +16,37 @@ export interface ReceiptParts {
   readonly invalid: Buckets;
   /** An id that is none of ours, or too old. */
   readonly onInvalid: (refused: { readonly isLimited: boolean }) => void;
+  readonly observer: Observer;
 }
 
 export async function handleReceipt(parts: ReceiptParts, c: HttpContext): Promise<Response> {
-  const { receipts, clientAddressOf, invalid, onInvalid } = parts;
+  const { incoming, outgoing } = c.env;
+  // A connection that has closed has no address.
+  const address = parts.clientAddressOf?.(incoming) ?? incoming.socket.remoteAddress ?? '';
   const body = await readSmallBody(c);
-  if (receipts?.take(c.req.param('id') ?? '', body) !== true) {
-    const { incoming } = c.env;
-    const address = clientAddressOf?.(incoming) ?? incoming.socket.remoteAddress ?? '';
-    onInvalid({ isLimited: invalid.take(address) > 0 });
-  }
+  afterAnswer(outgoing, () => take(parts, { id: c.req.param('id') ?? '', body, address }));
   // What was not read would be taken for the next call on this connection, which would wait for ever.
   if (body.byteLength > MAX_RECEIPT_BYTES) c.header('connection', 'close');
   return c.body(null, 204);
+}
+
+/** Runs the task when the answer was given to the socket, or cannot be because the connection closed. */
+function afterAnswer(outgoing: ServerResponse, task: () => void): void {
+  if (outgoing.closed) task();
+  else outgoing.once('close', task);
+}
+
+/** Never throws: nobody is left to be told. */
+function take(
+  { receipts, invalid, onInvalid, observer }: ReceiptParts,
+  call: { readonly id: string; readonly body: Uint8Array; readonly address: string },
+): void {
+  try {
+    if (receipts?.take(call.id, call.body) === true) return;
+    onInvalid({ isLimited: invalid.take(call.address) > 0 });
+  } catch (cause) {
+    observer.observe({ name: 'internal_fault', where: 'receipts', cause });
+  }
 }
 
 /** One byte more than may be read shows that there is too much; the rest is never read. */

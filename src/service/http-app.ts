@@ -124,6 +124,7 @@ export function createHttpApp(parts: HttpAppParts): App {
       clientAddressOf,
       invalid: new Buckets(clock, INVALID_RECEIPTS, MAX_ADDRESSES),
       onInvalid: reportInvalidReceipts(parts),
+      observer: parts.observer,
     },
     readiness,
     description: createDescription({ readVersion, describeCalls }),

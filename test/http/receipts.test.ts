@@ -1,0 +1,88 @@
+// When a receipt is taken: behind its answer, whatever its id, and also if the phone has gone.
+
+import type { ServerResponse } from 'node:http';
+import { Hono } from 'hono';
+import { expect, onTestFinished, test } from 'vitest';
+import type { EventNamed } from '../../src/core/ports/observer.ts';
+import { Buckets } from '../../src/core/tokens/limits.ts';
+import type { HttpEnv } from '../../src/http/context.ts';
+import { handleReceipt } from '../../src/http/receipts.ts';
+import { startServer } from '../../src/http/server.ts';
+import { createSystemIds } from '../../src/service/system.ts';
+import { send } from '../support/callers.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { RawSocket } from '../support/raw-socket.ts';
+
+const LIMIT = { burst: 1, perSecond: 1 };
+
+interface Taken {
+  readonly id: string;
+  readonly body: string;
+  /** When the id was looked at. */
+  readonly isAnswered: boolean;
+}
+
+async function setup() {
+  const clock = new ManualClock();
+  const taken: Taken[] = [];
+  const invalid: boolean[] = [];
+  const faults: EventNamed<'internal_fault'>[] = [];
+  let outgoing: ServerResponse | undefined;
+  const isAnswered = () => outgoing?.writableFinished === true;
+  const parts = {
+    receipts: {
+      take: (id: string, body: Uint8Array) => {
+        taken.push({ id, body: Buffer.from(body).toString(), isAnswered: isAnswered() });
+        if (id === 'faulty') throw new Error('a fault of our own');
+        return id === 'valid';
+      },
+    },
+    clientAddressOf: undefined,
+    invalid: new Buckets(clock, LIMIT, 10),
+    onInvalid: () => invalid.push(isAnswered()),
+    observer: {
+      observe: (event: EventNamed<'internal_fault'>) => faults.push(event),
+    },
+  };
+  const app = new Hono<HttpEnv>();
+  app.post('/r/:id', (c) => {
+    outgoing = c.env.outgoing;
+    return handleReceipt(parts, c);
+  });
+  const options = { host: '127.0.0.1', port: 0, maxConnections: 10, onRefused: () => {} };
+  const ids = createSystemIds(clock, Buffer.alloc(32));
+  const server = await startServer(app, { clock, ids }, options);
+  onTestFinished(async () => {
+    server.destroy();
+    await server.close();
+  });
+  return { url: `http://127.0.0.1:${server.port}`, taken, invalid, faults };
+}
+
+test('an id is looked at when its answer is out, so that time says nothing of it', async () => {
+  const { url, taken, invalid } = await setup();
+  for (const id of ['valid', 'guessed']) {
+    expect((await send(url, { path: `/r/${id}`, body: id })).status).toBe(204);
+    // The answer was read, so that all that belongs to it has happened.
+    expect(taken.at(-1)).toEqual({ id, body: id, isAnswered: true });
+  }
+  expect(invalid).toEqual([true]);
+});
+
+test('a phone that breaks off in its body is heard all the same', async () => {
+  const { url, taken } = await setup();
+  const phone = await RawSocket.open(url);
+  phone.write('POST /r/valid HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{"stage"');
+  await new Promise((resolve) => setImmediate(resolve));
+  phone.socket.destroy();
+  while (taken.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  expect(taken).toEqual([{ id: 'valid', body: '{"stage"', isAnswered: false }]);
+});
+
+test('a fault of our own is reported and stops nothing', async () => {
+  const { url, taken, faults } = await setup();
+  expect((await send(url, { path: '/r/faulty', body: '' })).status).toBe(204);
+  expect(faults).toMatchObject([{ name: 'internal_fault', where: 'receipts' }]);
+  expect((await send(url, { path: '/r/valid', body: '' })).status).toBe(204);
+  expect(taken).toHaveLength(2);
+});
