@@ -2,10 +2,9 @@
 // fault, and at last what the service concludes of each.
 
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
-import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { standInEnvironment } from '../../sandbox/environment.ts';
 import { FAULTS, type Fault } from '../../sandbox/phones/faults.ts';
 import { type Behaviour, Phone, receiptOf } from '../../sandbox/phones/phone.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
@@ -142,27 +141,16 @@ class Calls {
 }
 
 async function start(sandbox: Sandbox, folder: string): Promise<Service> {
-  const ca = join(folder, 'ca.pem');
-  writeFileSync(ca, sandbox.ca);
   const app = { receipts: true, lifetimes: { payment_received: `${LIFETIME_SECONDS}s` } };
   const clock = createSystemClock();
   const environment = {
+    ...standInEnvironment(sandbox, folder),
     NOTIFY_HTTP_ADDRESS: '127.0.0.1:0',
     NOTIFY_EXTERNAL_URL: EXTERNAL_URL,
-    NDS_DATABASE: join(folder, 'nds.sqlite'),
     NDS_SECRET: 'a secret for the benchmark only',
-    NDS_PROVIDER_CA_FILE: ca,
     NDS_APPS: JSON.stringify({ default: app }),
     NDS_GLOBAL_RATE: '9000000/1000000',
     NDS_ADDRESS_RATE: '1000000/1000000',
-    APNS_KEY: sandbox.apns.key,
-    APNS_KEY_ID: sandbox.apns.keyId,
-    APNS_TEAM_ID: sandbox.apns.teamId,
-    APNS_TOPIC: sandbox.apns.topic,
-    APNS_ENVIRONMENT: 'sandbox',
-    APNS_ENDPOINT: sandbox.apns.url,
-    GOOGLE_APPLICATION_CREDENTIALS_JSON: JSON.stringify(sandbox.fcm.serviceAccount),
-    FCM_ENDPOINT: sandbox.fcm.url,
   };
   const prepared = await prepare(environment, clock);
   const service = await startService(prepared, createLog('silent', clock), {
