@@ -6,6 +6,8 @@ import { readDatabaseFiles } from './database-files.ts';
 
 /** Shorter texts are words of a test that may stand anywhere. */
 const MIN_CHARACTERS = 12;
+/** Of a test with thousands of phones, the first are looked for. */
+const MAX_SECRETS = 200;
 /** What follows in a path is a handle. */
 const DOORS = /^\/(?:n|notify|api\/v1\/(?:notify|lsps5|response|webhooks\/[^/]+))\/([^/?]+)$/;
 const SECRET_NAMES = /(?:SECRET|SECRETS|_KEYS?|CREDENTIALS_JSON)$/;
@@ -20,7 +22,8 @@ export interface SecretWatch {
 export function createSecretWatch(environment: Readonly<Record<string, string>>): SecretWatch {
   const secrets = new Map<string, string>();
   const add = (what: string, secret: string | null | undefined) => {
-    if (secret && secret.length >= MIN_CHARACTERS) secrets.set(secret, what);
+    if (!secret || secret.length < MIN_CHARACTERS || secrets.size === MAX_SECRETS) return;
+    secrets.set(secret, what);
   };
   for (const [what, secret] of secretsOf(environment)) add(what, secret);
   return {
@@ -31,16 +34,15 @@ export function createSecretWatch(environment: Readonly<Record<string, string>>)
       add('a handle', DOORS.exec(url.pathname)?.[1]);
     },
     find(written, folder) {
-      const texts: [string, Uint8Array][] = [];
-      for (const [name, text] of Object.entries(written)) texts.push([name, Buffer.from(text)]);
+      const texts = Object.entries(written);
       const files = existsSync(folder) ? readDatabaseFiles(folder) : [];
       for (const { name, bytes } of files) {
         // The configured secret is kept there if none is configured.
-        if (!name.endsWith('.secret')) texts.push([name, bytes]);
+        if (!name.endsWith('.secret')) texts.push([name, bytes.toString('latin1')]);
       }
-      return [...texts].flatMap(([name, bytes]) =>
+      return texts.flatMap(([name, text]) =>
         [...secrets].flatMap(([secret, what]) =>
-          Buffer.from(bytes).includes(secret) ? [`${what} in ${name}`] : [],
+          text.includes(secret) ? [`${what} in ${name}`] : [],
         ),
       );
     },
