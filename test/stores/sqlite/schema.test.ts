@@ -190,6 +190,7 @@ test('docs/tables.md has every column of the tables that it describes, and no ot
   const described = PAGE.split(/^## /m).slice(1);
   expect(described.map((section) => section.split('\n')[0])).toEqual([
     'deliveries',
+    'attempts',
     'refusals',
     'outages',
     'wakes',
