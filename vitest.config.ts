@@ -25,8 +25,8 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // They need Chromium: `npm run test:browser`.
-    exclude: ['test/browser/**'],
+    // They need Chromium and PostgreSQL: `npm run test:browser`, `npm run test:postgres`.
+    exclude: ['test/browser/**', 'test/postgres/**'],
     pool: 'forks',
     // Of two cores, vitest would use one: it keeps one for itself, which it does not need.
     maxWorkers: Math.max(2, availableParallelism() - 1),

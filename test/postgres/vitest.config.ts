@@ -1,0 +1,17 @@
+// `npm run test:postgres`: everything that needs a real PostgreSQL, in two major versions.
+
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/postgres/**/*.test.ts'],
+    exclude: ['**/node_modules/**'],
+    globalSetup: 'test/postgres/servers.ts',
+    pool: 'forks',
+    maxWorkers: 2,
+    retry: 0,
+    allowOnly: false,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
