@@ -9,7 +9,7 @@ import type { Clock } from '../core/ports/clock.ts';
 import type { LoggedDelivery } from '../core/ports/store.ts';
 import type { ProviderName } from '../core/target.ts';
 import type { Finding } from '../service/findings.ts';
-import { DatabaseRefusedError } from '../stores/sqlite/errors.ts';
+import { DatabaseRefusedError } from '../stores/refused.ts';
 import { openReadOnly } from '../stores/sqlite/read-only.ts';
 import { nearestFolder } from './check-disk.ts';
 

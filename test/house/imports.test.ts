@@ -15,10 +15,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'providers/http2': ['core'],
   'providers/apns': ['core', 'providers/http2'],
   'providers/fcm': ['core', 'providers/http2'],
-  'stores/sqlite': ['core'],
+  stores: ['core'],
+  'stores/sealing': ['core'],
+  'stores/sqlite': ['core', 'stores', 'stores/sealing'],
+  'stores/postgres': ['core', 'stores', 'stores/sealing'],
   observe: ['core'],
   config: ['core', 'sources', 'providers/apns', 'providers/fcm'],
-  doctor: [...['core', 'config', 'service', 'providers/http2', 'stores/sqlite']],
+  doctor: [...['core', 'config', 'service', 'providers/http2', 'stores', 'stores/sqlite']],
   service: ['core', 'config', 'http', 'sources', 'observe', 'providers/apns', 'providers/fcm'],
 };
 

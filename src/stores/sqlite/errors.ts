@@ -2,6 +2,7 @@
 // what the operator must do, and both as they cross between the threads (the structured clone keeps no classes).
 
 import { StoreUnavailableError } from '../../core/ports/store.ts';
+import { DatabaseRefusedError, type Refusal } from '../refused.ts';
 
 export type Reason = StoreUnavailableError['reason'];
 
@@ -20,32 +21,6 @@ const REASONS: readonly (readonly [prefix: string, reason: Reason])[] = [
   ['SQLITE_CANTOPEN', 'io'],
   ['SQLITE_NOMEM', 'io'],
 ];
-
-export type Refusal =
-  | 'unknown_key'
-  | 'corrupt_database'
-  | 'migration_mismatch'
-  | 'database_in_use'
-  | 'unusable_location';
-
-/**
- * The database cannot be opened as it is. `kind` says why, the message what to do, in a sentence or two: print it
- * without a stack.
- * - `unknown_key`: written under an encryption key that the configuration does not name.
- * - `corrupt_database`: no database of ours, or damaged.
- * - `migration_mismatch`: written by another version, or its migrations were changed.
- * - `database_in_use`: another process owns it.
- * - `unusable_location`: its folder or file cannot be used.
- */
-export class DatabaseRefusedError extends Error {
-  override readonly name = 'DatabaseRefusedError';
-  readonly kind: Refusal;
-
-  constructor(kind: Refusal, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.kind = kind;
-  }
-}
 
 /** Why the database cannot take an operation; nothing if the operation itself is at fault. */
 export function reasonOf(error: unknown): Reason | undefined {

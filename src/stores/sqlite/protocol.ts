@@ -35,8 +35,8 @@ import type {
   Renewal,
   Settlement,
 } from '../../core/ports/store.ts';
+import type { Keys } from '../sealing/keys.ts';
 import type { Failure } from './errors.ts';
-import type { Keys } from './file/keys.ts';
 import type { ConnectionOptions } from './file/open-database.ts';
 import type { ForgetDevices, ForgetRows, ForgottenDevices } from './operations/forget.ts';
 import type { Hurry } from './operations/hurry.ts';

@@ -5,14 +5,15 @@ import { existsSync } from 'node:fs';
 import type { CountedPage, CountOptions, Evidence, LogQuestion } from '../../core/ports/log.ts';
 import type { DeliveryWake } from '../../core/ports/receipts.ts';
 import type { DeliveryQuery, LoggedDelivery } from '../../core/ports/store.ts';
+import { DatabaseRefusedError } from '../refused.ts';
+import type { Keys } from '../sealing/keys.ts';
 import {
   corruptDatabase,
-  DatabaseRefusedError,
   nodeReasonOf,
   reasonOf,
   unusableLocation,
 } from './errors.ts';
-import { findKeys, type Keys } from './file/keys.ts';
+import { findKeys } from './file/keys.ts';
 import { checkMigrations } from './file/migrations.ts';
 import { openForReading } from './file/open-reading.ts';
 import { prepareCount } from './operations/count.ts';

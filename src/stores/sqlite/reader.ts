@@ -2,10 +2,11 @@
 // that neither waits for the other.
 
 import type Database from 'better-sqlite3';
+import type { OpenedKeys } from '../sealing/keys.ts';
+import type { Sealer } from '../sealing/seal.ts';
 import { failureOf, reasonOf } from './errors.ts';
-import { findKeys, type OpenedKeys } from './file/keys.ts';
+import { findKeys } from './file/keys.ts';
 import { openReading } from './file/open-database.ts';
-import type { Sealer } from './file/seal.ts';
 import { prepareCount } from './operations/count.ts';
 import { prepareDeviceQueries } from './operations/device-queries.ts';
 import { prepareGather } from './operations/gather.ts';

@@ -9,8 +9,8 @@ import type { OperatingStore } from '../../core/ports/operating.ts';
 import type { ReceiptStore } from '../../core/ports/receipts.ts';
 import type { Records } from '../../core/ports/records.ts';
 import type { Store } from '../../core/ports/store.ts';
+import type { Keys } from '../sealing/keys.ts';
 import type { Reason } from './errors.ts';
-import type { Keys } from './file/keys.ts';
 import type { ConnectionOptions } from './file/open-database.ts';
 import { createOperatingStore } from './operating-store.ts';
 import type {

@@ -1,7 +1,7 @@
 // The writer's operations by name, prepared for one connection.
 
 import type Database from 'better-sqlite3';
-import type { Sealer } from './file/seal.ts';
+import type { Sealer } from '../sealing/seal.ts';
 import { prepareDeliveryOperations } from './operations/deliveries.ts';
 import { prepareDeviceOperations } from './operations/devices.ts';
 import { prepareForget } from './operations/forget.ts';

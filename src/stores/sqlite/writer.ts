@@ -3,10 +3,11 @@
 
 import type Database from 'better-sqlite3';
 import { StoreUnavailableError } from '../../core/ports/store.ts';
+import type { OpenedKeys } from '../sealing/keys.ts';
 import { corruptDatabase, errorOf, failureOf, reasonOf } from './errors.ts';
 import { FileCheck } from './file/file-check.ts';
 import { isDiskFull, openImmutable } from './file/immutable.ts';
-import { findKeys, type OpenedKeys, openKeys } from './file/keys.ts';
+import { findKeys, openKeys } from './file/keys.ts';
 import { makeFile } from './file/make-file.ts';
 import { openWriting, readSqliteVersion, refusalOf } from './file/open-database.ts';
 import { type OwnerLock, takeOwnership } from './file/owner.ts';

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test, vi } from 'vitest';
-import { keyIdOf, Sealer } from '../../../src/stores/sqlite/file/seal.ts';
+import { keyIdOf, Sealer } from '../../../src/stores/sealing/seal.ts';
 import { prepareDeliveryOperations } from '../../../src/stores/sqlite/operations/deliveries.ts';
 import { prepareDeviceQueries } from '../../../src/stores/sqlite/operations/device-queries.ts';
 import { prepareDeviceOperations } from '../../../src/stores/sqlite/operations/devices.ts';

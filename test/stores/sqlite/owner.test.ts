@@ -20,7 +20,8 @@ import {
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { DatabaseRefusedError, type Reason } from '../../../src/stores/sqlite/errors.ts';
+import { DatabaseRefusedError } from '../../../src/stores/refused.ts';
+import type { Reason } from '../../../src/stores/sqlite/errors.ts';
 import { takeOwnership } from '../../../src/stores/sqlite/file/owner.ts';
 import { accept, sampleDelivery, settlement } from '../../contract/store-samples.ts';
 import { ManualClock } from '../../support/manual-clock.ts';

@@ -13,7 +13,7 @@ import {
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import type { Keys } from '../../../src/stores/sqlite/file/keys.ts';
+import type { Keys } from '../../../src/stores/sealing/keys.ts';
 import { openReadOnly } from '../../../src/stores/sqlite/read-only.ts';
 import { accept, sampleDelivery, settlement } from '../../contract/store-samples.ts';
 import { isRoot, NOBODY, runAsNobody } from '../../support/as-nobody.ts';

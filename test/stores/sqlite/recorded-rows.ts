@@ -2,9 +2,9 @@
 
 import Database from 'better-sqlite3';
 import type { Gap, Outage, Refusal } from '../../../src/core/ports/records.ts';
-import { optional } from '../../../src/stores/sqlite/operations/values.ts';
 import { prepareRows } from '../../../src/stores/sqlite/reading.ts';
 import { GAPS, OUTAGES, REFUSALS, type RowOf } from '../../../src/stores/sqlite/rows.ts';
+import { optional } from '../../../src/stores/values.ts';
 import type { RecordedRows } from '../../contract/records-contract.ts';
 
 export function readRecordedRows(file: string): RecordedRows {

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { keyIdOf, Sealer } from '../../../src/stores/sqlite/file/seal.ts';
+import { keyIdOf, Sealer } from '../../../src/stores/sealing/seal.ts';
 import type { SqliteStoreEvent } from '../../../src/stores/sqlite/store.ts';
 import { accept, claim, NOW, sampleDelivery, settlement } from '../../contract/store-samples.ts';
 import { useFiles } from './files.ts';

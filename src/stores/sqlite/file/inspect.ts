@@ -1,9 +1,10 @@
 // Whether a file is a sound database of this version that the configured secret opens. Reads, and changes nothing.
 
 import { existsSync } from 'node:fs';
-import { DatabaseRefusedError } from '../errors.ts';
+import { DatabaseRefusedError } from '../../refused.ts';
+import type { Keys } from '../../sealing/keys.ts';
 import type { Reading } from '../reading.ts';
-import { findKeys, type Keys } from './keys.ts';
+import { findKeys } from './keys.ts';
 import { checkMigrations } from './migrations.ts';
 import { openForReading } from './open-reading.ts';
 

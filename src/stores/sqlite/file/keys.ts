@@ -3,15 +3,20 @@
 
 import { randomBytes } from 'node:crypto';
 import type Database from 'better-sqlite3';
+import { deliveryContext, deviceContext } from '../../sealing/content.ts';
+import {
+  findSealer,
+  KEY_ID,
+  type Keys,
+  LOOKUP_KEY,
+  type OpenedKeys,
+  openLookupKey,
+  sealLookupKey,
+} from '../../sealing/keys.ts';
+import { KEY_BYTES, Sealer } from '../../sealing/seal.ts';
 import { corruptDatabase, unknownKey } from '../errors.ts';
 import { prepareRows, type Reading } from '../reading.ts';
 import { META } from '../rows.ts';
-import { deliveryContext, deviceContext } from './content.ts';
-import { KEY_BYTES, keyIdOf, Sealer } from './seal.ts';
-
-const KEY_ID = 'encryption_key_id';
-const LOOKUP_KEY = 'lookup_key';
-const LOOKUP_KEY_CONTEXT = 'lookup key';
 
 /** The tables with a sealed value in each row, and how the id that it is bound to is found. */
 const SEALED_TABLES = [
@@ -22,20 +27,6 @@ const SEALED_TABLES = [
   },
   { table: 'devices', id: 'id', contextOf: deviceContext },
 ] as const;
-
-export interface Keys {
-  /** 32 bytes; everything is sealed under it from now on. */
-  readonly current: Uint8Array;
-  /** Keys that were replaced; what was sealed under one of them is sealed under the current one at open. */
-  readonly previous: readonly Uint8Array[];
-}
-
-export interface OpenedKeys {
-  readonly sealer: Sealer;
-  readonly lookupKey: Buffer;
-  /** How many rows were sealed under the current key because it was replaced. */
-  readonly resealedRows?: number | undefined;
-}
 
 /**
  * Unseals the lookup key, making one if the database is new, and seals the whole database under the current
@@ -76,10 +67,9 @@ export function findKeys(db: Reading, keys: Keys, file: string): OpenedKeys {
   if (keyId === undefined || sealedLookupKey === undefined) {
     throw corruptDatabase(file, 'its keys are missing');
   }
-  const key = [keys.current, ...keys.previous].find((one) => keyIdOf(one).equals(keyId));
-  if (key === undefined) throw unknownKey(file);
-  const sealer = new Sealer(key);
-  const lookupKey = sealer.open(sealedLookupKey, LOOKUP_KEY_CONTEXT);
+  const sealer = findSealer(keys, keyId);
+  if (sealer === undefined) throw unknownKey(file);
+  const lookupKey = openLookupKey(sealer, sealedLookupKey);
   if (lookupKey === undefined) throw corruptDatabase(file, 'its lookup key is damaged');
   return { sealer, lookupKey };
 }
@@ -92,7 +82,7 @@ function readMeta(db: Reading, name: string): Buffer | undefined {
 function storeKeys(db: Database.Database, sealer: Sealer, lookupKey: Buffer): void {
   const put = db.prepare('INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)');
   put.run(KEY_ID, sealer.keyId);
-  put.run(LOOKUP_KEY, sealer.seal(lookupKey, LOOKUP_KEY_CONTEXT));
+  put.run(LOOKUP_KEY, sealLookupKey(sealer, lookupKey));
 }
 
 interface Resealing {

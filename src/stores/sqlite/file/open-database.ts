@@ -2,7 +2,8 @@
 
 import { statSync } from 'node:fs';
 import Database from 'better-sqlite3';
-import { corruptDatabase, DatabaseRefusedError, reasonOf, unusableLocation } from '../errors.ts';
+import { DatabaseRefusedError } from '../../refused.ts';
+import { corruptDatabase, reasonOf, unusableLocation } from '../errors.ts';
 import { findDamage } from './file-check.ts';
 import { applyMigrations } from './migrations.ts';
 

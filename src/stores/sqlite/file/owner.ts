@@ -5,7 +5,8 @@
 import { readFileSync, realpathSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { StoreUnavailableError } from '../../../core/ports/store.ts';
-import { DatabaseRefusedError, reasonOf, unusableLocation } from '../errors.ts';
+import { DatabaseRefusedError } from '../../refused.ts';
+import { reasonOf, unusableLocation } from '../errors.ts';
 
 export interface Owner {
   readonly pid: number;

@@ -2,8 +2,9 @@
 
 import type Database from 'better-sqlite3';
 import type { AddedDevice, Device, StoredDevice } from '../../../core/ports/devices.ts';
-import { sealDevice } from '../file/content.ts';
-import type { Sealer } from '../file/seal.ts';
+import { sealDevice } from '../../sealing/content.ts';
+import type { Sealer } from '../../sealing/seal.ts';
+import { fingerprint, maybeFingerprint, wholeMs } from '../../values.ts';
 import type {
   DeviceAddition,
   DeviceDeletion,
@@ -15,7 +16,6 @@ import { DEVICES, ERASED_DEVICES, OPEN_DELIVERIES, type RowOf } from '../rows.ts
 import { DEVICE_DELETED } from './deliveries.ts';
 import { toDevice } from './device-queries.ts';
 import type { Finish } from './finish.ts';
-import { fingerprint, maybeFingerprint, wholeMs } from './values.ts';
 
 export type ErasedRow = RowOf<typeof ERASED_DEVICES>;
 type DeviceRow = RowOf<typeof DEVICES>;

@@ -9,7 +9,8 @@ import {
   type Refusal,
 } from '../../../core/ports/records.ts';
 import type { QuarantineEntry } from '../../../core/ports/store.ts';
-import type { Sealer } from '../file/seal.ts';
+import type { Sealer } from '../../sealing/seal.ts';
+import { nameOf, PROVIDERS } from '../../values.ts';
 import { prepareRows, type Reading } from '../reading.ts';
 import {
   DEVICES,
@@ -23,7 +24,6 @@ import {
 } from '../rows.ts';
 import { toDevice } from './device-queries.ts';
 import { toQuarantineEntry } from './token-queries.ts';
-import { nameOf, PROVIDERS } from './values.ts';
 
 /** Outages and gaps are few: one row for each time that a provider was down or the process was stopped. */
 const MAX_PERIODS = 1_000;

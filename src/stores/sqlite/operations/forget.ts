@@ -3,11 +3,11 @@
 
 import type Database from 'better-sqlite3';
 import { FORGOTTEN_TOKEN, type Forgotten } from '../../../core/ports/operating.ts';
+import { fingerprint } from '../../values.ts';
 import { ERASED_DEVICES, OPEN_DELIVERIES, type RowOf } from '../rows.ts';
 import { DEVICE_DELETED } from './deliveries.ts';
 import type { ErasedRow } from './devices.ts';
 import type { Finish } from './finish.ts';
-import { fingerprint } from './values.ts';
 
 /** What was found of the user or token to forget. */
 interface Traces {

@@ -10,7 +10,7 @@ import type {
 } from '../../../core/ports/log.ts';
 import type { Refusal } from '../../../core/ports/records.ts';
 import type { LoggedDelivery } from '../../../core/ports/store.ts';
-import type { Sealer } from '../file/seal.ts';
+import type { Sealer } from '../../sealing/seal.ts';
 import type { Reading } from '../reading.ts';
 import { type FoundDevice, prepareEvidence } from './evidence.ts';
 import { type LookupOptions, prepareKeyLookups } from './key-lookup.ts';

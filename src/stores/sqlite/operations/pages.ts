@@ -13,7 +13,7 @@ import type {
 } from '../../../core/ports/operating.ts';
 import type { Refusal } from '../../../core/ports/records.ts';
 import type { LoggedDelivery, QuarantineEntry } from '../../../core/ports/store.ts';
-import type { Sealer } from '../file/seal.ts';
+import type { Sealer } from '../../sealing/seal.ts';
 import { prepareRows, type Values } from '../reading.ts';
 import { DEVICES, LOGGED_ATTEMPTS, LOGGED_DELIVERIES, QUARANTINED, REFUSALS } from '../rows.ts';
 import { toDevice } from './device-queries.ts';

@@ -8,12 +8,12 @@ import type {
   ClaimSelection,
   HastenOptions,
 } from '../../../core/ports/store.ts';
-import { openDelivery } from '../file/content.ts';
-import type { Sealer } from '../file/seal.ts';
+import { openDelivery } from '../../sealing/content.ts';
+import type { Sealer } from '../../sealing/seal.ts';
+import { nameOf, optional, PROVIDERS, toTarget, wholeMs } from '../../values.ts';
 import type { ExpiryOptions } from '../protocol.ts';
 import { CLAIMED_DELIVERIES, OPEN_DELIVERIES, type RowOf } from '../rows.ts';
 import type { Finish } from './finish.ts';
-import { nameOf, optional, PROVIDERS, toTarget, wholeMs } from './values.ts';
 
 /** The content of the row was lost: sealed under a key that is gone, or damaged. */
 const UNDECRYPTABLE = 'undecryptable';

@@ -2,8 +2,8 @@
 
 import type Database from 'better-sqlite3';
 import type { Gap, Outage, Refusal, RefusalsWrite, Told } from '../../../core/ports/records.ts';
+import { maybeFingerprint, wholeMs } from '../../values.ts';
 import type { LogBeginning, RecordPruning, RefusalTrim } from '../protocol.ts';
-import { maybeFingerprint, wholeMs } from './values.ts';
 
 /** Outages and gaps are few; a provider that comes and goes every second must not fill the disk. */
 const MAX_OUTAGES = 10_000;

@@ -3,10 +3,10 @@
 import { type DeliveryStatus, STATUSES } from '../../../core/delivery.ts';
 import type { DeliveryWake } from '../../../core/ports/receipts.ts';
 import type { DeliveryQuery, LoggedAttempt, LoggedDelivery } from '../../../core/ports/store.ts';
+import { nameOf, optional, PLATFORMS, PROVIDERS } from '../../values.ts';
 import { prepareRows, type Reading } from '../reading.ts';
 import { prepareReceiptQueries } from '../receipts/queries.ts';
 import { LOGGED_ATTEMPTS, LOGGED_DELIVERIES, type RowOf } from '../rows.ts';
-import { nameOf, optional, PLATFORMS, PROVIDERS } from './values.ts';
 
 const MAX_ROWS = 1_000;
 const ATTEMPTS_OF_ROW = 'WHERE row_id = @rowId ORDER BY number';

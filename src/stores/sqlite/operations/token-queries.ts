@@ -2,9 +2,9 @@
 
 import type Database from 'better-sqlite3';
 import type { QuarantineEntry } from '../../../core/ports/store.ts';
+import { nameOf, optional, PROVIDERS, QUARANTINE_KINDS } from '../../values.ts';
 import type { DuplicateQuery, QuarantineQuery, TokenPage, TokenPageQuery } from '../protocol.ts';
 import { QUARANTINED, type RowOf, TOKENS } from '../rows.ts';
-import { nameOf, optional, PROVIDERS, QUARANTINE_KINDS } from './values.ts';
 
 export function prepareFindDuplicate(db: Database.Database) {
   const findKey = db

@@ -2,8 +2,8 @@
 
 import type Database from 'better-sqlite3';
 import type { QuarantineEntry } from '../../../core/ports/store.ts';
+import { fingerprint, wholeMs } from '../../values.ts';
 import type { PruneOptions } from '../protocol.ts';
-import { fingerprint, wholeMs } from './values.ts';
 
 /** More than fits into the gaps of existing pages, so that a probe needs what a delivery would need. */
 const PROBE_BYTES = 8_192;

@@ -27,7 +27,7 @@ import {
   withoutKnock,
 } from '../../../core/receipts/history.ts';
 import { isDemoted, type Receipt } from '../../../core/receipts/receipt.ts';
-import { nameOf, PLATFORMS, PROVIDERS, wholeMs } from '../operations/values.ts';
+import { nameOf, PLATFORMS, PROVIDERS, wholeMs } from '../../values.ts';
 import { type RowOf, WAKE_HISTORIES, WOKEN_DELIVERIES } from '../rows.ts';
 import { toHistory } from './queries.ts';
 

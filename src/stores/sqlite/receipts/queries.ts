@@ -3,7 +3,7 @@
 import type { DeliveryWake } from '../../../core/ports/receipts.ts';
 import type { WakeHistory } from '../../../core/receipts/history.ts';
 import { PRIORITIES, REASONS, type Receipt, STAGES } from '../../../core/receipts/receipt.ts';
-import { nameOf, PROVIDERS } from '../operations/values.ts';
+import { nameOf, PROVIDERS } from '../../values.ts';
 import { prepareRows, type Reading } from '../reading.ts';
 import { RECEIPTS, type RowOf, WAKE_HISTORIES, WAKES } from '../rows.ts';
 

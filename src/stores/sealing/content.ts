@@ -1,8 +1,8 @@
 // What is encrypted of a delivery and of a device, and what it is bound to.
 
-import type { Delivery } from '../../../core/delivery.ts';
-import type { Device } from '../../../core/ports/devices.ts';
-import type { ApnsEnvironment } from '../../../core/target.ts';
+import type { Delivery } from '../../core/delivery.ts';
+import type { Device } from '../../core/ports/devices.ts';
+import type { ApnsEnvironment } from '../../core/target.ts';
 import type { Sealer } from './seal.ts';
 
 export interface DeliveryContent {

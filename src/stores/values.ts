@@ -1,9 +1,9 @@
 // Values on their way between the tables and the domain: numbers are checked before they are written, names when they
 // are read.
 
-import type { Registrar } from '../../../core/ports/devices.ts';
-import type { QuarantineEntry } from '../../../core/ports/store.ts';
-import type { Platform, ProviderName, Target } from '../../../core/target.ts';
+import type { Registrar } from '../core/ports/devices.ts';
+import type { QuarantineEntry } from '../core/ports/store.ts';
+import type { Platform, ProviderName, Target } from '../core/target.ts';
 
 export const PLATFORMS = ['ios', 'android'] as const satisfies readonly Platform[];
 export const PROVIDERS = ['apns', 'apns_sandbox', 'fcm'] as const satisfies readonly ProviderName[];

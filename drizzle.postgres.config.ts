@@ -1,0 +1,9 @@
+// The same as drizzle.config.ts for PostgreSQL: `npm run migration:postgres`.
+
+import { defineConfig } from 'drizzle-kit';
+
+export default defineConfig({
+  dialect: 'postgresql',
+  schema: ['schema.ts', 'device-schema.ts'].map((file) => `./src/stores/postgres/${file}`),
+  out: './drizzle/postgres',
+});
