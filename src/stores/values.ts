@@ -14,6 +14,9 @@ export const QUARANTINE_KINDS = [
   'throttled',
 ] as const satisfies readonly QuarantineEntry['kind'][];
 
+/** The reason of a delivery whose device was deleted before it was delivered. */
+export const DEVICE_DELETED = 'device_deleted';
+
 /** Jitter may hand in fractions. Throws a RangeError for what is no time or duration. */
 export function wholeMs(ms: number): number {
   return checked(Math.round(ms));

@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'providers/http2': ['core'],
   'providers/apns': ['core', 'providers/http2'],
   'providers/fcm': ['core', 'providers/http2'],
-  stores: ['core'],
+  stores: ['core', 'stores/sealing'],
   'stores/sealing': ['core'],
   'stores/sqlite': ['core', 'stores', 'stores/sealing'],
   'stores/postgres': ['core', 'stores', 'stores/sealing'],

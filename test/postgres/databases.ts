@@ -2,6 +2,13 @@
 
 import { Client } from 'pg';
 import { afterEach, inject } from 'vitest';
+import { createSystemClock } from '../../src/service/system.ts';
+import {
+  type OpenedPostgresStore,
+  openPostgresStore,
+  type PostgresStoreOptions,
+} from '../../src/stores/postgres/store.ts';
+import { KEYS } from '../stores/sqlite/keys.ts';
 import type { ServerAddress } from './servers.ts';
 
 export const SERVERS: readonly ServerAddress[] = inject('servers');
@@ -11,8 +18,10 @@ let made = 0;
 /** Registers the clean-up; call it once per server and test file. */
 export function useDatabases({ url }: ServerAddress) {
   const names: string[] = [];
+  const stores: OpenedPostgresStore[] = [];
 
   afterEach(async () => {
+    await Promise.all(stores.splice(0).map(({ store }) => store.close()));
     for (const name of names.splice(0)) await query(url, `DROP DATABASE ${name} WITH (FORCE)`);
   });
 
@@ -25,7 +34,18 @@ export function useDatabases({ url }: ServerAddress) {
     return Object.assign(new URL(url), { pathname: `/${name}` }).href;
   }
 
-  return { newDatabase };
+  /** By the clock of the machine, unless another is given. */
+  async function open(
+    url: string,
+    options: Partial<PostgresStoreOptions> = {},
+  ): Promise<OpenedPostgresStore> {
+    const clock = createSystemClock();
+    const opened = await openPostgresStore({ url, keys: KEYS, clock, ...options });
+    stores.push(opened);
+    return opened;
+  }
+
+  return { newDatabase, open };
 }
 
 /** One statement on a connection of its own. */

@@ -290,7 +290,16 @@ export interface LoggedAttempt {
 
 /** The database cannot take an operation now. `reason` says what an operator must fix. */
 export class StoreUnavailableError extends Error {
-  readonly reason: 'full' | 'locked' | 'read_only' | 'corrupt' | 'moved' | 'busy' | 'closed' | 'io';
+  readonly reason:
+    | 'full'
+    | 'locked'
+    | 'read_only'
+    | 'corrupt'
+    | 'moved'
+    | 'unreachable'
+    | 'busy'
+    | 'closed'
+    | 'io';
 
   constructor(reason: StoreUnavailableError['reason'], options?: ErrorOptions) {
     super(`the store cannot take the operation: ${reason}`, options);

@@ -7,12 +7,7 @@ import type { DeliveryWake } from '../../core/ports/receipts.ts';
 import type { DeliveryQuery, LoggedDelivery } from '../../core/ports/store.ts';
 import { DatabaseRefusedError } from '../refused.ts';
 import type { Keys } from '../sealing/keys.ts';
-import {
-  corruptDatabase,
-  nodeReasonOf,
-  reasonOf,
-  unusableLocation,
-} from './errors.ts';
+import { corruptDatabase, nodeReasonOf, reasonOf, unusableLocation } from './errors.ts';
 import { findKeys } from './file/keys.ts';
 import { checkMigrations } from './file/migrations.ts';
 import { openForReading } from './file/open-reading.ts';

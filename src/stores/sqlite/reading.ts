@@ -1,6 +1,6 @@
 // What reading needs of a connection, so that better-sqlite3 and Node's own SQLite serve the same statements.
 
-import { type Column, isRow, type RowOf, type Rows } from './rows.ts';
+import { type Column, isRow, type RowOf, type Rows } from '../rows.ts';
 
 /** By the names of parameters. */
 export type Values = Readonly<Record<string, string | number | null>>;

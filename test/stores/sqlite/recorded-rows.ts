@@ -2,8 +2,8 @@
 
 import Database from 'better-sqlite3';
 import type { Gap, Outage, Refusal } from '../../../src/core/ports/records.ts';
+import { GAPS, OUTAGES, REFUSALS, type RowOf } from '../../../src/stores/rows.ts';
 import { prepareRows } from '../../../src/stores/sqlite/reading.ts';
-import { GAPS, OUTAGES, REFUSALS, type RowOf } from '../../../src/stores/sqlite/rows.ts';
 import { optional } from '../../../src/stores/values.ts';
 import type { RecordedRows } from '../../contract/records-contract.ts';
 

@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type Database from 'better-sqlite3';
+import { META } from '../../rows.ts';
 import { deliveryContext, deviceContext } from '../../sealing/content.ts';
 import {
   findSealer,
@@ -16,7 +17,6 @@ import {
 import { KEY_BYTES, Sealer } from '../../sealing/seal.ts';
 import { corruptDatabase, unknownKey } from '../errors.ts';
 import { prepareRows, type Reading } from '../reading.ts';
-import { META } from '../rows.ts';
 
 /** The tables with a sealed value in each row, and how the id that it is bound to is found. */
 const SEALED_TABLES = [

@@ -1,20 +1,11 @@
 // Brings the tables up to date from the plain SQL files that drizzle-kit writes. Unlike drizzle's own
 // migrator it never skips one silently: what was applied must be the beginning of what this version knows.
 
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type Database from 'better-sqlite3';
+import { type Migration, readMigrations } from '../../migrations.ts';
+import { APPLIED_MIGRATIONS, type RowOf } from '../../rows.ts';
 import { migrationMismatch, oldLayout } from '../errors.ts';
 import { prepareRows, type Reading } from '../reading.ts';
-import { APPLIED_MIGRATIONS, type RowOf } from '../rows.ts';
-
-const FOLDER = new URL('../../../../drizzle/sqlite/', import.meta.url);
-
-interface Migration {
-  readonly tag: string;
-  readonly sql: string;
-  readonly hash: string;
-}
 
 type AppliedMigration = RowOf<typeof APPLIED_MIGRATIONS>;
 
@@ -24,7 +15,7 @@ const OLD_LAYOUT = '0000_log';
 /** Throws the refusal if the file is not exactly of this version. Changes nothing. */
 export function checkMigrations(db: Reading, file: string): void {
   const applied = findApplied(db);
-  const known = readMigrations();
+  const known = readMigrations('sqlite');
   refuseMismatch(applied, { known, file });
   if (applied.length < known.length) {
     throw migrationMismatch(file, 'it was written by an older version; start the service once');
@@ -33,7 +24,7 @@ export function checkMigrations(db: Reading, file: string): void {
 
 /** One transaction: after a crash the tables are as before or as new. */
 export function applyMigrations(db: Database.Database, file: string): void {
-  const known = readMigrations();
+  const known = readMigrations('sqlite');
   // A migration that rebuilds a table would otherwise delete its children; no effect inside a transaction.
   db.pragma('foreign_keys = OFF');
   const run = db.transaction(() => {
@@ -49,16 +40,6 @@ export function applyMigrations(db: Database.Database, file: string): void {
   });
   run.immediate();
   db.pragma('foreign_keys = ON');
-}
-
-function readMigrations(): readonly Migration[] {
-  const journal: { readonly entries: readonly { readonly tag: string }[] } = JSON.parse(
-    readFileSync(new URL('meta/_journal.json', FOLDER), 'utf8'),
-  );
-  return journal.entries.map(({ tag }) => {
-    const sql = readFileSync(new URL(`${tag}.sql`, FOLDER), 'utf8');
-    return { tag, sql, hash: createHash('sha256').update(sql).digest('hex') };
-  });
 }
 
 function findApplied(db: Reading): readonly AppliedMigration[] {

@@ -9,9 +9,9 @@ import type {
   RefusalCount,
 } from '../../../core/ports/log.ts';
 import { OPERATOR_SOURCE } from '../../../core/ports/records.ts';
+import type { RowOf, Rows } from '../../rows.ts';
 import { nameOf, PROVIDERS } from '../../values.ts';
 import { prepareRows, type Reading } from '../reading.ts';
-import type { RowOf, Rows } from '../rows.ts';
 
 /** A row may have been written so much later than its neighbours. */
 const DISORDER_MS = 60_000;

@@ -6,16 +6,19 @@ import type { Attempt } from '../../../core/delivery.ts';
 import { isRace, usefulUntilMs } from '../../../core/notification.ts';
 import { FORGOTTEN_TOKEN } from '../../../core/ports/operating.ts';
 import type { AcceptedDelivery, Confirmation, Renewal } from '../../../core/ports/store.ts';
+import { OPEN_DELIVERIES, type RowOf } from '../../rows.ts';
 import { sealDelivery } from '../../sealing/content.ts';
 import type { Sealer } from '../../sealing/seal.ts';
-import { fingerprint, maybeFingerprint, wholeEndMs, wholeMs } from '../../values.ts';
+import {
+  DEVICE_DELETED,
+  fingerprint,
+  maybeFingerprint,
+  wholeEndMs,
+  wholeMs,
+} from '../../values.ts';
 import type { ReplyRecord, SettlementWrite } from '../protocol.ts';
-import { OPEN_DELIVERIES, type RowOf } from '../rows.ts';
 import { type Finish, prepareFinish } from './finish.ts';
 import { prepareTell } from './records.ts';
-
-/** The reason of a delivery whose device was deleted before it was delivered. */
-export const DEVICE_DELETED = 'device_deleted';
 
 interface Parts {
   readonly finish: Finish;

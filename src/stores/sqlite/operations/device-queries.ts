@@ -2,11 +2,11 @@
 
 import type Database from 'better-sqlite3';
 import type { Device } from '../../../core/ports/devices.ts';
+import { DEVICES, DEVICES_OF_HANDLES, type RowOf } from '../../rows.ts';
 import { openDeviceContent } from '../../sealing/content.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import { nameOf, optional, REGISTRARS, toTarget } from '../../values.ts';
 import type { DevicesOfUserQuery } from '../protocol.ts';
-import { DEVICES, DEVICES_OF_HANDLES, type RowOf } from '../rows.ts';
 
 type DeviceRow = RowOf<typeof DEVICES>;
 

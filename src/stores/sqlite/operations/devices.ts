@@ -2,9 +2,10 @@
 
 import type Database from 'better-sqlite3';
 import type { AddedDevice, Device, StoredDevice } from '../../../core/ports/devices.ts';
+import { DEVICES, ERASED_DEVICES, OPEN_DELIVERIES, type RowOf } from '../../rows.ts';
 import { sealDevice } from '../../sealing/content.ts';
 import type { Sealer } from '../../sealing/seal.ts';
-import { fingerprint, maybeFingerprint, wholeMs } from '../../values.ts';
+import { DEVICE_DELETED, fingerprint, maybeFingerprint, wholeMs } from '../../values.ts';
 import type {
   DeviceAddition,
   DeviceDeletion,
@@ -12,8 +13,6 @@ import type {
   PrunedDevices,
   SignatureUse,
 } from '../protocol.ts';
-import { DEVICES, ERASED_DEVICES, OPEN_DELIVERIES, type RowOf } from '../rows.ts';
-import { DEVICE_DELETED } from './deliveries.ts';
 import { toDevice } from './device-queries.ts';
 import type { Finish } from './finish.ts';
 

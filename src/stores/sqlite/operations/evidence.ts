@@ -9,9 +9,7 @@ import {
   type Refusal,
 } from '../../../core/ports/records.ts';
 import type { QuarantineEntry } from '../../../core/ports/store.ts';
-import type { Sealer } from '../../sealing/seal.ts';
-import { nameOf, PROVIDERS } from '../../values.ts';
-import { prepareRows, type Reading } from '../reading.ts';
+import { toQuarantineEntry } from '../../domain.ts';
 import {
   DEVICES,
   GAPS,
@@ -21,9 +19,11 @@ import {
   QUARANTINED,
   REFUSALS,
   type RowOf,
-} from '../rows.ts';
+} from '../../rows.ts';
+import type { Sealer } from '../../sealing/seal.ts';
+import { nameOf, PROVIDERS } from '../../values.ts';
+import { prepareRows, type Reading } from '../reading.ts';
 import { toDevice } from './device-queries.ts';
-import { toQuarantineEntry } from './token-queries.ts';
 
 /** Outages and gaps are few: one row for each time that a provider was down or the process was stopped. */
 const MAX_PERIODS = 1_000;

@@ -4,8 +4,8 @@
 import type Database from 'better-sqlite3';
 import type { DeliveryStatus } from '../../../core/delivery.ts';
 import type { Told } from '../../../core/ports/records.ts';
+import type { OPEN_DELIVERIES, RowOf } from '../../rows.ts';
 import { wholeMs } from '../../values.ts';
-import type { OPEN_DELIVERIES, RowOf } from '../rows.ts';
 
 /** How exactly it is known when a device was seen: one write a day, and not one for each push. */
 const SIGHTING_MS = 86_400_000;

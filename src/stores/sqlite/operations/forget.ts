@@ -3,9 +3,8 @@
 
 import type Database from 'better-sqlite3';
 import { FORGOTTEN_TOKEN, type Forgotten } from '../../../core/ports/operating.ts';
-import { fingerprint } from '../../values.ts';
-import { ERASED_DEVICES, OPEN_DELIVERIES, type RowOf } from '../rows.ts';
-import { DEVICE_DELETED } from './deliveries.ts';
+import { ERASED_DEVICES, OPEN_DELIVERIES, type RowOf } from '../../rows.ts';
+import { DEVICE_DELETED, fingerprint } from '../../values.ts';
 import type { ErasedRow } from './devices.ts';
 import type { Finish } from './finish.ts';
 

@@ -3,8 +3,8 @@
 
 import type Database from 'better-sqlite3';
 import type { Hurried } from '../../../core/ports/operating.ts';
+import { HURRIED_DELIVERIES, type RowOf } from '../../rows.ts';
 import { nameOf, PROVIDERS, wholeMs } from '../../values.ts';
-import { HURRIED_DELIVERIES, type RowOf } from '../rows.ts';
 
 export interface Hurry {
   readonly deliveryId: string;

@@ -1,8 +1,8 @@
 // Rows by what an operator knows of them: a value or how it begins, in the one column that a kind of key stands for.
 
 import type { KeyKind, LogKey } from '../../../core/ports/log.ts';
+import { DELIVERY_IDS, DEVICE_IDS, REFUSAL_IDS } from '../../rows.ts';
 import { prepareRows, type Reading, type Values } from '../reading.ts';
-import { DELIVERY_IDS, DEVICE_IDS, REFUSAL_IDS } from '../rows.ts';
 
 /** Of the rows that a short beginning of an id matches, the last ones in its order, which for ids is that of time. */
 const MAX_MATCHES = 5_000;

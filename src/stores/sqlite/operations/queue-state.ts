@@ -3,9 +3,9 @@
 import type Database from 'better-sqlite3';
 import type { WaitingInLane } from '../../../core/ports/operating.ts';
 import type { QueueState } from '../../../core/ports/store.ts';
+import type { Rows } from '../../rows.ts';
 import { nameOf, PROVIDERS } from '../../values.ts';
 import { prepareRows, type Reading } from '../reading.ts';
-import type { Rows } from '../rows.ts';
 
 const WAITING_COLUMNS = {
   app: 'text',

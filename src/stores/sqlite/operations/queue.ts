@@ -8,11 +8,11 @@ import type {
   ClaimSelection,
   HastenOptions,
 } from '../../../core/ports/store.ts';
-import { openDelivery } from '../../sealing/content.ts';
+import { toDelivery } from '../../domain.ts';
+import { CLAIMED_DELIVERIES, OPEN_DELIVERIES, type RowOf } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
-import { nameOf, optional, PROVIDERS, toTarget, wholeMs } from '../../values.ts';
+import { wholeMs } from '../../values.ts';
 import type { ExpiryOptions } from '../protocol.ts';
-import { CLAIMED_DELIVERIES, OPEN_DELIVERIES, type RowOf } from '../rows.ts';
 import type { Finish } from './finish.ts';
 
 /** The content of the row was lost: sealed under a key that is gone, or damaged. */
@@ -199,32 +199,5 @@ function prepareRestart(db: Database.Database) {
       resumeLeased.run({ nowMs });
       return countOpen.get() ?? 0;
     },
-  };
-}
-
-function toDelivery(sealer: Sealer, row: ClaimedRow): Delivery | undefined {
-  const content = openDelivery(sealer, row);
-  if (content === undefined) return undefined;
-  const { title, titleLocKey, payload, registeredAtMs } = content;
-  return {
-    id: row.id,
-    target: toTarget(row, content),
-    ...optional('deviceId', row.device_id),
-    registeredAtMs,
-    provider: nameOf(PROVIDERS, row.provider),
-    notification: {
-      type: row.type,
-      title,
-      ...optional('titleLocKey', titleLocKey),
-      payload,
-      lifetimeMs: row.lifetime_ms,
-    },
-    tokenHash: row.token_hash,
-    ...optional('subjectHash', row.subject_hash),
-    receivedAtMs: row.received_at_ms,
-    expiresAtMs: row.expires_at_ms,
-    attempts: row.attempts,
-    unanswered: row.unanswered,
-    interrupted: row.interrupted === 1,
   };
 }

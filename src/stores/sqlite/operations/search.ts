@@ -1,12 +1,11 @@
 // What an operator asks the log: the newest deliveries that match, with their attempts.
 
-import { type DeliveryStatus, STATUSES } from '../../../core/delivery.ts';
-import type { DeliveryWake } from '../../../core/ports/receipts.ts';
-import type { DeliveryQuery, LoggedAttempt, LoggedDelivery } from '../../../core/ports/store.ts';
-import { nameOf, optional, PLATFORMS, PROVIDERS } from '../../values.ts';
+import type { DeliveryStatus } from '../../../core/delivery.ts';
+import type { DeliveryQuery, LoggedDelivery } from '../../../core/ports/store.ts';
+import { toLogged } from '../../domain.ts';
+import { LOGGED_ATTEMPTS, LOGGED_DELIVERIES } from '../../rows.ts';
 import { prepareRows, type Reading } from '../reading.ts';
 import { prepareReceiptQueries } from '../receipts/queries.ts';
-import { LOGGED_ATTEMPTS, LOGGED_DELIVERIES, type RowOf } from '../rows.ts';
 
 const MAX_ROWS = 1_000;
 const ATTEMPTS_OF_ROW = 'WHERE row_id = @rowId ORDER BY number';
@@ -62,48 +61,4 @@ function statusCondition(status: DeliveryStatus): string {
     default:
       return "status NOT IN ('queued', 'delivered') AND status = @status";
   }
-}
-
-export function toLogged(
-  row: RowOf<typeof LOGGED_DELIVERIES>,
-  attempts: readonly RowOf<typeof LOGGED_ATTEMPTS>[],
-  wake?: DeliveryWake,
-): LoggedDelivery {
-  return {
-    id: row.id,
-    app: row.app,
-    platform: nameOf(PLATFORMS, row.platform),
-    provider: nameOf(PROVIDERS, row.provider),
-    type: row.type,
-    status: nameOf(STATUSES, row.status),
-    ...optional('reason', row.reason),
-    receivedAtMs: row.received_at_ms,
-    lifetimeMs: row.lifetime_ms,
-    ...optional('settledAtMs', row.settled_at_ms),
-    tokenHash: row.token_hash,
-    ...optional('subjectHash', row.subject_hash),
-    ...optional('deviceId', row.device_id),
-    ...optional('door', row.door),
-    ...optional('source', row.source),
-    ...optional('requestId', row.request_id),
-    ...optional('told', row.told),
-    ...optional('toldStatus', row.told_status),
-    ...optional('toldAtMs', row.told_at_ms),
-    repeats: row.repeats,
-    ...optional('repeatedAtMs', row.repeated_at_ms),
-    ...optional('answeredAtMs', row.answered_at_ms),
-    ...optional('wake', wake),
-    attempts: attempts.map(toLoggedAttempt),
-  };
-}
-
-function toLoggedAttempt(row: RowOf<typeof LOGGED_ATTEMPTS>): LoggedAttempt {
-  return {
-    number: row.number,
-    startedAtMs: row.started_at_ms,
-    latencyMs: row.latency_ms,
-    outcome: row.outcome,
-    ...optional('reason', row.reason),
-    ...optional('messageId', row.message_id),
-  };
 }

@@ -2,9 +2,9 @@
 
 import type Database from 'better-sqlite3';
 import type { QuarantineEntry } from '../../../core/ports/store.ts';
-import { nameOf, optional, PROVIDERS, QUARANTINE_KINDS } from '../../values.ts';
+import { toQuarantineEntry } from '../../domain.ts';
+import { QUARANTINED, type RowOf, TOKENS } from '../../rows.ts';
 import type { DuplicateQuery, QuarantineQuery, TokenPage, TokenPageQuery } from '../protocol.ts';
-import { QUARANTINED, type RowOf, TOKENS } from '../rows.ts';
 
 export function prepareFindDuplicate(db: Database.Database) {
   const findKey = db
@@ -37,18 +37,5 @@ export function prepareTokenQueries(db: Database.Database) {
         nextRowId: rows.length < maxRows ? undefined : rows.at(-1)?.row_id,
       };
     },
-  };
-}
-
-export function toQuarantineEntry(row: RowOf<typeof QUARANTINED>): QuarantineEntry {
-  return {
-    tokenHash: row.token_hash,
-    app: row.app,
-    provider: nameOf(PROVIDERS, row.provider),
-    kind: nameOf(QUARANTINE_KINDS, row.kind),
-    reason: row.reason,
-    sinceMs: row.since_ms,
-    untilMs: row.until_ms,
-    ...optional('providerSinceMs', row.provider_since_ms),
   };
 }

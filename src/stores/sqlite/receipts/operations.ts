@@ -27,8 +27,8 @@ import {
   withoutKnock,
 } from '../../../core/receipts/history.ts';
 import { isDemoted, type Receipt } from '../../../core/receipts/receipt.ts';
+import { type RowOf, WAKE_HISTORIES, WOKEN_DELIVERIES } from '../../rows.ts';
 import { nameOf, PLATFORMS, PROVIDERS, wholeMs } from '../../values.ts';
-import { type RowOf, WAKE_HISTORIES, WOKEN_DELIVERIES } from '../rows.ts';
 import { toHistory } from './queries.ts';
 
 const MAX_RECEIPTS = 8;

@@ -3,9 +3,9 @@
 import type { DeliveryWake } from '../../../core/ports/receipts.ts';
 import type { WakeHistory } from '../../../core/receipts/history.ts';
 import { PRIORITIES, REASONS, type Receipt, STAGES } from '../../../core/receipts/receipt.ts';
+import { RECEIPTS, type RowOf, WAKE_HISTORIES, WAKES } from '../../rows.ts';
 import { nameOf, PROVIDERS } from '../../values.ts';
 import { prepareRows, type Reading } from '../reading.ts';
-import { RECEIPTS, type RowOf, WAKE_HISTORIES, WAKES } from '../rows.ts';
 
 export const KNOCK_RESULTS = ['rescued', 'late', 'useless'] as const;
 

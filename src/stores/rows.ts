@@ -1,5 +1,6 @@
 // The rows that statements read, each declared with the tables that it comes from: the list of columns and the type
-// are made of one declaration, and a test holds every declaration against what SQLite returns.
+// are made of one declaration, and a test holds every declaration against what SQLite returns. The names are SQLite's;
+// PostgreSQL reads its own columns under them (postgres/reading.ts).
 
 export type Column = 'integer' | 'text' | 'blob' | 'integer?' | 'text?' | 'blob?';
 
@@ -20,6 +21,11 @@ export interface Rows<Columns> {
   readonly sql: string;
 }
 
+/** Of tables whose columns are read as they are. */
+export interface TableRows<Columns> extends Rows<Columns> {
+  readonly tables: string;
+}
+
 export type RowOf<Declared> =
   Declared extends Rows<infer Columns>
     ? { readonly [Key in keyof Columns as NameOf<Key>]: ValueOf<Columns[Key]> }
@@ -28,11 +34,11 @@ export type RowOf<Declared> =
 function rows<const Columns extends Readonly<Record<string, Column>>>(
   tables: string,
   columns: Columns,
-): Rows<Columns> {
-  return { columns, sql: `SELECT ${Object.keys(columns).join(', ')} FROM ${tables}` };
+): TableRows<Columns> {
+  return { tables, columns, sql: `SELECT ${Object.keys(columns).join(', ')} FROM ${tables}` };
 }
 
-/** Whether SQLite returned what was declared. */
+/** Whether the database returned what was declared. */
 export function isRow<Columns extends Readonly<Record<string, Column>>>(
   { columns }: Rows<Columns>,
   found: unknown,

@@ -1,0 +1,117 @@
+// The keys of the database. All machines have the same NDS_SECRET: the name of the key that everything is sealed under
+// stands in `meta`, and a machine with another secret does not start.
+
+import { randomBytes } from 'node:crypto';
+import { deliveryContext, deviceContext } from '../sealing/content.ts';
+import {
+  findSealer,
+  KEY_ID,
+  type Keys,
+  LOOKUP_KEY,
+  type OpenedKeys,
+  openLookupKey,
+  sealLookupKey,
+} from '../sealing/keys.ts';
+import { KEY_BYTES, Sealer } from '../sealing/seal.ts';
+import type { Database, Run } from './database.ts';
+import { damagedKeys, unknownKey } from './errors.ts';
+import { inputOf } from './input.ts';
+import { rowsOf } from './reading.ts';
+
+/** Written and read by their names; `meta` is locked meanwhile, so that two machines that start do not make two keys. */
+const META = { columns: { name: 'text', value: 'blob' }, sql: 'meta' } as const;
+const SEALED = {
+  columns: { row_id: 'integer', id: 'text', sealed: 'blob' },
+  sql: 'sealed rows',
+} as const;
+
+const SEALED_TABLES = [
+  {
+    table: 'queue',
+    select: 'SELECT row_id, id, sealed FROM queue JOIN deliveries USING (row_id)',
+    contextOf: deliveryContext,
+  },
+  { table: 'devices', select: 'SELECT row_id, id, sealed FROM devices', contextOf: deviceContext },
+] as const;
+const RESEAL_ROWS = 1_000;
+const RESEAL_MS = 60_000;
+
+/**
+ * Unseals the lookup key, making one if the database is new, and seals everything under the current key if it is under
+ * a previous one. Rejects with a `DatabaseRefusedError`. One transaction: after a crash all of it is done, or nothing.
+ */
+export function openKeys(database: Database, keys: Keys, url: string): Promise<OpenedKeys> {
+  return database.transaction(
+    async (run) => {
+      await run('LOCK TABLE meta IN SHARE ROW EXCLUSIVE MODE');
+      const found = await run('SELECT name, value FROM meta WHERE name IN ($1, $2)', [
+        KEY_ID,
+        LOOKUP_KEY,
+      ]);
+      const values = new Map(rowsOf(META, found.rows).map(({ name, value }) => [name, value]));
+      const current = new Sealer(keys.current);
+      const keyId = values.get(KEY_ID);
+      const sealed = values.get(LOOKUP_KEY);
+      if (keyId === undefined) {
+        const lookupKey = randomBytes(KEY_BYTES);
+        await storeKeys(run, current, lookupKey);
+        return { sealer: current, lookupKey };
+      }
+      if (sealed === undefined) throw damagedKeys(url, 'its lookup key is missing');
+      const sealer = findSealer(keys, keyId);
+      if (sealer === undefined) throw unknownKey(url);
+      const lookupKey = openLookupKey(sealer, sealed);
+      if (lookupKey === undefined) throw damagedKeys(url, 'its lookup key is damaged');
+      if (sealer.keyId.equals(current.keyId)) return { sealer: current, lookupKey };
+      const resealedRows = await resealAll(run, sealer, current);
+      await storeKeys(run, current, lookupKey);
+      return { sealer: current, lookupKey, resealedRows };
+    },
+    { statementMs: RESEAL_MS },
+  );
+}
+
+async function storeKeys(run: Run, sealer: Sealer, lookupKey: Buffer): Promise<void> {
+  const put = `INSERT INTO meta (name, value) VALUES ($1, $2)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
+  await run(put, [KEY_ID, sealer.keyId]);
+  await run(put, [LOOKUP_KEY, sealLookupKey(sealer, lookupKey)]);
+}
+
+interface Resealed {
+  readonly rowId: number;
+  readonly sealed: Buffer;
+}
+
+const RESEALED = inputOf<Resealed>({
+  row_id: ['bigint', ({ rowId }) => rowId],
+  sealed: ['bytea', ({ sealed }) => sealed],
+});
+
+/** A value that cannot be opened stays as it is: a claim or a lookup that meets it ends it. */
+async function resealAll(run: Run, from: Sealer, to: Sealer): Promise<number> {
+  let count = 0;
+  for (const { table, select, contextOf } of SEALED_TABLES) {
+    await run(`LOCK TABLE ${table} IN SHARE ROW EXCLUSIVE MODE`);
+    let after = 0;
+    for (;;) {
+      const found = await run(`${select} WHERE row_id > $1 ORDER BY row_id LIMIT ${RESEAL_ROWS}`, [
+        after,
+      ]);
+      const rows = rowsOf(SEALED, found.rows);
+      const resealed = rows.flatMap(({ row_id: rowId, id, sealed }): readonly Resealed[] => {
+        const plain = from.open(sealed, contextOf(id));
+        return plain === undefined ? [] : [{ rowId, sealed: to.seal(plain, contextOf(id)) }];
+      });
+      await run(
+        `UPDATE ${table} t SET sealed = input.sealed FROM ${RESEALED.sql} WHERE input.row_id = t.row_id`,
+        RESEALED.valuesOf(resealed),
+      );
+      count += resealed.length;
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < RESEAL_ROWS) break;
+      after = last.row_id;
+    }
+  }
+  return count;
+}

@@ -1,0 +1,111 @@
+// Claims of what is due. Of several machines that ask at once each gets other rows: what one has locked the others skip.
+
+import type { Delivery } from '../../../core/delivery.ts';
+import type { Claim, ClaimResult, ClaimSelection } from '../../../core/ports/store.ts';
+import { toDelivery } from '../../domain.ts';
+import { CLAIMED_DELIVERIES, type RowOf } from '../../rows.ts';
+import type { Sealer } from '../../sealing/seal.ts';
+import type { Database, Run } from '../database.ts';
+import { columnsOf, rowsOf } from '../reading.ts';
+import { type Times, wall } from '../times.ts';
+import { FINISH, UNTOLD } from './finish.ts';
+
+/** The content of the row was lost: sealed under a key that is gone, or damaged. */
+const UNDECRYPTABLE = 'undecryptable';
+
+/** The rows that a claim may have: not leased and not held at $3. */
+const CLAIMABLE = `(lease_until IS NULL OR lease_until <= $3) AND (not_before IS NULL OR not_before <= $3)`;
+
+const SELECTIONS: Readonly<Record<ClaimSelection['kind'], { where: string; order: string }>> = {
+  due: { where: 'ready_at <= $4', order: 'useful_until' },
+  probe: { where: CLAIMABLE, order: 'tried_at NULLS FIRST' },
+  last_moment: {
+    where: `lease_owner IS NULL AND ${CLAIMABLE} AND useful_until <= $4`,
+    order: 'useful_until',
+  },
+};
+
+const NEXT_TIMES = {
+  columns: { due_at_ms: 'integer?', useful_until_ms: 'integer?' },
+  sql: 'the next times',
+} as const;
+
+type ClaimedRow = RowOf<typeof CLAIMED_DELIVERIES>;
+
+/** The CTE `queue` stands for the table in the last SELECT: the rows as they were just leased. */
+function claimSql({ where, order }: { readonly where: string; readonly order: string }): string {
+  return `WITH chosen AS MATERIALIZED (
+      SELECT row_id, ${order.split(' ')[0]} AS place FROM queue
+      WHERE app = $1 AND provider = $2 AND ${where} AND $3::timestamptz IS NOT NULL AND $4::timestamptz IS NOT NULL
+      ORDER BY ${order}, row_id LIMIT $5 FOR UPDATE SKIP LOCKED),
+    queue AS (
+      UPDATE queue q SET lease_owner = $6, lease_until = $7, tried_at = coalesce($8, q.tried_at)
+      FROM chosen WHERE chosen.row_id = q.row_id
+      RETURNING q.*, chosen.place)
+    SELECT ${columnsOf(CLAIMED_DELIVERIES)} FROM ${CLAIMED_DELIVERIES.tables}
+    ORDER BY queue.place NULLS FIRST, row_id`;
+}
+
+export function prepareClaim(
+  database: Database,
+  { sealer, times }: { readonly sealer: Sealer; readonly times: Times },
+) {
+  return function claim(request: Claim): Promise<ClaimResult> {
+    const { app, provider, nowMs, wallMs, select, limit, owner, leaseUntilMs } = request;
+    const byMs = select.kind === 'last_moment' ? select.usefulUntilByMs : nowMs;
+    // Else a probe whose end is not recorded would be chosen again and again.
+    const triedAt = select.kind === 'probe' ? times.at(nowMs) : null;
+    const values = [
+      ...[app, provider, times.at(nowMs), times.at(byMs), limit],
+      ...[owner, times.at(leaseUntilMs), triedAt],
+    ];
+    return database.transaction(async (run) => {
+      const found = await run(claimSql(SELECTIONS[select.kind]), values);
+      const rows = rowsOf(CLAIMED_DELIVERIES, found.rows).map((row) => toServiceTime(row, times));
+      const deliveries: Delivery[] = [];
+      const lost: ClaimedRow[] = [];
+      for (const row of rows) {
+        const delivery = toDelivery(sealer, row);
+        if (delivery === undefined) lost.push(row);
+        else deliveries.push(delivery);
+      }
+      if (lost.length > 0) await endLost(run, lost, wallMs);
+      return { deliveries, ...(await findNext(run, { request, rows, times })) };
+    });
+  };
+}
+
+/** Times of the queue are the database's; that of receipt is wall time. */
+function toServiceTime(row: ClaimedRow, times: Times): ClaimedRow {
+  return { ...row, expires_at_ms: times.from(row.expires_at_ms) };
+}
+
+async function endLost(run: Run, lost: readonly ClaimedRow[], wallMs: number): Promise<void> {
+  await run(
+    `WITH ended AS (
+       SELECT q.row_id, q.key_hash, d.id, d.token_hash, 'misconfigured' AS status,
+         '${UNDECRYPTABLE}' AS reason, $2::timestamptz AS settled_at, 0 AS attempts, false AS keep_key, ${UNTOLD}
+       FROM queue q JOIN deliveries d USING (row_id) WHERE row_id = ANY($1::bigint[])),
+     ${FINISH} SELECT count(*) FROM ended`,
+    [lost.map(({ row_id }) => row_id), wall(wallMs)],
+  );
+}
+
+/** Of what is left, whoever leases it; the second of what nobody leases. */
+async function findNext(
+  run: Run,
+  given: { readonly request: Claim; readonly rows: readonly ClaimedRow[]; readonly times: Times },
+) {
+  const { request, rows, times } = given;
+  const { app, provider } = request;
+  const waiting = 'FROM queue WHERE app = $1 AND provider = $2 AND row_id <> ALL($3::bigint[])';
+  const found = await run(
+    `SELECT (SELECT ready_at ${waiting} ORDER BY ready_at LIMIT 1) AS due_at_ms,
+       (SELECT useful_until ${waiting} AND lease_owner IS NULL ORDER BY useful_until LIMIT 1) AS useful_until_ms`,
+    [app, provider, rows.map(({ row_id }) => row_id)],
+  );
+  const [next] = rowsOf(NEXT_TIMES, found.rows);
+  const from = (ms: number | null | undefined) =>
+    ms === null || ms === undefined ? undefined : times.from(ms);
+  return { nextDueAtMs: from(next?.due_at_ms), nextUsefulUntilMs: from(next?.useful_until_ms) };
+}

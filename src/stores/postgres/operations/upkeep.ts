@@ -1,0 +1,93 @@
+// What is written beside deliveries: quarantine, retention, replies, and the probe for readiness.
+
+import { randomUUID } from 'node:crypto';
+import type { QuarantineEntry, Store } from '../../../core/ports/store.ts';
+import { fingerprint } from '../../values.ts';
+import type { Database } from '../database.ts';
+import { maybeWall, type Times, wall } from '../times.ts';
+
+/** Deletions per transaction: few, so that others need not wait for their locks. */
+const PRUNE_ROWS = 200;
+
+export function prepareUpkeep(database: Database, times: Times) {
+  return {
+    async quarantine(entry: QuarantineEntry): Promise<void> {
+      const { tokenHash, app, provider, kind, reason, sinceMs, untilMs, providerSinceMs } = entry;
+      await database.run(
+        `INSERT INTO quarantine (token_hash, app, provider, kind, reason, since, until, provider_since)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         ON CONFLICT (token_hash) DO UPDATE SET app = excluded.app, provider = excluded.provider,
+           kind = excluded.kind, reason = excluded.reason, since = excluded.since, until = excluded.until,
+           provider_since = excluded.provider_since`,
+        [
+          ...[fingerprint(tokenHash), app, provider, kind, reason],
+          ...[times.at(sinceMs), times.at(untilMs), maybeWall(providerSinceMs)],
+        ],
+      );
+    },
+
+    async releaseQuarantine(tokenHash: string): Promise<boolean> {
+      const sql = 'DELETE FROM quarantine WHERE token_hash = $1';
+      return (await database.run(sql, [tokenHash])).count > 0;
+    },
+
+    async recordReply({
+      deliveryId,
+      answeredAtMs,
+    }: Parameters<Store['recordReply']>[0]): Promise<void> {
+      const sql = 'UPDATE deliveries SET answered_at = $2 WHERE id = $1';
+      await database.run(sql, [deliveryId, wall(answeredAtMs)]);
+    },
+
+    /** A standby, a full disk or a missing right shows here. */
+    async probe(): Promise<void> {
+      const name = `probe ${randomUUID()}`;
+      await database.transaction(async (run) => {
+        await run(`INSERT INTO meta (name, value) VALUES ($1, '')`, [name]);
+        await run('DELETE FROM meta WHERE name = $1', [name]);
+      });
+    },
+
+    prune: preparePrune(database, times),
+  };
+}
+
+function preparePrune(database: Database, times: Times) {
+  async function pruneSome(beforeMs: number, nowMs: number, limit: number): Promise<number> {
+    return await database.transaction(async (run) => {
+      // Rows lie in the order of receipt, so only the oldest have to be looked at.
+      const deliveries = await run(
+        `DELETE FROM deliveries WHERE row_id IN (
+           SELECT row_id FROM deliveries WHERE row_id IN (
+             SELECT row_id FROM deliveries ORDER BY row_id LIMIT $2)
+           AND received_at < $1 AND status <> 'queued' FOR UPDATE SKIP LOCKED)`,
+        [wall(beforeMs), limit],
+      );
+      let gone = deliveries.count;
+      const keys = await run(
+        `DELETE FROM duplicate_keys WHERE key_hash IN (
+           SELECT key_hash FROM duplicate_keys k WHERE expires_at <= $1 AND NOT EXISTS (
+             SELECT FROM deliveries d JOIN queue USING (row_id) WHERE d.id = k.delivery_id)
+           LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+        [times.at(nowMs), limit - gone],
+      );
+      gone += keys.count;
+      const quarantines = await run(
+        `DELETE FROM quarantine WHERE token_hash IN (
+           SELECT token_hash FROM quarantine WHERE until <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+        [times.at(nowMs), limit - gone],
+      );
+      return gone + quarantines.count;
+    });
+  }
+
+  return async function prune({ beforeMs, nowMs, limit }: Parameters<Store['prune']>[0]) {
+    let gone = 0;
+    while (gone < limit) {
+      const pruned = await pruneSome(beforeMs, nowMs, Math.min(PRUNE_ROWS, limit - gone));
+      if (pruned === 0) break;
+      gone += pruned;
+    }
+    return gone;
+  };
+}

@@ -1,0 +1,124 @@
+// The ports to the log and the devices on one PostgreSQL, which any number of machines share.
+
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Store } from '../../core/ports/store.ts';
+import { StoreUnavailableError } from '../../core/ports/store.ts';
+import { DatabaseRefusedError } from '../refused.ts';
+import type { Keys } from '../sealing/keys.ts';
+import type { Sealer } from '../sealing/seal.ts';
+import { Batches, type EndedBatch } from './batches.ts';
+import { Database } from './database.ts';
+import { unusable } from './errors.ts';
+import { openKeys } from './keys.ts';
+import { applyMigrations } from './migrations.ts';
+import { prepareClaim } from './operations/claim.ts';
+import { prepareInsert } from './operations/insert.ts';
+import { preparePlans } from './operations/plans.ts';
+import { prepareSearch } from './operations/search.ts';
+import { prepareConfirm, prepareSettle } from './operations/settle.ts';
+import { prepareTokenQueries } from './operations/token-queries.ts';
+import { prepareUpkeep } from './operations/upkeep.ts';
+import { Times } from './times.ts';
+
+const DEFAULT_MAX_PENDING_OPERATIONS = 20_000;
+
+export interface PostgresStoreOptions {
+  /** `postgres://user:password@host:port/database?sslmode=verify-full`. */
+  readonly url: string;
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly maxPendingOperations?: number | undefined;
+  readonly onEvent?: ((event: PostgresStoreEvent) => void) | undefined;
+  /** Called when a batch of so many operations goes to the database as one transaction. */
+  readonly onBatch?: ((operations: number) => void) | undefined;
+  /** Called when a batch of writes was committed. */
+  readonly onBatchEnded?: ((batch: EndedBatch) => void) | undefined;
+}
+
+/** The encryption key was replaced. */
+export interface PostgresStoreEvent {
+  readonly name: 'key_rotated';
+  readonly resealedRows: number;
+}
+
+export interface OpenedPostgresStore {
+  readonly store: Store;
+  /** 32 bytes, for the life of the database: the key of `Ids.fingerprint`. */
+  readonly lookupKey: Uint8Array;
+}
+
+/** What the operations of one machine share. */
+export interface Parts {
+  readonly database: Database;
+  readonly sealer: Sealer;
+  readonly times: Times;
+}
+
+/**
+ * Rejects with `DatabaseRefusedError`, whose message says what the operator must do, or with `StoreUnavailableError`.
+ */
+export async function openPostgresStore(
+  options: PostgresStoreOptions,
+): Promise<OpenedPostgresStore> {
+  const { url, keys, clock, onEvent } = options;
+  const database = new Database({ url, clock });
+  try {
+    await applyMigrations(database, url);
+    const { sealer, lookupKey, resealedRows } = await openKeys(database, keys, url);
+    if (resealedRows !== undefined) onEvent?.({ name: 'key_rotated', resealedRows });
+    const store = createStore({ database, sealer, times: new Times() }, options);
+    return { store, lookupKey };
+  } catch (error) {
+    await database.close();
+    throw refusalOf(url, error);
+  }
+}
+
+function refusalOf(url: string, error: unknown): unknown {
+  if (error instanceof DatabaseRefusedError || !(error instanceof Error)) return error;
+  const cause = error instanceof StoreUnavailableError ? error.cause : error;
+  return cause instanceof Error ? unusable(url, cause) : error;
+}
+
+function createStore(parts: Parts, options: PostgresStoreOptions): Store {
+  const { database, times } = parts;
+  const { clock, onBatch, onBatchEnded } = options;
+  const { maxPendingOperations: maxPending = DEFAULT_MAX_PENDING_OPERATIONS } = options;
+  const batching = { clock, maxPending, onBatch, onBatchEnded };
+  const inserts = new Batches({
+    ...batching,
+    keyOf: ({ delivery }) => delivery.id,
+    write: prepareInsert(database, parts),
+  });
+  const settlements = new Batches({
+    ...batching,
+    keyOf: ({ settlement }) => settlement.deliveryId,
+    write: prepareSettle(database, times),
+  });
+  const plans = preparePlans(database, times);
+  const upkeep = prepareUpkeep(database, times);
+  const tokens = prepareTokenQueries(database, times);
+  return {
+    insert: (accepted) => inserts.add(accepted),
+    settle: (settlement) => settlements.add({ settlement, told: undefined }),
+    confirm: prepareConfirm(database),
+    renew: plans.renew,
+    claimDue: prepareClaim(database, parts),
+    releaseLeases: plans.releaseLeases,
+    recover: plans.recover,
+    hasten: plans.hasten,
+    expireOverdue: plans.expireOverdue,
+    queueState: tokens.queueState,
+    findDuplicate: tokens.findDuplicate,
+    quarantine: upkeep.quarantine,
+    releaseQuarantine: upkeep.releaseQuarantine,
+    listQuarantine: tokens.listQuarantine,
+    listProvenTokens: tokens.listProvenTokens,
+    findDeliveries: prepareSearch(database),
+    prune: upkeep.prune,
+    probe: upkeep.probe,
+    onTrouble: (listener) => database.onTrouble(listener),
+    recordReply: upkeep.recordReply,
+    close: () => database.close(Promise.all([inserts.close(), settlements.close()])),
+  };
+}

@@ -1,0 +1,61 @@
+// Times on their way into the database. Every machine has a service time of its own, which starts with its wall clock and
+// then follows its monotonic time. What one machine plans others must read alike: service times are stored as the
+// database's own time, by the difference that each machine measures (nodes.ts, once a second).
+
+import { wholeEndMs, wholeMs } from '../values.ts';
+
+/** Closer clocks count as equal: an answer's way through the network is not known better. */
+const EQUAL_MS = 50;
+
+export class Times {
+  #aheadMs = 0;
+
+  /** How far the database's clock is ahead of this machine's service time. */
+  get aheadMs(): number {
+    return this.#aheadMs;
+  }
+
+  /** The database answered `databaseMs` between two moments of service time. */
+  measure(
+    databaseMs: number,
+    { sentAtMs, answeredAtMs }: { readonly sentAtMs: number; readonly answeredAtMs: number },
+  ) {
+    const aheadMs = Math.round(databaseMs - (sentAtMs + answeredAtMs) / 2);
+    const doubtMs = EQUAL_MS + (answeredAtMs - sentAtMs) / 2;
+    const isEqual = Math.abs(aheadMs - this.#aheadMs) <= doubtMs;
+    if (!isEqual) this.#aheadMs = Math.abs(aheadMs) <= doubtMs ? 0 : aheadMs;
+  }
+
+  /** A moment of service time as the database's. */
+  at(serviceMs: number): string {
+    return iso(wholeMs(serviceMs) + this.#aheadMs);
+  }
+
+  maybeAt(serviceMs: number | undefined): string | null {
+    return serviceMs === undefined ? null : this.at(serviceMs);
+  }
+
+  /** An end, never later than it was. */
+  endAt(serviceMs: number): string {
+    return iso(wholeEndMs(serviceMs) + this.#aheadMs);
+  }
+
+  /** A moment of the database as this machine's service time. */
+  from(databaseMs: number): number {
+    return databaseMs - this.#aheadMs;
+  }
+}
+
+/** A moment of wall time, as this machine's clock said. */
+export function wall(ms: number): string {
+  return iso(wholeMs(ms));
+}
+
+export function maybeWall(ms: number | undefined): string | null {
+  return ms === undefined ? null : wall(ms);
+}
+
+/** Throws a RangeError for what no `timestamptz` and no Date can hold. */
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
