@@ -2,21 +2,8 @@
 // (memory-store.test.ts), so that what the core's tests show of one holds for the other.
 
 import type { Attempt, Next } from '../../src/core/delivery.ts';
-import {
-  type AcceptedDelivery,
-  type Claim,
-  type ClaimResult,
-  type Confirmation,
-  type DeliveryQuery,
-  type HastenOptions,
-  type LoggedDelivery,
-  type QuarantineEntry,
-  type QueueState,
-  type Renewal,
-  type Settlement,
-  type Store,
-  StoreUnavailableError,
-} from '../../src/core/ports/store.ts';
+import type { Claim, ClaimResult, HastenOptions, Renewal } from '../../src/core/ports/plans.ts';
+import { type AcceptedDelivery, type Confirmation, type DeliveryQuery, type LoggedDelivery, type QuarantineEntry, type QueueState, type Settlement, type Store, StoreUnavailableError } from '../../src/core/ports/store.ts';
 import {
   choose,
   dateBack,

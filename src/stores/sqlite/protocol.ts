@@ -22,19 +22,8 @@ import type {
   RefusalsWrite,
   Told,
 } from '../../core/ports/records.ts';
-import type {
-  AcceptedDelivery,
-  Claim,
-  ClaimResult,
-  Confirmation,
-  DeliveryQuery,
-  HastenOptions,
-  LoggedDelivery,
-  QuarantineEntry,
-  QueueState,
-  Renewal,
-  Settlement,
-} from '../../core/ports/store.ts';
+import type { Claim, ClaimResult, HastenOptions, Renewal } from '../../core/ports/plans.ts';
+import type { AcceptedDelivery, Confirmation, DeliveryQuery, LoggedDelivery, QuarantineEntry, QueueState, Settlement } from '../../core/ports/store.ts';
 import type { Keys } from '../sealing/keys.ts';
 import type { Failure } from './errors.ts';
 import type { ConnectionOptions } from './file/open-database.ts';

@@ -1,7 +1,7 @@
 // Claims of what is due. Of several machines that ask at once each gets other rows: what one has locked the others skip.
 
 import type { Delivery } from '../../../core/delivery.ts';
-import type { Claim, ClaimResult, ClaimSelection } from '../../../core/ports/store.ts';
+import type { Claim, ClaimResult, ClaimSelection } from '../../../core/ports/plans.ts';
 import { toDelivery } from '../../domain.ts';
 import { CLAIMED_DELIVERIES, type RowOf } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';

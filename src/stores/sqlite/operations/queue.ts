@@ -2,12 +2,7 @@
 
 import type Database from 'better-sqlite3';
 import type { Delivery } from '../../../core/delivery.ts';
-import type {
-  Claim,
-  ClaimResult,
-  ClaimSelection,
-  HastenOptions,
-} from '../../../core/ports/store.ts';
+import type { Claim, ClaimResult, ClaimSelection, HastenOptions } from '../../../core/ports/plans.ts';
 import { toDelivery } from '../../domain.ts';
 import { CLAIMED_DELIVERIES, OPEN_DELIVERIES, type RowOf } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
