@@ -3,7 +3,17 @@
 
 import type { Attempt, Next } from '../../src/core/delivery.ts';
 import type { Claim, ClaimResult, HastenOptions, Renewal } from '../../src/core/ports/plans.ts';
-import { type AcceptedDelivery, type Confirmation, type DeliveryQuery, type LoggedDelivery, type QuarantineEntry, type QueueState, type Settlement, type Store, StoreUnavailableError } from '../../src/core/ports/store.ts';
+import {
+  type AcceptedDelivery,
+  type Confirmation,
+  type DeliveryQuery,
+  type LoggedDelivery,
+  type QuarantineEntry,
+  type QueueState,
+  type Settlement,
+  type Store,
+  StoreUnavailableError,
+} from '../../src/core/ports/store.ts';
 import {
   choose,
   dateBack,
@@ -100,6 +110,10 @@ export class MemoryStore implements Store {
       nextDueAtMs: least(due),
       nextUsefulUntilMs: least(free.map(usefulUntil)),
     };
+  }
+
+  mayRetry(): boolean {
+    return true;
   }
 
   async releaseLeases(owner: string): Promise<void> {

@@ -47,6 +47,12 @@ export interface Store {
    */
   claimDue(claim: Claim): Promise<ClaimResult>;
 
+  /**
+   * Whether this process may start another attempt of what it leases: not while the others that share the database may
+   * think it dead. Always true of a store that one process owns.
+   */
+  mayRetry(): boolean;
+
   /** Gives up every lease of `owner`: what is still queued is due at once. */
   releaseLeases(owner: string): Promise<void>;
 

@@ -4,7 +4,14 @@
 import type { Clock } from '../ports/clock.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { Renewal } from '../ports/plans.ts';
-import { type AcceptedDelivery, type Confirmation, type QuarantineEntry, type Settlement, type Store, StoreUnavailableError } from '../ports/store.ts';
+import {
+  type AcceptedDelivery,
+  type Confirmation,
+  type QuarantineEntry,
+  type Settlement,
+  type Store,
+  StoreUnavailableError,
+} from '../ports/store.ts';
 
 const RETRY_MS = 1_000;
 /** Deliveries whose records a failing store could not take. Above this, the oldest are given up and sent again. */

@@ -1,5 +1,6 @@
 // The ports to the log and the devices on one PostgreSQL, which any number of machines share.
 
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Store } from '../../core/ports/store.ts';
 import { StoreUnavailableError } from '../../core/ports/store.ts';
@@ -11,6 +12,7 @@ import { Database } from './database.ts';
 import { unusable } from './errors.ts';
 import { openKeys } from './keys.ts';
 import { applyMigrations } from './migrations.ts';
+import { Nodes, type NodesParts } from './nodes.ts';
 import { prepareClaim } from './operations/claim.ts';
 import { prepareInsert } from './operations/insert.ts';
 import { preparePlans } from './operations/plans.ts';
@@ -21,6 +23,7 @@ import { prepareUpkeep } from './operations/upkeep.ts';
 import { Times } from './times.ts';
 
 const DEFAULT_MAX_PENDING_OPERATIONS = 20_000;
+const NODE_ID_BYTES = 16;
 
 export interface PostgresStoreOptions {
   /** `postgres://user:password@host:port/database?sslmode=verify-full`. */
@@ -28,6 +31,10 @@ export interface PostgresStoreOptions {
   readonly keys: Keys;
   readonly clock: Clock;
   readonly maxPendingOperations?: number | undefined;
+  /** Where other machines reach this one. */
+  readonly nodeUrl?: string | undefined;
+  /** Deliveries of a machine that died may be claimed now. */
+  readonly onTakenOver?: NodesParts['onTakenOver'];
   readonly onEvent?: ((event: PostgresStoreEvent) => void) | undefined;
   /** Called when a batch of so many operations goes to the database as one transaction. */
   readonly onBatch?: ((operations: number) => void) | undefined;
@@ -45,6 +52,8 @@ export interface OpenedPostgresStore {
   readonly store: Store;
   /** 32 bytes, for the life of the database: the key of `Ids.fingerprint`. */
   readonly lookupKey: Uint8Array;
+  /** This machine among those that share the database: who leases what it sends. */
+  readonly owner: string;
 }
 
 /** What the operations of one machine share. */
@@ -52,6 +61,7 @@ export interface Parts {
   readonly database: Database;
   readonly sealer: Sealer;
   readonly times: Times;
+  readonly nodes: Nodes;
 }
 
 /**
@@ -66,8 +76,12 @@ export async function openPostgresStore(
     await applyMigrations(database, url);
     const { sealer, lookupKey, resealedRows } = await openKeys(database, keys, url);
     if (resealedRows !== undefined) onEvent?.({ name: 'key_rotated', resealedRows });
-    const store = createStore({ database, sealer, times: new Times() }, options);
-    return { store, lookupKey };
+    const times = new Times();
+    const owner = randomBytes(NODE_ID_BYTES).toString('base64url');
+    const { nodeUrl, onTakenOver } = options;
+    const nodes = new Nodes({ id: owner, url: nodeUrl, clock, database, times, onTakenOver });
+    await nodes.join();
+    return { store: createStore({ database, sealer, times, nodes }, options), lookupKey, owner };
   } catch (error) {
     await database.close();
     throw refusalOf(url, error);
@@ -81,7 +95,7 @@ function refusalOf(url: string, error: unknown): unknown {
 }
 
 function createStore(parts: Parts, options: PostgresStoreOptions): Store {
-  const { database, times } = parts;
+  const { database, times, nodes } = parts;
   const { clock, onBatch, onBatchEnded } = options;
   const { maxPendingOperations: maxPending = DEFAULT_MAX_PENDING_OPERATIONS } = options;
   const batching = { clock, maxPending, onBatch, onBatchEnded };
@@ -98,12 +112,20 @@ function createStore(parts: Parts, options: PostgresStoreOptions): Store {
   const plans = preparePlans(database, times);
   const upkeep = prepareUpkeep(database, times);
   const tokens = prepareTokenQueries(database, times);
+  const confirm = prepareConfirm(database);
+  /** What is asked of a delivery while its row is being written comes after it. */
+  const after = async <Result>(deliveryId: string, ask: () => Promise<Result>): Promise<Result> => {
+    await inserts.written(deliveryId);
+    return await ask();
+  };
   return {
     insert: (accepted) => inserts.add(accepted),
-    settle: (settlement) => settlements.add({ settlement, told: undefined }),
-    confirm: prepareConfirm(database),
-    renew: plans.renew,
+    settle: (settlement) =>
+      after(settlement.deliveryId, () => settlements.add({ settlement, told: undefined })),
+    confirm: (confirmation) => after(confirmation.deliveryId, () => confirm(confirmation)),
+    renew: (renewal) => after(renewal.deliveryId, () => plans.renew(renewal)),
     claimDue: prepareClaim(database, parts),
+    mayRetry: () => nodes.isFresh,
     releaseLeases: plans.releaseLeases,
     recover: plans.recover,
     hasten: plans.hasten,
@@ -118,7 +140,10 @@ function createStore(parts: Parts, options: PostgresStoreOptions): Store {
     prune: upkeep.prune,
     probe: upkeep.probe,
     onTrouble: (listener) => database.onTrouble(listener),
-    recordReply: upkeep.recordReply,
-    close: () => database.close(Promise.all([inserts.close(), settlements.close()])),
+    recordReply: (reply) => after(reply.deliveryId, () => upkeep.recordReply(reply)),
+    close: () => {
+      const accepted = Promise.all([inserts.close(), settlements.close()]);
+      return database.close(accepted.then(() => nodes.leave()));
+    },
   };
 }

@@ -13,6 +13,7 @@ import type {
   RefusalPageQuery,
   WaitingInLane,
 } from '../../core/ports/operating.ts';
+import type { Claim, ClaimResult, HastenOptions, Renewal } from '../../core/ports/plans.ts';
 import type { ReceiptStore } from '../../core/ports/receipts.ts';
 import type {
   Gap,
@@ -22,8 +23,15 @@ import type {
   RefusalsWrite,
   Told,
 } from '../../core/ports/records.ts';
-import type { Claim, ClaimResult, HastenOptions, Renewal } from '../../core/ports/plans.ts';
-import type { AcceptedDelivery, Confirmation, DeliveryQuery, LoggedDelivery, QuarantineEntry, QueueState, Settlement } from '../../core/ports/store.ts';
+import type {
+  AcceptedDelivery,
+  Confirmation,
+  DeliveryQuery,
+  LoggedDelivery,
+  QuarantineEntry,
+  QueueState,
+  Settlement,
+} from '../../core/ports/store.ts';
 import type { Keys } from '../sealing/keys.ts';
 import type { Failure } from './errors.ts';
 import type { ConnectionOptions } from './file/open-database.ts';

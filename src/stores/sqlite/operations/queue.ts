@@ -2,7 +2,12 @@
 
 import type Database from 'better-sqlite3';
 import type { Delivery } from '../../../core/delivery.ts';
-import type { Claim, ClaimResult, ClaimSelection, HastenOptions } from '../../../core/ports/plans.ts';
+import type {
+  Claim,
+  ClaimResult,
+  ClaimSelection,
+  HastenOptions,
+} from '../../../core/ports/plans.ts';
 import { toDelivery } from '../../domain.ts';
 import { CLAIMED_DELIVERIES, OPEN_DELIVERIES, type RowOf } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
