@@ -14,6 +14,7 @@ import { openKeys } from './keys.ts';
 import { applyMigrations } from './migrations.ts';
 import { Nodes, type NodesParts } from './nodes.ts';
 import { prepareClaim } from './operations/claim.ts';
+import { prepareClaimKey } from './operations/claim-key.ts';
 import { prepareInsert } from './operations/insert.ts';
 import { preparePlans } from './operations/plans.ts';
 import { prepareSearch } from './operations/search.ts';
@@ -104,6 +105,11 @@ function createStore(parts: Parts, options: PostgresStoreOptions): Store {
     keyOf: ({ delivery }) => delivery.id,
     write: prepareInsert(database, parts),
   });
+  const claims = new Batches({
+    ...batching,
+    keyOf: ({ duplicateKey }) => duplicateKey.keyHash,
+    write: prepareClaimKey(database, { ...parts, now: () => clock.nowMs() }),
+  });
   const settlements = new Batches({
     ...batching,
     keyOf: ({ settlement }) => settlement.deliveryId,
@@ -120,6 +126,7 @@ function createStore(parts: Parts, options: PostgresStoreOptions): Store {
   };
   return {
     insert: (accepted) => inserts.add(accepted),
+    claimKey: (keyed) => claims.add(keyed),
     settle: (settlement) =>
       after(settlement.deliveryId, () => settlements.add({ settlement, told: undefined })),
     confirm: (confirmation) => after(confirmation.deliveryId, () => confirm(confirmation)),
@@ -142,7 +149,9 @@ function createStore(parts: Parts, options: PostgresStoreOptions): Store {
     onTrouble: (listener) => database.onTrouble(listener),
     recordReply: (reply) => after(reply.deliveryId, () => upkeep.recordReply(reply)),
     close: () => {
-      const accepted = Promise.all([inserts.close(), settlements.close()]);
+      const accepted = Promise.all(
+        [inserts, claims, settlements].map((batches) => batches.close()),
+      );
       return database.close(accepted.then(() => nodes.leave()));
     },
   };
