@@ -75,6 +75,16 @@ export const ERRORS = {
     title: 'Nothing is known of this token',
     remedy: 'Check the fingerprint; it is that of app and token, as the log shows it.',
   },
+  unknown_endpoint: {
+    status: 404,
+    title: 'Unknown endpoint',
+    remedy: 'Check the id; `GET /api/v1/endpoints` lists all endpoints.',
+  },
+  unknown_event: {
+    status: 404,
+    title: 'Unknown event',
+    remedy: 'Check the id; events are kept for 24 hours at most.',
+  },
   unknown_source: {
     status: 404,
     title: 'Unknown source',
@@ -100,6 +110,16 @@ export const ERRORS = {
     title: 'Too many devices',
     remedy: 'Delete devices that are no longer used, or raise the limit named in `detail`.',
   },
+  too_many_endpoints: {
+    status: 409,
+    title: 'Too many endpoints',
+    remedy: 'Delete endpoints that are no longer used.',
+  },
+  endpoint_configured: {
+    status: 409,
+    title: 'Endpoint of the configuration',
+    remedy: 'Change it in NDS_ENDPOINTS and restart.',
+  },
   device_exists: {
     status: 409,
     title: 'Another device has the same app, token, user and app_data',
@@ -108,8 +128,7 @@ export const ERRORS = {
   content_erased: {
     status: 409,
     title: 'Content already erased',
-    remedy:
-      'The delivery has ended, and its token and content are erased. Ask its caller to call again.',
+    remedy: 'The delivery has ended and is erased. Ask its caller to call again.',
   },
   held_back: {
     status: 409,
@@ -215,8 +234,7 @@ export const ERRORS = {
   no_reply: {
     status: 504,
     title: 'No reply from the device',
-    remedy:
-      'The push was sent, but the device did not reply in time. Repeat the call to wake it again.',
+    remedy: 'The push was sent; the phone did not reply in time. Repeat the call to wake it.',
   },
   internal: {
     status: 500,

@@ -3,6 +3,7 @@
 
 import type { Clock, Timer } from '../core/ports/clock.ts';
 import type { DeviceStore } from '../core/ports/devices.ts';
+import type { EventStore } from '../core/ports/events.ts';
 import type { Observer } from '../core/ports/observer.ts';
 import type { Records } from '../core/ports/records.ts';
 import type { Store } from '../core/ports/store.ts';
@@ -23,6 +24,9 @@ const PAUSE_MS = 50;
 /** Refused calls are asked for while they are fresh, and there may be many. */
 const REFUSALS_KEPT_MS = 7 * 86_400_000;
 
+/** What an endpoint misses for longer it does not need to hear. */
+const EVENTS_KEPT_MS = 86_400_000;
+
 export interface Housekeeping {
   stop(): void;
 }
@@ -35,6 +39,7 @@ export function startHousekeeping(parts: {
   readonly devices: DeviceStore;
   readonly records: Records;
   readonly receipts: Pick<Receipts, 'noteSilent'> | undefined;
+  readonly events: Pick<EventStore, 'pruneEvents'>;
   readonly observer: Observer;
   readonly retentionMs: number;
   readonly deviceDeadMs: number;
@@ -70,6 +75,10 @@ export function startHousekeeping(parts: {
       pruned += await parts.records.prune({
         refusedBeforeMs: clock.wallMs() - Math.min(REFUSALS_KEPT_MS, retentionMs),
         endedBeforeMs: beforeMs,
+        limit: PRUNE_BATCH,
+      });
+      pruned += await parts.events.pruneEvents({
+        beforeMs: clock.wallMs() - EVENTS_KEPT_MS,
         limit: PRUNE_BATCH,
       });
     } catch {

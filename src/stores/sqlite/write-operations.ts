@@ -1,6 +1,9 @@
 // The writer's operations by name, prepared for one connection.
 
 import type Database from 'better-sqlite3';
+import { prepareEndpointOperations } from './events/endpoints.ts';
+import { prepareEndpointQueries } from './events/queries.ts';
+import { prepareEventRecording } from './events/recording.ts';
 import type { Sealer } from './file/seal.ts';
 import { prepareDeliveryOperations } from './operations/deliveries.ts';
 import { prepareDeviceOperations } from './operations/devices.ts';
@@ -20,13 +23,15 @@ export interface WriteOperations {
 }
 
 export function prepareWriteOperations(db: Database.Database, sealer: Sealer): WriteOperations {
-  const deliveries = prepareDeliveryOperations(db, sealer);
+  const recording = prepareEventRecording(db, sealer);
+  const endpoints = prepareEndpointOperations(db, { sealer, recording });
+  const deliveries = prepareDeliveryOperations(db, sealer, recording);
   const queue = prepareQueueOperations(db, sealer, deliveries.finish);
   const devices = prepareDeviceOperations(db, sealer, deliveries.finish);
   const receipts = prepareReceiptOperations(db, deliveries.endByPhone);
-  const upkeep = prepareUpkeepOperations(db);
+  const upkeep = prepareUpkeepOperations(db, recording);
   const tokens = prepareTokenQueries(db);
-  const records = prepareRecordOperations(db);
+  const records = prepareRecordOperations(db, recording);
   const hurry = prepareHurry(db);
   const forget = prepareForget(db, { finish: deliveries.finish, erase: devices.erase });
 
@@ -124,8 +129,27 @@ export function prepareWriteOperations(db: Database.Database, sealer: Sealer): W
         return { kind, output: receipts.recordUselessKnock(input) };
       case 'note_silent':
         return { kind, output: receipts.noteSilent(input) };
+      case 'list_endpoints':
+        return { kind, output: prepareEndpointQueries(db, sealer).list() };
+      case 'put_endpoint':
+        return { kind, output: endpoints.put(input) };
+      case 'delete_endpoint':
+        return { kind, output: endpoints.remove(input.id) };
+      case 'rewind_endpoint':
+        return { kind, output: endpoints.rewind(input) };
+      case 'note_attempt':
+        endpoints.note(input);
+        return { kind, output: undefined };
+      case 'prune_events':
+        return { kind, output: recording.prune(input) };
     }
   }
 
-  return { run, undone: devices.undone };
+  return {
+    run,
+    undone: () => {
+      devices.undone();
+      recording.refresh();
+    },
+  };
 }
