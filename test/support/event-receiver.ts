@@ -72,7 +72,7 @@ export async function startReceiver(): Promise<Receiver> {
   return receiver;
 }
 
-export function portOf(server: Server): number {
+export function portOf(server: Pick<Server, 'address'>): number {
   const address = server.address();
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
