@@ -128,6 +128,7 @@ const delivery = z.strictObject(ofDelivery);
 const outage = z.strictObject({ app, provider, reason });
 const device = z.strictObject({
   delivery_id: z.uuid().optional(),
+  notification_type: z.string().optional(),
   ...ofDevice,
   app,
   provider: provider.optional(),

@@ -3,13 +3,16 @@
 import { createHash } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
+import { isEventType } from '../../../src/core/events/catalogue.ts';
+import { eventSchema } from '../../../src/http/openapi/endpoint-paths.ts';
 import {
   attemptsAnswer,
   endpointAnswer,
   listEndpointsAnswer,
   sentAnswer,
 } from '../../../src/http/operator/endpoints.ts';
-import { type Receiver, startReceiver } from '../../support/event-receiver.ts';
+import { standardWebhooks } from '../../../src/sources/standard-webhooks.ts';
+import { type Received, type Receiver, startReceiver } from '../../support/event-receiver.ts';
 import { KEYS, OPERATOR_ENVIRONMENT, operate, told } from '../../support/operator-calls.ts';
 import { ANDROID_TOKEN, type Setup, setup } from '../../support/service.ts';
 
@@ -20,6 +23,11 @@ async function start(): Promise<{ readonly running: Setup; readonly receiver: Re
   const receiver = await startReceiver();
   const running = await setup({ environment: { ...OPERATOR_ENVIRONMENT, ...NETWORKS } });
   return { running, receiver };
+}
+
+function headersOf(call: Received | undefined): Record<string, string> {
+  const given = Object.entries(call?.headers ?? {});
+  return Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
 }
 
 async function create(running: Setup, body: object) {
@@ -69,6 +77,18 @@ test('a backend hears of a dead token and finds its user with nothing but the to
     token_sha256: digest,
     subject_sha256: createHash('sha256').update(HASH.toLowerCase()).digest('hex'),
   });
+  for (const event of events) {
+    const type = event?.type ?? '';
+    expect(isEventType(type) && eventSchema(type).safeParse(event).success, type).toBe(true);
+  }
+  const [call] = receiver.received;
+  const request = { headers: headersOf(call), body: Buffer.from(call?.raw ?? '') };
+  expect(() =>
+    standardWebhooks.authenticate(
+      { ...request, receivedAtMs: Date.now() },
+      { secrets: [secret], nodeIds: [] },
+    ),
+  ).not.toThrow();
   for (const { raw } of receiver.received) expect(raw).not.toContain(ANDROID_TOKEN);
 });
 
@@ -84,9 +104,7 @@ test('shows a secret once, and signs by both for a day after a rotation', async 
   const sent = sentAnswer.parse(told(await post(running, `${id}/test`)));
   expect(sent).toMatchObject({ outcome: 'delivered', status: 200 });
   const [ping] = await receiver.wait(1);
-  const headers = Object.fromEntries(
-    Object.entries(ping?.headers ?? {}).map(([name, value]) => [name, String(value)]),
-  );
+  const headers = headersOf(ping);
   for (const one of [secret, rotated.secret ?? '']) {
     expect(() => new Webhook(one).verify(ping?.raw ?? '', headers)).not.toThrow();
   }

@@ -29,6 +29,8 @@ export interface NewEvent extends Omit<VendorEvent, 'id'> {
 
 export interface EventRecording {
   record(event: NewEvent): void;
+  /** Whether any endpoint asked for it. */
+  isWished(type: EventType): boolean;
   /** The end of an open delivery, before its content is erased. */
   recordEnd(row: OpenRow, end: End): void;
   /** Deletes up to `limit` events from before. */
@@ -87,6 +89,7 @@ export function prepareEventRecording(db: Database.Database, sealer: Sealer): Ev
 
   return {
     record,
+    isWished: (type) => wishes.some(({ types }) => types.has(type)),
     refresh,
     recordEnd(row, { status, reason, wallMs }) {
       const type: EventType = eventOfEnd(status);
