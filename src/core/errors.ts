@@ -1,5 +1,7 @@
 // Every public error: code, status, title and remedy. A test keeps docs/errors.md equal to this table.
 
+import type { LimitName } from './limit-name.ts';
+
 interface ErrorKind {
   readonly status: number;
   readonly title: string;
@@ -247,21 +249,6 @@ export type ErrorCode = keyof typeof ERRORS;
 
 /** The statuses of refusals, and the 200 that some callers need for what can never succeed. */
 export type ErrorStatus = (typeof ERRORS)[ErrorCode]['status'] | 200;
-
-/** What may run out: of calls, of places, of devices. The log names it for a refused call. */
-export type LimitName =
-  | 'token_rate'
-  | 'global_rate'
-  | 'address_rate'
-  | 'signature_rate'
-  | 'registration_rate'
-  | 'in_flight'
-  | 'reply_waits'
-  | 'reply_waits_of_device'
-  | 'max_devices'
-  | 'max_devices_per_user'
-  | 'wrong_keys'
-  | 'stream_readers';
 
 /** One fault of the input. It names the field and never repeats the value. */
 export interface Fault {
