@@ -1,7 +1,7 @@
 // `kill -9` in the middle of the demo's load: whatever instant the file was left at, it is whole, the next
 // start opens it, and all that was accepted ends.
 
-import { cpSync } from 'node:fs';
+import { cpSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
@@ -52,8 +52,8 @@ function answerInvoiceRequests(sandbox: Sandbox, url: () => string | undefined, 
 /** What the kill left on the disk, before anybody has opened it again. */
 function faultsLeftBehind(folder: string): readonly string[] {
   const copy = join(temporaryFolder(), 'copy');
-  // Neither SQLite's shared memory nor the socket, which is no file.
-  const filter = (path: string) => !path.endsWith('-shm') && !path.endsWith('.sock');
+  // Neither SQLite's shared memory nor a socket.
+  const filter = (path: string) => !path.endsWith('-shm') && !lstatSync(path).isSocket();
   cpSync(folder, copy, { recursive: true, filter });
   return faultsOf(join(copy, 'nds.sqlite'));
 }

@@ -229,6 +229,11 @@ export class Sender {
     { attempting, proof }: { readonly attempting: Promise<Attempt>; readonly proof: Proof },
   ): Promise<void> {
     const attempt = await attempting;
+    if (attempt.outcome.kind === 'delivered') {
+      // At once: a delivered attempt of an open delivery must not outlive a crash.
+      await this.#endings.confirmStored(delivery, stored, { ...proof, attempt });
+      return;
+    }
     const recorded = this.#endings.recordRetryAtOnce(delivery, stored, attempt);
     await this.#endings.confirmStored(delivery, recorded, proof);
   }
