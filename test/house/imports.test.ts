@@ -16,10 +16,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'providers/apns': ['core', 'providers/http2'],
   'providers/fcm': ['core', 'providers/http2'],
   'stores/sqlite': ['core'],
+  endpoints: ['core', 'providers/http2'],
   observe: ['core'],
-  config: ['core', 'sources', 'providers/apns', 'providers/fcm'],
+  config: ['core', 'endpoints', 'sources', 'providers/apns', 'providers/fcm'],
   doctor: [...['core', 'config', 'service', 'providers/http2', 'stores/sqlite']],
-  service: ['core', 'config', 'http', 'sources', 'observe', 'providers/apns', 'providers/fcm'],
+  service: [
+    'core',
+    'config',
+    'endpoints',
+    'http',
+    'sources',
+    'observe',
+    'providers/apns',
+    'providers/fcm',
+  ],
 };
 
 /** The core knows no library but zod. */

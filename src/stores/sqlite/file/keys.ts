@@ -6,7 +6,7 @@ import type Database from 'better-sqlite3';
 import { corruptDatabase, unknownKey } from '../errors.ts';
 import { prepareRows, type Reading } from '../reading.ts';
 import { META } from '../rows.ts';
-import { deliveryContext, deviceContext } from './content.ts';
+import { deliveryContext, deviceContext, endpointContext } from './content.ts';
 import { KEY_BYTES, keyIdOf, Sealer } from './seal.ts';
 
 const KEY_ID = 'encryption_key_id';
@@ -21,6 +21,7 @@ const SEALED_TABLES = [
     contextOf: deliveryContext,
   },
   { table: 'devices', id: 'id', contextOf: deviceContext },
+  { table: 'endpoints', id: 'id', contextOf: endpointContext },
 ] as const;
 
 export interface Keys {

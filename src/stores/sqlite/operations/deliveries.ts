@@ -6,16 +6,14 @@ import type { Attempt } from '../../../core/delivery.ts';
 import { isRace, usefulUntilMs } from '../../../core/notification.ts';
 import { FORGOTTEN_TOKEN } from '../../../core/ports/operating.ts';
 import type { AcceptedDelivery, Confirmation, Renewal } from '../../../core/ports/store.ts';
+import type { EventRecording } from '../events/recording.ts';
 import { sealDelivery } from '../file/content.ts';
 import type { Sealer } from '../file/seal.ts';
 import type { ReplyRecord, SettlementWrite } from '../protocol.ts';
 import { OPEN_DELIVERIES, type RowOf } from '../rows.ts';
-import { type Finish, prepareFinish } from './finish.ts';
+import { DEVICE_DELETED, type Finish, prepareFinish } from './finish.ts';
 import { prepareTell } from './records.ts';
 import { fingerprint, maybeFingerprint, wholeEndMs, wholeMs } from './values.ts';
-
-/** The reason of a delivery whose device was deleted before it was delivered. */
-export const DEVICE_DELETED = 'device_deleted';
 
 interface Parts {
   readonly finish: Finish;
@@ -23,9 +21,13 @@ interface Parts {
   readonly findOpen: Database.Statement<[string], RowOf<typeof OPEN_DELIVERIES>>;
 }
 
-export function prepareDeliveryOperations(db: Database.Database, sealer: Sealer) {
+export function prepareDeliveryOperations(
+  db: Database.Database,
+  sealer: Sealer,
+  recording: EventRecording,
+) {
   const parts: Parts = {
-    finish: prepareFinish(db),
+    finish: prepareFinish(db, recording),
     recordAttempt: prepareAttempt(db),
     // With `id = ?` on the join, SQLite was seen to plan the statement again for each new value: 160 µs or more, not 20.
     findOpen: db.prepare(

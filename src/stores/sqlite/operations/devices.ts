@@ -12,9 +12,9 @@ import type {
   SignatureUse,
 } from '../protocol.ts';
 import { DEVICES, ERASED_DEVICES, OPEN_DELIVERIES, type RowOf } from '../rows.ts';
-import { DEVICE_DELETED } from './deliveries.ts';
+
 import { toDevice } from './device-queries.ts';
-import type { Finish } from './finish.ts';
+import { DEVICE_DELETED, type Finish } from './finish.ts';
 import { fingerprint, maybeFingerprint, wholeMs } from './values.ts';
 
 export type ErasedRow = RowOf<typeof ERASED_DEVICES>;

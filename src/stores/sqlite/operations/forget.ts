@@ -4,9 +4,9 @@
 import type Database from 'better-sqlite3';
 import { FORGOTTEN_TOKEN, type Forgotten } from '../../../core/ports/operating.ts';
 import { ERASED_DEVICES, OPEN_DELIVERIES, type RowOf } from '../rows.ts';
-import { DEVICE_DELETED } from './deliveries.ts';
+
 import type { ErasedRow } from './devices.ts';
-import type { Finish } from './finish.ts';
+import { DEVICE_DELETED, type Finish } from './finish.ts';
 import { fingerprint } from './values.ts';
 
 /** What was found of the user or token to forget. */
@@ -102,6 +102,14 @@ function prepareBlank(db: Database.Database) {
       `UPDATE refusals SET token_hash = NULL, subject_hash = NULL, device_id = NULL
        WHERE row_id IN (SELECT row_id FROM refusals WHERE ${condition} LIMIT @limit)`,
     );
+  const eventsWhere = (condition: string) =>
+    db.prepare<{ readonly value: string; readonly limit: number }>(
+      `UPDATE events SET token_hash = NULL, token_sha256 = NULL, subject_sha256 = NULL,
+         device_id = NULL
+       WHERE row_id IN (SELECT row_id FROM events WHERE ${condition} LIMIT @limit)`,
+    );
+  const eventsOfDevice = eventsWhere('device_id = @value');
+  const eventsOfToken = eventsWhere('token_hash = @value');
   const ofDevice = blankWhere('device_id = @value');
   const ofToken = blankWhere('token_hash = @value');
   const refusalsOfDevice = refusalsWhere('device_id = @value');
@@ -115,10 +123,12 @@ function prepareBlank(db: Database.Database) {
     for (const { id } of devices) {
       run(ofDevice, id);
       run(refusalsOfDevice, id);
+      run(eventsOfDevice, id);
     }
     for (const hash of tokenHashes) {
       run(ofToken, hash);
       run(refusalsOfToken, hash);
+      run(eventsOfToken, hash);
     }
     return changed;
   };
