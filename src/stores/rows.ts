@@ -31,7 +31,7 @@ export type RowOf<Declared> =
     ? { readonly [Key in keyof Columns as NameOf<Key>]: ValueOf<Columns[Key]> }
     : never;
 
-function rows<const Columns extends Readonly<Record<string, Column>>>(
+export function rows<const Columns extends Readonly<Record<string, Column>>>(
   tables: string,
   columns: Columns,
 ): TableRows<Columns> {
