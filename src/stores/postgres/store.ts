@@ -1,23 +1,37 @@
 // The ports to the log and the devices on one PostgreSQL, which any number of machines share.
 
 import type { Clock } from '../../core/ports/clock.ts';
-import type { Store } from '../../core/ports/store.ts';
-import { StoreUnavailableError } from '../../core/ports/store.ts';
+import type { DeviceStore } from '../../core/ports/devices.ts';
+import type { EventStore } from '../../core/ports/events.ts';
+import type { LogReader } from '../../core/ports/log.ts';
+import type { OperatingStore } from '../../core/ports/operating.ts';
+import type { ReceiptStore } from '../../core/ports/receipts.ts';
+import type { Records } from '../../core/ports/records.ts';
+import { type Store, StoreUnavailableError } from '../../core/ports/store.ts';
 import { DatabaseRefusedError } from '../refused.ts';
 import type { Keys } from '../sealing/keys.ts';
 import type { Sealer } from '../sealing/seal.ts';
 import { Batches, type EndedBatch } from './batches.ts';
 import { Database } from './database.ts';
+import { createDeviceStore } from './device-store.ts';
 import { unusable } from './errors.ts';
+import { createEventStore } from './events/event-store.ts';
 import { openKeys } from './keys.ts';
 import { applyMigrations } from './migrations.ts';
+import { createOperatingStore } from './operating-store.ts';
 import { prepareClaim } from './operations/claim.ts';
+import { countPage } from './operations/count.ts';
+import { gather } from './operations/gather.ts';
 import { prepareInsert } from './operations/insert.ts';
 import { preparePlans } from './operations/plans.ts';
 import { prepareSearch } from './operations/search.ts';
 import { prepareConfirm, prepareSettle } from './operations/settle.ts';
 import { prepareTokenQueries } from './operations/token-queries.ts';
 import { prepareUpkeep } from './operations/upkeep.ts';
+import { createReceiptStore } from './receipts/receipt-store.ts';
+import { createRecords } from './records.ts';
+import { Serial } from './serial.ts';
+import { Tellings } from './tellings.ts';
 import { Times } from './times.ts';
 
 const DEFAULT_MAX_PENDING_OPERATIONS = 20_000;
@@ -41,8 +55,15 @@ export interface PostgresStoreEvent {
   readonly resealedRows: number;
 }
 
+/** All of them are closed with the store. */
 export interface OpenedPostgresStore {
   readonly store: Store;
+  readonly devices: DeviceStore;
+  readonly records: Records;
+  readonly log: LogReader;
+  readonly operating: OperatingStore;
+  readonly receipts: ReceiptStore;
+  readonly events: EventStore;
   /** 32 bytes, for the life of the database: the key of `Ids.fingerprint`. */
   readonly lookupKey: Uint8Array;
 }
@@ -66,8 +87,22 @@ export async function openPostgresStore(
     await applyMigrations(database, url);
     const { sealer, lookupKey, resealedRows } = await openKeys(database, keys, url);
     if (resealedRows !== undefined) onEvent?.({ name: 'key_rotated', resealedRows });
-    const store = createStore({ database, sealer, times: new Times() }, options);
-    return { store, lookupKey };
+    const parts = { database, sealer, times: new Times() };
+    const tellings = new Tellings(database, clock);
+    const deviceChanges = new Serial();
+    return {
+      store: createStore(parts, { ...options, tellings, deviceChanges }),
+      devices: createDeviceStore(parts, deviceChanges),
+      records: createRecords(database, tellings),
+      log: {
+        gather: (question) => database.transaction((run) => gather(run, question, parts)),
+        countPage: (page) => database.transaction((run) => countPage(run, page)),
+      },
+      operating: createOperatingStore(parts, deviceChanges),
+      receipts: createReceiptStore(database, sealer),
+      events: createEventStore(database, sealer),
+      lookupKey,
+    };
   } catch (error) {
     await database.close();
     throw refusalOf(url, error);
@@ -80,9 +115,14 @@ function refusalOf(url: string, error: unknown): unknown {
   return cause instanceof Error ? unusable(url, cause) : error;
 }
 
-function createStore(parts: Parts, options: PostgresStoreOptions): Store {
+interface StoreParts extends PostgresStoreOptions {
+  readonly tellings: Tellings;
+  readonly deviceChanges: Serial;
+}
+
+function createStore(parts: Parts, options: StoreParts): Store {
   const { database, times } = parts;
-  const { clock, onBatch, onBatchEnded } = options;
+  const { clock, onBatch, onBatchEnded, tellings, deviceChanges } = options;
   const { maxPendingOperations: maxPending = DEFAULT_MAX_PENDING_OPERATIONS } = options;
   const batching = { clock, maxPending, onBatch, onBatchEnded };
   const inserts = new Batches({
@@ -93,14 +133,14 @@ function createStore(parts: Parts, options: PostgresStoreOptions): Store {
   const settlements = new Batches({
     ...batching,
     keyOf: ({ settlement }) => settlement.deliveryId,
-    write: prepareSettle(database, times),
+    write: prepareSettle(parts, tellings),
   });
   const plans = preparePlans(database, times);
   const upkeep = prepareUpkeep(database, times);
   const tokens = prepareTokenQueries(database, times);
   return {
     insert: (accepted) => inserts.add(accepted),
-    settle: (settlement) => settlements.add({ settlement, told: undefined }),
+    settle: (settlement) => settlements.add(tellings.settling(settlement)),
     confirm: prepareConfirm(database),
     renew: plans.renew,
     claimDue: prepareClaim(database, parts),
@@ -116,9 +156,15 @@ function createStore(parts: Parts, options: PostgresStoreOptions): Store {
     listProvenTokens: tokens.listProvenTokens,
     findDeliveries: prepareSearch(database),
     prune: upkeep.prune,
-    probe: upkeep.probe,
+    probe: async () => {
+      await tellings.flush();
+      await upkeep.probe();
+    },
     onTrouble: (listener) => database.onTrouble(listener),
     recordReply: upkeep.recordReply,
-    close: () => database.close(Promise.all([inserts.close(), settlements.close()])),
+    async close() {
+      const accepted = [inserts.close(), settlements.close(), deviceChanges.close()];
+      await database.close(Promise.all(accepted).then(() => tellings.close()));
+    },
   };
 }

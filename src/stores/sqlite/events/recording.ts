@@ -3,29 +3,17 @@
 
 import { randomUUID } from 'node:crypto';
 import type Database from 'better-sqlite3';
-import { subjectSha256, tokenSha256 } from '../../../core/events/body.ts';
-import {
-  type EventType,
-  eventOfEnd,
-  isWished,
-  typesOf,
-  type Wish,
-} from '../../../core/events/catalogue.ts';
-import type { VendorEvent } from '../../../core/ports/events.ts';
-import { openDelivery } from '../../sealing/content.ts';
-import type { Sealer } from '../../sealing/seal.ts';
-import type { End, OpenRow } from '../operations/finish.ts';
-import { maybeFingerprint, wholeMs } from '../../values.ts';
+import { type EventType, eventOfEnd, isWished } from '../../../core/events/catalogue.ts';
+import { DROPPED_EVENTS, ENDED_DELIVERIES, WISHES } from '../../event-rows.ts';
+import { lackingOf, type NewEvent, type StoredWish, toEndEvent, toWish } from '../../events.ts';
 import type { RowOf } from '../../rows.ts';
-import { DROPPED_EVENTS, ENDED_DELIVERIES, WISHES } from './rows.ts';
+import type { Sealer } from '../../sealing/seal.ts';
+import { maybeFingerprint, wholeMs } from '../../values.ts';
+import type { End, OpenRow } from '../operations/finish.ts';
 
 /** What is kept at most, and how many more may lie there until the next look. */
 const MAX_EVENTS = 100_000;
 const LOOK_EVERY = 256;
-
-export interface NewEvent extends Omit<VendorEvent, 'id'> {
-  readonly tokenHash?: string | undefined;
-}
 
 export interface EventRecording {
   record(event: NewEvent): void;
@@ -50,17 +38,10 @@ export function prepareEventRecording(db: Database.Database, sealer: Sealer): Ev
     `${ENDED_DELIVERIES.sql} WHERE row_id = ?`,
   );
   const drop = prepareDrop(db);
-  let wishes: readonly (Wish & { readonly rowId: number })[] = [];
+  let wishes: readonly StoredWish[] = [];
 
   const refresh = () => {
-    wishes = listWishes.all().map(({ row_id, id, app, enabled_events }) => {
-      return {
-        rowId: row_id,
-        id,
-        app: app ?? undefined,
-        types: typesOf(enabled_events.split(',')),
-      };
-    });
+    wishes = listWishes.all().map(toWish);
   };
   refresh();
 
@@ -95,22 +76,7 @@ export function prepareEventRecording(db: Database.Database, sealer: Sealer): Ev
       const type: EventType = eventOfEnd(status);
       if (!wishes.some(({ types }) => types.has(type))) return;
       const found = findEnded.get(row.row_id);
-      if (found === undefined) return;
-      const { id, app, provider, device_id, token_hash, sealed } = found;
-      const content = sealed === null ? undefined : openDelivery(sealer, { id, sealed });
-      record({
-        atMs: wallMs,
-        type,
-        app,
-        provider,
-        deliveryId: id,
-        deviceId: device_id ?? undefined,
-        notificationType: found.type,
-        reason: reason ?? undefined,
-        tokenHash: token_hash,
-        tokenSha256: content && tokenSha256(content.token),
-        subjectSha256: content?.subject === undefined ? undefined : subjectSha256(content.subject),
-      });
+      if (found !== undefined) record(toEndEvent(found, { type, reason, wallMs }, sealer));
     },
     prune: ({ beforeMs, limit }) =>
       drop(wishes, { upToRowId: Number.MAX_SAFE_INTEGER, beforeMs, limit }),
@@ -139,7 +105,7 @@ function prepareDrop(db: Database.Database) {
   const remove = db.prepare('DELETE FROM events WHERE row_id <= ?');
 
   return function drop(
-    wishes: readonly (Wish & { readonly rowId: number })[],
+    wishes: readonly StoredWish[],
     { upToRowId, beforeMs, limit = 2 * LOOK_EVERY }: Dropping,
   ): number {
     const rows = oldest.all(limit);
@@ -149,13 +115,8 @@ function prepareDrop(db: Database.Database) {
     if (last === undefined) return 0;
     for (const wish of wishes) {
       const cursor = findCursor.get(wish.rowId) ?? 0;
-      const lacking = gone.filter(
-        (row) => row.row_id > cursor && isWished(wish, { ...row, endpointId: row.endpoint_id }),
-      );
-      const first = lacking[0];
-      if (first === undefined) continue;
-      const toMs = lacking.at(-1)?.at_ms ?? first.at_ms;
-      count.run({ rowId: wish.rowId, count: lacking.length, fromMs: first.at_ms, toMs });
+      const lacking = lackingOf(gone, { wish, cursor });
+      if (lacking !== undefined) count.run({ rowId: wish.rowId, ...lacking });
     }
     remove.run(last.row_id);
     return gone.length;

@@ -5,9 +5,9 @@ import type Database from 'better-sqlite3';
 import { tokenSha256 } from '../../../core/events/body.ts';
 import type { EventType } from '../../../core/events/catalogue.ts';
 import type { RecordedReceipt, SilentPhone } from '../../../core/ports/receipts.ts';
+import { DEVICES, type RowOf } from '../../rows.ts';
 import { openDeviceContent } from '../../sealing/content.ts';
 import type { Sealer } from '../../sealing/seal.ts';
-import { DEVICES, type RowOf } from '../../rows.ts';
 import type { EventRecording } from './recording.ts';
 
 export function prepareWakeEvents(

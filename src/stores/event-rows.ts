@@ -1,6 +1,6 @@
 // The rows that statements about events and endpoints read, declared as those of rows.ts.
 
-import { rows } from '../../rows.ts';
+import { rows } from './rows.ts';
 
 /** Of a delivery that ends, before its content is erased. */
 export const ENDED_DELIVERIES = rows('deliveries LEFT JOIN queue USING (row_id)', {
