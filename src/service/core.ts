@@ -120,6 +120,7 @@ export function wireCore(given: {
     skew,
     observer,
     receipts,
+    mayRetry: () => store.mayRetry(),
     onDelivered: receipts && ((delivery) => receipts.delivered(delivery)),
     onQueued: (lane, dueAtMs) => retrier.expect(lane, dueAtMs),
     onProviderBack: (lane) => void retrier.providerIsBack(lane),

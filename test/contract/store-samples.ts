@@ -2,10 +2,9 @@
 
 import { createHash } from 'node:crypto';
 import type { Attempt, Delivery, Next } from '../../src/core/delivery.ts';
+import type { Claim, HastenOptions } from '../../src/core/ports/plans.ts';
 import type {
   AcceptedDelivery,
-  Claim,
-  HastenOptions,
   QuarantineEntry,
   Settlement,
   Store,

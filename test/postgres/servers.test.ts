@@ -4,10 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { query, SERVERS, useDatabases } from './databases.ts';
 
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
-  const { newDatabase } = useDatabases(server);
+  const { newEmptyDatabase } = useDatabases(server);
 
   test('is of the version that it is said to be, and gives every test a database of its own', async () => {
-    const [one, other] = [await newDatabase(), await newDatabase()];
+    const [one, other] = [await newEmptyDatabase(), await newEmptyDatabase()];
     expect(one).not.toBe(other);
     const [row] = await query(one, `SELECT current_setting('server_version') AS version`);
     expect(row?.version).toMatch(new RegExp(`^${server.major}\\.`));

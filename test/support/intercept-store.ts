@@ -3,7 +3,7 @@
 
 import { type Store, StoreUnavailableError } from '../../src/core/ports/store.ts';
 
-export type StoreOperation = keyof Store;
+export type StoreOperation = Exclude<keyof Store, 'mayRetry'>;
 
 /** Runs `operation` now, later or never; what it returns is what the core gets. */
 export type Interceptor = <Result>(
@@ -18,6 +18,7 @@ export function interceptStore(store: Store, run: Interceptor): Store {
     confirm: (input) => run('confirm', () => store.confirm(input)),
     renew: (input) => run('renew', () => store.renew(input)),
     claimDue: (input) => run('claimDue', () => store.claimDue(input)),
+    mayRetry: () => store.mayRetry(),
     releaseLeases: (owner) => run('releaseLeases', () => store.releaseLeases(owner)),
     recover: (input) => run('recover', () => store.recover(input)),
     hasten: (input) => run('hasten', () => store.hasten(input)),

@@ -2,14 +2,9 @@
 
 import type { Attempt, Delivery, DeliveryStatus } from '../../src/core/delivery.ts';
 import { isRace, usefulUntilMs } from '../../src/core/notification.ts';
+import type { Claim, HastenOptions } from '../../src/core/ports/plans.ts';
 import type { Told } from '../../src/core/ports/records.ts';
-import type {
-  Claim,
-  DeliveryQuery,
-  HastenOptions,
-  LoggedAttempt,
-  LoggedDelivery,
-} from '../../src/core/ports/store.ts';
+import type { DeliveryQuery, LoggedAttempt, LoggedDelivery } from '../../src/core/ports/store.ts';
 
 export interface Row {
   delivery: Delivery;

@@ -2,17 +2,14 @@
 // (memory-store.test.ts), so that what the core's tests show of one holds for the other.
 
 import type { Attempt, Next } from '../../src/core/delivery.ts';
+import type { Claim, ClaimResult, HastenOptions, Renewal } from '../../src/core/ports/plans.ts';
 import {
   type AcceptedDelivery,
-  type Claim,
-  type ClaimResult,
   type Confirmation,
   type DeliveryQuery,
-  type HastenOptions,
   type LoggedDelivery,
   type QuarantineEntry,
   type QueueState,
-  type Renewal,
   type Settlement,
   type Store,
   StoreUnavailableError,
@@ -113,6 +110,10 @@ export class MemoryStore implements Store {
       nextDueAtMs: least(due),
       nextUsefulUntilMs: least(free.map(usefulUntil)),
     };
+  }
+
+  mayRetry(): boolean {
+    return true;
   }
 
   async releaseLeases(owner: string): Promise<void> {

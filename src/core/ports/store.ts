@@ -6,6 +6,7 @@
 import type { Attempt, Delivery, DeliveryStatus, Next } from '../delivery.ts';
 import type { Platform, ProviderName } from '../target.ts';
 import type { Condemned } from './events.ts';
+import type { Claim, ClaimResult, HastenOptions, Renewal } from './plans.ts';
 import type { DeliveryWake } from './receipts.ts';
 
 /**
@@ -46,6 +47,12 @@ export interface Store {
    * `misconfigured` and not returned.
    */
   claimDue(claim: Claim): Promise<ClaimResult>;
+
+  /**
+   * Whether this process may start another attempt of what it leases: not while the others that share the database may
+   * think it dead. Always true of a store that one process owns.
+   */
+  mayRetry(): boolean;
 
   /** Gives up every lease of `owner`: what is still queued is due at once. */
   releaseLeases(owner: string): Promise<void>;
@@ -168,53 +175,6 @@ export interface Confirmation {
   readonly reason?: string | undefined;
   readonly nowMs: number;
   readonly wallMs: number;
-}
-
-export interface Renewal {
-  readonly deliveryId: string;
-  readonly expiresAtMs: number;
-  readonly usefulUntilMs: number;
-  readonly dueAtMs: number;
-}
-
-export interface Claim {
-  readonly owner: string;
-  readonly app: string;
-  readonly provider: ProviderName;
-  readonly nowMs: number;
-  /** When a row that cannot be decrypted was settled. */
-  readonly wallMs: number;
-  readonly select: ClaimSelection;
-  readonly leaseUntilMs: number;
-  readonly limit: number;
-}
-
-/**
- * - `due`: due at `nowMs`; the earliest end of useful life first, which puts races before news.
- * - `probe`: due or not; the one tried longest ago first, those never tried before all others.
- * - `last_moment`: due or not, leased by nobody (not even by a lease that is over), with a useful life that ends
- *   by `usefulUntilByMs`; the earliest end first.
- */
-export type ClaimSelection =
-  | { readonly kind: 'due' }
-  | { readonly kind: 'probe' }
-  | { readonly kind: 'last_moment'; readonly usefulUntilByMs: number };
-
-/** What is still queued for the app and provider, the claimed ones left out; absent if nothing is. */
-export interface ClaimResult {
-  readonly deliveries: readonly Delivery[];
-  /** The earliest instant at which something is due and not held, or a lease ends. */
-  readonly nextDueAtMs?: number | undefined;
-  /** The earliest end of useful life among what nobody leases. */
-  readonly nextUsefulUntilMs?: number | undefined;
-}
-
-export interface HastenOptions {
-  readonly app: string;
-  readonly provider: ProviderName;
-  readonly nowMs: number;
-  readonly newsSpreadMs: number;
-  readonly restMs: number;
 }
 
 export interface QuarantineEntry {

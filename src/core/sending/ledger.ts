@@ -4,11 +4,11 @@
 import type { Clock } from '../ports/clock.ts';
 import type { Condemned } from '../ports/events.ts';
 import type { Observer } from '../ports/observer.ts';
+import type { Renewal } from '../ports/plans.ts';
 import {
   type AcceptedDelivery,
   type Confirmation,
   type QuarantineEntry,
-  type Renewal,
   type Settlement,
   type Store,
   StoreUnavailableError,

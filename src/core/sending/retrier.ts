@@ -6,12 +6,8 @@ import type { Delivery } from '../delivery.ts';
 import type { Policy } from '../policy.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { Observer } from '../ports/observer.ts';
-import {
-  type ClaimResult,
-  type ClaimSelection,
-  type Store,
-  StoreUnavailableError,
-} from '../ports/store.ts';
+import type { ClaimResult, ClaimSelection } from '../ports/plans.ts';
+import { type Store, StoreUnavailableError } from '../ports/store.ts';
 import type { Lane } from './lane.ts';
 import type { Ledger } from './ledger.ts';
 import { LAST_ATTEMPT_BEFORE_END_MS } from './retry.ts';

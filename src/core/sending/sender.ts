@@ -40,6 +40,8 @@ export interface SendOptions {
 
 export interface SenderParts extends AttemptsParts, EndingsParts {
   readonly ids: Ids;
+  /** Whether others can not have what this process was sending: see `Store.mayRetry`. */
+  readonly mayRetry: () => boolean;
   /** Called whenever a delivery was left for later. */
   readonly onQueued: (lane: Lane, dueAtMs: number) => void;
 }
@@ -172,7 +174,8 @@ export class Sender {
       if (outcome.kind === 'retry') {
         const unanswered = current.unanswered + (isUnanswered(outcome) ? 1 : 0);
         current = { ...current, unanswered };
-        const isOnceMore = isRetriedAtOnce(outcome, { tries, unanswered }) && !lane.isOpen;
+        const isWorthIt = isRetriedAtOnce(outcome, { tries, unanswered }) && !lane.isOpen;
+        const isOnceMore = isWorthIt && this.#parts.mayRetry();
         if (!isOnceMore || this.#isTooLate(current)) {
           return this.#later(current, stored, sending, { outcome, attempt });
         }

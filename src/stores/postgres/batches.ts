@@ -44,6 +44,8 @@ export class Batches<Input, Output> {
   #waiting: Pending<Input, Output>[] = [];
   /** Keys of what is being written. */
   readonly #writing = new Set<string>();
+  /** The end of the last operation of each key. */
+  readonly #last = new Map<string, Promise<void>>();
   #underWay = 0;
   #pending = 0;
   #isPlanned = false;
@@ -61,9 +63,24 @@ export class Batches<Input, Output> {
     if (this.#pending >= maxPending) return Promise.reject(new StoreUnavailableError('busy'));
     const { promise, resolve, reject } = Promise.withResolvers<Output>();
     this.#pending += 1;
-    this.#waiting.push({ input, key: keyOf(input), resolve, reject });
+    const key = keyOf(input);
+    this.#waiting.push({ input, key, resolve, reject });
+    const ended: Promise<void> = promise.then(
+      () => this.#forget(key, ended),
+      () => this.#forget(key, ended),
+    );
+    this.#last.set(key, ended);
     this.#plan();
     return promise;
+  }
+
+  #forget(key: string, ended: Promise<void>): void {
+    if (this.#last.get(key) === ended) this.#last.delete(key);
+  }
+
+  /** Resolves when nothing with this key waits or is under way, whatever became of it. */
+  async written(key: string): Promise<void> {
+    await this.#last.get(key);
   }
 
   /** Refuses what comes from now on. Resolves when what came before is written or refused. */

@@ -3,7 +3,7 @@
 import type { Value } from './database.ts';
 
 type Scalar = Exclude<Value, readonly unknown[]>;
-type ColumnInput<Row> = readonly [type: string, valueOf: (row: Row) => Scalar];
+type ColumnInput<Row> = readonly [type: string, read: (row: Row) => Scalar];
 
 export interface Input<Row> {
   /** `unnest($1::text[], …) AS input(id, …)`; its parameters begin at 1. */
@@ -20,6 +20,6 @@ export function inputOf<Row>(columns: Readonly<Record<string, ColumnInput<Row>>>
   return {
     sql: `unnest(${arrays.join(', ')}) AS input(${Object.keys(columns).join(', ')})`,
     count: declared.length,
-    valuesOf: (rows) => declared.map(([, valueOf]) => rows.map(valueOf)),
+    valuesOf: (rows) => declared.map(([, read]) => rows.map(read)),
   };
 }

@@ -1,40 +1,32 @@
 // The ports to the log and the devices on one PostgreSQL, which any number of machines share.
 
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { DeviceStore } from '../../core/ports/devices.ts';
-import type { EventStore } from '../../core/ports/events.ts';
-import type { LogReader } from '../../core/ports/log.ts';
-import type { OperatingStore } from '../../core/ports/operating.ts';
-import type { ReceiptStore } from '../../core/ports/receipts.ts';
-import type { Records } from '../../core/ports/records.ts';
-import { type Store, StoreUnavailableError } from '../../core/ports/store.ts';
+import type { Store } from '../../core/ports/store.ts';
+import { StoreUnavailableError } from '../../core/ports/store.ts';
 import { DatabaseRefusedError } from '../refused.ts';
 import type { Keys } from '../sealing/keys.ts';
 import type { Sealer } from '../sealing/seal.ts';
 import { Batches, type EndedBatch } from './batches.ts';
 import { Database } from './database.ts';
-import { createDeviceStore } from './device-store.ts';
 import { unusable } from './errors.ts';
-import { createEventStore } from './events/event-store.ts';
 import { openKeys } from './keys.ts';
 import { applyMigrations } from './migrations.ts';
-import { createOperatingStore } from './operating-store.ts';
+import { Nodes, type NodesParts } from './nodes.ts';
 import { prepareClaim } from './operations/claim.ts';
-import { countPage } from './operations/count.ts';
-import { gather } from './operations/gather.ts';
 import { prepareInsert } from './operations/insert.ts';
 import { preparePlans } from './operations/plans.ts';
 import { prepareSearch } from './operations/search.ts';
 import { prepareConfirm, prepareSettle } from './operations/settle.ts';
 import { prepareTokenQueries } from './operations/token-queries.ts';
 import { prepareUpkeep } from './operations/upkeep.ts';
-import { createReceiptStore } from './receipts/receipt-store.ts';
-import { createRecords } from './records.ts';
+import { createPorts, type Ports } from './ports.ts';
 import { Serial } from './serial.ts';
 import { Tellings } from './tellings.ts';
 import { Times } from './times.ts';
 
 const DEFAULT_MAX_PENDING_OPERATIONS = 20_000;
+const NODE_ID_BYTES = 16;
 
 export interface PostgresStoreOptions {
   /** `postgres://user:password@host:port/database?sslmode=verify-full`. */
@@ -42,6 +34,10 @@ export interface PostgresStoreOptions {
   readonly keys: Keys;
   readonly clock: Clock;
   readonly maxPendingOperations?: number | undefined;
+  /** Where other machines reach this one. */
+  readonly nodeUrl?: string | undefined;
+  /** Deliveries of a machine that died may be claimed now. */
+  readonly onTakenOver?: NodesParts['onTakenOver'];
   readonly onEvent?: ((event: PostgresStoreEvent) => void) | undefined;
   /** Called when a batch of so many operations goes to the database as one transaction. */
   readonly onBatch?: ((operations: number) => void) | undefined;
@@ -55,17 +51,12 @@ export interface PostgresStoreEvent {
   readonly resealedRows: number;
 }
 
-/** All of them are closed with the store. */
-export interface OpenedPostgresStore {
+export interface OpenedPostgresStore extends Ports {
   readonly store: Store;
-  readonly devices: DeviceStore;
-  readonly records: Records;
-  readonly log: LogReader;
-  readonly operating: OperatingStore;
-  readonly receipts: ReceiptStore;
-  readonly events: EventStore;
   /** 32 bytes, for the life of the database: the key of `Ids.fingerprint`. */
   readonly lookupKey: Uint8Array;
+  /** This machine among those that share the database: who leases what it sends. */
+  readonly owner: string;
 }
 
 /** What the operations of one machine share. */
@@ -73,6 +64,7 @@ export interface Parts {
   readonly database: Database;
   readonly sealer: Sealer;
   readonly times: Times;
+  readonly nodes: Nodes;
 }
 
 /**
@@ -87,22 +79,15 @@ export async function openPostgresStore(
     await applyMigrations(database, url);
     const { sealer, lookupKey, resealedRows } = await openKeys(database, keys, url);
     if (resealedRows !== undefined) onEvent?.({ name: 'key_rotated', resealedRows });
-    const parts = { database, sealer, times: new Times() };
-    const tellings = new Tellings(database, clock);
-    const deviceChanges = new Serial();
-    return {
-      store: createStore(parts, { ...options, tellings, deviceChanges }),
-      devices: createDeviceStore(parts, deviceChanges),
-      records: createRecords(database, tellings),
-      log: {
-        gather: (question) => database.transaction((run) => gather(run, question, parts)),
-        countPage: (page) => database.transaction((run) => countPage(run, page)),
-      },
-      operating: createOperatingStore(parts, deviceChanges),
-      receipts: createReceiptStore(database, sealer),
-      events: createEventStore(database, sealer),
-      lookupKey,
-    };
+    const times = new Times();
+    const owner = randomBytes(NODE_ID_BYTES).toString('base64url');
+    const { nodeUrl, onTakenOver } = options;
+    const nodes = new Nodes({ id: owner, url: nodeUrl, clock, database, times, onTakenOver });
+    await nodes.join();
+    const parts = { database, sealer, times, nodes };
+    const sides = { tellings: new Tellings(database, clock), deviceChanges: new Serial() };
+    const store = createStore(parts, { ...options, ...sides });
+    return { store, ...createPorts(parts, sides), lookupKey, owner };
   } catch (error) {
     await database.close();
     throw refusalOf(url, error);
@@ -121,7 +106,7 @@ interface StoreParts extends PostgresStoreOptions {
 }
 
 function createStore(parts: Parts, options: StoreParts): Store {
-  const { database, times } = parts;
+  const { database, times, nodes } = parts;
   const { clock, onBatch, onBatchEnded, tellings, deviceChanges } = options;
   const { maxPendingOperations: maxPending = DEFAULT_MAX_PENDING_OPERATIONS } = options;
   const batching = { clock, maxPending, onBatch, onBatchEnded };
@@ -138,12 +123,23 @@ function createStore(parts: Parts, options: StoreParts): Store {
   const plans = preparePlans(database, times);
   const upkeep = prepareUpkeep(database, times);
   const tokens = prepareTokenQueries(database, times);
+  const confirm = prepareConfirm(database);
+  /** What is asked of a delivery while its row is being written comes after it. */
+  const after = async <Result>(deliveryId: string, ask: () => Promise<Result>): Promise<Result> => {
+    await inserts.written(deliveryId);
+    return await ask();
+  };
   return {
     insert: (accepted) => inserts.add(accepted),
-    settle: (settlement) => settlements.add(tellings.settling(settlement)),
-    confirm: prepareConfirm(database),
-    renew: plans.renew,
+    settle(settlement) {
+      const write = tellings.settling(settlement);
+      const settled = after(settlement.deliveryId, () => settlements.add(write));
+      return settled.finally(() => tellings.left([write]));
+    },
+    confirm: (confirmation) => after(confirmation.deliveryId, () => confirm(confirmation)),
+    renew: (renewal) => after(renewal.deliveryId, () => plans.renew(renewal)),
     claimDue: prepareClaim(database, parts),
+    mayRetry: () => nodes.isFresh,
     releaseLeases: plans.releaseLeases,
     recover: plans.recover,
     hasten: plans.hasten,
@@ -156,15 +152,13 @@ function createStore(parts: Parts, options: StoreParts): Store {
     listProvenTokens: tokens.listProvenTokens,
     findDeliveries: prepareSearch(database),
     prune: upkeep.prune,
-    probe: async () => {
-      await tellings.flush();
-      await upkeep.probe();
-    },
+    probe: () => upkeep.probe((run) => tellings.ride(run)),
     onTrouble: (listener) => database.onTrouble(listener),
-    recordReply: upkeep.recordReply,
-    async close() {
+    recordReply: (reply) => after(reply.deliveryId, () => upkeep.recordReply(reply)),
+    close: () => {
       const accepted = [inserts.close(), settlements.close(), deviceChanges.close()];
-      await database.close(Promise.all(accepted).then(() => tellings.close()));
+      const told = Promise.all(accepted).then(() => tellings.close());
+      return database.close(told.then(() => nodes.leave()));
     },
   };
 }

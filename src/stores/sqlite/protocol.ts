@@ -23,6 +23,7 @@ import type {
   RefusalPageQuery,
   WaitingInLane,
 } from '../../core/ports/operating.ts';
+import type { Claim, ClaimResult, HastenOptions, Renewal } from '../../core/ports/plans.ts';
 import type { ReceiptStore } from '../../core/ports/receipts.ts';
 import type {
   Gap,
@@ -34,15 +35,11 @@ import type {
 } from '../../core/ports/records.ts';
 import type {
   AcceptedDelivery,
-  Claim,
-  ClaimResult,
   Confirmation,
   DeliveryQuery,
-  HastenOptions,
   LoggedDelivery,
   QuarantineEntry,
   QueueState,
-  Renewal,
   Settlement,
 } from '../../core/ports/store.ts';
 import type { Keys } from '../sealing/keys.ts';

@@ -200,6 +200,7 @@ function createStore({ writer, reader, settlements, listeners, stopChecks }: Thr
     confirm: (input) => writer.call({ kind: 'confirm', input }),
     renew: (input) => writer.call({ kind: 'renew', input }),
     claimDue: (input) => writer.call({ kind: 'claim', input }),
+    mayRetry: () => true,
     releaseLeases: (owner) => writer.call({ kind: 'release_leases', input: { owner } }),
     recover: (input) => writer.call({ kind: 'recover', input }),
     hasten: (input) => writer.call({ kind: 'hasten', input }),

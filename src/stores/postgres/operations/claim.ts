@@ -1,17 +1,21 @@
 // Claims of what is due. Of several machines that ask at once each gets other rows: what one has locked the others skip.
 
 import type { Delivery } from '../../../core/delivery.ts';
-import type { Claim, ClaimResult, ClaimSelection } from '../../../core/ports/store.ts';
+import type { Claim, ClaimResult, ClaimSelection } from '../../../core/ports/plans.ts';
 import { toDelivery } from '../../domain.ts';
 import { CLAIMED_DELIVERIES, type RowOf } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import type { Database, Run } from '../database.ts';
+import type { Nodes } from '../nodes.ts';
 import { columnsOf, rowsOf } from '../reading.ts';
 import { type Times, wall } from '../times.ts';
 import { FINISH, UNTOLD } from './finish.ts';
 
 /** The content of the row was lost: sealed under a key that is gone, or damaged. */
 const UNDECRYPTABLE = 'undecryptable';
+
+/** When a machine whose beats do not arrive asks again. */
+const STALE_PAUSE_MS = 1_000;
 
 /** The rows that a claim may have: not leased and not held at $3. */
 const CLAIMABLE = `(lease_until IS NULL OR lease_until <= $3) AND (not_before IS NULL OR not_before <= $3)`;
@@ -32,11 +36,16 @@ const NEXT_TIMES = {
 
 type ClaimedRow = RowOf<typeof CLAIMED_DELIVERIES>;
 
-/** The CTE `queue` stands for the table in the last SELECT: the rows as they were just leased. */
+/**
+ * A machine that others declared dead gets nothing before it has joined them again.
+ *
+ * The CTE `queue` stands for the table in the last SELECT: the rows as they were just leased.
+ */
 function claimSql({ where, order }: { readonly where: string; readonly order: string }): string {
   return `WITH chosen AS MATERIALIZED (
       SELECT row_id, ${order.split(' ')[0]} AS place FROM queue
       WHERE app = $1 AND provider = $2 AND ${where} AND $3::timestamptz IS NOT NULL AND $4::timestamptz IS NOT NULL
+        AND ($6 <> $10 OR EXISTS (SELECT FROM nodes WHERE id = $10 AND epoch = $9))
       ORDER BY ${order}, row_id LIMIT $5 FOR UPDATE SKIP LOCKED),
     queue AS (
       UPDATE queue q SET lease_owner = $6, lease_until = $7, tried_at = coalesce($8, q.tried_at)
@@ -48,16 +57,28 @@ function claimSql({ where, order }: { readonly where: string; readonly order: st
 
 export function prepareClaim(
   database: Database,
-  { sealer, times }: { readonly sealer: Sealer; readonly times: Times },
+  {
+    sealer,
+    times,
+    nodes,
+  }: { readonly sealer: Sealer; readonly times: Times; readonly nodes: Nodes },
 ) {
-  return function claim(request: Claim): Promise<ClaimResult> {
+  return async function claim(request: Claim): Promise<ClaimResult> {
+    const claimed = nodes.isFresh ? await claimFresh(request) : undefined;
+    // Stopped or cut off meanwhile: others may have what was claimed, and nothing of it is sent.
+    return claimed !== undefined && nodes.isFresh
+      ? claimed
+      : { deliveries: [], nextDueAtMs: request.nowMs + STALE_PAUSE_MS };
+  };
+
+  function claimFresh(request: Claim): Promise<ClaimResult> {
     const { app, provider, nowMs, wallMs, select, limit, owner, leaseUntilMs } = request;
     const byMs = select.kind === 'last_moment' ? select.usefulUntilByMs : nowMs;
     // Else a probe whose end is not recorded would be chosen again and again.
     const triedAt = select.kind === 'probe' ? times.at(nowMs) : null;
     const values = [
       ...[app, provider, times.at(nowMs), times.at(byMs), limit],
-      ...[owner, times.at(leaseUntilMs), triedAt],
+      ...[owner, times.at(leaseUntilMs), triedAt, nodes.epoch, nodes.id],
     ];
     return database.transaction(async (run) => {
       const found = await run(claimSql(SELECTIONS[select.kind]), values);
@@ -72,7 +93,7 @@ export function prepareClaim(
       if (lost.length > 0) await endLost(run, lost, wallMs);
       return { deliveries, ...(await findNext(run, { request, rows, times })) };
     });
-  };
+  }
 }
 
 /** Times of the queue are the database's; that of receipt is wall time. */

@@ -1,6 +1,7 @@
 // Changes of many plans at once: a start, the end of an outage, repeats, and lifetimes that end.
 
-import type { HastenOptions, Renewal, Store } from '../../../core/ports/store.ts';
+import type { HastenOptions, Renewal } from '../../../core/ports/plans.ts';
+import type { Store } from '../../../core/ports/store.ts';
 import { wholeMs } from '../../values.ts';
 import type { Database } from '../database.ts';
 import { rowsOf } from '../reading.ts';

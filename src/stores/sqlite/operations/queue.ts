@@ -7,7 +7,7 @@ import type {
   ClaimResult,
   ClaimSelection,
   HastenOptions,
-} from '../../../core/ports/store.ts';
+} from '../../../core/ports/plans.ts';
 import { toDelivery } from '../../domain.ts';
 import { CLAIMED_DELIVERIES, OPEN_DELIVERIES, type RowOf } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
