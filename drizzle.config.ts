@@ -4,7 +4,7 @@ import { defineConfig } from 'drizzle-kit';
 
 export default defineConfig({
   dialect: 'sqlite',
-  schema: ['schema.ts', 'device-schema.ts', 'receipt-schema.ts'].map(
+  schema: ['schema.ts', 'device-schema.ts', 'receipt-schema.ts', 'event-schema.ts'].map(
     (file) => `./src/stores/sqlite/${file}`,
   ),
   out: './drizzle/sqlite',

@@ -4,6 +4,8 @@ import { defineConfig } from 'drizzle-kit';
 
 export default defineConfig({
   dialect: 'postgresql',
-  schema: ['schema.ts', 'device-schema.ts'].map((file) => `./src/stores/postgres/${file}`),
+  schema: ['', 'device-', 'event-', 'receipt-', 'record-'].map(
+    (area) => `./src/stores/postgres/${area}schema.ts`,
+  ),
   out: './drizzle/postgres',
 });

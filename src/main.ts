@@ -13,6 +13,7 @@ import type { Store } from './core/ports/store.ts';
 import type { Readiness } from './http/health.ts';
 import type { Log } from './observe/log.ts';
 import { createRecorder, recoverCore, wireCore } from './service/core.ts';
+import { endpointChecks, wireEndpoints } from './service/events/wire-endpoints.ts';
 import { startHousekeeping } from './service/housekeeping.ts';
 import { createHttpApp } from './service/http-app.ts';
 import { stopService } from './service/lifecycle.ts';
@@ -97,6 +98,7 @@ export async function startService(
     receipts,
     operating,
     log: logReader,
+    events: eventStore,
     lookupKey,
   } = storing;
   const store = overrides.wrapStore?.(ownStore) ?? ownStore;
@@ -116,6 +118,8 @@ export async function startService(
   const recorder = createRecorder(core, { clock, records, observer });
   observer.join(recorder);
   await recoverCore(core, store, clock);
+  const endpoints = wireEndpoints({ config, clock, ids, events: eventStore, devices, observer });
+  opened.defer(() => endpoints.close());
   const traces = await startTraces(config, clock);
   if (traces !== undefined) {
     observer.join(traces.observer);
@@ -134,6 +138,7 @@ export async function startService(
       ...core,
       lanes: core.lanes.all,
       isDraining: () => core.draining,
+      others: () => endpointChecks(endpoints, clock),
       configuredFor: (lane) =>
         live.providers.find(({ provider }) => provider === lane.provider)?.keys?.[0]?.configured,
     });
@@ -150,6 +155,7 @@ export async function startService(
     logReader,
     recorder,
     events,
+    endpoints,
     changedNames: overrides.changedNames ?? (() => []),
     log,
     observer,
@@ -169,6 +175,7 @@ export async function startService(
   opened.move();
 
   core.retrier.start();
+  await endpoints.start(prepared.endpoints);
   const { graceMs } = config;
   const { duplicates } = core;
   const housekeeping = startHousekeeping({
@@ -177,6 +184,7 @@ export async function startService(
     store,
     devices,
     records,
+    events: eventStore,
     duplicates,
     sender: core.sender,
     receipts: core.receipts,
@@ -187,6 +195,7 @@ export async function startService(
     core.draining = true;
     housekeeping.stop();
     events.close();
+    endpoints.close();
     try {
       await stopService({ ...core, store, recorder, clock, listeners, live, graceMs });
     } finally {

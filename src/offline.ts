@@ -12,6 +12,7 @@ import type { Clock } from './core/ports/clock.ts';
 import { Skew } from './core/sending/attempts.ts';
 import type { Log } from './observe/log.ts';
 import { recoverCore, wireCore } from './service/core.ts';
+import { wireEndpoints } from './service/events/wire-endpoints.ts';
 import { createHttpApp } from './service/http-app.ts';
 import { LiveApps } from './service/live-apps.ts';
 import { listenAt } from './service/operator-socket.ts';
@@ -50,7 +51,14 @@ export async function serveOffline({
   const { config, skew } = prepared;
   await using opened = new AsyncDisposableStack();
   const opening = openSqliteStore({ file: config.database, keys });
-  const { store, devices, operating, log: logReader, lookupKey } = await opening;
+  const {
+    store,
+    devices,
+    operating,
+    events: eventStore,
+    log: logReader,
+    lookupKey,
+  } = await opening;
   opened.defer(() => store.close());
   const ids = createSystemIds(clock, lookupKey);
   const live = new LiveApps({ clock, prepared });
@@ -62,7 +70,16 @@ export async function serveOffline({
   const machine = { clock, ids, log: SILENT, observer };
   const stores = { store, devices, operating, logReader, recorder: NO_RECORDER };
   const events = new LiveEvents({ clock, join: () => {}, leave: () => {} });
-  const nothingNew = { events, changedNames: () => [] };
+  const silent = { observe: observer.observe, join: () => {}, leave: () => {} };
+  const endpoints = wireEndpoints({
+    config,
+    clock,
+    ids,
+    events: eventStore,
+    devices,
+    observer: silent,
+  });
+  const nothingNew = { events, endpoints, changedNames: () => [] };
   const app = createHttpApp({
     config,
     live,
@@ -98,6 +115,7 @@ function prepareNothing(environment: Environment, clock: Clock): Prepared {
     config,
     apps: [],
     providers: [],
+    endpoints: [],
     sources,
     skew: new Skew(clock),
     readAgain: () => Promise.reject(new Error('there is no service that could reload')),

@@ -216,3 +216,55 @@ CREATE TABLE `wakes` (
 	`knock_result` text,
 	FOREIGN KEY (`row_id`) REFERENCES `deliveries`(`row_id`) ON UPDATE no action ON DELETE cascade
 ) STRICT;
+CREATE TABLE `endpoint_attempts` (
+	`row_id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+	`endpoint_id` text NOT NULL,
+	`event_id` text NOT NULL,
+	`type` text NOT NULL,
+	`at_ms` integer NOT NULL,
+	`latency_ms` integer NOT NULL,
+	`outcome` text NOT NULL,
+	`status` integer,
+	`reason` text
+) STRICT;
+CREATE INDEX `endpoint_attempts_by_endpoint` ON `endpoint_attempts` (`endpoint_id`,`row_id`);
+CREATE TABLE `endpoints` (
+	`row_id` integer PRIMARY KEY NOT NULL,
+	`id` text NOT NULL,
+	`app` text,
+	`enabled_events` text NOT NULL,
+	`description` text,
+	`status` text NOT NULL,
+	`disabled_reason` text,
+	`configured` integer NOT NULL,
+	`created_at_ms` integer NOT NULL,
+	`cursor` integer NOT NULL,
+	`failing_since_ms` integer,
+	`refused` integer NOT NULL,
+	`dropped` integer NOT NULL,
+	`dropped_from_ms` integer,
+	`dropped_to_ms` integer,
+	`sealed` blob NOT NULL,
+	CONSTRAINT "endpoints_status_known" CHECK(status IN ('enabled', 'disabled')),
+	CONSTRAINT "endpoints_dropped_whole" CHECK((dropped = 0) = (dropped_from_ms IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX `endpoints_by_id` ON `endpoints` (`id`);
+CREATE TABLE `events` (
+	`row_id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+	`id` text NOT NULL,
+	`at_ms` integer NOT NULL,
+	`type` text NOT NULL,
+	`app` text,
+	`provider` text,
+	`delivery_id` text,
+	`device_id` text,
+	`notification_type` text,
+	`reason` text,
+	`token_hash` text,
+	`token_sha256` text,
+	`subject_sha256` text,
+	`endpoint_id` text
+) STRICT;
+CREATE UNIQUE INDEX `events_by_id` ON `events` (`id`);
+CREATE INDEX `events_by_token` ON `events` (`token_hash`) WHERE token_hash IS NOT NULL;
+CREATE INDEX `events_by_device` ON `events` (`device_id`) WHERE device_id IS NOT NULL;

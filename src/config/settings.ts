@@ -8,6 +8,7 @@ import {
   SOURCE_SETTINGS,
 } from './credential-settings.ts';
 import { API_SETTINGS, DEVICE_SETTINGS } from './device-settings.ts';
+import { EVENT_SETTINGS } from './events/settings.ts';
 import { OUTPUT_SETTINGS } from './output-settings.ts';
 import { titles } from './titles.ts';
 import {
@@ -211,6 +212,7 @@ export const SETTINGS_BY_KEY = {
   },
   ...DEVICE_SETTINGS,
   ...API_SETTINGS,
+  ...EVENT_SETTINGS,
   graceMs: {
     name: 'NDS_GRACE',
     group: 'Stopping',

@@ -1,5 +1,7 @@
 // Every public error: code, status, title and remedy. A test keeps docs/errors.md equal to this table.
 
+import type { LimitName } from './limit-name.ts';
+
 interface ErrorKind {
   readonly status: number;
   readonly title: string;
@@ -75,6 +77,16 @@ export const ERRORS = {
     title: 'Nothing is known of this token',
     remedy: 'Check the fingerprint; it is that of app and token, as the log shows it.',
   },
+  unknown_endpoint: {
+    status: 404,
+    title: 'Unknown endpoint',
+    remedy: 'Check the id; `GET /api/v1/endpoints` lists all endpoints.',
+  },
+  unknown_event: {
+    status: 404,
+    title: 'Unknown event',
+    remedy: 'Check the id; events are kept for 24 hours at most.',
+  },
   unknown_source: {
     status: 404,
     title: 'Unknown source',
@@ -100,6 +112,16 @@ export const ERRORS = {
     title: 'Too many devices',
     remedy: 'Delete devices that are no longer used, or raise the limit named in `detail`.',
   },
+  too_many_endpoints: {
+    status: 409,
+    title: 'Too many endpoints',
+    remedy: 'Delete endpoints that are no longer used.',
+  },
+  endpoint_configured: {
+    status: 409,
+    title: 'Endpoint of the configuration',
+    remedy: 'Change it in NDS_ENDPOINTS and restart.',
+  },
   device_exists: {
     status: 409,
     title: 'Another device has the same app, token, user and app_data',
@@ -108,8 +130,7 @@ export const ERRORS = {
   content_erased: {
     status: 409,
     title: 'Content already erased',
-    remedy:
-      'The delivery has ended, and its token and content are erased. Ask its caller to call again.',
+    remedy: 'The delivery has ended and is erased. Ask its caller to call again.',
   },
   held_back: {
     status: 409,
@@ -215,8 +236,7 @@ export const ERRORS = {
   no_reply: {
     status: 504,
     title: 'No reply from the device',
-    remedy:
-      'The push was sent, but the device did not reply in time. Repeat the call to wake it again.',
+    remedy: 'The push was sent; the phone did not reply in time. Repeat the call to wake it.',
   },
   internal: {
     status: 500,
@@ -229,21 +249,6 @@ export type ErrorCode = keyof typeof ERRORS;
 
 /** The statuses of refusals, and the 200 that some callers need for what can never succeed. */
 export type ErrorStatus = (typeof ERRORS)[ErrorCode]['status'] | 200;
-
-/** What may run out: of calls, of places, of devices. The log names it for a refused call. */
-export type LimitName =
-  | 'token_rate'
-  | 'global_rate'
-  | 'address_rate'
-  | 'signature_rate'
-  | 'registration_rate'
-  | 'in_flight'
-  | 'reply_waits'
-  | 'reply_waits_of_device'
-  | 'max_devices'
-  | 'max_devices_per_user'
-  | 'wrong_keys'
-  | 'stream_readers';
 
 /** One fault of the input. It names the field and never repeats the value. */
 export interface Fault {

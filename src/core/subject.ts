@@ -17,7 +17,7 @@ type Fingerprint = Ids['fingerprint'];
  * with that of their first eight characters. Other ids (Boltz' have twelve letters) are found only as a whole.
  */
 export function subjectHashOf(fingerprint: Fingerprint, subject: string): string {
-  if (!HEX_ID.test(subject) && !UUID.test(subject)) return fingerprint(subject);
+  if (!isHex(subject)) return fingerprint(subject);
   const id = subject.toLowerCase();
   const beginning = subjectPrefixHash(fingerprint, id.slice(0, SUBJECT_PREFIX_CHARACTERS));
   return beginning + fingerprint(id).slice(beginning.length);
@@ -26,4 +26,13 @@ export function subjectHashOf(fingerprint: Fingerprint, subject: string): string
 /** How the fingerprints of all subjects with these first eight characters begin: 32 bits. */
 export function subjectPrefixHash(fingerprint: Fingerprint, prefix: string): string {
   return fingerprint(`subject prefix\n${prefix.toLowerCase()}`).slice(0, 8);
+}
+
+/** One spelling of a subject: the hex digits of hashes and UUIDs in lower case, others as they are. */
+export function normalSubject(subject: string): string {
+  return isHex(subject) ? subject.toLowerCase() : subject;
+}
+
+function isHex(subject: string): boolean {
+  return HEX_ID.test(subject) || UUID.test(subject);
 }

@@ -221,6 +221,21 @@ export const OBSERVED: ObservedLines = {
     when: 'Android delivered a push with less priority than was asked for',
     fields: { ...PHONES, tokenHash: 'token_hash' },
   },
+  event_sent: {
+    level: 'debug',
+    when: 'an endpoint was told of an event, or a call to it failed',
+    fields: { type: 'type', outcome: 'outcome', latencyMs: 'latency_ms' },
+  },
+  endpoint_failing: {
+    level: 'warn',
+    when: 'an endpoint has taken no event for an hour, a day, three days',
+    fields: { endpointId: 'endpoint_id', ...REASON, failingForMs: 'failing_for_ms' },
+  },
+  endpoint_disabled: {
+    level: 'error',
+    when: 'an endpoint answered 410, or failed for five days, and is told nothing more',
+    fields: { endpointId: 'endpoint_id', ...REASON },
+  },
   reply_waited: {
     level: 'info',
     when: 'a caller no longer waits for a device’s reply',

@@ -3,6 +3,7 @@
 
 import type { Clock, Timer } from '../core/ports/clock.ts';
 import type { DeviceStore } from '../core/ports/devices.ts';
+import type { EventStore } from '../core/ports/events.ts';
 import type { Observer } from '../core/ports/observer.ts';
 import type { Records } from '../core/ports/records.ts';
 import type { Store } from '../core/ports/store.ts';
@@ -22,6 +23,9 @@ const SILENT_EVERY_MS = 60_000;
 const PRUNE_BATCH = 500;
 const PAUSE_MS = 50;
 
+/** What an endpoint misses for longer it does not need to hear. */
+const EVENTS_KEPT_MS = 86_400_000;
+
 export interface Housekeeping {
   stop(): void;
 }
@@ -34,6 +38,7 @@ export function startHousekeeping(parts: {
   readonly devices: DeviceStore;
   readonly records: Records;
   readonly receipts: Pick<Receipts, 'noteSilent'> | undefined;
+  readonly events: Pick<EventStore, 'pruneEvents'>;
   readonly observer: Observer;
   readonly retentionMs: number;
   readonly deviceDeadMs: number;
@@ -69,6 +74,10 @@ export function startHousekeeping(parts: {
       pruned += await parts.records.prune({
         refusedBeforeMs: clock.wallMs() - Math.min(REFUSALS_KEPT_MS, retentionMs),
         endedBeforeMs: beforeMs,
+        limit: PRUNE_BATCH,
+      });
+      pruned += await parts.events.pruneEvents({
+        beforeMs: clock.wallMs() - EVENTS_KEPT_MS,
         limit: PRUNE_BATCH,
       });
     } catch {

@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import { namesWithSecrets, type SignedSources, secretFaults } from '../config/sources.ts';
 import { doorsOf, LSPS5_SOURCE, NOTIFY_DOOR } from '../core/devices/doors.ts';
 import { Registry } from '../core/devices/registry.ts';
+import type { Endpoints } from '../core/events/endpoints.ts';
 import type { LiveEvents } from '../core/operating/live-events.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { DeviceStore, Door } from '../core/ports/devices.ts';
@@ -61,6 +62,7 @@ export interface HttpAppParts {
   readonly logReader: LogReader;
   readonly recorder: Pick<Recorder, 'written' | 'openGap'>;
   readonly events: LiveEvents;
+  readonly endpoints: Endpoints;
   /** The variables that have another value now than at the start. */
   readonly changedNames: () => readonly string[];
   readonly log: Log;

@@ -48,6 +48,7 @@ export function operatorParts(
     devices,
     events,
     log: withOpenGap(parts.logReader, recorder),
+    endpoints: parts.endpoints,
     findNames: () => {
       return { fingerprint: ids.fingerprint, apps: appNames(), doors: devices.registry.doors };
     },

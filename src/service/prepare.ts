@@ -11,9 +11,11 @@ import {
   type ReadSettings,
   readSettings,
 } from '../config/config.ts';
+import { loadEndpoints } from '../config/events/endpoints.ts';
 import { faultOfSecretFile } from '../config/secret.ts';
 import { loadSources, type SignedSources } from '../config/sources.ts';
 import { nearest } from '../config/unknown-variables.ts';
+import type { ConfiguredEndpoint } from '../core/events/endpoints.ts';
 import { CATALOGUE } from '../core/notification.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import { Skew } from '../core/sending/attempts.ts';
@@ -28,6 +30,8 @@ export interface AppsAndSources {
 
 export interface Prepared extends AppsAndSources {
   readonly config: Config;
+  /** Those of NDS_ENDPOINTS. */
+  readonly endpoints: readonly ConfiguredEndpoint[];
   /** What Google's answers say of this machine's clock. */
   readonly skew: Skew;
   /**
@@ -58,7 +62,7 @@ interface Given {
 async function readAll(
   { environment, clock, skew }: Given,
   known: readonly AppProvider[],
-): Promise<AppsAndSources & { readonly config: Config }> {
+): Promise<AppsAndSources & Pick<Prepared, 'config' | 'endpoints'>> {
   const settings = readSettings(environment);
   const faults = [...settings.faults];
   const { values } = settings;
@@ -66,6 +70,7 @@ async function readAll(
   const loaded = loadApps(settings, faults);
   const { apps, names = [] } = loaded;
   const sources = loadSources(values, faults, { apps: names });
+  const endpoints = loadEndpoints(values, faults, { apps: names });
   requireForRegistering(settings, faults);
   checkAppKeys(values, faults, { apps: names });
   checkTypes(values, faults, { sources, loaded });
@@ -76,7 +81,7 @@ async function readAll(
   const { httpsProxy: proxy, noProxy } = values;
   const common = { clock, ca, maxInFlight, proxy, noProxy, onServerDate };
   const providers = await openProviders(apps, common, { faults, known });
-  if (isComplete(values, faults)) return { config: values, apps, providers, sources };
+  if (isComplete(values, faults)) return { config: values, apps, providers, sources, endpoints };
   const opened = providers.filter((one) => !known.includes(one));
   await Promise.all(opened.map(({ provider }) => provider.close()));
   throw new ConfigError(faults);

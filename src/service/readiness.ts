@@ -16,6 +16,8 @@ export interface ReadinessParts {
   readonly skew: Skew;
   readonly receipts?: Pick<Receipts, 'isDeaf'> | undefined;
   readonly isDraining: () => boolean;
+  /** Of what is not needed to deliver. */
+  readonly others?: (() => Readonly<Record<string, ReadinessCheck>>) | undefined;
   /** What is configured for a lane, to name the value that is probably wrong. */
   readonly configuredFor?: ((lane: Lane) => Configured | undefined) | undefined;
 }
@@ -43,6 +45,7 @@ export function readReadiness(parts: ReadinessParts): Readiness {
   const skew = parts.skew.detail;
   if (skew !== undefined) checks.clock = { ready: false, detail: skew };
   if (parts.receipts?.isDeaf === true) checks.receipts = degraded(NO_RECEIPTS);
+  Object.assign(checks, parts.others?.());
   if (parts.isDraining()) checks.service = { ready: false, detail: 'is stopping' };
   return { ready: Object.values(checks).every((check) => check.ready), checks };
 }

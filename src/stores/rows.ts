@@ -31,7 +31,7 @@ export type RowOf<Declared> =
     ? { readonly [Key in keyof Columns as NameOf<Key>]: ValueOf<Columns[Key]> }
     : never;
 
-function rows<const Columns extends Readonly<Record<string, Column>>>(
+export function rows<const Columns extends Readonly<Record<string, Column>>>(
   tables: string,
   columns: Columns,
 ): TableRows<Columns> {
@@ -191,6 +191,7 @@ export const WOKEN_DELIVERIES = rows('deliveries LEFT JOIN wakes USING (row_id)'
 });
 
 export const WAKES = rows('wakes JOIN deliveries USING (row_id)', {
+  row_id: 'integer',
   received_at_ms: 'integer',
   lifetime_ms: 'integer',
   provider: 'text',
@@ -205,6 +206,7 @@ export const WAKES = rows('wakes JOIN deliveries USING (row_id)', {
 });
 
 export const RECEIPTS = rows('receipts', {
+  row_id: 'integer',
   received_at_ms: 'integer',
   stage: 'text',
   n: 'integer',

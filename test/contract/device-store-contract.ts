@@ -126,6 +126,7 @@ function testsOfRegistering(setup: SetupStores): void {
     const { devices } = await setup();
     let number = 0;
     const text = fc.string({ unit: 'binary', maxLength: 100 });
+    // Of apps and sources: those come from the configuration.
     const name = fc.stringMatching(/^[a-z][a-z0-9_]{0,20}$/);
     const details = fc.record(
       {
@@ -140,7 +141,7 @@ function testsOfRegistering(setup: SetupStores): void {
       { requiredKeys: ['nodeIds', 'secrets', 'handles', 'registrar'], noNullPrototype: true },
     );
     const target = fc.record(
-      { app: text, platform: fc.constantFrom('ios', 'android'), token: text, appData: text },
+      { app: name, platform: fc.constantFrom('ios', 'android'), token: text, appData: text },
       { requiredKeys: ['app', 'platform', 'token'], noNullPrototype: true },
     );
     const rule = fc.asyncProperty(details, target, async (said, at) => {

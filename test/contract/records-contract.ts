@@ -23,7 +23,7 @@ export interface RecordedRows {
 export interface RecordedLog {
   readonly store: Store;
   readonly records: Records;
-  read(): RecordedRows;
+  read(): Promise<RecordedRows>;
 }
 
 export const ORIGIN = { door: '/n/:handle', source: 'notify', requestId: sampleId(1_000) };
@@ -148,7 +148,7 @@ export function describeRecords(open: () => Promise<RecordedLog>): void {
       const { records, read } = await open();
       const rowIds = await records.writeRefusals(adding(FULL_REFUSAL, BARE_REFUSAL));
       expect(new Set(rowIds).size).toBe(2);
-      expect(read().refusals).toEqual([FULL_REFUSAL, BARE_REFUSAL]);
+      expect((await read()).refusals).toEqual([FULL_REFUSAL, BARE_REFUSAL]);
     });
 
     test('count up', async () => {
@@ -156,7 +156,7 @@ export function describeRecords(open: () => Promise<RecordedLog>): void {
       const [first = 0] = await records.writeRefusals(adding(sampleRefusal(1), sampleRefusal(2)));
       const counted = [{ rowId: first, count: 7, lastAtMs: NOW + 30_000 }];
       expect(await records.writeRefusals({ added: [], counted, repeats: [] })).toEqual([]);
-      expect(read().refusals).toEqual([
+      expect((await read()).refusals).toEqual([
         { ...sampleRefusal(1), count: 7, lastAtMs: NOW + 30_000 },
         sampleRefusal(2),
       ]);
@@ -187,7 +187,7 @@ export function describeRecords(open: () => Promise<RecordedLog>): void {
       expect(await records.trimRefusals({ of, keep: 2, limit: 2 })).toBe(2);
       expect(await records.trimRefusals({ of, keep: 2, limit: 2 })).toBe(1);
       expect(await records.trimRefusals({ of, keep: 2, limit: 2 })).toBe(0);
-      expect(read().refusals).toEqual([sampleRefusal(5), sampleRefusal(4), other]);
+      expect((await read()).refusals).toEqual([sampleRefusal(5), sampleRefusal(4), other]);
     });
 
     test('of strangers are trimmed together, and nobody else’s', async () => {
@@ -197,7 +197,7 @@ export function describeRecords(open: () => Promise<RecordedLog>): void {
       );
       await records.writeRefusals(adding(...strangers, sampleRefusal(0)));
       expect(await records.trimRefusals({ of: 'strangers', keep: 1, limit: 10 })).toBe(2);
-      expect(read().refusals).toEqual([strangers[2], sampleRefusal(0)]);
+      expect((await read()).refusals).toEqual([strangers[2], sampleRefusal(0)]);
     });
 
     test('are pruned by the time of the first', async () => {
@@ -207,7 +207,7 @@ export function describeRecords(open: () => Promise<RecordedLog>): void {
       expect(await records.prune(options)).toBe(1);
       expect(await records.prune({ ...options, limit: 10 })).toBe(1);
       expect(await records.prune({ ...options, limit: 10 })).toBe(0);
-      expect(read().refusals).toEqual([sampleRefusal(3)]);
+      expect((await read()).refusals).toEqual([sampleRefusal(3)]);
     });
   });
 
@@ -216,12 +216,12 @@ export function describeRecords(open: () => Promise<RecordedLog>): void {
       const { records, read } = await open();
       await records.recordOutage(OUTAGE);
       await records.recordOutage(OUTAGE);
-      expect(read().outages).toEqual([OUTAGE]);
+      expect((await read()).outages).toEqual([OUTAGE]);
       const ended = { ...OUTAGE, endedAtMs: NOW + 5_000 };
       await records.recordOutage(ended);
       const later = { ...OUTAGE, beganAtMs: NOW + 9_000, endedAtMs: NOW + 9_500 };
       await records.recordOutage(later);
-      expect(read().outages).toEqual([ended, later]);
+      expect((await read()).outages).toEqual([ended, later]);
     });
 
     test('end with the process that saw them', async () => {
@@ -231,7 +231,7 @@ export function describeRecords(open: () => Promise<RecordedLog>): void {
       await records.recordOutage(OUTAGE);
       await records.end({ wallMs: NOW + 100 });
       await records.begin({ wallMs: NOW + 7_000 });
-      expect(read().outages).toEqual([{ ...OUTAGE, endedAtMs: NOW + 100 }]);
+      expect((await read()).outages).toEqual([{ ...OUTAGE, endedAtMs: NOW + 100 }]);
     });
 
     test('are pruned when they ended long ago', async () => {
@@ -241,7 +241,7 @@ export function describeRecords(open: () => Promise<RecordedLog>): void {
       await records.recordOutage({ ...OUTAGE, beganAtMs: NOW + 5 });
       const options = { refusedBeforeMs: NOW, endedBeforeMs: NOW + DAY_MS, limit: 10 };
       expect(await records.prune(options)).toBe(1);
-      expect(read().outages).toEqual([{ ...OUTAGE, beganAtMs: NOW + 5 }]);
+      expect((await read()).outages).toEqual([{ ...OUTAGE, beganAtMs: NOW + 5 }]);
     });
   });
 
@@ -251,7 +251,7 @@ export function describeRecords(open: () => Promise<RecordedLog>): void {
     test('begin with all the time before the log', async () => {
       const { records, read } = await open();
       await records.begin({ wallMs: NOW });
-      expect(read().gaps).toEqual([sinceEver]);
+      expect((await read()).gaps).toEqual([sinceEver]);
     });
 
     test('last from the end of a process to the beginning of the next', async () => {
@@ -260,9 +260,9 @@ export function describeRecords(open: () => Promise<RecordedLog>): void {
       await records.end({ wallMs: NOW + 1_000 });
       await records.end({ wallMs: NOW + 1_001 });
       const stopped: Gap = { kind: 'stopped', beganAtMs: NOW + 1_000, unlogged: 0 };
-      expect(read().gaps).toEqual([sinceEver, stopped]);
+      expect((await read()).gaps).toEqual([sinceEver, stopped]);
       await records.begin({ wallMs: NOW + 9_000 });
-      expect(read().gaps).toEqual([sinceEver, { ...stopped, endedAtMs: NOW + 9_000 }]);
+      expect((await read()).gaps).toEqual([sinceEver, { ...stopped, endedAtMs: NOW + 9_000 }]);
     });
 
     test('last from the last delivery if a process left no other sign of life', async () => {
@@ -276,7 +276,7 @@ export function describeRecords(open: () => Promise<RecordedLog>): void {
         endedAtMs: NOW + 9_000,
         unlogged: 0,
       };
-      expect(read().gaps).toEqual([sinceEver, gap]);
+      expect((await read()).gaps).toEqual([sinceEver, gap]);
     });
 
     test('are not negative when the clock was set back', async () => {
@@ -286,7 +286,7 @@ export function describeRecords(open: () => Promise<RecordedLog>): void {
       await records.begin({ wallMs: NOW + 20 });
       await records.end({ wallMs: NOW + 30 });
       await records.begin({ wallMs: NOW + 10 });
-      for (const { beganAtMs, endedAtMs } of read().gaps) {
+      for (const { beganAtMs, endedAtMs } of (await read()).gaps) {
         expect(endedAtMs).toBeGreaterThanOrEqual(beganAtMs);
       }
     });
@@ -295,7 +295,7 @@ export function describeRecords(open: () => Promise<RecordedLog>): void {
       const { records, read } = await open();
       const gap: Gap = { kind: 'store', beganAtMs: NOW, endedAtMs: NOW + 4, unlogged: 12 };
       await records.recordGap(gap);
-      expect(read().gaps).toEqual([gap]);
+      expect((await read()).gaps).toEqual([gap]);
     });
 
     test('are pruned when they ended long ago', async () => {
@@ -304,7 +304,7 @@ export function describeRecords(open: () => Promise<RecordedLog>): void {
       await records.end({ wallMs: NOW + 5 });
       const options = { refusedBeforeMs: NOW, endedBeforeMs: NOW + DAY_MS, limit: 10 };
       expect(await records.prune(options)).toBe(1);
-      expect(read().gaps).toEqual([{ kind: 'stopped', beganAtMs: NOW + 5, unlogged: 0 }]);
+      expect((await read()).gaps).toEqual([{ kind: 'stopped', beganAtMs: NOW + 5, unlogged: 0 }]);
     });
   });
 }

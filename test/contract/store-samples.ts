@@ -3,7 +3,12 @@
 import { createHash } from 'node:crypto';
 import type { Attempt, Delivery, Next } from '../../src/core/delivery.ts';
 import type { Claim, HastenOptions } from '../../src/core/ports/plans.ts';
-import type { AcceptedDelivery, QuarantineEntry, Settlement, Store } from '../../src/core/ports/store.ts';
+import type {
+  AcceptedDelivery,
+  QuarantineEntry,
+  Settlement,
+  Store,
+} from '../../src/core/ports/store.ts';
 
 /** A service time that every sample is received at. */
 export const NOW = 1_754_049_600_000;

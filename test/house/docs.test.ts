@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { SETTINGS, type Setting } from '../../src/config/settings.ts';
 import { ERRORS } from '../../src/core/errors.ts';
+import { EVENTS } from '../../src/core/events/catalogue.ts';
 import { CATALOGUE } from '../../src/core/notification.ts';
 import { FIELDS, type Line } from '../../src/observe/log-fields.ts';
 import { namesIn, OBSERVED } from '../../src/observe/log-lines.ts';
@@ -62,6 +63,13 @@ test('docs/configuration.md lists the title and lifetime of every type', () => {
   );
   const head = ['| type | title | lifetime |', '|-|-|-|'];
   expectSection('docs/configuration.md', 'types', [...head, ...rows]);
+});
+
+test('docs/events.md lists every event that an endpoint can be told', () => {
+  const rows = Object.entries(EVENTS).map(
+    ([type, { named, when }]) => `| \`${type}\` | ${when}${named ? '; must be named' : ''} |`,
+  );
+  expectSection('docs/events.md', 'events', ['| type | when |', '|-|-|', ...rows]);
 });
 
 test('docs/logging.md lists every event of the log with its fields, and what each field means', () => {

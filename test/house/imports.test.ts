@@ -19,14 +19,27 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'stores/sealing': ['core'],
   'stores/sqlite': ['core', 'stores', 'stores/sealing'],
   'stores/postgres': ['core', 'stores', 'stores/sealing'],
+  endpoints: ['core', 'providers/http2'],
   observe: ['core'],
-  config: ['core', 'sources', 'providers/apns', 'providers/fcm'],
+  config: ['core', 'endpoints', 'sources', 'providers/apns', 'providers/fcm'],
   doctor: [...['core', 'config', 'service', 'providers/http2', 'stores', 'stores/sqlite']],
-  service: ['core', 'config', 'http', 'sources', 'observe', 'providers/apns', 'providers/fcm'],
+  service: [
+    'core',
+    'config',
+    'endpoints',
+    'http',
+    'sources',
+    'observe',
+    'providers/apns',
+    'providers/fcm',
+  ],
 };
 
 /** The core knows no library but zod. */
 const PACKAGES_OF_CORE = ['zod'];
+
+/** Imports that leave nothing behind when the types are stripped. */
+const TYPES = /^(?:import|export) type [^;]*;$/gm;
 
 /** `main.ts` composes the service from all the rest; only cli may import it, and bin only cli. */
 const WIRING = 'wiring';
@@ -91,6 +104,18 @@ test('the core imports no library but zod', () => {
     .map(({ to }) => to)
     .filter((name) => !PACKAGES_OF_CORE.includes(name));
   expect(packages).toEqual([]);
+});
+
+test('the threads of the store load no library but better-sqlite3', () => {
+  const packages = new Set<string>();
+  const loaded = new Set([join(SRC, 'stores/sqlite/worker.ts')]);
+  for (const file of loaded) {
+    for (const specifier of specifiersIn(readFileSync(file, 'utf8').replaceAll(TYPES, ''))) {
+      if (specifier.startsWith('.')) loaded.add(resolve(dirname(file), specifier));
+      else if (!specifier.startsWith('node:')) packages.add(specifier);
+    }
+  }
+  expect([...packages]).toEqual(['better-sqlite3']);
 });
 
 test('only bin imports the commands', () => {

@@ -7,7 +7,7 @@ import { MemoryStore } from './memory-store.ts';
 describeRecords(async () => {
   const store = new MemoryStore();
   const records = new MemoryRecords(store);
-  const read = () => ({
+  const read = async () => ({
     refusals: [...records.refusals.values()],
     outages: records.outages,
     gaps: records.gaps,

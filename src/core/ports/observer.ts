@@ -2,6 +2,7 @@
 
 import type { DeliveryStatus } from '../delivery.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { EventType } from '../events/catalogue.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Platform, ProviderName } from '../target.ts';
 import type { NamedCall, REPEATED } from './records.ts';
@@ -210,6 +211,25 @@ export type ServiceEvent =
       readonly app: string;
       readonly platform: Platform;
       readonly tokenHash: string;
+    }
+  | {
+      /** The vendor was told of an event, or was not. */
+      readonly name: 'event_sent';
+      readonly type: EventType;
+      readonly outcome: 'delivered' | 'refused' | 'gone' | 'failed';
+      readonly latencyMs: number;
+    }
+  | {
+      /** Told after an hour, a day and three days. */
+      readonly name: 'endpoint_failing';
+      readonly endpointId: string;
+      readonly reason: string;
+      readonly failingForMs: number;
+    }
+  | {
+      readonly name: 'endpoint_disabled';
+      readonly endpointId: string;
+      readonly reason: string;
     }
   | {
       readonly name: 'reply_waited';

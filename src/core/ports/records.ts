@@ -62,6 +62,8 @@ export interface Outage {
   readonly provider: ProviderName;
   /** From our own tables. */
   readonly reason: string;
+  /** The provider refused the configuration; it did not fail. Not read from the log. */
+  readonly isMisconfigured?: boolean | undefined;
   readonly beganAtMs: number;
   /** Absent while it lasts. */
   readonly endedAtMs?: number | undefined;

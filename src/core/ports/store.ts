@@ -5,6 +5,7 @@
 
 import type { Attempt, Delivery, DeliveryStatus, Next } from '../delivery.ts';
 import type { Platform, ProviderName } from '../target.ts';
+import type { Condemned } from './events.ts';
 import type { Claim, ClaimResult, HastenOptions, Renewal } from './plans.ts';
 import type { DeliveryWake } from './receipts.ts';
 
@@ -97,8 +98,8 @@ export interface Store {
     readonly nowMs: number;
   }): Promise<string | undefined>;
 
-  /** Puts a token in quarantine, or replaces its entry. */
-  quarantine(entry: QuarantineEntry): Promise<void>;
+  /** Puts a token in quarantine, or replaces its entry. `about` is what the vendor is told of it. */
+  quarantine(entry: QuarantineEntry, about?: Condemned): Promise<void>;
   /** Ends a quarantine by hand, or because the device registered again. True if there was one. */
   releaseQuarantine(tokenHash: string): Promise<boolean>;
   /** Quarantines that have not ended at `nowMs`, newest first. */
@@ -114,9 +115,8 @@ export interface Store {
   findDeliveries(query: DeliveryQuery): Promise<readonly LoggedDelivery[]>;
 
   /**
-   * Deletes up to `limit` settled deliveries received before `beforeMs` with their attempts, and expired
-   * duplicate keys (not those of queued deliveries) and quarantines. Returns how many rows went; call again
-   * until 0.
+   * Deletes up to `limit` settled deliveries received before `beforeMs` with their attempts, expired duplicate keys
+   * (not those of queued deliveries) and quarantines. Returns how many rows went; call again until 0.
    */
   prune(options: {
     readonly beforeMs: number;

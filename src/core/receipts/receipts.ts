@@ -12,7 +12,8 @@ import { type Target, tokenKey } from '../target.ts';
 import { Recent } from '../tokens/quarantine.ts';
 import type { WakeHistory } from './history.ts';
 import { Knocks, type KnocksParts } from './knocks.ts';
-import { parseReceipt, type Receipt } from './receipt.ts';
+import { parseReceipt } from './parse-receipt.ts';
+import type { Receipt } from './receipt.ts';
 import { ReceiptIds } from './receipt-id.ts';
 
 /** A phone that repeats itself is not written down again and again: 8 are kept, and repeats of a stage are none. */

@@ -48,7 +48,7 @@ export class Incidents {
     const isOpen = this.#open.has(key);
     if (outcome !== 'misconfigured' && !isOpen) return;
     const isMisconfigured = this.#parts.isMisconfigured({ app, provider });
-    if (isMisconfigured && !isOpen) this.#begin(key, { app, provider, reason });
+    if (isMisconfigured && !isOpen) this.#begin(key, { app, provider, reason, isMisconfigured });
     else if (!isMisconfigured && isOpen) this.#end(key);
   }
 

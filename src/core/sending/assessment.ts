@@ -2,7 +2,9 @@
 // configuration (doubt). Returns the outcome as the delivery has to take it.
 
 import type { Delivery } from '../delivery.ts';
+import { tokenSha256 } from '../events/body.ts';
 import type { Outcome } from '../outcome.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { Doubt, DoubtChange, Evidence } from '../tokens/doubt.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
@@ -16,6 +18,7 @@ export const MALFORMED_TOKEN = 'malformed_token';
 const BAD_DEVICE_TOKEN = 'BadDeviceToken';
 
 export interface AssessmentParts {
+  readonly clock: Clock;
   readonly quarantine: Quarantine;
   readonly doubt: Doubt;
   readonly ledger: Ledger;
@@ -78,7 +81,14 @@ function assessDeath(
   const entry = parts.quarantine.condemn({ app, provider, tokenHash }, outcome);
   const { reason } = entry;
   parts.observer.observe({ name: 'token_quarantined', app, provider, tokenHash, reason });
-  void parts.ledger.quarantine(entry);
+  const { id, deviceId, target } = delivery;
+  const about = {
+    atMs: parts.clock.wallMs(),
+    deviceId,
+    deliveryId: id,
+    tokenSha256: tokenSha256(target.token),
+  };
+  void parts.ledger.quarantine(entry, about);
   return outcome;
 }
 

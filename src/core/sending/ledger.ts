@@ -2,6 +2,7 @@
 // missed as soon as it works again. A row that the database refuses ends that delivery alone.
 
 import type { Clock } from '../ports/clock.ts';
+import type { Condemned } from '../ports/events.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { Renewal } from '../ports/plans.ts';
 import {
@@ -110,8 +111,8 @@ export class Ledger {
     return written.result ? 'renewed' : 'closed';
   }
 
-  async quarantine(entry: QuarantineEntry): Promise<void> {
-    await this.#write('quarantine', () => this.#parts.store.quarantine(entry));
+  async quarantine(entry: QuarantineEntry, about?: Condemned): Promise<void> {
+    await this.#write('quarantine', () => this.#parts.store.quarantine(entry, about));
   }
 
   /** For what is kept beside deliveries and is lost while the store is sick. Never rejects. */

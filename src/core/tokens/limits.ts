@@ -1,7 +1,8 @@
 // How many notifications a token and the whole service may get: token buckets that allow a burst.
 
 import type { CurrentRules } from '../app-rules.ts';
-import { type LimitName, ServiceError } from '../errors.ts';
+import { ServiceError } from '../errors.ts';
+import type { LimitName } from '../limit-name.ts';
 import type { Clock } from '../ports/clock.ts';
 import { Recent } from './quarantine.ts';
 

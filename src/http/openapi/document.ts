@@ -7,6 +7,7 @@ import { createDeviceBodies } from '../devices/device-body.ts';
 import { deliveryAnswer, refusalAnswer } from '../operator/answers.ts';
 import { devicePaths } from './device-paths.ts';
 import { doorPaths, told } from './door-paths.ts';
+import { endpointPaths, eventWebhooks } from './endpoint-paths.ts';
 import { operatorPaths } from './operator-paths.ts';
 import { problem, refusal } from './problems.ts';
 import { servicePaths } from './service-paths.ts';
@@ -21,6 +22,7 @@ const TAGS = [
   { name: 'callers', description: 'The doors of LSPs and other services that wake phones.' },
   { name: 'devices', description: 'Registration of devices, and their replies.' },
   { name: 'operators', description: 'The log, and what can be done: keys of NDS_API_KEYS.' },
+  { name: 'events', description: 'What endpoints are told.' },
   { name: 'service', description: 'Health, and this description.' },
 ];
 
@@ -46,7 +48,14 @@ export function createApiDocument({ version, calls }: DocumentParts): ApiDocumen
     },
     servers: [{ url: '/' }],
     tags: TAGS,
-    paths: { ...doorPaths(calls), ...operatorPaths(), ...devicePaths(bodies), ...servicePaths() },
+    paths: {
+      ...doorPaths(calls),
+      ...operatorPaths(),
+      ...endpointPaths(),
+      ...devicePaths(bodies),
+      ...servicePaths(),
+    },
+    webhooks: eventWebhooks(),
     components: {
       schemas: { Problem: problem, Told: told, Delivery: deliveryAnswer, Refusal: refusalAnswer },
       responses: {

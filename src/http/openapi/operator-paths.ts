@@ -249,7 +249,7 @@ function stream(): ZodOpenApiOperationObject {
   };
 }
 
-function operation(
+export function operation(
   operationId: string,
   summary: string,
   what: {

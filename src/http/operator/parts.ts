@@ -1,5 +1,6 @@
 // What the operators' routes need, put together by the service.
 
+import type { Endpoints } from '../../core/events/endpoints.ts';
 import type { Names } from '../../core/finding/question.ts';
 import type { LiveEvents } from '../../core/operating/live-events.ts';
 import type { Operations } from '../../core/operating/operations.ts';
@@ -36,6 +37,7 @@ export interface OperatorParts {
   readonly testPush: TestPushParts;
   readonly devices: DevicesParts;
   readonly events: LiveEvents;
+  readonly endpoints: Endpoints;
   readonly log: LogReader;
   /** What keys of the log are made of. */
   readonly findNames: () => Names;

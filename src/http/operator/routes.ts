@@ -4,6 +4,17 @@ import type { Principal, Scope } from '../../core/operating/scopes.ts';
 import type { HttpContext } from '../context.ts';
 import { handleListApps, handleReload } from './apps.ts';
 import { handleListDeliveries, handleReadDelivery, handleRetry } from './deliveries.ts';
+import {
+  handleAttempts,
+  handleChangeEndpoint,
+  handleCreateEndpoint,
+  handleDeleteEndpoint,
+  handleListEndpoints,
+  handleReadEndpoint,
+  handleRedeliver,
+  handleRotate,
+  handleTestEndpoint,
+} from './endpoints.ts';
 import { handleFind, handleFindByBody, handleStats } from './finding.ts';
 import { handleImport, MAX_IMPORT_BYTES } from './import.ts';
 import type { OperatorParts } from './parts.ts';
@@ -18,12 +29,27 @@ import {
 } from './tokens.ts';
 
 export interface OperatorRoute {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly scope: Scope;
   readonly maxBodyBytes?: number | undefined;
   readonly handle: (parts: OperatorParts, c: HttpContext) => Response | Promise<Response>;
 }
+
+const ONE = '/api/v1/endpoints/:id';
+const ENDPOINT_ROUTES = (
+  [
+    ['GET', '/api/v1/endpoints', handleListEndpoints],
+    ['POST', '/api/v1/endpoints', handleCreateEndpoint],
+    ['GET', ONE, handleReadEndpoint],
+    ['PATCH', ONE, handleChangeEndpoint],
+    ['DELETE', ONE, handleDeleteEndpoint],
+    ['POST', `${ONE}/secret/rotate`, handleRotate],
+    ['POST', `${ONE}/test`, handleTestEndpoint],
+    ['GET', `${ONE}/attempts`, handleAttempts],
+    ['POST', `${ONE}/redeliver`, handleRedeliver],
+  ] as const
+).map(([method, path, handle]): OperatorRoute => ({ method, path, scope: 'endpoints', handle }));
 
 export const OPERATOR_ROUTES: readonly OperatorRoute[] = [
   { method: 'GET', path: '/api/v1/deliveries', scope: 'read', handle: handleListDeliveries },
@@ -58,6 +84,7 @@ export const OPERATOR_ROUTES: readonly OperatorRoute[] = [
   { method: 'GET', path: '/api/v1/apps', scope: 'read', handle: handleListApps },
   { method: 'POST', path: '/api/v1/apps/reload', scope: 'operate', handle: handleReload },
   { method: 'GET', path: '/api/v1/stream', scope: 'read', handle: handleStream },
+  ...ENDPOINT_ROUTES,
 ];
 
 /** Checks the key, and tells the log who changed something. */
@@ -68,6 +95,7 @@ export async function handleOperator(
 ): Promise<Response> {
   const caller: Principal = parts.devices.auth.require(c.env, scope);
   const response = await handle(parts, c);
-  if (scope !== 'read') parts.onAction({ by: caller.name, method, route: path });
+  if (scope !== 'read' && method !== 'GET')
+    parts.onAction({ by: caller.name, method, route: path });
   return response;
 }

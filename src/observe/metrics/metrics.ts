@@ -5,6 +5,7 @@ import { Registry } from '@prometheus-io/client';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Observer, ServiceEvent } from '../../core/ports/observer.ts';
 import { createDeliveryMetrics } from './delivery-metrics.ts';
+import { createEventMetrics } from './event-metrics.ts';
 import { createLaneGauges, type LaneGaugesParts } from './lane-gauges.ts';
 import type { KnownNames } from './names.ts';
 import { type Build, createProcessGauges } from './process-gauges.ts';
@@ -51,6 +52,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
 function createMetricsObserver(registry: Registry, parts: MetricsParts): Observer {
   const requests = createRequestMetrics(registry, parts.known);
   const deliveries = createDeliveryMetrics(registry, parts);
+  const events = createEventMetrics(registry);
   const wakes = createWakeMetrics(registry, parts.known);
   return {
     observe: (event: ServiceEvent) => {
@@ -77,6 +79,8 @@ function createMetricsObserver(registry: Registry, parts: MetricsParts): Observe
         case 'device_returned':
         case 'device_demoted':
           return wakes.deviceChanged(event);
+        case 'event_sent':
+          return events.sent(event);
         case 'store_batch_ended':
           return deliveries.batchEnded(event);
       }

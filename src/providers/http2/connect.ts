@@ -47,13 +47,18 @@ const CONNECT_TIMEOUT_MS = 1_800;
 /** Node's 10 MB would reset streams of a full connection as ENHANCE_YOUR_CALM. */
 const MAX_SESSION_MEMORY_MB = 64;
 
+let trusted: { readonly ca: string; readonly context: SecureContext } | undefined;
+
 /**
- * What to trust beside the default authorities, NODE_EXTRA_CA_CERTS among them. Made once, because reading
- * 150 certificates stops this process for 10 ms.
+ * What to trust beside the default authorities, NODE_EXTRA_CA_CERTS among them. Made once for all providers of all
+ * apps, because reading 150 certificates stops this process for 10 ms.
  */
 export function trustAlso(ca: string | undefined): SecureContext | undefined {
   if (ca === undefined) return undefined;
-  return createSecureContext({ ca: [...getCACertificates(), ca] });
+  if (trusted?.ca !== ca) {
+    trusted = { ca, context: createSecureContext({ ca: [...getCACertificates(), ca] }) };
+  }
+  return trusted.context;
 }
 
 /** @throws an error for the operator if `endpoint` is not the plain origin of an HTTPS server. */

@@ -13,3 +13,6 @@ export function time(name: string) {
 export function whole(name: string) {
   return bigint(name, { mode: 'number' });
 }
+
+/** An id or fingerprint: ordered by its bytes, whatever the language of the database, so that an index finds beginnings. */
+export const key = customType<{ data: string }>({ dataType: () => 'text COLLATE "C"' });

@@ -17,13 +17,13 @@ import {
   text,
   uniqueIndex,
 } from 'drizzle-orm/pg-core';
-import { bytea, time, whole } from './columns.ts';
+import { bytea, key, time, whole } from './columns.ts';
 
 export const deliveries = pgTable(
   'deliveries',
   {
     rowId: bigint('row_id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
-    id: text('id').notNull(),
+    id: key('id').notNull(),
     receivedAt: time('received_at').notNull(),
     status: text('status').notNull(),
     reason: text('reason'),
@@ -31,16 +31,16 @@ export const deliveries = pgTable(
     platform: text('platform').notNull(),
     provider: text('provider').notNull(),
     type: text('type').notNull(),
-    deviceId: text('device_id'),
-    tokenHash: text('token_hash').notNull(),
-    subjectHash: text('subject_hash'),
+    deviceId: key('device_id'),
+    tokenHash: key('token_hash').notNull(),
+    subjectHash: key('subject_hash'),
     lifetimeMs: whole('lifetime_ms').notNull(),
     attempts: integer('attempts').notNull(),
     settledAt: time('settled_at'),
     answeredAt: time('answered_at'),
     door: text('door'),
     source: text('source'),
-    requestId: text('request_id'),
+    requestId: key('request_id'),
     told: text('told'),
     toldStatus: integer('told_status'),
     toldAt: time('told_at'),
@@ -86,7 +86,7 @@ export const queue = pgTable(
       .references(() => deliveries.rowId, { onDelete: 'cascade' }),
     app: text('app').notNull(),
     provider: text('provider').notNull(),
-    deviceId: text('device_id'),
+    deviceId: key('device_id'),
     sealed: bytea('sealed').notNull(),
     dueAt: time('due_at').notNull(),
     notBefore: time('not_before'),
@@ -99,7 +99,7 @@ export const queue = pgTable(
     /** The machine that is sending it: `nodes.id`. */
     leaseOwner: text('lease_owner'),
     leaseUntil: time('lease_until'),
-    keyHash: text('key_hash'),
+    keyHash: key('key_hash'),
     readyAt: time('ready_at')
       .notNull()
       // NULL is not the greatest of anything.
@@ -119,8 +119,8 @@ export const queue = pgTable(
 export const duplicateKeys = pgTable(
   'duplicate_keys',
   {
-    keyHash: text('key_hash').primaryKey(),
-    deliveryId: text('delivery_id').notNull(),
+    keyHash: key('key_hash').primaryKey(),
+    deliveryId: key('delivery_id').notNull(),
     expiresAt: time('expires_at').notNull(),
   },
   (table) => [index('duplicate_keys_by_end').on(table.expiresAt)],
@@ -129,7 +129,7 @@ export const duplicateKeys = pgTable(
 export const quarantine = pgTable(
   'quarantine',
   {
-    tokenHash: text('token_hash').primaryKey(),
+    tokenHash: key('token_hash').primaryKey(),
     app: text('app').notNull(),
     provider: text('provider').notNull(),
     kind: text('kind').notNull(),
@@ -152,7 +152,7 @@ export const meta = pgTable('meta', {
 
 /** The machines that run now, and those that died and whose deliveries are not all taken over yet. */
 export const nodes = pgTable('nodes', {
-  id: text('id').primaryKey(),
+  id: key('id').primaryKey(),
   /** Where the others reach it: its private listener. NULL if it has none. */
   url: text('url'),
   /** Counts up every second that it lives. */

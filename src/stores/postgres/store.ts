@@ -21,6 +21,9 @@ import { prepareSearch } from './operations/search.ts';
 import { prepareConfirm, prepareSettle } from './operations/settle.ts';
 import { prepareTokenQueries } from './operations/token-queries.ts';
 import { prepareUpkeep } from './operations/upkeep.ts';
+import { createPorts, type Ports } from './ports.ts';
+import { Serial } from './serial.ts';
+import { Tellings } from './tellings.ts';
 import { Times } from './times.ts';
 
 const DEFAULT_MAX_PENDING_OPERATIONS = 20_000;
@@ -49,7 +52,7 @@ export interface PostgresStoreEvent {
   readonly resealedRows: number;
 }
 
-export interface OpenedPostgresStore {
+export interface OpenedPostgresStore extends Ports {
   readonly store: Store;
   /** 32 bytes, for the life of the database: the key of `Ids.fingerprint`. */
   readonly lookupKey: Uint8Array;
@@ -82,7 +85,10 @@ export async function openPostgresStore(
     const { nodeUrl, onTakenOver } = options;
     const nodes = new Nodes({ id: owner, url: nodeUrl, clock, database, times, onTakenOver });
     await nodes.join();
-    return { store: createStore({ database, sealer, times, nodes }, options), lookupKey, owner };
+    const parts = { database, sealer, times, nodes };
+    const sides = { tellings: new Tellings(database, clock), deviceChanges: new Serial() };
+    const store = createStore(parts, { ...options, ...sides });
+    return { store, ...createPorts(parts, sides), lookupKey, owner };
   } catch (error) {
     await database.close();
     throw refusalOf(url, error);
@@ -95,9 +101,14 @@ function refusalOf(url: string, error: unknown): unknown {
   return cause instanceof Error ? unusable(url, cause) : error;
 }
 
-function createStore(parts: Parts, options: PostgresStoreOptions): Store {
+interface StoreParts extends PostgresStoreOptions {
+  readonly tellings: Tellings;
+  readonly deviceChanges: Serial;
+}
+
+function createStore(parts: Parts, options: StoreParts): Store {
   const { database, times, nodes } = parts;
-  const { clock, onBatch, onBatchEnded } = options;
+  const { clock, onBatch, onBatchEnded, tellings, deviceChanges } = options;
   const { maxPendingOperations: maxPending = DEFAULT_MAX_PENDING_OPERATIONS } = options;
   const batching = { clock, maxPending, onBatch, onBatchEnded };
   const inserts = new Batches({
@@ -113,7 +124,7 @@ function createStore(parts: Parts, options: PostgresStoreOptions): Store {
   const settlements = new Batches({
     ...batching,
     keyOf: ({ settlement }) => settlement.deliveryId,
-    write: prepareSettle(database, times),
+    write: prepareSettle(parts, tellings),
   });
   const plans = preparePlans(database, times);
   const upkeep = prepareUpkeep(database, times);
@@ -127,8 +138,11 @@ function createStore(parts: Parts, options: PostgresStoreOptions): Store {
   return {
     insert: (accepted) => inserts.add(accepted),
     claimKey: (keyed) => claims.add(keyed),
-    settle: (settlement) =>
-      after(settlement.deliveryId, () => settlements.add({ settlement, told: undefined })),
+    settle(settlement) {
+      const write = tellings.settling(settlement);
+      const settled = after(settlement.deliveryId, () => settlements.add(write));
+      return settled.finally(() => tellings.left([write]));
+    },
     confirm: (confirmation) => after(confirmation.deliveryId, () => confirm(confirmation)),
     renew: (renewal) => after(renewal.deliveryId, () => plans.renew(renewal)),
     claimDue: prepareClaim(database, parts),
@@ -145,14 +159,13 @@ function createStore(parts: Parts, options: PostgresStoreOptions): Store {
     listProvenTokens: tokens.listProvenTokens,
     findDeliveries: prepareSearch(database),
     prune: upkeep.prune,
-    probe: upkeep.probe,
+    probe: () => upkeep.probe((run) => tellings.ride(run)),
     onTrouble: (listener) => database.onTrouble(listener),
     recordReply: (reply) => after(reply.deliveryId, () => upkeep.recordReply(reply)),
     close: () => {
-      const accepted = Promise.all(
-        [inserts, claims, settlements].map((batches) => batches.close()),
-      );
-      return database.close(accepted.then(() => nodes.leave()));
+      const accepted = [inserts, claims, settlements, deviceChanges].map((one) => one.close());
+      const told = Promise.all(accepted).then(() => tellings.close());
+      return database.close(told.then(() => nodes.leave()));
     },
   };
 }

@@ -2,6 +2,7 @@
 
 import type { Delivery } from '../../core/delivery.ts';
 import type { Device } from '../../core/ports/devices.ts';
+import type { Endpoint } from '../../core/ports/events.ts';
 import type { ApnsEnvironment } from '../../core/target.ts';
 import type { Sealer } from './seal.ts';
 
@@ -12,6 +13,8 @@ export interface DeliveryContent {
   readonly title: string;
   readonly titleLocKey?: string | undefined;
   readonly payload: string;
+  /** For the event that tells its end. */
+  readonly subject?: string | undefined;
   readonly registeredAtMs?: number | undefined;
 }
 
@@ -31,6 +34,7 @@ export function sealDelivery(sealer: Sealer, delivery: Delivery): Buffer {
     title: notification.title,
     titleLocKey: notification.titleLocKey,
     payload: notification.payload,
+    subject: notification.subject,
     registeredAtMs,
   };
   return sealer.seal(Buffer.from(JSON.stringify(content)), deliveryContext(id));
@@ -63,6 +67,18 @@ export function openDeviceContent(
   return plain === undefined ? undefined : JSON.parse(plain.toString());
 }
 
+export function sealEndpoint(sealer: Sealer, { id, url, secrets }: Endpoint): Buffer {
+  return sealer.seal(Buffer.from(JSON.stringify({ url, secrets })), endpointContext(id));
+}
+
+export function openEndpoint(
+  sealer: Sealer,
+  { id, sealed }: { readonly id: string; readonly sealed: Uint8Array },
+): Pick<Endpoint, 'url' | 'secrets'> | undefined {
+  const plain = sealer.open(sealed, endpointContext(id));
+  return plain === undefined ? undefined : JSON.parse(plain.toString());
+}
+
 /** A sealed value that is moved to another row cannot be opened there. */
 export function deliveryContext(id: string): string {
   return `delivery ${id}`;
@@ -71,4 +87,8 @@ export function deliveryContext(id: string): string {
 /** Never that of a delivery. */
 export function deviceContext(id: string): string {
   return `device ${id}`;
+}
+
+export function endpointContext(id: string): string {
+  return `endpoint ${id}`;
 }

@@ -2,6 +2,16 @@
 // the structured clone.
 
 import type { AddedDevice, Device, DeviceStore, StoredDevice } from '../../core/ports/devices.ts';
+import type {
+  AttemptNote,
+  Condemned,
+  Endpoint,
+  EndpointAttempt,
+  EventStore,
+  Progress,
+  RecordedEvent,
+  StoredEndpoint,
+} from '../../core/ports/events.ts';
 import type { CountedPage, CountOptions, Evidence, LogQuestion } from '../../core/ports/log.ts';
 import type {
   DeliveryPageQuery,
@@ -34,6 +44,8 @@ import type {
 } from '../../core/ports/store.ts';
 import type { Keys } from '../sealing/keys.ts';
 import type { Failure } from './errors.ts';
+import type { Rewind } from './events/endpoints.ts';
+import type { AttemptQuery, NextEvents } from './events/queries.ts';
 import type { ConnectionOptions } from './file/open-database.ts';
 import type { ForgetDevices, ForgetRows, ForgottenDevices } from './operations/forget.ts';
 import type { Hurry } from './operations/hurry.ts';
@@ -72,7 +84,7 @@ export interface WriteCalls {
   readonly recover: Call<{ readonly nowMs: number }, number>;
   readonly hasten: Call<HastenOptions, number>;
   readonly expire_overdue: Call<ExpiryOptions, readonly string[]>;
-  readonly quarantine: Call<QuarantineEntry, undefined>;
+  readonly quarantine: Call<QuarantineWrite, undefined>;
   readonly release_quarantine: Call<{ readonly tokenHash: string }, boolean>;
   readonly prune: Call<PruneOptions, number>;
   readonly record_reply: Call<ReplyRecord, undefined>;
@@ -105,6 +117,12 @@ export interface WriteCalls {
   readonly record_replied: ReceiptCall<'recordReplied'>;
   readonly record_useless_knock: ReceiptCall<'recordUselessKnock'>;
   readonly note_silent: ReceiptCall<'noteSilent'>;
+  readonly list_endpoints: Call<undefined, readonly StoredEndpoint[]>;
+  readonly put_endpoint: Call<Endpoint, StoredEndpoint>;
+  readonly delete_endpoint: Call<{ readonly id: string }, boolean>;
+  readonly rewind_endpoint: Call<Rewind, Progress>;
+  readonly note_attempt: Call<AttemptNote, undefined>;
+  readonly prune_events: Call<Parameters<EventStore['pruneEvents']>[0], number>;
 }
 
 /** The reader's operations. */
@@ -121,9 +139,17 @@ export interface ReadCalls {
   readonly list_refusals: Call<RefusalPageQuery, Page<Refusal>>;
   readonly list_devices: Call<DevicePageQuery, Page<Device>>;
   readonly list_waiting: Call<undefined, readonly WaitingInLane[]>;
+  readonly next_events: Call<NextEvents, Awaited<ReturnType<EventStore['nextEvents']>>>;
+  readonly find_event: Call<{ readonly id: string }, RecordedEvent | undefined>;
+  readonly list_attempts: Call<AttemptQuery, readonly EndpointAttempt[]>;
   readonly page_quarantine: Call<QuarantinePageQuery, Page<QuarantineEntry, QuarantineCursor>>;
   readonly find_wake: ReceiptCall<'findWake'>;
   readonly find_history: ReceiptCall<'findHistory'>;
+}
+
+export interface QuarantineWrite {
+  readonly entry: QuarantineEntry;
+  readonly about: Condemned | undefined;
 }
 
 export interface SettlementWrite {

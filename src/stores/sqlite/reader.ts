@@ -5,6 +5,7 @@ import type Database from 'better-sqlite3';
 import type { OpenedKeys } from '../sealing/keys.ts';
 import type { Sealer } from '../sealing/seal.ts';
 import { failureOf, reasonOf } from './errors.ts';
+import { prepareEventQueries } from './events/queries.ts';
 import { findKeys } from './file/keys.ts';
 import { openReading } from './file/open-database.ts';
 import { prepareCount } from './operations/count.ts';
@@ -87,6 +88,7 @@ function prepareReadOperations(db: Database.Database, sealer: Sealer) {
   const countPage = prepareCount(db);
   const pages = preparePages(db, sealer);
   const receipts = prepareReceiptQueries(db);
+  const events = prepareEventQueries(db, sealer);
 
   return function run({ kind, input }: ReadOperation): ReadResult {
     switch (kind) {
@@ -114,6 +116,12 @@ function prepareReadOperations(db: Database.Database, sealer: Sealer) {
         return { kind, output: pages.devices(input) };
       case 'list_waiting':
         return { kind, output: listWaiting() };
+      case 'next_events':
+        return { kind, output: events.next(input) };
+      case 'find_event':
+        return { kind, output: events.find(input.id) };
+      case 'list_attempts':
+        return { kind, output: events.attempts(input) };
       case 'page_quarantine':
         return { kind, output: pages.quarantine(input) };
       case 'find_wake':

@@ -4,6 +4,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '../../core/ports/clock.ts';
 import type { DeviceStore } from '../../core/ports/devices.ts';
+import type { EventStore } from '../../core/ports/events.ts';
 import type { LogReader } from '../../core/ports/log.ts';
 import type { OperatingStore } from '../../core/ports/operating.ts';
 import type { ReceiptStore } from '../../core/ports/receipts.ts';
@@ -11,6 +12,7 @@ import type { Records } from '../../core/ports/records.ts';
 import type { Store } from '../../core/ports/store.ts';
 import type { Keys } from '../sealing/keys.ts';
 import type { Reason } from './errors.ts';
+import { createEventStore } from './events/event-store.ts';
 import type { ConnectionOptions } from './file/open-database.ts';
 import { createOperatingStore } from './operating-store.ts';
 import type {
@@ -74,6 +76,8 @@ export interface OpenedStore {
   /** Closed with the store. */
   readonly operating: OperatingStore;
   readonly receipts: ReceiptStore;
+  /** Closed with the store. */
+  readonly events: EventStore;
   /** 32 bytes, for the life of the database: the key of `Ids.fingerprint`. */
   readonly lookupKey: Uint8Array;
   readonly sqliteVersion: string;
@@ -135,6 +139,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Open
     },
     operating: createOperatingStore(writer, reader),
     receipts: createReceiptStore(writer, reader),
+    events: createEventStore(writer, reader),
     lookupKey,
     sqliteVersion,
   };
@@ -202,7 +207,7 @@ function createStore({ writer, reader, settlements, listeners, stopChecks }: Thr
     expireOverdue: (input) => writer.call({ kind: 'expire_overdue', input }),
     queueState: (input) => reader.call({ kind: 'queue_state', input }),
     findDuplicate: (input) => reader.call({ kind: 'find_duplicate', input }),
-    quarantine: (input) => writer.call({ kind: 'quarantine', input }),
+    quarantine: (entry, about) => writer.call({ kind: 'quarantine', input: { entry, about } }),
     releaseQuarantine: (tokenHash) =>
       writer.call({ kind: 'release_quarantine', input: { tokenHash } }),
     listQuarantine: (input) => writer.call({ kind: 'list_quarantine', input }),

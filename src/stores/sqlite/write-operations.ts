@@ -2,6 +2,10 @@
 
 import type Database from 'better-sqlite3';
 import type { Sealer } from '../sealing/seal.ts';
+import { prepareEndpointOperations } from './events/endpoints.ts';
+import { prepareEndpointQueries } from './events/queries.ts';
+import { prepareEventRecording } from './events/recording.ts';
+import { prepareWakeEvents } from './events/wakes.ts';
 import { prepareDeliveryOperations } from './operations/deliveries.ts';
 import { prepareDeviceOperations } from './operations/devices.ts';
 import { prepareForget } from './operations/forget.ts';
@@ -20,13 +24,16 @@ export interface WriteOperations {
 }
 
 export function prepareWriteOperations(db: Database.Database, sealer: Sealer): WriteOperations {
-  const deliveries = prepareDeliveryOperations(db, sealer);
+  const recording = prepareEventRecording(db, sealer);
+  const endpoints = prepareEndpointOperations(db, { sealer, recording });
+  const deliveries = prepareDeliveryOperations(db, sealer, recording);
   const queue = prepareQueueOperations(db, sealer, deliveries.finish);
   const devices = prepareDeviceOperations(db, sealer, deliveries.finish);
+  const wakeEvents = prepareWakeEvents(db, { sealer, recording });
   const receipts = prepareReceiptOperations(db, deliveries.endByPhone);
-  const upkeep = prepareUpkeepOperations(db);
+  const upkeep = prepareUpkeepOperations(db, recording);
   const tokens = prepareTokenQueries(db);
-  const records = prepareRecordOperations(db);
+  const records = prepareRecordOperations(db, recording);
   const hurry = prepareHurry(db);
   const forget = prepareForget(db, { finish: deliveries.finish, erase: devices.erase });
 
@@ -111,8 +118,11 @@ export function prepareWriteOperations(db: Database.Database, sealer: Sealer): W
         return { kind, output: forget.devices(input) };
       case 'record_push':
         return { kind, output: receipts.recordPush(input) };
-      case 'record_receipt':
-        return { kind, output: receipts.recordReceipt(input) };
+      case 'record_receipt': {
+        const output = receipts.recordReceipt(input);
+        if (output !== undefined) wakeEvents.receipt(output, input.atMs);
+        return { kind, output };
+      }
       case 'record_knock':
         return { kind, output: receipts.recordKnock(input) };
       case 'record_knock_outcome':
@@ -122,10 +132,32 @@ export function prepareWriteOperations(db: Database.Database, sealer: Sealer): W
         return { kind, output: receipts.recordReplied(input) };
       case 'record_useless_knock':
         return { kind, output: receipts.recordUselessKnock(input) };
-      case 'note_silent':
-        return { kind, output: receipts.noteSilent(input) };
+      case 'note_silent': {
+        const output = receipts.noteSilent(input);
+        wakeEvents.silent(output, input.atMs);
+        return { kind, output };
+      }
+      case 'list_endpoints':
+        return { kind, output: prepareEndpointQueries(db, sealer).list() };
+      case 'put_endpoint':
+        return { kind, output: endpoints.put(input) };
+      case 'delete_endpoint':
+        return { kind, output: endpoints.remove(input.id) };
+      case 'rewind_endpoint':
+        return { kind, output: endpoints.rewind(input) };
+      case 'note_attempt':
+        endpoints.note(input);
+        return { kind, output: undefined };
+      case 'prune_events':
+        return { kind, output: recording.prune(input) };
     }
   }
 
-  return { run, undone: devices.undone };
+  return {
+    run,
+    undone: () => {
+      devices.undone();
+      recording.refresh();
+    },
+  };
 }

@@ -73,6 +73,7 @@ test('a refused configuration is an outage from the first refusal to the first a
   expect(records.outages).toEqual([
     {
       ...LANE,
+      isMisconfigured: true,
       reason: 'InvalidProviderToken',
       beganAtMs: startMs,
       endedAtMs: startMs + 2_000,

@@ -27,7 +27,7 @@ async function makeDatabase(): Promise<string> {
 }
 
 test('refuses inserts as full, settles what it has, and takes inserts again when there is room', async () => {
-  const { store } = await open(newFile(), { maxFileBytes: 300_000 });
+  const { store } = await open(newFile(), { maxFileBytes: 400_000 });
   const notification = { ...sampleDelivery(0).notification, payload: 'x'.repeat(4_000) };
   const deliveries = Array.from({ length: 100 }, (_, number) =>
     sampleDelivery(number, { notification }),

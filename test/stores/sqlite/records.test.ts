@@ -14,7 +14,7 @@ const { newFile, open } = useFiles();
 describeRecords(async () => {
   const file = newFile();
   const { store, records } = await open(file);
-  return { store, records, read: () => readRecordedRows(file) };
+  return { store, records, read: async () => readRecordedRows(file) };
 });
 
 const TOLD = { deliveryId: sampleId(1), told: 'delivered', status: 200, atMs: NOW };

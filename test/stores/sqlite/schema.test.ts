@@ -6,8 +6,10 @@ import Database from 'better-sqlite3';
 import { is } from 'drizzle-orm';
 import { getTableConfig, SQLiteTable } from 'drizzle-orm/sqlite-core';
 import { expect, test } from 'vitest';
+import * as eventRows from '../../../src/stores/event-rows.ts';
 import * as rows from '../../../src/stores/rows.ts';
 import * as deviceSchema from '../../../src/stores/sqlite/device-schema.ts';
+import * as eventSchema from '../../../src/stores/sqlite/event-schema.ts';
 import * as receiptSchema from '../../../src/stores/sqlite/receipt-schema.ts';
 import * as schema from '../../../src/stores/sqlite/schema.ts';
 import { add, sampleDevice } from '../../contract/device-samples.ts';
@@ -22,6 +24,7 @@ import {
   sampleId,
   settlement,
 } from '../../contract/store-samples.ts';
+import { sampleEndpoint } from '../../support/endpoints.ts';
 import { useFiles } from './files.ts';
 
 const { newFile, open } = useFiles();
@@ -36,7 +39,7 @@ test('has exactly the tables, columns and indexes of the schema, every table str
   const file = newFile();
   await open(file);
   const db = new Database(file, { readonly: true });
-  const all = Object.values({ ...schema, ...deviceSchema, ...receiptSchema });
+  const all = Object.values({ ...schema, ...deviceSchema, ...eventSchema, ...receiptSchema });
   const tables = all.filter((value) => is(value, SQLiteTable));
   for (const table of tables) {
     const { name, columns, indexes } = getTableConfig(table);
@@ -64,10 +67,12 @@ test('has exactly the tables, columns and indexes of the schema, every table str
   expect(names.sort()).toEqual(tables.map((table) => getTableConfig(table).name).sort());
 });
 
+const OUTAGE = { app: 'default', provider: 'fcm', reason: 'timeout', beganAtMs: NOW } as const;
+
 /** A database with rows of every table, with and without what may be absent. */
 async function makeFullDatabase(): Promise<string> {
   const file = newFile();
-  const { store, devices, receipts, records } = await open(file);
+  const { store, devices, receipts, records, events } = await open(file);
   await add(devices, sampleDevice(1, { user: 'alice', deadSinceMs: NOW }));
   await add(devices, sampleDevice(2));
   const { subjectHash: _, ...bare } = sampleDelivery(1);
@@ -81,6 +86,14 @@ async function makeFullDatabase(): Promise<string> {
   await store.settle(settlement(sampleDelivery(3), { status: 'queued', dueAtMs: NOW }));
   const rejected = { status: 'rejected', reason: 'BadDeviceToken' } as const;
   await store.settle(settlement(sampleDelivery(4), rejected, { attempt: FAILED }));
+  await events.putEndpoint(sampleEndpoint({ enabledEvents: ['*', 'delivery.delivered'] }));
+  await events.putEndpoint(sampleEndpoint({ id: 'ep_b' }));
+  await records.recordOutage({ ...OUTAGE, provider: 'apns' });
+  await events.noteAttempt({
+    endpointId: 'ep_b',
+    disabledReason: 'gone',
+    attempt: { eventId: 'evt_a', type: 'test.ping', atMs: NOW, latencyMs: 1, outcome: 'failed' },
+  });
   await store.insert(accept(sampleDelivery(5, { origin: ORIGIN })));
   await store.settle(settlement(sampleDelivery(5)));
   await store.recordReply({ deliveryId: sampleId(5), answeredAtMs: NOW + 9_000 });
@@ -96,12 +109,7 @@ async function makeFullDatabase(): Promise<string> {
   records.tell({ deliveryId: sampleId(5), told: 'delivered', status: 200, atMs: NOW + 100 });
   const repeats = [{ deliveryId: sampleId(5), calls: 2, lastAtMs: NOW + 4_000 }];
   await records.writeRefusals({ ...adding(FULL_REFUSAL, BARE_REFUSAL), repeats });
-  await records.recordOutage({
-    app: 'default',
-    provider: 'fcm',
-    reason: 'timeout',
-    beganAtMs: NOW,
-  });
+  await records.recordOutage(OUTAGE);
   await records.end({ wallMs: NOW });
   return file;
 }
@@ -109,7 +117,7 @@ async function makeFullDatabase(): Promise<string> {
 test('returns the rows that the statements declare', async () => {
   const file = await makeFullDatabase();
   const db = new Database(file, { readonly: true });
-  const declared = Object.entries(rows).flatMap(
+  const declared = Object.entries({ ...rows, ...eventRows }).flatMap(
     ([name, value]): { name: string; value: rows.Rows<Readonly<Record<string, rows.Column>>> }[] =>
       typeof value === 'object' ? [{ name, value }] : [],
   );

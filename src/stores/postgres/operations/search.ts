@@ -6,6 +6,7 @@ import { toLogged } from '../../domain.ts';
 import { LOGGED_ATTEMPTS, LOGGED_DELIVERIES, type RowOf } from '../../rows.ts';
 import type { Database, Run, Value } from '../database.ts';
 import { columnsOf, rowsOf, selectOf } from '../reading.ts';
+import { readWakes } from '../receipts/wakes.ts';
 
 const MAX_ROWS = 1_000;
 const ATTEMPTS_OF_ROWS = {
@@ -38,7 +39,26 @@ export async function readLogged(
     [deliveries.map(({ row_id }) => row_id)],
   );
   const attempts = Map.groupBy(rowsOf(ATTEMPTS_OF_ROWS, rows), ({ row_id }) => row_id);
-  return deliveries.map((row) => toLogged(row, attempts.get(row.row_id) ?? []));
+  const wakes = await readWakes(
+    run,
+    deliveries.map(({ row_id }) => row_id),
+  );
+  return deliveries.map(({ row_id, ...row }) =>
+    toLogged({ row_id, ...row }, attempts.get(row_id) ?? [], wakes.get(row_id)),
+  );
+}
+
+/** Newest first, by their rows; without those that were pruned meanwhile. */
+export async function findByRows(
+  run: Run,
+  rowIds: readonly number[],
+): Promise<readonly LoggedDelivery[]> {
+  if (rowIds.length === 0) return [];
+  const { rows } = await run(
+    `${selectOf(LOGGED_DELIVERIES)} WHERE row_id = ANY($1::bigint[]) ORDER BY row_id DESC`,
+    [rowIds],
+  );
+  return await readLogged(run, rowsOf(LOGGED_DELIVERIES, rows));
 }
 
 function conditionOf({ id, tokenHash, subjectHash, status }: DeliveryQuery) {

@@ -7,13 +7,14 @@ import { wholeMs } from '../../values.ts';
 import type { Database } from '../database.ts';
 import { inputOf } from '../input.ts';
 import { rowsOf } from '../reading.ts';
+import type { Tellings } from '../tellings.ts';
 import { maybeWall, type Times, wall } from '../times.ts';
 import { FINISH, UNTOLD } from './finish.ts';
 
 export interface SettlementWrite {
   readonly settlement: Settlement;
   /** What the caller was told before this left. */
-  readonly told: Told | undefined;
+  told: Told | undefined;
 }
 
 const ATTEMPT_COLUMNS = 'number, started_at, latency_ms, outcome, attempt_reason, message_id';
@@ -100,8 +101,13 @@ const WRITTEN_BEFORE = `
 
 const SETTLED = { columns: { id: 'text' }, sql: 'the settled deliveries' } as const;
 
+interface SettleParts {
+  readonly database: Database;
+  readonly times: Times;
+}
+
 /** An attempt whose settlement is repeated, because its commit seemed to fail, counts once. */
-export function prepareSettle(database: Database, times: Times) {
+export function prepareSettle({ database, times }: SettleParts, tellings: Tellings) {
   const input = settlementInput(times);
   const sql = `WITH input AS (SELECT * FROM ${input.sql}),
     tried AS (
@@ -128,7 +134,15 @@ export function prepareSettle(database: Database, times: Times) {
     ${WRITTEN_BEFORE}`;
 
   return async function settle(writes: readonly SettlementWrite[]): Promise<readonly boolean[]> {
-    const { rows } = await database.run(sql, input.valuesOf(writes), { isAccepted: true });
+    tellings.left(writes);
+    const { rows } = await database.transaction(
+      async (run) => {
+        const found = await run(sql, input.valuesOf(writes));
+        await tellings.ride(run);
+        return found;
+      },
+      { isAccepted: true },
+    );
     const settled = new Set(rowsOf(SETTLED, rows).map(({ id }) => id));
     return writes.map(({ settlement }) => settled.has(settlement.deliveryId));
   };

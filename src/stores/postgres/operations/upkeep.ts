@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { QuarantineEntry, Store } from '../../../core/ports/store.ts';
 import { fingerprint } from '../../values.ts';
-import type { Database } from '../database.ts';
+import type { Database, Run } from '../database.ts';
 import { maybeWall, type Times, wall } from '../times.ts';
 
 /** Deletions per transaction: few, so that others need not wait for their locks. */
@@ -40,11 +40,12 @@ export function prepareUpkeep(database: Database, times: Times) {
     },
 
     /** A standby, a full disk or a missing right shows here. */
-    async probe(): Promise<void> {
+    async probe(ride: (run: Run) => Promise<void>): Promise<void> {
       const name = `probe ${randomUUID()}`;
       await database.transaction(async (run) => {
         await run(`INSERT INTO meta (name, value) VALUES ($1, '')`, [name]);
         await run('DELETE FROM meta WHERE name = $1', [name]);
+        await ride(run);
       });
     },
 

@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import type Database from 'better-sqlite3';
 import { META } from '../../rows.ts';
-import { deliveryContext, deviceContext } from '../../sealing/content.ts';
+import { deliveryContext, deviceContext, endpointContext } from '../../sealing/content.ts';
 import {
   findSealer,
   KEY_ID,
@@ -26,6 +26,7 @@ const SEALED_TABLES = [
     contextOf: deliveryContext,
   },
   { table: 'devices', id: 'id', contextOf: deviceContext },
+  { table: 'endpoints', id: 'id', contextOf: endpointContext },
 ] as const;
 
 /**

@@ -1,35 +1,19 @@
 // Counts deliveries and refusals for statistics, a page of rows at a time. Rows lie in the order of time: a page that
 // is older than the period is the last.
 
-import { STATUSES } from '../../../core/delivery.ts';
-import type {
-  CountedPage,
-  CountOptions,
-  DeliveryCount,
-  RefusalCount,
-} from '../../../core/ports/log.ts';
+import type { CountedPage, CountOptions } from '../../../core/ports/log.ts';
 import { OPERATOR_SOURCE } from '../../../core/ports/records.ts';
-import type { RowOf, Rows } from '../../rows.ts';
-import { nameOf, PROVIDERS } from '../../values.ts';
+import {
+  DELIVERY_COLUMNS,
+  EXTENT_COLUMNS,
+  nextRowIdOf,
+  ONE_SPAN_MS,
+  REFUSAL_COLUMNS,
+  toDeliveryCount,
+  toRefusalCount,
+} from '../../counts.ts';
+import type { Rows } from '../../rows.ts';
 import { prepareRows, type Reading } from '../reading.ts';
-
-/** A row may have been written so much later than its neighbours. */
-const DISORDER_MS = 60_000;
-
-const DELIVERY_COLUMNS = {
-  span: 'integer',
-  app: 'text',
-  provider: 'text',
-  status: 'text',
-  reason: 'text?',
-  /** Of those that were not delivered. */
-  token_hash: 'text?',
-  /** Of those that a provider took, as far as an attempt has it. */
-  after_ms: 'integer?',
-  count: 'integer',
-} as const;
-/** No period is longer than one such span. */
-const ONE_SPAN_MS = Number.MAX_SAFE_INTEGER;
 
 /** Grouped where the rows are: a page in milliseconds. */
 const DELIVERIES: Rows<typeof DELIVERY_COLUMNS> = {
@@ -44,13 +28,6 @@ const DELIVERIES: Rows<typeof DELIVERY_COLUMNS> = {
     FROM page LEFT JOIN attempts ON attempts.row_id = page.row_id AND attempts.outcome = 'delivered'`,
 };
 
-const REFUSAL_COLUMNS = {
-  span: 'integer',
-  app: 'text?',
-  code: 'text',
-  token_hash: 'text?',
-  count: 'integer',
-} as const;
 const REFUSALS: Rows<typeof REFUSAL_COLUMNS> = {
   columns: REFUSAL_COLUMNS,
   sql: `WITH page AS (
@@ -58,8 +35,6 @@ const REFUSALS: Rows<typeof REFUSAL_COLUMNS> = {
     )
     SELECT CAST(last_at_ms / @spanMs AS INTEGER) AS span, app, code, token_hash, sum(count) AS count FROM page`,
 };
-
-const EXTENT_COLUMNS = { rows: 'integer', last_row_id: 'integer?', oldest_ms: 'integer?' } as const;
 
 function extentOf(table: string, timeColumn: string): Rows<typeof EXTENT_COLUMNS> {
   return {
@@ -95,10 +70,6 @@ export function prepareCount(db: Reading): (options: CountOptions) => CountedPag
   }): CountedPage {
     const values = { before: beforeRowId ?? Number.MAX_SAFE_INTEGER, maxRows, sinceMs, spanMs };
     const [extent] = tables[of](values);
-    const isLast =
-      extent === undefined ||
-      extent.rows < maxRows ||
-      (extent.oldest_ms ?? 0) < sinceMs - DISORDER_MS;
     return {
       deliveries:
         of === 'deliveries'
@@ -106,30 +77,7 @@ export function prepareCount(db: Reading): (options: CountOptions) => CountedPag
           : [],
       refusals:
         of === 'refusals' ? countRefusals(values).map((row) => toRefusalCount(row, spanMs)) : [],
-      nextRowId: isLast ? undefined : (extent.last_row_id ?? undefined),
+      nextRowId: nextRowIdOf(extent, { maxRows, sinceMs }),
     };
-  };
-}
-
-function toDeliveryCount(row: RowOf<typeof DELIVERIES>, spanMs: number): DeliveryCount {
-  return {
-    beganAtMs: row.span * spanMs,
-    app: row.app,
-    provider: nameOf(PROVIDERS, row.provider),
-    status: nameOf(STATUSES, row.status),
-    reason: row.reason ?? undefined,
-    afterMs: row.after_ms ?? undefined,
-    tokenHash: row.token_hash ?? undefined,
-    count: row.count,
-  };
-}
-
-function toRefusalCount(row: RowOf<typeof REFUSALS>, spanMs: number): RefusalCount {
-  return {
-    beganAtMs: row.span * spanMs,
-    app: row.app ?? undefined,
-    code: row.code,
-    tokenHash: row.token_hash ?? undefined,
-    count: row.count,
   };
 }

@@ -17,6 +17,7 @@ import {
   wholeEndMs,
   wholeMs,
 } from '../../values.ts';
+import type { EventRecording } from '../events/recording.ts';
 import type { ReplyRecord, SettlementWrite } from '../protocol.ts';
 import { type Finish, prepareFinish } from './finish.ts';
 import { prepareTell } from './records.ts';
@@ -27,9 +28,13 @@ interface Parts {
   readonly findOpen: Database.Statement<[string], RowOf<typeof OPEN_DELIVERIES>>;
 }
 
-export function prepareDeliveryOperations(db: Database.Database, sealer: Sealer) {
+export function prepareDeliveryOperations(
+  db: Database.Database,
+  sealer: Sealer,
+  recording: EventRecording,
+) {
   const parts: Parts = {
-    finish: prepareFinish(db),
+    finish: prepareFinish(db, recording),
     recordAttempt: prepareAttempt(db),
     // With `id = ?` on the join, SQLite was seen to plan the statement again for each new value: 160 µs or more, not 20.
     findOpen: db.prepare(

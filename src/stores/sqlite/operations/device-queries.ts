@@ -2,10 +2,9 @@
 
 import type Database from 'better-sqlite3';
 import type { Device } from '../../../core/ports/devices.ts';
+import { toDevice } from '../../devices.ts';
 import { DEVICES, DEVICES_OF_HANDLES, type RowOf } from '../../rows.ts';
-import { openDeviceContent } from '../../sealing/content.ts';
 import type { Sealer } from '../../sealing/seal.ts';
-import { nameOf, optional, REGISTRARS, toTarget } from '../../values.ts';
 import type { DevicesOfUserQuery } from '../protocol.ts';
 
 type DeviceRow = RowOf<typeof DEVICES>;
@@ -25,21 +24,5 @@ export function prepareDeviceQueries(db: Database.Database, sealer: Sealer) {
     findByHandle: (handleHash: string): Device | undefined => open(byHandle.get(handleHash)),
     findByUser: ({ userHash, limit }: DevicesOfUserQuery): readonly Device[] =>
       byUser.all(userHash, limit).flatMap((row) => open(row) ?? []),
-  };
-}
-
-/** Nothing if it cannot be decrypted: it is as if the device were not there. */
-export function toDevice(sealer: Sealer, row: DeviceRow): Device | undefined {
-  const content = openDeviceContent(sealer, row);
-  if (content === undefined) return undefined;
-  const { token: _, appData: __, ...details } = content;
-  return {
-    id: row.id,
-    registrar: nameOf(REGISTRARS, row.registrar),
-    target: toTarget(row, content),
-    ...details,
-    createdAtMs: row.created_at_ms,
-    seenAtMs: row.seen_at_ms,
-    ...optional('deadSinceMs', row.dead_since_ms),
   };
 }

@@ -2,6 +2,7 @@
 
 import type Database from 'better-sqlite3';
 import type { AddedDevice, Device, StoredDevice } from '../../../core/ports/devices.ts';
+import { toDevice } from '../../devices.ts';
 import { DEVICES, ERASED_DEVICES, OPEN_DELIVERIES, type RowOf } from '../../rows.ts';
 import { sealDevice } from '../../sealing/content.ts';
 import type { Sealer } from '../../sealing/seal.ts';
@@ -13,7 +14,6 @@ import type {
   PrunedDevices,
   SignatureUse,
 } from '../protocol.ts';
-import { toDevice } from './device-queries.ts';
 import type { Finish } from './finish.ts';
 
 export type ErasedRow = RowOf<typeof ERASED_DEVICES>;

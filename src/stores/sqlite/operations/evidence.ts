@@ -1,7 +1,6 @@
 // What surrounds a delivery in the log: refused calls, the device, its token's quarantine, outages of the providers,
 // and the gaps of the log itself.
 
-import type { Device } from '../../../core/ports/devices.ts';
 import {
   type Gap,
   OPERATOR_SOURCE,
@@ -9,7 +8,10 @@ import {
   type Refusal,
 } from '../../../core/ports/records.ts';
 import type { QuarantineEntry } from '../../../core/ports/store.ts';
+import { toDevice } from '../../devices.ts';
 import { toQuarantineEntry } from '../../domain.ts';
+import { type FoundDevice, LONGEST_REQUEST_MS, MAX_COUNTED, MAX_PERIODS } from '../../gathering.ts';
+import { toGap, toOutage, toRefusal } from '../../records.ts';
 import {
   DEVICES,
   GAPS,
@@ -21,25 +23,12 @@ import {
   type RowOf,
 } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
-import { nameOf, PROVIDERS } from '../../values.ts';
 import { prepareRows, type Reading } from '../reading.ts';
-import { toDevice } from './device-queries.ts';
 
-/** Outages and gaps are few: one row for each time that a provider was down or the process was stopped. */
-const MAX_PERIODS = 1_000;
-
-/** Body and signature take so long at most. */
-const LONGEST_REQUEST_MS = 30_000;
-const MAX_COUNTED = 20;
 /** Reads the whole table, which is bounded, and only where an id was not found. */
 const COUNTED_AT = `WHERE count > 1 AND at_ms <= @latestMs AND last_at_ms >= @atMs
   AND source IS NOT '${OPERATOR_SOURCE}'
   ORDER BY row_id DESC LIMIT ${MAX_COUNTED}`;
-
-export interface FoundDevice {
-  readonly device: Device;
-  readonly tokenHash: string;
-}
 
 export function prepareEvidence(db: Reading, sealer: Sealer) {
   const findDevice = prepareRows(db, DEVICES, 'WHERE row_id = @rowId');
@@ -76,48 +65,3 @@ function open(sealer: Sealer, row: RowOf<typeof DEVICES>): readonly FoundDevice[
   const device = toDevice(sealer, row);
   return device === undefined ? [] : [{ device, tokenHash: row.token_hash }];
 }
-
-export function toRefusal(row: RowOf<typeof REFUSALS>): Refusal {
-  return {
-    atMs: row.at_ms,
-    lastAtMs: row.last_at_ms,
-    count: row.count,
-    requestId: row.request_id ?? undefined,
-    door: row.door,
-    source: row.source ?? undefined,
-    app: row.app ?? undefined,
-    code: row.code,
-    status: row.status,
-    limit: row.limit_name ?? undefined,
-    tokenHash: row.token_hash ?? undefined,
-    handleHash: row.handle_hash ?? undefined,
-    subjectHash: row.subject_hash ?? undefined,
-    deviceId: row.device_id ?? undefined,
-    fields: row.fields ?? undefined,
-    nodeId: row.node_id ?? undefined,
-    addressHash: row.address_hash ?? undefined,
-    deliveryId: row.delivery_id ?? undefined,
-    isKnown: row.known === 1,
-  };
-}
-
-function toOutage(row: RowOf<typeof OUTAGES>): Outage {
-  return {
-    app: row.app,
-    provider: nameOf(PROVIDERS, row.provider),
-    reason: row.reason,
-    beganAtMs: row.began_at_ms,
-    endedAtMs: row.ended_at_ms ?? undefined,
-  };
-}
-
-function toGap(row: RowOf<typeof GAPS>): Gap {
-  return {
-    kind: nameOf(GAP_KINDS, row.kind),
-    beganAtMs: row.began_at_ms,
-    endedAtMs: row.ended_at_ms ?? undefined,
-    unlogged: row.unlogged,
-  };
-}
-
-const GAP_KINDS = ['stopped', 'store'] as const satisfies readonly Gap['kind'][];

@@ -6,6 +6,7 @@ import type { DeliveryStatus } from '../../../core/delivery.ts';
 import type { Told } from '../../../core/ports/records.ts';
 import type { OPEN_DELIVERIES, RowOf } from '../../rows.ts';
 import { wholeMs } from '../../values.ts';
+import type { EventRecording } from '../events/recording.ts';
 
 /** How exactly it is known when a device was seen: one write a day, and not one for each push. */
 const SIGHTING_MS = 86_400_000;
@@ -14,6 +15,9 @@ export type OpenRow = Pick<
   RowOf<typeof OPEN_DELIVERIES>,
   'row_id' | 'id' | 'token_hash' | 'key_hash'
 >;
+
+/** The reason of a delivery whose device was deleted before it was delivered. */
+export const DEVICE_DELETED = 'device_deleted';
 
 export interface End {
   readonly status: Exclude<DeliveryStatus, 'queued'>;
@@ -28,7 +32,7 @@ export interface End {
 
 export type Finish = (row: OpenRow, end: End) => void;
 
-export function prepareFinish(db: Database.Database): Finish {
+export function prepareFinish(db: Database.Database, recording: EventRecording): Finish {
   const settleRow = db.prepare(
     `UPDATE deliveries SET status = ?, reason = ?, settled_at_ms = ?, attempts = max(attempts, ?),
        told = coalesce(told, ?), told_status = coalesce(told_status, ?),
@@ -42,7 +46,10 @@ export function prepareFinish(db: Database.Database): Finish {
   );
   const noteSighting = prepareSightings(db);
 
-  return function finish(row, { status, reason, wallMs, attempts = 0, told, keepKey = false }) {
+  return function finish(row, end) {
+    const { status, reason, wallMs, attempts = 0, told, keepKey = false } = end;
+    // Who deleted the device knows, and perhaps wants it forgotten.
+    if (reason !== DEVICE_DELETED) recording.recordEnd(row, end);
     settleRow.run(
       status,
       reason ?? null,

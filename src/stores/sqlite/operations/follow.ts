@@ -2,9 +2,9 @@
 
 import type { Refusal } from '../../../core/ports/records.ts';
 import type { LoggedDelivery } from '../../../core/ports/store.ts';
+import { toRefusal } from '../../records.ts';
 import { DELIVERY_IDS, REFUSAL_IDS, REFUSALS } from '../../rows.ts';
 import { prepareRows, type Reading } from '../reading.ts';
-import { toRefusal } from './evidence.ts';
 import { prepareFindByRow } from './search.ts';
 
 /** The newest row of each table. */

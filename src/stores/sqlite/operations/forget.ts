@@ -101,6 +101,14 @@ function prepareBlank(db: Database.Database) {
       `UPDATE refusals SET token_hash = NULL, subject_hash = NULL, device_id = NULL
        WHERE row_id IN (SELECT row_id FROM refusals WHERE ${condition} LIMIT @limit)`,
     );
+  const eventsWhere = (condition: string) =>
+    db.prepare<{ readonly value: string; readonly limit: number }>(
+      `UPDATE events SET token_hash = NULL, token_sha256 = NULL, subject_sha256 = NULL,
+         device_id = NULL
+       WHERE row_id IN (SELECT row_id FROM events WHERE ${condition} LIMIT @limit)`,
+    );
+  const eventsOfDevice = eventsWhere('device_id = @value');
+  const eventsOfToken = eventsWhere('token_hash = @value');
   const ofDevice = blankWhere('device_id = @value');
   const ofToken = blankWhere('token_hash = @value');
   const refusalsOfDevice = refusalsWhere('device_id = @value');
@@ -114,10 +122,12 @@ function prepareBlank(db: Database.Database) {
     for (const { id } of devices) {
       run(ofDevice, id);
       run(refusalsOfDevice, id);
+      run(eventsOfDevice, id);
     }
     for (const hash of tokenHashes) {
       run(ofToken, hash);
       run(refusalsOfToken, hash);
+      run(eventsOfToken, hash);
     }
     return changed;
   };

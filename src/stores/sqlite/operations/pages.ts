@@ -13,12 +13,12 @@ import type {
 } from '../../../core/ports/operating.ts';
 import type { Refusal } from '../../../core/ports/records.ts';
 import type { LoggedDelivery, QuarantineEntry } from '../../../core/ports/store.ts';
+import { toDevice } from '../../devices.ts';
 import { toLogged, toQuarantineEntry } from '../../domain.ts';
+import { toRefusal } from '../../records.ts';
 import { DEVICES, LOGGED_ATTEMPTS, LOGGED_DELIVERIES, QUARANTINED, REFUSALS } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import { prepareRows, type Values } from '../reading.ts';
-import { toDevice } from './device-queries.ts';
-import { toRefusal } from './evidence.ts';
 
 /** Some 10 ms, in which a handle before its push has to wait. */
 const SCANNED_ROWS = 20_000;

@@ -3,17 +3,18 @@
 import type Database from 'better-sqlite3';
 import type { Gap, Outage, Refusal, RefusalsWrite, Told } from '../../../core/ports/records.ts';
 import { maybeFingerprint, wholeMs } from '../../values.ts';
+import type { EventRecording } from '../events/recording.ts';
 import type { LogBeginning, RecordPruning, RefusalTrim } from '../protocol.ts';
 
 /** Outages and gaps are few; a provider that comes and goes every second must not fill the disk. */
 const MAX_OUTAGES = 10_000;
 const MAX_GAPS = 10_000;
 
-export function prepareRecordOperations(db: Database.Database) {
+export function prepareRecordOperations(db: Database.Database, recording: EventRecording) {
   return {
     tell: prepareTell(db),
     ...prepareRefusals(db),
-    ...prepareOutages(db),
+    ...prepareOutages(db, recording),
     ...prepareGaps(db),
     prune: preparePrune(db),
   };
@@ -86,7 +87,7 @@ function prepareRefusals(db: Database.Database) {
   };
 }
 
-function prepareOutages(db: Database.Database) {
+function prepareOutages(db: Database.Database, recording: EventRecording) {
   const end = db.prepare(
     `UPDATE outages SET ended_at_ms = @endedAtMs
      WHERE app = @app AND provider = @provider AND began_at_ms = @beganAtMs`,
@@ -96,11 +97,17 @@ function prepareOutages(db: Database.Database) {
      VALUES (@app, @provider, @reason, @beganAtMs, @endedAtMs)`,
   );
   return {
-    recordOutage({ app, provider, reason, ...times }: Outage): void {
+    recordOutage({ app, provider, reason, isMisconfigured = false, ...times }: Outage): void {
       const beganAtMs = wholeMs(times.beganAtMs);
       const endedAtMs = times.endedAtMs === undefined ? null : wholeMs(times.endedAtMs);
       const outage = { app, provider, reason, beganAtMs, endedAtMs };
-      if (end.run({ app, provider, beganAtMs, endedAtMs }).changes === 0) insert.run(outage);
+      const event = { app, provider, reason };
+      if (end.run({ app, provider, beganAtMs, endedAtMs }).changes === 0) {
+        insert.run(outage);
+        const type = isMisconfigured ? 'provider.misconfigured' : 'provider.down';
+        recording.record({ ...event, type, atMs: beganAtMs });
+      }
+      if (endedAtMs !== null) recording.record({ ...event, type: 'provider.up', atMs: endedAtMs });
     },
   };
 }

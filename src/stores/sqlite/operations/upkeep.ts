@@ -1,19 +1,19 @@
 // What is written beside deliveries and devices: quarantine, retention, and the probe for readiness.
 
 import type Database from 'better-sqlite3';
-import type { QuarantineEntry } from '../../../core/ports/store.ts';
 import { fingerprint, wholeMs } from '../../values.ts';
-import type { PruneOptions } from '../protocol.ts';
+import type { EventRecording } from '../events/recording.ts';
+import type { PruneOptions, QuarantineWrite } from '../protocol.ts';
 
 /** More than fits into the gaps of existing pages, so that a probe needs what a delivery would need. */
 const PROBE_BYTES = 8_192;
 
-export function prepareUpkeepOperations(db: Database.Database) {
+export function prepareUpkeepOperations(db: Database.Database, recording: EventRecording) {
   const insertProbe = db.prepare("INSERT INTO meta (name, value) VALUES ('probe', zeroblob(?))");
   const deleteProbe = db.prepare("DELETE FROM meta WHERE name = 'probe'");
 
   return {
-    ...prepareQuarantine(db),
+    ...prepareQuarantine(db, recording),
     prune: preparePrune(db),
     probe(): void {
       insertProbe.run(PROBE_BYTES);
@@ -22,7 +22,7 @@ export function prepareUpkeepOperations(db: Database.Database) {
   };
 }
 
-function prepareQuarantine(db: Database.Database) {
+function prepareQuarantine(db: Database.Database, recording: EventRecording) {
   const put = db.prepare(
     `INSERT OR REPLACE INTO quarantine
        (token_hash, app, provider, kind, reason, since_ms, until_ms, provider_since_ms)
@@ -31,7 +31,7 @@ function prepareQuarantine(db: Database.Database) {
   const remove = db.prepare('DELETE FROM quarantine WHERE token_hash = ?');
 
   return {
-    quarantine(entry: QuarantineEntry): void {
+    quarantine({ entry, about }: QuarantineWrite): void {
       const { providerSinceMs } = entry;
       put.run(
         fingerprint(entry.tokenHash),
@@ -43,6 +43,10 @@ function prepareQuarantine(db: Database.Database) {
         wholeMs(entry.untilMs),
         providerSinceMs === undefined ? null : wholeMs(providerSinceMs),
       );
+      if (about === undefined) return;
+      const { app, provider, tokenHash, reason } = entry;
+      const told = { app, provider, tokenHash, reason, ...about };
+      recording.record({ ...told, type: 'device.quarantined' });
     },
     releaseQuarantine: ({ tokenHash }: { readonly tokenHash: string }): boolean =>
       remove.run(tokenHash).changes > 0,

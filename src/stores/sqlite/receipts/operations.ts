@@ -16,7 +16,6 @@ import {
 import {
   afterKnock,
   afterPush,
-  afterReceipt,
   afterReply,
   afterUselessKnock,
   knockRefusal,
@@ -26,15 +25,11 @@ import {
   type WakeHistory,
   withoutKnock,
 } from '../../../core/receipts/history.ts';
-import { isDemoted, type Receipt } from '../../../core/receipts/receipt.ts';
+import type { Receipt } from '../../../core/receipts/receipt.ts';
+import { recordingOf } from '../../arrived-receipt.ts';
+import { STILL_WAKING_MS, toHistory } from '../../receipts.ts';
 import { type RowOf, WAKE_HISTORIES, WOKEN_DELIVERIES } from '../../rows.ts';
-import { nameOf, PLATFORMS, PROVIDERS, wholeMs } from '../../values.ts';
-import { toHistory } from './queries.ts';
-
-const MAX_RECEIPTS = 8;
-/** A phone that was pushed to in the last minute may still wake. */
-const STILL_WAKING_MS = 60_000;
-const DEMOTION_FORGOTTEN_MS = 7 * 86_400_000;
+import { nameOf, PLATFORMS, wholeMs } from '../../values.ts';
 
 type Input<Name extends keyof ReceiptStore> = Parameters<ReceiptStore[Name]>[0];
 type Woken = RowOf<typeof WOKEN_DELIVERIES>;
@@ -129,44 +124,21 @@ interface Tables {
 
 function recordReceipt(
   row: Woken,
-  { receipt, atMs, ...arrived }: ArrivedReceipt,
+  arrived: ArrivedReceipt,
   { wakes, histories }: Tables,
 ): Omit<RecordedReceipt, 'hasEnded'> {
-  const before = histories.find(row);
+  const { receipt, atMs } = arrived;
   const count = wakes.countReceipts(row);
-  const isKept = count < MAX_RECEIPTS && !wakes.hasReceipt(row, receipt);
-  const isFirst = count === 0;
-  const isKnocked = arrived.isKnocked ?? row.knocked_at_ms !== null;
-  const knock = isFirst && isKnocked && row.knock_result === null ? resultOf(receipt) : undefined;
-  const acceptedAtMs = row.accepted_at_ms ?? undefined;
-  if (isKept) {
+  const isRepeated = wakes.hasReceipt(row, receipt);
+  const { recorded, history } = recordingOf(row, arrived, {
+    ...{ history: histories.find(row), count, isRepeated },
+  });
+  if (recorded.isKept) {
     wakes.putReceipt(row, { receipt, atMs, number: count + 1 });
-    if (knock !== undefined) wakes.putKnockResult(row, knock);
-    const push = { number: row.push_number ?? undefined, acceptedAtMs, isFirst, isKnocked };
-    histories.put(row, afterReceipt(before, receipt, { atMs: wholeMs(atMs), push }));
+    if (recorded.knock !== undefined) wakes.putKnockResult(row, recorded.knock);
+    histories.put(row, history);
   }
-  const { demotedAtMs = Number.NEGATIVE_INFINITY } = before;
-  return {
-    deliveryId: row.id,
-    app: row.app,
-    platform: nameOf(PLATFORMS, row.platform),
-    provider: nameOf(PROVIDERS, row.provider),
-    type: row.type,
-    tokenHash: row.token_hash,
-    deviceId: row.device_id ?? undefined,
-    attempts: row.attempts,
-    receivedAtMs: row.received_at_ms,
-    isKept,
-    isFirst,
-    sincePushMs: acceptedAtMs === undefined ? undefined : Math.max(0, atMs - acceptedAtMs),
-    knock,
-    hasReturned: isKept && before.silentSinceMs !== undefined,
-    isNewlyDemoted: isKept && isDemoted(receipt) && atMs - demotedAtMs >= DEMOTION_FORGOTTEN_MS,
-  };
-}
-
-function resultOf({ n }: Receipt): 'rescued' | 'late' {
-  return n === 2 ? 'rescued' : 'late';
+  return recorded;
 }
 
 function prepareWakes(db: Database.Database) {

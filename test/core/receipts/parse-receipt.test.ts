@@ -2,7 +2,8 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseReceipt, STAGES } from '../../../src/core/receipts/receipt.ts';
+import { parseReceipt } from '../../../src/core/receipts/parse-receipt.ts';
+import { STAGES } from '../../../src/core/receipts/receipt.ts';
 
 function parse(body: unknown) {
   return parseReceipt(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)));

@@ -1,0 +1,106 @@
+// One call to an endpoint: body, signature, what its answer means, and how fast the next one may follow.
+
+import type { Clock } from '../ports/clock.ts';
+import type {
+  AttemptNote,
+  Endpoint,
+  EventSender,
+  SendResult,
+  VendorEvent,
+} from '../ports/events.ts';
+import type { Observer } from '../ports/observer.ts';
+import { bodyOf, MAX_BODY_BYTES } from './body.ts';
+import { isOverloaded, type Verdict, verdictOf } from './schedule.ts';
+import { signedHeaders } from './signature.ts';
+
+/** After a receiver that cannot keep up: from one event each 100 ms to one each 10 s. */
+const SLOW_FROM_MS = 100;
+const SLOWEST_MS = 10_000;
+
+export interface EventCallsParts {
+  readonly clock: Clock;
+  readonly sender: EventSender;
+  readonly observer: Observer;
+  /** For whom a device is registered now. */
+  readonly userOf: (deviceId: string) => Promise<string | undefined>;
+}
+
+/** What became of one call. */
+export interface Sent {
+  readonly verdict: Verdict;
+  readonly result: SendResult;
+  readonly latencyMs: number;
+}
+
+export class EventCalls {
+  readonly #parts: EventCallsParts;
+  #gapMs = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(parts: EventCallsParts) {
+    this.#parts = parts;
+  }
+
+  /** Waits as long as the receiver needs after the last call. */
+  async pace(): Promise<void> {
+    if (this.#gapMs === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    const timer = this.#parts.clock.after(this.#gapMs, resolve);
+    await promise;
+    timer.cancel();
+    this.#wake = undefined;
+  }
+
+  stop(): void {
+    this.#wake?.();
+  }
+
+  /** Rejects only if it cannot be read for whom a device is registered. */
+  async send({ url, secrets }: Endpoint, event: VendorEvent, given?: string): Promise<Sent> {
+    const { clock, sender, observer, userOf } = this.#parts;
+    const { id, type, deviceId } = event;
+    const user = deviceId === undefined ? undefined : await userOf(deviceId);
+    const body = given ?? bodyOf(event, user);
+    if (Buffer.byteLength(body) > MAX_BODY_BYTES) throw new RangeError('an event is too large');
+    const startedAtMs = clock.nowMs();
+    const headers = signedHeaders({ id, wallMs: clock.wallMs(), body }, secrets);
+    const result = await sender.send({ url, headers, body });
+    const latencyMs = clock.nowMs() - startedAtMs;
+    const verdict = verdictOf(result);
+    if (isOverloaded(result)) {
+      this.#gapMs = Math.min(SLOWEST_MS, Math.max(SLOW_FROM_MS, 2 * this.#gapMs));
+    } else if (verdict === 'delivered') {
+      this.#gapMs = this.#gapMs > SLOW_FROM_MS ? this.#gapMs / 2 : 0;
+    }
+    observer.observe({ name: 'event_sent', type, outcome: verdict, latencyMs });
+    return { verdict, result, latencyMs };
+  }
+
+  noteOf(
+    { id: endpointId }: Endpoint,
+    { id, type }: VendorEvent,
+    { sent, isSkipped = false }: { readonly sent: Sent; readonly isSkipped?: boolean },
+  ): AttemptNote {
+    const { verdict, result, latencyMs } = sent;
+    const failed = isSkipped ? 'skipped' : 'failed';
+    return {
+      endpointId,
+      attempt: {
+        eventId: id,
+        type,
+        atMs: this.#parts.clock.wallMs(),
+        latencyMs,
+        outcome: verdict === 'delivered' ? 'delivered' : failed,
+        status: result.kind === 'answered' ? result.status : undefined,
+        reason: reasonOf(result),
+      },
+    };
+  }
+}
+
+/** Absent for a success. */
+export function reasonOf(result: SendResult): string | undefined {
+  if (result.kind === 'failed') return result.reason;
+  return verdictOf(result) === 'delivered' ? undefined : `http_${result.status}`;
+}

@@ -1,0 +1,172 @@
+// POSTs events by Node's own http and https: connections of their own, every address checked when it is dialled, no
+// redirects, no proxy, little read of an answer and nothing kept.
+
+import { lookup } from 'node:dns';
+import http from 'node:http';
+import https from 'node:https';
+import type { LookupFunction } from 'node:net';
+import type { Clock } from '../core/ports/clock.ts';
+import type { EventSender, SendFailure, SendResult } from '../core/ports/events.ts';
+import { parseRetryAfter } from '../providers/http2/retry-after.ts';
+import {
+  type AddressRules,
+  faultOfTarget,
+  faultOfUrl,
+  judgeAddress,
+  literalOf,
+} from './address.ts';
+
+const TIMEOUT_MS = 15_000;
+const MAX_READ_BYTES = 16_384;
+const MAX_HEADER_BYTES = 16_384;
+const MAX_SOCKETS_PER_HOST = 4;
+const KEEP_ALIVE_MS = 30_000;
+
+interface Address {
+  readonly address: string;
+  readonly family: number;
+}
+
+/** All addresses of a name. */
+export type Resolve = (hostname: string) => Promise<readonly Address[]>;
+
+export interface EventSenderOptions extends AddressRules {
+  readonly clock: Clock;
+  readonly resolve?: Resolve | undefined;
+  /** PEM of authorities that are trusted beside Node's own. */
+  readonly ca?: string | undefined;
+}
+
+class RefusedAddressError extends Error {
+  override readonly name = 'RefusedAddressError';
+}
+
+export function createEventSender(options: EventSenderOptions): EventSender {
+  const { clock, resolve = resolveAll } = options;
+  const agentOptions = {
+    keepAlive: true,
+    maxSockets: MAX_SOCKETS_PER_HOST,
+    timeout: KEEP_ALIVE_MS,
+    lookup: checkedLookup(options, resolve),
+  };
+  const agents = {
+    'http:': new http.Agent(agentOptions),
+    'https:': new https.Agent({ ...agentOptions, ca: options.ca }),
+  };
+
+  return {
+    async faultOf(text) {
+      const fault = faultOfUrl(text);
+      if (fault !== undefined) return fault;
+      const url = new URL(text);
+      const literal = literalOf(url);
+      if (literal !== undefined) return faultOfTarget(url, [literal], options);
+      try {
+        const found = await resolve(url.hostname);
+        return faultOfTarget(
+          url,
+          found.map(({ address }) => address),
+          options,
+        );
+      } catch {
+        return 'must hold a host name that can be looked up';
+      }
+    },
+
+    async send({ url: text, headers, body }) {
+      const fault = await this.faultOf(text);
+      if (fault !== undefined) {
+        const isUnknown = fault.endsWith('looked up');
+        return { kind: 'failed', reason: isUnknown ? 'unknown_host' : 'address_refused' };
+      }
+      const url = new URL(text);
+      const isSecure = url.protocol === 'https:';
+      const request = (isSecure ? https : http).request(url, {
+        method: 'POST',
+        agent: isSecure ? agents['https:'] : agents['http:'],
+        maxHeaderSize: MAX_HEADER_BYTES,
+        headers: {
+          ...headers,
+          'content-type': 'application/json',
+          'content-length': Buffer.byteLength(body),
+          'user-agent': 'nds',
+        },
+      });
+      return await answerOf(request, body, clock);
+    },
+
+    close() {
+      agents['http:'].destroy();
+      agents['https:'].destroy();
+    },
+  };
+}
+
+/** The name is looked up for the connection itself, so that no later answer can differ from the checked one. */
+function checkedLookup(rules: AddressRules, resolve: Resolve): LookupFunction {
+  return (hostname, { all }, callback) => {
+    const check = async (): Promise<readonly Address[]> => {
+      const found = await resolve(hostname);
+      if (found.length > 0 && found.every(({ address }) => judgeAddress(address, rules)))
+        return found;
+      throw new RefusedAddressError('an address is not allowed');
+    };
+    check().then(
+      (found) => {
+        const [first] = found;
+        if (all === true) callback(null, [...found]);
+        else callback(null, first?.address ?? '', first?.family);
+      },
+      (error: Error) => callback(error, '', 0),
+    );
+  };
+}
+
+function resolveAll(hostname: string): Promise<readonly Address[]> {
+  return new Promise((resolve, reject) => {
+    lookup(hostname, { all: true, verbatim: true }, (error, found) => {
+      if (error) reject(error);
+      else resolve(found);
+    });
+  });
+}
+
+/** The status counts; what follows is read in bounds, so that the connection can be used again, and thrown away. */
+function answerOf(request: http.ClientRequest, body: string, clock: Clock): Promise<SendResult> {
+  const { promise, resolve } = Promise.withResolvers<SendResult>();
+  let isLate = false;
+  const limit = clock.after(TIMEOUT_MS, () => {
+    isLate = true;
+    request.destroy();
+  });
+  request.on('response', (response) => {
+    const { statusCode = 0, headers } = response;
+    const retryAfterMs = parseRetryAfter(headers['retry-after'], clock.wallMs());
+    resolve({ kind: 'answered', status: statusCode, retryAfterMs });
+    let size = 0;
+    response.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > MAX_READ_BYTES) request.destroy();
+    });
+    // What breaks off after the status changes nothing.
+    response.on('error', () => undefined);
+  });
+  request.on('error', (error) =>
+    resolve({ kind: 'failed', reason: isLate ? 'timeout' : failureOf(error) }),
+  );
+  request.on('close', () => {
+    limit.cancel();
+    resolve({ kind: 'failed', reason: isLate ? 'timeout' : 'connection_lost' });
+  });
+  request.end(body);
+  return promise;
+}
+
+function failureOf(error: Error): SendFailure {
+  if (error instanceof RefusedAddressError) return 'address_refused';
+  const code = 'code' in error ? String(error.code) : '';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'unknown_host';
+  if (code === 'ECONNREFUSED') return 'connection_refused';
+  if (/CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS|ERR_SSL/.test(code)) return 'bad_certificate';
+  return 'connection_lost';
+}

@@ -1,0 +1,56 @@
+// The endpoints of the vendor, put together from the configuration and the store.
+
+import type { Config } from '../../config/config.ts';
+import { Endpoints } from '../../core/events/endpoints.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { DeviceStore } from '../../core/ports/devices.ts';
+import type { EventStore } from '../../core/ports/events.ts';
+import type { Ids } from '../../core/ports/ids.ts';
+import { createEventSender } from '../../endpoints/event-sender.ts';
+import type { ReadinessCheck } from '../../http/health.ts';
+import type { Observers } from '../observing/observers.ts';
+
+const HOUR_MS = 3_600_000;
+
+export function wireEndpoints(parts: {
+  readonly config: Pick<Config, 'endpointNetworks'>;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly events: EventStore;
+  readonly devices: Pick<DeviceStore, 'findDevice'>;
+  readonly observer: Pick<Observers, 'observe' | 'join' | 'leave'>;
+}): Endpoints {
+  const { config, clock, ids, events, devices, observer } = parts;
+  return new Endpoints({
+    clock,
+    ids,
+    observer,
+    store: events,
+    sender: createEventSender({ clock, networks: config.endpointNetworks }),
+    userOf: async (deviceId) => (await devices.findDevice(deviceId))?.user,
+    join: observer.join,
+    leave: observer.leave,
+  });
+}
+
+/** What is wrong with endpoints; pushes go out all the same. */
+export function endpointChecks(
+  endpoints: Endpoints,
+  clock: Clock,
+): Readonly<Record<string, ReadinessCheck>> {
+  const checks: Record<string, ReadinessCheck> = {};
+  for (const { endpoint, progress } of endpoints.all) {
+    const { id, status, disabledReason } = endpoint;
+    const failingForMs = clock.wallMs() - (progress.failingSinceMs ?? clock.wallMs());
+    const name = `endpoint/${id}`;
+    if (status === 'disabled' && disabledReason !== 'by_operator') {
+      const words = disabledReason === 'gone' ? 'it answered 410' : 'it failed for five days';
+      checks[name] = { ready: true, status: 'degraded', detail: `is disabled: ${words}` };
+    } else if (status === 'enabled' && failingForMs >= HOUR_MS) {
+      const hours = Math.floor(failingForMs / HOUR_MS);
+      const detail = `has taken no event for ${hours} h`;
+      checks[name] = { ready: true, status: 'degraded', detail };
+    }
+  }
+  return checks;
+}

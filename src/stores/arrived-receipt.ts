@@ -1,0 +1,55 @@
+// What a receipt says beside what is known of its delivery and phone: pure, and the same whatever keeps it.
+
+import type { ArrivedReceipt, RecordedReceipt } from '../core/ports/receipts.ts';
+import { afterReceipt, type WakeHistory } from '../core/receipts/history.ts';
+import { isDemoted, type Receipt } from '../core/receipts/receipt.ts';
+import type { RowOf, WOKEN_DELIVERIES } from './rows.ts';
+import { nameOf, PLATFORMS, PROVIDERS, wholeMs } from './values.ts';
+
+const MAX_RECEIPTS = 8;
+const DEMOTION_FORGOTTEN_MS = 7 * 86_400_000;
+
+interface Known {
+  readonly history: WakeHistory;
+  /** Receipts of the delivery that are kept. */
+  readonly count: number;
+  /** One of this stage for this push is among them. */
+  readonly isRepeated: boolean;
+}
+
+/** `history` is what becomes of the phone's if the receipt is kept. */
+export function recordingOf(
+  row: RowOf<typeof WOKEN_DELIVERIES>,
+  { receipt, atMs, ...arrived }: ArrivedReceipt,
+  { history: before, count, isRepeated }: Known,
+): { readonly recorded: Omit<RecordedReceipt, 'hasEnded'>; readonly history: WakeHistory } {
+  const isKept = count < MAX_RECEIPTS && !isRepeated;
+  const isFirst = count === 0;
+  const isKnocked = arrived.isKnocked ?? row.knocked_at_ms !== null;
+  const knock = isFirst && isKnocked && row.knock_result === null ? resultOf(receipt) : undefined;
+  const acceptedAtMs = row.accepted_at_ms ?? undefined;
+  const push = { number: row.push_number ?? undefined, acceptedAtMs, isFirst, isKnocked };
+  const { demotedAtMs = Number.NEGATIVE_INFINITY } = before;
+  const recorded = {
+    deliveryId: row.id,
+    app: row.app,
+    platform: nameOf(PLATFORMS, row.platform),
+    provider: nameOf(PROVIDERS, row.provider),
+    type: row.type,
+    tokenHash: row.token_hash,
+    deviceId: row.device_id ?? undefined,
+    attempts: row.attempts,
+    receivedAtMs: row.received_at_ms,
+    isKept,
+    isFirst,
+    sincePushMs: acceptedAtMs === undefined ? undefined : Math.max(0, atMs - acceptedAtMs),
+    knock,
+    hasReturned: isKept && before.silentSinceMs !== undefined,
+    isNewlyDemoted: isKept && isDemoted(receipt) && atMs - demotedAtMs >= DEMOTION_FORGOTTEN_MS,
+  };
+  return { recorded, history: afterReceipt(before, receipt, { atMs: wholeMs(atMs), push }) };
+}
+
+function resultOf({ n }: Receipt): 'rescued' | 'late' {
+  return n === 2 ? 'rescued' : 'late';
+}

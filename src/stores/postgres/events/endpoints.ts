@@ -1,0 +1,165 @@
+// What is changed of endpoints: themselves, how far each of them got, and its last attempts.
+
+import type {
+  AttemptNote,
+  Endpoint,
+  EventStore,
+  Progress,
+  StoredEndpoint,
+} from '../../../core/ports/events.ts';
+import { ENDPOINTS } from '../../event-rows.ts';
+import { toEndpoint } from '../../events.ts';
+import { sealEndpoint } from '../../sealing/content.ts';
+import type { Sealer } from '../../sealing/seal.ts';
+import { wholeMs } from '../../values.ts';
+import type { Run } from '../database.ts';
+import { change, select } from '../statements.ts';
+import { maybeWall, wall } from '../times.ts';
+import { placeEvents } from './places.ts';
+import { recordEvents } from './recording.ts';
+
+const KEPT_ATTEMPTS = 100;
+
+export async function listEndpoints(run: Run, sealer: Sealer): Promise<readonly StoredEndpoint[]> {
+  const rows = await select(run, ENDPOINTS, 'ORDER BY row_id');
+  return rows.flatMap((row) => toEndpoint(row, sealer) ?? []);
+}
+
+async function findEndpoint(run: Run, id: string, sealer: Sealer) {
+  const [row] = await select(run, ENDPOINTS, 'WHERE id = @id', { id });
+  return row && toEndpoint(row, sealer);
+}
+
+export async function putEndpoint(
+  run: Run,
+  endpoint: Endpoint,
+  sealer: Sealer,
+): Promise<StoredEndpoint> {
+  // A new one begins behind everything that was ever recorded.
+  const cursor = await placeEvents(run);
+  await change(
+    run,
+    `INSERT INTO endpoints (id, app, enabled_events, description, status, disabled_reason, configured,
+       created_at, cursor, refused, dropped, sealed)
+     VALUES (@id, @app, @enabledEvents, @description, @status, @disabledReason, @configured,
+       @createdAt, @cursor, 0, 0, @sealed)
+     ON CONFLICT (id) DO UPDATE SET app = excluded.app, enabled_events = excluded.enabled_events,
+       description = excluded.description, disabled_reason = excluded.disabled_reason,
+       configured = excluded.configured, sealed = excluded.sealed, status = excluded.status,
+       failing_since = CASE WHEN endpoints.status = excluded.status THEN endpoints.failing_since END`,
+    {
+      id: endpoint.id,
+      app: endpoint.app ?? null,
+      enabledEvents: endpoint.enabledEvents.join(','),
+      description: endpoint.description ?? null,
+      status: endpoint.status,
+      disabledReason: endpoint.disabledReason ?? null,
+      configured: endpoint.isConfigured,
+      createdAt: wall(endpoint.createdAtMs),
+      cursor,
+      sealed: sealEndpoint(sealer, endpoint),
+    },
+  );
+  const found = await findEndpoint(run, endpoint.id, sealer);
+  if (found === undefined) throw new Error('an endpoint that was just written is not there');
+  return found;
+}
+
+export async function deleteEndpoint(run: Run, id: string): Promise<boolean> {
+  await change(run, 'DELETE FROM endpoint_attempts WHERE endpoint_id = @id', { id });
+  return (await change(run, 'DELETE FROM endpoints WHERE id = @id', { id })) > 0;
+}
+
+export async function rewind(
+  run: Run,
+  { endpointId, sinceMs }: Parameters<EventStore['rewind']>[0],
+  sealer: Sealer,
+): Promise<Progress> {
+  await placeEvents(run);
+  await change(
+    run,
+    `UPDATE endpoints SET refused = 0, failing_since = NULL, cursor = least(cursor,
+       (SELECT place - 1 FROM events WHERE at >= @since AND place IS NOT NULL ORDER BY place LIMIT 1))
+     WHERE id = @endpointId`,
+    { endpointId, since: wall(sinceMs) },
+  );
+  const found = await findEndpoint(run, endpointId, sealer);
+  return found?.progress ?? { cursor: 0, refused: 0 };
+}
+
+export async function noteAttempt(run: Run, note: AttemptNote): Promise<void> {
+  const { endpointId, attempt, progress, told, disabledReason } = note;
+  const [row] = await select(run, ENDPOINTS, 'WHERE id = @endpointId FOR UPDATE', {
+    endpointId,
+  });
+  if (disabledReason !== undefined && row !== undefined) {
+    const { atMs } = attempt;
+    const event = { atMs, type: 'endpoint.disabled', endpointId, reason: disabledReason } as const;
+    await recordEvents(run, [{ ...event, app: row.app ?? undefined }]);
+  }
+  await putAttempt(run, note);
+  if (progress !== undefined) {
+    // It was counted as dropped while it was on its way.
+    const hasPassed = progress.cursor > (row?.cursor ?? progress.cursor);
+    if (hasPassed && told === undefined && (await isGone(run, attempt.eventId))) {
+      await tellDropped(run, endpointId, 1);
+    }
+    await advance(run, endpointId, progress);
+  }
+  if (told !== undefined) await tellDropped(run, endpointId, told.count);
+  if (disabledReason === undefined) return;
+  await change(
+    run,
+    `UPDATE endpoints SET status = 'disabled', disabled_reason = @disabledReason WHERE id = @endpointId`,
+    { disabledReason, endpointId },
+  );
+}
+
+async function putAttempt(run: Run, { endpointId, attempt }: AttemptNote): Promise<void> {
+  const { eventId, type, atMs, latencyMs, outcome, status = null, reason = null } = attempt;
+  await change(
+    run,
+    `INSERT INTO endpoint_attempts
+       (endpoint_id, event_id, type, at, latency_ms, outcome, status, reason)
+     VALUES (@endpointId, @eventId, @type, @at, @latencyMs, @outcome, @status, @reason)`,
+    {
+      ...{ endpointId, eventId, type, at: wall(atMs), latencyMs: wholeMs(latencyMs) },
+      ...{ outcome, status, reason },
+    },
+  );
+  await change(
+    run,
+    `DELETE FROM endpoint_attempts WHERE endpoint_id = @endpointId AND row_id <= (
+       SELECT row_id FROM endpoint_attempts WHERE endpoint_id = @endpointId
+       ORDER BY row_id DESC LIMIT 1 OFFSET ${KEPT_ATTEMPTS})`,
+    { endpointId },
+  );
+}
+
+async function isGone(run: Run, eventId: string): Promise<boolean> {
+  return (await change(run, 'SELECT 1 FROM events WHERE id = @eventId', { eventId })) === 0;
+}
+
+async function advance(
+  run: Run,
+  endpointId: string,
+  { cursor, failingSinceMs, refused }: Progress,
+): Promise<void> {
+  await change(
+    run,
+    `UPDATE endpoints SET cursor = @cursor, failing_since = @failingSince, refused = @refused
+     WHERE id = @endpointId`,
+    { endpointId, cursor, failingSince: maybeWall(failingSinceMs), refused },
+  );
+}
+
+async function tellDropped(run: Run, endpointId: string, count: number): Promise<void> {
+  await change(
+    run,
+    `UPDATE endpoints SET dropped = greatest(0, dropped - @count),
+       dropped_from = CASE WHEN dropped > @count THEN dropped_from END,
+       dropped_to = CASE WHEN dropped > @count THEN dropped_to END
+     WHERE id = @endpointId`,
+    { endpointId, count },
+  );
+}

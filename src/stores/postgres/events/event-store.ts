@@ -1,0 +1,60 @@
+// The port to events and endpoints: each operation in a transaction of its own.
+
+import type { Dropped, EventStore } from '../../../core/ports/events.ts';
+import { ENDPOINT_ATTEMPTS, EVENTS } from '../../event-rows.ts';
+import { toEndpointAttempt, toEvent } from '../../events.ts';
+import { rows } from '../../rows.ts';
+import type { Sealer } from '../../sealing/seal.ts';
+import type { Database, Run } from '../database.ts';
+import { select } from '../statements.ts';
+import { deleteEndpoint, listEndpoints, noteAttempt, putEndpoint, rewind } from './endpoints.ts';
+import { dropEvents, hasUnplaced, MAX_EVENTS, placeEvents, selectPlaced } from './places.ts';
+
+const DROPPED = rows('endpoints', {
+  dropped: 'integer',
+  dropped_from_ms: 'integer?',
+  dropped_to_ms: 'integer?',
+});
+
+export function createEventStore(database: Database, sealer: Sealer): EventStore {
+  const transact = <Result>(work: (run: Run) => Promise<Result>) => database.transaction(work);
+
+  return {
+    listEndpoints: () => transact((run) => listEndpoints(run, sealer)),
+    putEndpoint: (endpoint) => transact((run) => putEndpoint(run, endpoint, sealer)),
+    deleteEndpoint: (id) => transact((run) => deleteEndpoint(run, id)),
+    rewind: (options) => transact((run) => rewind(run, options, sealer)),
+    nextEvents: ({ endpointId, afterRowId, limit }) =>
+      transact(async (run) => {
+        if (await hasUnplaced(run)) await placeEvents(run);
+        const condition = 'WHERE place > @afterRowId ORDER BY place LIMIT @limit';
+        const found = await selectPlaced(run, EVENTS, condition, { afterRowId, limit });
+        return { events: found.flatMap(toEvent), dropped: await findDropped(run, endpointId) };
+      }),
+    findEvent: (id) =>
+      transact(async (run) => {
+        if (await hasUnplaced(run)) await placeEvents(run);
+        const [row] = await selectPlaced(run, EVENTS, 'WHERE id = @id', { id });
+        return row && toEvent(row)[0];
+      }),
+    noteAttempt: (note) => transact((run) => noteAttempt(run, note)),
+    listAttempts: ({ endpointId, limit }) =>
+      transact(async (run) => {
+        const condition = 'WHERE endpoint_id = @endpointId ORDER BY row_id DESC LIMIT @limit';
+        const found = await select(run, ENDPOINT_ATTEMPTS, condition, { endpointId, limit });
+        return found.map(toEndpointAttempt);
+      }),
+    pruneEvents: ({ beforeMs, limit }) =>
+      transact(async (run) => {
+        const last = await placeEvents(run);
+        return await dropEvents(run, { upToPlace: last - MAX_EVENTS, beforeMs, limit });
+      }),
+  };
+}
+
+async function findDropped(run: Run, endpointId: string): Promise<Dropped | undefined> {
+  const condition = 'WHERE id = @endpointId AND dropped > 0';
+  const [row] = await select(run, DROPPED, condition, { endpointId });
+  if (row === undefined) return undefined;
+  return { count: row.dropped, fromMs: row.dropped_from_ms ?? 0, toMs: row.dropped_to_ms ?? 0 };
+}

@@ -1,0 +1,46 @@
+// The ports beside the log's own: what each of them does is in a file of its own.
+
+import type { DeviceStore } from '../../core/ports/devices.ts';
+import type { EventStore } from '../../core/ports/events.ts';
+import type { LogReader } from '../../core/ports/log.ts';
+import type { OperatingStore } from '../../core/ports/operating.ts';
+import type { ReceiptStore } from '../../core/ports/receipts.ts';
+import type { Records } from '../../core/ports/records.ts';
+import { createDeviceStore } from './device-store.ts';
+import { createEventStore } from './events/event-store.ts';
+import { createOperatingStore } from './operating-store.ts';
+import { countPage } from './operations/count.ts';
+import { gather } from './operations/gather.ts';
+import { createReceiptStore } from './receipts/receipt-store.ts';
+import { createRecords } from './records.ts';
+import type { Serial } from './serial.ts';
+import type { Parts } from './store.ts';
+import type { Tellings } from './tellings.ts';
+
+/** All of them are closed with the store. */
+export interface Ports {
+  readonly devices: DeviceStore;
+  readonly records: Records;
+  readonly log: LogReader;
+  readonly operating: OperatingStore;
+  readonly receipts: ReceiptStore;
+  readonly events: EventStore;
+}
+
+export function createPorts(
+  parts: Parts,
+  { deviceChanges, tellings }: { readonly deviceChanges: Serial; readonly tellings: Tellings },
+): Ports {
+  const { database, sealer } = parts;
+  return {
+    devices: createDeviceStore(parts, deviceChanges),
+    records: createRecords(database, tellings),
+    log: {
+      gather: (question) => database.transaction((run) => gather(run, question, parts)),
+      countPage: (page) => database.transaction((run) => countPage(run, page)),
+    },
+    operating: createOperatingStore(parts, deviceChanges),
+    receipts: createReceiptStore(database, sealer),
+    events: createEventStore(database, sealer),
+  };
+}

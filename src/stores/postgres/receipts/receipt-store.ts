@@ -1,0 +1,50 @@
+// The port to receipts: each operation in a transaction of its own, with the events that it is.
+
+import type { ReceiptStore } from '../../../core/ports/receipts.ts';
+import { DELIVERY_IDS } from '../../rows.ts';
+import type { Sealer } from '../../sealing/seal.ts';
+import type { Database, Run } from '../database.ts';
+import { recordReceiptEvents, recordSilentEvents } from '../events/wakes.ts';
+import { select } from '../statements.ts';
+import { findHistory, noteSilent } from './histories.ts';
+import {
+  recordKnock,
+  recordKnockOutcome,
+  recordPush,
+  recordReceipt,
+  recordReplied,
+  recordUselessKnock,
+} from './operations.ts';
+import { readWakes } from './wakes.ts';
+
+export function createReceiptStore(database: Database, sealer: Sealer): ReceiptStore {
+  const transact = <Result>(work: (run: Run) => Promise<Result>) => database.transaction(work);
+
+  return {
+    recordPush: (push) => transact((run) => recordPush(run, push)),
+    recordReceipt: (arrived) =>
+      transact(async (run) => {
+        const recorded = await recordReceipt(run, arrived, sealer);
+        if (recorded !== undefined) {
+          await recordReceiptEvents(run, recorded, { atMs: arrived.atMs, sealer });
+        }
+        return recorded;
+      }),
+    recordKnock: (knock) => transact((run) => recordKnock(run, knock)),
+    recordKnockOutcome: (end) => transact((run) => recordKnockOutcome(run, end)),
+    recordReplied: (reply) => transact((run) => recordReplied(run, reply)),
+    recordUselessKnock: (end) => transact((run) => recordUselessKnock(run, end)),
+    noteSilent: (options) =>
+      transact(async (run) => {
+        const phones = await noteSilent(run, options);
+        await recordSilentEvents(run, phones, { atMs: options.atMs, sealer });
+        return phones;
+      }),
+    findWake: (deliveryId) =>
+      transact(async (run) => {
+        const [row] = await select(run, DELIVERY_IDS, 'WHERE id = @deliveryId', { deliveryId });
+        return row && (await readWakes(run, [row.row_id])).get(row.row_id);
+      }),
+    findHistory: (tokenHash) => transact((run) => findHistory(run, tokenHash)),
+  };
+}

@@ -1,0 +1,26 @@
+// The port to what the log keeps beside deliveries.
+
+import type { Records } from '../../core/ports/records.ts';
+import type { Database, Run } from './database.ts';
+import { begin, end, pruneRecords, recordGap, recordOutage } from './operations/outages.ts';
+import { trimRefusals, writeRefusals } from './operations/refusals.ts';
+import type { Tellings } from './tellings.ts';
+
+export function createRecords(database: Database, tellings: Tellings): Records {
+  const transact = <Result>(work: (run: Run) => Promise<Result>) => database.transaction(work);
+
+  return {
+    tell: (told) => tellings.tell(told),
+    writeRefusals: (write) =>
+      transact(async (run) => {
+        await tellings.ride(run);
+        return await writeRefusals(run, write);
+      }),
+    trimRefusals: (options) => transact((run) => trimRefusals(run, options)),
+    recordOutage: (outage) => transact((run) => recordOutage(run, outage)),
+    recordGap: (gap) => transact((run) => recordGap(run, gap)),
+    begin: (options) => transact((run) => begin(run, options)),
+    end: (options) => transact((run) => end(run, options)),
+    prune: (options) => transact((run) => pruneRecords(run, options)),
+  };
+}

@@ -1,0 +1,175 @@
+// An endpoint's way through the events, on a real store and in virtual time.
+
+import { expect, test } from 'vitest';
+import { EndpointLane } from '../../../src/core/events/lane.ts';
+import { retryDelayMs, verdictOf } from '../../../src/core/events/schedule.ts';
+import type { EventSender, SendResult } from '../../../src/core/ports/events.ts';
+import type { ServiceEvent } from '../../../src/core/ports/observer.ts';
+import { useFiles } from '../../stores/sqlite/files.ts';
+import { sampleEndpoint } from '../../support/endpoints.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+
+const { newFile, open } = useFiles();
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const OK: SendResult = { kind: 'answered', status: 200 };
+const DOWN: SendResult = { kind: 'answered', status: 503 };
+
+async function setup() {
+  const clock = new ManualClock();
+  const { events: store, records, store: log } = await open(newFile());
+  const calls: { readonly id: string; readonly type: string; readonly data: unknown }[] = [];
+  const told: ServiceEvent[] = [];
+  const state = { answer: OK };
+  const sender: EventSender = {
+    faultOf: async () => undefined,
+    send: async ({ headers, body }) => {
+      const { type, data }: { type: string; data: unknown } = JSON.parse(body);
+      calls.push({ id: headers['webhook-id'] ?? '', type, data });
+      return state.answer;
+    },
+    close: () => undefined,
+  };
+  const stored = await store.putEndpoint(sampleEndpoint({ enabledEvents: ['provider.*'] }));
+  const observer = { observe: (event: ServiceEvent) => void told.push(event) };
+  const ids = { fraction: () => 0.5 };
+  const userOf = async () => undefined;
+  const lane = new EndpointLane({ clock, ids, store, sender, observer, userOf }, stored);
+  let number = 0;
+  return {
+    ...{ clock, store, lane, calls, told, state },
+    /** Records one event for it. */
+    record: async () => {
+      number += 1;
+      const beganAtMs = clock.wallMs() + number / 1_000;
+      const outage = { app: 'default', provider: 'fcm', reason: `r${number}` } as const;
+      await records.recordOutage({ ...outage, beganAtMs: Math.round(beganAtMs) + number });
+    },
+    /** Everything that was asked of the store and of the receiver has ended. */
+    idle: async () => {
+      for (let turns = 0; turns < 4; turns += 1) {
+        await log.probe();
+        await store.findEvent('none');
+      }
+    },
+  };
+}
+
+test('sends what was recorded in its order, each once', async () => {
+  const { lane, calls, record, idle } = await setup();
+  for (let count = 0; count < 5; count += 1) await record();
+  lane.nudge();
+  while (calls.length < 5) await idle();
+  lane.nudge();
+  await idle();
+  const reasons = calls.map(({ data }) => JSON.stringify(data).slice(-5, -2));
+  expect(reasons).toEqual(['"r1', '"r2', '"r3', '"r4', '"r5']);
+  expect(lane.progress.cursor).toBe(5);
+});
+
+test('tries only the next event while calls fail, with one id, at growing gaps', async () => {
+  const { lane, calls, record, idle, clock, state } = await setup();
+  state.answer = DOWN;
+  await record();
+  await record();
+  lane.nudge();
+  await idle();
+  for (const gapMs of [5_000, 10_000, 20_000]) {
+    clock.advance(gapMs - 1);
+    lane.nudge();
+    await idle();
+    const before = calls.length;
+    clock.advance(1);
+    await idle();
+    expect(calls.length).toBe(before + 1);
+  }
+  expect(new Set(calls.map(({ id }) => id)).size).toBe(1);
+  state.answer = OK;
+  clock.advance(40_000);
+  await idle();
+  expect(lane.progress).toEqual({ cursor: 2, refused: 0, failingSinceMs: undefined });
+});
+
+test('skips an event that was refused three times, and notes it', async () => {
+  const { lane, calls, record, idle, clock, state, store } = await setup();
+  state.answer = { kind: 'answered', status: 404 };
+  await record();
+  lane.nudge();
+  await idle();
+  for (const gapMs of [5_000, 10_000]) {
+    clock.advance(gapMs);
+    await idle();
+  }
+  expect(calls).toHaveLength(3);
+  expect(lane.progress.cursor).toBe(1);
+  expect(lane.progress.failingSinceMs).toBeDefined();
+  const attempts = await store.listAttempts({ endpointId: 'ep_a', limit: 5 });
+  expect(attempts.map(({ outcome }) => outcome)).toEqual(['skipped', 'failed', 'failed']);
+});
+
+test('410 disables at once, and others are told', async () => {
+  const { lane, record, idle, state, store, told } = await setup();
+  await store.putEndpoint(sampleEndpoint({ id: 'ep_b', enabledEvents: ['endpoint.*'] }));
+  state.answer = { kind: 'answered', status: 410 };
+  await record();
+  lane.nudge();
+  await idle();
+  expect(lane.endpoint).toMatchObject({ status: 'disabled', disabledReason: 'gone' });
+  expect(told.map(({ name }) => name)).toContain('endpoint_disabled');
+  const { events } = await store.nextEvents({ endpointId: 'ep_b', afterRowId: 0, limit: 9 });
+  expect(events.at(-1)).toMatchObject({ type: 'endpoint.disabled', endpointId: 'ep_a' });
+});
+
+test('five days down: warned three times, disabled, and told the number that it missed', async () => {
+  const { lane, calls, record, idle, state, store, clock, told } = await setup();
+  state.answer = DOWN;
+  await record();
+  lane.nudge();
+  await idle();
+  for (let hour = 1; lane.endpoint.status === 'enabled' && hour < 200; hour += 1) {
+    await record();
+    clock.advance(HOUR);
+    await idle();
+    await store.pruneEvents({ beforeMs: clock.wallMs() - DAY, limit: 500 });
+  }
+  expect(lane.endpoint).toMatchObject({ status: 'disabled', disabledReason: 'failing' });
+  const warnings = told.filter(({ name }) => name === 'endpoint_failing');
+  expect(warnings).toHaveLength(3);
+  expect(calls.length).toBeLessThan(150);
+
+  const before = calls.length;
+  const all = await store.nextEvents({ endpointId: 'ep_a', afterRowId: 0, limit: 1_000 });
+  const recorded = all.events.at(-1)?.rowId ?? 0;
+  expect(all.dropped?.count).toBe(recorded - all.events.length);
+  state.answer = OK;
+  const stored = await store.putEndpoint({
+    ...lane.endpoint,
+    status: 'enabled',
+    disabledReason: undefined,
+  });
+  lane.change(stored);
+  while (calls.length < before + 1 + all.events.length) await idle();
+  const [notice, ...rest] = calls.slice(before);
+  expect(notice?.type).toBe('events.dropped');
+  expect(notice?.data).toMatchObject({ count: recorded - all.events.length });
+  expect(rest).toHaveLength(all.events.length);
+  expect(
+    (await store.nextEvents({ endpointId: 'ep_a', afterRowId: 0, limit: 1 })).dropped,
+  ).toBeUndefined();
+});
+
+test('reads answers as the specification says', () => {
+  const verdict = (status: number) => verdictOf({ kind: 'answered', status });
+  expect([200, 204, 299].map(verdict)).toEqual(['delivered', 'delivered', 'delivered']);
+  expect([302, 408, 429, 500].map(verdict)).toEqual(['failed', 'failed', 'failed', 'failed']);
+  expect([400, 404, 410].map(verdict)).toEqual(['refused', 'refused', 'gone']);
+});
+
+test('waits from 5 s to an hour, give or take a fifth', () => {
+  expect(retryDelayMs(1, { fraction: 0 })).toBe(4_000);
+  expect(retryDelayMs(1, { fraction: 1 })).toBeCloseTo(6_000);
+  expect(retryDelayMs(50, { fraction: 0.5 })).toBe(HOUR);
+  expect(retryDelayMs(1, { fraction: 0.5, retryAfterMs: 30_000 })).toBe(30_000);
+  expect(retryDelayMs(1, { fraction: 0.5, retryAfterMs: DAY })).toBe(HOUR);
+});
