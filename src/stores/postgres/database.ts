@@ -67,8 +67,9 @@ export class Database {
       pipeline: true,
       types: typesOf(pg.types),
     });
-    // An idle connection that ends is no trouble: the next operation opens another or fails by itself.
+    // A connection that ends is no trouble by itself: what runs on it fails, and the next operation opens another.
     this.#pool.on('error', () => {});
+    this.#pool.on('connect', (client) => client.on('error', () => {}));
   }
 
   onTrouble(listener: (reason: Reason) => void): void {
