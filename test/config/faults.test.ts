@@ -162,8 +162,12 @@ test('an address with a scheme twice is reported', async () => {
 test('a database that is no path is reported by what it is', async () => {
   await expectOneFault([
     [
+      { NDS_DATABASE: 'postgres://user:pw@db.internal:5432', NDS_SECRET: 'a secret for tests' },
+      /^NDS_DATABASE must be postgres:\/\/user:password@host:port\/database$/,
+    ],
+    [
       { NDS_DATABASE: 'postgres://user:pw@db.internal:5432/nds' },
-      /^NDS_DATABASE .*this release does not support PostgreSQL$/,
+      /^NDS_SECRET is required by NDS_DATABASE=postgres:/,
     ],
     [{ NDS_DATABASE: 'file:/data/nds.sqlite' }, /^NDS_DATABASE must be a plain path/],
   ]);
