@@ -120,10 +120,10 @@ function createStore(parts: Parts, options: StoreParts): Store {
     keyOf: ({ settlement }) => settlement.deliveryId,
     write: prepareSettle(parts, tellings),
   });
-  const plans = preparePlans(database, times);
+  const plans = preparePlans(parts);
   const upkeep = prepareUpkeep(database, times);
   const tokens = prepareTokenQueries(database, times);
-  const confirm = prepareConfirm(database);
+  const confirm = prepareConfirm(database, parts.sealer);
   /** What is asked of a delivery while its row is being written comes after it. */
   const after = async <Result>(deliveryId: string, ask: () => Promise<Result>): Promise<Result> => {
     await inserts.written(deliveryId);
