@@ -1,13 +1,9 @@
 // The only place that wires things together: configuration in, a running service out.
 
-import type { Config } from './config/config.ts';
-import { showPath } from './config/files.ts';
-import { loadSecrets } from './config/secret.ts';
+import { isServer } from './config/server-database.ts';
 import { LiveEvents } from './core/operating/live-events.ts';
 import type { Clock } from './core/ports/clock.ts';
 import type { Ids } from './core/ports/ids.ts';
-import type { Observer } from './core/ports/observer.ts';
-import type { ProofMemory } from './core/ports/proofs.ts';
 import type { ReceiptStore } from './core/ports/receipts.ts';
 import type { Store } from './core/ports/store.ts';
 import type { Readiness } from './http/health.ts';
@@ -16,7 +12,7 @@ import { createRecorder, recoverCore, wireCore } from './service/core.ts';
 import { endpointChecks, wireEndpoints } from './service/events/wire-endpoints.ts';
 import { startHousekeeping } from './service/housekeeping.ts';
 import { createHttpApp } from './service/http-app.ts';
-import { stopService } from './service/lifecycle.ts';
+import { drain, drainMsOf, stopService } from './service/lifecycle.ts';
 import { listen, parseAddress, urlOf } from './service/listening.ts';
 import { LiveApps, type ReloadReport } from './service/live-apps.ts';
 import { type RunningMetrics, startMetrics } from './service/observing/metrics.ts';
@@ -28,8 +24,7 @@ import type { AppProvider } from './service/providers.ts';
 import { readReadiness } from './service/readiness.ts';
 import { KnownProofs, type ProvenLane, startProofs } from './service/start-proofs.ts';
 import { createSystemClock, createSystemIds } from './service/system.ts';
-import { makeFile } from './stores/sqlite/file/make-file.ts';
-import { type OpenedStore, openSqliteStore } from './stores/sqlite/store.ts';
+import { openMemory, openStore } from './storing.ts';
 
 /** What is under way at this moment. */
 export interface Load {
@@ -90,7 +85,11 @@ export async function startService(
   opened.defer(() => live.close());
   const observer = new Observers(log.observer);
   const events = new LiveEvents({ clock, join: observer.join, leave: observer.leave });
-  const storing = await openStore(config, log, { clock, observer });
+  const storing = await openStore(config, log, {
+    clock,
+    observer,
+    onTakenOver: () => core.retrier.start(),
+  });
   const {
     store: ownStore,
     devices,
@@ -114,6 +113,7 @@ export async function startService(
     providers,
     observer,
     skew,
+    owner: storing.owner,
   });
   const recorder = createRecorder(core, { clock, records, observer });
   observer.join(recorder);
@@ -129,7 +129,7 @@ export async function startService(
   if (config.metricsAddress !== undefined) {
     const address = parseAddress(config.metricsAddress);
     const parts = { config, address, core, clock, ids, store, live, observer };
-    metrics = await startMetrics({ ...parts, sqliteVersion: storing.sqliteVersion });
+    metrics = await startMetrics({ ...parts, sqliteVersion: storing.sqliteVersion ?? '' });
     observer.join(metrics.observer);
     opened.defer(() => metrics?.stop());
   }
@@ -164,12 +164,14 @@ export async function startService(
     proofs: knownProofs,
   });
   const server = await listen(app, { config, clock, ids, log, observer });
-  const socket = await openOperatorSocket(app, {
-    database: config.database,
-    clock,
-    ids,
-    onUnusable: (detail) => log.say('warn', 'no_operator_socket', { detail }),
-  });
+  const socket = isServer(config.database)
+    ? undefined
+    : await openOperatorSocket(app, {
+        database: config.database,
+        clock,
+        ids,
+        onUnusable: (detail) => log.say('warn', 'no_operator_socket', { detail }),
+      });
   const listeners = socket === undefined ? [server] : [server, socket];
   // From here on only `stop` ends what was opened.
   opened.move();
@@ -197,6 +199,7 @@ export async function startService(
     events.close();
     endpoints.close();
     try {
+      await drain(listeners, { clock, drainMs: drainMsOf(config) });
       await stopService({ ...core, store, recorder, clock, listeners, live, graceMs });
     } finally {
       await metrics?.stop();
@@ -239,53 +242,6 @@ export async function startService(
   };
 }
 
-async function openStore(
-  config: Config,
-  log: Log,
-  { clock, observer }: { readonly clock: Clock; readonly observer: Observer },
-): Promise<OpenedStore> {
-  makeFile(config.database);
-  const secrets = loadSecrets({
-    configured: config.secret,
-    previous: config.previousSecrets,
-    databaseFile: config.database,
-  });
-  if (secrets.madeFile !== undefined) {
-    log.say('warn', 'secret_beside_database', {
-      file: showPath(secrets.madeFile),
-      detail:
-        'NDS_SECRET is not set. A copy of the folder or the volume is enough to read tokens and payloads.',
-    });
-  }
-  return await openSqliteStore({
-    file: config.database,
-    keys: secrets,
-    clock,
-    onBatchEnded:
-      config.metricsAddress === undefined && config.otlpEndpoint === undefined
-        ? undefined
-        : (batch) => observer.observe({ ...batch, name: 'store_batch_ended' }),
-    onEvent: (event) => {
-      if (event.name === 'worker_crashed') {
-        log.say('error', 'store_worker_crashed', { role: event.role, cause: event.error.message });
-      } else if (event.name === 'key_rotated') {
-        log.say('info', 'key_rotated', { resealed_rows: event.resealedRows });
-      }
-    },
-  });
-}
-
 async function warmAll(providers: readonly AppProvider[]): Promise<void> {
   await Promise.all(providers.map(({ provider }) => provider.warm()));
-}
-
-/** Two rows of a file that nobody waits to be synced, so that this thread may write it; its library comes late. */
-async function openMemory(database: string): Promise<ProofMemory | undefined> {
-  const { openProofMemory } = await import('./stores/sqlite/proofs.ts');
-  try {
-    return openProofMemory(database);
-  } catch {
-    // The disk is full or not ours: the proof says that Apple was not asked.
-    return undefined;
-  }
 }

@@ -25,6 +25,7 @@ const STORE_PROBLEMS: Readonly<Record<string, string>> = {
   full: DISK_FULL,
   read_only: READ_ONLY,
   corrupt: 'the database is damaged: restore a backup, see docs/operating.md.',
+  unreachable: 'PostgreSQL does not answer: check that it runs, and address, password and TLS.',
   locked: 'another process holds the database: end it.',
   io: 'the file cannot be opened, read or written: check that it is no folder, its owner and mode, and the volume.',
 };

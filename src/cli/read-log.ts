@@ -6,6 +6,7 @@ import { loadApps } from '../config/apps.ts';
 import { ConfigError, type Environment, readSettings } from '../config/config.ts';
 import { showPath } from '../config/files.ts';
 import { findSecrets } from '../config/secret.ts';
+import { requireFileDatabase } from '../config/server-database.ts';
 import { loadSources } from '../config/sources.ts';
 import { doorsOf } from '../core/devices/doors.ts';
 import type { Names } from '../core/finding/question.ts';
@@ -30,6 +31,7 @@ export function findLog(environment: Environment): LogPlace {
     retentionMs,
   } = values;
   if (file === undefined || retentionMs === undefined) throw new ConfigError(faults);
+  requireFileDatabase(file);
   if (!existsSync(file)) {
     throw new ConfigError([`NDS_DATABASE names ${showPath(file)}, which does not exist`]);
   }

@@ -3,6 +3,7 @@
 
 import { ConfigError, type Environment } from '../config/config.ts';
 import { looksLikePath } from '../config/files.ts';
+import { isServer } from '../config/server-database.ts';
 import { SETTINGS, type Setting } from '../config/settings.ts';
 import { wrap } from '../core/finding/wrap.ts';
 import type { Clock } from '../core/ports/clock.ts';
@@ -70,7 +71,7 @@ function configuredOf({
 
 /** A key that was pasted into the wrong variable is no less a secret. */
 function isShown({ secret, schema }: Setting, value: string): boolean {
-  if (secret || !schema.safeParse(value).success) return false;
+  if (secret || isServer(value) || !schema.safeParse(value).success) return false;
   return looksLikePath(value) || !value.split(/[^A-Za-z0-9+/=_-]+/).some(couldBeSecret);
 }
 

@@ -35,16 +35,18 @@ function encryptionKey(secret: string): Uint8Array {
 export function loadSecrets(options: {
   readonly configured: string | undefined;
   readonly previous: readonly string[];
-  readonly databaseFile: string;
+  /** Absent where no secret can be made: the configured one must be there. */
+  readonly databaseFile?: string | undefined;
 }): Secrets {
-  const madeFile = secretFile(options.databaseFile);
-  const [made, ...replaced] = readMade(madeFile);
+  const madeFile = options.databaseFile && secretFile(options.databaseFile);
+  const [made, ...replaced] = madeFile === undefined ? [] : readMade(madeFile);
   const previous = [...options.previous, ...replaced];
   if (options.configured !== undefined) {
     // Moving from the made secret to a configured one is a rotation like any other.
     const older = made === undefined ? previous : [...previous, made];
     return { current: encryptionKey(options.configured), previous: older.map(encryptionKey) };
   }
+  if (madeFile === undefined) throw new Error('a database that machines share needs NDS_SECRET');
   const secret = made ?? makeSecret(madeFile);
   return { current: encryptionKey(secret), previous: previous.map(encryptionKey), madeFile };
 }

@@ -12,7 +12,7 @@ import { EVENT_SETTINGS } from './events/settings.ts';
 import { OUTPUT_SETTINGS } from './output-settings.ts';
 import { titles } from './titles.ts';
 import {
-  databaseFile,
+  database,
   duration,
   integer,
   lifetimes,
@@ -87,9 +87,9 @@ export const SETTINGS_BY_KEY = {
   database: {
     name: 'NDS_DATABASE',
     group: 'Log',
-    help: 'The SQLite file of the log. Its folder is created if it is missing.',
+    help: 'The SQLite file of the log; its folder is created if it is missing. Or postgres://user:password@host:port/database, which several machines can share.',
     defaultText: './data/nds.sqlite',
-    schema: databaseFile,
+    schema: database,
   },
   secret: {
     name: 'NDS_SECRET',
@@ -213,6 +213,12 @@ export const SETTINGS_BY_KEY = {
   ...DEVICE_SETTINGS,
   ...API_SETTINGS,
   ...EVENT_SETTINGS,
+  drainMs: {
+    name: 'NDS_DRAIN',
+    group: 'Stopping',
+    help: 'For how long calls are still taken after a stop began, while proxies learn of it. Before NDS_GRACE. By default 10s with PostgreSQL, else 0s.',
+    schema: duration('0ms', '60s').optional(),
+  },
   graceMs: {
     name: 'NDS_GRACE',
     group: 'Stopping',

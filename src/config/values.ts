@@ -8,18 +8,23 @@ import { canBeFile } from './files.ts';
 
 export const text = z.string().min(1);
 
-/** URLs of other databases are refused by name; a key that was pasted here by mistake creates no file. */
-export const databaseFile = z.string().superRefine((value, context) => {
+/** A key that was pasted here by mistake creates no file. */
+export const database = z.string().superRefine((value, context) => {
   if (/^postgres(ql)?:/i.test(value)) {
-    context.addIssue(
-      'must be the path of an SQLite file: this release does not support PostgreSQL',
-    );
+    if (!isServerAddress(value)) {
+      context.addIssue('must be postgres://user:password@host:port/database');
+    }
   } else if (/^file:/i.test(value)) {
     context.addIssue('must be a plain path such as /data/nds.sqlite, not a file: URL');
   } else if (!canBeFile(value)) {
     context.addIssue('must be the path of a file such as ./data/nds.sqlite');
   }
 });
+
+function isServerAddress(value: string): boolean {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  return url !== undefined && url.hostname !== '' && url.pathname.length > 1;
+}
 
 export const port = z
   .string()

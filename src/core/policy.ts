@@ -11,6 +11,10 @@ export interface Policy {
   readonly answerDeadlineMs: number;
   /** How long a push waits for the store to say whether it is a repeat from before a restart. */
   readonly lookupTimeoutMs: number;
+  /** How long a push waits for its key in a store that several machines share, before it goes out without. */
+  readonly claimTimeoutMs: number;
+  /** How often a repeat looks what became of a first call at another machine. */
+  readonly followEveryMs: number;
   /** A claim outlasts the longest wait for a place and two attempts. */
   readonly leaseMs: number;
   /** When a provider is back, news that waited goes out over this; races go at once. */
@@ -29,6 +33,8 @@ export const DEFAULT_POLICY: Policy = {
   probeTimeoutMs: 1_000,
   answerDeadlineMs: 5_000,
   lookupTimeoutMs: 500,
+  claimTimeoutMs: 250,
+  followEveryMs: 100,
   leaseMs: 30_000,
   newsSpreadMs: 60_000,
   restMs: 1_000,

@@ -3,6 +3,7 @@
 
 import { readAuthorities } from '../config/authorities.ts';
 import { type Config, ConfigError, type Environment, readSettings } from '../config/config.ts';
+import { isServer } from '../config/server-database.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { ProofMemory } from '../core/ports/proofs.ts';
 import { trustAlso } from '../providers/http2/connect.ts';
@@ -49,11 +50,14 @@ interface Files {
   readonly sample: DatabaseCheck['sample'];
 }
 
+const NO_SAMPLE: Files['sample'] = { acceptedAt: () => undefined };
+
 function examineFiles(config: Partial<Config>, clock: Clock): Files {
   const { database, secret, previousSecrets = [], retentionMs } = config;
   if (database === undefined || retentionMs === undefined) {
-    return { findings: [], sample: { acceptedAt: () => undefined } };
+    return { findings: [], sample: NO_SAMPLE };
   }
+  if (isServer(database)) return { findings: [checkSecret({ secret })], sample: NO_SAMPLE };
   const { finding, sample } = checkDatabase({ database, secret, previousSecrets }, clock);
   const { deliveriesPerDay } = sample;
   const disk = guardedNow('disk', () => checkDisk({ database, retentionMs, deliveriesPerDay }));
@@ -87,7 +91,7 @@ async function proveAll(
   known: { readonly files: Files; readonly skewMs: number | undefined },
 ): Promise<readonly Finding[]> {
   const asksApple = providers.some(({ provider }) => provider.name !== 'fcm');
-  const memory = asksApple ? openMemory(config.database) : undefined;
+  const memory = asksApple && !isServer(config.database) ? openMemory(config.database) : undefined;
   try {
     const findings = providers.map(async (lane) => {
       const { name } = lane.provider;

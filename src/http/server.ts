@@ -52,6 +52,8 @@ export interface SocketServerOptions extends ListenerOptions {
 }
 
 export interface Listener {
+  /** From now on every answer ends its connection; new ones are still taken. */
+  drain(): void;
   /** Takes no new connections, closes idle ones, and resolves when the last answer is out. */
   close(): Promise<void>;
   /** Destroys what is still open. */
@@ -135,7 +137,8 @@ function createListener(
       server.close(() => resolve());
       connections.close();
     });
-  return { server, listener: { close, destroy: () => connections.destroy() } };
+  const drain = () => connections.drain();
+  return { server, listener: { drain, close, destroy: () => connections.destroy() } };
 }
 
 function listen(server: Server, where: ListenOptions): Promise<void> {

@@ -51,6 +51,7 @@ export const FIELDS = {
   request_id: 'the request; its caller got it as `Request-Id`, and in a problem as `instance`',
   resealed_rows: 'how many rows were encrypted again',
   result: 'of a second push: rescued, late or useless',
+  node: 'a machine of those that share the database',
   role: 'which thread of the store: writer or reader',
   route: 'the pattern of the route, never the path as it came',
   since_push_ms: 'from the provider’s acceptance of the push',

@@ -100,6 +100,11 @@ export const OBSERVED: ObservedLines = {
     when: 'a call repeated an earlier one',
     fields: { type: 'type', ...DELIVERY },
   },
+  key_unclaimed: {
+    level: 'warn',
+    when: 'a push went out although the database did not say in time whether another machine has the same call',
+    fields: { ...LANE, ...DELIVERY },
+  },
   lease_lost: {
     level: 'warn',
     when: 'an end came too late: the delivery had been taken up again',

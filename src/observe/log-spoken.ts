@@ -73,6 +73,11 @@ export const SPOKEN = {
     when: 'everything was encrypted again under a new secret',
     fields: ['resealed_rows'],
   },
+  node_taken_over: {
+    level: 'warn',
+    when: 'another machine died; deliveries that it was sending may be sent by others now',
+    fields: ['node', 'count'],
+  },
   store_worker_crashed: {
     level: 'error',
     when: 'a thread of the store died; the next operation starts another',

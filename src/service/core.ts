@@ -66,6 +66,8 @@ export function wireCore(given: {
   readonly providers: readonly AppProvider[];
   readonly observer: Observer;
   readonly skew: Skew;
+  /** The name of this machine in a store that several share. */
+  readonly owner?: string | undefined;
 }): Core {
   const { config, rules, clock, ids, store, observer, skew } = given;
   const { remembered } = config;
@@ -76,7 +78,7 @@ export function wireCore(given: {
     answerDeadlineMs: config.answerDeadlineMs,
   };
   const lanes = new AppLanes(given.providers, clock, laneOptions(config));
-  const owner = ids.secret();
+  const { owner = ids.secret() } = given;
   const doubt = new Doubt(clock);
   const ledger = new Ledger({
     store,

@@ -1,6 +1,8 @@
 // How the service stops: not ready, no new calls, pushes in flight may end, everything else is given back to the
 // store for the next process. Nothing waits longer than the grace period and a second.
 
+import type { Config } from '../config/config.ts';
+import { isServer } from '../config/server-database.ts';
 import type { Asker } from '../core/answering/asker.ts';
 import type { Dispatcher } from '../core/answering/dispatcher.ts';
 import type { Clock } from '../core/ports/clock.ts';
@@ -31,6 +33,23 @@ export interface StopParts {
   readonly recorder: Pick<Recorder, 'close'>;
   readonly store: Store;
   readonly live: Pick<LiveApps, 'close'>;
+}
+
+/** Proxies need a few seconds to learn that a machine of several is not ready any more. */
+const SHARED_DRAIN_MS = 10_000;
+
+export function drainMsOf({ drainMs, database }: Pick<Config, 'drainMs' | 'database'>): number {
+  return drainMs ?? (isServer(database) ? SHARED_DRAIN_MS : 0);
+}
+
+/** Calls are still taken, while readiness is red and every answer ends its connection. */
+export async function drain(
+  listeners: readonly Pick<Listener, 'drain'>[],
+  { clock, drainMs }: { readonly clock: Clock; readonly drainMs: number },
+): Promise<void> {
+  if (drainMs === 0) return;
+  for (const listener of listeners) listener.drain();
+  await new Promise<void>((resolve) => clock.after(drainMs, resolve));
 }
 
 export async function stopService(parts: StopParts): Promise<void> {

@@ -13,6 +13,7 @@ import {
 } from '../config/config.ts';
 import { loadEndpoints } from '../config/events/endpoints.ts';
 import { faultOfSecretFile } from '../config/secret.ts';
+import { isServer } from '../config/server-database.ts';
 import { loadSources, type SignedSources } from '../config/sources.ts';
 import { nearest } from '../config/unknown-variables.ts';
 import type { ConfiguredEndpoint } from '../core/events/endpoints.ts';
@@ -184,6 +185,12 @@ function checkTypes(
 
 function checkSecretFile({ values, given }: ReadSettings, faults: string[]): void {
   if (given.has('NDS_SECRET') || values.database === undefined) return;
+  if (isServer(values.database)) {
+    faults.push(
+      'NDS_SECRET is required by NDS_DATABASE=postgres://…: the same one on every machine',
+    );
+    return;
+  }
   const fault = faultOfSecretFile(values.database);
   if (fault !== undefined) faults.push(fault);
 }

@@ -25,11 +25,14 @@ export interface ReadinessParts {
 const STORE_REMEDIES: Readonly<Record<string, string>> = {
   full: 'the disk is full: free some space or enlarge the volume',
   locked: 'another process holds the database: end it',
-  read_only: 'the database file or its folder is read-only: check owner and mount',
+  read_only:
+    'the database file or its folder is read-only: check owner and mount (PostgreSQL: this is a standby)',
   moved:
     'the database file was moved, deleted or replaced while the service runs: put it back or restart the service',
   corrupt: 'the database is damaged: stop the service and restore a backup, see docs/operating.md',
-  busy: 'the disk does not keep up with the deliveries',
+  unreachable:
+    'PostgreSQL does not answer: check that it runs, and address, password and TLS in NDS_DATABASE',
+  busy: 'the disk, or PostgreSQL, does not keep up with the deliveries',
   io: 'the disk fails to read or write: check the volume',
 };
 

@@ -139,6 +139,7 @@ export class Life {
       graceMs: GRACE_MS,
       listeners: [
         {
+          drain: () => {},
           close: () => this.#untilAllAnswered(),
           destroy: () => {
             for (const record of this.#open) this.#world.rules.answers.cutAtStop(record);

@@ -12,7 +12,9 @@ export type Interceptor = <Result>(
 ) => Promise<Result>;
 
 export function interceptStore(store: Store, run: Interceptor): Store {
+  const { claimKey } = store;
   return {
+    ...(claimKey && { claimKey: (input) => run('claimKey', () => claimKey(input)) }),
     insert: (input) => run('insert', () => store.insert(input)),
     settle: (input) => run('settle', () => store.settle(input)),
     confirm: (input) => run('confirm', () => store.confirm(input)),
@@ -52,6 +54,7 @@ export interface StoreSwitch {
 
 const WRITES: readonly StoreOperation[] = [
   'insert',
+  'claimKey',
   'settle',
   'confirm',
   'renew',

@@ -4,6 +4,7 @@ import { existsSync, statSync } from 'node:fs';
 import { ConfigError, type Environment, readSettings } from '../../config/config.ts';
 import { showPath } from '../../config/files.ts';
 import { findSecrets, type Secrets } from '../../config/secret.ts';
+import { requireFileDatabase } from '../../config/server-database.ts';
 
 export interface DatabaseSettings {
   readonly file: string;
@@ -18,6 +19,7 @@ export function readDatabaseSettings(environment: Environment): DatabaseSettings
   if (database === undefined || previousSecrets === undefined || !('secret' in values)) {
     throw new ConfigError(faults.filter((fault) => /^NDS_(DATABASE|SECRET)/.test(fault)));
   }
+  requireFileDatabase(database);
   return { file: database, configuredSecret: secret, previousSecrets };
 }
 

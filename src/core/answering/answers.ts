@@ -62,3 +62,33 @@ export function tokenThrottled(
   const detail = `The provider takes no more pushes for this token for ${retryAfterSeconds} s.`;
   return new ServiceError('token_throttled', { ...details, detail, retryAfterSeconds });
 }
+
+/** What is known of a push while its caller waits. */
+export interface Known {
+  end: SendEnd | undefined;
+  /** What became of its row. */
+  row: Inserted | undefined;
+  /** The answer deadline has passed. */
+  over: boolean;
+}
+
+/** Nothing while what is missing may still come. "Queued" is answered only for what is in the store. */
+export function answerOf(delivery: Delivery, known: Known): Answer | ServiceError | undefined {
+  const { id } = delivery;
+  const { end, row, over } = known;
+  if (end === undefined) {
+    if (!over) return undefined;
+    return row === 'stored' ? { id, status: 'queued' } : notKept(row);
+  }
+  const isKnown = row !== undefined || over;
+  switch (end.next.status) {
+    case 'delivered':
+      if (row === 'stored') return { id, status: 'delivered' };
+      return isKnown ? { id, status: 'delivered', logged: false } : undefined;
+    case 'queued':
+      if (row === 'stored') return { id, status: 'queued' };
+      return isKnown ? notKept(row) : undefined;
+    default:
+      return refusalFor(delivery, end);
+  }
+}

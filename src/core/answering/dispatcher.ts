@@ -5,6 +5,7 @@ import type { Delivery } from '../delivery.ts';
 import { ServiceError } from '../errors.ts';
 import { isRace, type Notification, usefulUntilMs } from '../notification.ts';
 import type { PreparedPush } from '../ports/provider.ts';
+import type { AcceptedDelivery, KeyedDelivery } from '../ports/store.ts';
 import type { SendEnd } from '../sending/endings.ts';
 import type { Lane } from '../sending/lane.ts';
 import type { Inserted } from '../sending/ledger.ts';
@@ -12,8 +13,10 @@ import { subjectHashOf } from '../subject.ts';
 import { providerFor, type Recipient, type Target, tokenKey } from '../target.ts';
 import type { Limits } from '../tokens/limits.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
-import { type Answer, notKept, refusalFor, tokenThrottled } from './answers.ts';
+import { type Answer, tokenThrottled } from './answers.ts';
+import { type Claimed, KeyClaims } from './key-claims.ts';
 import { duplicateKey, Repeats, type RepeatsParts } from './repeats.ts';
+import { type Promised, Waits } from './waits.ts';
 
 /** A push under way: its first end, and what becomes of its row. */
 export interface Dispatch {
@@ -58,13 +61,15 @@ export function findLane(lanes: Lanes, target: Target): Lane {
 export class Dispatcher {
   readonly #parts: DispatcherParts;
   readonly #repeats: Repeats;
-  /** Ends the wait of each caller that still waits. */
-  readonly #waiting = new Set<() => void>();
+  readonly #claims: KeyClaims;
+  readonly #waits: Waits;
   #draining = false;
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
     this.#repeats = new Repeats(parts);
+    this.#claims = new KeyClaims(parts);
+    this.#waits = new Waits(parts);
   }
 
   /** From now on everything new is refused with `shutting_down`. */
@@ -74,19 +79,27 @@ export class Dispatcher {
 
   /** Answers all callers that still wait, as at the answer deadline: the process is about to end. */
   hurry(): void {
-    for (const over of this.#waiting) over();
+    this.#waits.hurry();
   }
 
   /** Callers that wait for their answer. */
   get waiting(): number {
-    return this.#waiting.size;
+    return this.#waits.size;
   }
 
   /** Takes a notification and answers as DESIGN says: delivered, queued, duplicate, or a `ServiceError`. */
-  async accept(notification: Notification, recipient: Recipient): Promise<Answer> {
+  async accept(
+    notification: Notification,
+    recipient: Recipient,
+    failedFirst?: string,
+  ): Promise<Answer> {
     const calledAtMs = this.#parts.clock.nowMs();
     const prepared = this.#prepare(notification, recipient);
     const key = duplicateKey(prepared.delivery, recipient);
+    if (key !== undefined && this.#mustClaim(key)) {
+      const answer = await this.#acceptShared({ ...prepared, calledAtMs }, key, failedFirst);
+      return typeof answer === 'string' ? this.accept(notification, recipient, answer) : answer;
+    }
     const stored =
       key !== undefined && this.#repeats.isStoredKey(notification)
         ? await this.#repeats.findStored(key)
@@ -100,9 +113,54 @@ export class Dispatcher {
     }
     const promise = { made: false };
     const dispatch = this.#admit(prepared, key, promise);
-    const answer = this.#answer(dispatch, { calledAtMs, promise });
+    const answer = this.#waits.answer(dispatch, { calledAtMs, promise });
     if (key !== undefined) this.#repeats.hold(key, dispatch.delivery, { ...dispatch, answer });
     return answer;
+  }
+
+  /**
+   * A first call that is under way here answers its repeats, and while the store is sick memory has to do; of all others
+   * the store that machines share knows more.
+   */
+  #mustClaim(key: string): boolean {
+    const { duplicates, ledger } = this.#parts;
+    const held = duplicates.find(key);
+    const isKnown = held !== undefined && (held.end !== undefined || ledger.trouble !== undefined);
+    return this.#claims.isNeeded && !isKnown;
+  }
+
+  /** The id of the first call if that failed: then this call is the first one, and has to claim the key again. */
+  async #acceptShared(
+    call: Prepared & { readonly calledAtMs: number },
+    key: string,
+    failedFirst: string | undefined,
+  ): Promise<Answer | string> {
+    const { delivery, lane, push, calledAtMs } = call;
+    let claimed: Claimed;
+    let isCounted = false;
+    try {
+      this.#refuseUnfit(delivery, lane);
+      isCounted = true;
+      claimed = await this.#claims.claim(this.#keyed(delivery, key));
+    } catch (error) {
+      // A repeat is told so, whatever its token and its limits say.
+      const deliveryId = await this.#repeats.findShared(key);
+      if (deliveryId === undefined) throw error;
+      claimed = { kind: 'held', deliveryId };
+    }
+    if (claimed.kind === 'held') {
+      const { deliveryId } = claimed;
+      if (isCounted) this.#parts.limits.giveBack(delivery.target.app, delivery.tokenHash);
+      const untilMs = calledAtMs + this.#parts.policy.answerDeadlineMs;
+      const end = await this.#claims.follow(deliveryId, untilMs);
+      if (end === 'failed' && deliveryId !== failedFirst) return deliveryId;
+      return await this.#repeats.answerShared(call, { id: deliveryId, end });
+    }
+    const promise = { made: false };
+    const dispatch = this.#send({ delivery, lane, push }, claimed.row, promise);
+    const answer = this.#waits.answer(dispatch, { calledAtMs, promise });
+    this.#repeats.hold(key, delivery, { ...dispatch, answer });
+    return await answer;
   }
 
   /** Sends a notification whose answer comes from elsewhere (a device's reply); no duplicates are looked for. */
@@ -158,13 +216,22 @@ export class Dispatcher {
 
   /** The checks that leave no row, then the row and the push at the same time. */
   #admit({ delivery, lane, push }: Prepared, key: string | undefined, promise: Promised): Dispatch {
-    const { quarantine, limits, sender, observer } = this.#parts;
     this.#refuseQuarantined(delivery);
+    this.#refuseUnfit(delivery, lane);
+    return this.#send({ delivery, lane, push }, this.#insert(delivery, key), promise);
+  }
+
+  #refuseUnfit(delivery: Delivery, lane: Lane): void {
+    const { quarantine, limits } = this.#parts;
     this.#refuseHopeless(delivery, lane);
     limits.take(delivery.target.app, delivery.tokenHash);
     if (!lane.hasRoom(quarantine.trustOf(delivery.tokenHash))) {
       throw new ServiceError('overloaded', { limit: 'in_flight', retryAfterSeconds: 1 });
     }
+  }
+
+  #send({ delivery, lane, push }: Prepared, row: Promise<Inserted>, promise: Promised): Dispatch {
+    const { sender, observer } = this.#parts;
     observer.observe({
       name: 'delivery_accepted',
       deliveryId: delivery.id,
@@ -172,7 +239,6 @@ export class Dispatcher {
       provider: delivery.provider,
       type: delivery.notification.type,
     });
-    const row = this.#insert(delivery, key);
     const stored = row.then((inserted) => inserted === 'stored');
     const isPromised = () => promise.made;
     const end = sender.send(delivery, lane, { stored, prepared: push, isPromised });
@@ -180,6 +246,8 @@ export class Dispatcher {
   }
 
   #refuseQuarantined(delivery: Delivery): void {
+    // What this machine remembers another one may have changed; the provider knows.
+    if (this.#claims.isNeeded) this.#parts.quarantine.absolve(delivery.tokenHash);
     const entry = this.#parts.quarantine.find(delivery.tokenHash);
     if (entry === undefined) return;
     const code = entry.kind === 'unregistered' ? 'token_unregistered' : 'token_rejected';
@@ -200,100 +268,27 @@ export class Dispatcher {
   }
 
   #insert(delivery: Delivery, key: string | undefined): Promise<Inserted> {
-    const { owner, clock, ids, ledger, policy } = this.#parts;
-    const windowMs = delivery.notification.duplicateOf?.windowMs ?? 0;
+    const { ledger } = this.#parts;
     const isKept = key !== undefined && this.#repeats.isStoredKey(delivery.notification);
-    return ledger.insert({
-      delivery,
-      owner,
-      leaseUntilMs: clock.nowMs() + policy.leaseMs,
-      ...(isKept
-        ? { duplicateKey: { keyHash: ids.fingerprint(key), expiresAtMs: clock.nowMs() + windowMs } }
-        : {}),
-    });
+    if (isKept) return ledger.insert(this.#keyed(delivery, key));
+    return ledger.insert(this.#leased(delivery));
   }
 
-  /** As soon as the end of the push and its row, or the answer deadline, allow an answer. */
-  #answer(
-    { delivery, end, row }: Dispatch,
-    { calledAtMs, promise }: { readonly calledAtMs: number; readonly promise: Promised },
-  ): Promise<Answer> {
-    const { clock, policy } = this.#parts;
-    const { promise: answered, resolve, reject } = Promise.withResolvers<Answer>();
-    const known: Known = { end: undefined, row: undefined, over: false };
-    // Called two or three times; what comes after the answer changes nothing.
-    const decide = () => {
-      const answer = answerOf(delivery, known);
-      if (answer === undefined) return;
-      leave();
-      if (answer instanceof ServiceError) return reject(answer);
-      promise.made ||= answer.status === 'queued';
-      resolve(answer);
-    };
-    const hurry = () => {
-      known.over = true;
-      decide();
-    };
-    const passedMs = clock.nowMs() - calledAtMs;
-    const timer = clock.after(Math.max(0, policy.answerDeadlineMs - passedMs), hurry);
-    this.#waiting.add(hurry);
-    const leave = () => {
-      timer.cancel();
-      this.#waiting.delete(hurry);
-    };
-    const fail = (cause: unknown) => {
-      leave();
-      reject(cause);
-    };
-    end.then((sent) => {
-      known.end = sent;
-      decide();
-    }, fail);
-    row.then((inserted) => {
-      known.row = inserted;
-      decide();
-    }, fail);
-    return answered;
+  #leased(delivery: Delivery): AcceptedDelivery {
+    const { owner, clock, policy } = this.#parts;
+    return { delivery, owner, leaseUntilMs: clock.nowMs() + policy.leaseMs };
   }
-}
 
-/** Whether the caller was answered `queued`. */
-interface Promised {
-  made: boolean;
+  #keyed(delivery: Delivery, key: string): KeyedDelivery {
+    const { clock, ids } = this.#parts;
+    const expiresAtMs = clock.nowMs() + (delivery.notification.duplicateOf?.windowMs ?? 0);
+    const duplicateKey = { keyHash: ids.fingerprint(key), expiresAtMs };
+    return { ...this.#leased(delivery), duplicateKey };
+  }
 }
 
 interface Prepared {
   readonly delivery: Delivery;
   readonly lane: Lane;
   readonly push: PreparedPush;
-}
-
-/** What is known of a push while its caller waits. */
-interface Known {
-  end: SendEnd | undefined;
-  /** What became of its row. */
-  row: Inserted | undefined;
-  /** The answer deadline has passed. */
-  over: boolean;
-}
-
-/** Nothing while what is missing may still come. "Queued" is answered only for what is in the store. */
-function answerOf(delivery: Delivery, known: Known): Answer | ServiceError | undefined {
-  const { id } = delivery;
-  const { end, row, over } = known;
-  if (end === undefined) {
-    if (!over) return undefined;
-    return row === 'stored' ? { id, status: 'queued' } : notKept(row);
-  }
-  const isKnown = row !== undefined || over;
-  switch (end.next.status) {
-    case 'delivered':
-      if (row === 'stored') return { id, status: 'delivered' };
-      return isKnown ? { id, status: 'delivered', logged: false } : undefined;
-    case 'queued':
-      if (row === 'stored') return { id, status: 'queued' };
-      return isKnown ? notKept(row) : undefined;
-    default:
-      return refusalFor(delivery, end);
-  }
 }

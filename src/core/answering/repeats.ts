@@ -16,6 +16,7 @@ import type { Sender } from '../sending/sender.ts';
 import type { Recipient } from '../target.ts';
 import type { Duplicates, FirstCall } from '../tokens/duplicates.ts';
 import { type Answer, storeUnavailable } from './answers.ts';
+import type { FirstEnd } from './key-claims.ts';
 
 export interface RepeatsParts {
   readonly clock: Clock;
@@ -69,6 +70,23 @@ export class Repeats {
     if (duplicates.find(key) !== undefined) return undefined;
     const id = await this.#lookUp(ids.fingerprint(key));
     return id === undefined || duplicates.hasFailed(id) ? undefined : { id };
+  }
+
+  /** The delivery that holds a key in a store that several machines share. */
+  findShared(key: string): Promise<string | undefined> {
+    return this.#lookUp(this.#parts.ids.fingerprint(key));
+  }
+
+  /** A delivery that is still open gets a new lifetime. */
+  async answerShared(
+    repeat: Repeat,
+    { id, end }: { readonly id: string; readonly end: FirstEnd },
+  ): Promise<Answer> {
+    const { type } = repeat.delivery.notification;
+    if (end === 'open')
+      await this.#renewInTime(repeat, { id, held: { deliveryId: id, isOpen: true } });
+    this.#parts.observer.observe({ name: 'duplicate_answered', deliveryId: id, type });
+    return { id, status: 'duplicate' };
   }
 
   /** Remembers the first call of a key. */

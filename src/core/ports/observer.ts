@@ -78,6 +78,13 @@ export type ServiceEvent =
       readonly app: string;
       readonly type: string;
     }
+  | {
+      /** The store did not say in time whether another machine has the same call: the push went out all the same. */
+      readonly name: 'key_unclaimed';
+      readonly deliveryId: string;
+      readonly app: string;
+      readonly provider: ProviderName;
+    }
   | { readonly name: 'duplicate_answered'; readonly deliveryId: string; readonly type: string }
   | { readonly name: 'lease_lost' | 'delivery_overdue'; readonly deliveryId: string }
   | {

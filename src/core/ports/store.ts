@@ -22,6 +22,13 @@ export interface Store {
   insert(accepted: AcceptedDelivery): Promise<void>;
 
   /**
+   * Only of a store that several machines share: of one that a single process owns, memory has the keys, and the row is
+   * written beside the push. Asked before the push of a call with a duplicate key: writes key and row together, as
+   * `insert` would, if nobody has the key and the token is not in quarantine.
+   */
+  claimKey?(keyed: KeyedDelivery): Promise<KeyClaim>;
+
+  /**
    * Records one ended attempt and what the delivery becomes, in one transaction. A final status erases
    * token and payload, and one other than `delivered` releases the delivery's duplicate key.
    * Returns false, and writes nothing, if `owner` no longer holds the lease.
@@ -154,6 +161,19 @@ export interface AcceptedDelivery {
   /** Kept only if the window is long enough to matter across a restart. */
   readonly duplicateKey?: { readonly keyHash: string; readonly expiresAtMs: number };
 }
+
+/** With the key, however short its window. */
+export type KeyedDelivery = AcceptedDelivery & Required<Pick<AcceptedDelivery, 'duplicateKey'>>;
+
+/**
+ * - `taken`: key and row are written; `hold` if the provider throttles the token until then.
+ * - `held`: the window of that delivery lasts, or it is still queued; nothing is written.
+ * - `quarantined`: the token is refused, or held back beyond the useful life; nothing is written.
+ */
+export type KeyClaim =
+  | { readonly kind: 'taken'; readonly hold?: QuarantineEntry | undefined }
+  | { readonly kind: 'held'; readonly deliveryId: string }
+  | { readonly kind: 'quarantined'; readonly entry: QuarantineEntry };
 
 export interface Settlement {
   readonly deliveryId: string;

@@ -110,6 +110,13 @@ export class Limits {
     );
   }
 
+  /** Undoes one `take`: the call was a repeat. */
+  giveBack(app: string, tokenHash: string): void {
+    const rate = this.#options.rules?.of(app).tokenRate;
+    (rate === undefined ? this.#perToken : this.#bucketsOf(app, rate)).giveBack(tokenHash);
+    this.#global.giveBack('all');
+  }
+
   #bucketsOf(app: string, rate: Rate): Buckets {
     const known = this.#ofApps.get(app);
     if (known?.rate === rate) return known.buckets;

@@ -87,6 +87,11 @@ export class Quarantine {
     return this.#refused.delete(tokenHash) || wasHeld;
   }
 
+  /** Another machine may know better by now; a hold stays. */
+  absolve(tokenHash: string): void {
+    this.#refused.delete(tokenHash);
+  }
+
   /** Forgets all that is known of the token, that it worked as well. */
   forget(tokenHash: string): void {
     this.release(tokenHash);

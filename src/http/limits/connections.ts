@@ -79,11 +79,18 @@ export class Connections {
     return true;
   }
 
-  /** From now on every answer ends its connection; those without a request are closed at once. */
-  close(): void {
+  /** From now on every answer ends its connection. */
+  drain(): void {
     this.#isClosing = true;
-    for (const [socket, exchanges] of this.#open) {
+    for (const exchanges of this.#open.values()) {
       for (const { outgoing } of exchanges) outgoing.shouldKeepAlive = false;
+    }
+  }
+
+  /** The same, and those without a request are closed at once. */
+  close(): void {
+    this.drain();
+    for (const [socket, exchanges] of this.#open) {
       if (exchanges.length === 0) socket.destroy();
     }
   }

@@ -12,8 +12,8 @@ export interface StoreGaugesParts {
   readonly clock: Clock;
   readonly store: Store;
   readonly ledger: Ledger;
-  /** Path of the database. */
-  readonly database: string;
+  /** Path of the database; absent if it is none of this machine. */
+  readonly database: string | undefined;
 }
 
 /** Prometheus gives up a scrape after 10 s as a rule. */
@@ -33,15 +33,27 @@ export function createStoreGauges(
     'nds_queue_oldest_due_seconds',
     'For how long the delivery that is due longest has been due; 0 if none is.',
   );
-  const bytes = gauge('nds_store_bytes', 'Size of the database with its WAL.');
-  const free = gauge('nds_volume_free_bytes', 'Free space of the volume of the database.');
-  const size = gauge('nds_volume_size_bytes', 'Size of the volume of the database.');
-
   const readQueue = async () => {
     const state = await inTime(clock, store.queueState({ nowMs: clock.nowMs() }));
     queued.set(state?.deliveries ?? Number.NaN);
     oldest.set(state === undefined ? Number.NaN : state.oldestDueForMs / 1_000);
   };
+  const readDisk =
+    database === undefined ? undefined : createDiskGauges(gauge, { clock, database });
+  return async () => {
+    healthy.set(ledger.trouble === undefined ? 1 : 0);
+    await Promise.all([readQueue(), readDisk?.()]);
+  };
+}
+
+/** Of a file on this machine. */
+function createDiskGauges(
+  gauge: (name: string, help: string) => Gauge,
+  { clock, database }: { readonly clock: Clock; readonly database: string },
+): () => Promise<unknown> {
+  const bytes = gauge('nds_store_bytes', 'Size of the database with its WAL.');
+  const free = gauge('nds_volume_free_bytes', 'Free space of the volume of the database.');
+  const size = gauge('nds_volume_size_bytes', 'Size of the volume of the database.');
   const readFiles = async () => {
     const sizes = FILES.map((suffix) => sizeOf(`${database}${suffix}`));
     const all = await inTime(clock, Promise.all(sizes));
@@ -52,10 +64,7 @@ export function createStoreGauges(
     free.set(volume === undefined ? Number.NaN : volume.bavail * volume.bsize);
     size.set(volume === undefined ? Number.NaN : volume.blocks * volume.bsize);
   };
-  return async () => {
-    healthy.set(ledger.trouble === undefined ? 1 : 0);
-    await Promise.all([readQueue(), readFiles(), readVolume()]);
-  };
+  return () => Promise.all([readFiles(), readVolume()]);
 }
 
 async function sizeOf(file: string): Promise<number> {

@@ -1,6 +1,7 @@
 // Metrics, if NDS_METRICS_ADDRESS is set: what they may name, what they read, and the port where Prometheus asks.
 
 import type { Config } from '../../config/config.ts';
+import { isServer } from '../../config/server-database.ts';
 import { isRace } from '../../core/notification.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Ids } from '../../core/ports/ids.ts';
@@ -49,7 +50,7 @@ export async function startMetrics(parts: StartMetricsParts): Promise<RunningMet
     lanes: () => core.lanes.all,
     clock,
     store,
-    database: config.database,
+    database: isServer(config.database) ? undefined : config.database,
     known: namesOf(parts),
     build: { version: readVersion(), node: process.versions.node, sqlite: sqliteVersion },
   });

@@ -14,6 +14,7 @@ import { openKeys } from './keys.ts';
 import { applyMigrations } from './migrations.ts';
 import { Nodes, type NodesParts } from './nodes.ts';
 import { prepareClaim } from './operations/claim.ts';
+import { prepareClaimKey } from './operations/claim-key.ts';
 import { prepareInsert } from './operations/insert.ts';
 import { preparePlans } from './operations/plans.ts';
 import { prepareSearch } from './operations/search.ts';
@@ -115,6 +116,11 @@ function createStore(parts: Parts, options: StoreParts): Store {
     keyOf: ({ delivery }) => delivery.id,
     write: prepareInsert(database, parts),
   });
+  const claims = new Batches({
+    ...batching,
+    keyOf: ({ duplicateKey }) => duplicateKey.keyHash,
+    write: prepareClaimKey(database, { ...parts, now: () => clock.nowMs() }),
+  });
   const settlements = new Batches({
     ...batching,
     keyOf: ({ settlement }) => settlement.deliveryId,
@@ -131,6 +137,7 @@ function createStore(parts: Parts, options: StoreParts): Store {
   };
   return {
     insert: (accepted) => inserts.add(accepted),
+    claimKey: (keyed) => claims.add(keyed),
     settle(settlement) {
       const write = tellings.settling(settlement);
       const settled = after(settlement.deliveryId, () => settlements.add(write));
@@ -156,7 +163,7 @@ function createStore(parts: Parts, options: StoreParts): Store {
     onTrouble: (listener) => database.onTrouble(listener),
     recordReply: (reply) => after(reply.deliveryId, () => upkeep.recordReply(reply)),
     close: () => {
-      const accepted = [inserts.close(), settlements.close(), deviceChanges.close()];
+      const accepted = [inserts, claims, settlements, deviceChanges].map((one) => one.close());
       const told = Promise.all(accepted).then(() => tellings.close());
       return database.close(told.then(() => nodes.leave()));
     },

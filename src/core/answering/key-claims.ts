@@ -1,0 +1,133 @@
+// Duplicate keys of a store that several machines share. The key is written together with the row before the push, so that
+// of two machines that get the same call one pushes; the other waits for what becomes of it. While the store is sick, or
+// does not answer in time, the push goes out without: at worst a second one is sent for the same event.
+
+import { ServiceError } from '../errors.ts';
+import type { Policy } from '../policy.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Observer } from '../ports/observer.ts';
+import {
+  type KeyClaim,
+  type KeyedDelivery,
+  type Store,
+  StoreUnavailableError,
+} from '../ports/store.ts';
+import type { Inserted, Ledger } from '../sending/ledger.ts';
+import type { Quarantine } from '../tokens/quarantine.ts';
+import { tokenThrottled } from './answers.ts';
+
+export interface KeyClaimsParts {
+  readonly clock: Clock;
+  readonly policy: Policy;
+  readonly store: Store;
+  readonly ledger: Ledger;
+  readonly quarantine: Quarantine;
+  readonly observer: Observer;
+}
+
+/**
+ * - `free`: this call is the first; `row` is what becomes of its row.
+ * - `held`: another delivery has the key.
+ */
+export type Claimed =
+  | { readonly kind: 'free'; readonly row: Promise<Inserted> }
+  | { readonly kind: 'held'; readonly deliveryId: string };
+
+/** What became of the delivery that holds a key: `open` at the deadline, too. */
+export type FirstEnd = 'open' | 'delivered' | 'failed';
+
+export class KeyClaims {
+  readonly #parts: KeyClaimsParts;
+
+  constructor(parts: KeyClaimsParts) {
+    this.#parts = parts;
+  }
+
+  /** False if this process owns the store: then its memory has the keys. */
+  get isNeeded(): boolean {
+    return this.#parts.store.claimKey !== undefined;
+  }
+
+  /** Rejects with a `ServiceError` if the token is in quarantine. */
+  async claim(keyed: KeyedDelivery): Promise<Claimed> {
+    const { clock, policy, ledger } = this.#parts;
+    if (ledger.trouble !== undefined) return this.#unclaimed(keyed, Promise.resolve('unavailable'));
+    const claiming = this.#try(keyed);
+    const { promise: over, resolve } = Promise.withResolvers<undefined>();
+    const timer = clock.after(policy.claimTimeoutMs, () => resolve(undefined));
+    const claim = await Promise.race([claiming, over]);
+    timer.cancel();
+    // The row may still come: what is sent meanwhile is settled in it.
+    if (claim === undefined) return this.#unclaimed(keyed, claiming.then(rowOf));
+    return this.#believe(keyed, claim);
+  }
+
+  /** Looks at the row every so often until its first attempt has an end, or for so long. */
+  async follow(deliveryId: string, untilMs: number): Promise<FirstEnd> {
+    const { clock, policy, store } = this.#parts;
+    for (;;) {
+      const [row] = await store.findDeliveries({ id: deliveryId, limit: 1 }).catch(unlessSick);
+      // A key may outlive the row of what was delivered.
+      if (row === undefined || row.status === 'delivered') return 'delivered';
+      if (row.status !== 'queued') return 'failed';
+      if (row.attempts.length > 0 || clock.nowMs() + policy.followEveryMs > untilMs) return 'open';
+      await new Promise<void>((resolve) => clock.after(policy.followEveryMs, resolve));
+    }
+  }
+
+  #believe(keyed: KeyedDelivery, claim: KeyClaim | 'unavailable' | 'refused'): Claimed {
+    const { clock, quarantine } = this.#parts;
+    if (claim === 'unavailable' || claim === 'refused') {
+      return this.#unclaimed(keyed, Promise.resolve(claim));
+    }
+    switch (claim.kind) {
+      case 'held':
+        return claim;
+      case 'quarantined': {
+        const { kind, reason, untilMs } = claim.entry;
+        if (kind === 'throttled') throw tokenThrottled(untilMs - clock.nowMs(), { reason });
+        const code = kind === 'unregistered' ? 'token_unregistered' : 'token_rejected';
+        throw new ServiceError(code, { reason });
+      }
+      case 'taken':
+        // The store knows what other machines know of the token; what this one remembers may be out of date.
+        quarantine.absolve(keyed.delivery.tokenHash);
+        if (claim.hold !== undefined) quarantine.load([claim.hold], []);
+        return { kind: 'free', row: Promise.resolve('stored') };
+    }
+  }
+
+  #unclaimed({ delivery }: KeyedDelivery, row: Promise<Inserted>): Claimed {
+    const { app } = delivery.target;
+    const { id: deliveryId, provider } = delivery;
+    this.#parts.observer.observe({ name: 'key_unclaimed', deliveryId, app, provider });
+    return { kind: 'free', row };
+  }
+
+  /** Never rejects. */
+  async #try(keyed: KeyedDelivery): Promise<KeyClaim | 'unavailable' | 'refused'> {
+    try {
+      return (await this.#parts.store.claimKey?.(keyed)) ?? 'unavailable';
+    } catch (cause) {
+      if (cause instanceof StoreUnavailableError) return 'unavailable';
+      const { id: deliveryId } = keyed.delivery;
+      const where = 'store.claim_key';
+      this.#parts.observer.observe({ name: 'internal_fault', where, cause, deliveryId });
+      return 'refused';
+    }
+  }
+}
+
+/** What came too late is no claim, but its row is there if it was taken. */
+function rowOf(claim: KeyClaim | 'unavailable' | 'refused'): Inserted {
+  if (claim === 'unavailable' || claim === 'refused') return claim;
+  return claim.kind === 'taken' ? 'stored' : 'unavailable';
+}
+
+/** A store that fails says nothing of the first call; the caller is told at the deadline. */
+function unlessSick(error: unknown): never {
+  if (error instanceof StoreUnavailableError) {
+    throw new ServiceError('store_unavailable', { retryAfterSeconds: 1 }, { cause: error });
+  }
+  throw error;
+}

@@ -1,0 +1,91 @@
+// Opens the store that NDS_DATABASE names: an SQLite file, which one process owns, or a PostgreSQL, which machines share. The
+// driver of a database that is not used is not loaded.
+
+import type { Config } from './config/config.ts';
+import { showPath } from './config/files.ts';
+import { loadSecrets } from './config/secret.ts';
+import { isServer } from './config/server-database.ts';
+import type { Clock } from './core/ports/clock.ts';
+import type { Observer } from './core/ports/observer.ts';
+import type { ProofMemory } from './core/ports/proofs.ts';
+import type { Log } from './observe/log.ts';
+import type { PostgresStoreOptions } from './stores/postgres/store.ts';
+import { makeFile } from './stores/sqlite/file/make-file.ts';
+import { type OpenedStore, openSqliteStore } from './stores/sqlite/store.ts';
+
+/** The same ports, whichever database it is. */
+export type Storing = Omit<OpenedStore, 'sqliteVersion'> & {
+  readonly sqliteVersion?: string | undefined;
+  /** The name of this machine among those that share the database. */
+  readonly owner?: string | undefined;
+};
+
+export interface StoringParts {
+  readonly clock: Clock;
+  readonly observer: Observer;
+  /** What a dead machine left may be claimed now. */
+  readonly onTakenOver: () => void;
+}
+
+export async function openStore(config: Config, log: Log, parts: StoringParts): Promise<Storing> {
+  const { clock, observer } = parts;
+  const onBatchEnded: PostgresStoreOptions['onBatchEnded'] =
+    config.metricsAddress === undefined && config.otlpEndpoint === undefined
+      ? undefined
+      : (batch) => observer.observe({ ...batch, name: 'store_batch_ended' });
+  const tellRotation = (resealedRows: number) =>
+    log.say('info', 'key_rotated', { resealed_rows: resealedRows });
+  if (isServer(config.database)) {
+    const { openPostgresStore } = await import('./stores/postgres/store.ts');
+    return await openPostgresStore({
+      url: config.database,
+      keys: loadSecrets({ configured: config.secret, previous: config.previousSecrets }),
+      clock,
+      onBatchEnded,
+      onEvent: ({ resealedRows }) => tellRotation(resealedRows),
+      onTakenOver: ({ nodeId, deliveries }) => {
+        log.say('warn', 'node_taken_over', { node: nodeId, count: deliveries });
+        parts.onTakenOver();
+      },
+    });
+  }
+  makeFile(config.database);
+  const secrets = loadSecrets({
+    configured: config.secret,
+    previous: config.previousSecrets,
+    databaseFile: config.database,
+  });
+  if (secrets.madeFile !== undefined) {
+    log.say('warn', 'secret_beside_database', {
+      file: showPath(secrets.madeFile),
+      detail:
+        'NDS_SECRET is not set. A copy of the folder or the volume is enough to read tokens and payloads.',
+    });
+  }
+  return await openSqliteStore({
+    file: config.database,
+    keys: secrets,
+    clock,
+    onBatchEnded,
+    onEvent: (event) => {
+      if (event.name === 'worker_crashed') {
+        log.say('error', 'store_worker_crashed', { role: event.role, cause: event.error.message });
+      } else if (event.name === 'key_rotated') tellRotation(event.resealedRows);
+    },
+  });
+}
+
+/**
+ * Two rows of a file that nobody waits to be synced, so that this thread may write it; its library comes late. None beside
+ * a PostgreSQL: then Apple is not asked.
+ */
+export async function openMemory(database: string): Promise<ProofMemory | undefined> {
+  if (isServer(database)) return undefined;
+  const { openProofMemory } = await import('./stores/sqlite/proofs.ts');
+  try {
+    return openProofMemory(database);
+  } catch {
+    // The disk is full or not ours: the proof says that Apple was not asked.
+    return undefined;
+  }
+}
