@@ -29,8 +29,8 @@ process.env.NODE_COMPILE_CACHE ??= resolve(import.meta.dirname, 'node_modules/.c
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // They need Chromium: `npm run test:browser`.
-    exclude: ['test/browser/**'],
+    // They need what npm does not bring: `npm run test:browser`, `npm run test:foreign`.
+    exclude: ['test/browser/**', 'test/foreign/**'],
     pool: 'forks',
     // Of two cores, vitest would use one: it keeps one for itself, which it does not need.
     maxWorkers: Math.max(2, availableParallelism() - 1),
