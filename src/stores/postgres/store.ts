@@ -22,8 +22,8 @@ import { prepareConfirm, prepareSettle } from './operations/settle.ts';
 import { prepareTokenQueries } from './operations/token-queries.ts';
 import { prepareUpkeep } from './operations/upkeep.ts';
 import { createPorts, type Ports } from './ports.ts';
+import { Tellings } from './records/tellings.ts';
 import { Serial } from './serial.ts';
-import { Tellings } from './tellings.ts';
 import { Times } from './times.ts';
 
 const DEFAULT_MAX_PENDING_OPERATIONS = 20_000;

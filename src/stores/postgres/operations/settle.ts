@@ -8,7 +8,7 @@ import { wholeMs } from '../../values.ts';
 import type { Database } from '../database.ts';
 import { recordDone } from '../events/ended.ts';
 import { inputOf } from '../input.ts';
-import type { Tellings } from '../tellings.ts';
+import type { Tellings } from '../records/tellings.ts';
 import { maybeWall, type Times, wall } from '../times.ts';
 import { FINISH, UNTOLD } from './finish.ts';
 
