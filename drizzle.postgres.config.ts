@@ -4,8 +4,12 @@ import { defineConfig } from 'drizzle-kit';
 
 export default defineConfig({
   dialect: 'postgresql',
-  schema: ['', 'device-', 'event-', 'receipt-', 'record-'].map(
-    (area) => `./src/stores/postgres/${area}schema.ts`,
-  ),
+  schema: [
+    'schema.ts',
+    'devices/device-schema.ts',
+    'events/event-schema.ts',
+    'receipts/receipt-schema.ts',
+    'records/record-schema.ts',
+  ].map((file) => `./src/stores/postgres/${file}`),
   out: './drizzle/postgres',
 });

@@ -29,8 +29,8 @@ process.env.NODE_COMPILE_CACHE ??= resolve(import.meta.dirname, 'node_modules/.c
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // They need Chromium and PostgreSQL: `npm run test:browser`, `npm run test:postgres`.
-    exclude: ['test/browser/**', 'test/postgres/**'],
+    // They need what npm does not bring with the rest: `npm run test:browser`, `test:foreign`, `test:postgres`.
+    exclude: ['test/browser/**', 'test/foreign/**', 'test/postgres/**'],
     pool: 'forks',
     // Of two cores, vitest would use one: it keeps one for itself, which it does not need.
     maxWorkers: Math.max(2, availableParallelism() - 1),

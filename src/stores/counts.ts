@@ -2,6 +2,7 @@
 
 import { STATUSES } from '../core/delivery.ts';
 import type { DeliveryCount, RefusalCount } from '../core/ports/log.ts';
+import type { WaitingInLane } from '../core/ports/operating.ts';
 import type { RowOf, Rows } from './rows.ts';
 import { nameOf, PROVIDERS } from './values.ts';
 
@@ -77,4 +78,16 @@ export function toRefusalCount(
     tokenHash: row.token_hash ?? undefined,
     count: row.count,
   };
+}
+
+export const WAITING_COLUMNS = {
+  app: 'text',
+  provider: 'text',
+  deliveries: 'integer',
+  oldest_at_ms: 'integer',
+} as const;
+
+export function toWaiting(row: RowOf<Rows<typeof WAITING_COLUMNS>>): WaitingInLane {
+  const { app, provider, deliveries, oldest_at_ms: oldestAtMs } = row;
+  return { app, provider: nameOf(PROVIDERS, provider), deliveries, oldestAtMs };
 }

@@ -11,6 +11,7 @@ import {
 import type {
   DisabledReason,
   Dropped,
+  Endpoint,
   EndpointAttempt,
   RecordedEvent,
   StoredEndpoint,
@@ -52,6 +53,18 @@ export function toEndpoint(
       failingSinceMs: row.failing_since_ms ?? undefined,
       refused: row.refused,
     },
+  };
+}
+
+/** As both databases keep it; the rest they keep in their own ways. */
+export function endpointValues(endpoint: Endpoint) {
+  return {
+    id: endpoint.id,
+    app: endpoint.app ?? null,
+    enabledEvents: endpoint.enabledEvents.join(','),
+    description: endpoint.description ?? null,
+    status: endpoint.status,
+    disabledReason: endpoint.disabledReason ?? null,
   };
 }
 

@@ -1,10 +1,10 @@
 // Receipts, wakes and histories of phones as they are read.
 
-import type { DeliveryWake } from '../core/ports/receipts.ts';
+import type { DeliveryWake, SilentPhone } from '../core/ports/receipts.ts';
 import type { WakeHistory } from '../core/receipts/history.ts';
 import { PRIORITIES, REASONS, type Receipt, STAGES } from '../core/receipts/receipt.ts';
 import type { RECEIPTS, RowOf, WAKE_HISTORIES, WAKES } from './rows.ts';
-import { nameOf, PROVIDERS } from './values.ts';
+import { nameOf, PLATFORMS, PROVIDERS } from './values.ts';
 
 /** A phone that was pushed to in the last minute may still wake. */
 export const STILL_WAKING_MS = 60_000;
@@ -45,6 +45,16 @@ export function toHistory(row: RowOf<typeof WAKE_HISTORIES>): WakeHistory {
     knocksAtMs: toNumbers(row.knocks_at_ms),
     uselessKnocks: row.useless_knocks,
     uselessAtMs: row.useless_at_ms ?? undefined,
+  };
+}
+
+export function toSilentPhone(row: RowOf<typeof WAKE_HISTORIES>): SilentPhone {
+  return {
+    tokenHash: row.token_hash,
+    app: row.app,
+    platform: nameOf(PLATFORMS, row.platform),
+    lastWakeAtMs: row.last_wake_at_ms ?? 0,
+    unanswered: row.unanswered,
   };
 }
 

@@ -289,3 +289,10 @@ export const ERASED_DEVICES = rows('devices', {
   id: 'text',
   token_hash: 'text',
 });
+
+/** What was found of a user or token to forget. */
+export interface Traces {
+  readonly devices: readonly RowOf<typeof ERASED_DEVICES>[];
+  /** Tokens that no other device has. */
+  readonly tokenHashes: readonly string[];
+}

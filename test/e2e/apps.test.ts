@@ -4,6 +4,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Answer, expectNoTrace, problemOf, refusalOf, send } from '../support/callers.ts';
+import { callRegistry, deviceOf, registerPhone } from '../support/device-calls.ts';
+import { REGISTRY_ENVIRONMENT } from '../support/registry.ts';
 import {
   ANDROID_TOKEN,
   IOS_TOKEN,
@@ -86,3 +88,12 @@ async function withSecondApp(): Promise<Setup> {
   await running.restart();
   return running;
 }
+
+test('a device of an app that is not configured is refused', async () => {
+  const running = await setup({ environment: REGISTRY_ENVIRONMENT });
+  const body = { platform: 'android', token: ANDROID_TOKEN, app: 'another' };
+  const answer = await callRegistry(running, { method: 'POST', body });
+  expect(refusalOf(answer)).toBe('404 unknown_app');
+  const named = await callRegistry(running, { method: 'POST', body: { ...body, app: 'default' } });
+  expect(deviceOf(named).id).toBe((await registerPhone(running)).id);
+});

@@ -13,7 +13,6 @@ import {
 import {
   callRegistry,
   deleteDevice,
-  deviceOf,
   paymentBody,
   readDevice,
   registerPhone,
@@ -269,15 +268,6 @@ test('a handle and its token are two recipients: what one took is new to the oth
     'delivered',
     'duplicate',
   ]);
-});
-
-test('two apps have nothing in common but the service', async () => {
-  const running = await start();
-  const body = { platform: 'android', token: ANDROID_TOKEN, app: 'another' };
-  const answer = await callRegistry(running, { method: 'POST', body });
-  expect(refusalOf(answer)).toBe('404 unknown_app');
-  const named = await callRegistry(running, { method: 'POST', body: { ...body, app: 'default' } });
-  expect(deviceOf(named).id).toBe((await registerPhone(running)).id);
 });
 
 test('no handle, token or user gets into the service’s own log', async () => {

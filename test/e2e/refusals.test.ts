@@ -2,83 +2,29 @@
 
 import { expect, test } from 'vitest';
 import { handleKey } from '../../src/core/devices/registry.ts';
-import type { Refusal } from '../../src/core/ports/records.ts';
 import { subjectHashOf } from '../../src/core/subject.ts';
 import { tokenKey } from '../../src/core/target.ts';
-import { readRecordedRows } from '../stores/sqlite/recorded-rows.ts';
-import { type Answer, type Call, problemOf, send } from '../support/callers.ts';
+import { type Call, problemOf, send } from '../support/callers.ts';
 import { readDatabaseFiles } from '../support/database-files.ts';
-import { callRegistry, paymentBody, registerPhone, wake } from '../support/device-calls.ts';
+import { callRegistry, paymentBody, wake } from '../support/device-calls.ts';
 import { androidToken, setupDriven } from '../support/driven-service.ts';
-import { createWallet } from '../support/lightning-wallet.ts';
-import { ManualClock } from '../support/manual-clock.ts';
-import { handleOf, pathOf, REGISTRY_ENVIRONMENT } from '../support/registry.ts';
-import { ANDROID_TOKEN, IOS_TOKEN, notifyPath, type Setup, setup } from '../support/service.ts';
+import {
+  ADDRESS,
+  HASH,
+  HOUR_MS,
+  lsp,
+  NOW_MS,
+  recorded,
+  refusalsOf,
+  start,
+  stranger,
+  TOKEN_FORM,
+  UNKNOWN_HANDLE,
+  VALID,
+} from '../support/refused-calls.ts';
+import { handleOf, pathOf } from '../support/registry.ts';
+import { ANDROID_TOKEN, IOS_TOKEN, notifyPath } from '../support/service.ts';
 import { lsps5Call, resmicCall, sparkPaymentCall } from '../support/signed-calls.ts';
-
-const HASH = '4bb06f8e4e3a7715d201d573d0aa423762e55dabd61a2c02278fa56cc6d294e0';
-const UNKNOWN_HANDLE = 'AAAAAAAAAAAAAAAAAAAAAA';
-const ADDRESS_HEADER = 'x-test-address';
-const ADDRESS = '203.0.113.77';
-const NOW_MS = 1_754_049_600_000;
-const HOUR_MS = 3_600_000;
-const lsp = createWallet(1);
-const stranger = createWallet(2);
-
-function recorded(running: Setup) {
-  return readRecordedRows(running.environment.NDS_DATABASE ?? '');
-}
-
-async function refusalsOf(running: Setup): Promise<readonly Refusal[]> {
-  await running.service.settled();
-  return recorded(running).refusals;
-}
-
-async function start(environment: Record<string, string | undefined> = {}) {
-  const clock = new ManualClock(NOW_MS);
-  const domains = { 'pay.example.com': { secrets: ['secret-of-the-domain'] } };
-  const running = await setup({
-    clock,
-    environment: {
-      ...REGISTRY_ENVIRONMENT,
-      NDS_TRUSTED_ADDRESS_HEADER: ADDRESS_HEADER,
-      NDS_SOURCES: JSON.stringify({ domains }),
-      ...environment,
-    },
-  });
-  const device = await registerPhone(running, {
-    secrets: { resmic: ['secret-of-the-device'] },
-    lsp_node_ids: [lsp.publicKey],
-  });
-  const { fingerprint } = running.service.ids;
-  return {
-    running,
-    clock,
-    device,
-    fingerprint,
-    call: (call: Call): Promise<Answer> => {
-      const headers = { ...call.headers, [ADDRESS_HEADER]: ADDRESS };
-      return send(running.service.url, { ...call, headers });
-    },
-    /** Calls, and returns the row of the refusal. */
-    refused: async (call: Call): Promise<Refusal> => {
-      const answer = await send(running.service.url, {
-        ...call,
-        headers: { ...call.headers, [ADDRESS_HEADER]: ADDRESS },
-      });
-      const row = (await refusalsOf(running)).at(-1);
-      const id = answer.headers['request-id'];
-      expect(row).toMatchObject({ requestId: id, status: answer.status, count: 1 });
-      expect(problemOf(answer).instance).toBe(`urn:uuid:${id}`);
-      expect(row).toMatchObject({ code: problemOf(answer).code, atMs: clock.wallMs() });
-      if (row === undefined) throw new Error('no refusal');
-      return row;
-    },
-  };
-}
-
-const VALID = paymentBody(HASH);
-const TOKEN_FORM = { door: '/api/v1/notify', source: 'notify' };
 
 test('a call that is wrong leaves the names of the fields and whom it named', async () => {
   const { refused, device, fingerprint } = await start();

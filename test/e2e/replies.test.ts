@@ -17,7 +17,6 @@ import { readDatabaseFiles } from '../support/database-files.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { ANDROID_TOKEN, IOS_TOKEN, notifyPath, type Setup, setup } from '../support/service.ts';
 
-const LARGEST = 65_536;
 const REPLY_PREFIX = '/api/v1/response/';
 
 /** Asks, lets the phone answer, and returns what the caller and the phone got. */
@@ -43,7 +42,7 @@ test('hands the device’s bytes to the caller unchanged, whatever they are', as
     '{"status":"delivered", "broken',
     '\ufeff {"a" : 1}\r\n',
     Uint8Array.from({ length: 256 }, (_, byte) => byte),
-    randomBytes(LARGEST),
+    randomBytes(65_536),
   ];
   for (const [index, body] of bodies.entries()) {
     const { caller, phone } = await exchange(running, `request ${index}`, body);
@@ -80,7 +79,7 @@ test('refuses a reply of more than 64 KiB and keeps waiting for one that fits', 
   const [push] = await running.sandbox.waitFor(() => true, 1);
   const path = replyUrlOf(push).pathname;
   for (const headers of [{}, { 'transfer-encoding': 'chunked' }]) {
-    const body = Buffer.alloc(LARGEST + 1, 'a');
+    const body = Buffer.alloc(65_537, 'a');
     const answer = await send(running.service.url, { path, headers, body });
     expect(refusalOf(answer)).toBe('413 body_too_large');
   }
@@ -289,14 +288,13 @@ test('keeps a caller waiting through replies under wrong ids', async () => {
   const headers = { 'content-encoding': 'gzip' };
   const packed = await send(running.service.url, { path: pathname, headers, body: 'no' });
   expect(refusalOf(packed)).toBe('415 unsupported_encoding');
-  const wrongMethod = await send(running.service.url, { method: 'GET', path: pathname });
-  expect(refusalOf(wrongMethod)).toBe('405 method_not_allowed');
+  const wrong = await send(running.service.url, { method: 'GET', path: pathname });
+  expect(refusalOf(wrong)).toBe('405 method_not_allowed');
   expect((await reply(running, push, 'right')).status).toBe(200);
   expect((await asked.answer).text).toBe('right');
 });
 
 /** A stop writes everything that is on its way; what a new process reads is the truth. */
 async function rowsAfterRestart(running: Setup) {
-  const service = await running.restart();
-  return await service.store.findDeliveries({ limit: 10 });
+  return await (await running.restart()).store.findDeliveries({ limit: 10 });
 }

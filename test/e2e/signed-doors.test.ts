@@ -3,68 +3,30 @@
 
 import { expect, test } from 'vitest';
 import { fromZbase32 } from '../sources/calls.ts';
-import { type Answer, type Call, refusalOf, send } from '../support/callers.ts';
+import { type Call, refusalOf } from '../support/callers.ts';
 import { changeDevice, registerPhone, successOf } from '../support/device-calls.ts';
-import { createWallet, malleate } from '../support/lightning-wallet.ts';
-import { ManualClock } from '../support/manual-clock.ts';
-import { pathOf, REGISTRY_ENVIRONMENT } from '../support/registry.ts';
-import { type Setup, setup } from '../support/service.ts';
+import { malleate } from '../support/lightning-wallet.ts';
+import { pathOf } from '../support/registry.ts';
 import {
   epayCall,
   lsps5Call,
-  paymentApiCall,
   paymentflowCall,
   resmicCall,
-  type SignedCall,
-  sparkSspCall,
   standardCall,
 } from '../support/signed-calls.ts';
-
-const NOW_MS = 1_754_049_600_000;
-const MINUTE = 60_000;
-const SECRET = 'secret-of-the-device';
-const WHSEC = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
-const lsp = createWallet(1);
-const otherLsp = createWallet(2);
-const SECRETS = {
-  spark_ssp: [SECRET],
-  resmic: [SECRET],
-  paymentflow: [SECRET],
-  payment_api: [SECRET],
-  standard: [WHSEC],
-};
-
-async function start(sources: object = {}) {
-  const clock = new ManualClock(NOW_MS);
-  const environment = { ...REGISTRY_ENVIRONMENT, NDS_SOURCES: JSON.stringify(sources) };
-  const running = await setup({ clock, environment });
-  await running.service.reach;
-  return Object.assign(running, { clock });
-}
-
-function post({ service }: Setup, call: Call): Promise<Answer> {
-  return send(service.url, call);
-}
-
-async function rowsAndPushes({ service, sandbox }: Setup): Promise<readonly number[]> {
-  await service.settled();
-  const rows = await service.store.findDeliveries({ limit: 100 });
-  return [rows.length, sandbox.received().length];
-}
-
-/** One good call for every door but Epay's, whose caller signs nothing. */
-async function goodCalls(running: Setup): Promise<readonly SignedCall[]> {
-  const device = await registerPhone(running, { secrets: SECRETS, lsp_node_ids: [lsp.publicKey] });
-  const at = (door: string) => ({ path: pathOf(device, door), secret: SECRET });
-  return [
-    sparkSspCall(at('spark_ssp')),
-    resmicCall(at('resmic')),
-    paymentflowCall(at('paymentflow')),
-    paymentApiCall(at('payment_api')),
-    standardCall({ ...at('standard'), secret: WHSEC }, { nowMs: NOW_MS }),
-    lsps5Call({ ...at('lsps5'), secretKey: lsp.secretKey }, { atMs: NOW_MS }),
-  ];
-}
+import {
+  goodCalls,
+  lsp,
+  MINUTE,
+  NOW_MS,
+  otherLsp,
+  post,
+  rowsAndPushes,
+  SECRET,
+  SECRETS,
+  start,
+  WHSEC,
+} from '../support/signed-doors.ts';
 
 test('every signed caller is heard once, and its repeat is a duplicate with the first one’s id', async () => {
   const running = await start();
@@ -300,41 +262,4 @@ test('an invoice request under a Standard Webhooks signature is no way around it
   expect(successOf(await post(running, call)).status).toBe('delivered');
   const [push] = running.sandbox.received();
   expect(push?.data.notification_type).toBe('payment_received');
-});
-
-test('misspelt sources, apps and keys in NDS_SOURCES stop the start, without being repeated', async () => {
-  const cases: readonly (readonly [object, RegExp])[] = [
-    [
-      { secrets: { default: { resmick: ['s3cret'] } } },
-      /secrets\.default\.resmick: is no source that has secrets/,
-    ],
-    [{ secrets: { default: { lsps5: ['s3cret'] } } }, /secrets\.default\.lsps5: is no source/],
-    [
-      { secrets: { walet: { resmic: ['s3cret'] } } },
-      /secrets\.walet: there is no such app; there are: default/,
-    ],
-    [
-      { secrets: { default: { standard: ['s3cret'] } } },
-      /secrets\.default\.standard\.0: must be whsec_/,
-    ],
-    [{ secrets: { default: { resmic: [] } } }, /secrets\.default\.resmic/],
-    [
-      { domains: { 'a.example': { app: 'walet', secrets: ['s3cret'] } } },
-      /domains\.a\.example\.app: there is no such app/,
-    ],
-    [{ domains: { 'A.example': { secrets: ['s3cret'] } } }, /NDS_SOURCES: domains/],
-    [{ lsps5: { tolerance: 5 } }, /NDS_SOURCES: lsps5/],
-    [{ lsps5: { methods: ['lsps5.unknown'] } }, /NDS_SOURCES: lsps5\.methods\.0/],
-    [{ secret: {} }, /NDS_SOURCES/],
-  ];
-  for (const [sources, message] of cases) {
-    const failure = await start(sources).then(
-      () => new Error('it started'),
-      (reason: unknown) => reason,
-    );
-    const text = failure instanceof Error ? failure.message : '';
-    expect(text, JSON.stringify(sources)).toMatch(message);
-    expect(text).not.toContain('s3cret');
-    expect(text).toContain('The configuration has a fault:');
-  }
 });

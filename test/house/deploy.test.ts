@@ -241,6 +241,7 @@ test('CI runs what the README tells a newcomer, and every check', () => {
     'npm run demo -- --once',
     'npm run test:api -- --seed 1',
     'npm run test:browser',
+    'npm run test:foreign',
     'npm run check',
   ];
   expect(lines.filter((line) => line.startsWith('npm '))).toEqual(commands);

@@ -2,7 +2,7 @@
 // stands in `meta`, and a machine with another secret does not start.
 
 import { randomBytes } from 'node:crypto';
-import { deliveryContext, deviceContext } from '../sealing/content.ts';
+import { deliveryContext, deviceContext, endpointContext } from '../sealing/content.ts';
 import {
   findSealer,
   KEY_ID,
@@ -32,6 +32,11 @@ const SEALED_TABLES = [
     contextOf: deliveryContext,
   },
   { table: 'devices', select: 'SELECT row_id, id, sealed FROM devices', contextOf: deviceContext },
+  {
+    table: 'endpoints',
+    select: 'SELECT row_id, id, sealed FROM endpoints',
+    contextOf: endpointContext,
+  },
 ] as const;
 const RESEAL_ROWS = 1_000;
 const RESEAL_MS = 60_000;

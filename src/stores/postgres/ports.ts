@@ -6,16 +6,16 @@ import type { LogReader } from '../../core/ports/log.ts';
 import type { OperatingStore } from '../../core/ports/operating.ts';
 import type { ReceiptStore } from '../../core/ports/receipts.ts';
 import type { Records } from '../../core/ports/records.ts';
-import { createDeviceStore } from './device-store.ts';
+import { createDeviceStore } from './devices/device-store.ts';
 import { createEventStore } from './events/event-store.ts';
-import { createOperatingStore } from './operating-store.ts';
-import { countPage } from './operations/count.ts';
-import { gather } from './operations/gather.ts';
+import { countPage } from './log/count.ts';
+import { gather } from './log/gather.ts';
+import { createOperatingStore } from './operating/operating-store.ts';
 import { createReceiptStore } from './receipts/receipt-store.ts';
-import { createRecords } from './records.ts';
+import { createRecords } from './records/records.ts';
+import type { Tellings } from './records/tellings.ts';
 import type { Serial } from './serial.ts';
 import type { Parts } from './store.ts';
-import type { Tellings } from './tellings.ts';
 
 /** All of them are closed with the store. */
 export interface Ports {

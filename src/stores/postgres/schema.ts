@@ -1,5 +1,5 @@
 // The tables of the log in PostgreSQL: the same names as in SQLite (../sqlite/schema.ts says what each column is for), with
-// times as `timestamptz`: SQLite's `due_at_ms` is `due_at` here. Other tables are in device-schema.ts and its neighbours.
+// times as `timestamptz`: SQLite's `due_at_ms` is `due_at` here. Other tables are in the folders of what they are for.
 // drizzle-kit writes the migrations from these files; the service runs plain SQL.
 //
 // Two clocks, as in SQLite. Service time (every time in `queue`, `expires_at`, `until`) is that of this database: a machine

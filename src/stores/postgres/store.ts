@@ -22,8 +22,8 @@ import { prepareConfirm, prepareSettle } from './operations/settle.ts';
 import { prepareTokenQueries } from './operations/token-queries.ts';
 import { prepareUpkeep } from './operations/upkeep.ts';
 import { createPorts, type Ports } from './ports.ts';
+import { Tellings } from './records/tellings.ts';
 import { Serial } from './serial.ts';
-import { Tellings } from './tellings.ts';
 import { Times } from './times.ts';
 
 const DEFAULT_MAX_PENDING_OPERATIONS = 20_000;
@@ -126,10 +126,10 @@ function createStore(parts: Parts, options: StoreParts): Store {
     keyOf: ({ settlement }) => settlement.deliveryId,
     write: prepareSettle(parts, tellings),
   });
-  const plans = preparePlans(database, times);
+  const plans = preparePlans(parts);
   const upkeep = prepareUpkeep(database, times);
   const tokens = prepareTokenQueries(database, times);
-  const confirm = prepareConfirm(database);
+  const confirm = prepareConfirm(database, parts.sealer);
   /** What is asked of a delivery while its row is being written comes after it. */
   const after = async <Result>(deliveryId: string, ask: () => Promise<Result>): Promise<Result> => {
     await inserts.written(deliveryId);

@@ -8,7 +8,7 @@ import type {
   StoredEndpoint,
 } from '../../../core/ports/events.ts';
 import { ENDPOINTS } from '../../event-rows.ts';
-import { toEndpoint } from '../../events.ts';
+import { endpointValues, toEndpoint } from '../../events.ts';
 import { sealEndpoint } from '../../sealing/content.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import { wholeMs } from '../../values.ts';
@@ -48,12 +48,7 @@ export async function putEndpoint(
        configured = excluded.configured, sealed = excluded.sealed, status = excluded.status,
        failing_since = CASE WHEN endpoints.status = excluded.status THEN endpoints.failing_since END`,
     {
-      id: endpoint.id,
-      app: endpoint.app ?? null,
-      enabledEvents: endpoint.enabledEvents.join(','),
-      description: endpoint.description ?? null,
-      status: endpoint.status,
-      disabledReason: endpoint.disabledReason ?? null,
+      ...endpointValues(endpoint),
       configured: endpoint.isConfigured,
       createdAt: wall(endpoint.createdAtMs),
       cursor,

@@ -6,10 +6,11 @@ import { toDelivery } from '../../domain.ts';
 import { CLAIMED_DELIVERIES, type RowOf } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import type { Database, Run } from '../database.ts';
+import { recordDone } from '../events/ended.ts';
 import type { Nodes } from '../nodes.ts';
 import { columnsOf, rowsOf } from '../reading.ts';
-import { type Times, wall } from '../times.ts';
-import { FINISH, UNTOLD } from './finish.ts';
+import type { Times } from '../times.ts';
+import { finishOpen } from './finish-open.ts';
 
 /** The content of the row was lost: sealed under a key that is gone, or damaged. */
 const UNDECRYPTABLE = 'undecryptable';
@@ -90,7 +91,8 @@ export function prepareClaim(
         if (delivery === undefined) lost.push(row);
         else deliveries.push(delivery);
       }
-      if (lost.length > 0) await endLost(run, lost, wallMs);
+      const end = { status: 'misconfigured', reason: UNDECRYPTABLE, wallMs } as const;
+      await recordDone(run, await finishOpen(run, lost, end), sealer);
       return { deliveries, ...(await findNext(run, { request, rows, times })) };
     });
   }
@@ -99,17 +101,6 @@ export function prepareClaim(
 /** Times of the queue are the database's; that of receipt is wall time. */
 function toServiceTime(row: ClaimedRow, times: Times): ClaimedRow {
   return { ...row, expires_at_ms: times.from(row.expires_at_ms) };
-}
-
-async function endLost(run: Run, lost: readonly ClaimedRow[], wallMs: number): Promise<void> {
-  await run(
-    `WITH ended AS (
-       SELECT q.row_id, q.key_hash, d.id, d.token_hash, 'misconfigured' AS status,
-         '${UNDECRYPTABLE}' AS reason, $2::timestamptz AS settled_at, 0 AS attempts, false AS keep_key, ${UNTOLD}
-       FROM queue q JOIN deliveries d USING (row_id) WHERE row_id = ANY($1::bigint[])),
-     ${FINISH} SELECT count(*) FROM ended`,
-    [lost.map(({ row_id }) => row_id), wall(wallMs)],
-  );
 }
 
 /** Of what is left, whoever leases it; the second of what nobody leases. */

@@ -2,8 +2,7 @@
 
 import type { DeliveryStatus } from '../../../core/delivery.ts';
 import type { OPEN_DELIVERIES, RowOf } from '../../rows.ts';
-import type { Run } from '../database.ts';
-import { change } from '../statements.ts';
+import type { Found, Run } from '../database.ts';
 import { wall } from '../times.ts';
 import { FINISH, UNTOLD } from './finish.ts';
 
@@ -16,20 +15,20 @@ export interface End {
   readonly wallMs: number;
 }
 
+/** What it returns is for `recordDone`, unless the device was deleted. */
 export async function finishOpen(
   run: Run,
   rows: readonly Pick<RowOf<typeof OPEN_DELIVERIES>, 'row_id'>[],
   { status, reason, wallMs }: End,
-): Promise<void> {
-  if (rows.length === 0) return;
-  await change(
-    run,
+): Promise<Found> {
+  if (rows.length === 0) return { rows: [], count: 0 };
+  return await run(
     `WITH ended AS (
-       SELECT row_id, d.id, d.token_hash, q.key_hash, @status::text AS status, @reason::text AS reason,
-         @at::timestamptz AS settled_at, 0 AS attempts, false AS keep_key, ${UNTOLD}
-       FROM queue q JOIN deliveries d USING (row_id) WHERE row_id = ANY(@rowIds)),
+       SELECT row_id, d.id, d.token_hash, q.key_hash, $2::text AS status, $3::text AS reason,
+         $4::timestamptz AS settled_at, 0 AS attempts, false AS keep_key, ${UNTOLD}
+       FROM queue q JOIN deliveries d USING (row_id) WHERE row_id = ANY($1::bigint[])),
      ${FINISH}
-     SELECT FROM ended`,
-    { rowIds: rows.map(({ row_id }) => row_id), status, reason, at: wall(wallMs) },
+     SELECT ended.id AS done_id, ends.* FROM ended LEFT JOIN ends ON ends.id = ended.id`,
+    [rows.map(({ row_id }) => row_id), status, reason, wall(wallMs)],
   );
 }

@@ -2,8 +2,10 @@
 
 import type { HastenOptions, Renewal } from '../../../core/ports/plans.ts';
 import type { Store } from '../../../core/ports/store.ts';
+import type { Sealer } from '../../sealing/seal.ts';
 import { wholeMs } from '../../values.ts';
 import type { Database } from '../database.ts';
+import { recordDone } from '../events/ended.ts';
 import { rowsOf } from '../reading.ts';
 import { type Times, wall } from '../times.ts';
 import { FINISH, UNTOLD } from './finish.ts';
@@ -13,10 +15,15 @@ const INTERRUPTED = 'interrupted';
 /** Clocks of machines differ a little: only a receipt that is further ahead means that a clock was set back. */
 const AHEAD_MS = 5_000;
 
-const IDS = { columns: { id: 'text' }, sql: 'ids' } as const;
+interface PlanParts {
+  readonly database: Database;
+  readonly sealer: Sealer;
+  readonly times: Times;
+}
+
 const COUNT = { columns: { count: 'integer' }, sql: 'a count' } as const;
 
-export function preparePlans(database: Database, times: Times) {
+export function preparePlans({ database, sealer, times }: PlanParts) {
   return {
     hasten: prepareHasten(database, times),
     recover: prepareRecover(database, times),
@@ -43,8 +50,7 @@ export function preparePlans(database: Database, times: Times) {
       wallMs,
       limit,
     }: Parameters<Store['expireOverdue']>[0]): Promise<readonly string[]> {
-      const { rows } = await database.run(
-        `WITH overdue AS MATERIALIZED (
+      const sql = `WITH overdue AS MATERIALIZED (
            SELECT row_id, expires_at, interrupted, key_hash FROM queue
            WHERE expires_at < $1 AND (lease_until IS NULL OR lease_until <= $1)
            ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED),
@@ -54,10 +60,12 @@ export function preparePlans(database: Database, times: Times) {
              0 AS attempts, o.interrupted AS keep_key, ${UNTOLD}
            FROM overdue o JOIN deliveries d USING (row_id)),
          ${FINISH}
-         SELECT id FROM ended ORDER BY expires_at`,
-        [times.at(nowMs), limit, wall(wallMs)],
+         SELECT ended.id AS done_id, ends.* FROM ended LEFT JOIN ends ON ends.id = ended.id
+         ORDER BY ended.expires_at`;
+      const values = [times.at(nowMs), limit, wall(wallMs)];
+      return await database.transaction(
+        async (run) => await recordDone(run, await run(sql, values), sealer),
       );
-      return rowsOf(IDS, rows).map(({ id }) => id);
     },
   };
 }

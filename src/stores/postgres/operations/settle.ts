@@ -3,11 +3,12 @@
 import type { Attempt } from '../../../core/delivery.ts';
 import type { Told } from '../../../core/ports/records.ts';
 import type { Confirmation, Settlement } from '../../../core/ports/store.ts';
+import type { Sealer } from '../../sealing/seal.ts';
 import { wholeMs } from '../../values.ts';
 import type { Database } from '../database.ts';
+import { recordDone } from '../events/ended.ts';
 import { inputOf } from '../input.ts';
-import { rowsOf } from '../reading.ts';
-import type { Tellings } from '../tellings.ts';
+import type { Tellings } from '../records/tellings.ts';
 import { maybeWall, type Times, wall } from '../times.ts';
 import { FINISH, UNTOLD } from './finish.ts';
 
@@ -99,15 +100,14 @@ const WRITTEN_BEFORE = `
       AND (d.status <> 'queued' AND d.status = input.status AND d.settled_at = input.settled_at
         OR input.status = 'queued' AND q.lease_owner IS NULL AND q.due_at = input.due_at AND q.tried_at = input.tried_at)`;
 
-const SETTLED = { columns: { id: 'text' }, sql: 'the settled deliveries' } as const;
-
 interface SettleParts {
   readonly database: Database;
+  readonly sealer: Sealer;
   readonly times: Times;
 }
 
 /** An attempt whose settlement is repeated, because its commit seemed to fail, counts once. */
-export function prepareSettle({ database, times }: SettleParts, tellings: Tellings) {
+export function prepareSettle({ database, sealer, times }: SettleParts, tellings: Tellings) {
   const input = settlementInput(times);
   const sql = `WITH input AS (SELECT * FROM ${input.sql}),
     tried AS (
@@ -129,27 +129,26 @@ export function prepareSettle({ database, times }: SettleParts, tellings: Tellin
         tried_at = coalesce(t.tried_at, q.tried_at), unanswered = q.unanswered + t.newly_unanswered,
         lease_owner = CASE WHEN t.lease_until IS NOT NULL THEN t.owner END, lease_until = t.lease_until
       FROM tried t WHERE t.row_id = q.row_id AND t.status = 'queued')
-    SELECT id FROM tried
-    UNION ALL
-    ${WRITTEN_BEFORE}`;
+    SELECT done.id AS done_id, ends.* FROM (SELECT id FROM tried UNION ALL ${WRITTEN_BEFORE}) AS done
+      LEFT JOIN ends ON ends.id = done.id`;
 
   return async function settle(writes: readonly SettlementWrite[]): Promise<readonly boolean[]> {
     tellings.left(writes);
-    const { rows } = await database.transaction(
+    const done = await database.transaction(
       async (run) => {
-        const found = await run(sql, input.valuesOf(writes));
+        const settled = await recordDone(run, await run(sql, input.valuesOf(writes)), sealer);
         await tellings.ride(run);
-        return found;
+        return settled;
       },
       { isAccepted: true },
     );
-    const settled = new Set(rowsOf(SETTLED, rows).map(({ id }) => id));
+    const settled = new Set(done);
     return writes.map(({ settlement }) => settled.has(settlement.deliveryId));
   };
 }
 
 /** Ends an open delivery as delivered, whoever leases it; the attempts replace those of the same numbers. */
-export function prepareConfirm(database: Database) {
+export function prepareConfirm(database: Database, sealer: Sealer) {
   const input = inputOf<Attempt>(attemptInput<Attempt>((attempt) => attempt));
   const at = (index: number) => `$${input.count + index}`;
   const sql = `WITH open AS (
@@ -162,11 +161,13 @@ export function prepareConfirm(database: Database) {
         ${at(4)}::integer AS attempts, true AS keep_key, ${UNTOLD}
       FROM open),
     ${FINISH}
-    SELECT id FROM open`;
+    SELECT open.id AS done_id, ends.* FROM open LEFT JOIN ends ON ends.id = open.id`;
 
   return async function confirm({ deliveryId, attempts, reason, wallMs }: Confirmation) {
     const ends = [deliveryId, reason ?? null, wall(wallMs), attempts.at(-1)?.number ?? 0];
-    const { count } = await database.run(sql, [...input.valuesOf(attempts), ...ends]);
-    return count > 0;
+    const values = [...input.valuesOf(attempts), ...ends];
+    return await database.transaction(async (run) => {
+      return (await recordDone(run, await run(sql, values), sealer)).length > 0;
+    });
   };
 }

@@ -1,9 +1,11 @@
 // What is written beside deliveries: quarantine, retention, replies, and the probe for readiness.
 
 import { randomUUID } from 'node:crypto';
+import type { Condemned } from '../../../core/ports/events.ts';
 import type { QuarantineEntry, Store } from '../../../core/ports/store.ts';
 import { fingerprint } from '../../values.ts';
 import type { Database, Run } from '../database.ts';
+import { recordEvents } from '../events/recording.ts';
 import { maybeWall, type Times, wall } from '../times.ts';
 
 /** Deletions per transaction: few, so that others need not wait for their locks. */
@@ -11,19 +13,24 @@ const PRUNE_ROWS = 200;
 
 export function prepareUpkeep(database: Database, times: Times) {
   return {
-    async quarantine(entry: QuarantineEntry): Promise<void> {
+    async quarantine(entry: QuarantineEntry, about?: Condemned): Promise<void> {
       const { tokenHash, app, provider, kind, reason, sinceMs, untilMs, providerSinceMs } = entry;
-      await database.run(
-        `INSERT INTO quarantine (token_hash, app, provider, kind, reason, since, until, provider_since)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-         ON CONFLICT (token_hash) DO UPDATE SET app = excluded.app, provider = excluded.provider,
-           kind = excluded.kind, reason = excluded.reason, since = excluded.since, until = excluded.until,
-           provider_since = excluded.provider_since`,
-        [
-          ...[fingerprint(tokenHash), app, provider, kind, reason],
-          ...[times.at(sinceMs), times.at(untilMs), maybeWall(providerSinceMs)],
-        ],
-      );
+      await database.transaction(async (run) => {
+        await run(
+          `INSERT INTO quarantine (token_hash, app, provider, kind, reason, since, until, provider_since)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+           ON CONFLICT (token_hash) DO UPDATE SET app = excluded.app, provider = excluded.provider,
+             kind = excluded.kind, reason = excluded.reason, since = excluded.since,
+             until = excluded.until, provider_since = excluded.provider_since`,
+          [
+            ...[fingerprint(tokenHash), app, provider, kind, reason],
+            ...[times.at(sinceMs), times.at(untilMs), maybeWall(providerSinceMs)],
+          ],
+        );
+        if (about === undefined) return;
+        const told = { app, provider, tokenHash, reason, ...about };
+        await recordEvents(run, [{ ...told, type: 'device.quarantined' }]);
+      });
     },
 
     async releaseQuarantine(tokenHash: string): Promise<boolean> {

@@ -9,9 +9,8 @@ import {
   SILENT_PUSHES,
   type WakeHistory,
 } from '../../../core/receipts/history.ts';
-import { STILL_WAKING_MS, toHistory } from '../../receipts.ts';
+import { STILL_WAKING_MS, toHistory, toSilentPhone } from '../../receipts.ts';
 import { type RowOf, WAKE_HISTORIES, type WOKEN_DELIVERIES } from '../../rows.ts';
-import { nameOf, PLATFORMS } from '../../values.ts';
 import type { Run } from '../database.ts';
 import { change, select } from '../statements.ts';
 import { maybeWall, wall } from '../times.ts';
@@ -99,13 +98,5 @@ export async function noteSilent(
       ...{ at: wall(atMs), tokenHashes },
     },
   );
-  return rows.map((row) => {
-    return {
-      tokenHash: row.token_hash,
-      app: row.app,
-      platform: nameOf(PLATFORMS, row.platform),
-      lastWakeAtMs: row.last_wake_at_ms ?? 0,
-      unanswered: row.unanswered,
-    };
-  });
+  return rows.map(toSilentPhone);
 }

@@ -23,6 +23,7 @@ import { OPEN_DELIVERIES, type RowOf, WOKEN_DELIVERIES } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import { nameOf, PLATFORMS, wholeMs } from '../../values.ts';
 import type { Run } from '../database.ts';
+import { recordDone } from '../events/ended.ts';
 import { finishOpen, OPEN_IN_ORDER } from '../operations/finish-open.ts';
 import { select } from '../statements.ts';
 import { historyOf, putHistory, takePhone } from './histories.ts';
@@ -99,12 +100,12 @@ export async function recordReceipt(
 async function endByPhone(
   run: Run,
   { deliveryId, atMs }: ArrivedReceipt,
-  _sealer: Sealer,
+  sealer: Sealer,
 ): Promise<boolean> {
   const condition = `WHERE deliveries.id = @deliveryId ${OPEN_IN_ORDER}`;
   const open = await select(run, OPEN_DELIVERIES, condition, { deliveryId });
-  await finishOpen(run, open, { status: 'delivered', reason: 'receipt', wallMs: atMs });
-  return open.length > 0;
+  const end = { status: 'delivered', reason: 'receipt', wallMs: atMs } as const;
+  return (await recordDone(run, await finishOpen(run, open, end), sealer)).length > 0;
 }
 
 export async function recordKnock(

@@ -7,6 +7,7 @@ import type {
   Progress,
   StoredEndpoint,
 } from '../../../core/ports/events.ts';
+import { endpointValues } from '../../events.ts';
 import { sealEndpoint } from '../../sealing/content.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import { wholeMs } from '../../values.ts';
@@ -47,12 +48,7 @@ export function prepareEndpointOperations(
   return {
     put(endpoint: Endpoint): StoredEndpoint {
       put.run({
-        id: endpoint.id,
-        app: endpoint.app ?? null,
-        enabledEvents: endpoint.enabledEvents.join(','),
-        description: endpoint.description ?? null,
-        status: endpoint.status,
-        disabledReason: endpoint.disabledReason ?? null,
+        ...endpointValues(endpoint),
         configured: endpoint.isConfigured ? 1 : 0,
         createdAtMs: wholeMs(endpoint.createdAtMs),
         sealed: sealEndpoint(sealer, endpoint),

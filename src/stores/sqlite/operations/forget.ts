@@ -3,17 +3,10 @@
 
 import type Database from 'better-sqlite3';
 import { FORGOTTEN_TOKEN, type Forgotten } from '../../../core/ports/operating.ts';
-import { ERASED_DEVICES, OPEN_DELIVERIES, type RowOf } from '../../rows.ts';
+import { ERASED_DEVICES, OPEN_DELIVERIES, type RowOf, type Traces } from '../../rows.ts';
 import { DEVICE_DELETED, fingerprint } from '../../values.ts';
 import type { ErasedRow } from './devices.ts';
 import type { Finish } from './finish.ts';
-
-/** What was found of the user or token to forget. */
-interface Traces {
-  readonly devices: readonly ErasedRow[];
-  /** Tokens that no other device has. */
-  readonly tokenHashes: readonly string[];
-}
 
 export interface ForgetRows extends Forgotten {
   readonly limit: number;

@@ -15,6 +15,7 @@ import type { Refusal } from '../../../core/ports/records.ts';
 import type { LoggedDelivery, QuarantineEntry } from '../../../core/ports/store.ts';
 import { toDevice } from '../../devices.ts';
 import { toLogged, toQuarantineEntry } from '../../domain.ts';
+import { type Bounds, boundedLimit, firstIdOf, pageOf, rangeOf } from '../../paging.ts';
 import { toRefusal } from '../../records.ts';
 import { DEVICES, LOGGED_ATTEMPTS, LOGGED_DELIVERIES, QUARANTINED, REFUSALS } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
@@ -22,7 +23,6 @@ import { prepareRows, type Values } from '../reading.ts';
 
 /** Some 10 ms, in which a handle before its push has to wait. */
 const SCANNED_ROWS = 20_000;
-const MAX_LIMIT = 1_000;
 const MAX_PER_MILLISECOND = 1_000;
 
 export function preparePages(db: Database.Database, sealer: Sealer) {
@@ -60,7 +60,7 @@ function prepareDeliveryPage(db: Database.Database) {
     const since = sinceMs === 0 ? first : firstSince.get(firstIdOf(sinceMs));
     if (since === undefined || since === null) return { entries: [] };
     const values = { app, provider, type, status, sinceMs };
-    const found = rangeOf(query, { first: Math.max(first, since), last }, (range) =>
+    const found = readRange(query, { first: Math.max(first, since), last }, (range) =>
       find({ ...values, ...range }),
     );
     return {
@@ -85,7 +85,7 @@ function prepareRefusalPage(db: Database.Database) {
   return function page(query: RefusalPageQuery): Page<Refusal> {
     const { app = null, door = null, code = null, tokenHash = null, deviceId = null } = query;
     const values = { app, door, code, tokenHash, deviceId, sinceMs: query.sinceMs ?? 0 };
-    const found = rangeOf(query, bounds(), (range) => find({ ...values, ...range }));
+    const found = readRange(query, bounds(), (range) => find({ ...values, ...range }));
     return { next: found.next, entries: found.entries.map(toRefusal) };
   };
 }
@@ -101,7 +101,7 @@ function prepareDevicePage(db: Database.Database, sealer: Sealer) {
 
   return function page(query: DevicePageQuery): Page<Device> {
     const { app = null } = query;
-    const found = rangeOf(query, bounds(), (range) => find({ app, ...range }));
+    const found = readRange(query, bounds(), (range) => find({ app, ...range }));
     return {
       next: found.next,
       entries: found.entries.flatMap((row) => toDevice(sealer, row) ?? []),
@@ -127,11 +127,6 @@ function prepareQuarantinePage(db: Database.Database) {
   };
 }
 
-interface Bounds {
-  readonly first: number;
-  readonly last: number;
-}
-
 function prepareBounds(db: Database.Database, table: string): () => Bounds {
   const find = db.prepare<[], { readonly first: number | null; readonly last: number | null }>(
     `SELECT (SELECT min(row_id) FROM ${table}) AS first, (SELECT max(row_id) FROM ${table}) AS last`,
@@ -142,25 +137,11 @@ function prepareBounds(db: Database.Database, table: string): () => Bounds {
   };
 }
 
-function rangeOf<Row extends { readonly row_id: number }>(
-  { cursor, limit: wanted }: { readonly cursor?: number | undefined; readonly limit: number },
-  { first, last }: Bounds,
+function readRange<Row extends { readonly row_id: number }>(
+  query: { readonly cursor?: number | undefined; readonly limit: number },
+  bounds: Bounds,
   find: (range: Values) => readonly Row[],
 ): Page<Row> {
-  const before = Math.min(cursor ?? Number.MAX_SAFE_INTEGER, last + 1);
-  const from = Math.max(first, before - SCANNED_ROWS);
-  const limit = boundedLimit(wanted);
-  const entries = find({ from, before, limit });
-  if (entries.length === limit) return { entries, next: entries.at(-1)?.row_id };
-  return { entries, next: from > first ? from : undefined };
-}
-
-function boundedLimit(limit: number): number {
-  return Math.min(MAX_LIMIT, Math.max(1, Math.floor(limit)));
-}
-
-/** The smallest UUID version 7 of that millisecond. */
-function firstIdOf(ms: number): string {
-  const hex = Math.max(0, Math.floor(ms)).toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7000-8000-000000000000`;
+  const range = rangeOf(query, bounds, SCANNED_ROWS);
+  return pageOf(find({ ...range }), range, bounds);
 }

@@ -3,16 +3,10 @@
 import type Database from 'better-sqlite3';
 import type { WaitingInLane } from '../../../core/ports/operating.ts';
 import type { QueueState } from '../../../core/ports/store.ts';
+import { toWaiting, WAITING_COLUMNS } from '../../counts.ts';
 import type { Rows } from '../../rows.ts';
-import { nameOf, PROVIDERS } from '../../values.ts';
 import { prepareRows, type Reading } from '../reading.ts';
 
-const WAITING_COLUMNS = {
-  app: 'text',
-  provider: 'text',
-  deliveries: 'integer',
-  oldest_at_ms: 'integer',
-} as const;
 /** Counted by an index alone; rows lie in the order of receipt. */
 const WAITING: Rows<typeof WAITING_COLUMNS> = {
   columns: WAITING_COLUMNS,
@@ -36,8 +30,5 @@ export function prepareQueueState(db: Database.Database) {
 
 export function prepareWaiting(db: Reading): () => readonly WaitingInLane[] {
   const find = prepareRows(db, WAITING, '');
-  return () =>
-    find({}).map(({ app, provider, deliveries, oldest_at_ms }) => {
-      return { app, provider: nameOf(PROVIDERS, provider), deliveries, oldestAtMs: oldest_at_ms };
-    });
+  return () => find({}).map(toWaiting);
 }

@@ -27,7 +27,7 @@ import {
 } from '../../../core/receipts/history.ts';
 import type { Receipt } from '../../../core/receipts/receipt.ts';
 import { recordingOf } from '../../arrived-receipt.ts';
-import { STILL_WAKING_MS, toHistory } from '../../receipts.ts';
+import { STILL_WAKING_MS, toHistory, toSilentPhone } from '../../receipts.ts';
 import { type RowOf, WAKE_HISTORIES, WOKEN_DELIVERIES } from '../../rows.ts';
 import { nameOf, PLATFORMS, wholeMs } from '../../values.ts';
 
@@ -258,13 +258,7 @@ function prepareNoteSilent(db: Database.Database) {
     forget.run(wholeMs(forgetBeforeMs), limit);
     return find.all(SILENT_OVER_MS, atMs - STILL_WAKING_MS, limit).map((row) => {
       mark.run(wholeMs(atMs), row.token_hash);
-      return {
-        tokenHash: row.token_hash,
-        app: row.app,
-        platform: nameOf(PLATFORMS, row.platform),
-        lastWakeAtMs: row.last_wake_at_ms ?? 0,
-        unanswered: row.unanswered,
-      };
+      return toSilentPhone(row);
     });
   };
 }

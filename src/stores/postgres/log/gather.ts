@@ -15,6 +15,7 @@ import {
 } from '../../gathering.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import type { Run } from '../database.ts';
+import { findByRows } from '../operations/search.ts';
 import type { Times } from '../times.ts';
 import {
   countedAt,
@@ -27,7 +28,6 @@ import {
   findRefusalsByRows,
 } from './evidence.ts';
 import { lookUp, type Matches, OF_DELIVERIES, OF_DEVICES, OF_REFUSALS } from './key-lookup.ts';
-import { findByRows } from './search.ts';
 
 /** For a transaction that has not read yet. */
 const AT_ONE_MOMENT = 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY';

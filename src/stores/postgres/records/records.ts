@@ -1,9 +1,9 @@
 // The port to what the log keeps beside deliveries.
 
-import type { Records } from '../../core/ports/records.ts';
-import type { Database, Run } from './database.ts';
-import { begin, end, pruneRecords, recordGap, recordOutage } from './operations/outages.ts';
-import { trimRefusals, writeRefusals } from './operations/refusals.ts';
+import type { Records } from '../../../core/ports/records.ts';
+import type { Database, Run } from '../database.ts';
+import { begin, end, pruneRecords, recordGap, recordOutage } from './outages.ts';
+import { trimRefusals, writeRefusals } from './refusals.ts';
 import type { Tellings } from './tellings.ts';
 
 export function createRecords(database: Database, tellings: Tellings): Records {

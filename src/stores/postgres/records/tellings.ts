@@ -1,12 +1,12 @@
 // What callers were told, on its way into the log. It joins the end of its delivery while that waits for its batch, which
 // is nearly always; what comes later goes with the next batch of ends, or within a second by itself.
 
-import type { Clock, Timer } from '../../core/ports/clock.ts';
-import type { Told } from '../../core/ports/records.ts';
-import type { Settlement } from '../../core/ports/store.ts';
-import type { Database, Run } from './database.ts';
-import type { SettlementWrite } from './operations/settle.ts';
-import { writeTold } from './operations/told.ts';
+import type { Clock, Timer } from '../../../core/ports/clock.ts';
+import type { Told } from '../../../core/ports/records.ts';
+import type { Settlement } from '../../../core/ports/store.ts';
+import type { Database, Run } from '../database.ts';
+import type { SettlementWrite } from '../operations/settle.ts';
+import { writeTold } from './told.ts';
 
 const MAX_RIDING = 10_000;
 const MAX_WAIT_MS = 1_000;

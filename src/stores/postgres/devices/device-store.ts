@@ -1,11 +1,11 @@
 // The port to devices. Looking one up is one transaction; changes come one after the other.
 
-import type { DeviceStore } from '../../core/ports/devices.ts';
-import type { Run } from './database.ts';
-import { createDeviceQueries } from './operations/device-queries.ts';
-import { createDeviceOperations, pruneSignatures, useOnce } from './operations/devices.ts';
-import type { Serial } from './serial.ts';
-import type { Parts } from './store.ts';
+import type { DeviceStore } from '../../../core/ports/devices.ts';
+import type { Run } from '../database.ts';
+import type { Serial } from '../serial.ts';
+import type { Parts } from '../store.ts';
+import { createDeviceOperations, pruneSignatures, useOnce } from './operations.ts';
+import { createDeviceQueries } from './queries.ts';
 
 /** Deletions per transaction: few, so that others need not wait for their locks. */
 const PRUNE_DEVICES = 100;

@@ -1,13 +1,13 @@
 // The port to what operators list and change.
 
-import type { ForgetResult, OperatingStore } from '../../core/ports/operating.ts';
-import type { Run } from './database.ts';
-import { forgetDevices, forgetRows } from './operations/forget.ts';
-import { hurry } from './operations/hurry.ts';
-import { deliveryPage, devicePage, quarantinePage, refusalPage } from './operations/pages.ts';
-import { listWaiting } from './operations/waiting.ts';
-import type { Serial } from './serial.ts';
-import type { Parts } from './store.ts';
+import type { ForgetResult, OperatingStore } from '../../../core/ports/operating.ts';
+import type { Run } from '../database.ts';
+import type { Serial } from '../serial.ts';
+import type { Parts } from '../store.ts';
+import { forgetDevices, forgetRows } from './forget.ts';
+import { hurry } from './hurry.ts';
+import { deliveryPage, devicePage, quarantinePage, refusalPage } from './pages.ts';
+import { listWaiting } from './waiting.ts';
 
 /** Rows of the log that one transaction changes: few, so that others need not wait for their locks. */
 const FORGET_ROWS = 200;

@@ -2,8 +2,8 @@
 
 import { sql } from 'drizzle-orm';
 import { bigint, boolean, index, integer, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
-import { key, time, whole } from './columns.ts';
-import { deliveries } from './schema.ts';
+import { key, time, whole } from '../columns.ts';
+import { deliveries } from '../schema.ts';
 
 /** What is known of the wake that a push was to cause, for apps with receipts. One row per delivery. */
 export const wakes = pgTable('wakes', {

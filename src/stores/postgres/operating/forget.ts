@@ -1,25 +1,15 @@
 // Forgets users and tokens: their devices, and what of them is in the log. The rows of the log come first, some in each
 // transaction, and the devices with the last of them: as long as a device is there, it says which rows are left.
 
-import {
-  FORGOTTEN_TOKEN,
-  type ForgetResult,
-  type Forgotten,
-} from '../../../core/ports/operating.ts';
-import { ERASED_DEVICES, OPEN_DELIVERIES } from '../../rows.ts';
+import type { ForgetResult, Forgotten } from '../../../core/ports/operating.ts';
+import { ERASED_DEVICES, OPEN_DELIVERIES, type Traces } from '../../rows.ts';
 import { DEVICE_DELETED, fingerprint } from '../../values.ts';
 import { takeCount } from '../counts.ts';
 import type { Run } from '../database.ts';
+import { eraseDevices } from '../devices/operations.ts';
+import { BLANK } from '../operations/finish.ts';
+import { finishOpen, OPEN_IN_ORDER } from '../operations/finish-open.ts';
 import { change, select } from '../statements.ts';
-import { type ErasedRow, eraseDevices } from './devices.ts';
-import { finishOpen, OPEN_IN_ORDER } from './finish-open.ts';
-
-/** What was found of the user or token to forget. */
-interface Traces {
-  readonly devices: readonly ErasedRow[];
-  /** Tokens that no other device has. */
-  readonly tokenHashes: readonly string[];
-}
 
 /** Changes up to `limit` rows of deliveries that have ended; 0 if none is left. */
 export async function forgetRows(
@@ -70,7 +60,7 @@ async function trace(run: Run, forgotten: Forgotten): Promise<Traces> {
 const BLANKED = [
   {
     table: 'deliveries',
-    changes: `token_hash = '${FORGOTTEN_TOKEN}', subject_hash = NULL, device_id = NULL`,
+    changes: BLANK,
     condition: "AND status <> 'queued'",
   },
   {

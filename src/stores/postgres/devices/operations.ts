@@ -9,9 +9,9 @@ import type { Sealer } from '../../sealing/seal.ts';
 import { DEVICE_DELETED, fingerprint, maybeFingerprint } from '../../values.ts';
 import { putCount, takeCount } from '../counts.ts';
 import type { Run } from '../database.ts';
+import { finishOpen, OPEN_IN_ORDER } from '../operations/finish-open.ts';
 import { change, select } from '../statements.ts';
 import { maybeWall, type Times, wall } from '../times.ts';
-import { finishOpen, OPEN_IN_ORDER } from './finish-open.ts';
 
 export type ErasedRow = RowOf<typeof ERASED_DEVICES>;
 type Input<Name extends keyof DeviceStore> = Parameters<DeviceStore[Name]>[0];

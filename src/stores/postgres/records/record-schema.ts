@@ -2,7 +2,7 @@
 
 import { sql } from 'drizzle-orm';
 import { bigint, boolean, check, index, integer, pgTable, text } from 'drizzle-orm/pg-core';
-import { key, time } from './columns.ts';
+import { key, time } from '../columns.ts';
 
 /**
  * Calls that were refused, and those that repeated an earlier one (code `duplicate`): one row for each kind, minute and

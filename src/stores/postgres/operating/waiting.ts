@@ -1,17 +1,11 @@
 // How many deliveries wait in each lane, and since when the oldest of them.
 
 import type { WaitingInLane } from '../../../core/ports/operating.ts';
+import { toWaiting, WAITING_COLUMNS } from '../../counts.ts';
 import type { Rows } from '../../rows.ts';
-import { nameOf, PROVIDERS } from '../../values.ts';
 import type { Run } from '../database.ts';
 import { compute } from '../statements.ts';
 
-const WAITING_COLUMNS = {
-  app: 'text',
-  provider: 'text',
-  deliveries: 'integer',
-  oldest_at_ms: 'integer',
-} as const;
 /** Rows lie nearly in the order of receipt. */
 const WAITING: Rows<typeof WAITING_COLUMNS> = {
   columns: WAITING_COLUMNS,
@@ -23,7 +17,5 @@ const WAITING: Rows<typeof WAITING_COLUMNS> = {
 };
 
 export async function listWaiting(run: Run): Promise<readonly WaitingInLane[]> {
-  return (await compute(run, WAITING)).map(({ app, provider, deliveries, oldest_at_ms }) => {
-    return { app, provider: nameOf(PROVIDERS, provider), deliveries, oldestAtMs: oldest_at_ms };
-  });
+  return (await compute(run, WAITING)).map(toWaiting);
 }

@@ -13,17 +13,17 @@ import type {
 import type { Refusal } from '../../../core/ports/records.ts';
 import type { LoggedDelivery, QuarantineEntry } from '../../../core/ports/store.ts';
 import { toDevice } from '../../devices.ts';
+import { type Bounds, boundedLimit, firstIdOf, pageOf, rangeOf } from '../../paging.ts';
 import { toRefusal } from '../../records.ts';
 import { DEVICES, LOGGED_DELIVERIES, QUARANTINED, REFUSALS, type Rows } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import type { Run } from '../database.ts';
+import { toQuarantined } from '../operations/quarantined.ts';
+import { readLogged } from '../operations/search.ts';
 import { compute, select, type Values } from '../statements.ts';
 import { type Times, wall } from '../times.ts';
-import { toQuarantined } from './quarantined.ts';
-import { readLogged } from './search.ts';
 
 const SCANNED_ROWS = 20_000;
-const MAX_LIMIT = 1_000;
 const MAX_PER_MILLISECOND = 1_000;
 
 export async function deliveryPage(
@@ -43,7 +43,7 @@ export async function deliveryPage(
     ...{ status: query.status ?? null, since: wall(sinceMs) },
   };
   const range = { ...bounds, first: Math.max(bounds.first, since) };
-  const { entries, next } = await rangeOf(query, range, (within) =>
+  const { entries, next } = await readRange(query, range, (within) =>
     select(run, LOGGED_DELIVERIES, condition, { ...values, ...within }),
   );
   const found = await readLogged(run, entries);
@@ -61,7 +61,7 @@ export async function refusalPage(run: Run, query: RefusalPageQuery): Promise<Pa
     ...{ tokenHash: query.tokenHash ?? null, deviceId: query.deviceId ?? null },
     since: wall(query.sinceMs ?? 0),
   };
-  const { entries, next } = await rangeOf(query, await boundsOf(run, 'refusals'), (within) =>
+  const { entries, next } = await readRange(query, await boundsOf(run, 'refusals'), (within) =>
     select(run, REFUSALS, condition, { ...values, ...within }),
   );
   return { next, entries: entries.map(toRefusal) };
@@ -73,7 +73,7 @@ export async function devicePage(
   sealer: Sealer,
 ): Promise<Page<Device>> {
   const condition = `${IN_RANGE} AND (@app::text IS NULL OR app = @app) ${NEWEST_FIRST}`;
-  const { entries, next } = await rangeOf(query, await boundsOf(run, 'devices'), (within) =>
+  const { entries, next } = await readRange(query, await boundsOf(run, 'devices'), (within) =>
     select(run, DEVICES, condition, { app: query.app ?? null, ...within }),
   );
   return { next, entries: entries.flatMap((row) => toDevice(sealer, row) ?? []) };
@@ -103,11 +103,6 @@ export async function quarantinePage(
   return { entries, next: entries.length === limit ? entries.at(-1) : undefined };
 }
 
-interface Bounds {
-  readonly first: number;
-  readonly last: number;
-}
-
 const BOUNDS_COLUMNS = { first: 'integer?', last: 'integer?' } as const;
 
 async function boundsOf(run: Run, table: string): Promise<Bounds> {
@@ -128,29 +123,15 @@ async function firstSince(run: Run, sinceMs: number): Promise<number | undefined
   return found?.row_id ?? undefined;
 }
 
-/** The smallest UUID version 7 of that millisecond. */
-function firstIdOf(ms: number): string {
-  const hex = Math.max(0, Math.floor(ms)).toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7000-8000-000000000000`;
-}
-
 /** Continues the condition of a page, whose values hold the range. */
 const IN_RANGE = 'WHERE row_id >= @from AND row_id < @before';
 const NEWEST_FIRST = 'ORDER BY row_id DESC LIMIT @limit';
 
-async function rangeOf<Row extends { readonly row_id: number }>(
-  { cursor, limit: wanted }: { readonly cursor?: number | undefined; readonly limit: number },
-  { first, last }: Bounds,
+async function readRange<Row extends { readonly row_id: number }>(
+  query: { readonly cursor?: number | undefined; readonly limit: number },
+  bounds: Bounds,
   find: (range: Values) => Promise<readonly Row[]>,
 ): Promise<Page<Row>> {
-  const before = Math.min(cursor ?? Number.MAX_SAFE_INTEGER, last + 1);
-  const from = Math.max(first, before - SCANNED_ROWS);
-  const limit = boundedLimit(wanted);
-  const entries = await find({ from, before, limit });
-  if (entries.length === limit) return { entries, next: entries.at(-1)?.row_id };
-  return { entries, next: from > first ? from : undefined };
-}
-
-function boundedLimit(limit: number): number {
-  return Math.min(MAX_LIMIT, Math.max(1, Math.floor(limit)));
+  const range = rangeOf(query, bounds, SCANNED_ROWS);
+  return pageOf(await find({ ...range }), range, bounds);
 }

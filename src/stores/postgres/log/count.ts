@@ -37,9 +37,7 @@ const DELIVERIES: Rows<typeof DELIVERY_COLUMNS> = {
 
 const REFUSALS: Rows<typeof REFUSAL_COLUMNS> = {
   columns: REFUSAL_COLUMNS,
-  sql: `WITH page AS (
-      SELECT * FROM refusals WHERE row_id < @before ORDER BY row_id DESC LIMIT @maxRows
-    )
+  sql: `WITH page AS (SELECT * FROM refusals WHERE row_id < @before ORDER BY row_id DESC LIMIT @maxRows)
     SELECT ${spanOf('last_at')} AS span, app, code, token_hash, sum(count) AS count FROM page
     WHERE last_at >= @since AND source IS DISTINCT FROM '${OPERATOR_SOURCE}'
     GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`,

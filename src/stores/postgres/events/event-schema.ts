@@ -15,7 +15,7 @@ import {
   text,
   uniqueIndex,
 } from 'drizzle-orm/pg-core';
-import { bytea, key, time } from './columns.ts';
+import { bytea, key, time } from '../columns.ts';
 
 /** Facts that an endpoint asked for: written with the fact itself, kept for a day and for 100,000 of them. */
 export const events = pgTable(

@@ -3,7 +3,7 @@
 
 import { sql } from 'drizzle-orm';
 import { bigint, check, index, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
-import { bytea, key, time } from './columns.ts';
+import { bytea, key, time } from '../columns.ts';
 
 /** Registered devices: what they are found and pruned by, and everything else encrypted. */
 export const devices = pgTable(

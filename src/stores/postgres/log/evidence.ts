@@ -23,9 +23,9 @@ import {
 } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import type { Run } from '../database.ts';
+import { toQuarantined } from '../operations/quarantined.ts';
 import { select } from '../statements.ts';
 import { type Times, wall } from '../times.ts';
-import { toQuarantined } from './quarantined.ts';
 
 /** In the order of the rows that are named; nothing of one that cannot be decrypted. */
 export async function findDevicesByRows(
