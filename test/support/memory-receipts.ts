@@ -27,7 +27,7 @@ import { isDemoted } from '../../src/core/receipts/receipt.ts';
 import type { Row } from './memory-rows.ts';
 import type { MemoryStore } from './memory-store.ts';
 
-type OfDelivery = 'receivedAtMs' | 'lifetimeMs' | 'provider' | 'answeredAtMs';
+type OfDelivery = 'receivedAtMs' | 'renewedAtMs' | 'lifetimeMs' | 'provider' | 'answeredAtMs';
 type Kept = Omit<DeliveryWake, OfDelivery>;
 type Wake = { -readonly [Key in keyof Kept]: Kept[Key] } & { number?: number | undefined };
 interface Found {
@@ -177,7 +177,8 @@ export class MemoryReceipts implements ReceiptStore {
     const { number: _, ...kept } = wake;
     const { receivedAtMs, provider, notification } = row.delivery;
     const { lifetimeMs } = notification;
-    return { receivedAtMs, lifetimeMs, provider, answeredAtMs: row.answeredAtMs, ...kept };
+    const { renewedAtMs, answeredAtMs } = row;
+    return { receivedAtMs, renewedAtMs, lifetimeMs, provider, answeredAtMs, ...kept };
   }
 
   async findHistory(tokenHash: string) {

@@ -1,6 +1,6 @@
 // What became of one delivery, and what to do about it: a stable code for programs and one sentence for a person.
 
-import { usefulUntilMs } from '../notification.ts';
+import { lifetimeEndMs, usefulUntilMs } from '../notification.ts';
 import type { LoggedDelivery, QuarantineEntry } from '../ports/store.ts';
 import { describeWake } from '../receipts/conclusion.ts';
 import { type Circumstances, findCause, ofLane } from './cause.ts';
@@ -123,7 +123,7 @@ function judgeExpired(delivery: LoggedDelivery, around: Surroundings): Verdict {
     const sentence = `Perhaps delivered: ${nameOfProvider(delivery.provider)} took ${delivery.attempts.length} tries without an answer, and the phone may have got one of them.`;
     return { code: 'perhaps_delivered', sentence };
   }
-  const usefulMs = usefulUntilMs(receivedAtMs + lifetimeMs, lifetimeMs) - receivedAtMs;
+  const usefulMs = usefulUntilMs(lifetimeEndMs(delivery), lifetimeMs) - receivedAtMs;
   const useful = `the ${durationOf(usefulMs)} for which the push was useful`;
   const cause = findCause(delivery, around);
   const code = cause.kind === 'other' ? 'expired' : `expired_${cause.kind}`;
@@ -181,9 +181,9 @@ const REJECTIONS: Readonly<Record<string, Rejection>> = {
 function judgeQueued(delivery: LoggedDelivery, around: Surroundings): Verdict {
   const { receivedAtMs, lifetimeMs, provider, attempts } = delivery;
   const { nowMs } = around;
-  const endsAtMs = usefulUntilMs(receivedAtMs + lifetimeMs, lifetimeMs);
+  const endsAtMs = usefulUntilMs(lifetimeEndMs(delivery), lifetimeMs);
   const until = `until ${momentOf(endsAtMs, receivedAtMs)}`;
-  if (nowMs > receivedAtMs + lifetimeMs) {
+  if (nowMs > lifetimeEndMs(delivery)) {
     const sentence = `Still open although it was useful only ${until}: nds does not run, or does not get to it; see whether it is up.`;
     return { code: 'queued_overdue', sentence };
   }

@@ -1,7 +1,7 @@
 // What can be said of the wake that a push was to cause, and no more: which of the silent causes it was (lost, stopped by
 // force, notifications off), nobody here can know.
 
-import { usefulUntilMs } from '../notification.ts';
+import { lifetimeEndMs, usefulUntilMs } from '../notification.ts';
 import type { DeliveryWake } from '../ports/receipts.ts';
 import { answeredOf } from './history.ts';
 import { isDemoted, type Receipt, STAGES } from './receipt.ts';
@@ -21,7 +21,7 @@ export interface WakeConclusion {
 }
 
 export function concludeWake(wake: DeliveryWake): WakeConclusion {
-  const { receipts, receivedAtMs, lifetimeMs } = wake;
+  const { receipts } = wake;
   const [first] = receipts;
   const wokenAtMs = first?.atMs ?? wake.answeredAtMs;
   if (wokenAtMs === undefined) return { kind: wake.isSender ? 'no_receipt' : 'unknown' };
@@ -30,7 +30,7 @@ export function concludeWake(wake: DeliveryWake): WakeConclusion {
   const failed = stage === 'done' ? [] : receipts;
   const why = failed.findLast((receipt) => receipt.why !== undefined)?.why;
   if (receipts.some(isDemoted)) return { kind: 'demoted', stage, why };
-  const isLate = wokenAtMs > usefulUntilMs(receivedAtMs + lifetimeMs, lifetimeMs);
+  const isLate = wokenAtMs > usefulUntilMs(lifetimeEndMs(wake), wake.lifetimeMs);
   return { kind: isLate ? 'late' : 'woke', stage, why };
 }
 
@@ -70,7 +70,7 @@ function describeReceipt({ stage, why, n }: Receipt, at: string): string {
 }
 
 function describeSilence(wake: DeliveryWake, nowMs: number): string {
-  if (nowMs < wake.receivedAtMs + wake.lifetimeMs) return 'no receipt yet';
+  if (nowMs < lifetimeEndMs(wake)) return 'no receipt yet';
   const { answered, pushes } = answeredOf(wake);
   if (!wake.isSender) return 'no receipt; this phone never sent one for a push before it';
   return `no receipt; this phone sent one for ${answered} of its last ${pushes} pushes`;

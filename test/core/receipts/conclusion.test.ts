@@ -53,6 +53,15 @@ test('a first receipt after the useful life is late', () => {
   expect(concludeWake(wakeOf([at(52_001, 'started')])).kind).toBe('late');
 });
 
+test('a repeat that renewed the lifetime gives the phone its time from then on', () => {
+  const renewed = { renewedAtMs: NOW + 40_000 };
+  const woken = (ms: number) => concludeWake(wakeOf([at(ms, 'started')], renewed)).kind;
+  expect(woken(92_000)).toBe('woke');
+  expect(woken(92_001)).toBe('late');
+  expect(describeWake(wakeOf([], renewed), NOW + 99_999)).toContain('no receipt yet');
+  expect(describeWake(wakeOf([], renewed), NOW + 100_000)).not.toContain('yet');
+});
+
 test('a demotion is said', () => {
   const demoted = { priority: 'normal', originalPriority: 'high' } as const;
   const wake = wakeOf([at(1_900, 'started', demoted)], { provider: 'fcm' });
