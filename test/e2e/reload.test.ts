@@ -181,9 +181,7 @@ test('a planned second knock does not leave once a reload forbids it', async () 
   const write = (settings: object) => writeFileSync(file, JSON.stringify({ default: settings }));
   const knocking = { receipts: true, second_knock: true };
   write(knocking);
-  const driven = await setupDriven({
-    environment: { NDS_APPS_FILE: file, NOTIFY_EXTERNAL_URL: EXTERNAL_URL },
-  });
+  const driven = await setupDriven({ environment: { NDS_APPS_FILE: file } });
   const { running } = driven;
   await driven.pay(ANDROID_TOKEN, 'a0');
   const address = /https:[^"]+\/r\/[\w-]+/.exec(running.sandbox.received().at(-1)?.data.nds ?? '');

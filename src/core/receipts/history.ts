@@ -67,7 +67,7 @@ export function afterPush(
   return { ...pushed, unanswered: history.unanswered + 1, unansweredSinceMs };
 }
 
-/** The push that a receipt belongs to, as far as its acceptance is known. */
+/** The push that a receipt belongs to. Its wake is measured only if the provider's acceptance is known. */
 export interface AnsweredPush {
   /** `pushes` of the history when it was taken. */
   readonly number?: number | undefined;
@@ -82,13 +82,13 @@ export function afterReceipt(
   receipt: Receipt,
   { atMs, push }: { readonly atMs: number; readonly push: AnsweredPush },
 ): WakeHistory {
-  const { isFirst, number, acceptedAtMs = atMs } = push;
-  const isOfFirstPush = isFirst && receipt.n === 1;
-  const wakeMs = Math.max(0, atMs - acceptedAtMs);
+  const { isFirst, number, acceptedAtMs } = push;
+  const isMeasured = isFirst && receipt.n === 1 && acceptedAtMs !== undefined;
+  const wakeMs = isMeasured ? [Math.max(0, atMs - acceptedAtMs)] : [];
   return {
     ...history,
     recent: isFirst ? markAnswered(history, number) : history.recent,
-    wakesMs: isOfFirstPush ? [...history.wakesMs, wakeMs].slice(-KEPT_WAKES) : history.wakesMs,
+    wakesMs: [...history.wakesMs, ...wakeMs].slice(-KEPT_WAKES),
     hasStarted: history.hasStarted || receipt.stage === 'started',
     unanswered: 0,
     unansweredSinceMs: undefined,
