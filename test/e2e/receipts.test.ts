@@ -73,7 +73,8 @@ test('a phone finds the address in its push by both providers, and the log shows
 });
 
 test('the metrics count every wake, and time those of races that the provider is known to have taken', async () => {
-  const running = await withReceipts({}, { environment: METRICS_ENVIRONMENT });
+  const environment = { ...METRICS_ENVIRONMENT, ...OPERATOR_ENVIRONMENT };
+  const running = await withReceipts({}, { environment });
   const counted = async () => {
     await running.service.settled();
     const names = ['nds_wakes_total', 'nds_wake_duration_seconds_count'];
@@ -96,6 +97,11 @@ test('the metrics count every wake, and time those of races that the provider is
   expect((await answer).status).toBe(200);
   expect(await counted()).toEqual([3, 1]);
   const [row] = await running.service.store.findDeliveries({ limit: 1 });
+  expect(told(await operate(running, { path: `/find?q=${row?.id}` }))).toMatchObject({
+    verdict: {
+      sentence: expect.stringMatching(/^Delivered: FCM did not confirm .*: the phone started at/),
+    },
+  });
   const history = await running.service.receipts.findHistory(row?.tokenHash ?? '');
   expect(history).toMatchObject({
     pushes: 3,
