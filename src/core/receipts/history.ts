@@ -51,6 +51,8 @@ const USELESS_KNOCKS = 2;
 const DEMOTED_MS = 7 * DAY_MS;
 export const SILENT_PUSHES = 5;
 export const SILENT_OVER_MS = DAY_MS;
+/** A phone that was pushed to so lately may still wake. */
+export const STILL_WAKING_MS = 60_000;
 
 /** The provider took a push that asks for a receipt. Unless it is judged, only an answer counts. */
 export function afterPush(
@@ -97,6 +99,17 @@ export function afterReceipt(
     demotedAtMs: isDemoted(receipt) ? atMs : history.demotedAtMs,
     uselessKnocks: isFirst && push.isKnocked ? 0 : history.uselessKnocks,
   };
+}
+
+/** Whether a receipt is the first to say that Android demotes the app on this phone, or the first again after a week. */
+export function isNewlyDemoted(history: WakeHistory, receipt: Receipt, atMs: number): boolean {
+  const { demotedAtMs = Number.NEGATIVE_INFINITY } = history;
+  return isDemoted(receipt) && atMs - demotedAtMs >= DEMOTED_MS;
+}
+
+/** What a second knock was good for, if this is the first receipt after it. */
+export function knockResultOf({ n }: Receipt): 'rescued' | 'late' {
+  return n === 2 ? 'rescued' : 'late';
 }
 
 /** The phone replied to a question, which shows that it woke as well as a receipt does. */
