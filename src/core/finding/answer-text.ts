@@ -11,7 +11,7 @@ import { dayOf } from './words.ts';
 import { onOneLine, wrap } from './wrap.ts';
 
 /** More deliveries than these are one line each. */
-const MAX_IN_FULL = 3;
+export const MAX_IN_FULL = 3;
 /** Where the text of a line begins: after the time and what happened. */
 const TEXT_COLUMN = 25;
 /** After the mark of one of several deliveries. */

@@ -99,7 +99,10 @@ function judgeDelivered(delivery: LoggedDelivery, around: Surroundings): Verdict
     return { code: 'no_reply', sentence };
   }
   if (wake?.isAsked === true) {
-    return { code: 'delivered', sentence: `${inTime}: ${describeWake(wake, around.nowMs)}.` };
+    return {
+      code: 'delivered',
+      sentence: `${inTime}: ${describeWake({ ...wake, acceptedAtMs }, around.nowMs)}.`,
+    };
   }
   return {
     code: 'delivered',

@@ -41,6 +41,12 @@ const CASES: readonly {
     says: 'Delivered 43 ms after the call: Google took it at +43 ms, the phone started at +1.9 s.',
   },
   {
+    // The log heard of it a moment later.
+    is: { wake: wakeOf([started(1_900)], { acceptedAtMs: CALLED + 45 }) },
+    code: 'delivered',
+    says: 'Delivered 43 ms after the call: Google took it at +43 ms, the phone started at +1.9 s.',
+  },
+  {
     is: { wake: wakeOf([]) },
     code: 'delivered',
     says: 'Delivered 43 ms after the call: Google took it at +43 ms, no receipt; this phone sent one for 14 of its last 15 pushes.',
