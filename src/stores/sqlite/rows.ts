@@ -80,6 +80,7 @@ export const LOGGED_DELIVERIES = rows('deliveries', {
   told_at_ms: 'integer?',
   repeats: 'integer',
   repeated_at_ms: 'integer?',
+  renewed_at_ms: 'integer?',
 });
 
 export const DELIVERY_IDS = rows('deliveries', { row_id: 'integer' });
@@ -186,6 +187,7 @@ export const WOKEN_DELIVERIES = rows('deliveries LEFT JOIN wakes USING (row_id)'
 
 export const WAKES = rows('wakes JOIN deliveries USING (row_id)', {
   received_at_ms: 'integer',
+  renewed_at_ms: 'integer?',
   lifetime_ms: 'integer',
   provider: 'text',
   answered_at_ms: 'integer?',

@@ -19,22 +19,20 @@ import {
   afterReceipt,
   afterReply,
   afterUselessKnock,
+  isNewlyDemoted,
   knockRefusal,
+  knockResultOf,
   NO_HISTORY,
   SILENT_OVER_MS,
   SILENT_PUSHES,
+  STILL_WAKING_MS,
   type WakeHistory,
   withoutKnock,
 } from '../../../core/receipts/history.ts';
-import { isDemoted, type Receipt } from '../../../core/receipts/receipt.ts';
+import { MAX_RECEIPTS, type Receipt } from '../../../core/receipts/receipt.ts';
 import { nameOf, PLATFORMS, PROVIDERS, wholeMs } from '../operations/values.ts';
 import { type RowOf, WAKE_HISTORIES, WOKEN_DELIVERIES } from '../rows.ts';
 import { toHistory } from './queries.ts';
-
-const MAX_RECEIPTS = 8;
-/** A phone that was pushed to in the last minute may still wake. */
-const STILL_WAKING_MS = 60_000;
-const DEMOTION_FORGOTTEN_MS = 7 * 86_400_000;
 
 type Input<Name extends keyof ReceiptStore> = Parameters<ReceiptStore[Name]>[0];
 type Woken = RowOf<typeof WOKEN_DELIVERIES>;
@@ -137,7 +135,8 @@ function recordReceipt(
   const isKept = count < MAX_RECEIPTS && !wakes.hasReceipt(row, receipt);
   const isFirst = count === 0;
   const isKnocked = arrived.isKnocked ?? row.knocked_at_ms !== null;
-  const knock = isFirst && isKnocked && row.knock_result === null ? resultOf(receipt) : undefined;
+  const knock =
+    isFirst && isKnocked && row.knock_result === null ? knockResultOf(receipt) : undefined;
   const acceptedAtMs = row.accepted_at_ms ?? undefined;
   if (isKept) {
     wakes.putReceipt(row, { receipt, atMs, number: count + 1 });
@@ -145,7 +144,6 @@ function recordReceipt(
     const push = { number: row.push_number ?? undefined, acceptedAtMs, isFirst, isKnocked };
     histories.put(row, afterReceipt(before, receipt, { atMs: wholeMs(atMs), push }));
   }
-  const { demotedAtMs = Number.NEGATIVE_INFINITY } = before;
   return {
     deliveryId: row.id,
     app: row.app,
@@ -161,12 +159,8 @@ function recordReceipt(
     sincePushMs: acceptedAtMs === undefined ? undefined : Math.max(0, atMs - acceptedAtMs),
     knock,
     hasReturned: isKept && before.silentSinceMs !== undefined,
-    isNewlyDemoted: isKept && isDemoted(receipt) && atMs - demotedAtMs >= DEMOTION_FORGOTTEN_MS,
+    isNewlyDemoted: isKept && isNewlyDemoted(before, receipt, atMs),
   };
-}
-
-function resultOf({ n }: Receipt): 'rescued' | 'late' {
-  return n === 2 ? 'rescued' : 'late';
 }
 
 function prepareWakes(db: Database.Database) {

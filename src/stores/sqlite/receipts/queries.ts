@@ -21,6 +21,7 @@ export function prepareReceiptQueries(db: Reading) {
       if (wake === undefined) return undefined;
       return {
         receivedAtMs: wake.received_at_ms,
+        renewedAtMs: wake.renewed_at_ms ?? undefined,
         lifetimeMs: wake.lifetime_ms,
         provider: nameOf(PROVIDERS, wake.provider),
         isAsked: wake.asked === 1,
