@@ -1,6 +1,6 @@
 // The only place that wires things together: configuration in, a running service out.
 
-import { isServer } from './config/server-database.ts';
+import { isServer } from './config/files.ts';
 import { LiveEvents } from './core/operating/live-events.ts';
 import type { Clock } from './core/ports/clock.ts';
 import type { Ids } from './core/ports/ids.ts';

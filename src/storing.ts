@@ -2,9 +2,8 @@
 // driver of a database that is not used is not loaded.
 
 import type { Config } from './config/config.ts';
-import { showPath } from './config/files.ts';
+import { isServer, showPath } from './config/files.ts';
 import { loadSecrets } from './config/secret.ts';
-import { isServer } from './config/server-database.ts';
 import type { Clock } from './core/ports/clock.ts';
 import type { Observer } from './core/ports/observer.ts';
 import type { ProofMemory } from './core/ports/proofs.ts';

@@ -6,13 +6,13 @@ import { loadApps } from '../config/apps.ts';
 import { ConfigError, type Environment, readSettings } from '../config/config.ts';
 import { showPath } from '../config/files.ts';
 import { findSecrets } from '../config/secret.ts';
-import { requireFileDatabase } from '../config/server-database.ts';
 import { loadSources } from '../config/sources.ts';
 import { doorsOf } from '../core/devices/doors.ts';
 import type { Names } from '../core/finding/question.ts';
 import { DEFAULT_APP } from '../core/target.ts';
 import { createSystemClock, createSystemIds } from '../service/system.ts';
 import { openReadOnly, type ReadOnlyStore } from '../stores/sqlite/read-only.ts';
+import { requireFileDatabase } from './database/database-settings.ts';
 
 export interface LogPlace {
   readonly file: string;

@@ -2,8 +2,7 @@
 // and its purpose. No value that could be a secret is shown.
 
 import { ConfigError, type Environment, readSettings } from '../config/config.ts';
-import { looksLikePath } from '../config/files.ts';
-import { isServer } from '../config/server-database.ts';
+import { isServer, looksLikePath } from '../config/files.ts';
 import { SETTINGS, type Setting } from '../config/settings.ts';
 import { wrap } from '../core/finding/wrap.ts';
 import type { Clock } from '../core/ports/clock.ts';

@@ -26,6 +26,11 @@ export function canBeFile(value: string): boolean {
   return /[\\/]/.test(value) || EXTENSION.test(value) || value.length < LONG_SEGMENT_CHARACTERS;
 }
 
+/** Whether NDS_DATABASE names a PostgreSQL, which several machines share: its text has a password and is never shown. */
+export function isServer(database: string): boolean {
+  return /^postgres(ql)?:/i.test(database);
+}
+
 /** The path for a message, or words that say nothing of the value. */
 export function showPath(value: string): string {
   return looksLikePath(value) ? value : 'a file';

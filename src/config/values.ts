@@ -4,13 +4,13 @@
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
 import { usefulUntilMs } from '../core/notification.ts';
-import { canBeFile } from './files.ts';
+import { canBeFile, isServer } from './files.ts';
 
 export const text = z.string().min(1);
 
 /** A key that was pasted here by mistake creates no file. */
 export const database = z.string().superRefine((value, context) => {
-  if (/^postgres(ql)?:/i.test(value)) {
+  if (isServer(value)) {
     if (!isServerAddress(value)) {
       context.addIssue('must be postgres://user:password@host:port/database');
     }

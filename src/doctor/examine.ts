@@ -3,7 +3,7 @@
 
 import { readAuthorities } from '../config/authorities.ts';
 import { type Config, ConfigError, type Environment, readSettings } from '../config/config.ts';
-import { isServer } from '../config/server-database.ts';
+import { isServer } from '../config/files.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { ProofMemory } from '../core/ports/proofs.ts';
 import { trustAlso } from '../providers/http2/connect.ts';

@@ -2,7 +2,7 @@
 // store for the next process. Nothing waits longer than the grace period and a second.
 
 import type { Config } from '../config/config.ts';
-import { isServer } from '../config/server-database.ts';
+import { isServer } from '../config/files.ts';
 import type { Asker } from '../core/answering/asker.ts';
 import type { Dispatcher } from '../core/answering/dispatcher.ts';
 import type { Clock } from '../core/ports/clock.ts';

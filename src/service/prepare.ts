@@ -12,8 +12,8 @@ import {
   readSettings,
 } from '../config/config.ts';
 import { loadEndpoints } from '../config/events/endpoints.ts';
+import { isServer } from '../config/files.ts';
 import { faultOfSecretFile } from '../config/secret.ts';
-import { isServer } from '../config/server-database.ts';
 import { loadSources, type SignedSources } from '../config/sources.ts';
 import { nearest } from '../config/unknown-variables.ts';
 import type { ConfiguredEndpoint } from '../core/events/endpoints.ts';

@@ -107,8 +107,8 @@ test('says which variable the content belongs to', async () => {
 
 test('a database is a path, and no file is made under a key or URL', async () => {
   for (const value of [
-    'postgres://user:password@db.internal:5432/nds',
-    'postgresql://db.internal/nds',
+    'postgres://user:password@db.internal:5432',
+    'postgresql:///nds',
     'file:/data/nds.sqlite',
     'sqlite:///data/nds.sqlite',
     ':memory:',

@@ -1,6 +1,8 @@
 // Several machines of the service in this process, over one PostgreSQL and the same stand-ins.
 
 import { onTestFinished } from 'vitest';
+import { DEFAULT_POLICY } from '../../src/core/policy.ts';
+import type { Clock } from '../../src/core/ports/clock.ts';
 import { type Service, startService } from '../../src/main.ts';
 import { prepare } from '../../src/service/prepare.ts';
 import { createSystemClock } from '../../src/service/system.ts';
@@ -27,12 +29,21 @@ export interface Machines {
   ): ReturnType<Machine['pay']>;
 }
 
+/** The machine's clock, by which a busy machine makes no push go out unclaimed. */
+function patientClock(): Clock {
+  const clock = createSystemClock();
+  const { claimTimeoutMs } = DEFAULT_POLICY;
+  const after: Clock['after'] = (delayMs, task) =>
+    clock.after(delayMs === claimTimeoutMs ? 20 * claimTimeoutMs : delayMs, task);
+  return { ...clock, after };
+}
+
 export async function startMachines(
   url: string,
   environment: Record<string, string> = {},
 ): Promise<Machines> {
   const ours = { NDS_DATABASE: url, NDS_DRAIN: '0ms', ...environment };
-  const first = await setup({ environment: ours });
+  const first = await setup({ environment: ours, clock: patientClock() });
   const payAt: Machines['payAt'] = async ({ service }, token, paymentHash) => {
     const response = await fetch(`${service.url}${notifyPath(token)}`, {
       method: 'POST',
@@ -47,7 +58,7 @@ export async function startMachines(
     first,
     payAt,
     async start(changed = {}) {
-      const clock = createSystemClock();
+      const clock = patientClock();
       const log = createTestLog();
       const prepared = await prepare({ ...first.environment, ...changed }, clock);
       const service = await startService(prepared, log, { clock, proves: false });

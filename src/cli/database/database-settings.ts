@@ -2,9 +2,8 @@
 
 import { existsSync, statSync } from 'node:fs';
 import { ConfigError, type Environment, readSettings } from '../../config/config.ts';
-import { showPath } from '../../config/files.ts';
+import { isServer, showPath } from '../../config/files.ts';
 import { findSecrets, type Secrets } from '../../config/secret.ts';
-import { requireFileDatabase } from '../../config/server-database.ts';
 
 export interface DatabaseSettings {
   readonly file: string;
@@ -31,6 +30,15 @@ export function keysOf(settings: DatabaseSettings): Secrets {
     previous: previousSecrets,
     databaseFile: file,
   });
+}
+
+/** Throws a `ConfigError` if it is a PostgreSQL. */
+export function requireFileDatabase(database: string): void {
+  if (!isServer(database)) return;
+  throw new ConfigError([
+    'NDS_DATABASE names a PostgreSQL, and this command works on an SQLite file: ask the running service by its API ' +
+      '(NDS_API_KEYS, docs/api.md), or read the tables by psql (docs/tables.md)',
+  ]);
 }
 
 export function requireFile(file: string): void {

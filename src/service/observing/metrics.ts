@@ -1,7 +1,7 @@
 // Metrics, if NDS_METRICS_ADDRESS is set: what they may name, what they read, and the port where Prometheus asks.
 
 import type { Config } from '../../config/config.ts';
-import { isServer } from '../../config/server-database.ts';
+import { isServer } from '../../config/files.ts';
 import { isRace } from '../../core/notification.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Ids } from '../../core/ports/ids.ts';

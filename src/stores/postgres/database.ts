@@ -15,6 +15,8 @@ const STATEMENT_MS = 2_000;
 /** How much longer its answer may take before the connection counts as lost. */
 const ANSWER_MS = 500;
 const IDLE_MS = 30_000;
+/** Kept open: a call must not wait for a new one. */
+const KEPT_CONNECTIONS = 4;
 const MIN_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 2_000;
 
@@ -60,6 +62,7 @@ export class Database {
       connectionString: url,
       application_name: 'nds',
       max: MAX_CONNECTIONS,
+      min: KEPT_CONNECTIONS,
       connectionTimeoutMillis: CONNECT_MS,
       idleTimeoutMillis: IDLE_MS,
       keepAlive: true,
@@ -79,6 +82,11 @@ export class Database {
   /** Tells the listeners; for trouble that was met without a statement. */
   tellTrouble(reason: Reason): void {
     for (const listener of this.#listeners) listener(reason);
+  }
+
+  /** Opens the connections that are kept. */
+  async warm(): Promise<void> {
+    await Promise.all(Array.from({ length: KEPT_CONNECTIONS }, () => this.run('SELECT')));
   }
 
   /** One statement in a transaction of its own. */

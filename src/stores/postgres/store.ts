@@ -84,7 +84,7 @@ export async function openPostgresStore(
     const owner = randomBytes(NODE_ID_BYTES).toString('base64url');
     const { nodeUrl, onTakenOver } = options;
     const nodes = new Nodes({ id: owner, url: nodeUrl, clock, database, times, onTakenOver });
-    await nodes.join();
+    await Promise.all([nodes.join(), database.warm()]);
     const parts = { database, sealer, times, nodes };
     const sides = { tellings: new Tellings(database, clock), deviceChanges: new Serial() };
     const store = createStore(parts, { ...options, ...sides });

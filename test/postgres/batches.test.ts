@@ -1,0 +1,83 @@
+// What shares a transaction, and what one bad row means for its neighbours.
+
+import pg from 'pg';
+import { describe, expect, test } from 'vitest';
+import { accept, NOW, sampleDelivery, sampleId, settlement } from '../contract/store-samples.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { query, SERVERS, useDatabases } from './databases.ts';
+
+describe.each(SERVERS)('PostgreSQL $major', (server) => {
+  const { newDatabase, open } = useDatabases(server);
+
+  test('sends the first at once, and those that come meanwhile together', async () => {
+    const sizes: number[] = [];
+    const { store } = await open(await newDatabase(), { onBatch: (size) => sizes.push(size) });
+    const first = store.insert(accept(sampleDelivery(0)));
+    await new Promise(setImmediate);
+    const others = [1, 2, 3].map((number) => store.insert(accept(sampleDelivery(number))));
+    await Promise.all([first, ...others]);
+    expect(sizes).toEqual([1, 3]);
+  });
+
+  test('does not wait for a batch that hangs', async () => {
+    const url = await newDatabase();
+    const clock = new ManualClock(NOW);
+    let batches = 0;
+    const onBatch = () => {
+      batches += 1;
+    };
+    const { store } = await open(url, { clock, onBatch });
+    const other = new pg.Client({ connectionString: url });
+    await other.connect();
+    await store.insert(accept(sampleDelivery(1)));
+    await other.query(`BEGIN; SELECT FROM queue FOR UPDATE`);
+    const hangs = store.settle(settlement(sampleDelivery(1)));
+    while (batches < 2) await new Promise(setImmediate);
+    const waits = store.settle(settlement(sampleDelivery(2)));
+    await new Promise(setImmediate);
+    clock.advance(19);
+    expect(batches).toBe(2);
+    clock.advance(1);
+    expect(batches).toBe(3);
+    expect(await waits).toBe(false);
+    await other.query('COMMIT');
+    await other.end();
+    expect(await hangs).toBe(true);
+  });
+
+  test('writes the others of a batch of which PostgreSQL refuses one', async () => {
+    const { store } = await open(await newDatabase());
+    const bad = sampleDelivery(2);
+    const withNul = { ...bad, notification: { ...bad.notification, type: 'a\0b' } };
+    const written = await Promise.allSettled(
+      [sampleDelivery(1), withNul, sampleDelivery(3)].map((one) => store.insert(accept(one))),
+    );
+    expect(written.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect((await store.findDeliveries({ limit: 9 })).map(({ id }) => id)).toEqual(
+      [3, 1].map(sampleId),
+    );
+  });
+
+  test('asks of a delivery what was asked while its row was being written', async () => {
+    const { store } = await open(await newDatabase());
+    const inserted = store.insert(accept(sampleDelivery(1)));
+    expect(await store.settle(settlement(sampleDelivery(1)))).toBe(true);
+    await inserted;
+  });
+
+  test('takes the same insert and settlement twice, as after a connection that was lost', async () => {
+    const url = await newDatabase();
+    const { store } = await open(url);
+    for (let time = 0; time < 2; time += 1) await store.insert(accept(sampleDelivery(1)));
+    const retry = { status: 'queued', dueAtMs: NOW + 1_000 } as const;
+    for (let time = 0; time < 2; time += 1) {
+      expect(await store.settle(settlement(sampleDelivery(1), retry))).toBe(true);
+    }
+    await store.insert(accept(sampleDelivery(2)));
+    for (let time = 0; time < 2; time += 1) {
+      expect(await store.settle(settlement(sampleDelivery(2)))).toBe(true);
+    }
+    expect(await store.findDeliveries({ limit: 9 })).toHaveLength(2);
+    expect(await query(url, 'SELECT count(*) FROM attempts')).toEqual([{ count: '2' }]);
+  });
+});
