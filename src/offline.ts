@@ -113,6 +113,7 @@ function prepareNothing(environment: Environment, clock: Clock): Prepared {
   if (faults.length > 0) throw new ConfigError(faults);
   return {
     config,
+    ignored: [],
     apps: [],
     providers: [],
     endpoints: [],

@@ -34,6 +34,7 @@ CREATE TABLE "deliveries" (
 	"told_at" timestamp with time zone,
 	"repeats" integer NOT NULL,
 	"repeated_at" timestamp with time zone,
+	"renewed_at" timestamp with time zone,
 	CONSTRAINT "deliveries_status_known" CHECK (status IN ('queued', 'delivered', 'unregistered', 'rejected', 'misconfigured', 'expired')),
 	CONSTRAINT "deliveries_settled_or_open" CHECK ((status = 'queued') = (settled_at IS NULL))
 );

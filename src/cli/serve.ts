@@ -25,6 +25,7 @@ export async function serve(): Promise<number> {
     changedNames = read.changedNames;
     const prepared = await prepare(read.environment, clock);
     log = createLog(prepared.config.logLevel, clock);
+    for (const detail of prepared.ignored) log.say('warn', 'variable_ignored', { detail });
     service = await startService(prepared, log, { clock, changedNames });
   } catch (error) {
     await log?.close();

@@ -1,7 +1,7 @@
 // `nds config`: what is set, where it comes from and what is wrong with it; with `--all`, every variable with its default
 // and its purpose. No value that could be a secret is shown.
 
-import { ConfigError, type Environment } from '../config/config.ts';
+import { ConfigError, type Environment, readSettings } from '../config/config.ts';
 import { isServer, looksLikePath } from '../config/files.ts';
 import { SETTINGS, type Setting } from '../config/settings.ts';
 import { wrap } from '../core/finding/wrap.ts';
@@ -34,9 +34,12 @@ export async function showConfig(
     return 0;
   }
   const configured = configuredOf(given);
+  const { ignored } = readSettings(given.environment);
   const faults = await faultsOf(given.environment, clock);
   print(
-    json ? `${JSON.stringify({ settings: configured, faults })}\n` : inWords(configured, faults),
+    json
+      ? `${JSON.stringify({ settings: configured, ignored, faults })}\n`
+      : inWords(configured, { ignored, faults }),
   );
   return faults.length === 0 ? 0 : 1;
 }
@@ -83,11 +86,15 @@ function couldBeSecret(word: string): boolean {
   return word.length >= LONG && [/[a-z]/, /[A-Z]/, /[0-9]/].every((kind) => kind.test(word));
 }
 
-function inWords(configured: readonly Configured[], faults: readonly string[]): string {
+function inWords(
+  configured: readonly Configured[],
+  { ignored, faults }: { readonly ignored: readonly string[]; readonly faults: readonly string[] },
+): string {
   const lines = configured.map(({ name, from, value }) =>
     wrap(`${name}=${value ?? '(set, not shown)'}  [${from}]`, INDENT),
   );
   if (lines.length === 0) lines.push('Nothing is set.');
+  lines.push(...ignored.map((sentence) => wrap(sentence, 2)));
   const wrong = faults.map((fault) => wrap(`- ${fault}`, 2));
   const end =
     faults.length === 0 ? [] : ['', faults.length === 1 ? 'A fault:' : 'Faults:', ...wrong];

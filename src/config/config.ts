@@ -2,7 +2,7 @@
 // value of a secret is repeated.
 
 import { type Config, SETTINGS, SETTINGS_BY_KEY, type Setting } from './settings.ts';
-import { faultsOfNames } from './unknown-variables.ts';
+import { faultsOfNames, ignoredOf } from './unknown-variables.ts';
 
 export type { Config };
 
@@ -27,6 +27,8 @@ export interface ReadSettings {
   readonly values: Partial<Config>;
   /** The names that are set, whether their values are valid or not: what is set is never reported as missing. */
   readonly given: ReadonlySet<string>;
+  /** What is set and means nothing here, each in a sentence. */
+  readonly ignored: readonly string[];
   readonly faults: readonly string[];
 }
 
@@ -58,7 +60,7 @@ export function readSettings(environment: Environment): ReadSettings {
     if (parsed.success) values[key] = parsed.data;
     else faults.push(`${setting.name} ${parsed.error.issues[0]?.message}${quotesAround(raw)}`);
   }
-  return { values, given, faults };
+  return { values, given, ignored: ignoredOf(given), faults };
 }
 
 /** `docker run --env-file` and some consoles keep quotes as a part of the value. */

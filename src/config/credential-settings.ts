@@ -76,7 +76,7 @@ export const FCM_SETTINGS = {
   googleCredentialsFile: {
     name: 'GOOGLE_APPLICATION_CREDENTIALS',
     group: 'FCM',
-    help: 'The path of that JSON file, instead of GOOGLE_APPLICATION_CREDENTIALS_JSON.',
+    help: 'The path of that JSON file, or, as breez/notify has it, the JSON itself; instead of GOOGLE_APPLICATION_CREDENTIALS_JSON.',
     example: './service-account.json',
     schema: text.optional(),
   },

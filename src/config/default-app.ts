@@ -52,7 +52,7 @@ export function defaultFcm({ values, given }: Given, faults: string[]): FcmCrede
   };
   if (given.has(names.content) && given.has(names.file)) return undefined;
   const { googleProject: project, fcmEndpoint: endpoint = GOOGLE } = values;
-  const places = { content: values.googleCredentialsJson, file: values.googleCredentialsFile };
+  const { googleCredentialsJson: content, googleCredentialsFile: file } = values;
   const hasCredentials = given.has(names.content) || given.has(names.file);
   if (!hasCredentials) {
     // breez/notify's way: the machine that it runs on has the credentials.
@@ -61,5 +61,14 @@ export function defaultFcm({ values, given }: Given, faults: string[]): FcmCrede
       : { credentials: 'default', projectId: project, endpoint };
   }
   const hasProject = given.has('GOOGLE_CLOUD_PROJECT');
-  return readFcmCredentials({ places, names, project, hasProject, endpoint }, faults);
+  const input = { project, hasProject, endpoint };
+  // breez/notify has the content in the variable of the path.
+  if (file !== undefined && /^\s*\{/.test(file)) {
+    const places = { content: file, file: undefined };
+    return readFcmCredentials(
+      { ...input, places, names: { ...names, content: names.file } },
+      faults,
+    );
+  }
+  return readFcmCredentials({ ...input, places: { content, file }, names }, faults);
 }

@@ -1,4 +1,5 @@
-// Variables with the prefix of a setting that are no setting: a misspelt name would leave the default in force.
+// Variables that are no setting: one with the prefix of a setting is a fault, since a misspelt name would leave the default
+// in force; those of breez/notify are ignored, so that this service starts in its place.
 
 const PREFIX = /^(NDS|APNS|FCM|NOTIFY)_/;
 /**
@@ -8,11 +9,25 @@ const PREFIX = /^(NDS|APNS|FCM|NOTIFY)_/;
 const OF_A_CLUSTER =
   /_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
 
+/** Of breez/notify (config/config.go, breezsdk/cmd/main.go), where the first is required; and why it means nothing here. */
+const OF_BREEZ_NOTIFY: Readonly<Record<string, string>> = {
+  NOTIFY_WORKERS_NUM: 'as many pushes are in flight as come, up to NDS_MAX_IN_FLIGHT',
+  NOTIFIER_ENV: 'config.env is not read, and .env in the working directory always is',
+};
+
+/** One sentence for each variable that is set and ignored. */
+export function ignoredOf(given: ReadonlySet<string>): readonly string[] {
+  return Object.entries(OF_BREEZ_NOTIFY)
+    .filter(([name]) => given.has(name))
+    .map(([name, why]) => `${name} is ignored: ${why}. Remove it.`);
+}
+
 /** One fault for each unknown name, with the known one that it is most like. */
 export function faultsOfNames(given: Iterable<string>, known: readonly string[]): string[] {
   const faults: string[] = [];
   for (const name of given) {
     if (!PREFIX.test(name) || OF_A_CLUSTER.test(name) || known.includes(name)) continue;
+    if (Object.hasOwn(OF_BREEZ_NOTIFY, name)) continue;
     const likely = nearest(name, known);
     const hint = likely === undefined ? '' : `; did you mean ${likely}?`;
     faults.push(`${name} is not a setting of this service${hint}`);

@@ -128,3 +128,13 @@ export function isRace(lifetimeMs: number): boolean {
 export function usefulUntilMs(expiresAtMs: number, lifetimeMs: number): number {
   return isRace(lifetimeMs) ? expiresAtMs - PHONE_NEEDS_MS : expiresAtMs;
 }
+
+/** When the lifetime of a delivery in the log ends: it runs from the last repeat that gave it a new one. Wall time. */
+export function lifetimeEndMs(logged: {
+  readonly receivedAtMs: number;
+  readonly renewedAtMs?: number | undefined;
+  readonly lifetimeMs: number;
+}): number {
+  const { receivedAtMs, renewedAtMs = receivedAtMs, lifetimeMs } = logged;
+  return renewedAtMs + lifetimeMs;
+}

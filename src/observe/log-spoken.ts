@@ -63,6 +63,11 @@ export const SPOKEN = {
     when: 'the files of a reload could not be used, and everything is as it was',
     fields: ['faults'],
   },
+  variable_ignored: {
+    level: 'warn',
+    when: 'a variable of breez/notify is set that means nothing here; once, at the start',
+    fields: ['detail'],
+  },
   secret_beside_database: {
     level: 'warn',
     when: 'NDS_SECRET is not set, and the secret is kept beside the database',

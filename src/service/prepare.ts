@@ -33,6 +33,8 @@ export interface Prepared extends AppsAndSources {
   readonly config: Config;
   /** Those of NDS_ENDPOINTS. */
   readonly endpoints: readonly ConfiguredEndpoint[];
+  /** Variables that are set and mean nothing here, each in a sentence. */
+  readonly ignored: readonly string[];
   /** What Google's answers say of this machine's clock. */
   readonly skew: Skew;
   /**
@@ -63,7 +65,7 @@ interface Given {
 async function readAll(
   { environment, clock, skew }: Given,
   known: readonly AppProvider[],
-): Promise<AppsAndSources & Pick<Prepared, 'config' | 'endpoints'>> {
+): Promise<AppsAndSources & Pick<Prepared, 'config' | 'endpoints' | 'ignored'>> {
   const settings = readSettings(environment);
   const faults = [...settings.faults];
   const { values } = settings;
@@ -82,7 +84,10 @@ async function readAll(
   const { httpsProxy: proxy, noProxy } = values;
   const common = { clock, ca, maxInFlight, proxy, noProxy, onServerDate };
   const providers = await openProviders(apps, common, { faults, known });
-  if (isComplete(values, faults)) return { config: values, apps, providers, sources, endpoints };
+  const { ignored } = settings;
+  if (isComplete(values, faults)) {
+    return { config: values, ignored, apps, providers, sources, endpoints };
+  }
   const opened = providers.filter((one) => !known.includes(one));
   await Promise.all(opened.map(({ provider }) => provider.close()));
   throw new ConfigError(faults);

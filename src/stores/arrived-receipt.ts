@@ -1,13 +1,15 @@
 // What a receipt says beside what is known of its delivery and phone: pure, and the same whatever keeps it.
 
 import type { ArrivedReceipt, RecordedReceipt } from '../core/ports/receipts.ts';
-import { afterReceipt, type WakeHistory } from '../core/receipts/history.ts';
-import { isDemoted, type Receipt } from '../core/receipts/receipt.ts';
+import {
+  afterReceipt,
+  isNewlyDemoted,
+  knockResultOf,
+  type WakeHistory,
+} from '../core/receipts/history.ts';
+import { MAX_RECEIPTS } from '../core/receipts/receipt.ts';
 import type { RowOf, WOKEN_DELIVERIES } from './rows.ts';
 import { nameOf, PLATFORMS, PROVIDERS, wholeMs } from './values.ts';
-
-const MAX_RECEIPTS = 8;
-const DEMOTION_FORGOTTEN_MS = 7 * 86_400_000;
 
 interface Known {
   readonly history: WakeHistory;
@@ -26,10 +28,10 @@ export function recordingOf(
   const isKept = count < MAX_RECEIPTS && !isRepeated;
   const isFirst = count === 0;
   const isKnocked = arrived.isKnocked ?? row.knocked_at_ms !== null;
-  const knock = isFirst && isKnocked && row.knock_result === null ? resultOf(receipt) : undefined;
+  const knock =
+    isFirst && isKnocked && row.knock_result === null ? knockResultOf(receipt) : undefined;
   const acceptedAtMs = row.accepted_at_ms ?? undefined;
   const push = { number: row.push_number ?? undefined, acceptedAtMs, isFirst, isKnocked };
-  const { demotedAtMs = Number.NEGATIVE_INFINITY } = before;
   const recorded = {
     deliveryId: row.id,
     app: row.app,
@@ -45,11 +47,7 @@ export function recordingOf(
     sincePushMs: acceptedAtMs === undefined ? undefined : Math.max(0, atMs - acceptedAtMs),
     knock,
     hasReturned: isKept && before.silentSinceMs !== undefined,
-    isNewlyDemoted: isKept && isDemoted(receipt) && atMs - demotedAtMs >= DEMOTION_FORGOTTEN_MS,
+    isNewlyDemoted: isKept && isNewlyDemoted(before, receipt, atMs),
   };
   return { recorded, history: afterReceipt(before, receipt, { atMs: wholeMs(atMs), push }) };
-}
-
-function resultOf({ n }: Receipt): 'rescued' | 'late' {
-  return n === 2 ? 'rescued' : 'late';
 }

@@ -72,6 +72,7 @@ export function toLogged(
     ...optional('toldAtMs', row.told_at_ms),
     repeats: row.repeats,
     ...optional('repeatedAtMs', row.repeated_at_ms),
+    ...optional('renewedAtMs', row.renewed_at_ms),
     ...optional('answeredAtMs', row.answered_at_ms),
     ...optional('wake', wake),
     attempts: attempts.map(toLoggedAttempt),

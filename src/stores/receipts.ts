@@ -6,8 +6,6 @@ import { PRIORITIES, REASONS, type Receipt, STAGES } from '../core/receipts/rece
 import type { RECEIPTS, RowOf, WAKE_HISTORIES, WAKES } from './rows.ts';
 import { nameOf, PLATFORMS, PROVIDERS } from './values.ts';
 
-/** A phone that was pushed to in the last minute may still wake. */
-export const STILL_WAKING_MS = 60_000;
 const KNOCK_RESULTS = ['rescued', 'late', 'useless'] as const;
 
 export function toWake(
@@ -16,6 +14,7 @@ export function toWake(
 ): DeliveryWake {
   return {
     receivedAtMs: wake.received_at_ms,
+    renewedAtMs: wake.renewed_at_ms ?? undefined,
     lifetimeMs: wake.lifetime_ms,
     provider: nameOf(PROVIDERS, wake.provider),
     isAsked: wake.asked === 1,

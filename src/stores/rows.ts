@@ -86,6 +86,7 @@ export const LOGGED_DELIVERIES = rows('deliveries', {
   told_at_ms: 'integer?',
   repeats: 'integer',
   repeated_at_ms: 'integer?',
+  renewed_at_ms: 'integer?',
 });
 
 export const DELIVERY_IDS = rows('deliveries', { row_id: 'integer' });
@@ -193,6 +194,7 @@ export const WOKEN_DELIVERIES = rows('deliveries LEFT JOIN wakes USING (row_id)'
 export const WAKES = rows('wakes JOIN deliveries USING (row_id)', {
   row_id: 'integer',
   received_at_ms: 'integer',
+  renewed_at_ms: 'integer?',
   lifetime_ms: 'integer',
   provider: 'text',
   answered_at_ms: 'integer?',

@@ -25,6 +25,12 @@ async function search(page: Page, text: string): Promise<string> {
   return (await page.locator('.verdict').textContent()) ?? '';
 }
 
+/** What only who is signed in can use. */
+async function canUse(page: Page): Promise<readonly boolean[]> {
+  const parts = ['#search', 'nav'].map((part) => page.locator(part).isVisible());
+  return await Promise.all(parts);
+}
+
 /** An Android phone that its provider finds busy twice: the delivery is queued for a second. */
 function busyTwice({ sandbox }: Setup): void {
   const fault = { kind: 'fcm_error', error: 'UNAVAILABLE' } as const;
@@ -35,10 +41,11 @@ test('signs in with a key, says what is wrong with another, and signs out', asyn
   const { url } = await start();
   const page = await openPage({ url, key: null });
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
-  expect(await page.locator('#search').isEnabled()).toBe(true);
+  expect(await canUse(page)).toEqual([false, false]);
   await page.getByLabel('Key').fill(KEYS.read);
   await page.keyboard.press('Enter');
   await page.getByText('reader').waitFor();
+  expect(await canUse(page)).toEqual([true, true]);
   expect(await page.context().cookies()).toMatchObject([
     { name: 'nds_page', httpOnly: true, sameSite: 'Strict', secure: false },
   ]);
@@ -48,6 +55,7 @@ test('signs in with a key, says what is wrong with another, and signs out', asyn
   expect(await page.evaluate<string>('document.cookie')).toBe('');
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  expect(await canUse(page)).toEqual([false, false]);
   expect(await page.context().cookies()).toEqual([]);
 });
 
@@ -154,7 +162,7 @@ test('filters stand in the address, and survive a reload', async () => {
   await page.locator('#log li').nth(1).waitFor({ state: 'detached' });
   expect(await outcomes(page)).toEqual(['refused 404']);
   await page.goto(`${url}/admin/#now?status=expired`);
-  await page.getByText('Nothing yet.').waitFor();
+  await page.getByText('Nothing that these filters let through.').waitFor();
 });
 
 test('tries again, sends a test push and releases a token', async () => {
@@ -246,7 +254,7 @@ test('devices are found by user and by handle, and lose a door or all of them', 
   expect((await running.post(path, body)).status).toBe(404);
   await page.getByRole('button', { name: 'Delete device' }).click();
   await page.locator('#told').filter({ hasText: 'deleted' }).waitFor();
-  await page.getByText('No device is registered by this.').waitFor();
+  await page.getByText('No device has this user').waitFor();
 });
 
 test('names the URLs to register, with a line to try each', async () => {

@@ -13,7 +13,10 @@ import { temporaryFolder } from '../support/service.ts';
 test('says what is set, from where, and what is wrong', async () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, '.env'), 'NDS_GRACE=4s\nPORT=9000\nNDS_SECRET=only-in-the-file-1\n');
-  const environment = { PORT: '8081', NDS_DATABASE: '/data/nds.sqlite', NDS_TITEL: '{}' };
+  const environment = {
+    ...{ PORT: '8081', NDS_DATABASE: '/data/nds.sqlite', NDS_TITEL: '{}' },
+    NOTIFY_WORKERS_NUM: '10',
+  };
   const done = await runCommand(['config'], { environment, folder });
   expect([done.code, done.stderr]).toEqual([1, '']);
   expectReadable(done);
@@ -22,6 +25,8 @@ test('says what is set, from where, and what is wrong', async () => {
     'NDS_DATABASE=/data/nds.sqlite  [environment]',
     'NDS_SECRET=(set, not shown)  [.env]',
     'NDS_GRACE=4s  [.env]',
+    'NOTIFY_WORKERS_NUM is ignored: as many pushes are in flight as come, up to',
+    '  NDS_MAX_IN_FLIGHT. Remove it.',
     '',
     'Faults:',
     '- NDS_TITEL is not a setting of this service; did you mean NDS_TITLES?',
@@ -53,6 +58,7 @@ test('has all of it as JSON', async () => {
         { name: 'GOOGLE_APPLICATION_CREDENTIALS_JSON', from: 'environment' },
         { name: 'NDS_GRACE', from: 'environment', value: '1s' },
       ],
+      ignored: [],
       faults: [],
     },
   ]);

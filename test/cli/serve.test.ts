@@ -122,6 +122,33 @@ test('reads .env, says which app reaches which provider, and stops cleanly', asy
   expect((await again.ended).code).toBe(0);
 });
 
+test('starts with the environment of breez/notify as it is, and says once what is ignored', async () => {
+  const folder = temporaryFolder();
+  const stand = await sandbox();
+  const { NDS_PROVIDER_CA_FILE = '' } = sandboxEnvironment(stand, folder);
+  const environment = {
+    NOTIFY_HTTP_ADDRESS: '127.0.0.1:0',
+    NOTIFY_EXTERNAL_URL: 'https://nds.example.com',
+    NOTIFY_WORKERS_NUM: '10',
+    NOTIFIER_ENV: 'production',
+    GOOGLE_APPLICATION_CREDENTIALS: JSON.stringify(stand.fcm.serviceAccount),
+    // Only so that no test asks Google.
+    FCM_ENDPOINT: stand.fcm.url,
+    NDS_PROVIDER_CA_FILE,
+  };
+  const program = startProgram({ args: ['serve'], environment, folder });
+  await program.line('can_reach_provider');
+  program.signal('SIGTERM');
+  const { code, stdout, stderr } = await program.ended;
+  expect([code, stderr]).toEqual([0, '']);
+  const said = stdout.split('\n').map((line) => logLine.parse(JSON.parse(line)));
+  const ignored = said.filter(({ event }) => event === 'variable_ignored');
+  expect(ignored.map(({ level, detail }) => [level, detail])).toEqual([
+    ['warn', expect.stringMatching(/^NOTIFY_WORKERS_NUM is ignored: .*NDS_MAX_IN_FLIGHT/)],
+    ['warn', expect.stringMatching(/^NOTIFIER_ENV is ignored: config\.env is not read/)],
+  ]);
+});
+
 test('a .env that an editor or a console spoilt is reported by its own name', async () => {
   const cases = [
     ['\ufeffPORT=8080\n', /- \.env begins with a byte order mark/],

@@ -71,6 +71,10 @@ test('a Google credential is reported by what happened to it, or what it is inst
   await expectOneFault(
     [
       [
+        { GOOGLE_APPLICATION_CREDENTIALS: broken },
+        /^GOOGLE_APPLICATION_CREDENTIALS has line breaks inside private_key/,
+      ],
+      [
         { GOOGLE_APPLICATION_CREDENTIALS: file('account.json', `\ufeff${ACCOUNT_JSON}`) },
         /^the file of GOOGLE_APPLICATION_CREDENTIALS begins with a byte order mark/,
       ],

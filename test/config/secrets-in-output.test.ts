@@ -93,7 +93,7 @@ test('the real program repeats nothing either, on any stream', async () => {
 test('says which variable the content belongs to', async () => {
   const cases: readonly (readonly [string, string, string])[] = [
     ['APNS_KEY_FILE', APNS_KEY, 'use APNS_KEY'],
-    ['GOOGLE_APPLICATION_CREDENTIALS', JSON_TEXT, 'use GOOGLE_APPLICATION_CREDENTIALS_JSON'],
+    ['GOOGLE_APPLICATION_CREDENTIALS', `'${JSON_TEXT}'`, 'use GOOGLE_APPLICATION_CREDENTIALS_JSON'],
     ['NDS_SOURCES_FILE', SECRETS.sources ?? '', 'use NDS_SOURCES'],
     ['NDS_APPS_FILE', SECRETS.apps ?? '', 'use NDS_APPS'],
     ['NDS_PROVIDER_CA_FILE', '-----BEGIN CERTIFICATE-----', 'write it to a file'],

@@ -106,6 +106,19 @@ export function receiptStoreContract(open: () => Promise<OpenedReceipts>): void 
     expect(await opened.receipts.findHistory(PHONE)).toMatchObject({ recent: '1', unanswered: 0 });
   });
 
+  test('tells when a repeat gave the delivery its lifetime', async () => {
+    const opened = await open();
+    const delivery = sampleDelivery(1, { tokenHash: PHONE });
+    await opened.store.insert(accept(delivery));
+    const renewal = { deliveryId: delivery.id, dueAtMs: NOW, wallMs: NOW + 40_000 };
+    const [usefulUntilMs, expiresAtMs] = [NOW + 92_000, NOW + 100_000];
+    expect(await opened.store.renew({ ...renewal, usefulUntilMs, expiresAtMs })).toBe(true);
+    await answer(opened, delivery.id, NOW + 60_000);
+    expect(await opened.receipts.findWake(delivery.id)).toMatchObject({
+      ...{ receivedAtMs: NOW, renewedAtMs: NOW + 40_000, lifetimeMs: 60_000 },
+    });
+  });
+
   test('a push without room for the address expects nothing', async () => {
     const opened = await open();
     const delivery = sampleDelivery(1, { tokenHash: PHONE });

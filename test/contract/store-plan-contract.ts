@@ -185,6 +185,7 @@ function testsOfRenewing(setup: Setup): void {
     expiresAtMs: NOW + 100_000,
     usefulUntilMs: NOW + 92_000,
     dueAtMs: NOW + 40_000,
+    wallMs: NOW + 40_321,
   };
 
   test('lets the lifetime of a queued delivery run from now, and makes it due no later', async () => {
@@ -199,6 +200,8 @@ function testsOfRenewing(setup: Setup): void {
 
     const { deliveries } = await store.claimDue(claim({ nowMs: NOW + 40_000 }));
     expect(deliveries).toMatchObject([{ expiresAtMs: NOW + 100_000, receivedAtMs: NOW }]);
+    const [logged] = await store.findDeliveries({ id: sampleId(1), limit: 1 });
+    expect(logged).toMatchObject({ receivedAtMs: NOW, renewedAtMs: NOW + 40_321 });
   });
 
   test('renews nothing that has ended or is not there', async () => {

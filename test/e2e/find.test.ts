@@ -78,15 +78,16 @@ test('everything that an operator may have in hand finds the push', async () => 
 });
 
 test('shows what happened and when, in lines that fit a terminal', async () => {
-  const { running, device } = await wakePhone();
+  const { running, device, id } = await wakePhone();
   const lines = (await find(running, PAYMENT_HASH.slice(0, 12).toUpperCase())).split('\n');
-  expect(lines.slice(0, 4)).toEqual([
+  expect(lines.slice(0, 5)).toEqual([
     `payment 4bb06f8e… for user 02f1c4… (default, android, device ${shortId(device.id)})`,
+    `delivery id ${id}`,
     expect.stringMatching(/^\d{4}-\d\d-\d\d UTC$/),
     expect.stringMatching(/^\d\d:\d\d:\d\d\.\d{3} {2}received {3}.*payment_received$/),
     expect.stringMatching(/^\d\d:\d\d:\d\d\.\d{3} {2}try 1 {6}fcm {2}delivered after \d+ ms$/),
   ]);
-  expect(lines.slice(4).join(' ')).toMatch(
+  expect(lines.slice(5).join(' ')).toMatch(
     /Delivered \d+ ms after the call: FCM took the push; if the phone did not wake, see docs\/troubleshooting.md#\S+\. $/,
   );
   expect(lines.filter((line) => line.length > 80)).toEqual([]);

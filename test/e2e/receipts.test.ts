@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { ReceivedPush } from '../../sandbox/records.ts';
 import { setupWithApps } from '../support/apps.ts';
 import { type Answer, send } from '../support/callers.ts';
+import { METRICS_ENVIRONMENT, metric } from '../support/metrics.ts';
 import { OPERATOR_ENVIRONMENT, operate, told } from '../support/operator-calls.ts';
 import { authorization, register } from '../support/registry.ts';
 import {
@@ -69,6 +70,44 @@ test('a phone finds the address in its push by both providers, and the log shows
   }
   const taken = running.log.events.filter(({ name }) => name === 'receipt_taken');
   expect(taken).toHaveLength(4);
+});
+
+test('the metrics count every wake, and time those of races that the provider is known to have taken', async () => {
+  const environment = { ...METRICS_ENVIRONMENT, ...OPERATOR_ENVIRONMENT };
+  const running = await withReceipts({}, { environment });
+  const counted = async () => {
+    await running.service.settled();
+    const names = ['nds_wakes_total', 'nds_wake_duration_seconds_count'];
+    return await Promise.all(names.map((name) => metric(running, name)));
+  };
+  const { path } = await pushTo(running, ANDROID_TOKEN, 'a0');
+  await post(running, path, '{"stage":"started"}');
+  expect(await counted()).toEqual([1, 1]);
+
+  const news = JSON.stringify({ template: 'tx_confirmed', data: { tx_id: 'aa' } });
+  await running.post(notifyPath(ANDROID_TOKEN), news);
+  await post(running, pathOf(running.sandbox.received().at(-1)), '{"stage":"started"}');
+  expect(await counted()).toEqual([2, 1]);
+
+  // The provider never answers: only the phone says that it got the push.
+  running.sandbox.script({ provider: 'fcm', times: 1, fault: { kind: 'hang', accepted: true } });
+  const answer = running.notify(ANDROID_TOKEN, 'a1');
+  await running.sandbox.waitFor(() => true, 3);
+  await post(running, pathOf(running.sandbox.received().at(-1)), '{"stage":"started"}');
+  expect((await answer).status).toBe(200);
+  expect(await counted()).toEqual([3, 1]);
+  const [row] = await running.service.store.findDeliveries({ limit: 1 });
+  expect(told(await operate(running, { path: `/find?q=${row?.id}` }))).toMatchObject({
+    verdict: {
+      sentence: expect.stringMatching(/^Delivered: FCM did not confirm .*: the phone started at/),
+    },
+  });
+  const history = await running.service.receipts.findHistory(row?.tokenHash ?? '');
+  expect(history).toMatchObject({
+    pushes: 3,
+    recent: '111',
+    wakesMs: [expect.any(Number), expect.any(Number)],
+  });
 });
 
 test('the app chooses the name of the key', async () => {

@@ -8,11 +8,12 @@ import { ConfigError } from '../../src/config/config.ts';
 import { apnsOf } from '../support/apps.ts';
 import { type Answer, refusalOf, send } from '../support/callers.ts';
 import { paymentBody, registerPhone, successOf, wake } from '../support/device-calls.ts';
-import { setupDriven } from '../support/driven-service.ts';
+import { MINUTE, setupDriven } from '../support/driven-service.ts';
 import { METRICS_ENVIRONMENT, readPage } from '../support/metrics.ts';
 import { pathOf, REGISTRY_ENVIRONMENT } from '../support/registry.ts';
 import {
   ANDROID_TOKEN,
+  EXTERNAL_URL,
   IOS_TOKEN,
   notifyPath,
   type Setup,
@@ -172,6 +173,38 @@ test('a push in flight during the reload of its app ends as it began', async () 
   const answers = await Promise.all(calls);
   expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200));
   expect(running.sandbox.received()).toHaveLength(21);
+});
+
+test('a planned second knock does not leave once a reload forbids it', async () => {
+  const folder = temporaryFolder();
+  const file = join(folder, 'apps.json');
+  const write = (settings: object) => writeFileSync(file, JSON.stringify({ default: settings }));
+  const knocking = { receipts: true, second_knock: true };
+  write(knocking);
+  const driven = await setupDriven({ environment: { NDS_APPS_FILE: file } });
+  const { running } = driven;
+  await driven.pay(ANDROID_TOKEN, 'a0');
+  const address = /https:[^"]+\/r\/[\w-]+/.exec(running.sandbox.received().at(-1)?.data.nds ?? '');
+  const path = address?.[0].slice(EXTERNAL_URL.length) ?? '';
+  await send(running.service.url, { path, body: '{"stage":"started"}' });
+  await running.service.settled();
+
+  const pushesOf = async (hash: string, settings: object) => {
+    await driven.elapse(MINUTE);
+    write(knocking);
+    await running.service.reload();
+    const before = running.sandbox.received().length;
+    await driven.pay(ANDROID_TOKEN, hash);
+    await driven.elapse(5_000);
+    write(settings);
+    await running.service.reload();
+    await driven.elapse(2_000);
+    await running.service.settled();
+    return running.sandbox.received().length - before;
+  };
+  expect(await pushesOf('a1', { receipts: true })).toBe(1);
+  expect(await pushesOf('a2', {})).toBe(1);
+  expect(await pushesOf('a3', knocking)).toBe(2);
 });
 
 test('what is queued for an app that comes back is sent then', async () => {

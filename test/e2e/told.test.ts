@@ -129,7 +129,7 @@ test('what was told goes to the log with the end of its delivery', async () => {
   expect(deliveries.map(({ told }) => told)).toEqual(Array(5).fill('delivered'));
   // An insert and a settlement for each, the beginning of the log, what the start reads, and the probe.
   const operations = batches.reduce((sum, size) => sum + size, 0);
-  expect(operations).toBeLessThanOrEqual(5 * 2 + 5);
+  expect(operations).toBeLessThanOrEqual(5 * 2 + 6);
 });
 
 test('a store that fails loses refusals, counts deliveries without a row, and holds up nobody', async () => {

@@ -105,6 +105,17 @@ test('the image is small, current and copies only what exists and what Docker is
   for (const path of shown.slice(1)) expect(existsSync(join(ROOT, path.slice(1))), path).toBe(true);
 });
 
+test('the volume may grow to what the docs say that 30 days of this machine take', () => {
+  const docs = read('docs/deploying.md');
+  const [, pushesInMillions, gigabytes] =
+    /^\| up to (\d+) million \|.*as in `fly\.toml` \| (\d+) GB \|$/m.exec(docs) ?? [];
+  const takenBytes = Number(pushesInMillions) * 1_000_000 * 30 * 650 * 1.2;
+  expect(Number(gigabytes) * 1e9).toBeGreaterThan(takenBytes);
+  const [volume] = fly.mounts;
+  expect(volume?.auto_extend_size_limit).toBe(`${gigabytes}GB`);
+  expect(docs).toContain(`${volume?.auto_extend_size_threshold} % full, up to ${gigabytes} GB,`);
+});
+
 test('the image runs the service itself, not as root, and writes only where it may', () => {
   expect(valuesOf('USER')).toEqual(['node']);
   const [command, ...others] = valuesOf('CMD').map((value) => JSON.parse(value));

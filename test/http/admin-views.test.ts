@@ -2,11 +2,21 @@
 
 import { expect, test } from 'vitest';
 import type { History, Hour } from '../../src/core/finding/history.ts';
+import { timelineOf } from '../../src/core/finding/timeline.ts';
+import type { DeliveryWake } from '../../src/core/ports/receipts.ts';
 import { renderCharts } from '../../src/http/admin/views/chart.ts';
 import { renderDevices } from '../../src/http/admin/views/devices-view.ts';
 import { toneOf } from '../../src/http/admin/views/elements.ts';
+import { renderAnswer } from '../../src/http/admin/views/find-view.ts';
 import { renderLog } from '../../src/http/admin/views/log-view.ts';
 import { sampleDevice } from '../contract/device-samples.ts';
+import {
+  CALLED,
+  DELIVERY_ID,
+  sampleEvidence,
+  sampleLogged,
+  sampleRefusal,
+} from '../core/finding/samples.ts';
 
 const MARKUP = '"><img src=x onerror=alert(1)>';
 
@@ -21,7 +31,8 @@ test('what others wrote is text, in content and in attributes', async () => {
   });
   const refusal = { atMs: 1, lastAtMs: 1, count: 1, status: 404, isKnown: false };
   const named = { app: MARKUP, door: MARKUP, source: MARKUP, code: MARKUP, requestId: MARKUP };
-  const log = await renderLog([{ kind: 'refusal', atMs: 1, refusal: { ...refusal, ...named } }]);
+  const rows = [{ kind: 'refusal', atMs: 1, refusal: { ...refusal, ...named } }] as const;
+  const log = await renderLog(rows, { isFiltered: false });
   for (const html of [String(shown), String(log)]) {
     expect(html).toContain('&lt;img');
     expect(html).not.toContain('<img');
@@ -50,6 +61,60 @@ test('draws an hour without pushes, and one in which little failed so that it is
   expect(html).not.toMatch(/NaN|Infinity|undefined/);
   const nothing = { hours: [hour(0)], p99OfLane: new Map(), isComplete: true };
   expect(String(await renderCharts(nothing))).not.toMatch(/NaN|Infinity|undefined/);
+});
+
+test('an empty list says whether filters are the reason', async () => {
+  expect(String(await renderLog([], { isFiltered: false }))).toContain('Nothing yet.');
+  expect(String(await renderLog([], { isFiltered: true }))).toContain('these filters');
+});
+
+test('a call that was ignored is not called a duplicate', async () => {
+  const shown = async (code: string) => {
+    const refusal = sampleRefusal({ status: 200, code });
+    return String(await renderLog([{ kind: 'refusal', atMs: 1, refusal }], { isFiltered: false }));
+  };
+  expect(await shown('duplicate')).toContain('<b class="badge dull">duplicate</b>');
+  expect(await shown('type_not_supported')).toContain('<b class="badge dull">ignored</b>');
+});
+
+const WAKE: DeliveryWake = {
+  ...{ receivedAtMs: CALLED, lifetimeMs: 60_000, provider: 'fcm', isAsked: true },
+  ...{ recent: '', isSender: true, knockedAtMs: CALLED + 6_000 },
+  receipts: [
+    { atMs: CALLED + 7_000, stage: 'started', n: 2 },
+    { atMs: CALLED + 8_000, stage: 'failed', n: 2, why: 'quota' },
+  ],
+};
+
+async function answerWith(count: number): Promise<string> {
+  const deliveries = Array.from({ length: count }, (_, index) =>
+    sampleLogged({ id: `${DELIVERY_ID.slice(0, -1)}${index}`, wake: WAKE }),
+  );
+  const evidence = sampleEvidence({ found: ['token'], deliveries });
+  const verdict = { code: 'delivered', sentence: 'Delivered.' };
+  const judged = deliveries.map((delivery) => ({ delivery, verdict }));
+  const timeline = timelineOf(evidence);
+  const common = { asked: 'this token', found: evidence.found, verdict, completeSinceMs: 0 };
+  const answer = { ...common, deliveries: judged, evidence, timeline };
+  return String(await renderAnswer({ answer, question: 'x', scopes: new Set() }));
+}
+
+test('the words of a phone have the colour of what they say', async () => {
+  const html = await answerWith(1);
+  expect(html).toContain('<b class="badge good">phone</b><span>started');
+  expect(html).toContain('<b class="badge bad">phone</b><span>failed (quota)');
+  expect(html).toContain('<b class="badge wait">knock</b>');
+});
+
+test('a few deliveries are told in full, each by its mark, and many in a line each', async () => {
+  const few = await answerWith(2);
+  expect(few).toContain(`<p>[2] <b class="badge good">delivered</b>`);
+  expect(few).toContain('<span>[1] started');
+  const many = await answerWith(4);
+  expect(many.match(/<li id="d-/g)).toHaveLength(4);
+  expect(many).not.toContain('class="timeline"');
+  // The list of what happens now is another one.
+  expect(many).not.toContain('id="log"');
 });
 
 test('every outcome has a colour, and what nobody knows is bad', () => {

@@ -16,18 +16,21 @@ import {
   afterReceipt,
   afterReply,
   afterUselessKnock,
+  isNewlyDemoted,
   knockRefusal,
+  knockResultOf,
   NO_HISTORY,
   SILENT_OVER_MS,
   SILENT_PUSHES,
+  STILL_WAKING_MS,
   type WakeHistory,
   withoutKnock,
 } from '../../src/core/receipts/history.ts';
-import { isDemoted } from '../../src/core/receipts/receipt.ts';
+import { MAX_RECEIPTS } from '../../src/core/receipts/receipt.ts';
 import type { Row } from './memory-rows.ts';
 import type { MemoryStore } from './memory-store.ts';
 
-type OfDelivery = 'receivedAtMs' | 'lifetimeMs' | 'provider' | 'answeredAtMs';
+type OfDelivery = 'receivedAtMs' | 'renewedAtMs' | 'lifetimeMs' | 'provider' | 'answeredAtMs';
 type Kept = Omit<DeliveryWake, OfDelivery>;
 type Wake = { -readonly [Key in keyof Kept]: Kept[Key] } & { number?: number | undefined };
 interface Found {
@@ -37,7 +40,6 @@ interface Found {
 }
 
 const NO_WAKE: Wake = { isAsked: true, recent: '', isSender: false, receipts: [] };
-const WEEK_MS = 7 * 86_400_000;
 
 export class MemoryReceipts implements ReceiptStore {
   readonly #store: MemoryStore;
@@ -80,11 +82,11 @@ export class MemoryReceipts implements ReceiptStore {
     const wake = found.wake ?? { ...NO_WAKE };
     const { receipts, acceptedAtMs, number } = wake;
     const isRepeat = receipts.some(({ stage, n }) => stage === receipt.stage && n === receipt.n);
-    const isKept = receipts.length < 8 && !isRepeat;
+    const isKept = receipts.length < MAX_RECEIPTS && !isRepeat;
     const isFirst = receipts.length === 0;
     const isKnocked = arrived.isKnocked ?? wake.knockedAtMs !== undefined;
-    const result = receipt.n === 2 ? 'rescued' : 'late';
-    const knock = isFirst && isKnocked && wake.knockResult === undefined ? result : undefined;
+    const isJudged = isFirst && isKnocked && wake.knockResult === undefined;
+    const knock = isJudged ? knockResultOf(receipt) : undefined;
     if (isKept) {
       const push = { number, acceptedAtMs, isFirst, isKnocked };
       wake.receipts = [...receipts, { ...receipt, atMs }];
@@ -93,7 +95,6 @@ export class MemoryReceipts implements ReceiptStore {
       this.#put(found, afterReceipt(history, receipt, { atMs, push }));
     }
     const { delivery } = row;
-    const isForgotten = atMs - (history.demotedAtMs ?? -WEEK_MS) >= WEEK_MS;
     return {
       ...{ deliveryId, isKept, isFirst, hasEnded, knock },
       ...{ app: delivery.target.app, platform: delivery.target.platform },
@@ -102,7 +103,7 @@ export class MemoryReceipts implements ReceiptStore {
       ...{ attempts: row.attempts.size, receivedAtMs: delivery.receivedAtMs },
       sincePushMs: acceptedAtMs === undefined ? undefined : Math.max(0, atMs - acceptedAtMs),
       hasReturned: isKept && history.silentSinceMs !== undefined,
-      isNewlyDemoted: isKept && isDemoted(receipt) && isForgotten,
+      isNewlyDemoted: isKept && isNewlyDemoted(history, receipt, atMs),
     };
   }
 
@@ -157,7 +158,7 @@ export class MemoryReceipts implements ReceiptStore {
       const isSilent =
         unanswered >= SILENT_PUSHES &&
         lastPushAtMs - unansweredSinceMs >= SILENT_OVER_MS &&
-        lastPushAtMs <= atMs - 60_000;
+        lastPushAtMs <= atMs - STILL_WAKING_MS;
       if (!isSilent || history.silentSinceMs !== undefined || lastWakeAtMs === undefined) continue;
       const row = [...this.#store.rows.values()].find(
         ({ delivery }) => delivery.tokenHash === tokenHash,
@@ -177,7 +178,8 @@ export class MemoryReceipts implements ReceiptStore {
     const { number: _, ...kept } = wake;
     const { receivedAtMs, provider, notification } = row.delivery;
     const { lifetimeMs } = notification;
-    return { receivedAtMs, lifetimeMs, provider, answeredAtMs: row.answeredAtMs, ...kept };
+    const { renewedAtMs, answeredAtMs } = row;
+    return { receivedAtMs, renewedAtMs, lifetimeMs, provider, answeredAtMs, ...kept };
   }
 
   async findHistory(tokenHash: string) {

@@ -15,6 +15,7 @@ export interface Row {
   told?: Told | undefined;
   repeats: number;
   repeatedAtMs?: number | undefined;
+  renewedAtMs?: number | undefined;
   dueAtMs: number;
   notBeforeMs: number;
   triedAtMs: number;
@@ -125,6 +126,7 @@ function logged(row: Row): LoggedDelivery {
       : { told: row.told.told, toldStatus: row.told.status, toldAtMs: row.told.atMs }),
     repeats: row.repeats,
     ...(row.repeatedAtMs === undefined ? {} : { repeatedAtMs: row.repeatedAtMs }),
+    ...(row.renewedAtMs === undefined ? {} : { renewedAtMs: row.renewedAtMs }),
     ...(row.answeredAtMs === undefined ? {} : { answeredAtMs: row.answeredAtMs }),
     attempts: [...row.attempts.values()].map(loggedAttempt),
   };

@@ -80,11 +80,12 @@ export class MemoryStore implements Store {
     return true;
   }
 
-  async renew({ deliveryId, expiresAtMs, dueAtMs }: Renewal): Promise<boolean> {
+  async renew({ deliveryId, expiresAtMs, dueAtMs, wallMs }: Renewal): Promise<boolean> {
     this.#enter('renew');
     const row = this.#open(deliveryId);
     if (row === undefined) return false;
     row.delivery = { ...row.delivery, expiresAtMs };
+    row.renewedAtMs = wallMs;
     row.dueAtMs = Math.min(row.dueAtMs, dueAtMs);
     return true;
   }

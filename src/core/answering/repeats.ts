@@ -160,6 +160,7 @@ export class Repeats {
       expiresAtMs,
       usefulUntilMs: usefulUntilMs(expiresAtMs, notification.lifetimeMs),
       dueAtMs,
+      wallMs: clock.wallMs(),
     });
     if (renewed === 'unavailable') throw storeUnavailable();
     if (renewed === 'closed') return;

@@ -11,9 +11,11 @@ import { dayOf } from './words.ts';
 import { onOneLine, wrap } from './wrap.ts';
 
 /** More deliveries than these are one line each. */
-const MAX_IN_FULL = 3;
+export const MAX_IN_FULL = 3;
 /** Where the text of a line begins: after the time and what happened. */
 const TEXT_COLUMN = 25;
+/** After the mark of one of several deliveries. */
+const MARK_COLUMN = 4;
 
 export function textOf(answer: Answer): string {
   const lines = [
@@ -21,13 +23,13 @@ export function textOf(answer: Answer): string {
     ...(answer.deliveries.length > MAX_IN_FULL ? listOf(answer) : timelineLines(answer)),
     answer.verdict.sentence,
   ];
-  return lines
-    .map((line) => `${wrap(line, line.startsWith(' ') || isTimed(line) ? TEXT_COLUMN : 0)}\n`)
-    .join('');
+  return lines.map((line) => `${wrap(line, textColumnOf(line))}\n`).join('');
 }
 
-function isTimed(line: string): boolean {
-  return /^\d\d:\d\d:\d\d\./.test(line);
+/** Below which column a line goes on. */
+function textColumnOf(line: string): number {
+  if (/^(?: |\d\d:\d\d:\d\d\.)/.test(line)) return TEXT_COLUMN;
+  return line.startsWith('[') ? MARK_COLUMN : 0;
 }
 
 function headOf({ asked, found, deliveries, evidence }: Answer): readonly string[] {
@@ -35,7 +37,8 @@ function headOf({ asked, found, deliveries, evidence }: Answer): readonly string
   if (found.length === 0) return [asked];
   const [only, ...others] = deliveries;
   if (only !== undefined && others.length === 0) {
-    return [`${asked} ${addresseeOf(only.delivery, devices)}`];
+    const { delivery } = only;
+    return [`${asked} ${addresseeOf(delivery, devices)}`, `delivery id ${delivery.id}`];
   }
   if (only === undefined) {
     return [asked, ...devices.map((device) => `device ${shortId(device.id)} ${whoHas(device)}`)];
@@ -47,7 +50,7 @@ function headOf({ asked, found, deliveries, evidence }: Answer): readonly string
       .toReversed()
       .map(
         ({ delivery }, index) =>
-          `${markOf(index)} ${shortId(delivery.id)} ${addresseeOf(delivery, devices)}`,
+          `${markOf(index)} ${delivery.id} ${addresseeOf(delivery, devices)}`,
       ),
   ];
 }

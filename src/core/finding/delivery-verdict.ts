@@ -1,8 +1,9 @@
 // What became of one delivery, and what to do about it: a stable code for programs and one sentence for a person.
 
-import { usefulUntilMs } from '../notification.ts';
+import { lifetimeEndMs, usefulUntilMs } from '../notification.ts';
+import type { DeliveryWake } from '../ports/receipts.ts';
 import type { LoggedDelivery, QuarantineEntry } from '../ports/store.ts';
-import { describeWake } from '../receipts/conclusion.ts';
+import { describePhone, describeWake } from '../receipts/conclusion.ts';
 import { type Circumstances, findCause, ofLane } from './cause.ts';
 import { durationOf, momentOf, nameOfProvider, stateOf } from './words.ts';
 
@@ -23,6 +24,16 @@ const LATE_FROM_MS = 1_000;
 const SENDING_FOR_MS = 10_000;
 
 export function judgeDelivery(delivery: LoggedDelivery, around: Surroundings): Verdict {
+  const { code, sentence } = judgeEnd(delivery, around);
+  const { status, wake } = delivery;
+  // A phone that was reached too late, or by a push that nobody knows to have arrived.
+  if (status === 'delivered' || wake === undefined || wake.receipts.length === 0) {
+    return { code, sentence };
+  }
+  return { code, sentence: `${sentence} ${sentenceOfPhone(wake, around)}` };
+}
+
+function judgeEnd(delivery: LoggedDelivery, around: Surroundings): Verdict {
   const { status, reason } = delivery;
   if (reason === 'interrupted') return interrupted(delivery);
   if (reason === 'internal_error') return INTERNAL;
@@ -70,6 +81,9 @@ function interrupted({ receivedAtMs }: LoggedDelivery): Verdict {
 }
 
 function judgeDelivered(delivery: LoggedDelivery, around: Surroundings): Verdict {
+  const { provider, wake, attempts } = delivery;
+  const isTaken = attempts.some(({ outcome }) => outcome === 'delivered');
+  if (delivery.reason === 'receipt' && !isTaken) return judgeProven(delivery, around);
   const acceptedAtMs = acceptedAtMsOf(delivery);
   const afterMs = acceptedAtMs - delivery.receivedAtMs;
   if (afterMs > LATE_FROM_MS) return judgeLate(delivery, afterMs, around);
@@ -80,19 +94,41 @@ function judgeDelivered(delivery: LoggedDelivery, around: Surroundings): Verdict
     return { code: 'replied', sentence };
   }
   if (delivery.told === 'no_reply') {
-    return {
-      code: 'no_reply',
-      sentence: `${inTime}, but the phone did not reply in time: ${PHONE}.`,
-    };
+    const phone = wake?.isAsked === true ? `${describePhone(wake, around.nowMs)}; ` : '';
+    const sentence = `${inTime}, but the phone did not reply in time: ${phone}${PHONE}.`;
+    return { code: 'no_reply', sentence };
   }
-  const { provider, wake } = delivery;
   if (wake?.isAsked === true) {
-    return { code: 'delivered', sentence: `${inTime}: ${describeWake(wake, around.nowMs)}.` };
+    return {
+      code: 'delivered',
+      sentence: `${inTime}: ${describeWake({ ...wake, acceptedAtMs }, around.nowMs)}.`,
+    };
   }
   return {
     code: 'delivered',
     sentence: `${inTime}: ${nameOfProvider(provider)} took the push; if the phone did not wake, ${PHONE}.`,
   };
+}
+
+/** The phone's own word ended it. */
+function judgeProven(delivery: LoggedDelivery, { nowMs }: Surroundings): Verdict {
+  const { provider, receivedAtMs, answeredAtMs, wake } = delivery;
+  const name = nameOfProvider(provider);
+  const replied =
+    answeredAtMs === undefined
+      ? 'it sent a receipt'
+      : `it replied ${durationOf(answeredAtMs - receivedAtMs)} after the call`;
+  const phone = wake?.isAsked === true ? describePhone(wake, nowMs) : replied;
+  const code = answeredAtMs === undefined ? 'delivered' : 'replied';
+  return {
+    code,
+    sentence: `Delivered: ${name} did not confirm the push, but the phone did: ${phone}.`,
+  };
+}
+
+function sentenceOfPhone(wake: DeliveryWake, { nowMs }: Surroundings): string {
+  const phone = describePhone(wake, nowMs);
+  return `${phone.charAt(0).toUpperCase()}${phone.slice(1)}.`;
 }
 
 /** When the provider took it, not when the log had it. */
@@ -104,17 +140,14 @@ export function acceptedAtMsOf({ attempts, receivedAtMs, settledAtMs }: LoggedDe
 const PHONE = 'see docs/troubleshooting.md#delivered-but-the-phone-did-not-wake';
 
 function judgeLate(delivery: LoggedDelivery, afterMs: number, around: Surroundings): Verdict {
-  const late = `Delivered ${durationOf(afterMs)} late`;
-  const cause = findCause(delivery, around);
-  switch (cause.kind) {
-    case 'stopped':
-    case 'outage':
-      return { code: `delivered_late_${cause.kind}`, sentence: `${late}: ${cause.text}.` };
-    case 'throttled':
-      return { code: 'delivered_late_throttled', sentence: `${late}: ${cause.text}.` };
-    case 'other':
-      return { code: 'delivered_late', sentence: `${late}: ${cause.text}.` };
-  }
+  const { kind, text } = findCause(delivery, around);
+  const late = `Delivered ${durationOf(afterMs)} late: ${text}.`;
+  const { wake } = delivery;
+  const code = kind === 'other' ? 'delivered_late' : `delivered_late_${kind}`;
+  return {
+    code,
+    sentence: wake?.isAsked === true ? `${late} ${sentenceOfPhone(wake, around)}` : late,
+  };
 }
 
 function judgeExpired(delivery: LoggedDelivery, around: Surroundings): Verdict {
@@ -123,11 +156,13 @@ function judgeExpired(delivery: LoggedDelivery, around: Surroundings): Verdict {
     const sentence = `Perhaps delivered: ${nameOfProvider(delivery.provider)} took ${delivery.attempts.length} tries without an answer, and the phone may have got one of them.`;
     return { code: 'perhaps_delivered', sentence };
   }
-  const usefulMs = usefulUntilMs(receivedAtMs + lifetimeMs, lifetimeMs) - receivedAtMs;
+  const usefulMs = usefulUntilMs(lifetimeEndMs(delivery), lifetimeMs) - receivedAtMs;
   const useful = `the ${durationOf(usefulMs)} for which the push was useful`;
   const cause = findCause(delivery, around);
   const code = cause.kind === 'other' ? 'expired' : `expired_${cause.kind}`;
-  return { code, sentence: `Not delivered: ${cause.text}, until ${useful} were over.` };
+  const isWoken = (delivery.wake?.receipts.length ?? 0) > 0;
+  const not = isWoken ? 'Not delivered in time' : 'Not delivered';
+  return { code, sentence: `${not}: ${cause.text}, until ${useful} were over.` };
 }
 
 function judgeRejected({ provider, reason = '', told, app }: LoggedDelivery): Verdict {
@@ -181,9 +216,9 @@ const REJECTIONS: Readonly<Record<string, Rejection>> = {
 function judgeQueued(delivery: LoggedDelivery, around: Surroundings): Verdict {
   const { receivedAtMs, lifetimeMs, provider, attempts } = delivery;
   const { nowMs } = around;
-  const endsAtMs = usefulUntilMs(receivedAtMs + lifetimeMs, lifetimeMs);
+  const endsAtMs = usefulUntilMs(lifetimeEndMs(delivery), lifetimeMs);
   const until = `until ${momentOf(endsAtMs, receivedAtMs)}`;
-  if (nowMs > receivedAtMs + lifetimeMs) {
+  if (nowMs > lifetimeEndMs(delivery)) {
     const sentence = `Still open although it was useful only ${until}: nds does not run, or does not get to it; see whether it is up.`;
     return { code: 'queued_overdue', sentence };
   }

@@ -52,6 +52,7 @@ export function deliveryAsJson(delivery: LoggedDelivery, verdict?: Verdict) {
     told_at: isoTime(delivery.toldAtMs),
     repeats: delivery.repeats,
     repeated_at: isoTime(delivery.repeatedAtMs),
+    renewed_at: isoTime(delivery.renewedAtMs),
     answered_at: isoTime(delivery.answeredAtMs),
     wake: delivery.wake && wakeAsJson(delivery.wake),
     token_fingerprint: delivery.tokenHash,

@@ -9,6 +9,7 @@ export interface Renewal {
   readonly expiresAtMs: number;
   readonly usefulUntilMs: number;
   readonly dueAtMs: number;
+  readonly wallMs: number;
 }
 
 export interface Claim {

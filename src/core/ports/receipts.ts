@@ -117,8 +117,9 @@ export interface SilentPhone {
 
 /** What the log says of one delivery's wake. */
 export interface DeliveryWake {
-  /** Of the call, and how long its push was worth sending. */
+  /** Of the call, of the last repeat that gave it a new lifetime, and how long that is. */
   readonly receivedAtMs: number;
+  readonly renewedAtMs?: number | undefined;
   readonly lifetimeMs: number;
   readonly provider: ProviderName;
   /** False: its push carried no address for a receipt. */

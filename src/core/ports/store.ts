@@ -42,10 +42,7 @@ export interface Store {
    */
   confirm(confirmation: Confirmation): Promise<boolean>;
 
-  /**
-   * A repeat of a queued delivery arrived: its lifetime runs from now, and it is due at `dueAtMs` if that is
-   * earlier than planned. False if the delivery is not open.
-   */
+  /** A repeat of an open delivery: its lifetime runs from now. It is due at `dueAtMs` at the latest. False if it ended. */
   renew(renewal: Renewal): Promise<boolean>;
 
   /**
@@ -250,9 +247,10 @@ export interface LoggedDelivery {
   readonly told?: string;
   readonly toldStatus?: number;
   readonly toldAtMs?: number;
-  /** Calls that were answered `duplicate`, and when the last of them was. */
+  /** Calls that were answered `duplicate`, when the last was, and when the last that gave it a new lifetime. */
   readonly repeats: number;
   readonly repeatedAtMs?: number;
+  readonly renewedAtMs?: number;
   /** Wall time at which the device's reply arrived (`invoice_request`). */
   readonly answeredAtMs?: number;
   readonly wake?: DeliveryWake;

@@ -1,7 +1,7 @@
 // What can be said of the wake that a push was to cause, and no more: which of the silent causes it was (lost, stopped by
 // force, notifications off), nobody here can know.
 
-import { usefulUntilMs } from '../notification.ts';
+import { lifetimeEndMs, usefulUntilMs } from '../notification.ts';
 import type { DeliveryWake } from '../ports/receipts.ts';
 import { answeredOf } from './history.ts';
 import { isDemoted, type Receipt, STAGES } from './receipt.ts';
@@ -21,17 +21,27 @@ export interface WakeConclusion {
 }
 
 export function concludeWake(wake: DeliveryWake): WakeConclusion {
-  const { receipts, receivedAtMs, lifetimeMs } = wake;
-  const [first] = receipts;
-  const wokenAtMs = first?.atMs ?? wake.answeredAtMs;
-  if (wokenAtMs === undefined) return { kind: wake.isSender ? 'no_receipt' : 'unknown' };
+  const { receipts } = wake;
+  if (wokenAtMsOf(wake) === undefined) return { kind: wake.isSender ? 'no_receipt' : 'unknown' };
   const stage = furthestOf(receipts);
   // A second push may succeed where the first one failed.
   const failed = stage === 'done' ? [] : receipts;
   const why = failed.findLast((receipt) => receipt.why !== undefined)?.why;
   if (receipts.some(isDemoted)) return { kind: 'demoted', stage, why };
-  const isLate = wokenAtMs > usefulUntilMs(receivedAtMs + lifetimeMs, lifetimeMs);
-  return { kind: isLate ? 'late' : 'woke', stage, why };
+  return { kind: isLate(wake) ? 'late' : 'woke', stage, why };
+}
+
+function wokenAtMsOf({ receipts: [first], answeredAtMs }: DeliveryWake): number | undefined {
+  return first?.atMs ?? answeredAtMs;
+}
+
+function isLate(wake: DeliveryWake): boolean {
+  const wokenAtMs = wokenAtMsOf(wake);
+  return wokenAtMs !== undefined && wokenAtMs > usefulEndMs(wake);
+}
+
+function usefulEndMs(wake: DeliveryWake): number {
+  return usefulUntilMs(lifetimeEndMs(wake), wake.lifetimeMs);
 }
 
 /** `failed` says more than the stages before it, and less than `done`. */
@@ -45,22 +55,37 @@ function furthestOf(receipts: readonly Receipt[]): Receipt['stage'] | undefined 
  * from the receipt of the call. While the push is of use at `nowMs`, a receipt may still come.
  */
 export function describeWake(wake: DeliveryWake, nowMs = Number.POSITIVE_INFINITY): string {
-  const { receivedAtMs, provider } = wake;
-  const since = (atMs: number) => `+${secondsOf(Math.max(0, atMs - receivedAtMs))}`;
+  const { provider, acceptedAtMs } = wake;
+  const phone = describePhone(wake, nowMs);
+  // Where the phone proved that it got the push, its own word is the acceptance.
+  const isProven = (wokenAtMsOf(wake) ?? Number.POSITIVE_INFINITY) <= (acceptedAtMs ?? 0);
+  if (!wake.isAsked || acceptedAtMs === undefined || isProven) return phone;
+  const name = provider === 'fcm' ? 'Google' : 'Apple';
+  return `${name} took it at ${sinceCall(wake, acceptedAtMs)}, ${phone}`;
+}
+
+/** The same of the phone alone. */
+export function describePhone(wake: DeliveryWake, nowMs = Number.POSITIVE_INFINITY): string {
   if (!wake.isAsked)
     return 'the push asked for no receipt: it had no room for the address, or left an hour after the call';
-  const { acceptedAtMs, knockedAtMs, answeredAtMs, receipts } = wake;
+  const since = (atMs: number) => sinceCall(wake, atMs);
+  const { knockedAtMs, answeredAtMs, receipts } = wake;
   const parts = [
-    ...(acceptedAtMs === undefined
-      ? []
-      : [`${provider === 'fcm' ? 'Google' : 'Apple'} took it at ${since(acceptedAtMs)}`]),
     ...(knockedAtMs === undefined ? [] : [`second push at ${since(knockedAtMs)}`]),
     ...receipts.map((receipt) => describeReceipt(receipt, since(receipt.atMs))),
   ];
   if (receipts.some(isDemoted)) parts.push('Android demoted it (high → normal)');
   if (answeredAtMs !== undefined) parts.push(`the phone replied at ${since(answeredAtMs)}`);
   else if (receipts.length === 0) parts.push(describeSilence(wake, nowMs));
+  if (isLate(wake)) {
+    const usefulSeconds = Math.round((usefulEndMs(wake) - wake.receivedAtMs) / 1_000);
+    parts.push(`too late for a push that was useful for ${usefulSeconds} s`);
+  }
   return parts.join(', ');
+}
+
+function sinceCall({ receivedAtMs }: DeliveryWake, atMs: number): string {
+  return `+${secondsOf(Math.max(0, atMs - receivedAtMs))}`;
 }
 
 function describeReceipt({ stage, why, n }: Receipt, at: string): string {
@@ -70,7 +95,7 @@ function describeReceipt({ stage, why, n }: Receipt, at: string): string {
 }
 
 function describeSilence(wake: DeliveryWake, nowMs: number): string {
-  if (nowMs < wake.receivedAtMs + wake.lifetimeMs) return 'no receipt yet';
+  if (nowMs < lifetimeEndMs(wake)) return 'no receipt yet';
   const { answered, pushes } = answeredOf(wake);
   if (!wake.isSender) return 'no receipt; this phone never sent one for a push before it';
   return `no receipt; this phone sent one for ${answered} of its last ${pushes} pushes`;

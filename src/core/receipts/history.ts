@@ -51,6 +51,8 @@ const USELESS_KNOCKS = 2;
 const DEMOTED_MS = 7 * DAY_MS;
 export const SILENT_PUSHES = 5;
 export const SILENT_OVER_MS = DAY_MS;
+/** A phone that was pushed to so lately may still wake. */
+export const STILL_WAKING_MS = 60_000;
 
 /** The provider took a push that asks for a receipt. Unless it is judged, only an answer counts. */
 export function afterPush(
@@ -67,7 +69,7 @@ export function afterPush(
   return { ...pushed, unanswered: history.unanswered + 1, unansweredSinceMs };
 }
 
-/** The push that a receipt belongs to, as far as its acceptance is known. */
+/** The push that a receipt belongs to. Its wake is measured only if the provider's acceptance is known. */
 export interface AnsweredPush {
   /** `pushes` of the history when it was taken. */
   readonly number?: number | undefined;
@@ -82,13 +84,13 @@ export function afterReceipt(
   receipt: Receipt,
   { atMs, push }: { readonly atMs: number; readonly push: AnsweredPush },
 ): WakeHistory {
-  const { isFirst, number, acceptedAtMs = atMs } = push;
-  const isOfFirstPush = isFirst && receipt.n === 1;
-  const wakeMs = Math.max(0, atMs - acceptedAtMs);
+  const { isFirst, number, acceptedAtMs } = push;
+  const isMeasured = isFirst && receipt.n === 1 && acceptedAtMs !== undefined;
+  const wakeMs = isMeasured ? [Math.max(0, atMs - acceptedAtMs)] : [];
   return {
     ...history,
     recent: isFirst ? markAnswered(history, number) : history.recent,
-    wakesMs: isOfFirstPush ? [...history.wakesMs, wakeMs].slice(-KEPT_WAKES) : history.wakesMs,
+    wakesMs: [...history.wakesMs, ...wakeMs].slice(-KEPT_WAKES),
     hasStarted: history.hasStarted || receipt.stage === 'started',
     unanswered: 0,
     unansweredSinceMs: undefined,
@@ -97,6 +99,17 @@ export function afterReceipt(
     demotedAtMs: isDemoted(receipt) ? atMs : history.demotedAtMs,
     uselessKnocks: isFirst && push.isKnocked ? 0 : history.uselessKnocks,
   };
+}
+
+/** Whether a receipt is the first to say that Android demotes the app on this phone, or the first again after a week. */
+export function isNewlyDemoted(history: WakeHistory, receipt: Receipt, atMs: number): boolean {
+  const { demotedAtMs = Number.NEGATIVE_INFINITY } = history;
+  return isDemoted(receipt) && atMs - demotedAtMs >= DEMOTED_MS;
+}
+
+/** What a second knock was good for, if this is the first receipt after it. */
+export function knockResultOf({ n }: Receipt): 'rescued' | 'late' {
+  return n === 2 ? 'rescued' : 'late';
 }
 
 /** The phone replied to a question, which shows that it woke as well as a receipt does. */

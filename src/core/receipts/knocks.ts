@@ -1,6 +1,7 @@
 // The second knock: one more push of a race whose phone should have sent a receipt by now. What it needs is kept in
 // memory, so that a restart forgets it, and it is recorded before it leaves, so that no delivery is knocked twice.
 
+import type { CurrentRules } from '../app-rules.ts';
 import type { Delivery } from '../delivery.ts';
 import { usefulUntilMs } from '../notification.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
@@ -21,6 +22,7 @@ const MAX_WATCHED = 20_000;
 const MAX_PHONES = 50_000;
 
 export interface KnocksParts extends AttemptsParts {
+  readonly rules: CurrentRules;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly ledger: Ledger;
@@ -77,11 +79,7 @@ export class Knocks {
   }
 
   /** The log knows the push and the phone's history: a knock is planned if it may be needed. */
-  plan(
-    deliveryId: string,
-    { history, isAnswered, isKnocked }: PushRecord,
-    mayKnock: boolean,
-  ): void {
+  plan(deliveryId: string, { history, isAnswered, isKnocked }: PushRecord): void {
     const watch = this.#watches.get(deliveryId);
     if (watch === undefined) return;
     watch.isWoken ||= isAnswered;
@@ -96,7 +94,7 @@ export class Knocks {
       void this.#end(watch);
     });
     const isRefused = knockRefusal(history, clock.wallMs()) !== undefined;
-    if (!mayKnock || watch.isWoken || watch.isKnocked || isRefused) return;
+    if (!this.#isAllowed(watch) || watch.isWoken || watch.isKnocked || isRefused) return;
     this.#wakeAt(watch, watch.acceptedAtMs + overdueAfterMs(history));
   }
 
@@ -161,10 +159,17 @@ export class Knocks {
     const { clock, quarantine, pulse } = this.#parts;
     const { tokenHash } = watch.delivery;
     const nowMs = clock.nowMs();
-    const isOver = this.#stopped || watch.isWoken || nowMs > usefulEndOf(watch);
+    // A reload may have forbidden it since it was planned.
+    const isOver =
+      this.#stopped || !this.#isAllowed(watch) || watch.isWoken || nowMs > usefulEndOf(watch);
     const isRefused =
       quarantine.find(tokenHash) !== undefined || quarantine.findHold(tokenHash) !== undefined;
     return !isOver && !isRefused && !watch.lane.isOpen && !pulse.hasFallen(nowMs);
+  }
+
+  #isAllowed({ delivery }: Watch): boolean {
+    const { hasReceipts, hasSecondKnock } = this.#parts.rules.of(delivery.target.app);
+    return hasReceipts && hasSecondKnock;
   }
 
   /** When the phone will have been left alone for long enough. */

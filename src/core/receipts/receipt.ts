@@ -22,6 +22,8 @@ export interface Receipt {
 }
 
 export const MAX_RECEIPT_BYTES = 256;
+/** Kept of a delivery. */
+export const MAX_RECEIPTS = 8;
 
 /** Android took the priority away: the app may not start a foreground service. */
 export function isDemoted({ priority, originalPriority }: Receipt): boolean {

@@ -1,7 +1,6 @@
 // Receipts from phones: the address that a push carries, what a receipt that arrives changes, and what is expected of
 // the phone once the provider took the push. Without receipts in an app's configuration nothing here happens.
 
-import type { CurrentRules } from '../app-rules.ts';
 import type { Delivery } from '../delivery.ts';
 import { isRace } from '../notification.ts';
 import type { PushMessage, ReceiptKey } from '../ports/provider.ts';
@@ -23,7 +22,6 @@ const FORGET_AFTER_MS = 90 * 86_400_000;
 const SWEEP_BATCH = 500;
 
 export interface ReceiptsParts extends KnocksParts {
-  readonly rules: CurrentRules;
   readonly externalUrl: string | undefined;
   /** The lane of a target; throws if its app was removed. */
   readonly laneOf: (target: Target) => Lane;
@@ -124,7 +122,7 @@ export class Receipts {
 
   /** Never rejects. */
   async #delivered(delivery: Delivery): Promise<void> {
-    const { rules, clock, ledger, store, observer } = this.#parts;
+    const { clock, ledger, store, observer } = this.#parts;
     const { id: deliveryId, target, notification } = delivery;
     try {
       const lane = this.#parts.laneOf(target);
@@ -138,7 +136,7 @@ export class Receipts {
       const record = () => store.recordPush({ deliveryId, atMs, isAsked, isJudged });
       const recorded = await ledger.beside('record_push', record, deliveryId);
       if (recorded === undefined) return this.#knocks.forget(deliveryId);
-      this.#knocks.plan(deliveryId, recorded, rules.of(target.app).hasSecondKnock);
+      this.#knocks.plan(deliveryId, recorded);
     } catch (cause) {
       this.#knocks.forget(deliveryId);
       observer.observe({ name: 'internal_fault', where: 'receipts', deliveryId, cause });

@@ -98,7 +98,8 @@ export async function showLog(parts: AdminParts, c: HttpContext): Promise<Respon
     Promise.all([readDeliveries(parts, filter), readRefusals(parts, filter)]),
   );
   const rows = [...deliveries, ...refusals].toSorted((one, other) => other.atMs - one.atMs);
-  return await piece(c, renderLog(rows.slice(0, MAX_ROWS)));
+  const isFiltered = Object.values(filter).some((value) => value !== undefined);
+  return await piece(c, renderLog(rows.slice(0, MAX_ROWS), { isFiltered }));
 }
 
 /** A code is of refused calls alone. */

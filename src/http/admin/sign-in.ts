@@ -59,7 +59,7 @@ export class SignIn {
     if (opened === undefined) {
       this.#ofAddress.take(address);
       this.#ofAll.take('all');
-      const detail = 'No key of NDS_API_KEYS with the scope `read` is this one.';
+      const detail = 'Wrong key: it must be one of NDS_API_KEYS and have the scope read.';
       throw new ServiceError('unauthorized', { detail });
     }
     setSession(c, opened.token, way);

@@ -68,6 +68,7 @@ export const deliveryAnswer = z.strictObject({
   told_at: time.optional(),
   repeats: z.int(),
   repeated_at: time.optional(),
+  renewed_at: time.optional(),
   /** When the phone replied. */
   answered_at: time.optional(),
   /** Of an app with receipts: what is known of the wake that the push was to cause. */

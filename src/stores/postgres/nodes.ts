@@ -60,6 +60,15 @@ export class Nodes {
     return this.#parts.clock.nowMs() - this.#beatBeganAtMs < FRESH_MS;
   }
 
+  /** Beats at once if the last beat is old: after a stall of this process the others may still count it among the living. */
+  async freshen(): Promise<boolean> {
+    if (!this.isFresh && !this.#isStopped) {
+      this.#beating = this.#beating.then(() => (this.isFresh ? undefined : this.#turn()));
+      await this.#beating;
+    }
+    return this.isFresh;
+  }
+
   /** Rejects if the database cannot be written. */
   async join(): Promise<void> {
     await this.#register();
@@ -80,6 +89,7 @@ export class Nodes {
 
   #plan(delayMs = BEAT_EVERY_MS): void {
     if (this.#isStopped) return;
+    this.#timer?.cancel();
     this.#timer = this.#parts.clock.after(delayMs, () => {
       this.#beating = this.#turn();
     });

@@ -46,6 +46,7 @@ export const deliveries = pgTable(
     toldAt: time('told_at'),
     repeats: integer('repeats').notNull(),
     repeatedAt: time('repeated_at'),
+    renewedAt: time('renewed_at'),
   },
   (table) => [
     uniqueIndex('deliveries_by_id').on(table.id),

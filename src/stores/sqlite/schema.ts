@@ -54,6 +54,8 @@ export const deliveries = sqliteTable(
     /** Calls that were answered `duplicate`, and when the last of them was. */
     repeats: integer('repeats').notNull(),
     repeatedAtMs: integer('repeated_at_ms'),
+    /** When the last repeat came that gave the open delivery a new lifetime. */
+    renewedAtMs: integer('renewed_at_ms'),
   },
   (table) => [
     uniqueIndex('deliveries_by_id').on(table.id),

@@ -17,6 +17,7 @@ const OUTAGE: Outage = {
 };
 const STOPPED = { kind: 'stopped', beganAtMs: CALLED - 1_000, unlogged: 0 } as const;
 const EXPIRED = { status: 'expired', settledAtMs: CALLED + 52_000 } as const;
+const RENEWED = { repeats: 1, renewedAtMs: CALLED + 40_000 };
 const LATE = { settledAtMs: CALLED + 14_300 };
 
 interface Case {
@@ -228,6 +229,23 @@ const CASES: readonly Case[] = [
     is: { status: 'queued', settledAtMs: undefined, attempts: [attempt(1, 2, 'timeout')] },
     code: 'queued_overdue',
     says: 'Still open although it was useful only until 18:13:14: nds does not run, or does not get to it; see whether it is up.',
+  },
+  {
+    // A repeat gave it a new lifetime.
+    is: {
+      ...RENEWED,
+      status: 'queued',
+      settledAtMs: undefined,
+      attempts: [attempt(1, 2, 'timeout')],
+    },
+    around: { nowMs: CALLED + 70_000 },
+    code: 'queued',
+    says: 'Waiting for its next try after timeout; it is tried by itself until 18:13:54.',
+  },
+  {
+    is: { ...RENEWED, ...EXPIRED, attempts: [attempt(1, 2, 'timeout')] },
+    code: 'expired',
+    says: 'Not delivered: a try ended with timeout, until the 92 s for which the push was useful were over.',
   },
 ];
 

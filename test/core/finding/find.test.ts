@@ -96,8 +96,8 @@ test('of several, what happened last counts, and the sentence says how much else
   const lines = textOf({ verdict, ...answer }).split('\n');
   expect(lines.slice(0, 3)).toEqual([
     'this token',
-    '[1] 01a2191a…c302 (default, android, token in the URL)',
-    '[2] 01a20000…abcd (default, android, token in the URL)',
+    `[1] ${DELIVERY_ID} (default, android, token in the URL)`,
+    `[2] ${DEVICE_ID} (default, android, token in the URL)`,
   ]);
   expect(lines).toContain('18:12:22.682  received   [1] payment_received');
 });

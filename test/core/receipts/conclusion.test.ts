@@ -48,9 +48,29 @@ test('a reply wakes as a receipt does, and is said', () => {
   expect(describeWake(wake)).toBe('Apple took it at +41 ms, the phone replied at +2.0 s');
 });
 
+test('where the phone itself proved the push, no acceptance is claimed', () => {
+  const proven = wakeOf([at(4_500, 'started')], { acceptedAtMs: NOW + 4_500 });
+  expect(describeWake(proven)).toBe('the phone started at +4.5 s');
+  const answered = wakeOf([], { acceptedAtMs: NOW + 2_001, answeredAtMs: NOW + 2_000 });
+  expect(describeWake(answered)).toBe('the phone replied at +2.0 s');
+});
+
 test('a first receipt after the useful life is late', () => {
   expect(concludeWake(wakeOf([at(52_000, 'started')])).kind).toBe('woke');
-  expect(concludeWake(wakeOf([at(52_001, 'started')])).kind).toBe('late');
+  const late = wakeOf([at(52_001, 'started'), at(53_000, 'done')]);
+  expect(concludeWake(late).kind).toBe('late');
+  expect(describeWake(late)).toBe(
+    'Apple took it at +41 ms, the phone started at +52.0 s, done at +53.0 s, too late for a push that was useful for 52 s',
+  );
+});
+
+test('a repeat that renewed the lifetime gives the phone its time from then on', () => {
+  const renewed = { renewedAtMs: NOW + 40_000 };
+  const woken = (ms: number) => concludeWake(wakeOf([at(ms, 'started')], renewed)).kind;
+  expect(woken(92_000)).toBe('woke');
+  expect(woken(92_001)).toBe('late');
+  expect(describeWake(wakeOf([], renewed), NOW + 99_999)).toContain('no receipt yet');
+  expect(describeWake(wakeOf([], renewed), NOW + 100_000)).not.toContain('yet');
 });
 
 test('a demotion is said', () => {

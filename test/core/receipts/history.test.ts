@@ -49,6 +49,13 @@ test('measures first pushes alone', () => {
   expect(knocked.hasStarted).toBe(true);
 });
 
+test('a receipt for a push whose acceptance is unknown answers it and measures nothing', () => {
+  const awake = wokenAfter([1_000, 2_000]);
+  const push = { number: undefined, acceptedAtMs: undefined, isFirst: true, isKnocked: false };
+  const proven = afterReceipt(awake, STARTED, { atMs: NOW + 9_000, push });
+  expect(proven).toEqual({ ...awake, lastWakeAtMs: NOW + 9_000 });
+});
+
 test('remembers of which of its newest fifteen pushes a receipt came, whatever their order', () => {
   let history = NO_HISTORY;
   for (let push = 1; push <= 20; push += 1) {

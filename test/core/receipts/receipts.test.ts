@@ -61,6 +61,28 @@ test('a receipt changes no final status', async () => {
   expect(row?.status).toBe('rejected');
 });
 
+test('a phone that wakes within the lifetime that a repeat renewed is not late', async () => {
+  const virtual = await start();
+  virtual.weather = () => ({
+    outcome: { kind: 'retry', reason: 'INTERNAL', certainty: 'answered' },
+    endsAfterMs: 10,
+    isTaken: false,
+  });
+  const payment = { payload: '{"payment_hash":"repeated"}' };
+  const told = pay(virtual, payment);
+  await virtual.clock.run(40_000);
+  const repeat = pay(virtual, payment);
+  await virtual.clock.run(10_000);
+  expect(repeat).toMatchObject({ status: 'duplicate', id: told.id });
+  virtual.weather = CALM;
+  await virtual.clock.run(20_000);
+  sendReceipt(virtual, virtual.pushes.at(-1));
+  await virtual.clock.run(100);
+  const wake = await virtual.receipts.findWake(told.id ?? '');
+  expect(wake?.receipts[0]?.atMs).toBeGreaterThan((wake?.receivedAtMs ?? 0) + 60_000);
+  expect(wake && concludeWake(wake).kind).toBe('woke');
+});
+
 test('a phone that fell silent is told once and not knocked, and its next receipt is its return', async () => {
   const virtual = await start();
   const names = () =>

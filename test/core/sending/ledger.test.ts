@@ -36,6 +36,7 @@ function setup() {
 }
 
 const QUEUED = { status: 'queued', dueAtMs: 0 } as const;
+const RENEWAL = { deliveryId: 'a', expiresAtMs: 9, usefulUntilMs: 8, dueAtMs: 7, wallMs: 6 };
 
 test('a row that was written is known to be stored', async () => {
   const { store, insert } = setup();
@@ -148,7 +149,7 @@ test.each([
   const run = {
     insert: () => ledger.insert(acceptedOf(delivery, clock.nowMs())),
     confirm: () => ledger.confirm({ deliveryId: 'a', attempts: [], nowMs: 1, wallMs: 1 }),
-    renew: () => ledger.renew({ deliveryId: 'a', expiresAtMs: 1, usefulUntilMs: 1, dueAtMs: 1 }),
+    renew: () => ledger.renew(RENEWAL),
     quarantine: () =>
       ledger.quarantine({
         tokenHash: 'a',
@@ -169,11 +170,10 @@ test.each([
 test('says of a repeat’s wish for time whether it was renewed, has ended or cannot be written', async () => {
   const { store, ledger, insert } = setup();
   await insert('a');
-  const renewal = { deliveryId: 'a', expiresAtMs: 9, usefulUntilMs: 8, dueAtMs: 7 };
-  expect(await ledger.renew(renewal)).toBe('renewed');
-  expect(await ledger.renew({ ...renewal, deliveryId: 'ended' })).toBe('closed');
+  expect(await ledger.renew(RENEWAL)).toBe('renewed');
+  expect(await ledger.renew({ ...RENEWAL, deliveryId: 'ended' })).toBe('closed');
   store.trouble = 'full';
-  expect(await ledger.renew(renewal)).toBe('unavailable');
+  expect(await ledger.renew(RENEWAL)).toBe('unavailable');
 });
 
 test('a delivery whose lease another took is reported', async () => {

@@ -178,6 +178,7 @@ test('shows the log in words, the newest delivery first', async () => {
     told_at_ms: NOW + 100,
     repeats: 2,
     repeated_at_ms: NOW + 4_000,
+    renewed_at_ms: null,
   });
   expect(attempts).toEqual([
     {

@@ -101,6 +101,7 @@ function move(step) {
 
 function showSignIn() {
   state.isSignedIn = false;
+  document.body.className = 'out';
   setMode('off');
   view.replaceChildren();
   $('who').textContent = '';
@@ -117,6 +118,7 @@ async function enter(response) {
   }
   $('who').textContent = name;
   $('who').title = scopes.join(', ');
+  document.body.className = '';
   $('sign-out').hidden = false;
   $('sign-in').hidden = true;
   state.isSignedIn = true;

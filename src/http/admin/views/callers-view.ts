@@ -58,6 +58,6 @@ ${proofs.length === 0 ? html`<p class="fine">Its keys were not tried since the s
 
 function renderUrl({ door, caller, url, headers, example }: CallerUrl): Html {
   const signed = headers.map((header) => ` \\\n  -H '${header}: …'`).join('');
-  const curl = `curl -i '${url}'${signed} \\\n  -H 'content-type: application/json' -d '${example}'`;
+  const curl = `curl -i '${url}'${signed} \\\n  -H 'content-type: application/json' \\\n  -d '${example}'`;
   return html`<h3>${door}</h3><p class="fine">${caller}</p><p><code>${url}</code> ${copyButton('Copy', url)}</p><pre>${curl}</pre>${copyButton('Copy curl', curl)}`;
 }

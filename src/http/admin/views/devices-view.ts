@@ -38,16 +38,15 @@ export function renderDevices(parts: DevicesParts): Html {
   const { devices, next, isPage } = parts;
   return html`<h1>Devices</h1>
 <form id="find-devices" class="find-devices" role="search"><input name="q" type="search" autocomplete="off" aria-label="User, handle, webhook URL or id" placeholder="User, handle, webhook URL or id"><button>Find</button></form>
-${devices.length === 0 ? html`<p>${isPage ? 'No device is registered.' : 'No device is registered by this.'}</p>` : ''}
+${devices.length === 0 ? html`<p>${isPage ? 'No device is registered.' : 'No device has this user, handle, URL or id.'}</p>` : ''}
 <ul class="cards">${devices.map((shown) => html`<li class="card">${renderDevice(shown, parts)}</li>`)}</ul>
 ${next === undefined ? '' : html`<p><a class="row" href="#devices?cursor=${next}">Older ones</a></p>`}`;
 }
 
 function renderDevice({ device, last, wakes }: ShownDevice, parts: DevicesParts): Html {
   const { id, target, user, registrar, locale, createdAtMs, seenAtMs, deadSinceMs } = device;
-  const more = [target.environment, locale].filter((text) => text !== undefined).join(', ');
   return html`<h2><a href="#devices?${new URLSearchParams({ q: id })}">${shortId(id)}</a> ${target.app}, ${target.platform}${deadSinceMs === undefined ? '' : html` ${badge('dead')}`}</h2>
-<dl><dt>user</dt><dd>${user ?? 'none'}</dd>${more === '' ? '' : html`<dt>more</dt><dd>${more}</dd>`}<dt>registered</dt><dd>${timeOf(createdAtMs, 'day')} by ${registrar}</dd><dt>seen</dt><dd>${timeOf(seenAtMs, 'day')}</dd>${deadSinceMs === undefined ? '' : html`<dt>token dead since</dt><dd>${timeOf(deadSinceMs, 'day')}</dd>`}${wakes === undefined ? '' : renderWakes(wakes)}</dl>
+<dl><dt>user</dt><dd>${user ?? 'none'}</dd>${target.environment === undefined ? '' : html`<dt>environment</dt><dd>${target.environment}</dd>`}${locale === undefined ? '' : html`<dt>language</dt><dd>${locale}</dd>`}<dt>registered</dt><dd>${timeOf(createdAtMs, 'day')} by ${registrar}</dd><dt>seen</dt><dd>${timeOf(seenAtMs, 'day')}</dd>${deadSinceMs === undefined ? '' : html`<dt>token dead since</dt><dd>${timeOf(deadSinceMs, 'day')}</dd>`}${wakes === undefined ? '' : renderWakes(wakes)}</dl>
 ${renderDoors(device, parts)}
 ${last.length === 0 ? NOTHING : html`<ul class="last">${last.map((one) => html`<li><a class="row" href="${findLink(one.id)}">${timeOf(one.receivedAtMs, 'day')}${badge(one.status)}<span>${one.type}</span></a></li>`)}</ul>`}
 <p>${parts.scopes.has('operate') ? testPushButton(id) : ''} ${parts.scopes.has('register') ? removeButton(id) : ''}</p>`;
@@ -61,7 +60,7 @@ function renderWakes({ recent, lastWakeAtMs, silentSinceMs, demotedAtMs }: WakeH
 /** A URL grants the right to wake the phone: it is for keys that may make one. */
 function renderDoors({ id, handles }: Device, { scopes, urlOf }: DevicesParts): Html {
   const mayHold = scopes.has('register');
-  return html`<details><summary>${Object.keys(handles).length} doors</summary><ul class="doors">${Object.entries(
+  return html`<details><summary>${Object.keys(handles).length} webhook URLs</summary><ul class="doors">${Object.entries(
     handles,
   ).map(
     ([door, handle]) =>

@@ -23,16 +23,18 @@ export function timeOf(atMs: number, form: 'second' | 'millisecond' | 'day' = 's
 }
 
 /** A word in the colour of its meaning. */
-export function badge(word: string): Html {
-  return html`<b class="badge ${toneOf(word)}">${word}</b>`;
+export function badge(word: string, tone = toneOf(word)): Html {
+  return html`<b class="badge ${tone}">${word}</b>`;
 }
 
 export type Tone = 'good' | 'wait' | 'bad' | 'dull';
 
 const TONES: Readonly<Record<string, Tone>> = {
   ...{ delivered: 'good', ready: 'good', recovered: 'good', replied: 'good', started: 'good' },
+  ...{ phone: 'good', 'log goes on': 'good' },
   ...{ queued: 'wait', degraded: 'wait', held: 'wait', repeated: 'wait', retry: 'wait' },
-  ...{ received: 'dull', answered: 'dull', duplicate: 'dull' },
+  ...{ knock: 'wait', demoted: 'wait' },
+  ...{ received: 'dull', answered: 'dull', duplicate: 'dull', ignored: 'dull' },
 };
 
 export function toneOf(word: string): Tone {

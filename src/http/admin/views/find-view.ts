@@ -2,7 +2,7 @@
 // same as text for a support ticket.
 
 import { html } from 'hono/html';
-import { shortUser, textOf } from '../../../core/finding/answer-text.ts';
+import { MAX_IN_FULL, shortUser, textOf } from '../../../core/finding/answer-text.ts';
 import type { Answer, JudgedDelivery } from '../../../core/finding/find.ts';
 import { shortId } from '../../../core/finding/lines.ts';
 import type { TimelineEntry } from '../../../core/finding/timeline.ts';
@@ -20,6 +20,7 @@ import {
   type Scopes,
   timeOf,
 } from './elements.ts';
+import { type LogRow, renderRows } from './log-view.ts';
 
 export interface AnswerParts {
   readonly answer: Answer;
@@ -34,12 +35,36 @@ export function renderAnswer({ answer, question, scopes }: AnswerParts): Html {
   return html`<article data-asked="${asked}">
 <h1>${asked}</h1>
 <p class="verdict">${verdict.sentence}</p>
-${renderTimeline(timeline, deliveries)}
-${deliveries.length === 0 ? '' : html`<h2>Deliveries</h2><ul class="cards">${deliveries.map((one) => html`<li class="card">${renderDelivery(one, { said: verdict.sentence, scopes })}</li>`)}</ul>`}
+${
+  deliveries.length > MAX_IN_FULL
+    ? renderList(answer)
+    : html`${renderTimeline(timeline, deliveries)}
+${deliveries.length === 0 ? '' : html`<h2>Deliveries</h2><ul class="cards">${deliveries.map((one, index) => html`<li class="card">${renderDelivery(one, { mark: markOf(deliveries.length - 1 - index, deliveries), said: verdict.sentence, scopes })}</li>`)}</ul>`}`
+}
 ${devices.length === 0 ? '' : html`<h2>Devices</h2><ul class="cards">${devices.map((device) => html`<li class="card">${renderDevice(device, scopes)}</li>`)}</ul>`}
 ${quarantined.length === 0 ? '' : html`<h2>Not sent to</h2><ul class="cards">${quarantined.map((entry) => html`<li class="card">${renderQuarantine(entry, scopes)}</li>`)}</ul>`}
 <p>${copyButton('Copy for support', textOf(answer))} ${scopes.has('operate') ? tokenButton(answer, question) : ''}</p>
 </article>`;
+}
+
+/** Each links to all that is known of it. */
+function renderList({ deliveries, evidence }: Answer): Html {
+  const rows: readonly LogRow[] = [
+    ...deliveries.map(({ delivery }) => {
+      return { kind: 'delivery', atMs: delivery.receivedAtMs, delivery } as const;
+    }),
+    ...evidence.refusals.map((refusal) => {
+      return { kind: 'refusal', atMs: refusal.lastAtMs, refusal } as const;
+    }),
+  ];
+  const inOrder = rows.toSorted((one, other) => one.atMs - other.atMs);
+  const days = Map.groupBy(inOrder, ({ atMs }) => dayOf(atMs));
+  return html`${[...days].map(([day, some]) => html`<p class="day">${day} UTC</p><ol class="log">${renderRows(some)}</ol>`)}`;
+}
+
+/** Which of several a line of time belongs to; the first is the oldest. */
+function markOf(index: number, { length }: readonly unknown[]): string {
+  return index < 0 || length < 2 ? '' : `[${index + 1}] `;
 }
 
 function renderTimeline(
@@ -61,8 +86,9 @@ function renderEntry(
   { atMs, what, text, deliveryId }: TimelineEntry,
   ids: readonly string[],
 ): Html {
-  const mark = ids.length > 1 ? ids.indexOf(deliveryId ?? '') : -1;
-  const line = html`${timeOf(atMs, 'millisecond')}${badge(what)}<span>${mark < 0 ? '' : `[${mark + 1}] `}${text}</span>`;
+  const isFailure = what === 'phone' && text.startsWith('failed');
+  const mark = markOf(ids.indexOf(deliveryId ?? ''), ids);
+  const line = html`${timeOf(atMs, 'millisecond')}${badge(what, isFailure ? 'bad' : undefined)}<span>${mark}${text}</span>`;
   return deliveryId === undefined
     ? html`<span class="row" tabindex="0">${line}</span>`
     : html`<a class="row" href="${findLink(deliveryId)}" target="_blank" rel="noopener">${line}</a>`;
@@ -70,12 +96,12 @@ function renderEntry(
 
 function renderDelivery(
   { delivery, verdict }: JudgedDelivery,
-  { said, scopes }: { readonly said: string; readonly scopes: Scopes },
+  { mark, said, scopes }: { readonly mark: string; readonly said: string; readonly scopes: Scopes },
 ): Html {
   const { id, status, type, app, provider, receivedAtMs, deviceId, requestId } = delivery;
   const isQueued = status === 'queued';
   const retry = { label: 'Try again', method: 'POST', path: `deliveries/${id}/retry` } as const;
-  return html`<p>${badge(status)} <a href="${findLink(id)}">${shortId(id)}</a> ${type} · ${app}/${provider} · ${timeOf(receivedAtMs, 'day')}</p>
+  return html`<p>${mark}${badge(status)} <a href="${findLink(id)}">${shortId(id)}</a> ${type} · ${app}/${provider} · ${timeOf(receivedAtMs, 'day')}</p>
 ${verdict.sentence === said ? '' : html`<p>${verdict.sentence}</p>`}
 <p class="fine">delivery ${id}${requestId === undefined ? '' : html` · request ${requestId}`}${deviceId === undefined ? '' : html` · <a href="#devices?${new URLSearchParams({ q: deviceId })}">device ${shortId(deviceId)}</a>`}</p>
 ${isQueued && scopes.has('operate') ? html`<p>${button(retry)}</p>` : ''}`;

@@ -3,7 +3,7 @@
 
 import { html } from 'hono/html';
 import { durationOf } from '../../../core/finding/words.ts';
-import type { Refusal } from '../../../core/ports/records.ts';
+import { REPEATED, type Refusal } from '../../../core/ports/records.ts';
 import type { LoggedDelivery } from '../../../core/ports/store.ts';
 import { badge, findLink, type Html, timeOf } from './elements.ts';
 
@@ -11,11 +11,19 @@ export type LogRow =
   | { readonly kind: 'delivery'; readonly atMs: number; readonly delivery: LoggedDelivery }
   | { readonly kind: 'refusal'; readonly atMs: number; readonly refusal: Refusal };
 
-export function renderLog(rows: readonly LogRow[]): Html {
-  if (rows.length === 0) return html`<ol id="log" class="log"><li id="none">Nothing yet.</li></ol>`;
-  return html`<ol id="log" class="log">${rows.map((row) =>
+export function renderLog(
+  rows: readonly LogRow[],
+  { isFiltered }: { readonly isFiltered: boolean },
+): Html {
+  const nothing = isFiltered ? 'Nothing that these filters let through.' : 'Nothing yet.';
+  const shown = rows.length === 0 ? html`<li id="none">${nothing}</li>` : renderRows(rows);
+  return html`<ol id="log" class="log">${shown}</ol>`;
+}
+
+export function renderRows(rows: readonly LogRow[]): Html {
+  return html`${rows.map((row) =>
     row.kind === 'delivery' ? renderDelivery(row.delivery) : renderRefusal(row.refusal),
-  )}</ol>`;
+  )}`;
 }
 
 function renderDelivery(delivery: LoggedDelivery): Html {
@@ -27,8 +35,9 @@ function renderDelivery(delivery: LoggedDelivery): Html {
 function renderRefusal(refusal: Refusal): Html {
   const { status, code, door, source, app, count, atMs, lastAtMs } = refusal;
   const times = count === 1 ? '' : `${count} times`;
+  const ignored = code === REPEATED ? REPEATED : 'ignored';
   const known = refusal.deliveryId ?? refusal.requestId ?? refusal.deviceId;
-  const line = html`${timeOf(lastAtMs)}${badge(status === 200 ? 'duplicate' : `refused ${status}`)}<span class="what">${code}</span><span class="where">${app ?? ''}</span><span class="why">${door}</span><span class="from">${source ?? ''}</span><span class="after">${times}</span>`;
+  const line = html`${timeOf(lastAtMs)}${badge(status === 200 ? ignored : `refused ${status}`)}<span class="what">${code}</span><span class="where">${app ?? ''}</span><span class="why">${door}</span><span class="from">${source ?? ''}</span><span class="after">${times}</span>`;
   const whom = refusal.tokenHash ?? refusal.handleHash ?? refusal.addressHash ?? '';
   const id = `r-${atMs}-${code}-${(refusal.requestId ?? whom).slice(-12)}`;
   return html`<li id="${id}">${

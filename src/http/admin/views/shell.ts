@@ -15,10 +15,10 @@ export function renderShell(version: string): string {
 <link rel="stylesheet" href="files/${version}/page.css">
 <script type="module" src="files/${version}/page.js"></script>
 </head>
-<body>
+<body class="out">
 <header>
 <a class="home" href="#now">nds</a>
-<form id="search" class="search" role="search"><input id="q" type="search" autocomplete="off" autocapitalize="off" spellcheck="false" aria-label="Search: payment hash, swap id, id, token, webhook URL, user" placeholder="Payment hash, swap id, id, token, webhook URL, user  ( / )"></form>
+<form id="search" class="search" role="search"><input id="q" type="search" autocomplete="off" autocapitalize="off" spellcheck="false" aria-label="Search: payment hash, swap id, id, token, webhook URL, user" placeholder="Payment hash, id, token, URL or user ( / )"></form>
 <nav aria-label="Views"><a href="#now">Now</a><a href="#devices">Devices</a><a href="#callers">Apps and callers</a></nav>
 <span id="live" role="status"></span>
 <span id="who"></span><button id="sign-out" type="button" hidden>Sign out</button>
@@ -33,6 +33,7 @@ export function renderShell(version: string): string {
 <p id="sign-in-fault" role="alert"></p>
 </form>
 <p id="told" role="status"></p>
+<footer>All times are UTC.</footer>
 <noscript><p>This page needs JavaScript.</p></noscript>
 </body>
 </html>

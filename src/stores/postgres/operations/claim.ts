@@ -65,7 +65,7 @@ export function prepareClaim(
   }: { readonly sealer: Sealer; readonly times: Times; readonly nodes: Nodes },
 ) {
   return async function claim(request: Claim): Promise<ClaimResult> {
-    const claimed = nodes.isFresh ? await claimFresh(request) : undefined;
+    const claimed = (await nodes.freshen()) ? await claimFresh(request) : undefined;
     // Stopped or cut off meanwhile: others may have what was claimed, and nothing of it is sent.
     return claimed !== undefined && nodes.isFresh
       ? claimed

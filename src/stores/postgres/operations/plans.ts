@@ -30,11 +30,22 @@ export function preparePlans({ database, sealer, times }: PlanParts) {
     hasten: prepareHasten(database, times),
     recover: prepareRecover(database, times),
 
-    async renew({ deliveryId, expiresAtMs, usefulUntilMs, dueAtMs }: Renewal): Promise<boolean> {
+    async renew({
+      deliveryId,
+      expiresAtMs,
+      usefulUntilMs,
+      dueAtMs,
+      wallMs,
+    }: Renewal): Promise<boolean> {
       const { count } = await database.run(
-        `UPDATE queue SET expires_at = $2, useful_until = $3, due_at = least(due_at, $4)
-         WHERE row_id = (SELECT row_id FROM deliveries WHERE id = $1)`,
-        [deliveryId, times.endAt(expiresAtMs), times.endAt(usefulUntilMs), times.at(dueAtMs)],
+        `WITH renewed AS (
+           UPDATE queue SET expires_at = $2, useful_until = $3, due_at = least(due_at, $4)
+           WHERE row_id = (SELECT row_id FROM deliveries WHERE id = $1) RETURNING row_id)
+         UPDATE deliveries d SET renewed_at = $5 FROM renewed WHERE renewed.row_id = d.row_id`,
+        [
+          ...[deliveryId, times.endAt(expiresAtMs), times.endAt(usefulUntilMs)],
+          ...[times.at(dueAtMs), wall(wallMs)],
+        ],
       );
       return count > 0;
     },

@@ -7,9 +7,10 @@ import {
   NO_HISTORY,
   SILENT_OVER_MS,
   SILENT_PUSHES,
+  STILL_WAKING_MS,
   type WakeHistory,
 } from '../../../core/receipts/history.ts';
-import { STILL_WAKING_MS, toHistory, toSilentPhone } from '../../receipts.ts';
+import { toHistory, toSilentPhone } from '../../receipts.ts';
 import { type RowOf, WAKE_HISTORIES, type WOKEN_DELIVERIES } from '../../rows.ts';
 import type { Run } from '../database.ts';
 import { change, select } from '../statements.ts';

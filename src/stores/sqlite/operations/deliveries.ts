@@ -47,6 +47,7 @@ export function prepareDeliveryOperations(
        due_at_ms = min(due_at_ms, @dueAtMs)
      WHERE row_id = (SELECT row_id FROM deliveries WHERE id = @id)`,
   );
+  const recordRenewal = db.prepare('UPDATE deliveries SET renewed_at_ms = ? WHERE id = ?');
   const recordReply = db.prepare('UPDATE deliveries SET answered_at_ms = ? WHERE id = ?');
 
   return {
@@ -59,13 +60,16 @@ export function prepareDeliveryOperations(
       finish(row, { status: 'delivered', reason, wallMs, attempts: attempts.at(-1)?.number });
       return true;
     },
-    renew: ({ deliveryId, expiresAtMs, usefulUntilMs, dueAtMs }: Renewal): boolean =>
-      renewRow.run({
+    renew({ deliveryId, expiresAtMs, usefulUntilMs, dueAtMs, wallMs }: Renewal): boolean {
+      const { changes } = renewRow.run({
         id: deliveryId,
         expiresAtMs: wholeEndMs(expiresAtMs),
         usefulUntilMs: wholeEndMs(usefulUntilMs),
         dueAtMs: wholeMs(dueAtMs),
-      }).changes > 0,
+      });
+      if (changes > 0) recordRenewal.run(wholeMs(wallMs), deliveryId);
+      return changes > 0;
+    },
     recordReply({ deliveryId, answeredAtMs }: ReplyRecord): void {
       recordReply.run(wholeMs(answeredAtMs), deliveryId);
     },

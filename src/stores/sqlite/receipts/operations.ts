@@ -22,12 +22,13 @@ import {
   NO_HISTORY,
   SILENT_OVER_MS,
   SILENT_PUSHES,
+  STILL_WAKING_MS,
   type WakeHistory,
   withoutKnock,
 } from '../../../core/receipts/history.ts';
 import type { Receipt } from '../../../core/receipts/receipt.ts';
 import { recordingOf } from '../../arrived-receipt.ts';
-import { STILL_WAKING_MS, toHistory, toSilentPhone } from '../../receipts.ts';
+import { toHistory, toSilentPhone } from '../../receipts.ts';
 import { type RowOf, WAKE_HISTORIES, WOKEN_DELIVERIES } from '../../rows.ts';
 import { nameOf, PLATFORMS, wholeMs } from '../../values.ts';
 

@@ -1,0 +1,1 @@
+ALTER TABLE `deliveries` ADD `renewed_at_ms` integer;
