@@ -15,7 +15,7 @@ import { loadEndpoints } from '../config/events/endpoints.ts';
 import { faultOfSecretFile } from '../config/secret.ts';
 import { loadSources, type SignedSources } from '../config/sources.ts';
 import { nearest } from '../config/unknown-variables.ts';
-import type { ConfiguredEndpoint } from '../core/events/endpoints.ts';
+import type { ConfiguredEndpoint } from '../core/events/configured.ts';
 import { CATALOGUE } from '../core/notification.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import { Skew } from '../core/sending/attempts.ts';
@@ -26,16 +26,16 @@ export interface AppsAndSources {
   readonly apps: readonly App[];
   readonly providers: readonly AppProvider[];
   readonly sources: SignedSources;
+  /** Those of NDS_ENDPOINTS. */
+  readonly endpoints: readonly ConfiguredEndpoint[];
 }
 
 export interface Prepared extends AppsAndSources {
   readonly config: Config;
-  /** Those of NDS_ENDPOINTS. */
-  readonly endpoints: readonly ConfiguredEndpoint[];
   /** What Google's answers say of this machine's clock. */
   readonly skew: Skew;
   /**
-   * Reads the files of apps, keys and sources again and opens the providers that differ from `known`. Throws a
+   * Reads the files of apps, keys, sources and endpoints again and opens the providers that differ from `known`. Throws a
    * `ConfigError`, and then nothing new is open.
    */
   readAgain(known: readonly AppProvider[]): Promise<AppsAndSources>;
@@ -62,7 +62,7 @@ interface Given {
 async function readAll(
   { environment, clock, skew }: Given,
   known: readonly AppProvider[],
-): Promise<AppsAndSources & Pick<Prepared, 'config' | 'endpoints'>> {
+): Promise<AppsAndSources & Pick<Prepared, 'config'>> {
   const settings = readSettings(environment);
   const faults = [...settings.faults];
   const { values } = settings;
