@@ -23,14 +23,15 @@ export function timeOf(atMs: number, form: 'second' | 'millisecond' | 'day' = 's
 }
 
 /** A word in the colour of its meaning. */
-export function badge(word: string): Html {
-  return html`<b class="badge ${toneOf(word)}">${word}</b>`;
+export function badge(word: string, tone = toneOf(word)): Html {
+  return html`<b class="badge ${tone}">${word}</b>`;
 }
 
 export type Tone = 'good' | 'wait' | 'bad' | 'dull';
 
 const TONES: Readonly<Record<string, Tone>> = {
   ...{ delivered: 'good', ready: 'good', recovered: 'good', replied: 'good', started: 'good' },
+  enabled: 'good',
   ...{ queued: 'wait', degraded: 'wait', held: 'wait', repeated: 'wait', retry: 'wait' },
   ...{ received: 'dull', answered: 'dull', duplicate: 'dull' },
 };
@@ -47,7 +48,7 @@ export function findLink(value: string): string {
 
 export interface Action {
   readonly label: string;
-  readonly method: 'POST' | 'DELETE';
+  readonly method: 'POST' | 'PATCH' | 'DELETE';
   /** Behind `/admin/api/v1/`. */
   readonly path: string;
   readonly body?: object | undefined;
