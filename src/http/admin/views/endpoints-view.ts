@@ -93,5 +93,5 @@ function renderActions({ id, status, configured }: ShownEndpoint['endpoint']): H
       'The new secret is shown once. For 24 hours events are signed by the earlier one, too. Make it?',
   } as const;
   return html`<p>${button(test)} ${button(turn)} ${configured === true ? '' : button(rotate)}</p>
-<form class="since" data-do="POST" data-path="${path}/redeliver" data-ask="Everything since then that is kept is sent again. Go back?"><label>Send again since <input name="since" value="1h" size="8" maxlength="32" required autocomplete="off" title="15m, 2h, or 2026-11-26T03:00:00Z"></label> <button>Go back</button></form>`;
+<form class="since" data-do="POST" data-path="${path}/redeliver" data-ask="Everything since then that is kept is sent again. Go back?"><label>Send again since <input name="since" value="1h" size="8" maxlength="32" required pattern="[0-9]+[smhd]|[0-9]{4}-.+" autocomplete="off" title="15m, 2h, or 2026-11-26T03:00:00Z"></label> <button>Go back</button></form>`;
 }
