@@ -130,7 +130,7 @@ function inWords(shown: Endpoint): string {
   const { disabled_reason: reason = '', secret } = shown;
   const rows: readonly (readonly [string, string | undefined])[] = [
     ['endpoint', shown.id],
-    ['URL', shown.url],
+    ['URL', shown.email === undefined ? shown.url : undefined],
     ['e-mail', shown.email],
     ['digest', shown.digest],
     ['events', shown.enabled_events.join(', ')],
