@@ -30,7 +30,7 @@ test('what others wrote is text, in content and in attributes', async () => {
           ...{ id: MARKUP, object: 'endpoint', url: MARKUP, enabled_events: [MARKUP] },
           ...{ description: MARKUP, app: MARKUP, status: 'enabled', created: 1 },
         },
-        trouble: MARKUP,
+        detail: MARKUP,
         attempts: [
           {
             eventId: MARKUP,

@@ -1,7 +1,7 @@
 // GET /admin/view/endpoints: whom the service tells what happened, and with what success.
 
 import { z } from 'zod';
-import { troubleOf } from '../../core/events/trouble.ts';
+import { healthDetail } from '../../core/events/health.ts';
 import type { HttpContext } from '../context.ts';
 import { reading } from '../handle.ts';
 import { describeEndpoint } from '../operator/endpoints.ts';
@@ -29,7 +29,11 @@ export async function showEndpoints(
   const limit = id === undefined ? LAST_ATTEMPTS : ALL_ATTEMPTS;
   const shown = lanes.map(async (lane): Promise<ShownEndpoint> => {
     const attempts = await endpoints.attempts(lane.endpoint.id, limit);
-    return { endpoint: describeEndpoint(lane), trouble: troubleOf(lane, clock.wallMs()), attempts };
+    return {
+      endpoint: describeEndpoint(lane),
+      detail: healthDetail(lane, clock.wallMs()),
+      attempts,
+    };
   });
   return await piece(
     c,

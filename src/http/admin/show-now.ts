@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { type DeliveryStatus, STATUSES } from '../../core/delivery.ts';
 import { ERRORS } from '../../core/errors.ts';
-import { troubleOf } from '../../core/events/trouble.ts';
+import { healthDetail } from '../../core/events/health.ts';
 import type { DeliveryPageQuery, Page, RefusalPageQuery } from '../../core/ports/operating.ts';
 import { REPEATED } from '../../core/ports/records.ts';
 import type { ProviderName } from '../../core/target.ts';
@@ -48,7 +48,7 @@ export async function showNow(parts: AdminParts, c: HttpContext): Promise<Respon
       return [{ status: 'broken' as const, name: check, detail: detail ?? 'not ready' }];
     }),
     ...parts.operator.endpoints.all.flatMap((lane) => {
-      const detail = troubleOf(lane, nowMs);
+      const detail = healthDetail(lane, nowMs);
       if (detail === undefined) return [];
       return [{ status: 'degraded' as const, name: `endpoint ${lane.endpoint.id}`, detail }];
     }),

@@ -2,7 +2,7 @@
 
 import type { Config } from '../../config/config.ts';
 import { Endpoints } from '../../core/events/endpoints.ts';
-import { troubleOf } from '../../core/events/trouble.ts';
+import { healthDetail } from '../../core/events/health.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { DeviceStore } from '../../core/ports/devices.ts';
 import type { EventStore } from '../../core/ports/events.ts';
@@ -39,7 +39,7 @@ export function endpointChecks(
 ): Readonly<Record<string, ReadinessCheck>> {
   const checks: Record<string, ReadinessCheck> = {};
   for (const lane of endpoints.all) {
-    const detail = troubleOf(lane, clock.wallMs());
+    const detail = healthDetail(lane, clock.wallMs());
     if (detail === undefined) continue;
     checks[`endpoint/${lane.endpoint.id}`] = { ready: true, status: 'degraded', detail };
   }

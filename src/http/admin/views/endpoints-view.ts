@@ -2,6 +2,7 @@
 
 import { html } from 'hono/html';
 import type { z } from 'zod';
+import { GIVE_UP_MS } from '../../../core/events/schedule.ts';
 import type { EndpointAttempt } from '../../../core/ports/events.ts';
 import type { endpointAnswer } from '../../operator/endpoints.ts';
 import { badge, button, type Html, NOTHING, type Scopes, timeOf } from './elements.ts';
@@ -10,7 +11,7 @@ export interface ShownEndpoint {
   /** As the API shows it, without its secret. */
   readonly endpoint: z.output<typeof endpointAnswer>;
   /** What an operator should know. */
-  readonly trouble?: string | undefined;
+  readonly detail?: string | undefined;
   /** Newest first. */
   readonly attempts: readonly EndpointAttempt[];
 }
@@ -35,14 +36,14 @@ ${endpoints.length === 0 ? html`<p>Nobody is told what happens: <code>nds endpoi
 <ul class="cards endpoints">${endpoints.map((shown) => html`<li class="card">${renderEndpoint(shown, scopes)}</li>`)}</ul>`;
 }
 
-function renderEndpoint({ endpoint, trouble, attempts }: ShownEndpoint, scopes: Scopes): Html {
+function renderEndpoint({ endpoint, detail, attempts }: ShownEndpoint, scopes: Scopes): Html {
   const { id, url, status, disabled_reason: reason, failing_since: failing } = endpoint;
   const mayWrite = scopes.has('endpoints');
   const isFailing = status === 'enabled' && failing !== undefined;
   const tone = reason === 'by_operator' ? 'dull' : undefined;
   return html`<h2>${badge(isFailing ? 'failing' : status, tone)} <a href="#endpoints?${new URLSearchParams({ id })}">${id}</a></h2>
-${trouble === undefined ? '' : html`<p class="trouble">It ${trouble}.</p>`}
-<dl><dt>address</dt><dd>${mayWrite ? url : withoutPath(url)}</dd><dt>is told</dt><dd>${endpoint.enabled_events.join(', ')}</dd>${renderFields(endpoint)}${reason === 'by_operator' ? html`<dt>disabled</dt><dd>by hand</dd>` : ''}${isFailing ? html`<dt>failing since</dt><dd>${timeOf(Date.parse(failing), 'day')}</dd>` : ''}<dt>created</dt><dd>${timeOf(1_000 * endpoint.created, 'day')}${endpoint.configured === true ? ' by NDS_ENDPOINTS' : ''}</dd></dl>
+${detail === undefined ? '' : html`<p class="trouble">It ${detail}.</p>`}
+<dl><dt>address</dt><dd>${mayWrite ? url : withoutPath(url)}</dd><dt>is told</dt><dd>${endpoint.enabled_events.join(', ')}</dd>${renderFields(endpoint)}${reason === 'by_operator' ? html`<dt>disabled</dt><dd>by hand</dd>` : ''}${isFailing ? html`<dt>failing since</dt><dd>${timeOf(Date.parse(failing), 'day')}</dd><dt>given up</dt><dd>${timeOf(Date.parse(failing) + GIVE_UP_MS, 'day')}</dd>` : ''}<dt>created</dt><dd>${timeOf(1_000 * endpoint.created, 'day')}${endpoint.configured === true ? ' by NDS_ENDPOINTS' : ''}</dd></dl>
 ${mayWrite ? renderActions(endpoint) : ''}
 ${attempts.length === 0 ? html`<p class="fine">No call yet.</p>` : html`<ul class="attempts">${attempts.map((one) => html`<li>${renderAttempt(one, mayWrite ? id : undefined)}</li>`)}</ul>`}`;
 }
