@@ -108,7 +108,7 @@ test('an endpoint that fails is warned of after an hour, a day and three days, a
   const failing = await view(PAGE_KEYS.read);
   expect(failing).toContain('<b class="badge bad">failing</b>');
   expect(failing).toMatch(/<dt>failing since<\/dt><dd><time datetime="2025-08-01T12:00:00/);
-  expect(failing).toMatch(/<dt>given up<\/dt><dd><time datetime="2025-08-06T12:00:00/);
+  expect(failing).toMatch(/<dt>given up at<\/dt><dd><time datetime="2025-08-06T12:00:00/);
   expect(await now()).not.toContain(id);
   const spans = [
     [59 * MINUTE, undefined],

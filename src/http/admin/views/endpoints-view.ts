@@ -43,7 +43,7 @@ function renderEndpoint({ endpoint, detail, attempts }: ShownEndpoint, scopes: S
   const tone = reason === 'by_operator' ? 'dull' : undefined;
   return html`<h2>${badge(isFailing ? 'failing' : status, tone)} <a href="#endpoints?${new URLSearchParams({ id })}">${id}</a></h2>
 ${detail === undefined ? '' : html`<p class="trouble">It ${detail}.</p>`}
-<dl><dt>address</dt><dd>${mayWrite ? url : withoutPath(url)}</dd><dt>is told</dt><dd>${endpoint.enabled_events.join(', ')}</dd>${renderFields(endpoint)}${reason === 'by_operator' ? html`<dt>disabled</dt><dd>by hand</dd>` : ''}${isFailing ? html`<dt>failing since</dt><dd>${timeOf(Date.parse(failing), 'day')}</dd><dt>given up</dt><dd>${timeOf(Date.parse(failing) + GIVE_UP_MS, 'day')}</dd>` : ''}<dt>created</dt><dd>${timeOf(1_000 * endpoint.created, 'day')}${endpoint.configured === true ? ' by NDS_ENDPOINTS' : ''}</dd></dl>
+<dl><dt>address</dt><dd>${mayWrite ? url : withoutPath(url)}</dd><dt>is told</dt><dd>${endpoint.enabled_events.join(', ')}</dd>${renderFields(endpoint)}${reason === 'by_operator' ? html`<dt>disabled</dt><dd>by hand</dd>` : ''}${isFailing ? html`<dt>failing since</dt><dd>${timeOf(Date.parse(failing), 'day')}</dd><dt>given up at</dt><dd>${timeOf(Date.parse(failing) + GIVE_UP_MS, 'day')}</dd>` : ''}<dt>created</dt><dd>${timeOf(1_000 * endpoint.created, 'day')}${endpoint.configured === true ? ' by NDS_ENDPOINTS' : ''}</dd></dl>
 ${mayWrite ? renderActions(endpoint) : ''}
 ${attempts.length === 0 ? html`<p class="fine">No call yet.</p>` : html`<ul class="attempts">${attempts.map((one) => html`<li>${renderAttempt(one, mayWrite ? id : undefined)}</li>`)}</ul>`}`;
 }
