@@ -207,6 +207,8 @@ test('while no service runs, endpoints are changed in the database, and nothing 
   const { id } = await add('--events', 'delivery.*');
   await lose();
   await receiver.wait(1);
+  // The call is noted when its answer is here.
+  while ((await nds('attempts', id)).stdout === '');
   await running.service.stop();
   expect((await nds('list')).stdout).toContain(id);
   const added = await nds('add', receiver.url, '--description', 'made offline');
