@@ -10,8 +10,8 @@ import type { Times } from '../times.ts';
 import { acceptedInput, INSERT } from './insert.ts';
 import { toQuarantined } from './quarantined.ts';
 
-/** As long as a push waits for it. */
-const CLAIM_MS = 250;
+/** A push waits half as long: a row that comes a little late is still settled. */
+const CLAIM_MS = 500;
 /** A key that is released between two looks is free at the next one. */
 const MAX_LOOKS = 3;
 
