@@ -149,6 +149,7 @@ CREATE TABLE "endpoints" (
 	"configured" boolean NOT NULL,
 	"created_at" timestamp with time zone NOT NULL,
 	"cursor" bigint NOT NULL,
+	"sender" text COLLATE "C",
 	"failing_since" timestamp with time zone,
 	"refused" integer NOT NULL,
 	"dropped" integer NOT NULL,

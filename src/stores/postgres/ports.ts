@@ -41,6 +41,6 @@ export function createPorts(
     },
     operating: createOperatingStore(parts, deviceChanges),
     receipts: createReceiptStore(database, sealer),
-    events: createEventStore(database, sealer),
+    events: createEventStore(parts),
   };
 }

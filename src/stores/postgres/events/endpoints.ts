@@ -9,20 +9,21 @@ import type {
 } from '../../../core/ports/events.ts';
 import { ENDPOINTS } from '../../event-rows.ts';
 import { endpointValues, toEndpoint } from '../../events.ts';
+import { rows } from '../../rows.ts';
 import { sealEndpoint } from '../../sealing/content.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import { wholeMs } from '../../values.ts';
 import type { Run } from '../database.ts';
 import { change, select } from '../statements.ts';
 import { maybeWall, wall } from '../times.ts';
-import { placeEvents } from './places.ts';
+import { placeAllEvents } from './places.ts';
 import { recordEvents } from './recording.ts';
 
 const KEPT_ATTEMPTS = 100;
 
 export async function listEndpoints(run: Run, sealer: Sealer): Promise<readonly StoredEndpoint[]> {
-  const rows = await select(run, ENDPOINTS, 'ORDER BY row_id');
-  return rows.flatMap((row) => toEndpoint(row, sealer) ?? []);
+  const found = await select(run, ENDPOINTS, 'ORDER BY row_id');
+  return found.flatMap((row) => toEndpoint(row, sealer) ?? []);
 }
 
 async function findEndpoint(run: Run, id: string, sealer: Sealer) {
@@ -36,7 +37,7 @@ export async function putEndpoint(
   sealer: Sealer,
 ): Promise<StoredEndpoint> {
   // A new one begins behind everything that was ever recorded.
-  const cursor = await placeEvents(run);
+  const cursor = await placeAllEvents(run);
   await change(
     run,
     `INSERT INTO endpoints (id, app, enabled_events, description, status, disabled_reason, configured,
@@ -70,7 +71,7 @@ export async function rewind(
   { endpointId, sinceMs }: Parameters<EventStore['rewind']>[0],
   sealer: Sealer,
 ): Promise<Progress> {
-  await placeEvents(run);
+  await placeAllEvents(run);
   await change(
     run,
     `UPDATE endpoints SET refused = 0, failing_since = NULL, cursor = least(cursor,
@@ -82,7 +83,30 @@ export async function rewind(
   return found?.progress ?? { cursor: 0, refused: 0 };
 }
 
-export async function noteAttempt(run: Run, note: AttemptNote): Promise<void> {
+const TAKEN = rows('endpoints', { sender: 'text?', cursor: 'integer' });
+
+/**
+ * One machine sends to an endpoint: the first that asks, until it stops or is declared dead. How far the endpoint got, if
+ * that is this machine.
+ */
+export async function takeEndpoint(
+  run: Run,
+  endpointId: string,
+  nodeId: string,
+): Promise<number | undefined> {
+  await change(
+    run,
+    `UPDATE endpoints SET sender = @nodeId WHERE id = @endpointId AND sender IS DISTINCT FROM @nodeId
+       AND NOT EXISTS (SELECT FROM nodes WHERE nodes.id = endpoints.sender)`,
+    { endpointId, nodeId },
+  );
+  const [taken] = await select(run, TAKEN, 'WHERE id = @endpointId', { endpointId });
+  if (taken === undefined) return 0;
+  return taken.sender === nodeId ? taken.cursor : undefined;
+}
+
+/** What a machine notes that does not send to the endpoint any more moves nothing. */
+export async function noteAttempt(run: Run, note: AttemptNote, nodeId: string): Promise<void> {
   const { endpointId, attempt, progress, told, disabledReason } = note;
   const [row] = await select(run, ENDPOINTS, 'WHERE id = @endpointId FOR UPDATE', {
     endpointId,
@@ -99,7 +123,7 @@ export async function noteAttempt(run: Run, note: AttemptNote): Promise<void> {
     if (hasPassed && told === undefined && (await isGone(run, attempt.eventId))) {
       await tellDropped(run, endpointId, 1);
     }
-    await advance(run, endpointId, progress);
+    await advance(run, { endpointId, nodeId }, progress);
   }
   if (told !== undefined) await tellDropped(run, endpointId, told.count);
   if (disabledReason === undefined) return;
@@ -137,14 +161,14 @@ async function isGone(run: Run, eventId: string): Promise<boolean> {
 
 async function advance(
   run: Run,
-  endpointId: string,
+  { endpointId, nodeId }: { readonly endpointId: string; readonly nodeId: string },
   { cursor, failingSinceMs, refused }: Progress,
 ): Promise<void> {
   await change(
     run,
     `UPDATE endpoints SET cursor = @cursor, failing_since = @failingSince, refused = @refused
-     WHERE id = @endpointId`,
-    { endpointId, cursor, failingSince: maybeWall(failingSinceMs), refused },
+     WHERE id = @endpointId AND coalesce(sender, @nodeId) = @nodeId`,
+    { endpointId, nodeId, cursor, failingSince: maybeWall(failingSinceMs), refused },
   );
 }
 

@@ -70,6 +70,8 @@ export const endpoints = pgTable(
     createdAt: time('created_at').notNull(),
     /** The last event that it has or that was skipped: `events.place`. */
     cursor: bigint('cursor', { mode: 'number' }).notNull(),
+    /** The machine that sends to it: `nodes.id`. Another takes its place when that is there no more. */
+    sender: key('sender'),
     /** When it failed first since its last success. */
     failingSince: time('failing_since'),
     /** How often it refused the next event. */

@@ -4,11 +4,25 @@ import type { Dropped, EventStore } from '../../../core/ports/events.ts';
 import { ENDPOINT_ATTEMPTS, EVENTS } from '../../event-rows.ts';
 import { toEndpointAttempt, toEvent } from '../../events.ts';
 import { rows } from '../../rows.ts';
-import type { Sealer } from '../../sealing/seal.ts';
-import type { Database, Run } from '../database.ts';
+import type { Run } from '../database.ts';
 import { select } from '../statements.ts';
-import { deleteEndpoint, listEndpoints, noteAttempt, putEndpoint, rewind } from './endpoints.ts';
-import { dropEvents, hasUnplaced, MAX_EVENTS, placeEvents, selectPlaced } from './places.ts';
+import type { Parts } from '../store.ts';
+import {
+  deleteEndpoint,
+  listEndpoints,
+  noteAttempt,
+  putEndpoint,
+  rewind,
+  takeEndpoint,
+} from './endpoints.ts';
+import {
+  dropEvents,
+  hasUnplaced,
+  MAX_EVENTS,
+  placeAllEvents,
+  placeEvents,
+  selectPlaced,
+} from './places.ts';
 
 const DROPPED = rows('endpoints', {
   dropped: 'integer',
@@ -16,7 +30,7 @@ const DROPPED = rows('endpoints', {
   dropped_to_ms: 'integer?',
 });
 
-export function createEventStore(database: Database, sealer: Sealer): EventStore {
+export function createEventStore({ database, sealer, nodes }: Parts): EventStore {
   const transact = <Result>(work: (run: Run) => Promise<Result>) => database.transaction(work);
 
   return {
@@ -26,18 +40,22 @@ export function createEventStore(database: Database, sealer: Sealer): EventStore
     rewind: (options) => transact((run) => rewind(run, options, sealer)),
     nextEvents: ({ endpointId, afterRowId, limit }) =>
       transact(async (run) => {
+        const cursor = await takeEndpoint(run, endpointId, nodes.id);
+        if (cursor === undefined) return { events: [] };
         if (await hasUnplaced(run)) await placeEvents(run);
-        const condition = 'WHERE place > @afterRowId ORDER BY place LIMIT @limit';
-        const found = await selectPlaced(run, EVENTS, condition, { afterRowId, limit });
+        // The machine that sent before may have got further.
+        const after = Math.max(afterRowId, cursor);
+        const condition = 'WHERE place > @after ORDER BY place LIMIT @limit';
+        const found = await selectPlaced(run, EVENTS, condition, { after, limit });
         return { events: found.flatMap(toEvent), dropped: await findDropped(run, endpointId) };
       }),
     findEvent: (id) =>
       transact(async (run) => {
-        if (await hasUnplaced(run)) await placeEvents(run);
+        if (await hasUnplaced(run)) await placeAllEvents(run);
         const [row] = await selectPlaced(run, EVENTS, 'WHERE id = @id', { id });
         return row && toEvent(row)[0];
       }),
-    noteAttempt: (note) => transact((run) => noteAttempt(run, note)),
+    noteAttempt: (note) => transact((run) => noteAttempt(run, note, nodes.id)),
     listAttempts: ({ endpointId, limit }) =>
       transact(async (run) => {
         const condition = 'WHERE endpoint_id = @endpointId ORDER BY row_id DESC LIMIT @limit';
@@ -46,7 +64,7 @@ export function createEventStore(database: Database, sealer: Sealer): EventStore
       }),
     pruneEvents: ({ beforeMs, limit }) =>
       transact(async (run) => {
-        const last = await placeEvents(run);
+        const last = await placeAllEvents(run);
         return await dropEvents(run, { upToPlace: last - MAX_EVENTS, beforeMs, limit });
       }),
   };

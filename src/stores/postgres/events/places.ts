@@ -13,10 +13,12 @@ import { wall } from '../times.ts';
 /** What is kept at most, and how many more may lie there until the next look. */
 export const MAX_EVENTS = 100_000;
 const LOOK_EVERY = 256;
+/** At once: few, so that none takes long. */
+const PLACED_ROWS = 1_000;
 
 const WAITING = rows('events', { row_id: 'integer' });
 
-/** Gives places to what is committed. Returns the last one. */
+/** Gives places to the first of what is committed. Returns the last one. */
 export async function placeEvents(run: Run): Promise<number> {
   const last = await takeCount(run, 'events');
   const placed = await change(
@@ -24,7 +26,8 @@ export async function placeEvents(run: Run): Promise<number> {
     `UPDATE events SET place = waiting.place
      FROM (
        SELECT row_id, @last::bigint + row_number() OVER (ORDER BY row_id) AS place
-       FROM events WHERE place IS NULL) AS waiting
+       FROM (SELECT row_id FROM events WHERE place IS NULL ORDER BY row_id LIMIT ${PLACED_ROWS}) AS first)
+         AS waiting
      WHERE events.row_id = waiting.row_id`,
     { last },
   );
@@ -35,6 +38,14 @@ export async function placeEvents(run: Run): Promise<number> {
     await dropEvents(run, { upToPlace: place - MAX_EVENTS, limit: placed + LOOK_EVERY });
   }
   return place;
+}
+
+/** Gives places to everything that is committed. Returns the last one. */
+export async function placeAllEvents(run: Run): Promise<number> {
+  for (;;) {
+    const last = await placeEvents(run);
+    if (!(await hasUnplaced(run))) return last;
+  }
 }
 
 /** Whether some have no place yet: nearly never, and then nothing needs to be written. */
