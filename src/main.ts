@@ -47,7 +47,7 @@ export interface Service {
   /** Resolves when a connection to every provider was tried. */
   readonly reach: Promise<void>;
   /**
-   * Reads the files of apps, keys and sources again, whole or not at all; no call in flight is lost. Rejects with a
+   * Reads the files of apps, keys, sources and endpoints again, whole or not at all; no call in flight is lost. Rejects with a
    * `ConfigError` that says why everything stays as it is.
    */
   reload(): Promise<ReloadReport>;
@@ -222,7 +222,7 @@ export async function startService(
     ids,
     reach,
     proofs,
-    reload: () => live.reload(core),
+    reload: () => live.reload({ ...core, endpoints }),
     readiness,
     settled: async () => {
       await core.sender.idle();

@@ -79,6 +79,7 @@ export async function serveOffline({
     devices,
     observer: silent,
   });
+  await endpoints.startSilently();
   const nothingNew = { events, endpoints, changedNames: () => [] };
   const app = createHttpApp({
     config,

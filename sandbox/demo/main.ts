@@ -16,6 +16,7 @@ import { createSystemClock } from '../../src/service/system.ts';
 import { standInEnvironment } from '../environment.ts';
 import type { ReceivedPush } from '../records.ts';
 import { type Sandbox, startSandbox } from '../sandbox.ts';
+import { type Backend, startBackend } from './backend.ts';
 import { DEMO_CALLS, type DemoCall } from './calls.ts';
 import { formatTable } from './table.ts';
 import { startTraffic } from './traffic.ts';
@@ -76,20 +77,23 @@ async function demo(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'nds-demo-'));
   let sandbox: Sandbox | undefined;
   let service: Service | undefined;
+  let backend: Backend | undefined;
   try {
     sandbox = await startSandbox();
     const prepared = await prepare(demoEnvironment(sandbox, folder, values.port), clock);
     const { config } = prepared;
     service = await startService(prepared, createLog('silent', clock), { clock });
     await service.reach;
+    const url = config.externalUrl ?? service.url;
+    backend = await startBackend({ url, apiKey: API_KEY, sandbox, clock, print });
     const hangUp = answerInvoiceRequests(sandbox);
     const waking = wakePhones(
       sandbox,
       clock,
       PHONES.map(({ platform }) => platform),
     );
-    print(`\nThe service listens on ${config.externalUrl}\nIts log is ${config.database}\n\n`);
-    const results = await callAll(config.externalUrl ?? service.url, sandbox);
+    print(`\nThe service listens on ${url}\nIts log is ${config.database}\n\n`);
+    const results = await callAll(url, sandbox);
     hangUp();
     print(`${formatResults(results)}\n`);
     const failed = results.filter(({ fault }) => fault !== undefined);
@@ -99,22 +103,25 @@ async function demo(): Promise<number> {
     await service.settled();
     print(`${await formatLog(service)}\n`);
     print(`${await formatWakes(service)}\n`);
+    print('What the vendor’s backend is told of a phone whose app was deleted\n\n');
+    const isTold = await backend.hearOfDeletedApp();
+    print(isTold ? '\n' : '  and no more: two events should have come\n\n');
     print(
       failed.length === 0 ? 'Every push arrived as it should.\n' : `${failed.length} failed.\n`,
     );
     if (!values.once) {
-      const url = config.externalUrl ?? service.url;
-      const stopTraffic = await startTraffic({ url, backendKey: BACKEND_KEY, sandbox });
+      const stopTraffic = await startTraffic({ url, backendKey: BACKEND_KEY, sandbox, clock });
       invite({ url, database: config.database }, sandbox);
       await signals.first;
       stopTraffic();
     }
-    return failed.length === 0 ? 0 : 1;
+    return failed.length === 0 && isTold ? 0 : 1;
   } catch (error) {
     process.stderr.write(`The demo failed (options: npm run demo -- --help).\n${explain(error)}\n`);
     return 1;
   } finally {
     await service?.stop();
+    backend?.close();
     await sandbox?.close();
     rmSync(folder, { recursive: true, force: true });
     signals.release();
@@ -129,7 +136,9 @@ function demoEnvironment(sandbox: Sandbox, folder: string, port: string): Enviro
     NOTIFY_EXTERNAL_URL: `http://localhost:${port}`,
     NDS_SECRET: SECRET,
     NDS_BACKEND_KEYS: BACKEND_KEY,
-    NDS_API_KEYS: `demo:read+operate+register:${API_KEY}`,
+    NDS_API_KEYS: `demo:read+operate+register+endpoints:${API_KEY}`,
+    // The backend is on this machine.
+    NDS_ENDPOINT_NETWORKS: '127.0.0.0/8',
     NDS_SELF_REGISTRATION: 'on',
     NDS_APPS: '{"default":{"receipts":true}}',
     NDS_SOURCES_FILE: SOURCES_FILE,

@@ -14,6 +14,7 @@ interface TrafficOptions {
   readonly url: string;
   readonly backendKey: string;
   readonly sandbox: Pick<Sandbox, 'script'>;
+  readonly clock: { readonly after: (ms: number, task: () => void) => { cancel(): void } };
 }
 
 interface Phone {
@@ -32,6 +33,7 @@ export async function startTraffic({
   url,
   backendKey,
   sandbox,
+  clock,
 }: TrafficOptions): Promise<() => void> {
   const register = async ({ platform, token, user }: Phone) => {
     const response = await fetch(`${url}/api/v1/devices`, {
@@ -67,12 +69,15 @@ export async function startTraffic({
     () => post(`${url}/n/${'x'.repeat(22)}`, paymentBody()),
   ];
   let next = 0;
-  const timer = setInterval(() => {
+  const plan = () => clock.after(EVERY_MS, call);
+  const call = () => {
     // A call that fails because the demo ends is nobody's loss.
     steps[next % steps.length]?.().catch(() => {});
     next += 1;
-  }, EVERY_MS);
-  return () => clearInterval(timer);
+    timer = plan();
+  };
+  let timer = plan();
+  return () => timer.cancel();
 }
 
 function post(url: string, body: string, headers: Record<string, string> = {}): Promise<Response> {

@@ -38,6 +38,7 @@ const EXCLUSIVE: readonly (readonly [string, string])[] = [
   ['GOOGLE_APPLICATION_CREDENTIALS_JSON', 'GOOGLE_APPLICATION_CREDENTIALS'],
   ['NDS_APPS', 'NDS_APPS_FILE'],
   ['NDS_SOURCES', 'NDS_SOURCES_FILE'],
+  ['NDS_ENDPOINTS', 'NDS_ENDPOINTS_FILE'],
 ];
 
 export function readSettings(environment: Environment): ReadSettings {

@@ -120,7 +120,8 @@ export const ERRORS = {
   endpoint_configured: {
     status: 409,
     title: 'Endpoint of the configuration',
-    remedy: 'Change it in NDS_ENDPOINTS and restart.',
+    remedy:
+      'Change it in the file of NDS_ENDPOINTS_FILE and reload, or in NDS_ENDPOINTS and restart.',
   },
   device_exists: {
     status: 409,

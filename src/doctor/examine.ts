@@ -13,6 +13,7 @@ import { proveProvider } from '../service/proof-findings.ts';
 import { openProofMemory } from '../stores/sqlite/proofs.ts';
 import { checkDatabase, checkSecret, type DatabaseCheck } from './check-database.ts';
 import { checkDisk } from './check-disk.ts';
+import { checkEndpoints } from './check-endpoints.ts';
 import { checkClock, checkExternalUrl } from './check-network.ts';
 import type { GetOptions } from './http-get.ts';
 
@@ -35,14 +36,15 @@ export async function examine(environment: Environment, clock: Clock): Promise<r
     'clock',
     async () => await checkClock(config.fcmEndpoint ?? GOOGLE, google),
   );
-  const [external, compared] = await Promise.all([
+  const [external, compared, endpoints] = await Promise.all([
     guarded('external_url', async () => ({
       finding: await checkExternalUrl(config.externalUrl, outwards),
     })),
     clockCheck,
+    checkEndpoints(prepared, clock),
   ]);
   const lanes = await proveAll(prepared, clock, { files, skewMs: skewOf(compared) });
-  return [settings, ...files.findings, compared.finding, external.finding, ...lanes];
+  return [settings, ...files.findings, compared.finding, external.finding, ...lanes, ...endpoints];
 }
 
 interface Files {

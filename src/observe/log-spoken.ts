@@ -55,7 +55,7 @@ export const SPOKEN = {
   },
   reloaded: {
     level: 'info',
-    when: 'the files of apps, keys and sources were read again',
+    when: 'the files of apps, keys, sources and endpoints were read again',
     fields: ['opened', 'closed', 'kept', 'needs_restart'],
   },
   reload_failed: {

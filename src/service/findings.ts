@@ -135,6 +135,13 @@ export const FINDINGS = {
     title: 'Google’s answer proves nothing.',
     remedy: 'Look again in some minutes; if it stays, report it with the reason in the text.',
   },
+  endpoint_address_ok: { level: 'ok', title: 'Events may go to the address of the endpoint.' },
+  endpoint_address_refused: {
+    level: 'warning',
+    title: 'Events may not go to the address of an endpoint, or its name cannot be looked up.',
+    remedy:
+      'Correct the URL, its name in DNS, or NDS_ENDPOINT_NETWORKS; docs/events.md has the rule.',
+  },
   check_failed: {
     level: 'warning',
     title: 'A check ended with an error of our own.',

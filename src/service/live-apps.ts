@@ -1,9 +1,12 @@
 // The apps and sources as they are now. A reload reads their files again and takes over all of it at one moment, or
-// nothing: calls in flight end with what they began with.
+// nothing: calls in flight end with what they began with. Endpoints follow, as fast as the store takes them.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/config.ts';
 import type { SignedSources } from '../config/sources.ts';
 import { CurrentRules } from '../core/app-rules.ts';
+import { type ConfiguredEndpoint, endpointId } from '../core/events/configured.ts';
+import type { Endpoints } from '../core/events/endpoints.ts';
 import type { Clock, Timer } from '../core/ports/clock.ts';
 import type { Provider } from '../core/ports/provider.ts';
 import type { Retrier } from '../core/sending/retrier.ts';
@@ -15,11 +18,18 @@ import type { AppProvider } from './providers.ts';
 /** Longer than any send: a wait for a place, two waits for a stream and two attempts. */
 const RETIRE_AFTER_MS = 60_000;
 
-/** What a reload changed: `app/provider` of what was opened or closed. */
+/** What a reload changed: `app/provider` and `endpoint/id` of what was opened or closed. */
 export interface ReloadReport {
   readonly opened: readonly string[];
   readonly closed: readonly string[];
   readonly kept: readonly string[];
+}
+
+/** What takes over the rest of what was read. */
+export interface ReloadParts {
+  readonly lanes: AppLanes;
+  readonly retrier: Retrier;
+  readonly endpoints: Pick<Endpoints, 'start'>;
 }
 
 export interface LiveAppsParts {
@@ -55,8 +65,8 @@ export class LiveApps {
   }
 
   /** One at a time. Rejects with a `ConfigError`; then everything is as before. */
-  reload(core: { readonly lanes: AppLanes; readonly retrier: Retrier }): Promise<ReloadReport> {
-    const reload = () => this.#reload(core);
+  reload(parts: ReloadParts): Promise<ReloadReport> {
+    const reload = () => this.#reload(parts);
     const done = this.#reloading.then(reload, reload);
     this.#reloading = done.catch(() => {});
     return done;
@@ -69,8 +79,9 @@ export class LiveApps {
     await Promise.all(all.map((provider) => provider.close()));
   }
 
-  async #reload(core: { readonly lanes: AppLanes; readonly retrier: Retrier }) {
+  async #reload({ lanes, retrier, endpoints }: ReloadParts): Promise<ReloadReport> {
     const before = this.providers;
+    const { endpoints: earlier } = this.#now;
     const read = await this.#readAgain(before);
     const opened = read.providers.filter((one) => !before.includes(one));
     if (this.#isClosed) {
@@ -81,12 +92,18 @@ export class LiveApps {
     // Nothing below waits: a call sees all of the old configuration or all of the new one.
     this.#now = read;
     this.rules.replace(rules);
-    core.retrier.changeLanes(core.lanes.replace(read.providers));
+    retrier.changeLanes(lanes.replace(read.providers));
     const closed = before.filter((one) => !read.providers.includes(one));
     for (const { provider } of closed) this.#retire(provider);
     for (const { provider } of opened) void provider.warm();
     const kept = before.filter((one) => read.providers.includes(one));
-    return { opened: opened.map(nameOf), closed: closed.map(nameOf), kept: kept.map(nameOf) };
+    await endpoints.start(read.endpoints);
+    const told = compare(earlier, read.endpoints);
+    return {
+      opened: [...opened.map(nameOf), ...told.opened],
+      closed: [...closed.map(nameOf), ...told.closed],
+      kept: [...kept.map(nameOf), ...told.kept],
+    };
   }
 
   /** Its pushes in flight, and those that wait for a place, end first. */
@@ -101,4 +118,21 @@ export class LiveApps {
 
 function nameOf({ app, provider }: AppProvider): string {
   return `${app}/${provider.name}`;
+}
+
+/** One that changed is closed and opened. */
+function compare(
+  before: readonly ConfiguredEndpoint[],
+  after: readonly ConfiguredEndpoint[],
+): ReloadReport {
+  const isIn = (list: readonly ConfiguredEndpoint[]) => (one: ConfiguredEndpoint) =>
+    list.some((other) => isDeepStrictEqual(one, other));
+  const name = ({ name: given }: ConfiguredEndpoint) => `endpoint/${endpointId(given)}`;
+  const isKept = isIn(before);
+  const stays = isIn(after);
+  return {
+    opened: after.filter((one) => !isKept(one)).map(name),
+    closed: before.filter((one) => !stays(one)).map(name),
+    kept: before.filter(stays).map(name),
+  };
 }

@@ -83,10 +83,10 @@ function statesOf(providers: readonly AppProvider[], { checks }: Readiness): rea
 }
 
 /** What is wrong names variables, files and fields, never their values. */
-async function reload({ live, core, changedNames }: HttpAppParts): Promise<Reloaded> {
+async function reload({ live, core, endpoints, changedNames }: HttpAppParts): Promise<Reloaded> {
   try {
     const needs_restart = changedNames();
-    return { ...(await live.reload(core)), needs_restart };
+    return { ...(await live.reload({ ...core, endpoints })), needs_restart };
   } catch (cause) {
     if (!(cause instanceof ConfigError)) throw cause;
     const faults = cause.faults.map((message) => ({ field: 'configuration', message }));

@@ -16,7 +16,7 @@ import { isServer } from '../config/files.ts';
 import { faultOfSecretFile } from '../config/secret.ts';
 import { loadSources, type SignedSources } from '../config/sources.ts';
 import { nearest } from '../config/unknown-variables.ts';
-import type { ConfiguredEndpoint } from '../core/events/endpoints.ts';
+import type { ConfiguredEndpoint } from '../core/events/configured.ts';
 import { CATALOGUE } from '../core/notification.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import { Skew } from '../core/sending/attempts.ts';
@@ -27,18 +27,18 @@ export interface AppsAndSources {
   readonly apps: readonly App[];
   readonly providers: readonly AppProvider[];
   readonly sources: SignedSources;
+  /** Those of NDS_ENDPOINTS. */
+  readonly endpoints: readonly ConfiguredEndpoint[];
 }
 
 export interface Prepared extends AppsAndSources {
   readonly config: Config;
-  /** Those of NDS_ENDPOINTS. */
-  readonly endpoints: readonly ConfiguredEndpoint[];
   /** Variables that are set and mean nothing here, each in a sentence. */
   readonly ignored: readonly string[];
   /** What Google's answers say of this machine's clock. */
   readonly skew: Skew;
   /**
-   * Reads the files of apps, keys and sources again and opens the providers that differ from `known`. Throws a
+   * Reads the files of apps, keys, sources and endpoints again and opens the providers that differ from `known`. Throws a
    * `ConfigError`, and then nothing new is open.
    */
   readAgain(known: readonly AppProvider[]): Promise<AppsAndSources>;
@@ -65,7 +65,7 @@ interface Given {
 async function readAll(
   { environment, clock, skew }: Given,
   known: readonly AppProvider[],
-): Promise<AppsAndSources & Pick<Prepared, 'config' | 'endpoints' | 'ignored'>> {
+): Promise<AppsAndSources & Pick<Prepared, 'config' | 'ignored'>> {
   const settings = readSettings(environment);
   const faults = [...settings.faults];
   const { values } = settings;

@@ -4,6 +4,8 @@
 import { existsSync } from 'node:fs';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { expect, onTestFinished } from 'vitest';
+import { z } from 'zod';
+import { operate, told } from '../support/operator-calls.ts';
 import { PAGE_ENVIRONMENT, PAGE_KEYS } from '../support/page-calls.ts';
 import { type Setup, type SetupOptions, setup } from '../support/service.ts';
 
@@ -14,6 +16,8 @@ const PLACES = [
   '/usr/bin/google-chrome',
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ];
+
+const registered = z.looseObject({ id: z.string(), secret: z.string() });
 
 let launched: Promise<Browser> | undefined;
 
@@ -88,9 +92,16 @@ export interface Started {
 }
 
 export async function start(options: SetupOptions = {}): Promise<Started> {
-  const environment = { ...PAGE_ENVIRONMENT, ...options.environment };
+  const own = { NDS_ENDPOINT_NETWORKS: '127.0.0.0/8' };
+  const environment = { ...PAGE_ENVIRONMENT, ...own, ...options.environment };
   const running = await setup({ ...options, environment });
   return { running, url: running.service.url };
+}
+
+/** Registers an endpoint by the API. */
+export async function addEndpoint(running: Setup, body: object) {
+  const made = await operate(running, { method: 'POST', path: '/endpoints', body });
+  return registered.parse(told(made));
 }
 
 /** The badges of the list, the newest first. */

@@ -8,15 +8,17 @@ import type { Page } from 'playwright-core';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { registerPhone } from '../support/device-calls.ts';
 import { androidToken } from '../support/driven-service.ts';
+import { startReceiver } from '../support/event-receiver.ts';
+import { operate } from '../support/operator-calls.ts';
 import { ANDROID_TOKEN, notifyPath } from '../support/service.ts';
-import { closeBrowser, openPage, start, untilNewest } from './browser.ts';
+import { addEndpoint, closeBrowser, openPage, start, untilNewest } from './browser.ts';
 
 afterAll(closeBrowser);
 
 const HASH = 'ab'.repeat(32);
 const MAX_BYTES = 40_000;
 const MANY = 10_000;
-const VIEWS = ['#now', `#find?q=${HASH}`, '#devices', '#callers'];
+const VIEWS = ['#now', `#find?q=${HASH}`, '#devices', '#callers', '#endpoints'];
 
 /** Passes everything on as it is but streams, which it cuts after a while, and of which it may hold everything up. */
 async function startProxy(
@@ -117,6 +119,11 @@ test('markup in what others wrote is text', async () => {
   const fault = { kind: 'google_error', status: 400, message: MARKUP } as const;
   running.sandbox.script({ provider: 'fcm', fault });
   await running.notify(`${ANDROID_TOKEN}3`, '02'.repeat(32));
+  const { url: address } = await startReceiver();
+  const description = MARKUP.replaceAll('x', 'y');
+  const hurtful = { url: `${address}/${MARKUP}`, description };
+  const { id } = await addEndpoint(running, hurtful);
+  await operate(running, { method: 'POST', path: `/endpoints/${id}/test` });
   const page = await openPage({ url });
   for (const view of [
     ...VIEWS,
@@ -130,6 +137,8 @@ test('markup in what others wrote is text', async () => {
   }
   await page.goto(`${url}/admin/#devices?q=${device.id}`);
   await page.getByText(MARKUP).waitFor();
+  await page.goto(`${url}/admin/#endpoints`);
+  await page.getByText(description, { exact: true }).waitFor();
 });
 
 for (const scheme of ['light', 'dark'] as const) {
@@ -140,6 +149,9 @@ for (const scheme of ['light', 'dark'] as const) {
       const path = new URL(device.urls.notify ?? '').pathname;
       await running.post(path, `{"template":"payment_received","data":{"payment_hash":"${HASH}"}}`);
       await running.post('/n/unknown', '{}');
+      const { url: address } = await startReceiver();
+      const { id } = await addEndpoint(running, { url: address, enabled_events: ['delivery.*'] });
+      await operate(running, { method: 'POST', path: `/endpoints/${id}/test` });
       const context = { colorScheme: scheme, viewport: { width, height: 740 } };
       const page = await openPage({ url, context });
       for (const view of VIEWS) {

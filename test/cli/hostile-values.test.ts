@@ -36,6 +36,20 @@ test('the name of a user cannot reach the controls of the terminal, nor begin a 
   expect(JSON.parse(json.stdout)).toMatchObject({ user: HOSTILE });
 });
 
+test('the description of an endpoint cannot either, nor a name that is too long for its line', async () => {
+  const { environment } = await setup({ environment: { NDS_ENDPOINT_NETWORKS: '127.0.0.0/8' } });
+  const url = `http://127.0.0.1:9000/${'x'.repeat(200)}`;
+  const args = ['endpoints', 'add', url, '--description', HOSTILE];
+  const added = await runCommand(args, { environment });
+  const [id = ''] = /ep_[0-9a-f-]{36}/.exec(added.stdout) ?? [];
+  const shown = await runCommand(['endpoints', 'show', id], { environment });
+  for (const end of [added, shown]) {
+    expect(end.stdout).toMatch(/^description {4}\\u001b\[2Ja\\u000ab\\u202e\\u0085\\u0007$/m);
+    expect(end.stdout).not.toMatch(TERMINAL_OBEYS);
+  }
+  expectReadable(await runCommand(['endpoints', 'list'], { environment }));
+});
+
 test('an empty argument and an empty input are refused before anything is asked', async () => {
   const { environment } = await setup();
   const commands = ['find', 'forget', 'token show', 'token release', 'send'];

@@ -9,6 +9,7 @@ import { startService } from '../../src/main.ts';
 import { prepare } from '../../src/service/prepare.ts';
 import { createSystemClock } from '../../src/service/system.ts';
 import { APNS_KEY } from '../support/credentials.ts';
+import { startReceiver } from '../support/event-receiver.ts';
 import { startProgram } from '../support/program.ts';
 import { createTestLog, sandboxEnvironment, temporaryFolder } from '../support/service.ts';
 
@@ -295,4 +296,31 @@ test('without a place to remember it Apple is not asked', async () => {
   expect(byCheck['default/apns']).toMatchObject({ code: 'apns_not_asked', level: 'warning' });
   expect(byCheck.database?.code).toBe('database_unusable');
   expect(pushesTo(sandbox, 'apns')).toEqual([]);
+});
+
+test('judges the addresses of the configured endpoints, and calls none', async () => {
+  const { examine } = await setup();
+  const receiver = await startReceiver();
+  const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+  const entry = (name: string, url: string) => ({ name, url: `${url}?key=hidden`, secret });
+  const endpoints = [
+    entry('own', receiver.url),
+    entry('plain', receiver.url.replace('127.0.0.1', '10.0.0.1')),
+    entry('public', 'https://192.0.2.1/'),
+  ];
+  const { code, byCheck } = await examine([], {
+    NDS_ENDPOINT_NETWORKS: '127.0.0.0/8',
+    NDS_ENDPOINTS: JSON.stringify(endpoints),
+  });
+  expect(code).toBe(1);
+  expect(byCheck['endpoint/ep_own']).toMatchObject({ level: 'ok', code: 'endpoint_address_ok' });
+  for (const name of ['plain', 'public']) {
+    const { text, ...finding } = byCheck[`endpoint/ep_${name}`] ?? {};
+    expect(finding).toMatchObject({ level: 'warning', code: 'endpoint_address_refused' });
+    expect(text).toBe(
+      'its URL must lead to the public internet, or to a network of NDS_ENDPOINT_NETWORKS',
+    );
+  }
+  expect(JSON.stringify(byCheck)).not.toMatch(/hidden|whsec/);
+  expect(receiver.received).toEqual([]);
 });

@@ -22,7 +22,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   endpoints: ['core', 'providers/http2'],
   observe: ['core'],
   config: ['core', 'endpoints', 'sources', 'providers/apns', 'providers/fcm'],
-  doctor: [...['core', 'config', 'service', 'providers/http2', 'stores', 'stores/sqlite']],
+  doctor: [
+    ...['core', 'config', 'endpoints', 'service', 'providers/http2', 'stores', 'stores/sqlite'],
+  ],
   service: [
     'core',
     'config',

@@ -7,6 +7,7 @@ import type { DeliveryWake } from '../../src/core/ports/receipts.ts';
 import { renderCharts } from '../../src/http/admin/views/chart.ts';
 import { renderDevices } from '../../src/http/admin/views/devices-view.ts';
 import { toneOf } from '../../src/http/admin/views/elements.ts';
+import { renderEndpoints } from '../../src/http/admin/views/endpoints-view.ts';
 import { renderAnswer } from '../../src/http/admin/views/find-view.ts';
 import { renderLog } from '../../src/http/admin/views/log-view.ts';
 import { sampleDevice } from '../contract/device-samples.ts';
@@ -33,10 +34,34 @@ test('what others wrote is text, in content and in attributes', async () => {
   const named = { app: MARKUP, door: MARKUP, source: MARKUP, code: MARKUP, requestId: MARKUP };
   const rows = [{ kind: 'refusal', atMs: 1, refusal: { ...refusal, ...named } }] as const;
   const log = await renderLog(rows, { isFiltered: false });
-  for (const html of [String(shown), String(log)]) {
+  const endpoints = await renderEndpoints({
+    endpoints: [
+      {
+        endpoint: {
+          ...{ id: MARKUP, object: 'endpoint', url: MARKUP, enabled_events: [MARKUP] },
+          ...{ description: MARKUP, app: MARKUP, status: 'enabled', created: 1 },
+        },
+        detail: MARKUP,
+        attempts: [
+          {
+            eventId: MARKUP,
+            type: 'device.silent',
+            atMs: 1,
+            latencyMs: 1,
+            outcome: 'failed',
+            reason: MARKUP,
+          },
+        ],
+      },
+    ],
+    isOne: false,
+    scopes: new Set(['read', 'endpoints']),
+  });
+  for (const html of [String(shown), String(log), String(endpoints)]) {
     expect(html).toContain('&lt;img');
     expect(html).not.toContain('<img');
-    expect(html).not.toMatch(/"">/);
+    // A button without a body or a question has these empty.
+    expect(html.replaceAll(/ data-(?:body|ask)=""/g, '')).not.toMatch(/"">/);
   }
 });
 

@@ -73,7 +73,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     const { first } = await startMachines(url);
     const life = beginLife(first.environment);
     const address = await life.listening;
-    first.sandbox.script({ provider: 'fcm', fault: { kind: 'hang' } });
+    first.sandbox.script({ provider: 'fcm', fault: { kind: 'hang' }, times: 100 });
     const call = fetch(`${address}/notify?platform=android&token=${ANDROID_TOKEN}`, {
       method: 'POST',
       body: JSON.stringify({ template: 'payment_received', data: { payment_hash: 'aa' } }),
@@ -82,6 +82,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     while ((await query(url, 'SELECT FROM queue')).length === 0) await first.service.store.probe();
     life.kill();
     await life.ended;
+    first.sandbox.clearFaults();
     const killedAtMs = performance.now();
     await call;
     const [push] = await first.sandbox.waitFor(({ token }) => token === ANDROID_TOKEN, 1);

@@ -1,5 +1,6 @@
 // `npm run demo`: what a newcomer sees first. It has to work by itself, say what happened, and leave nothing.
 
+import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
@@ -65,6 +66,13 @@ test('runs by itself with --once, shows every push and every row, and exits with
   expect(rows.filter((row) => !/^(apns|fcm) .* delivered +1 /.test(row))).toEqual([]);
   expect(rows.filter((row) => / yes$/.test(row))).toHaveLength(2);
   expect([...phones, ...rows].filter((row) => row.length > 80)).toEqual([]);
+  const told = stdout.split('\n').filter((line) => line.startsWith('  backend got '));
+  const sha256 = createHash('sha256').update('phone-without-the-app:APA91bDemo').digest('hex');
+  const whose = `UNREGISTERED of ${sha256.slice(0, 8)}…, verified`;
+  expect(told.toSorted()).toEqual([
+    `  backend got delivery.unregistered ${whose}`,
+    `  backend got device.quarantined ${whose}`,
+  ]);
   expect(stdout).toContain('Every push arrived as it should.');
   expect(left()).toEqual([]);
 });
@@ -93,7 +101,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       folder: temporaryFolder(),
     }).ended;
     expect(found.stdout).toMatch(
-      /^this payment .*\n.*\n.* received {3}notify.*\n.* delivered after /,
+      /^this payment .*\ndelivery id .*\n(?:.*\n)?.* received {3}notify.*\n.* delivered after /,
     );
     program.signal(signal);
     const { code, stderr } = await program.ended;

@@ -72,6 +72,12 @@ export async function startReceiver(): Promise<Receiver> {
   return receiver;
 }
 
+/** As a library that checks signatures takes them. */
+export function headersOf(call: Received | undefined): Record<string, string> {
+  const given = Object.entries(call?.headers ?? {});
+  return Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
+}
+
 export function portOf(server: Pick<Server, 'address'>): number {
   const address = server.address();
   return typeof address === 'object' && address !== null ? address.port : 0;

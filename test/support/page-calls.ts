@@ -8,6 +8,7 @@ export const PAGE_KEYS = {
   read: KEYS.read,
   operate: 'demo_key-that-may-read-and-operate-in-tests',
   register: 'demo_key-that-may-read-and-register-in-tests',
+  endpoints: 'demo_key-that-may-read-and-has-endpoints-in-tests',
   all: KEYS.all,
 } as const;
 
@@ -17,6 +18,7 @@ export const PAGE_ENVIRONMENT = {
     OPERATOR_ENVIRONMENT.NDS_API_KEYS,
     `oncall:read+operate:${PAGE_KEYS.operate}`,
     `support:read+register:${PAGE_KEYS.register}`,
+    `vendor:read+endpoints:${PAGE_KEYS.endpoints}`,
   ].join(','),
 };
 

@@ -9,7 +9,7 @@ const TIMEOUT_MS = 120_000;
 /** A page of any list is far smaller. */
 const MAX_ANSWER_BYTES = 64 * 1_048_576;
 
-export type Method = 'GET' | 'POST' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
 export interface ApiRequest {
   readonly query?: Readonly<Record<string, string | number | undefined>> | undefined;

@@ -5,11 +5,12 @@ import { DEFAULT_APP } from '../../core/target.ts';
 import { readContext } from '../context.ts';
 import type { TriggerOptions } from '../trigger/trigger.ts';
 import type { ListOptions } from './devices.ts';
+import { addEndpoints } from './endpoint-commands.ts';
 import type { SendOptions } from './send.ts';
 import type { TokenOptions } from './token.ts';
 
 const MAX_LISTED = 1_000_000;
-const DASH = '`-` reads it from standard input, which keeps it out of the shell’s history';
+export const DASH = '`-` reads it from standard input, which keeps it out of the shell’s history';
 
 interface Printed {
   readonly json?: boolean;
@@ -22,6 +23,7 @@ export function addOperatorCommands(program: Command, end: End): void {
   addDevices(program, end);
   addTokens(program, end);
   addApps(program);
+  addEndpoints(program, end);
 }
 
 function addPushes(program: Command, end: End): void {
@@ -149,7 +151,7 @@ function addApps(program: Command): void {
     );
   apps
     .command('reload')
-    .description('read the files of apps, keys and sources again, all of them or none')
+    .description('read the files of apps, keys, sources and endpoints again, all of them or none')
     .option('--json', 'the result as JSON')
     .action(async (options: Printed) =>
       (await import('./apps.ts')).reloadApps(options, readContext()),
@@ -163,7 +165,7 @@ function platform(): Option {
   ]);
 }
 
-function wholeNumber(text: string): number {
+export function wholeNumber(text: string): number {
   const number = Number(text);
   if (/^\d+$/.test(text) && number >= 1 && number <= MAX_LISTED) return number;
   throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_LISTED}.`);

@@ -2,7 +2,8 @@
 
 import { z } from 'zod';
 import { enabledEventNames } from '../../core/events/catalogue.ts';
-import { type ConfiguredEndpoint, MAX_ENDPOINTS } from '../../core/events/endpoints.ts';
+import type { ConfiguredEndpoint } from '../../core/events/configured.ts';
+import { MAX_ENDPOINTS } from '../../core/events/endpoints.ts';
 import { faultOfSecret } from '../../core/events/signature.ts';
 import { faultOfUrl } from '../../endpoints/address.ts';
 import type { Config } from '../config.ts';
@@ -17,7 +18,10 @@ const shape = z
         const fault = faultOfUrl(url);
         if (fault !== undefined) context.addIssue(fault);
       }),
-      enabled_events: z.array(z.enum(enabledEventNames(), 'is no event')).min(1).default(['*']),
+      enabled_events: z
+        .array(z.enum(enabledEventNames(), 'is no event and no group of events'))
+        .min(1)
+        .default(['*']),
       description: z.string().max(200).optional(),
       app: z.string().optional(),
       secret: z.string().superRefine((secret, context) => {

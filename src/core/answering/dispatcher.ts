@@ -247,7 +247,8 @@ export class Dispatcher {
 
   #refuseQuarantined(delivery: Delivery): void {
     // What this machine remembers another one may have changed; the provider knows.
-    if (this.#claims.isNeeded) this.#parts.quarantine.absolve(delivery.tokenHash);
+    const doubted = this.#claims.isNeeded ? this.#claims.doubted(delivery.tokenHash) : undefined;
+    if (doubted !== undefined) this.#parts.quarantine.absolve(doubted);
     const entry = this.#parts.quarantine.find(delivery.tokenHash);
     if (entry === undefined) return;
     const code = entry.kind === 'unregistered' ? 'token_unregistered' : 'token_rejected';

@@ -9,6 +9,7 @@ import type { Observer } from '../ports/observer.ts';
 import {
   type KeyClaim,
   type KeyedDelivery,
+  type QuarantineEntry,
   type Store,
   StoreUnavailableError,
 } from '../ports/store.ts';
@@ -51,6 +52,7 @@ export class KeyClaims {
   /** Rejects with a `ServiceError` if the token is in quarantine. */
   async claim(keyed: KeyedDelivery): Promise<Claimed> {
     const { clock, policy, ledger } = this.#parts;
+    const doubted = this.doubted(keyed.delivery.tokenHash);
     if (ledger.trouble !== undefined) return this.#unclaimed(keyed, Promise.resolve('unavailable'));
     const claiming = this.#try(keyed);
     const { promise: over, resolve } = Promise.withResolvers<undefined>();
@@ -59,7 +61,7 @@ export class KeyClaims {
     timer.cancel();
     // The row may still come: what is sent meanwhile is settled in it.
     if (claim === undefined) return this.#unclaimed(keyed, claiming.then(rowOf));
-    return this.#believe(keyed, claim);
+    return this.#believe(keyed, claim, doubted);
   }
 
   /** Looks at the row every so often until its first attempt has an end, or for so long. */
@@ -75,7 +77,18 @@ export class KeyClaims {
     }
   }
 
-  #believe(keyed: KeyedDelivery, claim: KeyClaim | 'unavailable' | 'refused'): Claimed {
+  /** A refusal that this machine remembers, and that another one may have lifted meanwhile. */
+  doubted(tokenHash: string): QuarantineEntry | undefined {
+    const { quarantine, ledger } = this.#parts;
+    const entry = quarantine.find(tokenHash);
+    return entry === undefined || ledger.isQuarantining(entry) ? undefined : entry;
+  }
+
+  #believe(
+    keyed: KeyedDelivery,
+    claim: KeyClaim | 'unavailable' | 'refused',
+    doubted: QuarantineEntry | undefined,
+  ): Claimed {
     const { clock, quarantine } = this.#parts;
     if (claim === 'unavailable' || claim === 'refused') {
       return this.#unclaimed(keyed, Promise.resolve(claim));
@@ -90,8 +103,7 @@ export class KeyClaims {
         throw new ServiceError(code, { reason });
       }
       case 'taken':
-        // The store knows what other machines know of the token; what this one remembers may be out of date.
-        quarantine.absolve(keyed.delivery.tokenHash);
+        if (doubted !== undefined) quarantine.absolve(doubted);
         if (claim.hold !== undefined) quarantine.load([claim.hold], []);
         return { kind: 'free', row: Promise.resolve('stored') };
     }

@@ -1,12 +1,14 @@
 // The endpoints of the vendor: registered, changed, tested, and each with its lane. While there is none, nobody listens
 // and nothing is asked of the store.
 
+import { isDeepStrictEqual } from 'node:util';
 import { ServiceError } from '../errors.ts';
 import type { Timer } from '../ports/clock.ts';
 import type { Endpoint, EndpointAttempt, StoredEndpoint } from '../ports/events.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Observer, ServiceEvent } from '../ports/observer.ts';
 import type { Sent } from './calls.ts';
+import { type ConfiguredEndpoint, configure, endpointId } from './configured.ts';
 import { EndpointLane, type LaneParts } from './lane.ts';
 import { secretOf } from './signature.ts';
 
@@ -48,62 +50,62 @@ export type EndpointChanges = Partial<EndpointDetails> & {
   readonly status?: Endpoint['status'] | undefined;
 };
 
-/** An endpoint of the configuration. */
-export interface ConfiguredEndpoint extends EndpointDetails {
-  readonly name: string;
-  readonly secret: string;
-}
-
 export class Endpoints implements Observer {
   readonly #parts: EndpointsParts;
   readonly #lanes = new Map<string, EndpointLane>();
+  /** As the configuration had them last. */
+  #configured: ReadonlyMap<string, ConfiguredEndpoint> = new Map();
   /** On their way into the store. */
   #adding = 0;
   #isListening = false;
   #isClosed = false;
   #nudge: Timer | undefined;
   #look: Timer | undefined;
+  #startAgain: Timer | undefined;
 
   constructor(parts: EndpointsParts) {
     this.#parts = parts;
   }
 
-  /** Resolves at once if the store fails, and then tries again. */
+  /** At the start and at each reload. Resolves at once if the store fails, and then tries again. */
   async start(configured: readonly ConfiguredEndpoint[]): Promise<void> {
+    this.#startAgain?.cancel();
     try {
       await this.#load(configured);
     } catch {
       // The store says what is wrong with it.
       if (this.#isClosed) return;
-      this.#look = this.#parts.clock.after(START_PAUSE_MS, () => void this.start(configured));
+      const again = () => void this.start(configured);
+      this.#startAgain = this.#parts.clock.after(START_PAUSE_MS, again);
     }
+  }
+
+  /** What is stored, to be looked at and changed while no service runs: no event goes out by itself. */
+  async startSilently(): Promise<void> {
+    this.#isClosed = true;
+    for (const stored of await this.#parts.store.listEndpoints()) this.#add(stored);
   }
 
   /** Takes over the endpoints of the configuration, and deletes those that have left it. */
   async #load(configured: readonly ConfiguredEndpoint[]): Promise<void> {
     const { store, clock } = this.#parts;
     const known = await store.listEndpoints();
-    const ids = new Set(configured.map(({ name }) => idOf(name)));
-    for (const { endpoint } of known) {
-      if (endpoint.isConfigured && !ids.has(endpoint.id)) await store.deleteEndpoint(endpoint.id);
-      else if (!ids.has(endpoint.id))
-        this.#add({ endpoint, progress: progressOf(known, endpoint) });
+    const names = new Map(configured.map((one) => [endpointId(one.name), one]));
+    for (const stored of known) {
+      const { id, isConfigured } = stored.endpoint;
+      if (isConfigured && !names.has(id)) await this.#delete(id);
+      else if (!names.has(id) && !this.#lanes.has(id)) this.#add(stored);
     }
-    for (const { name, secret, ...details } of configured) {
-      const id = idOf(name);
+    for (const [id, one] of names) {
+      // What did not change goes on where it is.
+      if (isDeepStrictEqual(this.#configured.get(id), one)) continue;
       const earlier = known.find(({ endpoint }) => endpoint.id === id)?.endpoint;
-      this.#add(
-        await store.putEndpoint({
-          status: 'enabled',
-          createdAtMs: clock.wallMs(),
-          ...(earlier?.isConfigured === true ? earlier : {}),
-          ...details,
-          id,
-          secrets: [{ secret }],
-          isConfigured: true,
-        }),
-      );
+      const stored = await store.putEndpoint(configure(one, { earlier, nowMs: clock.wallMs() }));
+      const lane = this.#lanes.get(id);
+      if (lane === undefined) this.#add(stored);
+      else lane.change(stored);
     }
+    this.#configured = names;
   }
 
   get all(): readonly EndpointLane[] {
@@ -135,7 +137,7 @@ export class Endpoints implements Observer {
     const { store, clock, ids } = this.#parts;
     return store.putEndpoint({
       ...details,
-      id: idOf(ids.deliveryId()),
+      id: endpointId(ids.deliveryId()),
       secrets: [{ secret: this.#newSecret() }],
       status: 'enabled',
       isConfigured: false,
@@ -143,8 +145,9 @@ export class Endpoints implements Observer {
     });
   }
 
+  /** Of one of the configuration the status alone. Throws `endpoint_configured`. */
   async change(id: string, { status, ...changes }: EndpointChanges): Promise<EndpointLane> {
-    const lane = this.#findOwn(id);
+    const lane = Object.keys(changes).length === 0 ? this.find(id) : this.#findOwn(id);
     if (changes.url !== undefined) await this.#check(changes.url);
     const { endpoint } = lane;
     const isChanged = status !== undefined && status !== endpoint.status;
@@ -159,9 +162,12 @@ export class Endpoints implements Observer {
   }
 
   async remove(id: string): Promise<void> {
-    const lane = this.#findOwn(id);
+    await this.#delete(this.#findOwn(id).endpoint.id);
+  }
+
+  async #delete(id: string): Promise<void> {
     await this.#parts.store.deleteEndpoint(id);
-    lane.stop();
+    this.#lanes.get(id)?.stop();
     this.#lanes.delete(id);
     if (this.#lanes.size === 0) this.#stopListening();
   }
@@ -214,7 +220,7 @@ export class Endpoints implements Observer {
 
   close(): void {
     this.#isClosed = true;
-    this.#look?.cancel();
+    this.#startAgain?.cancel();
     this.#stopListening();
     for (const lane of this.#lanes.values()) lane.stop();
     this.#parts.sender.close();
@@ -223,6 +229,7 @@ export class Endpoints implements Observer {
   #add(stored: StoredEndpoint): EndpointLane {
     const lane = new EndpointLane(this.#parts, stored);
     this.#lanes.set(stored.endpoint.id, lane);
+    if (this.#isClosed) lane.stop();
     this.#listen();
     lane.nudge();
     return lane;
@@ -277,12 +284,4 @@ export class Endpoints implements Observer {
   #nudgeAll(): void {
     for (const lane of this.#lanes.values()) lane.nudge();
   }
-}
-
-function idOf(name: string): string {
-  return `ep_${name}`;
-}
-
-function progressOf(known: readonly StoredEndpoint[], { id }: Endpoint) {
-  return known.find(({ endpoint }) => endpoint.id === id)?.progress ?? { cursor: 0, refused: 0 };
 }

@@ -44,6 +44,8 @@ export class Ledger {
   readonly #parts: LedgerParts;
   /** By delivery, in the order in which they have to be written. */
   readonly #pending = new Map<string, Write[]>();
+  /** On their way into the store. */
+  readonly #quarantining = new Set<QuarantineEntry>();
   #trouble: StoreUnavailableError['reason'] | undefined;
   /** Deliveries without a row since the store failed. */
   #unlogged = 0;
@@ -112,7 +114,14 @@ export class Ledger {
   }
 
   async quarantine(entry: QuarantineEntry, about?: Condemned): Promise<void> {
+    this.#quarantining.add(entry);
     await this.#write('quarantine', () => this.#parts.store.quarantine(entry, about));
+    this.#quarantining.delete(entry);
+  }
+
+  /** Whether the store may not know yet what this process knows of the token. */
+  isQuarantining(entry: QuarantineEntry): boolean {
+    return this.#quarantining.has(entry);
   }
 
   /** For what is kept beside deliveries and is lost while the store is sick. Never rejects. */

@@ -87,9 +87,9 @@ export class Quarantine {
     return this.#refused.delete(tokenHash) || wasHeld;
   }
 
-  /** Another machine may know better by now; a hold stays. */
-  absolve(tokenHash: string): void {
-    this.#refused.delete(tokenHash);
+  /** The store says that another machine released the token; a hold stays, and so does an entry that is newer. */
+  absolve(entry: QuarantineEntry): void {
+    if (this.#refused.get(entry.tokenHash) === entry) this.#refused.delete(entry.tokenHash);
   }
 
   /** Forgets all that is known of the token, that it worked as well. */

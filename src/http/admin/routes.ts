@@ -9,6 +9,7 @@ import { requireSession } from './access.ts';
 import type { AdminParts } from './parts.ts';
 import { showCallers } from './show-callers.ts';
 import { showDevices } from './show-devices.ts';
+import { showEndpoints } from './show-endpoints.ts';
 import { showFound } from './show-find.ts';
 import { showFilters, showLog, showNow } from './show-now.ts';
 
@@ -49,6 +50,7 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
   { method: 'GET', path: '/admin/view/log', scope: 'read', handle: showLog },
   { method: 'POST', path: '/admin/view/devices', scope: 'read', handle: showDevices },
   { method: 'GET', path: '/admin/view/callers', scope: 'read', handle: showCallers },
+  { method: 'GET', path: '/admin/view/endpoints', scope: 'read', handle: showEndpoints },
   ...[...OPERATOR_ROUTES, ...DEVICE_ROUTES].map(bySession),
 ];
 

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { type DeliveryStatus, STATUSES } from '../../core/delivery.ts';
 import { ERRORS } from '../../core/errors.ts';
+import { healthDetail } from '../../core/events/health.ts';
 import type { DeliveryPageQuery, Page, RefusalPageQuery } from '../../core/ports/operating.ts';
 import { REPEATED } from '../../core/ports/records.ts';
 import type { ProviderName } from '../../core/target.ts';
@@ -40,9 +41,18 @@ type LogFilter = z.output<typeof logQuery>;
 export async function showNow(parts: AdminParts, c: HttpContext): Promise<Response> {
   requireSession(parts.access, c, 'read');
   const { readiness, history } = parts;
-  const troubles = Object.entries(readiness().checks).flatMap(([check, { ready, detail }]) => {
-    return ready || check.includes('/') ? [] : [{ name: check, detail: detail ?? 'not ready' }];
-  });
+  const nowMs = parts.operator.clock.wallMs();
+  const troubles = [
+    ...Object.entries(readiness().checks).flatMap(([check, { ready, detail }]) => {
+      if (ready || check.includes('/')) return [];
+      return [{ status: 'broken' as const, name: check, detail: detail ?? 'not ready' }];
+    }),
+    ...parts.operator.endpoints.all.flatMap((lane) => {
+      const detail = healthDetail(lane, nowMs);
+      if (detail === undefined) return [];
+      return [{ status: 'degraded' as const, name: `endpoint ${lane.endpoint.id}`, detail }];
+    }),
+  ];
   const [cards, last] = await reading(() => Promise.all([readCards(parts), history.read()]));
   return await piece(c, renderNow({ cards, troubles, history: last }));
 }

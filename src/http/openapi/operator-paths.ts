@@ -68,7 +68,7 @@ export function operatorPaths(): ZodOpenApiPathsObject {
       }),
     },
     '/api/v1/apps/reload': {
-      post: operation('reload', 'Read the files of apps, keys and sources again', {
+      post: operation('reload', 'Read the files of apps, keys, sources and endpoints again', {
         scope: 'operate',
         answer: reloadAnswer,
         codes: [...OF_BODIES, 'reload_failed'],

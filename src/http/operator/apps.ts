@@ -22,7 +22,7 @@ export const listAppsAnswer = z.strictObject({ apps: z.array(appAnswer) });
 
 export const reloadAnswer = z.strictObject({
   status: z.literal('reloaded'),
-  /** `app/provider` of what was opened, closed and kept. */
+  /** `app/provider` and `endpoint/id` of what was opened, closed and kept. */
   opened: z.array(z.string()),
   closed: z.array(z.string()),
   kept: z.array(z.string()),

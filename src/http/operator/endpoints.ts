@@ -110,7 +110,7 @@ type Handled = Promise<Response>;
 
 /** GET /api/v1/endpoints */
 export function handleListEndpoints({ endpoints }: OperatorParts, c: HttpContext): Response {
-  return json(c, { endpoints: endpoints.all.map((lane) => describe(lane)) });
+  return json(c, { endpoints: endpoints.all.map((lane) => describeEndpoint(lane)) });
 }
 
 /** POST /api/v1/endpoints */
@@ -119,12 +119,12 @@ export async function handleCreateEndpoint(parts: OperatorParts, c: HttpContext)
   requireApp(parts, body.app);
   const details = { ...body, enabledEvents: body.enabled_events };
   const lane = await reading(() => parts.endpoints.create(details));
-  return json(c, describe(lane, { withSecret: true }));
+  return json(c, describeEndpoint(lane, { withSecret: true }));
 }
 
 /** GET /api/v1/endpoints/:id */
 export function handleReadEndpoint({ endpoints }: OperatorParts, c: HttpContext): Response {
-  return json(c, describe(endpoints.find(idOf(c))));
+  return json(c, describeEndpoint(endpoints.find(idOf(c))));
 }
 
 /** PATCH /api/v1/endpoints/:id */
@@ -136,7 +136,7 @@ export async function handleChangeEndpoint(parts: OperatorParts, c: HttpContext)
   requireApp(parts, body.app);
   const events = enabled_events === undefined ? {} : { enabledEvents: enabled_events };
   const lane = await reading(() => parts.endpoints.change(idOf(c), { ...body, ...events }));
-  return json(c, describe(lane));
+  return json(c, describeEndpoint(lane));
 }
 
 /** DELETE /api/v1/endpoints/:id */
@@ -150,7 +150,7 @@ export async function handleDeleteEndpoint({ endpoints }: OperatorParts, c: Http
 /** POST /api/v1/endpoints/:id/secret/rotate */
 export async function handleRotate({ endpoints }: OperatorParts, c: HttpContext): Handled {
   const lane = await reading(() => endpoints.rotate(idOf(c)));
-  return json(c, describe(lane, { withSecret: true }));
+  return json(c, describeEndpoint(lane, { withSecret: true }));
 }
 
 /** POST /api/v1/endpoints/:id/test */
@@ -194,7 +194,8 @@ function requireApp({ appNames }: OperatorParts, app: string | undefined): void 
   throw new ServiceError('bad_body', { faults });
 }
 
-function describe(
+/** Without its secret, unless it was just made. */
+export function describeEndpoint(
   { endpoint, progress }: EndpointLane,
   { withSecret = false }: { readonly withSecret?: boolean } = {},
 ): z.output<typeof endpointAnswer> {

@@ -2,6 +2,7 @@
 
 import type { Config } from '../../config/config.ts';
 import { Endpoints } from '../../core/events/endpoints.ts';
+import { healthDetail } from '../../core/events/health.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { DeviceStore } from '../../core/ports/devices.ts';
 import type { EventStore } from '../../core/ports/events.ts';
@@ -9,8 +10,6 @@ import type { Ids } from '../../core/ports/ids.ts';
 import { createEventSender } from '../../endpoints/event-sender.ts';
 import type { ReadinessCheck } from '../../http/health.ts';
 import type { Observers } from '../observing/observers.ts';
-
-const HOUR_MS = 3_600_000;
 
 export function wireEndpoints(parts: {
   readonly config: Pick<Config, 'endpointNetworks'>;
@@ -39,18 +38,10 @@ export function endpointChecks(
   clock: Clock,
 ): Readonly<Record<string, ReadinessCheck>> {
   const checks: Record<string, ReadinessCheck> = {};
-  for (const { endpoint, progress } of endpoints.all) {
-    const { id, status, disabledReason } = endpoint;
-    const failingForMs = clock.wallMs() - (progress.failingSinceMs ?? clock.wallMs());
-    const name = `endpoint/${id}`;
-    if (status === 'disabled' && disabledReason !== 'by_operator') {
-      const words = disabledReason === 'gone' ? 'it answered 410' : 'it failed for five days';
-      checks[name] = { ready: true, status: 'degraded', detail: `is disabled: ${words}` };
-    } else if (status === 'enabled' && failingForMs >= HOUR_MS) {
-      const hours = Math.floor(failingForMs / HOUR_MS);
-      const detail = `has taken no event for ${hours} h`;
-      checks[name] = { ready: true, status: 'degraded', detail };
-    }
+  for (const lane of endpoints.all) {
+    const detail = healthDetail(lane, clock.wallMs());
+    if (detail === undefined) continue;
+    checks[`endpoint/${lane.endpoint.id}`] = { ready: true, status: 'degraded', detail };
   }
   return checks;
 }

@@ -111,7 +111,8 @@ export class Database {
     options: TransactionOptions = {},
   ): Promise<Result> {
     return this.#enter(options, async (client, statementMs) => {
-      await begin(client, statementMs);
+      // Sent with the first statement; if it fails, that fails, too.
+      begin(client, statementMs).catch(() => {});
       try {
         const result = await work((sql, values = []) =>
           query(client, { sql, values, statementMs }),

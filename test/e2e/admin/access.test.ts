@@ -212,6 +212,7 @@ test('every route needs a session whose key has its scope', async () => {
     read: await sessionWith(running, PAGE_KEYS.read),
     operate: await sessionWith(running, PAGE_KEYS.operate),
     register: await sessionWith(running, PAGE_KEYS.register),
+    endpoints: await sessionWith(running, PAGE_KEYS.endpoints),
   };
   const routes = ADMIN_ROUTES.filter(({ scope }) => scope !== undefined);
   expect(routes.length).toBeGreaterThan(15);

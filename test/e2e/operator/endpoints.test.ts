@@ -12,7 +12,7 @@ import {
   sentAnswer,
 } from '../../../src/http/operator/endpoints.ts';
 import { standardWebhooks } from '../../../src/sources/standard-webhooks.ts';
-import { type Received, type Receiver, startReceiver } from '../../support/event-receiver.ts';
+import { headersOf, type Receiver, startReceiver } from '../../support/event-receiver.ts';
 import { KEYS, OPERATOR_ENVIRONMENT, operate, told } from '../../support/operator-calls.ts';
 import { ANDROID_TOKEN, type Setup, setup } from '../../support/service.ts';
 
@@ -23,11 +23,6 @@ async function start(): Promise<{ readonly running: Setup; readonly receiver: Re
   const receiver = await startReceiver();
   const running = await setup({ environment: { ...OPERATOR_ENVIRONMENT, ...NETWORKS } });
   return { running, receiver };
-}
-
-function headersOf(call: Received | undefined): Record<string, string> {
-  const given = Object.entries(call?.headers ?? {});
-  return Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
 }
 
 async function create(running: Setup, body: object) {
@@ -56,11 +51,7 @@ test('a backend hears of a dead token and finds its user with nothing but the to
 
   const digest = createHash('sha256').update(ANDROID_TOKEN).digest('hex');
   const events = [first, second].map((one) => {
-    const verified: unknown = new Webhook(secret).verify(one?.raw ?? '', {
-      'webhook-id': String(one?.headers['webhook-id']),
-      'webhook-timestamp': String(one?.headers['webhook-timestamp']),
-      'webhook-signature': String(one?.headers['webhook-signature']),
-    });
+    const verified: unknown = new Webhook(secret).verify(one?.raw ?? '', headersOf(one));
     expect(verified).toEqual(one?.event);
     return one?.event;
   });

@@ -4,6 +4,8 @@ import { $, call, faultOf, piece, state, tell } from './calls.js';
 import { follow, place, refreshLog, setMode, setPlace, showNow } from './now.js';
 
 const view = $('view');
+/** How often endpoints are asked for while nobody is in their midst. */
+const ENDPOINTS_MS = 10_000;
 /** What must not stand in the address: a token, a webhook URL, a name. */
 let asked = '';
 
@@ -20,6 +22,7 @@ async function show() {
   if (name === 'find') await showFound(query.get('q') ?? asked);
   else if (name === 'devices') await showDevices(query);
   else if (name === 'callers') fill(await piece('view/callers'));
+  else if (name === 'endpoints') await showEndpoints(query);
   else await showNow(query);
 }
 
@@ -55,25 +58,54 @@ async function showDevices(query, q = query.get('q') ?? '') {
   if (field !== null) field.value = q;
 }
 
+let shownEndpoints;
+
+async function showEndpoints(query) {
+  const html = await piece(`view/endpoints?${query}`);
+  if (html === undefined) return;
+  if (html !== shownEndpoints || view.querySelector('.endpoints') === null) fill(html);
+  shownEndpoints = html;
+}
+
+setInterval(() => {
+  const { name, query } = place();
+  const isUsed = document.activeElement !== view && view.contains(document.activeElement);
+  if (state.isSignedIn && name === 'endpoints' && !isUsed) showEndpoints(query).catch(() => {});
+}, ENDPOINTS_MS);
+
 // --- What can be done
 
-async function act(button) {
-  const { do: method, path, body, ask } = button.dataset;
+/** A button, or a form whose fields are the body. */
+async function act(source) {
+  const { do: method, path, body, ask } = source.dataset;
   if (ask && !confirm(ask)) return;
+  const button = source.elements?.[source.elements.length - 1] ?? source;
   button.disabled = true;
   try {
-    const options = { method, body: body ? JSON.parse(body) : undefined };
+    const fields = source.elements && Object.fromEntries(new FormData(source));
+    const options = { method, body: body ? JSON.parse(body) : fields };
     const response = await call(`api/v1/${path}`, options);
-    const said = response.ok ? inWords(await response.json()) : await faultOf(response);
+    const answer = response.ok ? await response.json() : undefined;
+    const said = answer ? inWords(answer) : await faultOf(response);
     await show();
     tell(said);
+    if (answer?.secret) showOnce(answer.secret);
   } finally {
     button.disabled = false;
   }
 }
 
-/** Such as `delivered by fcm: delivered after 41 ms`. */
-function inWords({ status, attempt, reason, provider, attempts = [] }) {
+function showOnce(secret) {
+  const button = document.createElement('button');
+  button.dataset.copy = secret;
+  button.textContent = 'Copy';
+  tell(`The new secret, which is not shown again: ${secret} `);
+  $('told').append(button);
+}
+
+/** Such as `delivered by fcm: delivered after 41 ms`, or `failed, http 503 after 12 ms`. */
+function inWords({ outcome, status, attempt, reason, provider, latency_ms, attempts = [] }) {
+  if (outcome) return `${outcome}, ${reason ?? status} after ${latency_ms} ms`.replaceAll('_', ' ');
   const tries = attempts.map((one) => `${one.reason ?? one.outcome} after ${one.latency_ms} ms`);
   const first = [status, attempt, reason].filter(Boolean).join(', ').replaceAll('_', ' ');
   return [first, provider && ` by ${provider}`, tries.length > 0 && `: ${tries.join(', ')}`]
@@ -128,7 +160,8 @@ async function enter(response) {
 
 document.addEventListener('submit', async (event) => {
   event.preventDefault();
-  const { id } = event.target;
+  const { id, dataset } = event.target;
+  if (dataset.do !== undefined) await act(event.target);
   if (id === 'search') await search($('q').value.trim());
   if (id === 'find-devices') {
     state.turn += 1;

@@ -32,6 +32,7 @@ export type Tone = 'good' | 'wait' | 'bad' | 'dull';
 const TONES: Readonly<Record<string, Tone>> = {
   ...{ delivered: 'good', ready: 'good', recovered: 'good', replied: 'good', started: 'good' },
   ...{ phone: 'good', 'log goes on': 'good' },
+  enabled: 'good',
   ...{ queued: 'wait', degraded: 'wait', held: 'wait', repeated: 'wait', retry: 'wait' },
   ...{ knock: 'wait', demoted: 'wait' },
   ...{ received: 'dull', answered: 'dull', duplicate: 'dull', ignored: 'dull' },
@@ -49,7 +50,7 @@ export function findLink(value: string): string {
 
 export interface Action {
   readonly label: string;
-  readonly method: 'POST' | 'DELETE';
+  readonly method: 'POST' | 'PATCH' | 'DELETE';
   /** Behind `/admin/api/v1/`. */
   readonly path: string;
   readonly body?: object | undefined;

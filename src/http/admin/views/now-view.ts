@@ -19,8 +19,9 @@ export interface LaneCard {
   readonly oldestForMs?: number | undefined;
 }
 
-/** Whatever readiness says that is no lane's: the store, the clock. */
+/** Whatever readiness says that is no lane's: the store, the clock, an endpoint. */
 export interface Trouble {
+  readonly status: 'broken' | 'degraded';
   readonly name: string;
   readonly detail: string;
 }
@@ -32,7 +33,7 @@ export interface NowParts {
 }
 
 export function renderNow({ cards, troubles, history }: NowParts): Html {
-  return html`${troubles.map(({ name, detail }) => html`<p class="trouble" role="alert">${badge('broken')} ${name}: ${detail}</p>`)}
+  return html`${troubles.map(({ status, name, detail }) => html`<p class="trouble" role="alert">${badge(status)} ${name}: ${detail}</p>`)}
 <ul class="cards lanes">${cards.map((card) => html`<li class="card">${renderCard(card, history)}</li>`)}</ul>
 ${renderCharts(history)}`;
 }

@@ -19,7 +19,7 @@ export function renderShell(version: string): string {
 <header>
 <a class="home" href="#now">nds</a>
 <form id="search" class="search" role="search"><input id="q" type="search" autocomplete="off" autocapitalize="off" spellcheck="false" aria-label="Search: payment hash, swap id, id, token, webhook URL, user" placeholder="Payment hash, id, token, URL or user ( / )"></form>
-<nav aria-label="Views"><a href="#now">Now</a><a href="#devices">Devices</a><a href="#callers">Apps and callers</a></nav>
+<nav aria-label="Views"><a href="#now">Now</a><a href="#devices">Devices</a><a href="#callers">Apps and callers</a><a href="#endpoints">Endpoints</a></nav>
 <span id="live" role="status"></span>
 <span id="who"></span><button id="sign-out" type="button" hidden>Sign out</button>
 </header>

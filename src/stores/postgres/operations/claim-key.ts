@@ -2,23 +2,38 @@
 // learn whose it is. A key without its row can therefore not exist, and what its machine leaves is taken over.
 
 import type { KeyClaim, KeyedDelivery, QuarantineEntry } from '../../../core/ports/store.ts';
-import { toQuarantineEntry } from '../../domain.ts';
-import { QUARANTINED } from '../../rows.ts';
+import type { RowOf } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
-import type { Database, Run } from '../database.ts';
-import { columnsOf, rowsOf } from '../reading.ts';
+import type { Database } from '../database.ts';
+import { rowsOf } from '../reading.ts';
 import type { Times } from '../times.ts';
 import { acceptedInput, INSERT } from './insert.ts';
+import { toQuarantined } from './quarantined.ts';
 
-/** As long as a push waits for it. */
-const CLAIM_MS = 250;
+/** A push waits half as long: a row that comes a little late is still settled. */
+const CLAIM_MS = 500;
 /** A key that is released between two looks is free at the next one. */
 const MAX_LOOKS = 3;
 
-const TAKEN = { columns: { id: 'text' }, sql: 'the taken keys' } as const;
+/** The quarantine of the token beside the claim, if there is one. */
+const CLAIMED = {
+  columns: {
+    id: 'text',
+    taken: 'integer',
+    'q.token_hash': 'text?',
+    'q.app': 'text?',
+    'q.provider': 'text?',
+    'q.kind': 'text?',
+    'q.reason': 'text?',
+    'q.since_ms': 'integer?',
+    'q.until_ms': 'integer?',
+    'q.provider_since_ms': 'integer?',
+  },
+  sql: 'the claimed keys',
+} as const;
 const HOLDERS = {
   columns: { key_hash: 'text', delivery_id: 'text' },
-  sql: 'the holders of keys',
+  sql: 'SELECT key_hash, delivery_id FROM duplicate_keys WHERE key_hash = ANY($1)',
 } as const;
 
 export function prepareClaimKey(
@@ -46,77 +61,61 @@ export function prepareClaimKey(
       RETURNING delivery_id),
     accepted AS (SELECT * FROM wanted WHERE id IN (SELECT delivery_id FROM taken)),
     ${INSERT}
-    SELECT id FROM accepted`;
+    SELECT wanted.id, wanted.id IN (SELECT delivery_id FROM taken) AS taken,
+      q.token_hash, q.app, q.provider, q.kind, q.reason, q.since AS since_ms, q.until AS until_ms,
+      q.provider_since AS provider_since_ms
+    FROM wanted LEFT JOIN quarantine q ON q.token_hash = wanted.token_hash AND q.until > ${nowAt}`;
 
-  async function findQuarantined(run: Run, hashes: readonly string[]) {
-    const { rows } = await run(
-      `SELECT ${columnsOf(QUARANTINED)} FROM quarantine WHERE token_hash = ANY($1) AND until > $2`,
-      [hashes, times.at(now())],
+  async function claimSome(
+    wanted: readonly KeyedDelivery[],
+    claims: Map<string, KeyClaim>,
+  ): Promise<readonly KeyedDelivery[]> {
+    const options = { statementMs: CLAIM_MS, isAccepted: true };
+    const values = [...input.valuesOf(wanted), times.at(now())];
+    const found = await database.run(sql, values, options);
+    const rows = new Map(rowsOf(CLAIMED, found.rows).map((row) => [row.id, row] as const));
+    const others: KeyedDelivery[] = [];
+    for (const keyed of wanted) {
+      const row = rows.get(keyed.delivery.id);
+      if (row?.taken !== 1) others.push(keyed);
+      else claims.set(row.id, { kind: 'taken', hold: entryOf(row, times) });
+    }
+    if (others.length === 0) return [];
+    const keys = others.map(({ duplicateKey }) => duplicateKey.keyHash);
+    const holders = await database.run(HOLDERS.sql, [keys], options);
+    const byKey = new Map(
+      rowsOf(HOLDERS, holders.rows).map((row) => [row.key_hash, row.delivery_id] as const),
     );
-    return new Map(
-      rowsOf(QUARANTINED, rows).map((row) => {
-        const shifted = { since_ms: times.from(row.since_ms), until_ms: times.from(row.until_ms) };
-        return [row.token_hash, toQuarantineEntry({ ...row, ...shifted })] as const;
-      }),
-    );
-  }
-
-  async function findHolders(run: Run, hashes: readonly string[]) {
-    const { rows } = await run(
-      'SELECT key_hash, delivery_id FROM duplicate_keys WHERE key_hash = ANY($1)',
-      [hashes],
-    );
-    const holders = rowsOf(HOLDERS, rows);
-    return new Map(holders.map(({ key_hash, delivery_id }) => [key_hash, delivery_id] as const));
+    return others.filter(({ delivery, duplicateKey }) => {
+      const row = rows.get(delivery.id);
+      const holder = byKey.get(duplicateKey.keyHash);
+      const entry = row && entryOf(row, times);
+      if (holder !== undefined) claims.set(delivery.id, { kind: 'held', deliveryId: holder });
+      else if (entry !== undefined) claims.set(delivery.id, { kind: 'quarantined', entry });
+      // The key was released a moment ago.
+      return holder === undefined && entry === undefined;
+    });
   }
 
   return async function claimKeys(wanted: readonly KeyedDelivery[]): Promise<readonly KeyClaim[]> {
     const claims = new Map<string, KeyClaim>();
     let left = wanted;
     for (let look = 1; left.length > 0 && look <= MAX_LOOKS; look += 1) {
-      const asked = left;
-      await database.transaction(
-        async (run) => {
-          const { rows } = await run(sql, [...input.valuesOf(asked), times.at(now())]);
-          const taken = new Set(rowsOf(TAKEN, rows).map(({ id }) => id));
-          const entries = await findQuarantined(
-            run,
-            asked.map(({ delivery }) => delivery.tokenHash),
-          );
-          const others = asked.filter(({ delivery }) => !taken.has(delivery.id));
-          const keys = others.map(({ duplicateKey }) => duplicateKey.keyHash);
-          const holders =
-            keys.length === 0 ? new Map<string, string>() : await findHolders(run, keys);
-          for (const keyed of asked) {
-            const { id, tokenHash } = keyed.delivery;
-            const found = {
-              entry: entries.get(tokenHash),
-              holder: holders.get(keyed.duplicateKey.keyHash),
-            };
-            const claim = taken.has(id)
-              ? ({ kind: 'taken', hold: found.entry } as const)
-              : refused(found);
-            if (claim !== undefined) claims.set(id, claim);
-          }
-        },
-        { statementMs: CLAIM_MS, isAccepted: true },
-      );
-      left = left.filter(({ delivery }) => !claims.has(delivery.id));
+      left = await claimSome(left, claims);
     }
-    return wanted.map(({ delivery, duplicateKey }) => {
+    return wanted.map(({ delivery }) => {
       const claim = claims.get(delivery.id);
-      if (claim === undefined)
-        throw new Error(`the key ${duplicateKey.keyHash} changes hands again and again`);
+      if (claim === undefined) throw new Error('a duplicate key changes hands again and again');
       return claim;
     });
   };
 }
 
-/** Nothing if the key was released a moment ago. */
-function refused(found: {
-  readonly entry: QuarantineEntry | undefined;
-  readonly holder: string | undefined;
-}): KeyClaim | undefined {
-  if (found.holder !== undefined) return { kind: 'held', deliveryId: found.holder };
-  return found.entry && { kind: 'quarantined', entry: found.entry };
+/** Nothing if the token is in no quarantine. */
+function entryOf(row: RowOf<typeof CLAIMED>, times: Times): QuarantineEntry | undefined {
+  const { token_hash, app, provider, kind, reason, since_ms, until_ms, provider_since_ms } = row;
+  if (token_hash === null || app === null || provider === null) return undefined;
+  if (kind === null || reason === null || since_ms === null || until_ms === null) return undefined;
+  const entry = { token_hash, app, provider, kind, reason, since_ms, until_ms, provider_since_ms };
+  return toQuarantined(entry, times);
 }

@@ -4,7 +4,7 @@ import type { HastenOptions, Renewal } from '../../../core/ports/plans.ts';
 import type { Store } from '../../../core/ports/store.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import { wholeMs } from '../../values.ts';
-import type { Database } from '../database.ts';
+import type { Database, Run } from '../database.ts';
 import { recordDone } from '../events/ended.ts';
 import { rowsOf } from '../reading.ts';
 import { type Times, wall } from '../times.ts';
@@ -13,7 +13,9 @@ import { FINISH, UNTOLD } from './finish.ts';
 /** The delivery was perhaps sent by a process that ended before it knew. */
 const INTERRUPTED = 'interrupted';
 /** Clocks of machines differ a little: only a receipt that is further ahead means that a clock was set back. */
-const AHEAD_MS = 5_000;
+const AHEAD_MS = 60_000;
+/** For what may change every row that waits. */
+const MANY_ROWS_MS = 15_000;
 
 interface PlanParts {
   readonly database: Database;
@@ -53,6 +55,7 @@ export function preparePlans({ database, sealer, times }: PlanParts) {
         `UPDATE queue SET due_at = 'epoch', lease_owner = NULL, lease_until = NULL WHERE row_id IN (
            SELECT row_id FROM queue WHERE lease_owner = $1 ORDER BY row_id FOR UPDATE)`,
         [owner],
+        { statementMs: MANY_ROWS_MS },
       );
     },
 
@@ -105,9 +108,8 @@ function prepareHasten(database: Database, times: Times) {
 
   return async function hasten(options: HastenOptions): Promise<number> {
     const { app, provider, nowMs, restMs, newsSpreadMs } = options;
-    const { rows } = await database.run(sql, [
-      ...[app, provider, times.at(nowMs), wholeMs(restMs), wholeMs(newsSpreadMs)],
-    ]);
+    const values = [app, provider, times.at(nowMs), wholeMs(restMs), wholeMs(newsSpreadMs)];
+    const { rows } = await database.run(sql, values, { statementMs: MANY_ROWS_MS });
     return rowsOf(COUNT, rows)[0]?.count ?? 0;
   };
 }
@@ -119,7 +121,7 @@ function prepareHasten(database: Database, times: Times) {
 function prepareRecover(database: Database, times: Times) {
   return function recover({ nowMs }: { readonly nowMs: number }): Promise<number> {
     const now = times.at(nowMs);
-    return database.transaction(async (run) => {
+    const change = async (run: Run): Promise<number> => {
       await run(
         `WITH ahead AS (
            SELECT row_id, greatest(received_at, expires_at - lifetime_ms * interval '1 millisecond') - $1 AS by
@@ -145,6 +147,7 @@ function prepareRecover(database: Database, times: Times) {
       );
       const { rows } = await run('SELECT count(*) AS count FROM queue');
       return rowsOf(COUNT, rows)[0]?.count ?? 0;
-    });
+    };
+    return database.transaction(change, { statementMs: MANY_ROWS_MS });
   };
 }

@@ -1,0 +1,23 @@
+// What an operator should know of an endpoint that takes no events: for readiness and for the page.
+
+import type { StoredEndpoint } from '../ports/events.ts';
+import { warningsDue } from './schedule.ts';
+
+const HOUR_MS = 3_600_000;
+
+/** Absent if all is well, or if it was disabled by hand. It says so after an hour of failure, as the log does. */
+export function healthDetail(
+  { endpoint, progress, reason }: StoredEndpoint & { readonly reason?: string | undefined },
+  wallMs: number,
+): string | undefined {
+  const { status, disabledReason } = endpoint;
+  if (status === 'disabled') {
+    if (disabledReason === 'by_operator') return undefined;
+    const words = disabledReason === 'gone' ? 'it answered 410' : 'it failed for five days';
+    return `is disabled: ${words}`;
+  }
+  const failingForMs = wallMs - (progress.failingSinceMs ?? wallMs);
+  if (warningsDue(failingForMs) === 0) return undefined;
+  const why = reason === undefined ? '' : `: ${reason}`;
+  return `has taken no event for ${Math.floor(failingForMs / HOUR_MS)} h${why}`;
+}

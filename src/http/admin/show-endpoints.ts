@@ -1,0 +1,46 @@
+// GET /admin/view/endpoints: whom the service tells what happened, and with what success.
+
+import { z } from 'zod';
+import { healthDetail } from '../../core/events/health.ts';
+import type { HttpContext } from '../context.ts';
+import { reading } from '../handle.ts';
+import { describeEndpoint } from '../operator/endpoints.ts';
+import { checkQuery } from '../operator/query.ts';
+import { requireSession } from './access.ts';
+import type { AdminParts } from './parts.ts';
+import { piece } from './views/elements.ts';
+import { renderEndpoints, type ShownEndpoint } from './views/endpoints-view.ts';
+
+/** Of each endpoint, and of one that was opened: all that are kept. */
+const LAST_ATTEMPTS = 5;
+const ALL_ATTEMPTS = 100;
+
+/** `id` opens one. */
+const endpointsQuery = z.strictObject({ id: z.string().min(1).max(64).optional() });
+
+export async function showEndpoints(
+  { access, operator }: AdminParts,
+  c: HttpContext,
+): Promise<Response> {
+  const { scopes } = requireSession(access, c, 'read');
+  const { id } = checkQuery(endpointsQuery, c);
+  const { endpoints, clock } = operator;
+  const lanes = id === undefined ? endpoints.all : [endpoints.find(id)];
+  const limit = id === undefined ? LAST_ATTEMPTS : ALL_ATTEMPTS;
+  const shown = lanes.map(async (lane): Promise<ShownEndpoint> => {
+    const attempts = await endpoints.attempts(lane.endpoint.id, limit);
+    return {
+      endpoint: describeEndpoint(lane),
+      detail: healthDetail(lane, clock.wallMs()),
+      attempts,
+    };
+  });
+  return await piece(
+    c,
+    renderEndpoints({
+      endpoints: await reading(() => Promise.all(shown)),
+      isOne: id !== undefined,
+      scopes,
+    }),
+  );
+}
