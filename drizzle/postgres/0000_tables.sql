@@ -55,7 +55,8 @@ CREATE TABLE "nodes" (
 	"url" text,
 	"beat" bigint NOT NULL,
 	"epoch" bigint NOT NULL,
-	"started_at" timestamp with time zone NOT NULL
+	"started_at" timestamp with time zone NOT NULL,
+	"beaten_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "quarantine" (
@@ -238,7 +239,8 @@ CREATE TABLE "outages" (
 	"provider" text NOT NULL,
 	"reason" text NOT NULL,
 	"began_at" timestamp with time zone NOT NULL,
-	"ended_at" timestamp with time zone
+	"ended_at" timestamp with time zone,
+	"node" text COLLATE "C" NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "refusals" (

@@ -116,7 +116,7 @@ export class Nodes {
     const beganAtMs = clock.nowMs();
     const found = await database.run(
       `WITH beaten AS (
-         UPDATE nodes SET beat = beat + 1 WHERE id = $1 AND epoch = $2 RETURNING id)
+         UPDATE nodes SET beat = beat + 1, beaten_at = now() WHERE id = $1 AND epoch = $2 RETURNING id)
        SELECT id, beat, epoch, clock_timestamp() AS now_ms, (SELECT count(*) FROM beaten) AS beaten FROM nodes`,
       [id, this.#epoch],
       { statementMs: BEAT_MS },
@@ -139,8 +139,9 @@ export class Nodes {
   async #register(): Promise<void> {
     const { database, id, url = null } = this.#parts;
     const { rows } = await database.run(
-      `INSERT INTO nodes (id, url, beat, epoch, started_at) VALUES ($1, $2, 0, 1, now())
-       ON CONFLICT (id) DO UPDATE SET epoch = nodes.epoch + 1, beat = nodes.beat + 1
+      `INSERT INTO nodes (id, url, beat, epoch, started_at, beaten_at) VALUES ($1, $2, 0, 1, now(), now())
+       ON CONFLICT (id) DO UPDATE SET epoch = nodes.epoch + 1, beat = nodes.beat + 1,
+         beaten_at = now()
        RETURNING epoch`,
       [id, url],
     );
@@ -175,6 +176,11 @@ export class Nodes {
       if (count > 0) onTakenOver?.({ nodeId: id, deliveries: count });
       if (count < FREE_ROWS) break;
     }
+    // Nobody else ends the outages that it saw.
+    await database.run(
+      'UPDATE outages SET ended_at = greatest(began_at, now()) WHERE node = $1 AND ended_at IS NULL',
+      [id],
+    );
     await database.run(
       `DELETE FROM nodes WHERE id = $1 AND epoch = $2 AND NOT EXISTS (SELECT FROM queue WHERE lease_owner = $1)`,
       [id, epoch + 1],

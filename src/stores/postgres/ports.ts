@@ -34,7 +34,7 @@ export function createPorts(
   const { database, sealer } = parts;
   return {
     devices: createDeviceStore(parts, deviceChanges),
-    records: createRecords(database, tellings),
+    records: createRecords(parts, tellings),
     log: {
       gather: (question) => database.transaction((run) => gather(run, question, parts)),
       countPage: (page) => database.transaction((run) => countPage(run, page)),

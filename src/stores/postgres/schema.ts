@@ -161,6 +161,8 @@ export const nodes = pgTable('nodes', {
   /** Counts up when others declare it dead, and its writes under the earlier number are refused. */
   epoch: bigint('epoch', { mode: 'number' }).notNull(),
   startedAt: time('started_at').notNull(),
+  /** When it beat last, for the gaps of the log: who is dead is seen by the counter alone. */
+  beatenAt: time('beaten_at').notNull(),
 });
 
 /** One row: releases that know fewer migrations than `min_reader` must not run on this database. */

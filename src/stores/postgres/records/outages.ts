@@ -12,16 +12,16 @@ import { wall } from '../times.ts';
 const MAX_OUTAGES = 10_000;
 const MAX_GAPS = 10_000;
 
-export async function recordOutage(run: Run, outage: Outage): Promise<void> {
+export async function recordOutage(run: Run, outage: Outage, node: string): Promise<void> {
   const { app, provider, reason, beganAtMs, endedAtMs, isMisconfigured = false } = outage;
   const values = {
-    ...{ app, provider, beganAt: wall(beganAtMs) },
+    ...{ app, provider, node, beganAt: wall(beganAtMs) },
     endedAt: endedAtMs === undefined ? null : wall(endedAtMs),
   };
   const ended = await change(
     run,
     `UPDATE outages SET ended_at = @endedAt
-     WHERE app = @app AND provider = @provider AND began_at = @beganAt`,
+     WHERE app = @app AND provider = @provider AND began_at = @beganAt AND node = @node`,
     values,
   );
   const event = { app, provider, reason };
@@ -29,8 +29,8 @@ export async function recordOutage(run: Run, outage: Outage): Promise<void> {
   if (isNew) {
     await change(
       run,
-      `INSERT INTO outages (app, provider, reason, began_at, ended_at)
-       VALUES (@app, @provider, @reason, @beganAt, @endedAt)`,
+      `INSERT INTO outages (app, provider, reason, began_at, ended_at, node)
+       VALUES (@app, @provider, @reason, @beganAt, @endedAt, @node)`,
       { ...values, reason },
     );
   }
@@ -59,27 +59,40 @@ export async function recordGap(run: Run, gap: Gap): Promise<void> {
 }
 
 const SIGN_COLUMNS = {
+  is_alone: 'integer',
   has_gaps: 'integer',
   stopped_at: 'integer?',
+  beaten_at: 'integer?',
   last_row_at: 'integer?',
 } as const;
+/** A machine whose last beat is older has stopped, or the others are about to take over what it left. */
 const SIGNS: Rows<typeof SIGN_COLUMNS> = {
   columns: SIGN_COLUMNS,
-  sql: `SELECT EXISTS (SELECT 1 FROM gaps) AS has_gaps,
+  sql: `SELECT NOT EXISTS (
+        SELECT FROM nodes WHERE id <> @node AND beaten_at > now() - interval '6 seconds') AS is_alone,
+      EXISTS (SELECT FROM gaps) AS has_gaps,
       (SELECT max(began_at) FROM gaps WHERE ended_at IS NULL) AS stopped_at,
+      (SELECT max(beaten_at) FROM nodes WHERE id <> @node) AS beaten_at,
       (SELECT received_at FROM deliveries ORDER BY row_id DESC LIMIT 1) AS last_row_at`,
 };
 
 /** One machine begins or ends at a time. */
 const TAKE_GAPS = 'LOCK TABLE gaps IN SHARE ROW EXCLUSIVE MODE';
 
-/** The first machine begins; nobody else writes the log. */
-export async function begin(run: Run, options: { readonly wallMs: number }): Promise<void> {
+interface Change {
+  readonly wallMs: number;
+  /** This machine. */
+  readonly node: string;
+}
+
+/** The first machine begins: nobody wrote the log since the last one. Where others run nothing begins. */
+export async function begin(run: Run, { node, ...options }: Change): Promise<void> {
   const wallMs = wholeMs(options.wallMs);
   await change(run, TAKE_GAPS);
-  const { has_gaps, stopped_at, last_row_at } = await readSigns(run);
+  const { is_alone, has_gaps, stopped_at, beaten_at, last_row_at } = await readSigns(run, node);
+  if (is_alone === 0) return;
   const isNew = has_gaps === 0 && last_row_at === null;
-  const beganAtMs = Math.min(wallMs, isNew ? 0 : (stopped_at ?? last_row_at ?? 0));
+  const beganAtMs = Math.min(wallMs, isNew ? 0 : (stopped_at ?? beaten_at ?? last_row_at ?? 0));
   await change(
     run,
     'UPDATE outages SET ended_at = greatest(began_at, @at) WHERE ended_at IS NULL',
@@ -94,16 +107,23 @@ export async function begin(run: Run, options: { readonly wallMs: number }): Pro
   });
 }
 
-/** The last machine ends. */
-export async function end(run: Run, { wallMs }: { readonly wallMs: number }): Promise<void> {
+/** The last machine ends: nobody writes the log from now on. Where others run, only what this one saw ends. */
+export async function end(run: Run, { wallMs, node }: Change): Promise<void> {
   await change(run, TAKE_GAPS);
-  const { stopped_at } = await readSigns(run);
-  if (stopped_at !== null) return;
-  await recordGap(run, { kind: 'stopped', beganAtMs: wallMs, unlogged: 0 });
+  const { is_alone, stopped_at } = await readSigns(run, node);
+  if (is_alone === 0) {
+    await change(
+      run,
+      'UPDATE outages SET ended_at = greatest(began_at, @at) WHERE ended_at IS NULL AND node = @node',
+      { at: wall(wallMs), node },
+    );
+  } else if (stopped_at === null) {
+    await recordGap(run, { kind: 'stopped', beganAtMs: wallMs, unlogged: 0 });
+  }
 }
 
-async function readSigns(run: Run): Promise<RowOf<typeof SIGNS>> {
-  const [signs] = await compute(run, SIGNS);
+async function readSigns(run: Run, node: string): Promise<RowOf<typeof SIGNS>> {
+  const [signs] = await compute(run, SIGNS, { node });
   if (signs === undefined) throw new Error('a row without a table is missing');
   return signs;
 }

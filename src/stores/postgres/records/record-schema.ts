@@ -65,6 +65,8 @@ export const outages = pgTable(
     beganAt: time('began_at').notNull(),
     /** NULL while it lasts. */
     endedAt: time('ended_at'),
+    /** The machine that saw it: `nodes.id`. */
+    node: key('node').notNull(),
   },
   (table) => [index('outages_by_start').on(table.beganAt)],
 );
