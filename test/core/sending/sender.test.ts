@@ -35,6 +35,16 @@ test.each([
   },
 );
 
+test('an attempt that was lost is not followed at once while other machines may have taken it over', async () => {
+  const { virtual, send, row } = await setup([LOST, DELIVERED]);
+  virtual.store.mayRetry = () => false;
+  const ended = send();
+  await virtual.clock.run(100);
+  expect(ended.end?.next).toMatchObject({ status: 'queued' });
+  expect(virtual.pushes).toHaveLength(1);
+  expect(row()?.status).toBe('queued');
+});
+
 test('an attempt that the provider answered with a failure waits for its next due time', async () => {
   const { virtual, send, row } = await setup([FAILED]);
   const ended = send();
