@@ -1,11 +1,73 @@
-// The registry in PostgreSQL against the contract of every adapter.
+// The registry in PostgreSQL against the contract of every adapter, and asked by several machines.
 
-import { describe } from 'vitest';
+import { Client } from 'pg';
+import { describe, expect, test } from 'vitest';
+import { add, sampleDevice, sampleDeviceId } from '../contract/device-samples.ts';
 import { deviceStoreContract } from '../contract/device-store-contract.ts';
-import { SERVERS, useDatabases } from './databases.ts';
+import {
+  accept,
+  NOW,
+  sampleDelivery,
+  sampleFingerprint,
+  sampleId,
+} from '../contract/store-samples.ts';
+import { query, SERVERS, useDatabases } from './databases.ts';
 
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
   const { newDatabase, open } = useDatabases(server);
 
   deviceStoreContract(async () => await open(await newDatabase()));
+
+  test('keeps limits exact, and a signature used once, whatever machine is asked', async () => {
+    const url = await newDatabase();
+    const machines = [await open(url), await open(url)] as const;
+    const all = Array.from({ length: 20 }, (_, number) => sampleDevice(number, { user: 'alice' }));
+    const devicesOf = (number: number) => machines[number % 2 === 0 ? 0 : 1].devices;
+    const added = await Promise.all(
+      all.map((device, number) => add(devicesOf(number), device, { maxPerUser: 7 })),
+    );
+    expect(added.filter(({ kind }) => kind === 'added')).toHaveLength(7);
+    const others = Array.from({ length: 20 }, (_, number) => sampleDevice(100 + number));
+    const results = await Promise.all(
+      others.map((device, number) => add(devicesOf(number), device, { maxDevices: 12 })),
+    );
+    expect(results.filter(({ kind }) => kind === 'added')).toHaveLength(5);
+    const once = { keyHash: sampleFingerprint('once'), nowMs: NOW, expiresAtMs: NOW + 1_000 };
+    const used = await Promise.all(machines.map(({ devices }) => devices.useOnce(once)));
+    expect(used.toSorted()).toEqual([false, true]);
+  });
+
+  test('takes a device that cannot be decrypted for none, and lets it register again', async () => {
+    const url = await newDatabase();
+    const { devices } = await open(url);
+    const lost = sampleDevice(1, { user: 'alice' });
+    await add(devices, lost);
+    await query(url, `UPDATE devices SET sealed = '\\x00'`);
+    expect(await devices.findDevice(lost.device.id)).toBeUndefined();
+    const again = sampleDevice(2, { token: 1, user: 'alice' });
+    const result = await add(devices, again, { maxPerUser: 1, maxDevices: 1 });
+    expect(result).toEqual({ kind: 'added', device: again.device });
+  });
+
+  test('deletes a device although PostgreSQL ends the first try in favour of another transaction', async () => {
+    const url = await newDatabase();
+    const { devices, store } = await open(url);
+    await add(devices, sampleDevice(1));
+    const { id, deviceId } = { id: sampleId(1), deviceId: sampleDeviceId(1) };
+    await store.insert(accept(sampleDelivery(1, { deviceId })));
+    const other = new Client({ connectionString: url });
+    await other.connect();
+    await other.query('BEGIN');
+    await other.query('SELECT FROM devices FOR UPDATE');
+    const deleted = devices.deleteDevice({ id: deviceId, wallMs: NOW });
+    const waits = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    while ((await query(url, waits)).length === 0) await devices.findDevice(deviceId);
+    await other.query('SELECT FROM queue FOR UPDATE');
+    await other.query('COMMIT');
+    await other.end();
+    expect(await deleted).toBe(true);
+    expect(await store.findDeliveries({ id, limit: 1 })).toMatchObject([
+      { reason: 'device_deleted' },
+    ]);
+  });
 });

@@ -1,6 +1,7 @@
 // The port to devices. Looking one up is one transaction; changes come one after the other.
 
 import type { DeviceStore } from '../../../core/ports/devices.ts';
+import { transact } from '../conflicts.ts';
 import type { Run } from '../database.ts';
 import type { Serial } from '../serial.ts';
 import type { Parts } from '../store.ts';
@@ -18,7 +19,7 @@ export function createDeviceStore(
   const operations = createDeviceOperations(sealer);
   const read = <Result>(work: (run: Run) => Promise<Result>) => database.transaction(work);
   const write = <Result>(work: (run: Run) => Promise<Result>) =>
-    changes.run(() => database.transaction(work, { isAccepted: true }));
+    changes.run(() => transact(database, work, { isAccepted: true }));
 
   async function pruneDevices({
     limit,

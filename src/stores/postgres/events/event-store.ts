@@ -4,6 +4,7 @@ import type { Dropped, EventStore } from '../../../core/ports/events.ts';
 import { ENDPOINT_ATTEMPTS, EVENTS } from '../../event-rows.ts';
 import { toEndpointAttempt, toEvent } from '../../events.ts';
 import { rows } from '../../rows.ts';
+import { transact as retried } from '../conflicts.ts';
 import type { Run } from '../database.ts';
 import { select } from '../statements.ts';
 import type { Parts } from '../store.ts';
@@ -31,7 +32,7 @@ const DROPPED = rows('endpoints', {
 });
 
 export function createEventStore({ database, sealer, nodes }: Parts): EventStore {
-  const transact = <Result>(work: (run: Run) => Promise<Result>) => database.transaction(work);
+  const transact = <Result>(work: (run: Run) => Promise<Result>) => retried(database, work);
 
   return {
     listEndpoints: () => transact((run) => listEndpoints(run, sealer)),

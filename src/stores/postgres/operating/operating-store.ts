@@ -1,6 +1,7 @@
 // The port to what operators list and change.
 
 import type { ForgetResult, OperatingStore } from '../../../core/ports/operating.ts';
+import { transact as retried } from '../conflicts.ts';
 import type { Run } from '../database.ts';
 import type { Serial } from '../serial.ts';
 import type { Parts } from '../store.ts';
@@ -16,7 +17,7 @@ export function createOperatingStore(
   { database, sealer, times }: Parts,
   changes: Serial,
 ): OperatingStore {
-  const transact = <Result>(work: (run: Run) => Promise<Result>) => database.transaction(work);
+  const transact = <Result>(work: (run: Run) => Promise<Result>) => retried(database, work);
 
   async function forget({
     wallMs,

@@ -3,6 +3,7 @@
 import type { ReceiptStore } from '../../../core/ports/receipts.ts';
 import { DELIVERY_IDS } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
+import { transact as retried } from '../conflicts.ts';
 import type { Database, Run } from '../database.ts';
 import { recordReceiptEvents, recordSilentEvents } from '../events/wakes.ts';
 import { select } from '../statements.ts';
@@ -18,7 +19,7 @@ import {
 import { readWakes } from './wakes.ts';
 
 export function createReceiptStore(database: Database, sealer: Sealer): ReceiptStore {
-  const transact = <Result>(work: (run: Run) => Promise<Result>) => database.transaction(work);
+  const transact = <Result>(work: (run: Run) => Promise<Result>) => retried(database, work);
 
   return {
     recordPush: (push) => transact((run) => recordPush(run, push)),

@@ -1,6 +1,7 @@
 // The port to what the log keeps beside deliveries.
 
 import type { Records } from '../../../core/ports/records.ts';
+import { transact as retried } from '../conflicts.ts';
 import type { Run } from '../database.ts';
 import type { Parts } from '../store.ts';
 import { begin, end, pruneRecords, recordGap, recordOutage } from './outages.ts';
@@ -8,7 +9,7 @@ import { trimRefusals, writeRefusals } from './refusals.ts';
 import type { Tellings } from './tellings.ts';
 
 export function createRecords({ database, nodes }: Parts, tellings: Tellings): Records {
-  const transact = <Result>(work: (run: Run) => Promise<Result>) => database.transaction(work);
+  const transact = <Result>(work: (run: Run) => Promise<Result>) => retried(database, work);
 
   return {
     tell: (told) => tellings.tell(told),
