@@ -193,13 +193,14 @@ export async function startService(
     observer,
   });
   let stopped: Promise<void> | undefined;
+  const drainMs = drainMsOf(config);
   const stop = async () => {
     core.draining = true;
     housekeeping.stop();
     events.close();
     endpoints.close();
     try {
-      await drain(listeners, { clock, drainMs: drainMsOf(config) });
+      if (drainMs > 0) await drain(listeners, { clock, drainMs });
       await stopService({ ...core, store, recorder, clock, listeners, live, graceMs });
     } finally {
       await metrics?.stop();

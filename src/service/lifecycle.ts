@@ -47,7 +47,6 @@ export async function drain(
   listeners: readonly Pick<Listener, 'drain'>[],
   { clock, drainMs }: { readonly clock: Clock; readonly drainMs: number },
 ): Promise<void> {
-  if (drainMs === 0) return;
   for (const listener of listeners) listener.drain();
   await new Promise<void>((resolve) => clock.after(drainMs, resolve));
 }
