@@ -11,7 +11,7 @@ export default defineConfig({
     maxWorkers: 2,
     retry: 0,
     allowOnly: false,
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 60_000,
   },
 });

@@ -84,7 +84,9 @@ export async function openPostgresStore(
     const owner = randomBytes(NODE_ID_BYTES).toString('base64url');
     const { nodeUrl, onTakenOver } = options;
     const nodes = new Nodes({ id: owner, url: nodeUrl, clock, database, times, onTakenOver });
-    await Promise.all([nodes.join(), database.warm()]);
+    await database.warm();
+    // The last step: who fails to start must not count among the living.
+    await nodes.join();
     const parts = { database, sealer, times, nodes };
     const sides = { tellings: new Tellings(database, clock), deviceChanges: new Serial() };
     const store = createStore(parts, { ...options, ...sides });
