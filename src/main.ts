@@ -15,6 +15,7 @@ import { createHttpApp } from './service/http-app.ts';
 import { drain, drainMsOf, stopService } from './service/lifecycle.ts';
 import { listen, parseAddress, urlOf } from './service/listening.ts';
 import { LiveApps, type ReloadReport } from './service/live-apps.ts';
+import { joinMachines } from './service/machines/join-machines.ts';
 import { type RunningMetrics, startMetrics } from './service/observing/metrics.ts';
 import { Observers } from './service/observing/observers.ts';
 import { startTraces } from './service/observing/traces.ts';
@@ -40,6 +41,8 @@ export interface Service {
   readonly url: string;
   /** Where Prometheus reads; absent if NDS_METRICS_ADDRESS is not set. */
   readonly metricsUrl: string | undefined;
+  /** Where other machines forward replies to; absent if NDS_NODE_ADDRESS is not set. */
+  readonly nodeUrl: string | undefined;
   /** The log, for readers in this process: the demo and tests. */
   readonly store: Store;
   readonly receipts: ReceiptStore;
@@ -142,6 +145,15 @@ export async function startService(
       configuredFor: (lane) =>
         live.providers.find(({ provider }) => provider === lane.provider)?.keys?.[0]?.configured,
     });
+  const { secret = '' } = config;
+  const machines =
+    storing.peers &&
+    (await joinMachines({
+      ...{ config, secret, clock, ids, log, observer },
+      peers: storing.peers,
+      local: core.exchange,
+    }));
+  if (machines !== undefined) opened.defer(() => machines.close());
   const knownProofs = new KnownProofs();
   const app = createHttpApp({
     config,
@@ -160,6 +172,7 @@ export async function startService(
     log,
     observer,
     readiness,
+    exchange: machines?.exchange,
     wakes: receipts,
     proofs: knownProofs,
   });
@@ -203,6 +216,7 @@ export async function startService(
       if (drainMs > 0) await drain(listeners, { clock, drainMs });
       await stopService({ ...core, store, recorder, clock, listeners, live, graceMs });
     } finally {
+      await machines?.close();
       await metrics?.stop();
       await traces?.close();
     }
@@ -218,6 +232,7 @@ export async function startService(
   return {
     url: urlOf(server),
     metricsUrl: metrics?.url,
+    nodeUrl: machines?.url,
     store,
     receipts,
     ids,

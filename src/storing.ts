@@ -6,6 +6,7 @@ import { isServer, showPath } from './config/files.ts';
 import { loadSecrets } from './config/secret.ts';
 import type { Clock } from './core/ports/clock.ts';
 import type { Observer } from './core/ports/observer.ts';
+import type { Peers } from './core/ports/peers.ts';
 import type { ProofMemory } from './core/ports/proofs.ts';
 import type { Log } from './observe/log.ts';
 import type { PostgresStoreOptions } from './stores/postgres/store.ts';
@@ -17,6 +18,8 @@ export type Storing = Omit<OpenedStore, 'sqliteVersion'> & {
   readonly sqliteVersion?: string | undefined;
   /** The name of this machine among those that share the database. */
   readonly owner?: string | undefined;
+  /** The others. */
+  readonly peers?: Peers | undefined;
 };
 
 export interface StoringParts {

@@ -28,6 +28,11 @@ function encryptionKey(secret: string): Uint8Array {
   );
 }
 
+/** The key under which machines that share a database sign what they forward to each other. */
+export function forwardingKey(secret: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', secret, 'nds', 'key between machines, version 1', 32));
+}
+
 /**
  * A secret beside the database protects a copy of the database alone (a backup, a lost volume snapshot of
  * the file), not one of the whole folder: main warns so.

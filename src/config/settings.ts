@@ -60,6 +60,13 @@ export const SETTINGS_BY_KEY = {
     example: ':9091',
     schema: listenAddress.optional(),
   },
+  nodeAddress: {
+    name: 'NDS_NODE_ADDRESS',
+    group: 'Listening',
+    help: 'Where this machine listens for the others that share its PostgreSQL, HOST:PORT; a private address that the internet cannot reach and they can. With :PORT the others use the address by which this machine reaches the database. Without it a device’s reply must come to the machine that waits for it.',
+    example: ':9092',
+    schema: listenAddress.optional(),
+  },
   maxConnections: {
     name: 'NDS_MAX_CONNECTIONS',
     group: 'Listening',

@@ -228,6 +228,12 @@ export const ERRORS = {
     title: 'Shutting down',
     remedy: 'Repeat the call; a new instance takes over.',
   },
+  machine_unreachable: {
+    status: 503,
+    title: 'The machine that waits for this reply does not answer',
+    remedy:
+      'Send the reply again after the time in `Retry-After`. If it happens often: the log has `reply_not_forwarded` with the reason.',
+  },
   store_unavailable: {
     status: 503,
     title: 'Database unavailable',

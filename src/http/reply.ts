@@ -6,7 +6,8 @@ import { readBody } from './body.ts';
 import type { HttpContext } from './context.ts';
 import { succeedWithoutWords } from './success.ts';
 
-const REPLY_ID = /^[A-Za-z0-9_-]{22}$/;
+/** With the machine before it where several share a store. */
+const REPLY_ID = /^(?:[A-Za-z0-9_-]{22}){1,2}$/;
 
 /**
  * Any content type, any bytes up to 64 KiB, also none. Unknown, used and expired ids get the same 404, so that

@@ -83,6 +83,11 @@ export const SPOKEN = {
     when: 'another machine died; deliveries that it was sending may be sent by others now',
     fields: ['node', 'count'],
   },
+  reply_not_forwarded: {
+    level: 'warn',
+    when: 'replies of devices did not reach the machine that waits for them; once a minute for each reason at most',
+    fields: ['count', 'reason', 'remedy'],
+  },
   store_worker_crashed: {
     level: 'error',
     when: 'a thread of the store died; the next operation starts another',

@@ -4,6 +4,7 @@
 import type { Config } from '../config/config.ts';
 import { Asker } from '../core/answering/asker.ts';
 import { Dispatcher, findLane } from '../core/answering/dispatcher.ts';
+import { replyIdOf } from '../core/answering/forwarding.ts';
 import type { CurrentRules } from '../core/app-rules.ts';
 import { DEFAULT_POLICY, type Policy } from '../core/policy.ts';
 import type { Clock } from '../core/ports/clock.ts';
@@ -152,7 +153,7 @@ export function wireCore(given: {
     observer,
     onRenewed: (lane, dueAtMs) => retrier.expect(lane, dueAtMs),
   });
-  const exchange = new LocalReplyExchange();
+  const exchange = new LocalReplyExchange(() => replyIdOf(given.owner, ids.secret()));
   const asker = new Asker(
     { clock, ids, ledger, sender, dispatcher, exchange, observer, receipts },
     { maxWaits: config.maxReplyWaits, maxWaitsPerTarget: MAX_WAITS_PER_TARGET },

@@ -13,6 +13,7 @@ import type { LogReader } from '../core/ports/log.ts';
 import type { Observer } from '../core/ports/observer.ts';
 import type { OperatingStore } from '../core/ports/operating.ts';
 import type { ReceiptStore } from '../core/ports/receipts.ts';
+import type { ReplyExchange } from '../core/ports/replies.ts';
 import type { Store } from '../core/ports/store.ts';
 import type { Recorder } from '../core/records/recorder.ts';
 import { tokenKey } from '../core/target.ts';
@@ -68,6 +69,8 @@ export interface HttpAppParts {
   readonly log: Log;
   readonly observer: Observer;
   readonly readiness: () => Readiness;
+  /** Where replies go that may be another machine's; the core's own if absent. */
+  readonly exchange?: ReplyExchange | undefined;
   /** How phones woke; absent where nobody keeps it. */
   readonly wakes?: Pick<ReceiptStore, 'findHistory'> | undefined;
   /** Absent where no key is tried. */
@@ -120,7 +123,7 @@ export function createHttpApp(parts: HttpAppParts): App {
         signers.take('all') === 0 ? source.signerOf?.(request) : undefined,
       signatureGate: new SignatureGate(clock, forgeries),
     },
-    exchange: core.exchange,
+    exchange: parts.exchange ?? core.exchange,
     receipts: {
       receipts: core.receipts,
       clientAddressOf,

@@ -79,6 +79,7 @@ async function readAll(
   checkTypes(values, faults, { sources, loaded });
   checkReceipts(settings, faults, loaded);
   checkSecretFile(settings, faults);
+  checkNodeAddress(settings, faults);
   const maxInFlight = values.maxInFlight ?? 1;
   const onServerDate = (unixMs: number) => skew.note(unixMs);
   const { httpsProxy: proxy, noProxy } = values;
@@ -185,6 +186,24 @@ function checkTypes(
     check(field('titles'), Object.keys(settings.titles ?? {}));
     check(field('lifetimes'), Object.keys(settings.lifetimes ?? {}));
     check(field('priorities'), Object.keys(settings.priorities ?? {}));
+  }
+}
+
+/** What comes to this address may come from the other machines alone. */
+function checkNodeAddress({ values }: ReadSettings, faults: string[]): void {
+  const { nodeAddress, database = '', httpAddress, port = 0, metricsAddress } = values;
+  if (nodeAddress === undefined) return;
+  if (!isServer(database)) {
+    faults.push('NDS_NODE_ADDRESS needs NDS_DATABASE=postgres://…, which machines share');
+  }
+  const portOf = (address: string) => Number(address.slice(address.lastIndexOf(':') + 1));
+  const others = [
+    httpAddress ?? `:${port}`,
+    ...(metricsAddress === undefined ? [] : [metricsAddress]),
+  ];
+  const own = portOf(nodeAddress);
+  if (own !== 0 && others.some((other) => portOf(other) === own)) {
+    faults.push('NDS_NODE_ADDRESS must have a port of its own, which the internet cannot reach');
   }
 }
 

@@ -173,6 +173,21 @@ test('a database that is no path is reported by what it is', async () => {
   ]);
 });
 
+test('an address for other machines is refused where there are none, and at a port that others reach', async () => {
+  const shared = {
+    NDS_DATABASE: 'postgres://user:pw@db.internal:5432/nds',
+    NDS_SECRET: 'a secret for tests',
+  };
+  const ownPort = /^NDS_NODE_ADDRESS must have a port of its own/;
+  await expectOneFault([
+    [{ NDS_NODE_ADDRESS: ':9092' }, /^NDS_NODE_ADDRESS needs NDS_DATABASE=postgres:/],
+    [{ ...shared, NDS_NODE_ADDRESS: '10.0.0.1:8080' }, ownPort],
+    [{ ...shared, NDS_NODE_ADDRESS: ':81', NOTIFY_HTTP_ADDRESS: '10.0.0.1:81' }, ownPort],
+    [{ ...shared, NDS_NODE_ADDRESS: ':9091', NDS_METRICS_ADDRESS: ':9091' }, ownPort],
+    [{ ...shared, NDS_NODE_ADDRESS: '9092' }, /^NDS_NODE_ADDRESS must be HOST:PORT or :PORT/],
+  ]);
+});
+
 test('a file with a byte order mark is reported by its own variable', async () => {
   await expectOneFault([
     [

@@ -20,6 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'stores/sqlite': ['core', 'stores', 'stores/sealing'],
   'stores/postgres': ['core', 'stores', 'stores/sealing'],
   endpoints: ['core', 'providers/http2'],
+  machines: ['core'],
   observe: ['core'],
   config: ['core', 'endpoints', 'sources', 'providers/apns', 'providers/fcm'],
   doctor: [
@@ -30,6 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'config',
     'endpoints',
     'http',
+    'machines',
     'sources',
     'observe',
     'providers/apns',

@@ -135,7 +135,7 @@ export class Asker {
     const timer = this.#parts.clock.after(deadlineMs, () =>
       this.#finish(wait, 'silent', { refusal: noReply(wait) }),
     );
-    const replyId = this.#parts.ids.secret();
+    const replyId = this.#parts.exchange.newId();
     const release = () => timer.cancel();
     const wait: Wait = { key, targetKey, replyId, callers: new Set(), release };
     this.#waits.set(key, wait);

@@ -195,8 +195,8 @@ function reasonOf(
 }
 
 /** The address at which the phone would reply, open from before the push. */
-function openReply({ clock, ids, exchange, externalUrl = '' }: TestPushParts) {
-  const replyId = ids.secret();
+function openReply({ clock, exchange, externalUrl = '' }: TestPushParts) {
+  const replyId = exchange.newId();
   const startMs = clock.nowMs();
   const { promise, resolve } = Promise.withResolvers<TestPushResult['reply']>();
   const onReply = ({ length: bytes }: Uint8Array) =>

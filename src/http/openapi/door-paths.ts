@@ -268,7 +268,7 @@ function genericCall(): ZodOpenApiOperationObject {
 }
 
 function reply(): ZodOpenApiOperationObject {
-  const replyId = z.string().regex(/^[A-Za-z0-9_-]{22}$/);
+  const replyId = z.string().regex(/^(?:[A-Za-z0-9_-]{22}){1,2}$/);
   return {
     operationId: 'reply',
     tags: ['devices'],
@@ -280,7 +280,7 @@ function reply(): ZodOpenApiOperationObject {
     requestBody: { content: { 'application/json': { schema: z.unknown() } } },
     responses: {
       '200': { description: 'The caller has the reply.' },
-      ...problems(['not_found', ...OF_BODIES]),
+      ...problems(['not_found', 'machine_unreachable', ...OF_BODIES]),
     },
   };
 }

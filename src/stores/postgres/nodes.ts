@@ -3,6 +3,7 @@
 // the old one is refused. The answers also show how the database's clock differs from ours.
 
 import type { Clock, Timer } from '../../core/ports/clock.ts';
+import type { Peer, Peers } from '../../core/ports/peers.ts';
 import type { Database } from './database.ts';
 import { type Beat, Liveness } from './liveness.ts';
 import { rowsOf } from './reading.ts';
@@ -10,6 +11,8 @@ import type { Times } from './times.ts';
 
 const BEAT_EVERY_MS = 1_000;
 const BEAT_MS = 1_000;
+/** A device's reply waits for it. */
+const FIND_MS = 500;
 /** Half of what makes a machine dead: whose last beat is older may have lost what it leases. */
 const FRESH_MS = 3_000;
 /** Rows that are freed at once: few, so that other machines can claim them meanwhile. */
@@ -19,12 +22,11 @@ const BEATS = {
   columns: { id: 'text', beat: 'integer', epoch: 'integer', now_ms: 'integer', beaten: 'integer' },
   sql: 'the beats',
 } as const;
+const PEER = { columns: { url: 'text?', epoch: 'integer' }, sql: 'a machine' } as const;
 const EPOCH = { columns: { epoch: 'integer' }, sql: 'an epoch' } as const;
 
 export interface NodesParts {
   readonly id: string;
-  /** Where other machines reach this one. */
-  readonly url?: string | undefined;
   readonly clock: Clock;
   readonly database: Database;
   readonly times: Times;
@@ -34,10 +36,11 @@ export interface NodesParts {
     | undefined;
 }
 
-export class Nodes {
+export class Nodes implements Peers {
   readonly #parts: NodesParts;
   readonly #liveness = new Liveness();
   #epoch = 0;
+  #url: string | null = null;
   #beatBeganAtMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
   #beating: Promise<void> = Promise.resolve();
@@ -74,6 +77,20 @@ export class Nodes {
     await this.#register();
     await this.#beat();
     this.#plan();
+  }
+
+  /** Where the others reach this machine. Rejects if the database cannot be written. */
+  async announce(url: string): Promise<void> {
+    this.#url = url;
+    await this.#parts.database.run('UPDATE nodes SET url = $2 WHERE id = $1', [this.id, url]);
+  }
+
+  /** Absent if no machine of this name is alive or waits to be taken over. Rejects if the database cannot be read. */
+  async find(id: string): Promise<Peer | undefined> {
+    const sql = 'SELECT url, epoch FROM nodes WHERE id = $1';
+    const { rows } = await this.#parts.database.run(sql, [id], { statementMs: FIND_MS });
+    const [found] = rowsOf(PEER, rows);
+    return found && { url: found.url ?? undefined, epoch: found.epoch };
   }
 
   /** Beats no more; what is still leased to this machine keeps its name among the others until it is taken over. */
@@ -137,13 +154,13 @@ export class Nodes {
   }
 
   async #register(): Promise<void> {
-    const { database, id, url = null } = this.#parts;
+    const { database, id } = this.#parts;
     const { rows } = await database.run(
       `INSERT INTO nodes (id, url, beat, epoch, started_at, beaten_at) VALUES ($1, $2, 0, 1, now(), now())
        ON CONFLICT (id) DO UPDATE SET epoch = nodes.epoch + 1, beat = nodes.beat + 1,
          beaten_at = now()
        RETURNING epoch`,
-      [id, url],
+      [id, this.#url],
     );
     this.#epoch = rowsOf(EPOCH, rows)[0]?.epoch ?? 0;
   }

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../core/ports/clock.ts';
+import type { Peers } from '../../core/ports/peers.ts';
 import type { Store } from '../../core/ports/store.ts';
 import { StoreUnavailableError } from '../../core/ports/store.ts';
 import { DatabaseRefusedError } from '../refused.ts';
@@ -35,8 +36,6 @@ export interface PostgresStoreOptions {
   readonly keys: Keys;
   readonly clock: Clock;
   readonly maxPendingOperations?: number | undefined;
-  /** Where other machines reach this one. */
-  readonly nodeUrl?: string | undefined;
   /** Deliveries of a machine that died may be claimed now. */
   readonly onTakenOver?: NodesParts['onTakenOver'];
   readonly onEvent?: ((event: PostgresStoreEvent) => void) | undefined;
@@ -58,6 +57,7 @@ export interface OpenedPostgresStore extends Ports {
   readonly lookupKey: Uint8Array;
   /** This machine among those that share the database: who leases what it sends. */
   readonly owner: string;
+  readonly peers: Peers;
 }
 
 /** What the operations of one machine share. */
@@ -82,15 +82,15 @@ export async function openPostgresStore(
     if (resealedRows !== undefined) onEvent?.({ name: 'key_rotated', resealedRows });
     const times = new Times();
     const owner = randomBytes(NODE_ID_BYTES).toString('base64url');
-    const { nodeUrl, onTakenOver } = options;
-    const nodes = new Nodes({ id: owner, url: nodeUrl, clock, database, times, onTakenOver });
+    const { onTakenOver } = options;
+    const nodes = new Nodes({ id: owner, clock, database, times, onTakenOver });
     await database.warm();
     // The last step: who fails to start must not count among the living.
     await nodes.join();
     const parts = { database, sealer, times, nodes };
     const sides = { tellings: new Tellings(database, clock), deviceChanges: new Serial() };
     const store = createStore(parts, { ...options, ...sides });
-    return { store, ...createPorts(parts, sides), lookupKey, owner };
+    return { store, ...createPorts(parts, sides), lookupKey, owner, peers: nodes };
   } catch (error) {
     await database.close();
     throw refusalOf(url, error);
