@@ -213,7 +213,7 @@ export async function startService(
     events.close();
     endpoints.close();
     try {
-      if (drainMs > 0) await drain(listeners, { clock, drainMs });
+      if (drainMs > 0) await drain({ ...core, listeners, clock }, drainMs);
       await stopService({ ...core, store, recorder, clock, listeners, live, graceMs });
     } finally {
       await machines?.close();

@@ -223,7 +223,7 @@ export const SETTINGS_BY_KEY = {
   drainMs: {
     name: 'NDS_DRAIN',
     group: 'Stopping',
-    help: 'For how long calls are still taken after a stop began, while proxies learn of it. Before NDS_GRACE. By default 10s with PostgreSQL, else 0s.',
+    help: 'For how long calls are still taken after a stop began, while proxies learn of it; then callers that wait for a device’s reply wait on, up to NDS_REPLY_DEADLINE. Before NDS_GRACE. By default 10s with PostgreSQL, else 0s, which ends these waits, too.',
     schema: duration('0ms', '60s').optional(),
   },
   graceMs: {

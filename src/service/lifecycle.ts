@@ -42,13 +42,25 @@ export function drainMsOf({ drainMs, database }: Pick<Config, 'drainMs' | 'datab
   return drainMs ?? (isServer(database) ? SHARED_DRAIN_MS : 0);
 }
 
-/** Calls are still taken, while readiness is red and every answer ends its connection. */
+/**
+ * Calls are still taken for so long, while readiness is red and every answer ends its connection. Then new ones are
+ * refused, and those that wait for a device keep waiting until their own deadline.
+ */
 export async function drain(
-  listeners: readonly Pick<Listener, 'drain'>[],
-  { clock, drainMs }: { readonly clock: Clock; readonly drainMs: number },
+  {
+    listeners,
+    clock,
+    dispatcher,
+    asker,
+  }: Pick<StopParts, 'clock' | 'dispatcher' | 'asker'> & {
+    readonly listeners: readonly Pick<Listener, 'drain'>[];
+  },
+  drainMs: number,
 ): Promise<void> {
   for (const listener of listeners) listener.drain();
   await new Promise<void>((resolve) => clock.after(drainMs, resolve));
+  dispatcher.drain();
+  await asker.close();
 }
 
 export async function stopService(parts: StopParts): Promise<void> {

@@ -1,8 +1,11 @@
-// A stop that lets proxies learn of it first.
+// A stop that lets proxies learn of it first; callers that wait for a device's reply then wait on until their deadline.
 
 import { expect, test } from 'vitest';
+import { askPhone, refusalOf, reply } from '../support/callers.ts';
+import { SECOND, setupDriven } from '../support/driven-service.ts';
+import { turn } from '../support/intercept-store.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { ANDROID_TOKEN, setup } from '../support/service.ts';
+import { ANDROID_TOKEN, IOS_TOKEN, setup } from '../support/service.ts';
 
 test('takes calls for NDS_DRAIN more, not ready, and each answer ends its connection', async () => {
   const clock = new ManualClock();
@@ -25,4 +28,41 @@ test('stops at once by default, since one machine alone has nobody to take its c
   const { service, notify } = await setup({ clock });
   await service.stop();
   await expect(notify(ANDROID_TOKEN, 'aa')).rejects.toThrow('fetch failed');
+});
+
+test('who waits for a device’s reply still gets it after the drain, when new calls are refused', async () => {
+  const { running, pay, clock } = await setupDriven({ environment: { NDS_DRAIN: '10s' } });
+  const before = askPhone(running, { token: IOS_TOKEN, request: 'before' });
+  const [first] = await running.sandbox.waitFor(() => true, 1);
+  const stopped = running.service.stop();
+  clock.advance(SECOND);
+  const meanwhile = askPhone(running, { token: ANDROID_TOKEN, request: 'meanwhile' });
+  const [, second] = await running.sandbox.waitFor(() => true, 2);
+  clock.advance(9 * SECOND);
+  await turn();
+
+  expect(await pay(ANDROID_TOKEN, 'aa')).toMatchObject({
+    status: 503,
+    body: { code: 'shutting_down' },
+  });
+  const late = askPhone(running, { token: ANDROID_TOKEN, request: 'late' });
+  expect(refusalOf(await late.answer)).toBe('503 shutting_down');
+  expect((await reply(running, first, 'lni1')).status).toBe(200);
+  expect((await before.answer).text).toBe('lni1');
+  expect((await reply(running, second, 'lni2')).status).toBe(200);
+  expect((await meanwhile.answer).text).toBe('lni2');
+  await stopped;
+});
+
+test('a device that never replies holds a stop until the deadline of its caller', async () => {
+  const { running, clock } = await setupDriven({ environment: { NDS_DRAIN: '10s' } });
+  const asked = askPhone(running, { token: IOS_TOKEN, request: 'silent' });
+  await running.sandbox.waitFor(() => true, 1);
+  const stopped = running.service.stop();
+  clock.advance(10 * SECOND);
+  await turn();
+  expect(running.service.load().replyCallers).toBe(1);
+  clock.advance(40 * SECOND);
+  expect(refusalOf(await asked.answer)).toBe('504 no_reply');
+  await stopped;
 });

@@ -76,6 +76,7 @@ export class Asker {
   readonly #recording = new Pending();
   #callers = 0;
   #draining = false;
+  #idle: PromiseWithResolvers<void> | undefined;
 
   constructor(parts: AskerParts, options: AskerOptions) {
     this.#parts = parts;
@@ -90,6 +91,14 @@ export class Asker {
   /** Resolves when the replies so far are in the log. */
   recorded(): Promise<void> {
     return this.#recording.idle();
+  }
+
+  /** Answers every later caller with `shutting_down`. Resolves when nobody waits any more: at the last deadline. */
+  async close(): Promise<void> {
+    this.#draining = true;
+    if (this.#callers === 0) return;
+    this.#idle ??= Promise.withResolvers();
+    await this.#idle.promise;
   }
 
   /** Answers every caller with `shutting_down`, and every later one. */
@@ -255,6 +264,7 @@ export class Asker {
 
   #count(targetKey: string, change: 1 | -1): void {
     this.#callers += change;
+    if (this.#callers === 0) this.#idle?.resolve();
     const callers = (this.#callersByTarget.get(targetKey) ?? 0) + change;
     if (callers === 0) this.#callersByTarget.delete(targetKey);
     else this.#callersByTarget.set(targetKey, callers);

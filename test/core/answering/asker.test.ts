@@ -184,6 +184,23 @@ test('callers that wait are bounded, in all and for one target', async () => {
   expect(virtual.core.asker.waiting).toBe(10);
 });
 
+test('once closed it takes no caller more, and is over when those who wait have their answers', async () => {
+  const { virtual, ask, reply } = await setup();
+  const waits = ask('a');
+  await virtual.clock.run(SECOND);
+  let isOver = false;
+  void virtual.core.asker.close().then(() => {
+    isOver = true;
+  });
+  const late = ask('b');
+  await virtual.clock.run(SECOND);
+  expect([waits.code, late.code, isOver]).toEqual([undefined, 'shutting_down', false]);
+  await reply();
+  await virtual.clock.run(0);
+  expect(isOver).toBe(true);
+  await virtual.core.asker.close();
+});
+
 test('a drain answers everybody who waits, and every later caller', async () => {
   const { virtual, ask } = await setup();
   const waits = ask('a');
