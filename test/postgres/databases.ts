@@ -20,7 +20,9 @@ let made = 0;
 const templates = new Map<string, Promise<string>>();
 
 /** Registers the clean-up; call it once per server and test file. */
-export function useDatabases({ url }: ServerAddress) {
+export function useDatabases({ url, major }: ServerAddress) {
+  // Databases are made at the server itself; what a test does with them goes through a pooler, if the run has one.
+  const usedAt = (inject('poolers') ?? []).find((pooler) => pooler.major === major)?.url ?? url;
   const names: string[] = [];
   const stores: OpenedPostgresStore[] = [];
 
@@ -33,7 +35,7 @@ export function useDatabases({ url }: ServerAddress) {
   async function newEmptyDatabase(): Promise<string> {
     const name = await make(url);
     names.push(name);
-    return addressOf(url, name);
+    return addressOf(usedAt, name);
   }
 
   /** The address of a database with all tables, as new. */
@@ -42,7 +44,7 @@ export function useDatabases({ url }: ServerAddress) {
     templates.set(url, template);
     const name = await make(url, `TEMPLATE ${await template}`);
     names.push(name);
-    return addressOf(url, name);
+    return addressOf(usedAt, name);
   }
 
   /** By the clock of the machine, unless another is given. */

@@ -29,7 +29,7 @@ const USER = 'postgres';
 const NOBODY = 65_534;
 const READY = 'database system is ready to accept connections';
 const isRoot = process.getuid?.() === 0;
-const as = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
+export const asNobody = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
 const run = promisify(execFile);
 
 /** Tests may lose what a crash of the machine would take; a kill of the process takes nothing. */
@@ -71,7 +71,7 @@ export async function makeServer(major: Major): Promise<Server> {
   const data = join(folder, 'data');
   mkdirSync(data);
   if (isRoot) chownSync(data, NOBODY, NOBODY);
-  const options = { ...as, cwd: folder };
+  const options = { ...asNobody, cwd: folder };
   const initdb = join(native, 'bin', 'initdb');
   const layout = ['--auth=trust', `--username=${USER}`, '--no-locale', '--encoding=UTF8'];
   await run(initdb, ['-D', data, '--no-sync', ...layout], options);
@@ -125,7 +125,7 @@ async function untilReady(child: ChildProcess, major: Major): Promise<void> {
   await promise;
 }
 
-async function findFreePort(): Promise<number> {
+export async function findFreePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -36,8 +36,12 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
 
   test('leaves no token and no payload in the database when a delivery has ended', async () => {
     const NDS_DATABASE = await newEmptyDatabase();
-    const { notify } = await setup({ environment: { NDS_DATABASE, NDS_DRAIN: '0ms' } });
+    const { notify, service } = await setup({
+      environment: { NDS_DATABASE, NDS_DRAIN: '0ms' },
+    });
     await notify(ANDROID_TOKEN, 'aa');
+    // The caller does not wait for it.
+    await service.settled();
     for (const table of ['deliveries', 'queue', 'attempts', 'duplicate_keys', 'refusals']) {
       const rows = await query(NDS_DATABASE, `SELECT to_jsonb(t)::text AS row FROM ${table} t`);
       expect(JSON.stringify(rows)).not.toContain(ANDROID_TOKEN.slice(-12));

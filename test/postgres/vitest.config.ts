@@ -6,7 +6,7 @@ export default defineConfig({
   test: {
     include: ['test/postgres/**/*.test.ts'],
     exclude: ['**/node_modules/**'],
-    globalSetup: 'test/postgres/servers.ts',
+    globalSetup: ['test/postgres/servers.ts'],
     pool: 'forks',
     maxWorkers: 2,
     retry: 0,

@@ -1,0 +1,8 @@
+// `npm run test:pooler`: the tests of `npm run test:postgres` through PgBouncer in transaction mode.
+
+import { mergeConfig } from 'vitest/config';
+import direct from './vitest.config.ts';
+
+export default mergeConfig(direct, {
+  test: { globalSetup: ['test/postgres/servers.ts', 'test/postgres/poolers.ts'] },
+});
