@@ -35,8 +35,8 @@ export async function serve(): Promise<number> {
     return 1;
   }
   const running = log;
-  const { url, metricsUrl } = service;
-  running.say('info', 'listening', { url, metrics_url: metricsUrl });
+  const { url, metricsUrl, nodeUrl } = service;
+  running.say('info', 'listening', { url, metrics_url: metricsUrl, node_url: nodeUrl });
   const suspensions = clock.followSuspensions((ms) =>
     running.say('warn', 'machine_suspended', { lost_ms: ms }),
   );

@@ -38,6 +38,7 @@ export const FIELDS = {
   n: 'which push a receipt answers: 2 for the second',
   needs_restart: 'variables of .env that are others now than at the start',
   node_id: 'the Lightning node that signed',
+  node_url: 'where other machines that share the database forward replies to',
   number: 'which attempt of its delivery, from 1',
   opened: 'apps that a reload added or connected again',
   operations: 'how many operations shared a transaction',

@@ -5,7 +5,11 @@ import type { FieldName, Line } from './log-fields.ts';
 const PROOF = ['app', 'provider', 'address', 'code', 'detail', 'remedy'] as const;
 
 export const SPOKEN = {
-  listening: { level: 'info', when: 'the service takes calls', fields: ['url', 'metrics_url'] },
+  listening: {
+    level: 'info',
+    when: 'the service takes calls',
+    fields: ['url', 'metrics_url', 'node_url'],
+  },
   stopping: { level: 'info', when: 'the service got a signal to stop', fields: [] },
   can_reach_provider: {
     level: 'info',
