@@ -81,14 +81,16 @@ export async function inspectServer(
   try {
     await Promise.all([first.connect(), second.connect()]);
     const pooling = await findPooling(first, second);
-    const [facts] = rowsOf(FACTS, (await first.query(FACTS.sql)).rows);
+    // A pooler in statement mode ended the first one at its BEGIN.
+    const client = pooling === 'statement' ? second : first;
+    const [facts] = rowsOf(FACTS, (await client.query(FACTS.sql)).rows);
     if (facts === undefined) throw new Error('no answer to a SELECT');
-    const measured = await measure(first, clock);
+    const measured = await measure(client, clock);
     return {
       versionNumber: facts.version_number,
       version: facts.version,
       isReadOnly: facts.read_only === 1,
-      ...(await findTables(first, facts, { url, keys })),
+      ...(await findTables(client, facts, { url, keys })),
       ...measured,
       synchronousCommit: facts.commit,
       synchronousStandbys: facts.standbys,
@@ -178,10 +180,9 @@ async function processOf(client: pg.Client): Promise<number | 'refused'> {
     await client.query('COMMIT');
     return found?.pid ?? 0;
   } catch (error) {
-    // PgBouncer's words; it closes the connection, too.
-    if (error instanceof Error && /transaction blocks not allowed/i.test(error.message)) {
-      return 'refused';
-    }
+    // PgBouncer's words; they get lost with the connection, which it closes.
+    const words = /transaction blocks not allowed|^Connection terminated/i;
+    if (error instanceof Error && words.test(error.message)) return 'refused';
     throw error;
   }
 }
