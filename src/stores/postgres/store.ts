@@ -3,13 +3,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Store } from '../../core/ports/store.ts';
-import { StoreUnavailableError } from '../../core/ports/store.ts';
-import { DatabaseRefusedError } from '../refused.ts';
 import type { Keys } from '../sealing/keys.ts';
 import type { Sealer } from '../sealing/seal.ts';
 import { Batches, type EndedBatch } from './batches.ts';
 import { Database } from './database.ts';
-import { unusable } from './errors.ts';
+import { refusalOf } from './errors.ts';
 import { openKeys } from './keys.ts';
 import { applyMigrations } from './migrations.ts';
 import { Nodes, type NodesParts } from './nodes.ts';
@@ -95,12 +93,6 @@ export async function openPostgresStore(
     await database.close();
     throw refusalOf(url, error);
   }
-}
-
-function refusalOf(url: string, error: unknown): unknown {
-  if (error instanceof DatabaseRefusedError || !(error instanceof Error)) return error;
-  const cause = error instanceof StoreUnavailableError ? error.cause : error;
-  return cause instanceof Error ? unusable(url, cause) : error;
 }
 
 interface StoreParts extends PostgresStoreOptions {
