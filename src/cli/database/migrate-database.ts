@@ -76,7 +76,7 @@ function wordsFor(file: string, counts: ReadonlyMap<string, number>): string {
   const rows = [...counts.values()].reduce((sum, count) => sum + count, 0);
   return (
     `All ${rows} rows of ${counts.size} tables are in the PostgreSQL, counted in both.\n` +
-    'Start the machines. Start no service on the file any more: what waits in it would be\n' +
-    `sent twice. Keep ${file} until you have seen that all is well.\n`
+    'Start the machines. Start no service on the file any more: what waits in it\n' +
+    `would be sent twice. Keep it until you have seen that all is well:\n${file}\n`
   );
 }
