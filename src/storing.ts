@@ -17,6 +17,8 @@ export type Storing = Omit<OpenedStore, 'sqliteVersion'> & {
   readonly sqliteVersion?: string | undefined;
   /** The name of this machine among those that share the database. */
   readonly owner?: string | undefined;
+  /** Absent for a file, whose commits are on the disk. */
+  readonly commitsAreSafe?: (() => boolean) | undefined;
 };
 
 export interface StoringParts {

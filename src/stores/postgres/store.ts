@@ -56,6 +56,8 @@ export interface OpenedPostgresStore extends Ports {
   readonly lookupKey: Uint8Array;
   /** This machine among those that share the database: who leases what it sends. */
   readonly owner: string;
+  /** False if a crash of the PostgreSQL may lose what was committed. */
+  readonly commitsAreSafe: () => boolean;
 }
 
 /** What the operations of one machine share. */
@@ -88,7 +90,13 @@ export async function openPostgresStore(
     const parts = { database, sealer, times, nodes };
     const sides = { tellings: new Tellings(database, clock), deviceChanges: new Serial() };
     const store = createStore(parts, { ...options, ...sides });
-    return { store, ...createPorts(parts, sides), lookupKey, owner };
+    return {
+      store,
+      ...createPorts(parts, sides),
+      lookupKey,
+      owner,
+      commitsAreSafe: () => nodes.commitsAreSafe,
+    };
   } catch (error) {
     await database.close();
     throw refusalOf(url, error);

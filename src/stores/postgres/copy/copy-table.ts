@@ -60,20 +60,22 @@ interface Plan {
 async function planOf({ name, from = {} }: CopiedTable, database: Database): Promise<Plan> {
   const found = rowsOf(COLUMNS, (await database.run(COLUMNS.sql, [name])).rows);
   const columns = found.map((column) => ({ ...column, ...kindOf(column) }));
-  const sourceOf = (column: (typeof columns)[number]) =>
-    from[column.name] ?? `${column.name}${column.suffix}`;
+  const sources = columns.map(({ name: column, suffix }) => ({
+    column: from[column] === undefined ? `${column}${suffix}` : column,
+    sql: from[column] === undefined ? `${column}${suffix}` : `${from[column]} AS ${column}`,
+  }));
   const input = inputOf<CopiedRow>(
     Object.fromEntries(
-      columns.map((column) => [
-        column.name,
-        [column.sent, (row: CopiedRow) => toScalar(row[sourceOf(column)])] as const,
+      columns.map(({ name: column, sent }, index) => [
+        column,
+        [sent, (row: CopiedRow) => toScalar(row[sources[index]?.column ?? ''])] as const,
       ]),
     ),
   );
   const names = columns.map((column) => column.name).join(', ');
   const values = columns.map((column) => column.value(`input.${column.name}`)).join(', ');
   return {
-    sources: [...new Set(columns.map(sourceOf))],
+    sources: sources.map(({ sql }) => sql),
     input,
     insert: `INSERT INTO ${name} (${names}) OVERRIDING SYSTEM VALUE SELECT ${values} FROM ${input.sql}`,
   };

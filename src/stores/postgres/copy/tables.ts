@@ -6,7 +6,7 @@ import { deliveryContext, deviceContext, endpointContext } from '../../sealing/c
 export interface CopiedTable {
   readonly name: string;
   readonly key: readonly string[];
-  /** Columns that have another name in SQLite. */
+  /** What SQLite has in place of a column of this name: an expression of its SQL. */
   readonly from?: Readonly<Record<string, string>>;
   /** What the column `sealed` is bound to: an id, by SQLite's SQL, and the context that is made of it. */
   readonly sealed?: { readonly id: string; readonly contextOf: (id: string) => string };
@@ -29,12 +29,18 @@ export const COPIED_TABLES: readonly CopiedTable[] = [
   { name: 'duplicate_keys', key: ['key_hash'] },
   { name: 'quarantine', key: ['token_hash'] },
   { name: 'refusals', key: ['row_id'] },
-  { name: 'outages', key: ['row_id'] },
+  // No machine of this name will ever run.
+  { name: 'outages', key: ['row_id'], from: { node: "'sqlite'" } },
   { name: 'gaps', key: ['row_id'] },
   { name: 'devices', key: ['row_id'], sealed: { id: 'id', contextOf: deviceContext } },
   { name: 'handles', key: ['handle_hash'] },
   { name: 'used_signatures', key: ['key_hash'] },
-  { name: 'endpoints', key: ['row_id'], sealed: { id: 'id', contextOf: endpointContext } },
+  {
+    name: 'endpoints',
+    key: ['row_id'],
+    from: { sender: 'NULL' },
+    sealed: { id: 'id', contextOf: endpointContext },
+  },
   // An endpoint's cursor is a row in SQLite and a place here.
   { name: 'events', key: ['row_id'], from: { place: 'row_id' } },
   { name: 'endpoint_attempts', key: ['row_id'] },
