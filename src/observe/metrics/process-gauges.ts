@@ -28,7 +28,7 @@ export interface ProcessGauges {
 
 export function createProcessGauges(
   registry: Registry,
-  { build, owner, clock }: ProcessGaugesParts,
+  { build, owner = 'alone', clock }: ProcessGaugesParts,
 ): ProcessGauges {
   const registers = [registry];
   const lag = new Gauge({
@@ -44,7 +44,7 @@ export function createProcessGauges(
   });
   const machine = new Gauge({
     name: 'nds_node_info',
-    help: 'Always 1; the label is this machine’s name in the table nodes. Only over PostgreSQL.',
+    help: 'Always 1; the label is this machine’s name in the table nodes, or alone over an SQLite file.',
     labelNames: ['node'],
     registers,
   });
@@ -64,7 +64,7 @@ export function createProcessGauges(
     registers,
   });
   info.set({ ...build }, 1);
-  if (owner !== undefined) machine.set({ node: owner }, 1);
+  machine.set({ node: owner }, 1);
   started.set(clock.wallMs() / 1_000 - process.uptime());
   const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delays.enable();

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { realpathSync, statSync } from 'node:fs';
 import type { CopiedRow, CopiedValue, CopySource } from '../../copying.ts';
 import { rows } from '../../rows.ts';
-import type { Keys } from '../../sealing/keys.ts';
+import type { Keys, OpenedKeys } from '../../sealing/keys.ts';
 import { prepareRows, type Values } from '../reading.ts';
 import { findKeys } from './keys.ts';
 import { checkMigrations } from './migrations.ts';
@@ -28,43 +28,44 @@ export function openCopySource(
 ): CopySource & { readonly close: () => void } {
   const file = realpathSync(path);
   const db = openForReading(file);
+  let opened: OpenedKeys;
   try {
     checkMigrations(db, file);
-    const opened = findKeys(db, keys, file);
-    return {
-      keys: opened,
-      state: stateOf(file, opened.lookupKey),
-      tables: () =>
-        prepareRows(
-          db,
-          TABLES,
-          `WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name`,
-        )().map(({ name }) => name),
-      count: (table) => {
-        const counted = { columns: { count: 'integer' }, sql: 'SELECT count(*) AS count' } as const;
-        return prepareRows(db, counted, `FROM ${table}`)()[0]?.count ?? 0;
-      },
-      rows({ table, columns, key, after, limit }) {
-        const names = key.map((_, index) => `@key${index}`);
-        const from = after === undefined ? '' : `WHERE (${key.join(', ')}) > (${names.join(', ')})`;
-        const values: Values = {
-          limit,
-          ...Object.fromEntries((after ?? []).map((value, index) => [`key${index}`, value])),
-        };
-        return db
-          .prepare(
-            `SELECT ${columns.join(', ')} FROM ${table} ${from} ORDER BY ${key.join(', ')} LIMIT @limit`,
-          )
-          .all(values)
-          .map(toRow);
-      },
-      lastEvent: () => prepareRows(db, LAST_EVENT, '')()[0]?.last ?? 0,
-      close: () => db.close(),
-    };
+    opened = findKeys(db, keys, file);
   } catch (error) {
     db.close();
     throw error;
   }
+  return {
+    close: () => db.close(),
+    keys: opened,
+    state: stateOf(file, opened.lookupKey),
+    tables: () =>
+      prepareRows(
+        db,
+        TABLES,
+        `WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name`,
+      )().map(({ name }) => name),
+    count: (table) => {
+      const counted = { columns: { count: 'integer' }, sql: 'SELECT count(*) AS count' } as const;
+      return prepareRows(db, counted, `FROM ${table}`)()[0]?.count ?? 0;
+    },
+    rows({ table, columns, key, after, limit }) {
+      const names = key.map((_, index) => `@key${index}`);
+      const from = after === undefined ? '' : `WHERE (${key.join(', ')}) > (${names.join(', ')})`;
+      const values: Values = {
+        limit,
+        ...Object.fromEntries((after ?? []).map((value, index) => [`key${index}`, value])),
+      };
+      return db
+        .prepare(
+          `SELECT ${columns.join(', ')} FROM ${table} ${from} ORDER BY ${key.join(', ')} LIMIT @limit`,
+        )
+        .all(values)
+        .map(toRow);
+    },
+    lastEvent: () => prepareRows(db, LAST_EVENT, '')()[0]?.last ?? 0,
+  };
 }
 
 /** By what every write changes. */
