@@ -131,7 +131,8 @@ export async function startService(
   let metrics: RunningMetrics | undefined;
   if (config.metricsAddress !== undefined) {
     const address = parseAddress(config.metricsAddress);
-    const parts = { config, address, core, clock, ids, store, live, observer };
+    const { owner } = storing;
+    const parts = { config, address, core, clock, ids, store, live, observer, owner };
     metrics = await startMetrics({ ...parts, sqliteVersion: storing.sqliteVersion ?? '' });
     observer.join(metrics.observer);
     opened.defer(() => metrics?.stop());
@@ -141,6 +142,7 @@ export async function startService(
       ...core,
       lanes: core.lanes.all,
       isDraining: () => core.draining,
+      commitsAreSafe: storing.commitsAreSafe,
       others: () => endpointChecks(endpoints, clock),
       configuredFor: (lane) =>
         live.providers.find(({ provider }) => provider === lane.provider)?.keys?.[0]?.configured,

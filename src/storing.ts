@@ -20,6 +20,8 @@ export type Storing = Omit<OpenedStore, 'sqliteVersion'> & {
   readonly owner?: string | undefined;
   /** The others. */
   readonly peers?: Peers | undefined;
+  /** Absent for a file, whose commits are on the disk. */
+  readonly commitsAreSafe?: (() => boolean) | undefined;
 };
 
 export interface StoringParts {

@@ -4,6 +4,7 @@
 import { readAuthorities } from '../config/authorities.ts';
 import { type Config, ConfigError, type Environment, readSettings } from '../config/config.ts';
 import { isServer } from '../config/files.ts';
+import { loadSecrets } from '../config/secret.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { ProofMemory } from '../core/ports/proofs.ts';
 import { trustAlso } from '../providers/http2/connect.ts';
@@ -15,6 +16,7 @@ import { checkDatabase, checkSecret, type DatabaseCheck } from './check-database
 import { checkDisk } from './check-disk.ts';
 import { checkEndpoints } from './check-endpoints.ts';
 import { checkClock, checkExternalUrl } from './check-network.ts';
+import { checkPostgres } from './check-postgres.ts';
 import type { GetOptions } from './http-get.ts';
 
 const GOOGLE = 'https://fcm.googleapis.com';
@@ -26,11 +28,11 @@ export async function examine(environment: Environment, clock: Clock): Promise<r
     prepared = await prepare(environment, clock);
   } catch (error) {
     const { values } = readSettings(environment);
-    return [...faultsOf(error), ...examineFiles(values, clock).findings];
+    return [...faultsOf(error), ...(await examineStore(values, clock)).findings];
   }
   const { config } = prepared;
   const settings: Finding = { check: 'settings', code: 'settings_ok', text: appsOf(prepared) };
-  const files = examineFiles(config, clock);
+  const stored = await examineStore(config, clock);
   const { outwards, google } = networkOf(config, clock);
   const clockCheck = guarded(
     'clock',
@@ -43,27 +45,33 @@ export async function examine(environment: Environment, clock: Clock): Promise<r
     clockCheck,
     checkEndpoints(prepared, clock),
   ]);
-  const lanes = await proveAll(prepared, clock, { files, skewMs: skewOf(compared) });
-  return [settings, ...files.findings, compared.finding, external.finding, ...lanes, ...endpoints];
+  const lanes = await proveAll(prepared, clock, { stored, skewMs: skewOf(compared) });
+  return [settings, ...stored.findings, compared.finding, external.finding, ...lanes, ...endpoints];
 }
 
-interface Files {
+interface Stored {
   readonly findings: readonly Finding[];
   readonly sample: DatabaseCheck['sample'];
 }
 
-const NO_SAMPLE: Files['sample'] = { acceptedAt: () => undefined };
+const NO_SAMPLE: Stored['sample'] = { acceptedAt: () => undefined };
 
-function examineFiles(config: Partial<Config>, clock: Clock): Files {
+async function examineStore(config: Partial<Config>, clock: Clock): Promise<Stored> {
   const { database, secret, previousSecrets = [], retentionMs } = config;
   if (database === undefined || retentionMs === undefined) {
     return { findings: [], sample: NO_SAMPLE };
   }
-  if (isServer(database)) return { findings: [checkSecret({ secret })], sample: NO_SAMPLE };
+  const ofSecret = checkSecret({ secret });
+  if (isServer(database)) {
+    if (secret === undefined) return { findings: [], sample: NO_SAMPLE };
+    const keys = loadSecrets({ configured: secret, previous: previousSecrets });
+    const found = await checkPostgres(database, { keys, clock });
+    return { findings: [...found, ofSecret], sample: NO_SAMPLE };
+  }
   const { finding, sample } = checkDatabase({ database, secret, previousSecrets }, clock);
   const { deliveriesPerDay } = sample;
   const disk = guardedNow('disk', () => checkDisk({ database, retentionMs, deliveriesPerDay }));
-  return { findings: [finding, checkSecret({ secret }), disk], sample };
+  return { findings: [finding, ofSecret, disk], sample };
 }
 
 /** Every fault by itself, as the service's start would list them. */
@@ -90,14 +98,14 @@ function networkOf(
 async function proveAll(
   { providers, config }: Prepared,
   clock: Clock,
-  known: { readonly files: Files; readonly skewMs: number | undefined },
+  known: { readonly stored: Stored; readonly skewMs: number | undefined },
 ): Promise<readonly Finding[]> {
   const asksApple = providers.some(({ provider }) => provider.name !== 'fcm');
   const memory = asksApple && !isServer(config.database) ? openMemory(config.database) : undefined;
   try {
     const findings = providers.map(async (lane) => {
       const { name } = lane.provider;
-      const acceptedAt = known.files.sample.acceptedAt(lane.app, name);
+      const acceptedAt = known.stored.sample.acceptedAt(lane.app, name);
       const circumstances = { skewMs: known.skewMs, acceptedAt };
       try {
         return await proveProvider(lane, { clock, memory }, () => circumstances);

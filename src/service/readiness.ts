@@ -16,6 +16,8 @@ export interface ReadinessParts {
   readonly skew: Skew;
   readonly receipts?: Pick<Receipts, 'isDeaf'> | undefined;
   readonly isDraining: () => boolean;
+  /** False if a crash of the database may lose what was committed. */
+  readonly commitsAreSafe?: (() => boolean) | undefined;
   /** Of what is not needed to deliver. */
   readonly others?: (() => Readonly<Record<string, ReadinessCheck>>) | undefined;
   /** What is configured for a lane, to name the value that is probably wrong. */
@@ -39,6 +41,9 @@ const STORE_REMEDIES: Readonly<Record<string, string>> = {
 const NO_RECEIPTS =
   'receipts fell by half: check that phones can reach NOTIFY_EXTERNAL_URL; meanwhile no phone is called silent';
 
+const UNSAFE_COMMITS =
+  'synchronous_commit is off: a crash of PostgreSQL loses what was answered 200; set it to on';
+
 /** Reads only what is known; asks neither providers nor disk. */
 export function readReadiness(parts: ReadinessParts): Readiness {
   const checks: Record<string, ReadinessCheck> = { store: storeCheck(parts.ledger) };
@@ -48,6 +53,7 @@ export function readReadiness(parts: ReadinessParts): Readiness {
   const skew = parts.skew.detail;
   if (skew !== undefined) checks.clock = { ready: false, detail: skew };
   if (parts.receipts?.isDeaf === true) checks.receipts = degraded(NO_RECEIPTS);
+  if (parts.commitsAreSafe?.() === false) checks.commits = degraded(UNSAFE_COMMITS);
   Object.assign(checks, parts.others?.());
   if (parts.isDraining()) checks.service = { ready: false, detail: 'is stopping' };
   return { ready: Object.values(checks).every((check) => check.ready), checks };

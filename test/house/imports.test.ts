@@ -24,7 +24,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   observe: ['core'],
   config: ['core', 'endpoints', 'sources', 'providers/apns', 'providers/fcm'],
   doctor: [
-    ...['core', 'config', 'endpoints', 'service', 'providers/http2', 'stores', 'stores/sqlite'],
+    ...['core', 'config', 'endpoints', 'service', 'providers/http2'],
+    ...['stores', 'stores/sqlite', 'stores/postgres'],
   ],
   service: [
     'core',

@@ -30,7 +30,7 @@ export interface Machines {
 }
 
 /** The machine's clock, by which a busy machine makes no push go out unclaimed. */
-function patientClock(): Clock {
+export function patientClock(): Clock {
   const clock = createSystemClock();
   const { claimTimeoutMs } = DEFAULT_POLICY;
   const after: Clock['after'] = (delayMs, task) =>

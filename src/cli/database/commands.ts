@@ -1,4 +1,4 @@
-// The commands for the database file: backup, restore, check, keys.
+// The commands for the database file: backup, restore, check, migrate-database, keys.
 
 import type { Command } from 'commander';
 import { readContext } from '../context.ts';
@@ -32,6 +32,16 @@ export function addDatabaseCommands(program: Command, end: (exitCode: number) =>
     .option('--json', 'the findings as JSON')
     .action(async (file: string | undefined, options: Printed) =>
       end((await import('./check.ts')).check(file, options, readEnvironment())),
+    );
+  program
+    .command('migrate-database')
+    .description(
+      'copy the log and the devices to the empty PostgreSQL that NDS_DATABASE names, while no service runs',
+    )
+    .argument('<file>', 'the SQLite file')
+    .option('--json', 'the result as JSON')
+    .action(async (file: string, options: Printed) =>
+      (await import('./migrate-database.ts')).migrateDatabase(file, options, readContext()),
     );
   program
     .command('keys')

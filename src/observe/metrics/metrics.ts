@@ -8,7 +8,7 @@ import { createDeliveryMetrics } from './delivery-metrics.ts';
 import { createEventMetrics } from './event-metrics.ts';
 import { createLaneGauges, type LaneGaugesParts } from './lane-gauges.ts';
 import type { KnownNames } from './names.ts';
-import { type Build, createProcessGauges } from './process-gauges.ts';
+import { createProcessGauges, type ProcessGaugesParts } from './process-gauges.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { createStoreGauges, type StoreGaugesParts } from './store-gauges.ts';
 import { createWakeMetrics } from './wake-metrics.ts';
@@ -25,10 +25,9 @@ export interface Metrics {
   stop(): void;
 }
 
-export interface MetricsParts extends LaneGaugesParts, StoreGaugesParts {
+export interface MetricsParts extends LaneGaugesParts, StoreGaugesParts, ProcessGaugesParts {
   readonly clock: Clock;
   readonly known: KnownNames;
-  readonly build: Build;
 }
 
 export function createMetrics(parts: MetricsParts): Metrics {

@@ -14,6 +14,13 @@ const RESOLUTION_MS = 20;
 const NANOSECONDS = 1e9;
 const MICROSECONDS = 1e6;
 
+export interface ProcessGaugesParts {
+  readonly clock: Clock;
+  readonly build: Build;
+  /** The name of this machine among those that share the database. */
+  readonly owner?: string | undefined;
+}
+
 export interface ProcessGauges {
   collect(): void;
   stop(): void;
@@ -21,7 +28,7 @@ export interface ProcessGauges {
 
 export function createProcessGauges(
   registry: Registry,
-  { build, clock }: { readonly build: Build; readonly clock: Clock },
+  { build, owner = 'alone', clock }: ProcessGaugesParts,
 ): ProcessGauges {
   const registers = [registry];
   const lag = new Gauge({
@@ -33,6 +40,12 @@ export function createProcessGauges(
     name: 'nds_build_info',
     help: 'Always 1; the labels are versions.',
     labelNames: ['version', 'node', 'sqlite'],
+    registers,
+  });
+  const machine = new Gauge({
+    name: 'nds_node_info',
+    help: 'Always 1; the label is this machine’s name in the table nodes, or alone over an SQLite file.',
+    labelNames: ['node'],
     registers,
   });
   const memory = new Gauge({
@@ -51,6 +64,7 @@ export function createProcessGauges(
     registers,
   });
   info.set({ ...build }, 1);
+  machine.set({ node: owner }, 1);
   started.set(clock.wallMs() / 1_000 - process.uptime());
   const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delays.enable();

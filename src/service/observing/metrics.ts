@@ -37,12 +37,14 @@ export interface StartMetricsParts {
   readonly store: Store;
   readonly live: LiveApps;
   readonly sqliteVersion: string;
+  /** The name of this machine among those that share the database. */
+  readonly owner?: string | undefined;
   /** For faults of the metrics themselves. */
   readonly observer: Observer;
 }
 
 export async function startMetrics(parts: StartMetricsParts): Promise<RunningMetrics> {
-  const { config, address, core, clock, ids, store, sqliteVersion, observer } = parts;
+  const { config, address, core, clock, ids, store, sqliteVersion, owner, observer } = parts;
   // Loaded only when configured.
   const { createMetrics } = await import('../../observe/metrics/metrics.ts');
   const metrics = createMetrics({
@@ -52,6 +54,7 @@ export async function startMetrics(parts: StartMetricsParts): Promise<RunningMet
     store,
     database: isServer(config.database) ? undefined : config.database,
     known: namesOf(parts),
+    owner,
     build: { version: readVersion(), node: process.versions.node, sqlite: sqliteVersion },
   });
   const app = createMetricsApp({ page: metrics.page, observer });

@@ -104,3 +104,42 @@ export function unusable(url: string, error: Error): DatabaseRefusedError {
     { cause: error },
   );
 }
+
+/** What the operator must do, if it is the database's fault. */
+export function refusalOf(url: string, error: unknown): unknown {
+  if (error instanceof DatabaseRefusedError || !(error instanceof Error)) return error;
+  const cause = error instanceof StoreUnavailableError ? error.cause : error;
+  return cause instanceof Error ? unusable(url, cause) : error;
+}
+
+export function notEmpty(url: string): DatabaseRefusedError {
+  return new DatabaseRefusedError(
+    'database_in_use',
+    `the database ${showAddress(url)} is not empty: a log is copied only into one that no service has started on. Name ` +
+      'another, or drop this one and create it again.',
+  );
+}
+
+export function copyChanged(url: string): DatabaseRefusedError {
+  return new DatabaseRefusedError(
+    'database_in_use',
+    `the database ${showAddress(url)} has a part of another log, or of this one before it was changed: a service wrote to ` +
+      'it meanwhile, or the file was copied. Drop that database, create it again, and copy from the beginning.',
+  );
+}
+
+export function copyIncomplete(url: string, finding: string): DatabaseRefusedError {
+  return new DatabaseRefusedError(
+    'corrupt_database',
+    `the copy in ${showAddress(url)} is not complete: ${finding}. \`nds check\` says whether the file is sound; then drop that ` +
+      'database, create it again, and copy from the beginning.',
+  );
+}
+
+export function copyUnfinished(url: string): DatabaseRefusedError {
+  return new DatabaseRefusedError(
+    'database_in_use',
+    `a log is being copied into the database ${showAddress(url)}, or its copying was interrupted: run \`nds migrate-database\` ` +
+      'again until it says that it is done.',
+  );
+}

@@ -14,12 +14,14 @@ import {
 } from '../sealing/keys.ts';
 import { KEY_BYTES, Sealer } from '../sealing/seal.ts';
 import type { Database, Run } from './database.ts';
-import { damagedKeys, unknownKey } from './errors.ts';
+import { copyUnfinished, damagedKeys, unknownKey } from './errors.ts';
 import { inputOf } from './input.ts';
 import { rowsOf } from './reading.ts';
 
 /** Written and read by their names; `meta` is locked meanwhile, so that two machines that start do not make two keys. */
-const META = { columns: { name: 'text', value: 'blob' }, sql: 'meta' } as const;
+export const META = { columns: { name: 'text', value: 'blob' }, sql: 'meta' } as const;
+/** In `meta` while a log is copied into this database: what it is copied from. */
+export const COPIED_FROM = 'copied_from';
 const SEALED = {
   columns: { row_id: 'integer', id: 'text', sealed: 'blob' },
   sql: 'sealed rows',
@@ -49,11 +51,13 @@ export function openKeys(database: Database, keys: Keys, url: string): Promise<O
   return database.transaction(
     async (run) => {
       await run('LOCK TABLE meta IN SHARE ROW EXCLUSIVE MODE');
-      const found = await run('SELECT name, value FROM meta WHERE name IN ($1, $2)', [
+      const found = await run('SELECT name, value FROM meta WHERE name IN ($1, $2, $3)', [
         KEY_ID,
         LOOKUP_KEY,
+        COPIED_FROM,
       ]);
       const values = new Map(rowsOf(META, found.rows).map(({ name, value }) => [name, value]));
+      if (values.has(COPIED_FROM)) throw copyUnfinished(url);
       const current = new Sealer(keys.current);
       const keyId = values.get(KEY_ID);
       const sealed = values.get(LOOKUP_KEY);
@@ -76,7 +80,7 @@ export function openKeys(database: Database, keys: Keys, url: string): Promise<O
   );
 }
 
-async function storeKeys(run: Run, sealer: Sealer, lookupKey: Buffer): Promise<void> {
+export async function storeKeys(run: Run, sealer: Sealer, lookupKey: Buffer): Promise<void> {
   const put = `INSERT INTO meta (name, value) VALUES ($1, $2)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
   await run(put, [KEY_ID, sealer.keyId]);

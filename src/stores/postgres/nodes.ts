@@ -19,7 +19,14 @@ const FRESH_MS = 3_000;
 const FREE_ROWS = 50;
 
 const BEATS = {
-  columns: { id: 'text', beat: 'integer', epoch: 'integer', now_ms: 'integer', beaten: 'integer' },
+  columns: {
+    id: 'text',
+    beat: 'integer',
+    epoch: 'integer',
+    now_ms: 'integer',
+    beaten: 'integer',
+    synchronous_commit: 'text',
+  },
   sql: 'the beats',
 } as const;
 const PEER = { columns: { url: 'text?', epoch: 'integer' }, sql: 'a machine' } as const;
@@ -41,6 +48,7 @@ export class Nodes implements Peers {
   readonly #liveness = new Liveness();
   #epoch = 0;
   #url: string | null = null;
+  #commitsAreSafe = true;
   #beatBeganAtMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
   #beating: Promise<void> = Promise.resolve();
@@ -52,6 +60,11 @@ export class Nodes implements Peers {
 
   get id(): string {
     return this.#parts.id;
+  }
+
+  /** Whether a commit is answered when it is on the disk, as of the last beat. */
+  get commitsAreSafe(): boolean {
+    return this.#commitsAreSafe;
   }
 
   get epoch(): number {
@@ -134,7 +147,9 @@ export class Nodes implements Peers {
     const found = await database.run(
       `WITH beaten AS (
          UPDATE nodes SET beat = beat + 1, beaten_at = now() WHERE id = $1 AND epoch = $2 RETURNING id)
-       SELECT id, beat, epoch, clock_timestamp() AS now_ms, (SELECT count(*) FROM beaten) AS beaten FROM nodes`,
+       SELECT id, beat, epoch, clock_timestamp() AS now_ms, (SELECT count(*) FROM beaten) AS beaten,
+         current_setting('synchronous_commit') AS synchronous_commit
+       FROM nodes`,
       [id, this.#epoch],
       { statementMs: BEAT_MS },
     );
@@ -142,6 +157,7 @@ export class Nodes implements Peers {
     const beats = rowsOf(BEATS, found.rows);
     const [first] = beats;
     if (first !== undefined) {
+      this.#commitsAreSafe = first.synchronous_commit !== 'off';
       times.measure(first.now_ms, { sentAtMs: beganAtMs, answeredAtMs: nowMs });
     }
     if (first?.beaten === 1) this.#beatBeganAtMs = beganAtMs;

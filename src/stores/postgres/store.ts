@@ -4,13 +4,11 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Peers } from '../../core/ports/peers.ts';
 import type { Store } from '../../core/ports/store.ts';
-import { StoreUnavailableError } from '../../core/ports/store.ts';
-import { DatabaseRefusedError } from '../refused.ts';
 import type { Keys } from '../sealing/keys.ts';
 import type { Sealer } from '../sealing/seal.ts';
 import { Batches, type EndedBatch } from './batches.ts';
 import { Database } from './database.ts';
-import { unusable } from './errors.ts';
+import { refusalOf } from './errors.ts';
 import { openKeys } from './keys.ts';
 import { applyMigrations } from './migrations.ts';
 import { Nodes, type NodesParts } from './nodes.ts';
@@ -58,6 +56,8 @@ export interface OpenedPostgresStore extends Ports {
   /** This machine among those that share the database: who leases what it sends. */
   readonly owner: string;
   readonly peers: Peers;
+  /** False if a crash of the PostgreSQL may lose what was committed. */
+  readonly commitsAreSafe: () => boolean;
 }
 
 /** What the operations of one machine share. */
@@ -90,17 +90,18 @@ export async function openPostgresStore(
     const parts = { database, sealer, times, nodes };
     const sides = { tellings: new Tellings(database, clock), deviceChanges: new Serial() };
     const store = createStore(parts, { ...options, ...sides });
-    return { store, ...createPorts(parts, sides), lookupKey, owner, peers: nodes };
+    return {
+      store,
+      ...createPorts(parts, sides),
+      lookupKey,
+      owner,
+      peers: nodes,
+      commitsAreSafe: () => nodes.commitsAreSafe,
+    };
   } catch (error) {
     await database.close();
     throw refusalOf(url, error);
   }
-}
-
-function refusalOf(url: string, error: unknown): unknown {
-  if (error instanceof DatabaseRefusedError || !(error instanceof Error)) return error;
-  const cause = error instanceof StoreUnavailableError ? error.cause : error;
-  return cause instanceof Error ? unusable(url, cause) : error;
 }
 
 interface StoreParts extends PostgresStoreOptions {
