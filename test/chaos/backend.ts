@@ -4,14 +4,15 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { Webhook } from 'standardwebhooks';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { faultOfEvent } from '../support/described-events.ts';
 
+const BACKEND_PROCESS = fileURLToPath(new URL('./backend-process.ts', import.meta.url));
 const SECRET = `whsec_${Buffer.alloc(32, 9).toString('base64')}`;
 
 const callSchema = z.object({ headers: z.record(z.string(), z.string()), raw: z.string() });
@@ -44,8 +45,9 @@ export interface Backend {
 }
 
 export async function startBackend(): Promise<Backend> {
-  const program = join(import.meta.dirname, 'backend-process.ts');
-  const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [BACKEND_PROCESS], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   onTestFinished(() => void child.kill('SIGKILL'));
   const lines = createInterface({ input: child.stdout });
   const [port] = await once(lines, 'line');

@@ -1,13 +1,11 @@
 // An endpoint's way through the events, on a real store and in virtual time.
 
 import { expect, test } from 'vitest';
-import { EndpointLane } from '../../../src/core/events/lane.ts';
 import { retryDelayMs, verdictOf } from '../../../src/core/events/schedule.ts';
-import type { EventSender, SendResult } from '../../../src/core/ports/events.ts';
-import type { ServiceEvent } from '../../../src/core/ports/observer.ts';
+import type { SendResult } from '../../../src/core/ports/events.ts';
 import { useFiles } from '../../stores/sqlite/files.ts';
 import { sampleEndpoint } from '../../support/endpoints.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
+import { startLane } from './lane-setup.ts';
 
 const { newFile, open } = useFiles();
 const MINUTE = 60_000;
@@ -17,41 +15,18 @@ const OK: SendResult = { kind: 'answered', status: 200 };
 const DOWN: SendResult = { kind: 'answered', status: 503 };
 
 async function setup() {
-  const clock = new ManualClock();
-  const { events: store, records, store: log } = await open(newFile());
-  const calls: { readonly id: string; readonly type: string; readonly data: unknown }[] = [];
-  const told: ServiceEvent[] = [];
-  const state = { answer: OK };
-  const sender: EventSender = {
-    faultOf: async () => undefined,
-    send: async ({ headers, body }) => {
-      const { type, data }: { type: string; data: unknown } = JSON.parse(body);
-      calls.push({ id: headers['webhook-id'] ?? '', type, data });
-      return state.answer;
-    },
-    close: () => undefined,
-  };
-  const stored = await store.putEndpoint(sampleEndpoint({ enabledEvents: ['provider.*'] }));
-  const observer = { observe: (event: ServiceEvent) => void told.push(event) };
-  const ids = { fraction: () => 0.5 };
-  const userOf = async () => undefined;
-  const lane = new EndpointLane({ clock, ids, store, sender, observer, userOf }, stored);
+  const opened = await open(newFile());
+  const started = await startLane(opened, ['provider.*']);
   let number = 0;
   return {
-    ...{ clock, store, lane, calls, told, state },
+    ...started,
+    store: opened.events,
     /** Records one event for it. */
     record: async () => {
       number += 1;
-      const beganAtMs = clock.wallMs() + number / 1_000;
+      const beganAtMs = started.clock.wallMs() + number / 1_000;
       const outage = { app: 'default', provider: 'fcm', reason: `r${number}` } as const;
-      await records.recordOutage({ ...outage, beganAtMs: Math.round(beganAtMs) + number });
-    },
-    /** Everything that was asked of the store and of the receiver has ended. */
-    idle: async () => {
-      for (let turns = 0; turns < 4; turns += 1) {
-        await log.probe();
-        await store.findEvent('none');
-      }
+      await opened.records.recordOutage({ ...outage, beganAtMs: Math.round(beganAtMs) + number });
     },
   };
 }

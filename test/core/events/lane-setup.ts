@@ -1,0 +1,49 @@
+// One endpoint's lane on a real store, in virtual time, with a receiver that answers as a test wants.
+
+import { EndpointLane } from '../../../src/core/events/lane.ts';
+import type { EventSender, SendResult } from '../../../src/core/ports/events.ts';
+import type { ServiceEvent } from '../../../src/core/ports/observer.ts';
+import type { OpenedStore } from '../../../src/stores/sqlite/store.ts';
+import { sampleEndpoint } from '../../support/endpoints.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+
+export interface LaneCall {
+  readonly id: string;
+  readonly type: string;
+  readonly data: unknown;
+}
+
+export async function startLane(
+  { events, store: log }: OpenedStore,
+  enabledEvents: readonly string[],
+) {
+  const clock = new ManualClock();
+  const calls: LaneCall[] = [];
+  const told: ServiceEvent[] = [];
+  const state: { answer: SendResult } = { answer: { kind: 'answered', status: 200 } };
+  const sender: EventSender = {
+    faultOf: async () => undefined,
+    send: async ({ headers, body }) => {
+      const { type, data }: { type: string; data: unknown } = JSON.parse(body);
+      calls.push({ id: headers['webhook-id'] ?? '', type, data });
+      return state.answer;
+    },
+    close: () => undefined,
+  };
+  const stored = await events.putEndpoint(sampleEndpoint({ enabledEvents }));
+  const observer = { observe: (event: ServiceEvent) => void told.push(event) };
+  const ids = { fraction: () => 0.5 };
+  const userOf = async () => undefined;
+  const parts = { clock, ids, store: events, sender, observer, userOf };
+  return {
+    ...{ clock, calls, told, state },
+    lane: new EndpointLane(parts, stored),
+    /** Everything that was asked of the store and of the receiver has ended. */
+    idle: async () => {
+      for (let turns = 0; turns < 4; turns += 1) {
+        await log.probe();
+        await events.findEvent('none');
+      }
+    },
+  };
+}
