@@ -1,7 +1,7 @@
 // One endpoint's lane on a real store, in virtual time, with a receiver that answers as a test wants.
 
 import { EndpointLane } from '../../../src/core/events/lane.ts';
-import type { EventSender, SendResult } from '../../../src/core/ports/events.ts';
+import type { Endpoint, EventSender, SendResult } from '../../../src/core/ports/events.ts';
 import type { ServiceEvent } from '../../../src/core/ports/observer.ts';
 import type { OpenedStore } from '../../../src/stores/sqlite/store.ts';
 import { sampleEndpoint } from '../../support/endpoints.ts';
@@ -16,24 +16,34 @@ export interface LaneCall {
 export async function startLane(
   { events, store: log }: OpenedStore,
   enabledEvents: readonly string[],
+  given: {
+    readonly clock?: ManualClock;
+    readonly sender?: EventSender;
+    readonly endpoint?: Partial<Endpoint>;
+  } = {},
 ) {
-  const clock = new ManualClock();
+  const { clock = new ManualClock() } = given;
   const calls: LaneCall[] = [];
   const told: ServiceEvent[] = [];
-  const state: { answer: SendResult } = { answer: { kind: 'answered', status: 200 } };
-  const sender: EventSender = {
+  const state: { answer: SendResult; readonly next: SendResult[] } = {
+    answer: { kind: 'answered', status: 200 },
+    /** Answers that come first. */
+    next: [],
+  };
+  const scripted: EventSender = {
     faultOf: async () => undefined,
     send: async ({ headers, body }) => {
       const { type, data }: { type: string; data: unknown } = JSON.parse(body);
       calls.push({ id: headers['webhook-id'] ?? '', type, data });
-      return state.answer;
+      return state.next.shift() ?? state.answer;
     },
     close: () => undefined,
   };
-  const stored = await events.putEndpoint(sampleEndpoint({ enabledEvents }));
+  const stored = await events.putEndpoint(sampleEndpoint({ enabledEvents, ...given.endpoint }));
   const observer = { observe: (event: ServiceEvent) => void told.push(event) };
   const ids = { fraction: () => 0.5 };
   const userOf = async () => undefined;
+  const { sender = scripted } = given;
   const parts = { clock, ids, store: events, sender, observer, userOf };
   return {
     ...{ clock, calls, told, state },

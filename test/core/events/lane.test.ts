@@ -83,6 +83,34 @@ test('skips an event that was refused three times, and notes it', async () => {
   expect(attempts.map(({ outcome }) => outcome)).toEqual(['skipped', 'failed', 'failed']);
 });
 
+test('a receiver that cannot keep up is called at half the rate each time, and at twice the rate after each success', async () => {
+  const { lane, calls, record, idle, clock, state } = await setup();
+  for (let count = 0; count < 5; count += 1) await record();
+  state.next.push(...[429, 502, 504].map((status) => ({ kind: 'answered', status }) as const));
+  lane.nudge();
+  await idle();
+  // The schedule of 5, 10 and 20 s, and what the pace adds to it; then the pace alone.
+  const waits = [
+    [5_000, 100],
+    [10_000, 200],
+    [20_000, 400],
+    [0, 200],
+    [0, 100],
+  ] as const;
+  for (const [scheduledMs, paceMs] of waits) {
+    const before = calls.length;
+    clock.advance(scheduledMs);
+    await idle();
+    clock.advance(paceMs - 1);
+    await idle();
+    expect(calls.length).toBe(before);
+    clock.advance(1);
+    await idle();
+  }
+  await idle();
+  expect(calls).toHaveLength(8);
+});
+
 test('410 disables at once, and others are told', async () => {
   const { lane, record, idle, state, store, told } = await setup();
   await store.putEndpoint(sampleEndpoint({ id: 'ep_b', enabledEvents: ['endpoint.*'] }));
