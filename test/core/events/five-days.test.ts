@@ -21,7 +21,9 @@ const MAX_EVENTS = 100_000;
 const SLACK = 256;
 const WAL_BYTES = 16 * 1_048_576;
 
-test('an endpoint that is down for five days costs a bounded table, and is told what it missed', async () => {
+test('an endpoint that is down for five days costs a bounded table, and is told what it missed', {
+  timeout: 120_000,
+}, async () => {
   const file = newFile();
   const opened = await open(file);
   const { clock, lane, calls, told, state, idle } = await startLane(opened, ['device.*']);

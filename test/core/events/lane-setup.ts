@@ -1,9 +1,12 @@
-// One endpoint's lane on a real store, in virtual time, with a receiver that answers as a test wants.
+// One endpoint's lane on a real store, in virtual time, with a receiver that answers as a test wants. Every event must be as
+// the description of the API says.
 
+import { expect, onTestFinished } from 'vitest';
 import { EndpointLane } from '../../../src/core/events/lane.ts';
 import type { Endpoint, EventSender, SendResult } from '../../../src/core/ports/events.ts';
 import type { ServiceEvent } from '../../../src/core/ports/observer.ts';
 import type { OpenedStore } from '../../../src/stores/sqlite/store.ts';
+import { faultOfEvent } from '../../support/described-events.ts';
 import { sampleEndpoint } from '../../support/endpoints.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
@@ -25,6 +28,8 @@ export async function startLane(
   const { clock = new ManualClock() } = given;
   const calls: LaneCall[] = [];
   const told: ServiceEvent[] = [];
+  const faults: string[] = [];
+  onTestFinished(() => expect(faults).toEqual([]));
   const state: { answer: SendResult; readonly next: SendResult[] } = {
     answer: { kind: 'answered', status: 200 },
     /** Answers that come first. */
@@ -33,6 +38,7 @@ export async function startLane(
   const scripted: EventSender = {
     faultOf: async () => undefined,
     send: async ({ headers, body }) => {
+      faults.push(...[faultOfEvent(body) ?? []].flat());
       const { type, data }: { type: string; data: unknown } = JSON.parse(body);
       calls.push({ id: headers['webhook-id'] ?? '', type, data });
       return state.next.shift() ?? state.answer;

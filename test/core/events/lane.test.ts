@@ -4,7 +4,6 @@ import { expect, test } from 'vitest';
 import { retryDelayMs, verdictOf } from '../../../src/core/events/schedule.ts';
 import type { SendResult } from '../../../src/core/ports/events.ts';
 import { useFiles } from '../../stores/sqlite/files.ts';
-import { sampleEndpoint } from '../../support/endpoints.ts';
 import { startLane } from './lane-setup.ts';
 
 const { newFile, open } = useFiles();
@@ -20,6 +19,7 @@ async function setup() {
   let number = 0;
   return {
     ...started,
+    opened,
     store: opened.events,
     /** Records one event for it. */
     record: async () => {
@@ -112,16 +112,19 @@ test('a receiver that cannot keep up is called at half the rate each time, and a
 });
 
 test('410 disables at once, and others are told', async () => {
-  const { lane, record, idle, state, store, told } = await setup();
-  await store.putEndpoint(sampleEndpoint({ id: 'ep_b', enabledEvents: ['endpoint.*'] }));
+  const { opened, lane, record, idle, state, told } = await setup();
+  const other = await startLane(opened, ['endpoint.*'], { endpoint: { id: 'ep_b' } });
   state.answer = { kind: 'answered', status: 410 };
   await record();
   lane.nudge();
   await idle();
   expect(lane.endpoint).toMatchObject({ status: 'disabled', disabledReason: 'gone' });
   expect(told.map(({ name }) => name)).toContain('endpoint_disabled');
-  const { events } = await store.nextEvents({ endpointId: 'ep_b', afterRowId: 0, limit: 9 });
-  expect(events.at(-1)).toMatchObject({ type: 'endpoint.disabled', endpointId: 'ep_a' });
+  other.lane.nudge();
+  while (other.calls.length === 0) await idle();
+  expect(other.calls).toMatchObject([
+    { type: 'endpoint.disabled', data: { endpoint_id: 'ep_a', reason: 'gone' } },
+  ]);
 });
 
 test('five days down: warned three times, disabled, and told the number that it missed', async () => {
