@@ -7,7 +7,7 @@ import { type Child, startChild } from '../child.ts';
 import { number, ratio } from '../format.ts';
 import type { BenchRun, Gateway, LoadResult } from '../run.ts';
 import { freePort } from '../service.ts';
-import { median } from '../statistics.ts';
+import { median, percentile } from '../statistics.ts';
 import type { Measured } from './measure.ts';
 
 const ENDPOINTS = ['none', 'healthy', 'dead'] as const;
@@ -38,15 +38,23 @@ export async function measureEvents(run: BenchRun): Promise<Measured> {
     const before = await quiet(backend);
     const measured: Turn[] = [];
     for (let turn = 0; turn < TURNS[run.options.size]; turn += 1) {
-      for (const { endpoint, gateway } of subjects) {
+      const first = turn % subjects.length;
+      for (const { endpoint, gateway } of [...subjects.slice(first), ...subjects.slice(0, first)]) {
         measured.push({ endpoint, result: await run.load(gateway, PATTERN, CALLS) });
       }
     }
     events = (await quiet(backend)) - before;
     return measured;
   });
+  const of = (endpoint: Endpoint) => turns.filter((one) => one.endpoint === endpoint);
+  /** Of the two turns that were beside each other in time. */
+  const p99Ratios = (endpoint: Endpoint) =>
+    of(endpoint).map(({ result }, index) => {
+      const bare = of('none')[index]?.result.toProviderMs?.p99 ?? NaN;
+      return (result.toProviderMs?.p99 ?? NaN) / bare;
+    });
   const middle = (endpoint: Endpoint, pick: (result: LoadResult) => number | undefined) =>
-    median(turns.filter((one) => one.endpoint === endpoint).map((one) => pick(one.result) ?? NaN));
+    median(of(endpoint).map((one) => pick(one.result) ?? NaN));
   const cost = (endpoint: Endpoint) => middle(endpoint, ({ cpuUsPerPush }) => cpuUsPerPush);
   const ways = [
     ({ toProviderMs }: LoadResult) => toProviderMs?.p50,
@@ -66,14 +74,18 @@ export async function measureEvents(run: BenchRun): Promise<Measured> {
           'p99, ms',
           '→ answer p50',
           'p99, ms',
+          'p99 to none',
+          'quartiles',
         ],
         rows: ENDPOINTS.map((endpoint) => [
           endpoint,
           number(cost(endpoint)),
           ratio(cost(endpoint) / cost('none')),
           ...ways.map((way) => number(middle(endpoint, way))),
+          ratio(median(p99Ratios(endpoint))),
+          [25, 75].map((percent) => ratio(percentile(p99Ratios(endpoint), percent))).join(' – '),
         ]),
-        note: `Medians of ${TURNS[run.options.size]} turns of ${CALLS.count} calls. The healthy one got ${events} events; nobody listens at the dead one.`,
+        note: `Medians of ${TURNS[run.options.size]} turns of ${CALLS.count} calls. The healthy one got ${events} events; nobody listens at the dead one. "p99 to none" compares, to the provider, turns beside each other in time.`,
       },
     ],
     data: { turns, events },
