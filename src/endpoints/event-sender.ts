@@ -41,17 +41,23 @@ class RefusedAddressError extends Error {
   override readonly name = 'RefusedAddressError';
 }
 
+class UnknownHostError extends Error {
+  override readonly name = 'UnknownHostError';
+  readonly code = 'EAI_AGAIN';
+}
+
 export function createEventSender(options: EventSenderOptions): EventSender {
-  const { clock, resolve = resolveAll } = options;
+  const { clock } = options;
+  const resolve = boundedResolve(options.resolve ?? resolveAll, clock);
   const agentOptions = {
     keepAlive: true,
     maxSockets: MAX_SOCKETS_PER_HOST,
     timeout: KEEP_ALIVE_MS,
-    lookup: checkedLookup(options, resolve),
   };
+  const lookupFor = (protocol: string) => checkedLookup(options, { resolve, protocol });
   const agents = {
-    'http:': new http.Agent(agentOptions),
-    'https:': new https.Agent({ ...agentOptions, ca: options.ca }),
+    'http:': new http.Agent({ ...agentOptions, lookup: lookupFor('http:') }),
+    'https:': new https.Agent({ ...agentOptions, lookup: lookupFor('https:'), ca: options.ca }),
   };
 
   return {
@@ -103,12 +109,18 @@ export function createEventSender(options: EventSenderOptions): EventSender {
 }
 
 /** The name is looked up for the connection itself, so that no later answer can differ from the checked one. */
-function checkedLookup(rules: AddressRules, resolve: Resolve): LookupFunction {
+function checkedLookup(
+  rules: AddressRules,
+  { resolve, protocol }: { readonly resolve: Resolve; readonly protocol: string },
+): LookupFunction {
+  const isAllowed = ({ address }: Address) => {
+    const judged = judgeAddress(address, rules);
+    return judged === 'own' || (judged === 'public' && protocol === 'https:');
+  };
   return (hostname, { all }, callback) => {
     const check = async (): Promise<readonly Address[]> => {
       const found = await resolve(hostname);
-      if (found.length > 0 && found.every(({ address }) => judgeAddress(address, rules)))
-        return found;
+      if (found.length > 0 && found.every(isAllowed)) return found;
       throw new RefusedAddressError('an address is not allowed');
     };
     check().then(
@@ -129,6 +141,21 @@ function resolveAll(hostname: string): Promise<readonly Address[]> {
       else resolve(found);
     });
   });
+}
+
+/**
+ * One name at a time, and none for longer than a call may take. Node looks up two names at once in the whole process: the
+ * other one stays for Apple and Google.
+ */
+function boundedResolve(resolve: Resolve, clock: Clock): Resolve {
+  let last: Promise<unknown> = Promise.resolve();
+  return (hostname) => {
+    const found = last.then(() => resolve(hostname));
+    last = found.catch(() => undefined);
+    const limit = Promise.withResolvers<never>();
+    const timer = clock.after(TIMEOUT_MS, () => limit.reject(new UnknownHostError('no answer')));
+    return Promise.race([found, limit.promise]).finally(() => timer.cancel());
+  };
 }
 
 /** The status counts; what follows is read in bounds, so that the connection can be used again, and thrown away. */

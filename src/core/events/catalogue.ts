@@ -6,7 +6,10 @@ import type { DeliveryStatus } from '../delivery.ts';
 export const EVENTS = {
   'delivery.delivered': { named: true, when: 'Apple or Google took the push' },
   'delivery.woke': { named: true, when: 'the phone said that the push woke it' },
-  'delivery.no_wake': { named: false, when: 'the push was taken, and the phone said nothing' },
+  'delivery.no_wake': {
+    named: false,
+    when: 'the push was taken, and a phone that sends receipts sent none',
+  },
   'delivery.expired': { named: false, when: 'the push could not be sent in its useful life' },
   'delivery.unregistered': { named: false, when: 'the token is dead: the app must register anew' },
   'delivery.rejected': {

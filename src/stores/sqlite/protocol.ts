@@ -120,6 +120,7 @@ export interface WriteCalls {
   readonly record_replied: ReceiptCall<'recordReplied'>;
   readonly record_useless_knock: ReceiptCall<'recordUselessKnock'>;
   readonly note_silent: ReceiptCall<'noteSilent'>;
+  readonly note_missed: ReceiptCall<'noteMissed'>;
   readonly list_endpoints: Call<undefined, readonly StoredEndpoint[]>;
   readonly put_endpoint: Call<Endpoint, StoredEndpoint>;
   readonly delete_endpoint: Call<{ readonly id: string }, boolean>;
