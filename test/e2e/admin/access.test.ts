@@ -134,6 +134,20 @@ test('a session ends after twelve hours, when it was changed, and with its key',
   expect(refusalOf(await who(fresh))).toBe('401 unauthorized');
 });
 
+test('a stream ends with the session that opened it', async () => {
+  const { running, clock } = await start();
+  const cookie = await sessionWith(running, PAGE_KEYS.read);
+  const stream = await fetch(`${running.service.url}/admin/api/v1/stream`, {
+    headers: { cookie, 'nds-page': '1' },
+  });
+  const reader = stream.body?.getReader();
+  expect((await reader?.read())?.done).toBe(false);
+  clock.advance(12 * 3_600_000);
+  while ((await reader?.read())?.done === false);
+  const again = { path: '/api/v1/stream', cookie };
+  expect(refusalOf(await callPage(running, again))).toBe('401 unauthorized');
+});
+
 test('signing out takes the cookie away', async () => {
   const { running } = await start();
   const cookie = await sessionWith(running, KEYS.read);

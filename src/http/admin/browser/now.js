@@ -4,7 +4,7 @@
 import { $, piece, state } from './calls.js';
 
 const POLL_MS = 5000;
-/** How often the cards and drawings are asked for, whatever happens. */
+/** How often the cards and drawings are asked for, and an answer that may still grow, whatever happens. */
 const CARDS_MS = 10_000;
 /** Events that come within it are one look at the list. */
 const GATHER_MS = 700;
@@ -183,5 +183,8 @@ setInterval(() => {
   if (state.isSignedIn && $('live').className === 'poll') refreshLog().catch(offline);
 }, POLL_MS);
 setInterval(() => {
-  if (state.isSignedIn) refreshCards().catch(offline);
+  if (!state.isSignedIn) return;
+  refreshCards().catch(offline);
+  // Nothing tells when a phone says how far it came, or when its time is over.
+  if (view.querySelector('[data-grows="yes"]') !== null) showAgain().catch(offline);
 }, CARDS_MS);
