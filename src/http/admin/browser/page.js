@@ -1,7 +1,7 @@
 // The page of nds: asks the service for pieces of HTML, puts them in their places, and keeps the place in the address.
 
 import { $, call, faultOf, piece, state, tell } from './calls.js';
-import { follow, place, refreshLog, setMode, setPlace, showNow } from './now.js';
+import { follow, place, refreshLog, setPlace, showNow, unfollow } from './now.js';
 
 const view = $('view');
 /** How often endpoints are asked for while nobody is in their midst. */
@@ -137,11 +137,16 @@ function move(step) {
 
 // --- Who is here
 
-function showSignIn() {
+/** Nothing more is asked for. */
+function leave() {
   state.isSignedIn = false;
-  document.body.className = 'out';
-  setMode('off');
+  unfollow();
   view.replaceChildren();
+}
+
+function showSignIn() {
+  leave();
+  document.body.className = 'out';
   $('who').textContent = '';
   $('sign-out').hidden = true;
   $('sign-in').hidden = false;
@@ -188,6 +193,7 @@ document.addEventListener('click', async (event) => {
   else if (button.dataset.copy !== undefined) await copy(button);
   else if (button.id === 'fresh') await refreshLog({ isForced: true });
   else if (button.id === 'sign-out') {
+    leave();
     await call('session', { method: 'DELETE' });
     showSignIn();
   }
