@@ -49,6 +49,16 @@ test('the page and its files come without a session, under a strict policy', asy
   expect([bare.status, bare.headers.location]).toEqual([302, 'admin/']);
 });
 
+test('a piece of the page that is opened by itself loads and runs nothing', async () => {
+  const { running } = await start();
+  const cookie = await sessionWith(running, PAGE_KEYS.read);
+  for (const path of ['/view/log', '/view/now', '/view/filters', '/view/callers']) {
+    const { status, headers } = await callPage(running, { path, cookie });
+    expect([status, headers['x-content-type-options']], path).toEqual([200, 'nosniff']);
+    expect(headers['content-security-policy'], path).toMatch(/^default-src 'none'; /);
+  }
+});
+
 test('a key that may read signs in, and its session stands for it', async () => {
   const { running } = await start();
   const answer = await signIn(running, PAGE_KEYS.operate);
