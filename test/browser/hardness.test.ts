@@ -100,6 +100,22 @@ function timeOf(page: Page, path: string): Promise<number> {
   })()`);
 }
 
+test('an answer grows with what the phone says, and who types meanwhile is left alone', async () => {
+  const { running, url } = await start({
+    environment: { NDS_APPS: '{"default":{"receipts":true}}' },
+  });
+  await running.notify(ANDROID_TOKEN, HASH);
+  await running.service.settled();
+  const [, path = ''] = /(\/r\/[\w-]+)/.exec(running.sandbox.received()[0]?.data.nds ?? '') ?? [];
+  const page = await openPage({ url, path: `#find?q=${HASH}` });
+  await page.getByText('no receipt yet').waitFor();
+  await page.locator('#q').fill('the next question');
+  await running.post(path, '{"stage":"started"}');
+  await page.getByText('the phone started at').waitFor();
+  expect(await page.locator('#q').inputValue()).toBe('the next question');
+  expect(new URL(page.url()).hash).toBe(`#find?q=${HASH}`);
+});
+
 const MARKUP = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>';
 
 test('markup in what others wrote is text', async () => {
