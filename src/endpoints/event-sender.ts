@@ -5,8 +5,9 @@ import { lookup } from 'node:dns';
 import http from 'node:http';
 import https from 'node:https';
 import type { LookupFunction } from 'node:net';
+import type { SendFailure } from '../core/events/send-failures.ts';
 import type { Clock } from '../core/ports/clock.ts';
-import type { EventSender, SendFailure, SendResult } from '../core/ports/events.ts';
+import type { EventSender, SendResult } from '../core/ports/events.ts';
 import { parseRetryAfter } from '../providers/http2/retry-after.ts';
 import {
   type AddressRules,

@@ -4,7 +4,7 @@
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import axe from 'axe-core';
-import type { Page } from 'playwright-core';
+import type { Page, Route } from 'playwright-core';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { registerPhone } from '../support/device-calls.ts';
 import { androidToken } from '../support/driven-service.ts';
@@ -73,6 +73,22 @@ test('comes back to a stream that was cut, and tells in between that it polls', 
   await running.notify(ANDROID_TOKEN, HASH);
   await untilNewest(page, /delivered/);
   await page.locator('#live.live').waitFor();
+});
+
+test('asks for no list while another view is on its way, whose question is not the list’s', async () => {
+  const { url } = await start();
+  const page = await openPage({ url });
+  await page.locator('#log').waitFor();
+  const { promise: asked, resolve: hold } = Promise.withResolvers<Route>();
+  await page.route('**/view/find', hold);
+  await page.goto(`${url}/admin/#find?q=${HASH}`);
+  const held = await asked;
+  await page.evaluate(`(async () => {
+    const { src } = document.querySelector('script[type=module]');
+    await (await import(src.replace('page.js', 'now.js'))).refreshLog();
+  })()`);
+  await held.continue();
+  await page.locator('.verdict').waitFor();
 });
 
 test('is quick with ten thousand deliveries, and shows no more than two hundred', async () => {

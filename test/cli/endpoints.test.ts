@@ -140,6 +140,19 @@ test('a test says what came of it, and attempts are listed with what can be sent
     { event, outcome: 'delivered' },
     { type: 'test.ping' },
   ]);
+  receiver.server.closeAllConnections();
+  await new Promise((resolve) => receiver.server.close(resolve));
+  const alone = await nds('test', id);
+  expectReadable(alone);
+  expect([alone.code, alone.stdout]).toEqual([
+    1,
+    expect.stringMatching(
+      /^Not delivered: connection_refused after \d+ ms\.\nNothing listens there: .*\n$/,
+    ),
+  ]);
+  await new Promise<void>((resolve) => {
+    receiver.server.listen(Number(new URL(receiver.url).port), '127.0.0.1', resolve);
+  });
   receiver.answer = (response) => response.end();
   const back = await nds('redeliver', id, '--since', '1h');
   expectPlain(back);

@@ -1,6 +1,7 @@
 // `nds endpoints test|attempts|redeliver`: the calls to an endpoint.
 
 import { z } from 'zod';
+import { remedyOf } from '../../core/events/send-failures.ts';
 import { momentOf } from '../../core/finding/words.ts';
 import { wrap } from '../../core/finding/wrap.ts';
 import type { Context } from '../context.ts';
@@ -89,9 +90,13 @@ export async function redeliver(
 
 function tell(answer: unknown, json = false): number {
   const told = sent.parse(answer);
-  const words = `${told.outcome === 'delivered' ? 'Delivered' : 'Not delivered'}: ${inWords(told)}.\n`;
-  print(json ? `${JSON.stringify(told)}\n` : words);
-  return told.outcome === 'delivered' ? 0 : 1;
+  const isDelivered = told.outcome === 'delivered';
+  const words = [
+    `${isDelivered ? 'Delivered' : 'Not delivered'}: ${inWords(told)}.`,
+    remedyOf(told.reason ?? '') ?? [],
+  ].flat();
+  print(json ? `${JSON.stringify(told)}\n` : words.map((line) => `${wrap(line, 0)}\n`).join(''));
+  return isDelivered ? 0 : 1;
 }
 
 /** Such as `200 after 41 ms`; what came instead of an answer has a name of ours. */

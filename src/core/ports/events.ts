@@ -2,6 +2,7 @@
 // times are wall time.
 
 import type { EventType } from '../events/catalogue.ts';
+import type { SendFailure } from '../events/send-failures.ts';
 
 /** A fact as it was recorded. Never a token, a payload or an amount. */
 export interface VendorEvent {
@@ -134,15 +135,6 @@ export interface EventStore {
   /** Deletes up to `limit` events from before, and counts them for the endpoints that lack them. */
   pruneEvents(options: { readonly beforeMs: number; readonly limit: number }): Promise<number>;
 }
-
-/** Why no answer came. */
-export type SendFailure =
-  | 'address_refused'
-  | 'unknown_host'
-  | 'connection_refused'
-  | 'connection_lost'
-  | 'bad_certificate'
-  | 'timeout';
 
 export type SendResult =
   | {

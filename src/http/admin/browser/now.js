@@ -54,8 +54,9 @@ async function refreshCards() {
 }
 
 export async function refreshLog({ isForced = false } = {}) {
-  if ($('log') === null) return;
-  const { query } = place();
+  const { name, query } = place();
+  // Another view may be on its way to where the list still is.
+  if (name !== 'now' || $('log') === null) return;
   const html = await piece(`view/log?${query}`);
   if (html !== undefined && $('log') !== null) mergeLog(html, isForced);
 }
