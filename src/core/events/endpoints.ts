@@ -7,7 +7,16 @@ import type { Endpoint, EndpointAttempt, StoredEndpoint } from '../ports/events.
 import type { Ids } from '../ports/ids.ts';
 import type { Observer, ServiceEvent } from '../ports/observer.ts';
 import type { Sent } from './calls.ts';
-import { EndpointLane, type LaneParts } from './lane.ts';
+import {
+  type ConfiguredEndpoint,
+  checkDetails,
+  digestOf,
+  type EndpointChanges,
+  type EndpointDetails,
+} from './details.ts';
+import { EndpointLane, type Lane, type LaneParts } from './lane.ts';
+import { MailLane, type MailLaneParts } from './mail-lane.ts';
+import { noticeOf } from './notices.ts';
 import { secretOf } from './signature.ts';
 
 export const MAX_ENDPOINTS = 32;
@@ -29,34 +38,16 @@ const HINTS: ReadonlySet<ServiceEvent['name']> = new Set([
   'endpoint_disabled',
 ]);
 
-export interface EndpointsParts extends Omit<LaneParts, 'ids'> {
+export interface EndpointsParts extends Omit<LaneParts, 'ids'>, Pick<MailLaneParts, 'mail'> {
   readonly ids: Pick<Ids, 'fraction' | 'secret' | 'deliveryId'>;
   /** From now on the observer is told of everything, or of nothing. */
   readonly join: (observer: Observer) => void;
   readonly leave: (observer: Observer) => void;
 }
 
-/** What can be said of an endpoint. */
-export interface EndpointDetails {
-  readonly url: string;
-  readonly enabledEvents: readonly string[];
-  readonly app?: string | undefined;
-  readonly description?: string | undefined;
-}
-
-export type EndpointChanges = Partial<EndpointDetails> & {
-  readonly status?: Endpoint['status'] | undefined;
-};
-
-/** An endpoint of the configuration. */
-export interface ConfiguredEndpoint extends EndpointDetails {
-  readonly name: string;
-  readonly secret: string;
-}
-
 export class Endpoints implements Observer {
   readonly #parts: EndpointsParts;
-  readonly #lanes = new Map<string, EndpointLane>();
+  readonly #lanes = new Map<string, Lane>();
   /** On their way into the store. */
   #adding = 0;
   #isListening = false;
@@ -98,28 +89,29 @@ export class Endpoints implements Observer {
           createdAtMs: clock.wallMs(),
           ...(earlier?.isConfigured === true ? earlier : {}),
           ...details,
+          digest: digestOf(details),
           id,
-          secrets: [{ secret }],
+          secrets: secret === undefined ? [] : [{ secret }],
           isConfigured: true,
         }),
       );
     }
   }
 
-  get all(): readonly EndpointLane[] {
+  get all(): readonly Lane[] {
     return [...this.#lanes.values()];
   }
 
   /** Throws `unknown_endpoint`. */
-  find(id: string): EndpointLane {
+  find(id: string): Lane {
     const lane = this.#lanes.get(id);
     if (lane === undefined) throw new ServiceError('unknown_endpoint');
     return lane;
   }
 
   /** With its secret, which is not shown again. Throws `bad_body` or `too_many_endpoints`. */
-  async create(details: EndpointDetails): Promise<EndpointLane> {
-    await this.#check(details.url);
+  async create(details: EndpointDetails): Promise<Lane> {
+    await checkDetails(details, this.#parts);
     if (this.#lanes.size + this.#adding >= MAX_ENDPOINTS) {
       throw new ServiceError('too_many_endpoints', { detail: `There are ${MAX_ENDPOINTS}.` });
     }
@@ -133,20 +125,22 @@ export class Endpoints implements Observer {
 
   #put(details: EndpointDetails): Promise<StoredEndpoint> {
     const { store, clock, ids } = this.#parts;
+    const digest = digestOf(details);
     return store.putEndpoint({
       ...details,
+      digest,
       id: idOf(ids.deliveryId()),
-      secrets: [{ secret: this.#newSecret() }],
+      secrets: digest === undefined ? [{ secret: this.#newSecret() }] : [],
       status: 'enabled',
       isConfigured: false,
       createdAtMs: clock.wallMs(),
     });
   }
 
-  async change(id: string, { status, ...changes }: EndpointChanges): Promise<EndpointLane> {
+  async change(id: string, { status, ...changes }: EndpointChanges): Promise<Lane> {
     const lane = this.#findOwn(id);
-    if (changes.url !== undefined) await this.#check(changes.url);
     const { endpoint } = lane;
+    await checkDetails(changes, this.#parts, endpoint);
     const isChanged = status !== undefined && status !== endpoint.status;
     const byHand = status === 'disabled' ? ('by_operator' as const) : undefined;
     const changed: Endpoint = {
@@ -166,9 +160,10 @@ export class Endpoints implements Observer {
     if (this.#lanes.size === 0) this.#stopListening();
   }
 
-  /** The new secret is the first one; the earlier ones sign beside it for a day. */
-  async rotate(id: string): Promise<EndpointLane> {
+  /** The new secret is the first one; the earlier ones sign beside it for a day. Throws `email_endpoint`. */
+  async rotate(id: string): Promise<Lane> {
     const lane = this.#findOwn(id);
+    refuseEmail(lane);
     const nowMs = this.#parts.clock.wallMs();
     const earlier = lane.endpoint.secrets
       .filter(({ untilMs }) => untilMs === undefined || untilMs > nowMs)
@@ -193,9 +188,10 @@ export class Endpoints implements Observer {
     return await lane.sendOnce(event);
   }
 
-  /** Everything that was recorded since then and is kept comes once more, in its order. */
+  /** Everything that was recorded since then and is kept comes once more, in its order. Throws `email_endpoint`. */
   async rewind(id: string, sinceMs: number): Promise<void> {
     const lane = this.find(id);
+    refuseEmail(lane);
     const progress = await this.#parts.store.rewind({ endpointId: id, sinceMs });
     lane.change({ endpoint: lane.endpoint, progress });
   }
@@ -205,6 +201,7 @@ export class Endpoints implements Observer {
   }
 
   observe(event: ServiceEvent): void {
+    this.#mail(event);
     if (!HINTS.has(event.name) || this.#nudge !== undefined) return;
     this.#nudge = this.#parts.clock.after(NUDGE_MS, () => {
       this.#nudge = undefined;
@@ -218,31 +215,42 @@ export class Endpoints implements Observer {
     this.#stopListening();
     for (const lane of this.#lanes.values()) lane.stop();
     this.#parts.sender.close();
+    this.#parts.mail.close();
   }
 
-  #add(stored: StoredEndpoint): EndpointLane {
-    const lane = new EndpointLane(this.#parts, stored);
+  /** What e-mail endpoints are told from memory. */
+  #mail(event: ServiceEvent): void {
+    const notice = noticeOf(event, {
+      atMs: this.#parts.clock.wallMs(),
+      appOf: (id) => this.#lanes.get(id)?.endpoint.app,
+    });
+    const hasRecovered = event.name === 'store_recovered';
+    if (notice === undefined && !hasRecovered) return;
+    for (const lane of this.#lanes.values()) {
+      if (!(lane instanceof MailLane)) continue;
+      if (hasRecovered) lane.storeRecovered();
+      if (notice !== undefined) lane.tell(notice);
+    }
+  }
+
+  #add(stored: StoredEndpoint): Lane {
+    const isEmail = stored.endpoint.digest !== undefined;
+    const lane: Lane = new (isEmail ? MailLane : EndpointLane)(this.#parts, stored);
     this.#lanes.set(stored.endpoint.id, lane);
     this.#listen();
     lane.nudge();
     return lane;
   }
 
-  async #replace(lane: EndpointLane, endpoint: Endpoint): Promise<EndpointLane> {
+  async #replace(lane: Lane, endpoint: Endpoint): Promise<Lane> {
     lane.change(await this.#parts.store.putEndpoint(endpoint));
     return lane;
   }
 
-  #findOwn(id: string): EndpointLane {
+  #findOwn(id: string): Lane {
     const lane = this.find(id);
     if (lane.endpoint.isConfigured) throw new ServiceError('endpoint_configured');
     return lane;
-  }
-
-  async #check(url: string): Promise<void> {
-    const message = await this.#parts.sender.faultOf(url);
-    if (message === undefined) return;
-    throw new ServiceError('bad_body', { faults: [{ field: 'url', message }] });
   }
 
   /** 32 random bytes. */
@@ -277,6 +285,10 @@ export class Endpoints implements Observer {
   #nudgeAll(): void {
     for (const lane of this.#lanes.values()) lane.nudge();
   }
+}
+
+function refuseEmail({ endpoint }: Lane): void {
+  if (endpoint.digest !== undefined) throw new ServiceError('email_endpoint');
 }
 
 function idOf(name: string): string {

@@ -1,19 +1,21 @@
 // The endpoints of the vendor, put together from the configuration and the store.
 
 import type { Config } from '../../config/config.ts';
+import { mailSettingsOf } from '../../config/events/smtp.ts';
 import { Endpoints } from '../../core/events/endpoints.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { DeviceStore } from '../../core/ports/devices.ts';
 import type { EventStore } from '../../core/ports/events.ts';
 import type { Ids } from '../../core/ports/ids.ts';
 import { createEventSender } from '../../endpoints/event-sender.ts';
+import { createMailSender } from '../../endpoints/mail/mail-sender.ts';
 import type { ReadinessCheck } from '../../http/health.ts';
 import type { Observers } from '../observing/observers.ts';
 
 const HOUR_MS = 3_600_000;
 
 export function wireEndpoints(parts: {
-  readonly config: Pick<Config, 'endpointNetworks'>;
+  readonly config: Config;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly events: EventStore;
@@ -21,12 +23,18 @@ export function wireEndpoints(parts: {
   readonly observer: Pick<Observers, 'observe' | 'join' | 'leave'>;
 }): Endpoints {
   const { config, clock, ids, events, devices, observer } = parts;
+  const { externalUrl } = config;
   return new Endpoints({
     clock,
     ids,
     observer,
     store: events,
     sender: createEventSender({ clock, networks: config.endpointNetworks }),
+    mail: createMailSender({
+      clock,
+      settings: mailSettingsOf(config),
+      instance: externalUrl === undefined ? undefined : new URL(externalUrl).host,
+    }),
     userOf: async (deviceId) => (await devices.findDevice(deviceId))?.user,
     join: observer.join,
     leave: observer.leave,
@@ -39,7 +47,7 @@ export function endpointChecks(
   clock: Clock,
 ): Readonly<Record<string, ReadinessCheck>> {
   const checks: Record<string, ReadinessCheck> = {};
-  for (const { endpoint, progress } of endpoints.all) {
+  for (const { endpoint, progress, reason } of endpoints.all) {
     const { id, status, disabledReason } = endpoint;
     const failingForMs = clock.wallMs() - (progress.failingSinceMs ?? clock.wallMs());
     const name = `endpoint/${id}`;
@@ -48,7 +56,8 @@ export function endpointChecks(
       checks[name] = { ready: true, status: 'degraded', detail: `is disabled: ${words}` };
     } else if (status === 'enabled' && failingForMs >= HOUR_MS) {
       const hours = Math.floor(failingForMs / HOUR_MS);
-      const detail = `has taken no event for ${hours} h`;
+      const why = reason === undefined ? '' : `: ${reason}`;
+      const detail = `has taken no event for ${hours} h${why}`;
       checks[name] = { ready: true, status: 'degraded', detail };
     }
   }

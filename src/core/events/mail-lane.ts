@@ -1,0 +1,244 @@
+// One e-mail endpoint on its way: what an operator has to know at once, and everything else as a digest.
+//
+// Its cursor is the last alert that it was told of. The store counts all its events as they are recorded; after the hour
+// or the day those counts are the digest, and what was told is taken off. One mail at a time. A mail that fails is
+// composed anew at the next try, by the same schedule as calls (schedule.ts).
+
+import type {
+  DigestCount,
+  Endpoint,
+  EventStore,
+  Mail,
+  MailSender,
+  PendingAlert,
+  Progress,
+  StoredEndpoint,
+  Trouble,
+  VendorEvent,
+} from '../ports/events.ts';
+import { noteOf, type Sent } from './calls.ts';
+import { isWished, type Wish, wishOf } from './catalogue.ts';
+import { boundaryOf, digestId } from './digest.ts';
+import { type Concluded, Failures, type FailuresParts } from './failures.ts';
+import type { Lane } from './lane.ts';
+import { Rounds } from './rounds.ts';
+import { MAX_TROUBLES, Troubles, troubleOf } from './troubles.ts';
+
+export interface MailLaneParts extends FailuresParts {
+  readonly store: EventStore;
+  readonly mail: MailSender;
+}
+
+/** One mail, what it tells of, and where the endpoint is when it has it. */
+interface Letter {
+  readonly id: string;
+  readonly mail: Mail;
+  readonly about: readonly (Pick<Trouble, 'type'> & { readonly id: string })[];
+  readonly cursor?: number | undefined;
+  readonly digested?: readonly DigestCount[] | undefined;
+}
+
+export class MailLane implements Lane {
+  readonly #parts: MailLaneParts;
+  readonly #failures: Failures;
+  readonly #rounds: Rounds;
+  readonly #troubles: Troubles;
+  #endpoint: Endpoint;
+  #wish: Wish;
+  #progress: Progress;
+  /** Up to which hour or day it has its digests. */
+  #digestedUntilMs = 0;
+
+  constructor(parts: MailLaneParts, { endpoint, progress }: StoredEndpoint) {
+    this.#parts = parts;
+    this.#troubles = new Troubles(parts.clock);
+    this.#failures = new Failures(parts, endpoint.id, progress);
+    this.#rounds = new Rounds({
+      clock: parts.clock,
+      round: () => this.#sendNext(),
+      mayRun: () => this.#endpoint.status === 'enabled',
+    });
+    this.#endpoint = endpoint;
+    this.#wish = wishOf(endpoint);
+    this.#progress = progress;
+  }
+
+  get endpoint(): Endpoint {
+    return this.#endpoint;
+  }
+
+  get progress(): Progress {
+    return this.#progress;
+  }
+
+  get reason(): string | undefined {
+    return this.#failures.reason;
+  }
+
+  nudge(): void {
+    this.#rounds.ask();
+  }
+
+  change({ endpoint, progress }: StoredEndpoint): void {
+    this.#endpoint = endpoint;
+    this.#wish = wishOf(endpoint);
+    this.#progress = progress;
+    this.#digestedUntilMs = 0;
+    this.#failures.restart();
+    this.#rounds.askNow();
+  }
+
+  stop(): void {
+    this.#rounds.stop();
+  }
+
+  /** What is in no table: a store that fails, another endpoint that fails. Nothing is asked of the store before. */
+  tell(trouble: Trouble): void {
+    const { type, endpointId, app } = trouble;
+    const asEvent = { type: 'endpoint.disabled', endpointId, app };
+    if (type === 'mail.endpoint_failing' && !isWished(this.#wish, asEvent)) return;
+    if (this.#endpoint.status !== 'enabled') return;
+    this.#troubles.add(trouble);
+    this.nudge();
+  }
+
+  /** The store works again. */
+  storeRecovered(): void {
+    this.#troubles.end('mail.store_failed');
+  }
+
+  async sendOnce(event: VendorEvent): Promise<Sent> {
+    const isTest = event.type === 'test.ping';
+    const mail: Mail = isTest ? { kind: 'test' } : { kind: 'alert', troubles: [troubleOf(event)] };
+    const sent = await this.#send({ id: event.id, mail, about: [event] });
+    const atMs = this.#parts.clock.wallMs();
+    await this.#parts.store.noteAttempt(noteOf(this.#endpoint, event, { sent, atMs }));
+    return sent;
+  }
+
+  /** True if there may be more. */
+  async #sendNext(): Promise<boolean> {
+    const letter = this.#nextNotice() ?? (await this.#nextAlert()) ?? (await this.#nextDigest());
+    if (letter === undefined || !this.#rounds.mayRun) return false;
+    const sent = await this.#send(letter);
+    // A failure that a stop of ours may have caused is none of the endpoint.
+    if (sent.verdict === 'failed' && !this.#rounds.mayRun) return false;
+    return await this.#conclude(letter, sent);
+  }
+
+  #nextNotice(): Letter | undefined {
+    const troubles = this.#troubles.due();
+    const about = troubles.map(({ type, atMs, reason, endpointId }) => {
+      const id = `evt_${[type, endpointId, reason, atMs].join('_').replaceAll(/[^A-Za-z0-9_-]/g, '_')}`;
+      return { id, type };
+    });
+    const [first] = about;
+    return first && { id: first.id, mail: { kind: 'alert', troubles }, about };
+  }
+
+  async #nextAlert(): Promise<Letter | undefined> {
+    const { store } = this.#parts;
+    const query = { endpointId: this.#endpoint.id, limit: MAX_TROUBLES };
+    for (;;) {
+      const { cursor } = this.#progress;
+      const pending = await store.nextAlerts({ ...query, afterRowId: cursor });
+      const last = pending.at(-1)?.event.rowId;
+      if (last === undefined) break;
+      const alerts = this.#troubles.newOf(
+        pending.filter(({ event }) => isWished(this.#wish, event)),
+      );
+      if (alerts.length > 0) return letterOf(alerts, last);
+      // Known; what is skipped here is looked at again after a restart.
+      this.#progress = { ...this.#progress, cursor: Math.max(last, this.#progress.cursor) };
+    }
+    const held = this.#troubles.heldUntilNow();
+    if (held === undefined) return undefined;
+    const [again] = await store.nextAlerts({ ...query, afterRowId: held - 1, limit: 1 });
+    if (again?.event.rowId === held && again.endedAtMs === undefined) {
+      return letterOf([again], this.#progress.cursor);
+    }
+    this.#troubles.release(held);
+    return await this.#nextAlert();
+  }
+
+  async #nextDigest(): Promise<Letter | undefined> {
+    const { store, clock } = this.#parts;
+    const { id, digest: period = 'daily' } = this.#endpoint;
+    const boundaryMs = boundaryOf(period, clock.wallMs());
+    if (boundaryMs <= this.#digestedUntilMs) return undefined;
+    const counts = await store.readDigest(id);
+    if (!counts.some(({ fromMs }) => fromMs < boundaryMs)) {
+      this.#digestedUntilMs = boundaryMs;
+      return undefined;
+    }
+    const letterId = digestId(id, counts);
+    const about = [{ id: letterId, type: 'mail.digest' }] as const;
+    return { id: letterId, mail: { kind: 'digest', period, counts }, about, digested: counts };
+  }
+
+  async #send({ id, mail, about }: Letter): Promise<Sent> {
+    const { clock, observer, mail: sender } = this.#parts;
+    const startedAtMs = clock.nowMs();
+    const result = await sender.send({ to: this.#endpoint.url, id, mail });
+    const latencyMs = clock.nowMs() - startedAtMs;
+    const { verdict } = result;
+    for (const { type } of about) {
+      observer.observe({ name: 'event_sent', type, outcome: verdict, latencyMs });
+    }
+    return { ...result, latencyMs };
+  }
+
+  /** Notes the attempt and plans what follows. True if the next mail may be sent. */
+  async #conclude(letter: Letter, sent: Sent): Promise<boolean> {
+    const { observer } = this.#parts;
+    const endpoint = this.#endpoint;
+    const { cursor, failingSinceMs } = this.#progress;
+    const concluded = this.#failures.conclude(
+      sent,
+      this.#progress,
+      Math.max(cursor, letter.cursor ?? cursor),
+    );
+    const { progress, isOver, isSkipped, disabledReason } = concluded;
+    this.#progress = progress;
+    if (disabledReason !== undefined) {
+      this.#endpoint = { ...endpoint, status: 'disabled', disabledReason };
+      const about = { endpointId: endpoint.id, reason: disabledReason };
+      observer.observe({ name: 'endpoint_disabled', ...about });
+    }
+    if (isOver && letter.mail.kind === 'alert') this.#troubles.told(letter.mail.troubles);
+    if (isOver && letter.mail.kind === 'digest') {
+      this.#digestedUntilMs = boundaryOf(letter.mail.period, this.#parts.clock.wallMs());
+    }
+    if (sent.verdict === 'delivered') this.#failures.succeeded();
+    else if (failingSinceMs === undefined || this.#failures.isFirst) {
+      const { reason = 'unknown', status } = sent;
+      observer.observe({ name: 'mail_failed', endpointId: endpoint.id, reason, status });
+    }
+    if (!isOver) this.#rounds.pause(this.#failures.failed(sent, progress));
+    if (isSkipped) this.#failures.restart();
+    await this.#note(endpoint, letter, { sent, concluded });
+    return isOver;
+  }
+  /** One attempt for each event of a mail that was taken, so that each is known to be told. */
+  async #note(
+    endpoint: Endpoint,
+    { about, digested }: Letter,
+    { sent, concluded }: { readonly sent: Sent; readonly concluded: Concluded },
+  ): Promise<void> {
+    const { progress, isOver, isSkipped, disabledReason } = concluded;
+    const atMs = this.#parts.clock.wallMs();
+    const told = sent.verdict === 'delivered' ? about : about.slice(0, 1);
+    const notes = told.map((one, index) => {
+      const note = noteOf(endpoint, one, { sent, atMs, isSkipped });
+      if (index < told.length - 1) return note;
+      return { ...note, progress, digested: isOver ? digested : undefined, disabledReason };
+    });
+    await Promise.all(notes.map((note) => this.#parts.store.noteAttempt(note)));
+  }
+}
+
+function letterOf(alerts: readonly PendingAlert[], cursor: number): Letter {
+  const about = alerts.map(({ event: { id, type } }) => ({ id, type }));
+  const troubles = alerts.map(({ event, endedAtMs }) => troubleOf(event, endedAtMs));
+  return { id: about[0]?.id ?? '', mail: { kind: 'alert', troubles }, about, cursor };
+}
