@@ -14,7 +14,8 @@ import {
   type EndpointChanges,
   type EndpointDetails,
 } from './details.ts';
-import { EndpointLane, type Lane, type LaneParts } from './lane.ts';
+import { EndpointLane, type LaneParts } from './lane.ts';
+import type { Lane } from './lane-base.ts';
 import { MailLane, type MailLaneParts } from './mail-lane.ts';
 import { noticeOf } from './notices.ts';
 import { secretOf } from './signature.ts';
@@ -26,7 +27,6 @@ const MAX_SECRETS = 4;
 const NUDGE_MS = 100;
 /** For what no event of the core announces. */
 const LOOK_EVERY_MS = 10_000;
-
 const START_PAUSE_MS = 5_000;
 
 /** After which there may be something to tell. */

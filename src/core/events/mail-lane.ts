@@ -5,27 +5,27 @@
 // composed anew at the next try, by the same schedule as calls (schedule.ts).
 
 import type {
+  AttemptNote,
   DigestCount,
   Endpoint,
-  EventStore,
   Mail,
   MailSender,
   PendingAlert,
-  Progress,
   StoredEndpoint,
   Trouble,
   VendorEvent,
 } from '../ports/events.ts';
 import { noteOf, type Sent } from './calls.ts';
-import { isWished, type Wish, wishOf } from './catalogue.ts';
+import { isWished } from './catalogue.ts';
 import { boundaryOf, digestId } from './digest.ts';
-import { type Concluded, Failures, type FailuresParts } from './failures.ts';
-import type { Lane } from './lane.ts';
-import { Rounds } from './rounds.ts';
+import type { Concluded } from './failures.ts';
+import { Lane, type LaneBaseParts } from './lane-base.ts';
 import { MAX_TROUBLES, Troubles, troubleOf } from './troubles.ts';
 
-export interface MailLaneParts extends FailuresParts {
-  readonly store: EventStore;
+/** As many attempts as the store keeps. */
+const MAX_UNWRITTEN = 100;
+
+export interface MailLaneParts extends LaneBaseParts {
   readonly mail: MailSender;
 }
 
@@ -38,66 +38,31 @@ interface Letter {
   readonly digested?: readonly DigestCount[] | undefined;
 }
 
-export class MailLane implements Lane {
+export class MailLane extends Lane {
   readonly #parts: MailLaneParts;
-  readonly #failures: Failures;
-  readonly #rounds: Rounds;
   readonly #troubles: Troubles;
-  #endpoint: Endpoint;
-  #wish: Wish;
-  #progress: Progress;
   /** Up to which hour or day it has its digests. */
   #digestedUntilMs = 0;
+  /** What a store that fails could not take. Without it the next digest would tell the same again. */
+  #unwritten: AttemptNote[] = [];
 
-  constructor(parts: MailLaneParts, { endpoint, progress }: StoredEndpoint) {
+  constructor(parts: MailLaneParts, stored: StoredEndpoint) {
+    super(parts, stored);
     this.#parts = parts;
     this.#troubles = new Troubles(parts.clock);
-    this.#failures = new Failures(parts, endpoint.id, progress);
-    this.#rounds = new Rounds({
-      clock: parts.clock,
-      round: () => this.#sendNext(),
-      mayRun: () => this.#endpoint.status === 'enabled',
-    });
-    this.#endpoint = endpoint;
-    this.#wish = wishOf(endpoint);
-    this.#progress = progress;
   }
 
-  get endpoint(): Endpoint {
-    return this.#endpoint;
-  }
-
-  get progress(): Progress {
-    return this.#progress;
-  }
-
-  get reason(): string | undefined {
-    return this.#failures.reason;
-  }
-
-  nudge(): void {
-    this.#rounds.ask();
-  }
-
-  change({ endpoint, progress }: StoredEndpoint): void {
-    this.#endpoint = endpoint;
-    this.#wish = wishOf(endpoint);
-    this.#progress = progress;
+  override change(stored: StoredEndpoint): void {
     this.#digestedUntilMs = 0;
-    this.#failures.restart();
-    this.#rounds.askNow();
-  }
-
-  stop(): void {
-    this.#rounds.stop();
+    super.change(stored);
   }
 
   /** What is in no table: a store that fails, another endpoint that fails. Nothing is asked of the store before. */
   tell(trouble: Trouble): void {
     const { type, endpointId, app } = trouble;
     const asEvent = { type: 'endpoint.disabled', endpointId, app };
-    if (type === 'mail.endpoint_failing' && !isWished(this.#wish, asEvent)) return;
-    if (this.#endpoint.status !== 'enabled') return;
+    if (type === 'mail.endpoint_failing' && !isWished(this.wish, asEvent)) return;
+    if (this.endpoint.status !== 'enabled') return;
     this.#troubles.add(trouble);
     this.nudge();
   }
@@ -107,22 +72,18 @@ export class MailLane implements Lane {
     this.#troubles.end('mail.store_failed');
   }
 
-  async sendOnce(event: VendorEvent): Promise<Sent> {
+  protected sendOne(event: VendorEvent): Promise<Sent> {
     const isTest = event.type === 'test.ping';
     const mail: Mail = isTest ? { kind: 'test' } : { kind: 'alert', troubles: [troubleOf(event)] };
-    const sent = await this.#send({ id: event.id, mail, about: [event] });
-    const atMs = this.#parts.clock.wallMs();
-    await this.#parts.store.noteAttempt(noteOf(this.#endpoint, event, { sent, atMs }));
-    return sent;
+    return this.#send({ id: event.id, mail, about: [event] });
   }
 
   /** True if there may be more. */
-  async #sendNext(): Promise<boolean> {
-    const letter = this.#nextNotice() ?? (await this.#nextAlert()) ?? (await this.#nextDigest());
-    if (letter === undefined || !this.#rounds.mayRun) return false;
+  protected async sendNext(): Promise<boolean> {
+    const letter = this.#nextNotice() ?? (await this.#nextOfStore());
+    if (letter === undefined || !this.rounds.mayRun) return false;
     const sent = await this.#send(letter);
-    // A failure that a stop of ours may have caused is none of the endpoint.
-    if (sent.verdict === 'failed' && !this.#rounds.mayRun) return false;
+    if (this.isMoot(sent)) return false;
     return await this.#conclude(letter, sent);
   }
 
@@ -136,26 +97,31 @@ export class MailLane implements Lane {
     return first && { id: first.id, mail: { kind: 'alert', troubles }, about };
   }
 
+  async #nextOfStore(): Promise<Letter | undefined> {
+    await this.#write();
+    return (await this.#nextAlert()) ?? (await this.#nextDigest());
+  }
+
   async #nextAlert(): Promise<Letter | undefined> {
     const { store } = this.#parts;
-    const query = { endpointId: this.#endpoint.id, limit: MAX_TROUBLES };
+    const query = { endpointId: this.endpoint.id, limit: MAX_TROUBLES };
     for (;;) {
-      const { cursor } = this.#progress;
+      const { cursor } = this.progress;
       const pending = await store.nextAlerts({ ...query, afterRowId: cursor });
       const last = pending.at(-1)?.event.rowId;
       if (last === undefined) break;
       const alerts = this.#troubles.newOf(
-        pending.filter(({ event }) => isWished(this.#wish, event)),
+        pending.filter(({ event }) => isWished(this.wish, event)),
       );
       if (alerts.length > 0) return letterOf(alerts, last);
       // Known; what is skipped here is looked at again after a restart.
-      this.#progress = { ...this.#progress, cursor: Math.max(last, this.#progress.cursor) };
+      this.skipTo(Math.max(last, this.progress.cursor));
     }
     const held = this.#troubles.heldUntilNow();
     if (held === undefined) return undefined;
     const [again] = await store.nextAlerts({ ...query, afterRowId: held - 1, limit: 1 });
     if (again?.event.rowId === held && again.endedAtMs === undefined) {
-      return letterOf([again], this.#progress.cursor);
+      return letterOf([again], this.progress.cursor);
     }
     this.#troubles.release(held);
     return await this.#nextAlert();
@@ -163,7 +129,7 @@ export class MailLane implements Lane {
 
   async #nextDigest(): Promise<Letter | undefined> {
     const { store, clock } = this.#parts;
-    const { id, digest: period = 'daily' } = this.#endpoint;
+    const { id, digest: period = 'daily' } = this.endpoint;
     const boundaryMs = boundaryOf(period, clock.wallMs());
     if (boundaryMs <= this.#digestedUntilMs) return undefined;
     const counts = await store.readDigest(id);
@@ -179,7 +145,7 @@ export class MailLane implements Lane {
   async #send({ id, mail, about }: Letter): Promise<Sent> {
     const { clock, observer, mail: sender } = this.#parts;
     const startedAtMs = clock.nowMs();
-    const result = await sender.send({ to: this.#endpoint.url, id, mail });
+    const result = await sender.send({ to: this.endpoint.url, id, mail });
     const latencyMs = clock.nowMs() - startedAtMs;
     const { verdict } = result;
     for (const { type } of about) {
@@ -188,37 +154,26 @@ export class MailLane implements Lane {
     return { ...result, latencyMs };
   }
 
-  /** Notes the attempt and plans what follows. True if the next mail may be sent. */
+  /** Notes the attempt. True if the next mail may be sent. */
   async #conclude(letter: Letter, sent: Sent): Promise<boolean> {
-    const { observer } = this.#parts;
-    const endpoint = this.#endpoint;
-    const { cursor, failingSinceMs } = this.#progress;
-    const concluded = this.#failures.conclude(
-      sent,
-      this.#progress,
-      Math.max(cursor, letter.cursor ?? cursor),
-    );
-    const { progress, isOver, isSkipped, disabledReason } = concluded;
-    this.#progress = progress;
-    if (disabledReason !== undefined) {
-      this.#endpoint = { ...endpoint, status: 'disabled', disabledReason };
-      const about = { endpointId: endpoint.id, reason: disabledReason };
-      observer.observe({ name: 'endpoint_disabled', ...about });
+    const { observer, clock } = this.#parts;
+    const { mail } = letter;
+    const endpoint = this.endpoint;
+    const { cursor } = this.progress;
+    const concluded = this.conclude(sent, Math.max(cursor, letter.cursor ?? cursor));
+    const { isOver, isFirstFailure } = concluded;
+    if (isOver && mail.kind === 'alert') this.#troubles.told(mail.troubles);
+    if (isOver && mail.kind === 'digest') {
+      this.#digestedUntilMs = boundaryOf(mail.period, clock.wallMs());
     }
-    if (isOver && letter.mail.kind === 'alert') this.#troubles.told(letter.mail.troubles);
-    if (isOver && letter.mail.kind === 'digest') {
-      this.#digestedUntilMs = boundaryOf(letter.mail.period, this.#parts.clock.wallMs());
-    }
-    if (sent.verdict === 'delivered') this.#failures.succeeded();
-    else if (failingSinceMs === undefined || this.#failures.isFirst) {
+    if (isFirstFailure) {
       const { reason = 'unknown', status } = sent;
       observer.observe({ name: 'mail_failed', endpointId: endpoint.id, reason, status });
     }
-    if (!isOver) this.#rounds.pause(this.#failures.failed(sent, progress));
-    if (isSkipped) this.#failures.restart();
     await this.#note(endpoint, letter, { sent, concluded });
     return isOver;
   }
+
   /** One attempt for each event of a mail that was taken, so that each is known to be told. */
   async #note(
     endpoint: Endpoint,
@@ -233,7 +188,15 @@ export class MailLane implements Lane {
       if (index < told.length - 1) return note;
       return { ...note, progress, digested: isOver ? digested : undefined, disabledReason };
     });
-    await Promise.all(notes.map((note) => this.#parts.store.noteAttempt(note)));
+    this.#unwritten = [...this.#unwritten, ...notes].slice(-MAX_UNWRITTEN);
+    await this.#write();
+  }
+
+  async #write(): Promise<void> {
+    for (let [note] = this.#unwritten; note !== undefined; [note] = this.#unwritten) {
+      await this.#parts.store.noteAttempt(note);
+      this.#unwritten.shift();
+    }
   }
 }
 

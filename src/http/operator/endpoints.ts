@@ -5,7 +5,7 @@ import { ServiceError } from '../../core/errors.ts';
 import type { Sent } from '../../core/events/calls.ts';
 import { enabledEventNames } from '../../core/events/catalogue.ts';
 import { isEmailAddress } from '../../core/events/email-address.ts';
-import type { Lane } from '../../core/events/lane.ts';
+import type { Lane } from '../../core/events/lane-base.ts';
 import { readBody } from '../body.ts';
 import type { HttpContext } from '../context.ts';
 import { checkBody, parseJsonBody } from '../devices/device-body.ts';

@@ -25,7 +25,7 @@ async function setup(changes: Parameters<typeof sampleEmailEndpoint>[0] = {}) {
   const { events, records, store: log } = opened;
   const sent: { readonly id: string; readonly mail: Mail }[] = [];
   const told: ServiceEvent[] = [];
-  const state: { answer: MailResult; isSick: boolean } = { answer: OK, isSick: false };
+  const state = { answer: OK, isSick: false, isReadOnly: false };
   const mail: MailSender = {
     fault: undefined,
     send: async ({ id, mail }) => {
@@ -36,7 +36,8 @@ async function setup(changes: Parameters<typeof sampleEmailEndpoint>[0] = {}) {
   };
   const store: EventStore = new Proxy(events, {
     get: (target, name: keyof EventStore) => {
-      if (!state.isSick) return target[name];
+      const isRefused = state.isSick || (state.isReadOnly && name === 'noteAttempt');
+      if (!isRefused) return target[name];
       return () => Promise.reject(new StoreUnavailableError('full'));
     },
   });
@@ -327,6 +328,21 @@ test('tells of a store that fails from memory, once an hour, and not of one that
   lane.storeRecovered();
   await pass(2 * HOUR);
   expect(kinds(running)).toEqual(Array.from({ length: 3 }, () => 'mail.store_failed'));
+});
+
+test('does not tell a digest twice because the store could not note the first one', async () => {
+  const running = await setup({ digest: 'hourly' });
+  const { clock, look, state, expire } = running;
+  await expire(1);
+  clock.advance(HOUR + MINUTE);
+  state.isReadOnly = true;
+  await look();
+  state.isReadOnly = false;
+  clock.advance(HOUR);
+  await look();
+  clock.advance(5_000);
+  await look();
+  expect(kinds(running)).toEqual(['digest']);
 });
 
 test('waits longer each time while store and mail server fail together', async () => {
