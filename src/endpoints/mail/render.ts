@@ -27,8 +27,8 @@ ${sections.map(htmlSection)}<p style="font-size:13px">${footOf(instance)}</p>
 
 function htmlSection({ title, lines = [], rows = [] }: Section) {
   const cells = rows.map(
-    ([what, why, count]) => html`<tr><td style="padding-right:1em">${what}</td>
-<td style="padding-right:1em;overflow-wrap:anywhere">${why}</td><td style="text-align:right">${count}</td></tr>
+    ([what, why, count]) => html`<tr><td style="padding-right:1em">${what} ${why}</td>
+<td style="text-align:right;vertical-align:top">${count}</td></tr>
 `,
   );
   const table = rows.length === 0 ? '' : html`<table style="border-spacing:0">${cells}</table>`;

@@ -46,18 +46,17 @@ export function pageOf(mail: Mail): Page {
 function sectionOf(trouble: Trouble): Section {
   const { type, atMs, endedAtMs, app = '', reason = 'unknown', endpointId = '' } = trouble;
   const provider = PROVIDERS[trouble.provider ?? ''] ?? 'A provider';
-  const times =
-    endedAtMs === undefined ? `Since ${utc(atMs)}` : `${utc(atMs)} to ${utc(endedAtMs)}`;
+  const times = endedAtMs === undefined ? `Since ${utc(atMs)}` : span(atMs, endedAtMs);
   const when = `${times}: ${reason}.`;
   switch (type) {
     case 'provider.down': {
-      const next = 'Pushes wait and are tried again. `nds doctor` and /readyz say more.';
+      const next = 'Pushes wait and are tried again. Look at /readyz, or run nds doctor.';
       const lines = [when, endedAtMs === undefined ? next : 'It works again.'];
       return { title: `${provider} fails for app ${app}`, lines };
     }
     case 'provider.misconfigured': {
       const next =
-        'No push of this app gets there until key, topic, environment and project are right. `nds doctor` says which is not.';
+        'No push of this app gets there until key, topic, environment and project are right: run nds doctor.';
       const lines = [when, endedAtMs === undefined ? next : 'It works again.'];
       return { title: `${provider} refuses the credentials of app ${app}`, lines };
     }
@@ -77,7 +76,7 @@ function sectionOf(trouble: Trouble): Section {
         title: `Endpoint ${endpointId} has taken no event for ${hours} h`,
         lines: [
           `At ${utc(atMs)}: ${reason}.`,
-          'It is tried at least once an hour, and disabled after five days. Events are kept for a day.',
+          'It is tried about once an hour, and disabled after five days. Events are kept for a day.',
         ],
       };
     }
@@ -91,8 +90,8 @@ function sectionOf(trouble: Trouble): Section {
       };
     default: {
       const about = [app && `app ${app}`, trouble.deliveryId && `delivery ${trouble.deliveryId}`];
-      const named = about.filter(Boolean).join(', ');
-      return { title: type, lines: [`${when} ${named}`.trim()] };
+      const lines = [`At ${utc(atMs)}: ${reason}.`, about.filter(Boolean).join(', ')];
+      return { title: type, lines };
     }
   }
 }
@@ -108,7 +107,7 @@ function digestPage(period: 'hourly' | 'daily', counts: readonly DigestCount[]):
   const sections = [...byApp]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([app, ofApp]) => {
-      const title = app === '' ? 'No app' : `App ${app}`;
+      const title = app === '' ? 'All apps' : `App ${app}`;
       const rows = ofApp.map(
         ({ type, reason = '', count }) => [type, reason, number(count)] as const,
       );
@@ -119,11 +118,13 @@ function digestPage(period: 'hourly' | 'daily', counts: readonly DigestCount[]):
     rows: [[`${rest.length} kinds`, '', number(sumOf(rest))]],
   };
   const types = new Set(counts.map(({ type }) => type));
-  const meanings = [...types].toSorted().map((type) => `${type}: ${EVENTS[type].when}`);
+  const meanings = [...types]
+    .toSorted()
+    .map((type) => `${type}: ${EVENTS[type].when.replaceAll('`', '')}`);
   return {
     subject: `${period} digest: ${events}`,
     sections: [
-      { title: `${events}, ${utc(fromMs)} to ${utc(toMs)}` },
+      { title: `${events}, ${span(fromMs, toMs)}` },
       ...sections,
       ...(rest.length === 0 ? [] : [further]),
       { title: 'What they mean', lines: meanings },
@@ -137,6 +138,10 @@ function sumOf(counts: readonly DigestCount[]): number {
 
 function number(value: number): string {
   return value.toLocaleString('en');
+}
+
+function span(fromMs: number, toMs: number): string {
+  return `${utc(fromMs).replace(' UTC', '')} to ${utc(toMs)}`;
 }
 
 /** Such as `2026-11-26 03:00 UTC`. */

@@ -1,5 +1,5 @@
 // The tables of what the vendor is told: events in the order in which they were recorded, the endpoints that they go
-// to, and the last attempts at each endpoint. All times are wall time.
+// to, what their digests have to tell, and the last attempts at each endpoint. All times are wall time.
 
 import { sql } from 'drizzle-orm';
 import {
