@@ -1,8 +1,8 @@
 // One e-mail endpoint on its way: what an operator has to know at once, and everything else as a digest.
 //
 // Its cursor is the last alert that it was told of. The store counts all its events as they are recorded; after the hour
-// or the day those counts are the digest, and what was told is taken off. One mail at a time. A mail that fails is
-// composed anew at the next try, by the same schedule as calls (schedule.ts).
+// or the day those counts are the digest, and what was told is taken off. One mail at a time. A mail that fails is tried
+// again by the same schedule as calls (schedule.ts), with what came meanwhile.
 
 import type {
   AttemptNote,
@@ -93,8 +93,8 @@ export class MailLane extends Lane {
       const id = `evt_${[type, endpointId, reason, atMs].join('_').replaceAll(/[^A-Za-z0-9_-]/g, '_')}`;
       return { id, type };
     });
-    const [first] = about;
-    return first && { id: first.id, mail: { kind: 'alert', troubles }, about };
+    if (about.length === 0) return undefined;
+    return { id: mailId(about), mail: { kind: 'alert', troubles }, about };
   }
 
   async #nextOfStore(): Promise<Letter | undefined> {
@@ -203,5 +203,11 @@ export class MailLane extends Lane {
 function letterOf(alerts: readonly PendingAlert[], cursor: number): Letter {
   const about = alerts.map(({ event: { id, type } }) => ({ id, type }));
   const troubles = alerts.map(({ event, endedAtMs }) => troubleOf(event, endedAtMs));
-  return { id: about[0]?.id ?? '', mail: { kind: 'alert', troubles }, about, cursor };
+  return { id: mailId(about), mail: { kind: 'alert', troubles }, about, cursor };
+}
+
+/** Another one for another content: a mailbox that drops what comes twice must not drop what is new. */
+function mailId(about: Letter['about']): string {
+  const id = about.at(-1)?.id ?? '';
+  return about.length === 1 ? id : `${id}_${about.length}`;
 }

@@ -162,6 +162,24 @@ test('tells of refused credentials at once and of the rest at midnight, and of n
   }
 });
 
+test('sends one event again as a mail', async () => {
+  const { running, mailbox, pay, look } = await start();
+  const { id } = await create(running, { email: OPS });
+  const refused = { kind: 'reason', reason: 'InvalidProviderToken' } as const;
+  running.sandbox.script({ provider: 'apns', fault: refused, times: 9 });
+  await pay(iosToken(1), HASH);
+  await look();
+  await running.log.waitFor(({ name }) => name === 'event_sent');
+  await running.service.settled();
+  const path = `/endpoints/${id}/attempts`;
+  const { attempts } = attemptsAnswer.parse(told(await operate(running, { path })));
+  const event = attempts[0]?.event ?? '';
+  const again = sentAnswer.parse(told(await post(running, `${id}/redeliver`, { event })));
+  expect(again).toMatchObject({ event, outcome: 'delivered' });
+  expect(new Set(subjects(await mailbox.wait(2))).size).toBe(1);
+  expect((await post(running, `${id}/redeliver`, { event: 'evt_none' })).status).toBe(404);
+});
+
 test('tells of a database that fails while it fails', async () => {
   const { running, mailbox, pay, store, elapse } = await start();
   await create(running, { email: OPS, enabled_events: ['delivery.*'] });

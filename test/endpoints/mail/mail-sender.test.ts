@@ -75,6 +75,21 @@ test('encrypts by STARTTLS, and logs in', async () => {
   expect(mails[0]?.raw).not.toContain(MAIL_PASSWORD);
 });
 
+test('a name that holds a line break adds no header and no recipient', async () => {
+  const { port, mails } = await startMailbox();
+  const { sender } = await setup({ port, ...PLAIN });
+  const app = 'a\r\nBcc: x@evil.example\r\n\r\nbody';
+  const trouble = { type: 'provider.down', atMs: 0, app, provider: 'fcm' } as const;
+  const mail = { kind: 'alert', troubles: [trouble] } as const;
+  const result = await sender.send({ to: 'ops@example.com', id: 'evt_1', mail });
+  expect(result.verdict).toBe('delivered');
+  expect(mails[0]?.to).toEqual(['ops@example.com']);
+  expect([...(mails[0]?.headers.keys() ?? [])].toSorted()).toEqual([
+    ...['auto-submitted', 'content-type', 'date', 'from', 'message-id', 'mime-version'],
+    ...['subject', 'to'],
+  ]);
+});
+
 test('speaks TLS from the start to smtps, and nothing but plain text if told so', async () => {
   const secure = await startMailbox({ secure: true, disabledCommands: [] });
   const result = await send({ port: secure.port, isSecure: true });
