@@ -17,26 +17,17 @@ import {
 import { EndpointLane, type LaneParts } from './lane.ts';
 import type { Lane } from './lane-base.ts';
 import { MailLane, type MailLaneParts } from './mail-lane.ts';
-import { noticeOf } from './notices.ts';
+import { isHint, noticeOf } from './notices.ts';
 import { secretOf } from './signature.ts';
 
 export const MAX_ENDPOINTS = 32;
 const ROTATION_MS = 24 * 3_600_000;
 const MAX_SECRETS = 4;
-/** From a fact to a look into the table: its transaction is on its way. */
-const NUDGE_MS = 100;
+/** From a fact to looks into the table: its transaction is on its way, and may take longer. */
+const NUDGES_MS = [100, 1_000] as const;
 /** For what no event of the core announces. */
 const LOOK_EVERY_MS = 10_000;
 const START_PAUSE_MS = 5_000;
-
-/** After which there may be something to tell. */
-const HINTS: ReadonlySet<ServiceEvent['name']> = new Set([
-  'delivery_settled',
-  'delivery_overdue',
-  'token_quarantined',
-  'breaker_changed',
-  'endpoint_disabled',
-]);
 
 export interface EndpointsParts extends Omit<LaneParts, 'ids'>, Pick<MailLaneParts, 'mail'> {
   readonly ids: Pick<Ids, 'fraction' | 'secret' | 'deliveryId'>;
@@ -52,7 +43,7 @@ export class Endpoints implements Observer {
   #adding = 0;
   #isListening = false;
   #isClosed = false;
-  #nudge: Timer | undefined;
+  readonly #nudges = new Map<number, Timer>();
   #look: Timer | undefined;
 
   constructor(parts: EndpointsParts) {
@@ -202,11 +193,15 @@ export class Endpoints implements Observer {
 
   observe(event: ServiceEvent): void {
     this.#mail(event);
-    if (!HINTS.has(event.name) || this.#nudge !== undefined) return;
-    this.#nudge = this.#parts.clock.after(NUDGE_MS, () => {
-      this.#nudge = undefined;
-      this.#nudgeAll();
-    });
+    if (!isHint(event)) return;
+    for (const delayMs of NUDGES_MS) {
+      if (this.#nudges.has(delayMs)) continue;
+      const nudge = () => {
+        this.#nudges.delete(delayMs);
+        this.#nudgeAll();
+      };
+      this.#nudges.set(delayMs, this.#parts.clock.after(delayMs, nudge));
+    }
   }
 
   close(): void {
@@ -270,8 +265,8 @@ export class Endpoints implements Observer {
     if (!this.#isListening) return;
     this.#isListening = false;
     this.#parts.leave(this);
-    this.#nudge?.cancel();
-    this.#nudge = undefined;
+    for (const nudge of this.#nudges.values()) nudge.cancel();
+    this.#nudges.clear();
     this.#look?.cancel();
   }
 

@@ -1,7 +1,21 @@
-// What e-mail endpoints are told of at once that is no event of the table: a store that fails could not be asked for it.
+// What follows for endpoints from what the core reports: that there may be something in the table, and what e-mail
+// endpoints are told of at once although it is in no table, because a store that fails could not be asked for it.
 
 import type { Trouble } from '../ports/events.ts';
 import type { ServiceEvent } from '../ports/observer.ts';
+
+const HINTS: ReadonlySet<ServiceEvent['name']> = new Set([
+  'delivery_settled',
+  'delivery_overdue',
+  'token_quarantined',
+  'breaker_changed',
+  'endpoint_disabled',
+]);
+
+/** Whether there may be something to tell after this. */
+export function isHint({ name }: ServiceEvent): boolean {
+  return HINTS.has(name);
+}
 
 export function noticeOf(
   event: ServiceEvent,
