@@ -89,6 +89,11 @@ export class Endpoints implements Observer {
     }
   }
 
+  /** What e-mail endpoints lack, in words for the operator. */
+  get mailFault(): string | undefined {
+    return this.#parts.mail.fault;
+  }
+
   get all(): readonly Lane[] {
     return [...this.#lanes.values()];
   }

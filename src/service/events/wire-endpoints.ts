@@ -51,7 +51,9 @@ export function endpointChecks(
     const { id, status, disabledReason } = endpoint;
     const failingForMs = clock.wallMs() - (progress.failingSinceMs ?? clock.wallMs());
     const name = `endpoint/${id}`;
-    if (status === 'disabled' && disabledReason !== 'by_operator') {
+    if (status === 'enabled' && endpoint.digest !== undefined && endpoints.mailFault) {
+      checks[name] = { ready: true, status: 'degraded', detail: endpoints.mailFault };
+    } else if (status === 'disabled' && disabledReason !== 'by_operator') {
       const words = disabledReason === 'gone' ? 'it answered 410' : 'it failed for five days';
       checks[name] = { ready: true, status: 'degraded', detail: `is disabled: ${words}` };
     } else if (status === 'enabled' && failingForMs >= HOUR_MS) {

@@ -243,6 +243,20 @@ test('says in log, attempts and readiness why a mail was not taken', async () =>
   expect(sent).toMatchObject({ outcome: 'failed', status: 450, reason: 'recipient_refused' });
 });
 
+test('says at once that the mail server left the configuration', async () => {
+  const mailbox = await startMailbox();
+  const running = await setup({ environment: environmentOf(mailbox) });
+  const { id } = await create(running, { email: OPS });
+  const service = await running.restart({ NDS_SMTP_URL: '', NDS_SMTP_FROM: '' });
+  expect(service.readiness().checks[`endpoint/${id}`]).toEqual({
+    ready: true,
+    status: 'degraded',
+    detail: 'needs NDS_SMTP_URL and NDS_SMTP_FROM, which are not set',
+  });
+  const sent = sentAnswer.parse(told(await post(running, `${id}/test`)));
+  expect(sent).toMatchObject({ outcome: 'failed', reason: 'smtp_not_configured' });
+});
+
 test('takes e-mail endpoints from the configuration, and mails again after a restart', async () => {
   const mailbox = await startMailbox({ disabledCommands: [] });
   const environment = {

@@ -41,7 +41,7 @@ const send = async (to: To) => await (await setup(to)).send();
 const PLAIN = { hasStartTls: false };
 
 /** A server that gives these answers, the first one as its greeting, and then closes. */
-async function scripted(answers: readonly string[]): Promise<number> {
+async function scripted(answers: readonly string[], heard: string[] = []): Promise<number> {
   const server = createServer((socket) => {
     const rest = [...answers];
     const next = () => {
@@ -50,7 +50,10 @@ async function scripted(answers: readonly string[]): Promise<number> {
       else socket.write(answer);
     };
     socket.on('error', () => undefined);
-    socket.on('data', next);
+    socket.on('data', (chunk) => {
+      heard.push(chunk.toString());
+      next();
+    });
     next();
   });
   await new Promise<void>((resolve) => {
@@ -116,6 +119,20 @@ test('sends nothing in clear text where STARTTLS is missing, and nothing to a fa
     expect(box.mails).toEqual([]);
   }
   expect(without.mails).toEqual([]);
+});
+
+test('says no password to a server that offers a login and no STARTTLS', async () => {
+  const heard: string[] = [];
+  const answers = [
+    '220 hi\r\n',
+    '250-hi\r\n250 AUTH PLAIN LOGIN\r\n',
+    '454 no TLS\r\n',
+    '250 ok\r\n',
+  ];
+  const port = await scripted(answers, heard);
+  expect(await send({ port, password: MAIL_PASSWORD })).toMatchObject({ reason: 'no_starttls' });
+  expect(heard.join('')).toMatch(/^EHLO [^\r\n]+\r\nSTARTTLS\r\n/);
+  expect(heard.join('')).not.toContain('AUTH');
 });
 
 test('takes a final refusal of the recipient or the mail for one, and nothing else', async () => {
