@@ -21,6 +21,8 @@ interface State {
   /** The store takes nothing and answers nothing, or only notes nothing. */
   isSick: boolean;
   isReadOnly: boolean;
+  /** What the sender throws, which it never should. */
+  fault?: Error | undefined;
 }
 
 /** `files` are those of the test file. */
@@ -37,6 +39,7 @@ export async function setupMailLane(
   const mail: MailSender = {
     fault: undefined,
     send: async ({ id, mail }) => {
+      if (state.fault !== undefined) throw state.fault;
       sent.push({ id, mail });
       return state.answer;
     },

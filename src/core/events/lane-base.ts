@@ -32,6 +32,8 @@ export abstract class Lane {
       clock: parts.clock,
       round: () => this.sendNext(),
       mayRun: () => this.#endpoint.status === 'enabled',
+      onFault: (cause) =>
+        parts.observer.observe({ name: 'internal_fault', where: 'endpoint', cause }),
     });
     this.#endpoint = endpoint;
     this.#wish = wishOf(endpoint);

@@ -1,15 +1,20 @@
 // The work of one endpoint, round by round: never two at once, again if it was asked for meanwhile, with pauses.
 
 import type { Clock, Timer } from '../ports/clock.ts';
+import { StoreUnavailableError } from '../ports/store.ts';
 
 /** While the store or the registry of devices cannot be read. */
 const STORE_PAUSE_MS = 5_000;
+/** After a fault of our own, which may come again. */
+const FAULT_PAUSE_MS = 60_000;
 
 export interface RoundsParts {
   readonly clock: Clock;
   /** Resolves to true if there may be more to do. Rejects if the store cannot be asked. */
   readonly round: () => Promise<boolean>;
   readonly mayRun: () => boolean;
+  /** A round threw what does not come from a store that fails. */
+  readonly onFault: (cause: unknown) => void;
 }
 
 export class Rounds {
@@ -73,9 +78,11 @@ export class Rounds {
         this.#isAskedAgain = false;
         goesOn = (await this.#parts.round()) || (this.#isAskedAgain && this.#pause === undefined);
       }
-    } catch {
-      // The store says what is wrong with it; here it is only asked again.
-      if (this.#pause === undefined) this.pause(STORE_PAUSE_MS);
+    } catch (error) {
+      // The store says itself what is wrong with it; here it is only asked again.
+      const isStore = error instanceof StoreUnavailableError;
+      if (!isStore) this.#parts.onFault(error);
+      if (this.#pause === undefined) this.pause(isStore ? STORE_PAUSE_MS : FAULT_PAUSE_MS);
     }
   }
 }

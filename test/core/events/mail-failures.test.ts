@@ -126,6 +126,20 @@ test('does not tell a digest twice because the store could not note the first on
   expect(kinds(running)).toEqual(['digest']);
 });
 
+test('says a fault of our own with its stack, and goes on after a minute', async () => {
+  const running = await setup();
+  const { clock, look, down, state, told } = running;
+  state.fault = new TypeError('of our own');
+  await down();
+  await look();
+  const where = { name: 'internal_fault', where: 'endpoint', cause: state.fault };
+  expect(told).toEqual([where]);
+  state.fault = undefined;
+  clock.advance(MINUTE);
+  await look();
+  expect(kinds(running)).toEqual(['provider.down']);
+});
+
 test('waits longer each time while store and mail server fail together', async () => {
   const running = await setup();
   const { clock, look, state, lane, sent } = running;
