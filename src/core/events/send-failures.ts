@@ -12,8 +12,3 @@ export const SEND_FAILURES = {
 } as const;
 
 export type SendFailure = keyof typeof SEND_FAILURES;
-
-/** Nothing for what is no failure of ours, such as `http_500`. */
-export function remedyOf(reason: string): string | undefined {
-  return new Map<string, string>(Object.entries(SEND_FAILURES)).get(reason);
-}

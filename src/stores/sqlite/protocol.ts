@@ -5,9 +5,11 @@ import type { AddedDevice, Device, DeviceStore, StoredDevice } from '../../core/
 import type {
   AttemptNote,
   Condemned,
+  DigestCount,
   Endpoint,
   EndpointAttempt,
   EventStore,
+  PendingAlert,
   Progress,
   RecordedEvent,
   StoredEndpoint,
@@ -144,6 +146,8 @@ export interface ReadCalls {
   readonly list_devices: Call<DevicePageQuery, Page<Device>>;
   readonly list_waiting: Call<undefined, readonly WaitingInLane[]>;
   readonly next_events: Call<NextEvents, Awaited<ReturnType<EventStore['nextEvents']>>>;
+  readonly next_alerts: Call<NextEvents, readonly PendingAlert[]>;
+  readonly read_digest: Call<{ readonly endpointId: string }, readonly DigestCount[]>;
   readonly find_event: Call<{ readonly id: string }, RecordedEvent | undefined>;
   readonly list_attempts: Call<AttemptQuery, readonly EndpointAttempt[]>;
   readonly page_quarantine: Call<QuarantinePageQuery, Page<QuarantineEntry, QuarantineCursor>>;

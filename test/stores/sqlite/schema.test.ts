@@ -88,6 +88,7 @@ async function makeFullDatabase(): Promise<string> {
   await store.settle(settlement(sampleDelivery(4), rejected, { attempt: FAILED }));
   await events.putEndpoint(sampleEndpoint({ enabledEvents: ['*', 'delivery.delivered'] }));
   await events.putEndpoint(sampleEndpoint({ id: 'ep_b' }));
+  await events.putEndpoint(sampleEndpoint({ id: 'ep_c', digest: 'daily', secrets: [] }));
   await records.recordOutage({ ...OUTAGE, provider: 'apns' });
   await events.noteAttempt({
     endpointId: 'ep_b',

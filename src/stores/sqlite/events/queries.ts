@@ -1,19 +1,22 @@
 // What is read of events and endpoints.
 
 import type Database from 'better-sqlite3';
-import { type EventType, isEventType } from '../../../core/events/catalogue.ts';
+import { ALERTS, isEventType, isMailType } from '../../../core/events/catalogue.ts';
 import type {
+  DigestCount,
   DisabledReason,
   Dropped,
+  Endpoint,
   EndpointAttempt,
   EventStore,
+  PendingAlert,
   RecordedEvent,
   StoredEndpoint,
 } from '../../../core/ports/events.ts';
 import { openEndpoint } from '../file/content.ts';
 import type { Sealer } from '../file/seal.ts';
 import type { RowOf } from '../rows.ts';
-import { ENDPOINT_ATTEMPTS, ENDPOINTS, EVENTS } from './rows.ts';
+import { DIGEST_COUNTS, ENDPOINT_ATTEMPTS, ENDPOINTS, EVENTS } from './rows.ts';
 
 export type NextEvents = Parameters<EventStore['nextEvents']>[0];
 export type AttemptQuery = Parameters<EventStore['listAttempts']>[0];
@@ -44,8 +47,42 @@ export function prepareEventQueries(db: Database.Database, sealer: Sealer) {
   const attempts = db.prepare<[string, number], RowOf<typeof ENDPOINT_ATTEMPTS>>(
     `${ENDPOINT_ATTEMPTS.sql} WHERE endpoint_id = ? ORDER BY row_id DESC LIMIT ?`,
   );
+  // As the index has it.
+  const alerts = db.prepare<[number, number], RowOf<typeof EVENTS>>(
+    `${EVENTS.sql} WHERE type IN (${ALERTS.map((type) => `'${type}'`).join(', ')}) AND row_id > ?
+     ORDER BY row_id LIMIT ?`,
+  );
+  const toldAt = db
+    .prepare<[object], number | null>(
+      `SELECT max(attempts.at_ms) FROM endpoint_attempts AS attempts JOIN events ON events.id = attempts.event_id
+       WHERE attempts.endpoint_id = @endpointId AND attempts.outcome = 'delivered'
+         AND events.type = @type AND events.app IS @app AND events.provider IS @provider
+         AND events.endpoint_id IS @about`,
+    )
+    .pluck();
+  const endedAt = db
+    .prepare<[object], number | null>(
+      `SELECT ended_at_ms FROM outages WHERE app = @app AND provider = @provider AND began_at_ms = @atMs`,
+    )
+    .pluck();
+  const counts = db.prepare<[string], RowOf<typeof DIGEST_COUNTS>>(
+    `${DIGEST_COUNTS.sql} WHERE endpoint_id = ? ORDER BY type, count DESC, app, reason`,
+  );
   return {
     list,
+    alerts: ({ endpointId, afterRowId, limit }: NextEvents): readonly PendingAlert[] =>
+      alerts.all(afterRowId, limit).flatMap((row) => {
+        const { at_ms: atMs, type, app, provider, endpoint_id: about } = row;
+        const toldAtMs = toldAt.get({ endpointId, type, app, provider, about }) ?? undefined;
+        const endedAtMs = endedAt.get({ app, provider, atMs }) ?? undefined;
+        return eventOf(row).map((event) => ({ event, toldAtMs, endedAtMs }));
+      }),
+    digest: (endpointId: string): readonly DigestCount[] =>
+      counts.all(endpointId).flatMap(({ type, app, reason, count, ...times }) => {
+        if (!isEventType(type)) return [];
+        const kind = { type, app: app || undefined, reason: reason || undefined };
+        return [{ ...kind, count, fromMs: times.from_ms, toMs: times.to_ms }];
+      }),
     next: ({ endpointId, afterRowId, limit }: NextEvents) => {
       return {
         events: next.all(afterRowId, limit).flatMap(eventOf),
@@ -84,6 +121,7 @@ function endpointOf(row: RowOf<typeof ENDPOINTS>, sealer: Sealer): StoredEndpoin
       description: row.description ?? undefined,
       status: row.status === 'enabled' ? 'enabled' : 'disabled',
       disabledReason: reasonOf(row.disabled_reason),
+      digest: digestOf(row.digest),
       isConfigured: row.configured === 1,
       createdAtMs: row.created_at_ms,
     },
@@ -117,8 +155,13 @@ function eventOf(row: RowOf<typeof EVENTS>): readonly RecordedEvent[] {
   ];
 }
 
-function knownType(type: string): EventType {
-  return isEventType(type) ? type : 'test.ping';
+function knownType(type: string): EndpointAttempt['type'] {
+  return isEventType(type) || isMailType(type) ? type : 'test.ping';
+}
+
+function digestOf(digest: string | null): Endpoint['digest'] {
+  if (digest === null) return undefined;
+  return digest === 'hourly' ? 'hourly' : 'daily';
 }
 
 function outcomeOf(outcome: string): EndpointAttempt['outcome'] {

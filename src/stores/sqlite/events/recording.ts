@@ -17,6 +17,7 @@ import type { Sealer } from '../file/seal.ts';
 import type { End, OpenRow } from '../operations/finish.ts';
 import { maybeFingerprint, wholeMs } from '../operations/values.ts';
 import type { RowOf } from '../rows.ts';
+import { prepareDigestCounts } from './digest-counts.ts';
 import { DROPPED_EVENTS, ENDED_DELIVERIES, WISHES } from './rows.ts';
 
 /** What is kept at most, and how many more may lie there until the next look. */
@@ -25,6 +26,12 @@ const LOOK_EVERY = 256;
 
 export interface NewEvent extends Omit<VendorEvent, 'id'> {
   readonly tokenHash?: string | undefined;
+}
+
+interface StoredWish extends Wish {
+  readonly rowId: number;
+  /** Of an e-mail endpoint, which has every event in its counts. */
+  readonly hasDigest: boolean;
 }
 
 export interface EventRecording {
@@ -50,22 +57,26 @@ export function prepareEventRecording(db: Database.Database, sealer: Sealer): Ev
     `${ENDED_DELIVERIES.sql} WHERE row_id = ?`,
   );
   const drop = prepareDrop(db);
-  let wishes: readonly (Wish & { readonly rowId: number })[] = [];
+  const digest = prepareDigestCounts(db);
+  let wishes: readonly StoredWish[] = [];
 
   const refresh = () => {
-    wishes = listWishes.all().map(({ row_id, id, app, enabled_events }) => {
+    wishes = listWishes.all().map((row) => {
       return {
-        rowId: row_id,
-        id,
-        app: app ?? undefined,
-        types: typesOf(enabled_events.split(',')),
+        rowId: row.row_id,
+        id: row.id,
+        app: row.app ?? undefined,
+        types: typesOf(row.enabled_events.split(',')),
+        hasDigest: row.digest !== null,
       };
     });
   };
   refresh();
 
   function record(event: NewEvent): void {
-    if (!wishes.some((wish) => isWished(wish, event))) return;
+    const wished = wishes.filter((wish) => isWished(wish, event));
+    if (wished.length === 0) return;
+    for (const { id, hasDigest } of wished) if (hasDigest) digest.count(id, event);
     const { lastInsertRowid } = insert.run(
       `evt_${randomUUID()}`,
       wholeMs(event.atMs),
@@ -139,7 +150,7 @@ function prepareDrop(db: Database.Database) {
   const remove = db.prepare('DELETE FROM events WHERE row_id <= ?');
 
   return function drop(
-    wishes: readonly (Wish & { readonly rowId: number })[],
+    wishes: readonly StoredWish[],
     { upToRowId, beforeMs, limit = 2 * LOOK_EVERY }: Dropping,
   ): number {
     const rows = oldest.all(limit);
@@ -148,6 +159,7 @@ function prepareDrop(db: Database.Database) {
     const last = gone.at(-1);
     if (last === undefined) return 0;
     for (const wish of wishes) {
+      if (wish.hasDigest) continue;
       const cursor = findCursor.get(wish.rowId) ?? 0;
       const lacking = gone.filter(
         (row) => row.row_id > cursor && isWished(wish, { ...row, endpointId: row.endpoint_id }),

@@ -36,6 +36,7 @@ export const WISHES = rows('endpoints', {
   id: 'text',
   app: 'text?',
   enabled_events: 'text',
+  digest: 'text?',
 });
 
 export const ENDPOINTS = rows('endpoints', {
@@ -51,6 +52,7 @@ export const ENDPOINTS = rows('endpoints', {
   failing_since_ms: 'integer?',
   refused: 'integer',
   sealed: 'blob',
+  digest: 'text?',
 });
 
 export const EVENTS = rows('events', {
@@ -85,4 +87,13 @@ export const ENDPOINT_ATTEMPTS = rows('endpoint_attempts', {
   outcome: 'text',
   status: 'integer?',
   reason: 'text?',
+});
+
+export const DIGEST_COUNTS = rows('digest_counts', {
+  type: 'text',
+  app: 'text',
+  reason: 'text',
+  count: 'integer',
+  from_ms: 'integer',
+  to_ms: 'integer',
 });
