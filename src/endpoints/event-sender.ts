@@ -1,5 +1,5 @@
 // POSTs events by Node's own http and https: connections of their own, every address checked when it is dialled, no
-// redirects, no proxy, little read of an answer and nothing kept.
+// redirects, no proxy but one that is configured for events, little read of an answer and nothing kept.
 
 import { lookup } from 'node:dns';
 import http from 'node:http';
@@ -34,8 +34,18 @@ export type Resolve = (hostname: string) => Promise<readonly Address[]>;
 export interface EventSenderOptions extends AddressRules {
   readonly clock: Clock;
   readonly resolve?: Resolve | undefined;
+  /** Through which all calls go but those to networks of one's own. It dials, so names are checked before alone. */
+  readonly proxy?: URL | undefined;
   /** PEM of authorities that are trusted beside Node's own. */
   readonly ca?: string | undefined;
+}
+
+const UNKNOWN_HOST = 'must hold a host name that can be looked up';
+
+interface Route {
+  /** Why no call may go there. */
+  readonly fault?: string | undefined;
+  readonly agent?: http.Agent | undefined;
 }
 
 class RefusedAddressError extends Error {
@@ -56,41 +66,54 @@ export function createEventSender(options: EventSenderOptions): EventSender {
     timeout: KEEP_ALIVE_MS,
   };
   const lookupFor = (protocol: string) => checkedLookup(options, { resolve, protocol });
+  const proxied = new https.Agent({
+    ...agentOptions,
+    ca: options.ca,
+    proxyEnv: { HTTPS_PROXY: options.proxy?.href },
+  });
   const agents = {
     'http:': new http.Agent({ ...agentOptions, lookup: lookupFor('http:') }),
     'https:': new https.Agent({ ...agentOptions, lookup: lookupFor('https:'), ca: options.ca }),
   };
 
+  const addressesOf = async (url: URL): Promise<readonly string[]> => {
+    const literal = literalOf(url);
+    if (literal !== undefined) return [literal];
+    const found = await resolve(url.hostname).catch(() => []);
+    return found.map(({ address }) => address);
+  };
+  const routeOf = async (text: string): Promise<Route> => {
+    const fault = faultOfUrl(text);
+    if (fault !== undefined) return { fault };
+    const url = new URL(text);
+    const isSecure = url.protocol === 'https:';
+    const addresses = await addressesOf(url);
+    if (addresses.length === 0) {
+      // A closed network may know no names of the world outside: its proxy does.
+      if (options.proxy !== undefined && isSecure) return { agent: proxied };
+      return { fault: UNKNOWN_HOST };
+    }
+    const wrong = faultOfTarget(url, addresses, options);
+    if (wrong !== undefined) return { fault: wrong };
+    if (!isSecure) return { agent: agents['http:'] };
+    const isOwn = addresses.every((address) => judgeAddress(address, options) === 'own');
+    return { agent: options.proxy === undefined || isOwn ? agents['https:'] : proxied };
+  };
+
   return {
-    async faultOf(text) {
-      const fault = faultOfUrl(text);
-      if (fault !== undefined) return fault;
-      const url = new URL(text);
-      const literal = literalOf(url);
-      if (literal !== undefined) return faultOfTarget(url, [literal], options);
-      try {
-        const found = await resolve(url.hostname);
-        return faultOfTarget(
-          url,
-          found.map(({ address }) => address),
-          options,
-        );
-      } catch {
-        return 'must hold a host name that can be looked up';
-      }
-    },
+    faultOf: async (text) => (await routeOf(text)).fault,
 
     async send({ url: text, headers, body }) {
-      const fault = await this.faultOf(text);
+      const { fault, agent } = await routeOf(text);
       if (fault !== undefined) {
-        const isUnknown = fault.endsWith('looked up');
-        return { kind: 'failed', reason: isUnknown ? 'unknown_host' : 'address_refused' };
+        return {
+          kind: 'failed',
+          reason: fault === UNKNOWN_HOST ? 'unknown_host' : 'address_refused',
+        };
       }
-      const url = new URL(text);
-      const isSecure = url.protocol === 'https:';
-      const request = (isSecure ? https : http).request(url, {
+      const request = (agent instanceof https.Agent ? https : http).request(text, {
         method: 'POST',
-        agent: isSecure ? agents['https:'] : agents['http:'],
+        agent,
         maxHeaderSize: MAX_HEADER_BYTES,
         headers: {
           ...headers,
@@ -105,6 +128,7 @@ export function createEventSender(options: EventSenderOptions): EventSender {
     close() {
       agents['http:'].destroy();
       agents['https:'].destroy();
+      proxied.destroy();
     },
   };
 }
@@ -162,9 +186,9 @@ function boundedResolve(resolve: Resolve, clock: Clock): Resolve {
 /** The status counts; what follows is read in bounds, so that the connection can be used again, and thrown away. */
 function answerOf(request: http.ClientRequest, body: string, clock: Clock): Promise<SendResult> {
   const { promise, resolve } = Promise.withResolvers<SendResult>();
-  let isLate = false;
   const limit = clock.after(TIMEOUT_MS, () => {
-    isLate = true;
+    // First, because a request that waits for its tunnel tells nothing of its end.
+    resolve({ kind: 'failed', reason: 'timeout' });
     request.destroy();
   });
   request.on('response', (response) => {
@@ -179,12 +203,10 @@ function answerOf(request: http.ClientRequest, body: string, clock: Clock): Prom
     // What breaks off after the status changes nothing.
     response.on('error', () => undefined);
   });
-  request.on('error', (error) =>
-    resolve({ kind: 'failed', reason: isLate ? 'timeout' : failureOf(error) }),
-  );
+  request.on('error', (error) => resolve({ kind: 'failed', reason: failureOf(error) }));
   request.on('close', () => {
     limit.cancel();
-    resolve({ kind: 'failed', reason: isLate ? 'timeout' : 'connection_lost' });
+    resolve({ kind: 'failed', reason: 'connection_lost' });
   });
   request.end(body);
   return promise;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { isEmailAddress } from '../../core/events/email-address.ts';
 import { type Network, parseNetwork } from '../../endpoints/address.ts';
 import { parseSmtpUrl, type SmtpServer } from '../../endpoints/mail/smtp-settings.ts';
-import { onOrOff, text } from '../values.ts';
+import { egressProxy, onOrOff, text } from '../values.ts';
 
 const MAX_NETWORKS = 32;
 
@@ -51,6 +51,14 @@ export const EVENT_SETTINGS = {
     defaultText: '',
     example: '10.0.0.0/8,fd00::/8',
     schema: networks,
+  },
+  endpointProxy: {
+    name: 'NDS_ENDPOINT_PROXY',
+    group: 'Events',
+    secret: true,
+    help: 'A proxy, http://[user:password@]host:port, through which events go by CONNECT, but for those to NDS_ENDPOINT_NETWORKS. HTTPS_PROXY is not used for events.',
+    example: 'http://proxy.internal:3128',
+    schema: egressProxy.optional(),
   },
   smtpServer: {
     name: 'NDS_SMTP_URL',

@@ -28,7 +28,11 @@ export function wireEndpoints(parts: {
     ids,
     observer,
     store: events,
-    sender: createEventSender({ clock, networks: config.endpointNetworks }),
+    sender: createEventSender({
+      clock,
+      networks: config.endpointNetworks,
+      proxy: config.endpointProxy,
+    }),
     mail: createMailSender({
       clock,
       settings: mailSettingsOf(config),
