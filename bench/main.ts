@@ -7,6 +7,7 @@ import { describeMachine } from './machine.ts';
 import { measureBurst } from './measures/burst.ts';
 import { measureColdStart } from './measures/cold-start.ts';
 import { measureCost } from './measures/cost.ts';
+import { measureEvents } from './measures/events.ts';
 import { measureLog } from './measures/log.ts';
 import type { Measure } from './measures/measure.ts';
 import { measureMemory } from './measures/memory.ts';
@@ -25,6 +26,7 @@ const MEASURE: Readonly<Record<MeasureName, Measure>> = {
   'cold-start': measureColdStart,
   log: measureLog,
   outage: measureOutage,
+  events: measureEvents,
 };
 
 async function bench(options: Options): Promise<void> {

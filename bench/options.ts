@@ -5,7 +5,15 @@ import { z } from 'zod';
 import type { Api } from './load/calls.ts';
 import type { Addresses } from './stand-ins.ts';
 
-export const MEASURES = ['cost', 'burst', 'memory', 'cold-start', 'log', 'outage'] as const;
+export const MEASURES = [
+  'cost',
+  'burst',
+  'memory',
+  'cold-start',
+  'log',
+  'outage',
+  'events',
+] as const;
 export type MeasureName = (typeof MEASURES)[number];
 
 /** How long a run may take: two minutes, a quarter of an hour, or an hour. */
@@ -41,8 +49,8 @@ export const HELP = `Measures the service against stand-ins of APNs and FCM on t
   --fcm ADDRESS       the same for FCM and Google's token endpoint; default 127.0.0.1:9198
   --help`;
 
-/** What another gateway is not asked, because it would have to be started or opened by us. */
-const OWN_ONLY: ReadonlySet<MeasureName> = new Set<MeasureName>(['cold-start', 'log']);
+/** What another gateway is not asked, because it would have to be started, opened or configured by us. */
+const OWN_ONLY: ReadonlySet<MeasureName> = new Set<MeasureName>(['cold-start', 'log', 'events']);
 const DEFAULT_OUTPUT = 'bench/results/latest.json';
 
 const measureList = z

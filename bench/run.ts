@@ -117,8 +117,9 @@ export class BenchRun implements AsyncDisposable {
   async withFresh<Result>(
     subject: Subject,
     task: (gateway: Gateway) => Promise<Result>,
+    options: Pick<ServiceOptions, 'environment'> = {},
   ): Promise<Result> {
-    await using service = await this.startService({ subject });
+    await using service = await this.startService({ subject, ...options });
     const gateway = this.gatewayOf(service);
     await this.#warmUp(gateway, subject === 'floor' ? ['android'] : ['android', 'ios']);
     return await task(gateway);

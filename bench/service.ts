@@ -25,6 +25,8 @@ export interface ServiceOptions {
   readonly subject?: Subject | undefined;
   /** Further options of node, such as `--import`. */
   readonly nodeOptions?: readonly string[] | undefined;
+  /** Further variables. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
   /** Whether the process can send messages to this one. */
   readonly ipc?: boolean | undefined;
 }
@@ -96,6 +98,7 @@ export async function launchService(options: ServiceOptions): Promise<RunningSer
       NDS_GLOBAL_RATE: '9000000/1000000',
       NDS_MAX_CONNECTIONS: '20000',
       NDS_REMEMBERED: '200000',
+      ...options.environment,
     },
   });
   closeSync(output);
@@ -147,7 +150,8 @@ async function end(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-async function freePort(): Promise<number> {
+/** One that was free a moment ago. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -46,6 +46,12 @@ export class CurrentRules {
     return this.#now.byApp.get(app) ?? this.#now.ofAll;
   }
 
+  /** Whether any app asks for receipts. */
+  get hasReceipts(): boolean {
+    const { ofAll, byApp } = this.#now;
+    return [ofAll, ...byApp.values()].some((rules) => rules.hasReceipts);
+  }
+
   replace(rules: RulesByApp): void {
     this.#now = rules;
   }

@@ -117,6 +117,12 @@ export const ERRORS = {
     title: 'Too many endpoints',
     remedy: 'Delete endpoints that are no longer used.',
   },
+  email_endpoint: {
+    status: 409,
+    title: 'E-mail endpoint',
+    remedy:
+      'It has no secret, and what it was told in a digest is not told again; send it one event by `redeliver`.',
+  },
   endpoint_configured: {
     status: 409,
     title: 'Endpoint of the configuration',

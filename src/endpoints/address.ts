@@ -51,7 +51,7 @@ export function faultOfUrl(text: string): string | undefined {
   if (text.length > 2_048) return 'must have at most 2,048 characters';
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
-    return 'must be an https URL';
+    return 'must be an https URL or an e-mail address';
   }
   if (url.username !== '' || url.password !== '') return 'must not hold a user or a password';
   if (url.hash !== '') return 'must not hold a fragment';

@@ -1,12 +1,13 @@
 // POSTs events by Node's own http and https: connections of their own, every address checked when it is dialled, no
-// redirects, no proxy, little read of an answer and nothing kept.
+// redirects, no proxy but one that is configured for events, little read of an answer and nothing kept.
 
 import { lookup } from 'node:dns';
 import http from 'node:http';
 import https from 'node:https';
 import type { LookupFunction } from 'node:net';
+import type { SendFailure } from '../core/events/send-failures.ts';
 import type { Clock } from '../core/ports/clock.ts';
-import type { EventSender, SendFailure, SendResult } from '../core/ports/events.ts';
+import type { EventSender, SendResult } from '../core/ports/events.ts';
 import { parseRetryAfter } from '../providers/http2/retry-after.ts';
 import {
   type AddressRules,
@@ -33,57 +34,86 @@ export type Resolve = (hostname: string) => Promise<readonly Address[]>;
 export interface EventSenderOptions extends AddressRules {
   readonly clock: Clock;
   readonly resolve?: Resolve | undefined;
+  /** Through which all calls go but those to networks of one's own. It dials, so names are checked before alone. */
+  readonly proxy?: URL | undefined;
   /** PEM of authorities that are trusted beside Node's own. */
   readonly ca?: string | undefined;
+}
+
+const UNKNOWN_HOST = 'must hold a host name that can be looked up';
+
+interface Route {
+  /** Why no call may go there. */
+  readonly fault?: string | undefined;
+  readonly agent?: http.Agent | undefined;
 }
 
 class RefusedAddressError extends Error {
   override readonly name = 'RefusedAddressError';
 }
 
+class UnknownHostError extends Error {
+  override readonly name = 'UnknownHostError';
+  readonly code = 'EAI_AGAIN';
+}
+
 export function createEventSender(options: EventSenderOptions): EventSender {
-  const { clock, resolve = resolveAll } = options;
+  const { clock } = options;
+  const resolve = boundedResolve(options.resolve ?? resolveAll, clock);
   const agentOptions = {
     keepAlive: true,
     maxSockets: MAX_SOCKETS_PER_HOST,
     timeout: KEEP_ALIVE_MS,
-    lookup: checkedLookup(options, resolve),
   };
+  const lookupFor = (protocol: string) => checkedLookup(options, { resolve, protocol });
+  const proxied = new https.Agent({
+    ...agentOptions,
+    ca: options.ca,
+    proxyEnv: { HTTPS_PROXY: options.proxy?.href },
+  });
   const agents = {
-    'http:': new http.Agent(agentOptions),
-    'https:': new https.Agent({ ...agentOptions, ca: options.ca }),
+    'http:': new http.Agent({ ...agentOptions, lookup: lookupFor('http:') }),
+    'https:': new https.Agent({ ...agentOptions, lookup: lookupFor('https:'), ca: options.ca }),
+  };
+
+  const addressesOf = async (url: URL): Promise<readonly string[]> => {
+    const literal = literalOf(url);
+    if (literal !== undefined) return [literal];
+    const found = await resolve(url.hostname).catch(() => []);
+    return found.map(({ address }) => address);
+  };
+  const routeOf = async (text: string): Promise<Route> => {
+    const fault = faultOfUrl(text);
+    if (fault !== undefined) return { fault };
+    const url = new URL(text);
+    const isSecure = url.protocol === 'https:';
+    const addresses = await addressesOf(url);
+    if (addresses.length === 0) {
+      // A closed network may know no names of the world outside: its proxy does.
+      if (options.proxy !== undefined && isSecure) return { agent: proxied };
+      return { fault: UNKNOWN_HOST };
+    }
+    const wrong = faultOfTarget(url, addresses, options);
+    if (wrong !== undefined) return { fault: wrong };
+    if (!isSecure) return { agent: agents['http:'] };
+    const isOwn = addresses.every((address) => judgeAddress(address, options) === 'own');
+    return { agent: options.proxy === undefined || isOwn ? agents['https:'] : proxied };
   };
 
   return {
-    async faultOf(text) {
-      const fault = faultOfUrl(text);
-      if (fault !== undefined) return fault;
-      const url = new URL(text);
-      const literal = literalOf(url);
-      if (literal !== undefined) return faultOfTarget(url, [literal], options);
-      try {
-        const found = await resolve(url.hostname);
-        return faultOfTarget(
-          url,
-          found.map(({ address }) => address),
-          options,
-        );
-      } catch {
-        return 'must hold a host name that can be looked up';
-      }
-    },
+    faultOf: async (text) => (await routeOf(text)).fault,
 
     async send({ url: text, headers, body }) {
-      const fault = await this.faultOf(text);
+      const { fault, agent } = await routeOf(text);
       if (fault !== undefined) {
-        const isUnknown = fault.endsWith('looked up');
-        return { kind: 'failed', reason: isUnknown ? 'unknown_host' : 'address_refused' };
+        return {
+          kind: 'failed',
+          reason: fault === UNKNOWN_HOST ? 'unknown_host' : 'address_refused',
+        };
       }
-      const url = new URL(text);
-      const isSecure = url.protocol === 'https:';
-      const request = (isSecure ? https : http).request(url, {
+      const request = (agent instanceof https.Agent ? https : http).request(text, {
         method: 'POST',
-        agent: isSecure ? agents['https:'] : agents['http:'],
+        agent,
         maxHeaderSize: MAX_HEADER_BYTES,
         headers: {
           ...headers,
@@ -98,17 +128,24 @@ export function createEventSender(options: EventSenderOptions): EventSender {
     close() {
       agents['http:'].destroy();
       agents['https:'].destroy();
+      proxied.destroy();
     },
   };
 }
 
 /** The name is looked up for the connection itself, so that no later answer can differ from the checked one. */
-function checkedLookup(rules: AddressRules, resolve: Resolve): LookupFunction {
+function checkedLookup(
+  rules: AddressRules,
+  { resolve, protocol }: { readonly resolve: Resolve; readonly protocol: string },
+): LookupFunction {
+  const isAllowed = ({ address }: Address) => {
+    const judged = judgeAddress(address, rules);
+    return judged === 'own' || (judged === 'public' && protocol === 'https:');
+  };
   return (hostname, { all }, callback) => {
     const check = async (): Promise<readonly Address[]> => {
       const found = await resolve(hostname);
-      if (found.length > 0 && found.every(({ address }) => judgeAddress(address, rules)))
-        return found;
+      if (found.length > 0 && found.every(isAllowed)) return found;
       throw new RefusedAddressError('an address is not allowed');
     };
     check().then(
@@ -131,12 +168,27 @@ function resolveAll(hostname: string): Promise<readonly Address[]> {
   });
 }
 
+/**
+ * One name at a time, and none for longer than a call may take. Node looks up two names at once in the whole process: the
+ * other one stays for Apple and Google.
+ */
+function boundedResolve(resolve: Resolve, clock: Clock): Resolve {
+  let last: Promise<unknown> = Promise.resolve();
+  return (hostname) => {
+    const found = last.then(() => resolve(hostname));
+    last = found.catch(() => undefined);
+    const limit = Promise.withResolvers<never>();
+    const timer = clock.after(TIMEOUT_MS, () => limit.reject(new UnknownHostError('no answer')));
+    return Promise.race([found, limit.promise]).finally(() => timer.cancel());
+  };
+}
+
 /** The status counts; what follows is read in bounds, so that the connection can be used again, and thrown away. */
 function answerOf(request: http.ClientRequest, body: string, clock: Clock): Promise<SendResult> {
   const { promise, resolve } = Promise.withResolvers<SendResult>();
-  let isLate = false;
   const limit = clock.after(TIMEOUT_MS, () => {
-    isLate = true;
+    // First, because a request that waits for its tunnel tells nothing of its end.
+    resolve({ kind: 'failed', reason: 'timeout' });
     request.destroy();
   });
   request.on('response', (response) => {
@@ -151,12 +203,10 @@ function answerOf(request: http.ClientRequest, body: string, clock: Clock): Prom
     // What breaks off after the status changes nothing.
     response.on('error', () => undefined);
   });
-  request.on('error', (error) =>
-    resolve({ kind: 'failed', reason: isLate ? 'timeout' : failureOf(error) }),
-  );
+  request.on('error', (error) => resolve({ kind: 'failed', reason: failureOf(error) }));
   request.on('close', () => {
     limit.cancel();
-    resolve({ kind: 'failed', reason: isLate ? 'timeout' : 'connection_lost' });
+    resolve({ kind: 'failed', reason: 'connection_lost' });
   });
   request.end(body);
   return promise;

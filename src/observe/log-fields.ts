@@ -61,7 +61,7 @@ export const FIELDS = {
   source: 'the source of a webhook',
   stage: 'how far the phone came: started, connected, done, failed',
   state: 'open while a provider fails, else closed',
-  status: 'of a delivery: its end; of a request: the HTTP status',
+  status: 'of a delivery: its end; of a request: the HTTP status; of a mail: the SMTP status',
   subject_hash: 'the fingerprint of a payment hash, swap id or transaction id',
   token_hash: 'the fingerprint of a push token: 32 lower-case hex digits, as in the database',
   told: 'what the caller was told: delivered, queued, duplicate, ignored, replied, acknowledged',

@@ -231,6 +231,11 @@ export const OBSERVED: ObservedLines = {
     when: 'an endpoint has taken no event for an hour, a day, three days',
     fields: { endpointId: 'endpoint_id', ...REASON, failingForMs: 'failing_for_ms' },
   },
+  mail_failed: {
+    level: 'warn',
+    when: 'a mail to an e-mail endpoint could not be sent; it is tried again, and this is said once',
+    fields: { endpointId: 'endpoint_id', ...REASON, status: 'status' },
+  },
   endpoint_disabled: {
     level: 'error',
     when: 'an endpoint answered 410, or failed for five days, and is told nothing more',

@@ -1,5 +1,5 @@
-// Periodic work: pruning the log in small batches, forgetting old duplicate keys, deleting old devices, noticing phones
-// that fell silent.
+// Periodic work: pruning the log in small batches, forgetting old duplicate keys, deleting old devices, noticing pushes
+// that no receipt answered and phones that fell silent.
 
 import type { Clock, Timer } from '../core/ports/clock.ts';
 import type { DeviceStore } from '../core/ports/devices.ts';
@@ -19,6 +19,7 @@ const SWEEP_EVERY_MS = 10_000;
 const EXPIRE_EVERY_MS = 10_000;
 /** A phone is silent after a day at the earliest. */
 const SILENT_EVERY_MS = 60_000;
+const MISSED_EVERY_MS = 10_000;
 /** Small enough that an insert waits a millisecond, not a second. */
 const PRUNE_BATCH = 500;
 const PAUSE_MS = 50;
@@ -37,7 +38,7 @@ export function startHousekeeping(parts: {
   readonly sender: Sender;
   readonly devices: DeviceStore;
   readonly records: Records;
-  readonly receipts: Pick<Receipts, 'noteSilent'> | undefined;
+  readonly receipts: Pick<Receipts, 'noteMissed' | 'noteSilent'> | undefined;
   readonly events: Pick<EventStore, 'pruneEvents'>;
   readonly observer: Observer;
   readonly retentionMs: number;
@@ -111,6 +112,16 @@ export function startHousekeeping(parts: {
     }
     every('silent', SILENT_EVERY_MS, () => void noteSilent());
   };
+  const noteMissed = async () => {
+    let isMore = false;
+    try {
+      isMore = (await parts.receipts?.noteMissed()) === true;
+    } catch {
+      // As above.
+    }
+    every('missed', isMore ? PAUSE_MS : MISSED_EVERY_MS, () => void noteMissed());
+  };
+  every('missed', MISSED_EVERY_MS, () => void noteMissed());
   every('silent', SILENT_EVERY_MS, () => void noteSilent());
   every('sweep', SWEEP_EVERY_MS, sweep);
   every('devices', PRUNE_EVERY_MS, () => void pruneDevices());

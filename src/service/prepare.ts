@@ -12,11 +12,12 @@ import {
   readSettings,
 } from '../config/config.ts';
 import { loadEndpoints } from '../config/events/endpoints.ts';
+import { checkSmtp } from '../config/events/smtp.ts';
 import { isServer } from '../config/files.ts';
 import { faultOfSecretFile } from '../config/secret.ts';
 import { loadSources, type SignedSources } from '../config/sources.ts';
 import { nearest } from '../config/unknown-variables.ts';
-import type { ConfiguredEndpoint } from '../core/events/configured.ts';
+import type { ConfiguredEndpoint } from '../core/events/details.ts';
 import { CATALOGUE } from '../core/notification.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import { Skew } from '../core/sending/attempts.ts';
@@ -73,8 +74,10 @@ async function readAll(
   const loaded = loadApps(settings, faults);
   const { apps, names = [] } = loaded;
   const sources = loadSources(values, faults, { apps: names });
-  const endpoints = loadEndpoints(values, faults, { apps: names });
+  const hasSmtp = settings.given.has('NDS_SMTP_URL');
+  const endpoints = loadEndpoints(values, faults, { apps: names, hasSmtp });
   requireForRegistering(settings, faults);
+  checkSmtp(settings, faults);
   checkAppKeys(values, faults, { apps: names });
   checkTypes(values, faults, { sources, loaded });
   checkReceipts(settings, faults, loaded);

@@ -4,6 +4,7 @@ import type { Receipts } from '../core/receipts/receipts.ts';
 import type { Skew } from '../core/sending/attempts.ts';
 import type { Lane } from '../core/sending/lane.ts';
 import type { Ledger } from '../core/sending/ledger.ts';
+import { storeRemedy } from '../core/store-remedies.ts';
 import type { RefusalFigures } from '../core/tokens/device-refusals.ts';
 import type { Doubt } from '../core/tokens/doubt.ts';
 import type { Readiness, ReadinessCheck } from '../http/health.ts';
@@ -23,20 +24,6 @@ export interface ReadinessParts {
   /** What is configured for a lane, to name the value that is probably wrong. */
   readonly configuredFor?: ((lane: Lane) => Configured | undefined) | undefined;
 }
-
-const STORE_REMEDIES: Readonly<Record<string, string>> = {
-  full: 'the disk is full: free some space or enlarge the volume',
-  locked: 'another process holds the database: end it',
-  read_only:
-    'the database file or its folder is read-only: check owner and mount (PostgreSQL: this is a standby)',
-  moved:
-    'the database file was moved, deleted or replaced while the service runs: put it back or restart the service',
-  corrupt: 'the database is damaged: stop the service and restore a backup, see docs/operating.md',
-  unreachable:
-    'PostgreSQL does not answer: check that it runs, and address, password and TLS in NDS_DATABASE',
-  busy: 'the disk, or PostgreSQL, does not keep up with the deliveries',
-  io: 'the disk fails to read or write: check the volume',
-};
 
 const NO_RECEIPTS =
   'receipts fell by half: check that phones can reach NOTIFY_EXTERNAL_URL; meanwhile no phone is called silent';
@@ -61,9 +48,7 @@ export function readReadiness(parts: ReadinessParts): Readiness {
 
 function storeCheck(ledger: Ledger): ReadinessCheck {
   const { trouble } = ledger;
-  return trouble === undefined
-    ? { ready: true }
-    : { ready: false, detail: STORE_REMEDIES[trouble] ?? trouble };
+  return trouble === undefined ? { ready: true } : { ready: false, detail: storeRemedy(trouble) };
 }
 
 function laneCheck(lane: Lane, { doubt, configuredFor }: ReadinessParts): ReadinessCheck {

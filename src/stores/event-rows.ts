@@ -13,11 +13,30 @@ export const ENDED_DELIVERIES = rows('deliveries LEFT JOIN queue USING (row_id)'
   'queue.sealed': 'blob?',
 });
 
+/** Pushes whose receipt may be missed. */
+export const AWAITED_RECEIPTS = rows('awaited_receipts', {
+  row_id: 'integer',
+  accepted_at_ms: 'integer',
+  until_ms: 'integer',
+  token_sha256: 'text',
+  subject_sha256: 'text?',
+});
+
+export const MISSED_DELIVERIES = rows('deliveries', {
+  id: 'text',
+  app: 'text',
+  provider: 'text',
+  type: 'text',
+  token_hash: 'text',
+  device_id: 'text?',
+});
+
 export const WISHES = rows('endpoints', {
   row_id: 'integer',
   id: 'text',
   app: 'text?',
   enabled_events: 'text',
+  digest: 'text?',
 });
 
 export const ENDPOINTS = rows('endpoints', {
@@ -33,6 +52,7 @@ export const ENDPOINTS = rows('endpoints', {
   failing_since_ms: 'integer?',
   refused: 'integer',
   sealed: 'blob',
+  digest: 'text?',
 });
 
 export const EVENTS = rows('events', {
@@ -67,4 +87,13 @@ export const ENDPOINT_ATTEMPTS = rows('endpoint_attempts', {
   outcome: 'text',
   status: 'integer?',
   reason: 'text?',
+});
+
+export const DIGEST_COUNTS = rows('digest_counts', {
+  type: 'text',
+  app: 'text',
+  reason: 'text',
+  count: 'integer',
+  from_ms: 'integer',
+  to_ms: 'integer',
 });

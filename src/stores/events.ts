@@ -4,11 +4,13 @@ import { subjectSha256, tokenSha256 } from '../core/events/body.ts';
 import {
   type EventType,
   isEventType,
+  isMailType,
   isWished,
   typesOf,
   type Wish,
 } from '../core/events/catalogue.ts';
 import type {
+  DigestCount,
   DisabledReason,
   Dropped,
   Endpoint,
@@ -18,6 +20,7 @@ import type {
   VendorEvent,
 } from '../core/ports/events.ts';
 import type {
+  DIGEST_COUNTS,
   DROPPED_EVENTS,
   ENDED_DELIVERIES,
   ENDPOINT_ATTEMPTS,
@@ -45,6 +48,7 @@ export function toEndpoint(
       description: row.description ?? undefined,
       status: row.status === 'enabled' ? 'enabled' : 'disabled',
       disabledReason: reasonOf(row.disabled_reason),
+      digest: digestOf(row.digest),
       isConfigured: row.configured === 1,
       createdAtMs: row.created_at_ms,
     },
@@ -65,6 +69,7 @@ export function endpointValues(endpoint: Endpoint) {
     description: endpoint.description ?? null,
     status: endpoint.status,
     disabledReason: endpoint.disabledReason ?? null,
+    digest: endpoint.digest ?? null,
   };
 }
 
@@ -102,14 +107,24 @@ export function toEndpointAttempt(row: RowOf<typeof ENDPOINT_ATTEMPTS>): Endpoin
   };
 }
 
+/** A type of a later release is passed over. */
+export function toDigestCount(row: RowOf<typeof DIGEST_COUNTS>): readonly DigestCount[] {
+  const { type, app, reason, count, from_ms: fromMs, to_ms: toMs } = row;
+  if (!isEventType(type)) return [];
+  return [{ type, app: app || undefined, reason: reason || undefined, count, fromMs, toMs }];
+}
+
 /** What an endpoint asked for, with its row. */
 export interface StoredWish extends Wish {
   readonly rowId: number;
+  /** Of an e-mail endpoint, which has every event in its counts. */
+  readonly hasDigest: boolean;
 }
 
 export function toWish(row: RowOf<typeof WISHES>): StoredWish {
-  const { row_id: rowId, id, app, enabled_events } = row;
-  return { rowId, id, app: app ?? undefined, types: typesOf(enabled_events.split(',')) };
+  const { row_id: rowId, id, app, enabled_events, digest } = row;
+  const types = typesOf(enabled_events.split(','));
+  return { rowId, id, app: app ?? undefined, types, hasDigest: digest !== null };
 }
 
 /** An event before it has its id. */
@@ -160,8 +175,13 @@ export function lackingOf(
   return { count: lacking.length, fromMs: first.at_ms, toMs };
 }
 
-function knownType(type: string): EventType {
-  return isEventType(type) ? type : 'test.ping';
+function knownType(type: string): EndpointAttempt['type'] {
+  return isEventType(type) || isMailType(type) ? type : 'test.ping';
+}
+
+function digestOf(digest: string | null): Endpoint['digest'] {
+  if (digest === null) return undefined;
+  return digest === 'hourly' ? 'hourly' : 'daily';
 }
 
 function outcomeOf(outcome: string): EndpointAttempt['outcome'] {

@@ -1,12 +1,12 @@
 // `npm run test:api`: schemathesis reads /openapi.json of a running service and sends what it allows, and what it does
 // not. Every answer must be described, and none may be 500. Installs schemathesis into a cache folder if it is missing.
 
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { standInEnvironment } from '../../sandbox/environment.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
@@ -15,6 +15,7 @@ import { startService } from '../../src/main.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { prepare } from '../../src/service/prepare.ts';
 import { createSystemClock } from '../../src/service/system.ts';
+import { findPackage, missing } from './python.ts';
 
 const VERSION = '4.32.5';
 const HELP = `Tests the running service against its own description, by schemathesis.
@@ -22,27 +23,10 @@ const HELP = `Tests the running service against its own description, by schemath
   --seconds <number>  how long at most (default 60)
   --seed <number>     replays a run
   --help`;
-const MISSING = `schemathesis ${VERSION} is missing and cannot be installed: it needs Python 3.10 with venv (Debian: python3-venv) and PyPI.`;
 
 const BREEZ_DOORS = ['notify', 'notifyShort', 'notifyByHandle', 'notifyByHandleShort'];
 const KEY = 'a-key-for-schemathesis-that-opens-all';
 const DOMAIN = 'pay.example.com';
-const run = promisify(execFile);
-
-/** Where schemathesis is; installed once for all checkouts. */
-async function findSchemathesis(): Promise<string> {
-  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
-  const folder = join(cache, 'nds', `schemathesis-${VERSION}`);
-  const program = join(folder, 'bin', 'st');
-  try {
-    await run(program, ['--version']);
-  } catch {
-    rmSync(folder, { recursive: true, force: true });
-    await run('python3', ['-m', 'venv', folder]);
-    await run(join(folder, 'bin', 'pip'), ['install', '--quiet', `schemathesis==${VERSION}`]);
-  }
-  return program;
-}
 
 /** No limit hides an answer, and nobody waits long for a phone. */
 function environment(sandbox: Sandbox, folder: string): Record<string, string> {
@@ -127,9 +111,9 @@ function settings(urls: Readonly<Record<string, string>>, seconds: number): stri
 }
 
 async function test(seconds: string, seed: string | undefined): Promise<number> {
-  const program = await findSchemathesis().catch(() => undefined);
-  if (program === undefined) {
-    process.stderr.write(`${MISSING}\n`);
+  const programs = await findPackage('schemathesis', VERSION);
+  if (programs === undefined) {
+    process.stderr.write(missing('schemathesis', VERSION));
     return 1;
   }
   const folder = mkdtempSync(join(tmpdir(), 'nds-api-'));
@@ -144,7 +128,7 @@ async function test(seconds: string, seed: string | undefined): Promise<number> 
   const config = join(folder, 'schemathesis.toml');
   writeFileSync(config, settings(await registerDevice(service.url), Number(seconds)));
   const child = spawn(
-    program,
+    join(programs, 'st'),
     [
       ...['--no-color', '--config-file', config, 'run', `${service.url}/openapi.json`],
       ...['--max-time', seconds, '--generation-database', 'none', '--warnings', 'off'],

@@ -22,6 +22,7 @@ test('takes another gateway on this machine, and leaves out what only ours can b
     standIns: { apns: '127.0.0.1:9197', fcm: '127.0.0.1:9198' },
   });
   expect(options?.measures).not.toContain('cold-start');
+  expect(options?.measures).not.toContain('events');
   expect(() => parseOptions(['--target', 'http://example.com', '--pid', '4711'])).toThrow(
     'only this machine',
   );

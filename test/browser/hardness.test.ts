@@ -4,7 +4,7 @@
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import axe from 'axe-core';
-import type { Page } from 'playwright-core';
+import type { Page, Route } from 'playwright-core';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { registerPhone } from '../support/device-calls.ts';
 import { androidToken } from '../support/driven-service.ts';
@@ -75,6 +75,22 @@ test('comes back to a stream that was cut, and tells in between that it polls', 
   await page.locator('#live.live').waitFor();
 });
 
+test('asks for no list while another view is on its way, whose question is not the list’s', async () => {
+  const { url } = await start();
+  const page = await openPage({ url });
+  await page.locator('#log').waitFor();
+  const { promise: asked, resolve: hold } = Promise.withResolvers<Route>();
+  await page.route('**/view/find', hold);
+  await page.goto(`${url}/admin/#find?q=${HASH}`);
+  const held = await asked;
+  await page.evaluate(`(async () => {
+    const { src } = document.querySelector('script[type=module]');
+    await (await import(src.replace('page.js', 'now.js'))).refreshLog();
+  })()`);
+  await held.continue();
+  await page.locator('.verdict').waitFor();
+});
+
 test('is quick with ten thousand deliveries, and shows no more than two hundred', async () => {
   const { running, url } = await start();
   for (let sent = 0; sent < MANY; sent += 100) {
@@ -99,6 +115,22 @@ function timeOf(page: Page, path: string): Promise<number> {
     return performance.now() - startedAt;
   })()`);
 }
+
+test('an answer grows with what the phone says, and who types meanwhile is left alone', async () => {
+  const { running, url } = await start({
+    environment: { NDS_APPS: '{"default":{"receipts":true}}' },
+  });
+  await running.notify(ANDROID_TOKEN, HASH);
+  await running.service.settled();
+  const [, path = ''] = /(\/r\/[\w-]+)/.exec(running.sandbox.received()[0]?.data.nds ?? '') ?? [];
+  const page = await openPage({ url, path: `#find?q=${HASH}` });
+  await page.getByText('no receipt yet').waitFor();
+  await page.locator('#q').fill('the next question');
+  await running.post(path, '{"stage":"started"}');
+  await page.getByText('the phone started at').waitFor();
+  expect(await page.locator('#q').inputValue()).toBe('the next question');
+  expect(new URL(page.url()).hash).toBe(`#find?q=${HASH}`);
+});
 
 const MARKUP = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>';
 

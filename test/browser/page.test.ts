@@ -53,10 +53,15 @@ test('signs in with a key, says what is wrong with another, and signs out', asyn
   await page.reload();
   await page.getByText('reader').waitFor();
   expect(await page.evaluate<string>('document.cookie')).toBe('');
+  await page.getByText('live', { exact: true }).waitFor();
+  // What happens is told to nobody who is not signed in.
+  const unheard = page.waitForEvent('requestfailed', (one) => one.url().includes('/stream'));
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
   expect(await canUse(page)).toEqual([false, false]);
   expect(await page.context().cookies()).toEqual([]);
+  await unheard;
+  expect(await page.locator('#live').textContent()).toBe('');
 });
 
 test('finds each kind of thing, and keeps what is secret out of the address', async () => {

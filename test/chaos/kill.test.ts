@@ -1,12 +1,13 @@
 // The real program under load and scripted faults, killed with -9 at twenty seeded moments and started again
-// on the same file: nothing that a caller was told may be lost or false. NDS_CHAOS_SEED replays a run's
-// decisions; when the processes get their turns remains the machine's.
+// on the same file: nothing that a caller was told may be lost or false, and the vendor's backend hears of every end
+// that was recorded. NDS_CHAOS_SEED replays a run's decisions; when the processes get their turns remains the machine's.
 
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
 import { type Chance, createChance, seedFrom } from '../support/chance.ts';
 import { sandboxEnvironment, temporaryFolder } from '../support/service.ts';
+import { judgeTold, readEvents, startBackend } from './backend.ts';
 import { type CallerAnswer, createCaller } from './caller.ts';
 import { faultsOf, readDeliveries, readOpenIds } from './database.ts';
 import { beginLife, type Life } from './life.ts';
@@ -118,14 +119,16 @@ async function setupChaos(seed: number) {
   onTestFinished(() => sandbox.close());
   const folder = temporaryFolder();
   const file = join(folder, 'nds.sqlite');
+  const backend = await startBackend();
   const environment = {
     ...sandboxEnvironment(sandbox, folder),
+    ...backend.environment,
     NDS_DATABASE: file,
     NDS_ATTEMPT_TIMEOUT: '1s',
   };
   const address = createAddress();
   const load = startLoad(address, createPlan(sandbox, chance), chance);
-  return { chance, sandbox, environment, file, address, load };
+  return { chance, sandbox, environment, file, address, load, backend };
 }
 
 type Chaos = Awaited<ReturnType<typeof setupChaos>>;
@@ -137,7 +140,7 @@ async function killAgainAndAgain({
   environment,
   address,
   load,
-}: Omit<Chaos, 'file'>) {
+}: Omit<Chaos, 'file' | 'backend'>) {
   const deaths: Record<'apns' | 'fcm', number>[] = [];
   const moments: string[] = [];
   for (let kills = 0; kills < KILLS; kills += 1) {
@@ -158,7 +161,7 @@ async function killAgainAndAgain({
 test('keeps every promise through twenty kills under load', { timeout: 170_000 }, async () => {
   const seed = seedFrom('NDS_CHAOS_SEED');
   console.log(`chaos seed ${seed}`);
-  const { chance, sandbox, environment, file, address, load } = await setupChaos(seed);
+  const { chance, sandbox, environment, file, address, load, backend } = await setupChaos(seed);
   const { deaths, moments } = await killAgainAndAgain({
     chance,
     sandbox,
@@ -174,6 +177,7 @@ test('keeps every promise through twenty kills under load', { timeout: 170_000 }
   await last.listening;
   const open = readOpenIds(file);
   await last.settles(open);
+  await backend.hears(readEvents(file).at(-1)?.id ?? '');
   expect(await last.stop(), last.stderr).toBe(0);
 
   const rows = readDeliveries(file);
@@ -185,6 +189,8 @@ test('keeps every promise through twenty kills under load', { timeout: 170_000 }
     requests: sandbox.requests(),
     deaths,
   });
+  const tokens = load.calls.map(({ token }) => token);
+  const told = judgeTold(backend.calls, { file, tokens });
   const count = (matches: (call: MadeCall) => boolean) => load.calls.filter(matches).length;
   console.log({
     seed,
@@ -201,8 +207,11 @@ test('keeps every promise through twenty kills under load', { timeout: 170_000 }
     lost: verdict.lost.length,
     false: verdict.false.length,
     doubled: verdict.doubled.length,
+    events: told.events,
+    eventsRepeated: told.repeats,
   });
   expect({ moments, ...verdict }).toMatchObject({ lost: [], false: [], doubled: [] });
+  expect(told).toMatchObject({ untold: [], invented: [], isInOrder: true });
   expect(faultsOf(file)).toEqual([]);
   for (const { first, answer } of load.repeats) {
     if (answer === undefined) continue;

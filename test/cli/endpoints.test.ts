@@ -140,6 +140,19 @@ test('a test says what came of it, and attempts are listed with what can be sent
     { event, outcome: 'delivered' },
     { type: 'test.ping' },
   ]);
+  receiver.server.closeAllConnections();
+  await new Promise((resolve) => receiver.server.close(resolve));
+  const alone = await nds('test', id);
+  expectReadable(alone);
+  expect([alone.code, alone.stdout]).toEqual([
+    1,
+    expect.stringMatching(
+      /^Not delivered: connection_refused after \d+ ms\.\nNothing listens there: .*\n$/,
+    ),
+  ]);
+  await new Promise<void>((resolve) => {
+    receiver.server.listen(Number(new URL(receiver.url).port), '127.0.0.1', resolve);
+  });
   receiver.answer = (response) => response.end();
   const back = await nds('redeliver', id, '--since', '1h');
   expectPlain(back);
@@ -232,4 +245,34 @@ test('while no service runs, endpoints are changed in the database, and nothing 
   expect(again?.event.type).toBe('delivery.unregistered');
   expect((await nds('show', id)).stdout).toContain('changed offline');
   expect((await nds('show', other)).stderr).toContain('404 unknown_endpoint');
+});
+
+test('an e-mail address is added with its digest, and has no secret', async () => {
+  const { nds } = await start({
+    NDS_SMTP_URL: 'smtp://127.0.0.1:9',
+    NDS_SMTP_FROM: 'nds@vendor.example',
+  });
+  const added = await nds('add', 'ops@vendor.example', '--digest', 'hourly');
+  expectPlain(added);
+  const [id = ''] = /ep_[0-9a-f-]{36}/.exec(added.stdout) ?? [];
+  expect(added.stdout.replace(/created.*\n/, '').split('\n')).toEqual([
+    `endpoint       ${id}`,
+    'e-mail         ops@vendor.example',
+    'digest         hourly',
+    'events         *',
+    'status         enabled',
+    '',
+  ]);
+  expect((await nds('list')).stdout).toBe(`${id}  enabled   ops@vendor.example\n`);
+  expect((await nds('update', id, '--digest', 'daily')).stdout).toContain('digest         daily\n');
+  const rotated = await nds('rotate', id);
+  expect([rotated.code, rotated.stdout]).toEqual([1, '']);
+  expect(rotated.stderr).toContain('(409 email_endpoint)');
+  const { code, stdout } = await nds('test', id);
+  expect([code, stdout]).toEqual([
+    1,
+    expect.stringMatching(
+      /^Not delivered: connection_refused after \d+ ms\.\nCheck host and port in NDS_SMTP_URL/,
+    ),
+  ]);
 });

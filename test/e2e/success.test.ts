@@ -124,6 +124,8 @@ test('nor has a call that was ignored, acknowledged or queued', async () => {
   running.sandbox.script({ provider: 'fcm', times: Infinity, fault: { kind: 'hang' } });
   raw.write(rawPost(PATH, paymentBody('slow')));
   await running.sandbox.waitForRequests(({ provider }) => provider === 'fcm', 1);
+  // Its row was asked for before: it is on disk now.
+  await running.service.store.probe();
   for (let seconds = 0; seconds < 5; seconds += 1) {
     clock.advance(SECOND);
     await new Promise((resolve) => setImmediate(resolve));

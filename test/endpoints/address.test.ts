@@ -16,6 +16,12 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   'mapped.example': ['::ffff:127.0.0.1'],
   'nat64.example': ['64:ff9b::a00:1'],
   'own.example': ['10.1.2.3'],
+  'nowhere.example': [],
+  'scoped.example': ['fe80::1%eth0'],
+  'sixes.example': ['2606:2800:21f:cb07:6820:80da:af6b:8b2c', 'fd00:ec2::254'],
+  'tunnel.example': ['2002:a00:1::1'],
+  'last.example': ['93.184.215.14', '93.184.215.15', '127.0.0.53'],
+  'nonsense.example': ['example'],
 };
 
 async function resolve(hostname: string) {
@@ -64,6 +70,15 @@ const HOSTILE = [
     'https://255.255.255.255/',
   ],
   ...['https://240.0.0.1/', 'https://192.0.0.8/', 'https://203.0.113.9/', 'https://198.51.100.4/'],
+  ...[
+    'https://127.0.1/',
+    'https://017700000001/',
+    'https://0x7f.0x0.0x0.0x1/',
+    'https://2130706433:443/',
+  ],
+  ...['https://127。0。0。1/', 'https://%31%32%37.0.0.1/', 'https://127.0.0.1%00.good.example/'],
+  ...['https:10.0.0.1', 'HTTPS://10.0.0.1/', 'https://\\\\10.0.0.1/', ' https://10.0.0.1\t/'],
+  ...['https://192.88.99.1/', 'https://0xa9fea9fe/', 'https://0251.0376.0251.0376/'],
   // IPv6.
   ...['https://[::1]/', 'https://[::]/', 'https://[::ffff:127.0.0.1]/', 'https://[::ffff:7f00:1]/'],
   ...[
@@ -80,19 +95,35 @@ const HOSTILE = [
     'https://[3fff::1]/',
     'https://[::ffff:0:7f00:1]/',
   ],
+  ...[
+    'https://[0:0:0:0:0:ffff:127.0.0.1]/',
+    'https://[::ffff:a9fe:a9fe]/',
+    'https://[::ffff:10.1]/',
+  ],
+  ...['https://[fe80::1%25eth0]/', 'https://[fd00:ec2::254]/', 'https://[64:ff9b::10.0.0.1]/'],
+  ...[
+    'https://[2001:10::1]/',
+    'https://[2001:20::1]/',
+    'https://[2001:2::1]/',
+    'https://[5f00::1]/',
+  ],
+  ...['https://[2002:c0a8:101::1]/', 'https://[2001:0:4136:e378:8000:63bf:3fff:fdd2]/'],
   // Ports.
   ...['https://good.example:22/', 'https://good.example:25/', 'https://good.example:80/'],
   ...['https://good.example:0/', 'https://good.example:99999/', 'https://good.example:1023/'],
   // Names.
   ...['https://localhost/', 'https://mixed.example/', 'https://inside.example/'],
   ...['https://meta.example/', 'https://loop6.example/', 'https://mapped.example/'],
+  ...['https://nowhere.example/', 'https://scoped.example/', 'https://sixes.example/'],
+  ...['https://tunnel.example/', 'https://last.example/', 'https://nonsense.example/'],
+  'https://good.example:443@inside.example/',
   ...['https://nat64.example/', 'https://unknown.example/', 'http://own.example/'],
   `https://good.example/${'a'.repeat(2_048)}`,
 ];
 
-test('there are sixty of them and more', () => {
+test('there are a hundred of them and more', () => {
   expect(new Set(HOSTILE).size).toBe(HOSTILE.length);
-  expect(HOSTILE.length).toBeGreaterThan(60);
+  expect(HOSTILE.length).toBeGreaterThan(100);
 });
 
 test.each(HOSTILE)('refuses %s', async (url) => {
@@ -107,6 +138,8 @@ test.each(HOSTILE)('refuses %s', async (url) => {
 test.each([
   'https://good.example/hooks?key=1',
   'https://good.example:8443/',
+  // A path, for whoever reads a URL as browsers do; the call goes by the same reading.
+  'https://good.example\\@inside.example/',
   'https://93.184.215.14/',
   'https://[2606:2800:21f:cb07:6820:80da:af6b:8b2c]/',
   'https://[64:ff9b::5db8:d70e]/',
@@ -133,19 +166,57 @@ test('a network of the configuration may be called, also by http; others stay cl
   );
 });
 
-test('a name that leads elsewhere when it is dialled is not called', async () => {
+/** A name that leads to the second address when it is dialled. */
+async function callRebound(url: string, [first, second]: readonly [string, string]) {
   let calls = 0;
+  const networks = ['10.0.0.0/8'].map(parseNetwork).filter((one) => one !== undefined);
   const rebinding = createEventSender({
     clock: new ManualClock(),
-    networks: [],
+    networks,
     resolve: async () => {
       calls += 1;
-      return [{ address: calls === 1 ? '93.184.215.14' : '127.0.0.1', family: 4 }];
+      const address = calls === 1 ? first : second;
+      return [{ address, family: address.includes(':') ? 6 : 4 }];
     },
   });
-  const sent = await rebinding.send({ url: 'https://good.example/', headers: {}, body: '{}' });
-  expect(sent).toEqual({ kind: 'failed', reason: 'address_refused' });
+  const sent = await rebinding.send({ url, headers: {}, body: '{}' });
   expect(calls).toBe(2);
+  return sent;
+}
+
+test.each([
+  ['https://good.example/', '93.184.215.14', '127.0.0.1'],
+  ['https://good.example/', '93.184.215.14', '::ffff:127.0.0.1'],
+  ['https://good.example/', '10.0.0.7', '169.254.169.254'],
+  // What may be told one's own network by http may not be told the internet so.
+  ['http://own.example/', '10.0.0.7', '93.184.215.14'],
+] as const)('%s, which leads to %s and then to %s, is not called', async (url, first, second) => {
+  const sent = await callRebound(url, [first, second]);
+  expect(sent).toEqual({ kind: 'failed', reason: 'address_refused' });
+});
+
+test('a name that nobody answers for is waited for as long as a call, and holds up one other at most', async () => {
+  const clock = new ManualClock();
+  const asked: string[] = [];
+  const hanging = Promise.withResolvers<readonly []>();
+  const slow = createEventSender({
+    clock,
+    networks: [],
+    resolve: (hostname) => {
+      asked.push(hostname);
+      return hanging.promise;
+    },
+  });
+  const sends = ['slow.example', 'other.example'].map((host) =>
+    slow.send({ url: `https://${host}/`, headers: {}, body: '{}' }),
+  );
+  await clock.run(14_999);
+  // Node looks up two names at once: the second is left to others.
+  expect(asked).toEqual(['slow.example']);
+  await clock.run(1);
+  const unknown = { kind: 'failed', reason: 'unknown_host' };
+  expect(await Promise.all(sends)).toEqual([unknown, unknown]);
+  hanging.resolve([]);
 });
 
 test('judges what is embedded in an address', () => {

@@ -6,6 +6,8 @@ import { expect, test } from 'vitest';
 import { SETTINGS, type Setting } from '../../src/config/settings.ts';
 import { ERRORS } from '../../src/core/errors.ts';
 import { EVENTS } from '../../src/core/events/catalogue.ts';
+import { MAIL_FAILURES } from '../../src/core/events/mail-failures.ts';
+import { SEND_FAILURES } from '../../src/core/events/send-failures.ts';
 import { CATALOGUE } from '../../src/core/notification.ts';
 import { FIELDS, type Line } from '../../src/observe/log-fields.ts';
 import { namesIn, OBSERVED } from '../../src/observe/log-lines.ts';
@@ -70,6 +72,19 @@ test('docs/events.md lists every event that an endpoint can be told', () => {
     ([type, { named, when }]) => `| \`${type}\` | ${when}${named ? '; must be named' : ''} |`,
   );
   expectSection('docs/events.md', 'events', ['| type | when |', '|-|-|', ...rows]);
+});
+
+test('docs/events.md lists why a call has no answer, and what to do', () => {
+  const rows = Object.entries(SEND_FAILURES).map(([reason, next]) => `| \`${reason}\` | ${next} |`);
+  expectSection('docs/events.md', 'send-failures', ['| reason | what to do |', '|-|-|', ...rows]);
+});
+
+test('docs/events.md lists why a mail is not taken, and what to do', () => {
+  const rows = Object.entries(MAIL_FAILURES).map(([reason, next]) => `| \`${reason}\` | ${next} |`);
+  expectSection('docs/events.md', 'mail-failures', [
+    ...['| reason | what to do |', '|-|-|'],
+    ...rows,
+  ]);
 });
 
 test('docs/logging.md lists every event of the log with its fields, and what each field means', () => {

@@ -111,7 +111,7 @@ const WAKE: DeliveryWake = {
   ],
 };
 
-async function answerWith(count: number): Promise<string> {
+async function answerWith(count: number, nowMs = CALLED + 3_600_000): Promise<string> {
   const deliveries = Array.from({ length: count }, (_, index) =>
     sampleLogged({ id: `${DELIVERY_ID.slice(0, -1)}${index}`, wake: WAKE }),
   );
@@ -121,8 +121,13 @@ async function answerWith(count: number): Promise<string> {
   const timeline = timelineOf(evidence);
   const common = { asked: 'this token', found: evidence.found, verdict, completeSinceMs: 0 };
   const answer = { ...common, deliveries: judged, evidence, timeline };
-  return String(await renderAnswer({ answer, question: 'x', scopes: new Set() }));
+  return String(await renderAnswer({ answer, question: 'x', scopes: new Set(), nowMs }));
 }
+
+test('an answer is asked for again while a phone may still say something', async () => {
+  expect(await answerWith(1, CALLED + 119_999)).toContain('data-grows="yes"');
+  expect(await answerWith(1, CALLED + 120_000)).toContain('data-grows="no"');
+});
 
 test('the words of a phone have the colour of what they say', async () => {
   const html = await answerWith(1);

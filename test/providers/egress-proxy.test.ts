@@ -1,42 +1,11 @@
-// Pushes and access tokens through an egress proxy, by the same rules.
-
-import { createServer, type IncomingMessage } from 'node:http';
-import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { expect, it, onTestFinished } from 'vitest';
 import { createApnsProvider } from '../../src/providers/apns/apns-provider.ts';
 import { createFcmProvider } from '../../src/providers/fcm/fcm-provider.ts';
 import { proxyFor } from '../../src/providers/http2/proxy.ts';
 import { createSystemClock } from '../../src/service/system.ts';
-import { listen } from './http2/peers.ts';
+import { openProxy } from '../support/egress-proxy.ts';
 import { messageTo, openSandbox, SEND_OPTIONS, TOKENS, turn } from './support.ts';
-
-type Tunnel = (request: IncomingMessage, socket: Duplex) => void;
-
-/** Keeps the targets of all CONNECT requests; `answer` may refuse them. */
-async function openProxy(answer?: Tunnel) {
-  const targets: string[] = [];
-  const credentials = new Set<string | undefined>();
-  const server = createServer((_request, response) => response.writeHead(405).end());
-  server.on('connect', (request, socket) => {
-    targets.push(request.url ?? '');
-    credentials.add(request.headers['proxy-authorization']);
-    socket.on('error', () => undefined);
-    if (answer === undefined) forward(request, socket);
-    else answer(request, socket);
-  });
-  const { port } = new URL(await listen(server));
-  return { proxy: new URL(`http://127.0.0.1:${port}`), targets, credentials };
-}
-
-function forward({ url = '' }: IncomingMessage, socket: Duplex): void {
-  const upstream: Socket = connect(Number(new URL(`tcp://${url}`).port), '127.0.0.1', () => {
-    socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
-    socket.pipe(upstream).pipe(socket);
-  });
-  upstream.on('error', () => socket.destroy());
-  socket.on('close', () => upstream.destroy());
-}
 
 async function setup(options: { readonly proxy: URL; readonly noProxy?: string }) {
   const sandbox = await openSandbox();

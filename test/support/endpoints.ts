@@ -16,3 +16,8 @@ export function sampleEndpoint(changes: Partial<Endpoint> = {}): Endpoint {
     ...changes,
   };
 }
+
+export function sampleEmailEndpoint(changes: Partial<Endpoint> = {}): Endpoint {
+  const address = { url: 'ops@vendor.example', digest: 'daily', secrets: [] } as const;
+  return sampleEndpoint({ id: 'ep_mail', ...address, ...changes });
+}

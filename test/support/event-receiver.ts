@@ -1,4 +1,5 @@
-// A vendor's backend on loopback: keeps what comes in, answers as a test wants.
+// A vendor's backend on loopback: keeps what comes in, answers as a test wants. Every event must be as the description of
+// the API says.
 
 import {
   createServer,
@@ -6,8 +7,9 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { z } from 'zod';
+import { faultOfEvent } from './described-events.ts';
 
 export interface Received {
   readonly headers: IncomingHttpHeaders;
@@ -56,6 +58,7 @@ export async function startReceiver(): Promise<Receiver> {
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
+    expect(received.flatMap(({ raw }) => faultOfEvent(raw) ?? [])).toEqual([]);
   });
   const receiver: Receiver = {
     url: `http://127.0.0.1:${portOf(server)}/hooks`,

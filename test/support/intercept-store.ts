@@ -27,7 +27,7 @@ export function interceptStore(store: Store, run: Interceptor): Store {
     expireOverdue: (input) => run('expireOverdue', () => store.expireOverdue(input)),
     queueState: (input) => run('queueState', () => store.queueState(input)),
     findDuplicate: (input) => run('findDuplicate', () => store.findDuplicate(input)),
-    quarantine: (entry) => run('quarantine', () => store.quarantine(entry)),
+    quarantine: (entry, about) => run('quarantine', () => store.quarantine(entry, about)),
     releaseQuarantine: (hash) => run('releaseQuarantine', () => store.releaseQuarantine(hash)),
     listQuarantine: (input) => run('listQuarantine', () => store.listQuarantine(input)),
     listProvenTokens: (limit) => run('listProvenTokens', () => store.listProvenTokens(limit)),

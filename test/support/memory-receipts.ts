@@ -46,11 +46,16 @@ export class MemoryReceipts implements ReceiptStore {
   readonly #wakes = new Map<string, Wake>();
   readonly #histories = new Map<string, WakeHistory>();
 
+  /** When the time of pushes is over whose receipt would be missed. */
+  readonly #awaited = new Map<string, number>();
+  /** Whose receipts were missed, as a vendor would be told. */
+  readonly missed: string[] = [];
+
   constructor(store: MemoryStore) {
     this.#store = store;
   }
 
-  async recordPush({ deliveryId, atMs, isAsked, isJudged }: AcceptedPush) {
+  async recordPush({ deliveryId, atMs, isAsked, isJudged, awaited }: AcceptedPush) {
     const found = this.#find(deliveryId);
     if (found === undefined) return undefined;
     const { wake, history } = found;
@@ -68,12 +73,15 @@ export class MemoryReceipts implements ReceiptStore {
       const push = { isAsked, acceptedAtMs: atMs, number, recent, isSender };
       this.#wakes.set(deliveryId, { ...NO_WAKE, ...wake, ...push });
       this.#put(found, pushed);
+      const isMissed = isSender && !isAnswered && found.row.answeredAtMs === undefined;
+      if (isMissed && awaited !== undefined) this.#awaited.set(deliveryId, awaited.untilMs);
     }
     return { history, isAnswered, isKnocked };
   }
 
   async recordReceipt(arrived: ArrivedReceipt): Promise<RecordedReceipt | undefined> {
     const { deliveryId, receipt, atMs, endsOpen } = arrived;
+    this.#awaited.delete(deliveryId);
     const found = this.#find(deliveryId);
     if (found === undefined) return undefined;
     const end = { deliveryId, attempts: [], reason: 'receipt', nowMs: atMs, wallMs: atMs };
@@ -131,6 +139,7 @@ export class MemoryReceipts implements ReceiptStore {
   }
 
   async recordReplied({ deliveryId, atMs }: Parameters<ReceiptStore['recordReplied']>[0]) {
+    this.#awaited.delete(deliveryId);
     const found = this.#find(deliveryId);
     if (found?.wake?.acceptedAtMs === undefined) return undefined;
     const { row, wake, history } = found;
@@ -169,6 +178,16 @@ export class MemoryReceipts implements ReceiptStore {
       silent.push({ tokenHash, app, platform, lastWakeAtMs, unanswered });
     }
     return silent;
+  }
+
+  async noteMissed(options: Parameters<ReceiptStore['noteMissed']>[0]) {
+    const { endedBeforeMs, judgedFromMs, limit } = options;
+    const over = [...this.#awaited].filter(([, untilMs]) => untilMs < endedBeforeMs);
+    for (const [deliveryId, untilMs] of over.slice(0, limit)) {
+      this.#awaited.delete(deliveryId);
+      if (untilMs >= judgedFromMs) this.missed.push(deliveryId);
+    }
+    return Math.min(over.length, limit);
   }
 
   async findWake(deliveryId: string): Promise<DeliveryWake | undefined> {

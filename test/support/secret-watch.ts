@@ -10,7 +10,7 @@ const MIN_CHARACTERS = 12;
 const MAX_SECRETS = 200;
 /** What follows in a path is a handle. */
 const DOORS = /^\/(?:n|notify|api\/v1\/(?:notify|lsps5|response|webhooks\/[^/]+))\/([^/?]+)$/;
-const SECRET_NAMES = /(?:SECRET|SECRETS|_KEYS?|CREDENTIALS_JSON)$/;
+const SECRET_NAMES = /(?:SECRET|SECRETS|_KEYS?|CREDENTIALS_JSON|SMTP_URL)$/;
 
 export interface SecretWatch {
   /** A path that was called, with its query. */

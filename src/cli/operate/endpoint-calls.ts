@@ -1,10 +1,13 @@
 // `nds endpoints test|attempts|redeliver`: the calls to an endpoint.
 
 import { z } from 'zod';
+import { MAIL_FAILURES } from '../../core/events/mail-failures.ts';
+import { SEND_FAILURES } from '../../core/events/send-failures.ts';
 import { momentOf } from '../../core/finding/words.ts';
 import { wrap } from '../../core/finding/wrap.ts';
 import type { Context } from '../context.ts';
 import { print } from '../print.ts';
+import type { Api } from './api.ts';
 import { pathOf } from './endpoints.ts';
 import { withDatabase, withService } from './reach.ts';
 
@@ -15,6 +18,7 @@ const result = {
   latency_ms: z.number(),
 };
 const sent = z.looseObject({ event: z.string(), ...result });
+const addressed = z.looseObject({ email: z.string().optional() });
 const rewound = z.looseObject({ since: z.string() });
 const attempts = z.looseObject({
   attempts: z.array(
@@ -31,7 +35,7 @@ export interface RedeliverOptions {
 }
 
 interface Printed {
-  readonly json?: boolean;
+  readonly json?: boolean | undefined;
 }
 
 const MAX_ATTEMPTS = 100;
@@ -44,7 +48,7 @@ export async function testEndpoint(
   context: Context,
 ): Promise<number> {
   return await withService(context, async (api) =>
-    tell(await api.call('POST', `${pathOf(id)}/test`), json),
+    tell(api, { id, json, answer: await api.call('POST', `${pathOf(id)}/test`) }),
   );
 }
 
@@ -76,7 +80,7 @@ export async function redeliver(
   // To go back needs no sending.
   if (since === undefined) {
     return await withService(context, async (api) =>
-      tell(await api.call('POST', path, given), json),
+      tell(api, { id, json, answer: await api.call('POST', path, given) }),
     );
   }
   return await withDatabase(context, async (api) => {
@@ -87,11 +91,22 @@ export async function redeliver(
   });
 }
 
-function tell(answer: unknown, json = false): number {
+async function tell(
+  api: Api,
+  { id, answer, json = false }: Printed & { readonly id: string; readonly answer: unknown },
+): Promise<number> {
   const told = sent.parse(answer);
-  const words = `${told.outcome === 'delivered' ? 'Delivered' : 'Not delivered'}: ${inWords(told)}.\n`;
-  print(json ? `${JSON.stringify(told)}\n` : words);
-  return told.outcome === 'delivered' ? 0 : 1;
+  const isDelivered = told.outcome === 'delivered';
+  const words = [`${isDelivered ? 'Delivered' : 'Not delivered'}: ${inWords(told)}.`];
+  if (told.reason !== undefined) {
+    const { email } = addressed.parse(await api.call('GET', pathOf(id)));
+    const table: object = email === undefined ? SEND_FAILURES : MAIL_FAILURES;
+    words.push(
+      ...Object.entries(table).flatMap(([name, next]) => (name === told.reason ? next : [])),
+    );
+  }
+  print(json ? `${JSON.stringify(told)}\n` : words.map((line) => `${wrap(line, 0)}\n`).join(''));
+  return isDelivered ? 0 : 1;
 }
 
 /** Such as `200 after 41 ms`; what came instead of an answer has a name of ours. */

@@ -25,9 +25,13 @@ function addRegistered(endpoints: Command): void {
   endpoints
     .command('add')
     .description('register an endpoint; prints its secret, which is not shown again')
-    .argument('<url>', 'to which events are posted; `-` reads it from standard input')
+    .argument(
+      '<url>',
+      'https URL that is called, or e-mail address; `-` reads it from standard input',
+    )
     .option('--events <names>', EVENTS)
     .option('--app <name>', 'events of one app only')
+    .addOption(digest())
     .option('--description <text>', 'for whoever reads the list')
     .option('--json', 'as JSON')
     .action(async (url: string, options: Printed & Changes) =>
@@ -52,9 +56,10 @@ function addRegistered(endpoints: Command): void {
     .command('update')
     .description('change an endpoint, stop it, or let it go on')
     .argument('<id>', OF_ENDPOINT)
-    .option('--url <url>', 'where events are posted from now on')
+    .option('--url <url>', 'where events go from now on')
     .option('--events <names>', EVENTS)
     .option('--app <name>', 'events of this app only')
+    .addOption(digest())
     .option('--description <text>', 'for whoever reads the list')
     .addOption(
       new Option('--status <status>', 'enabled: from the oldest event that is kept').choices([
@@ -82,6 +87,10 @@ function addRegistered(endpoints: Command): void {
     .action(async (id: string, options: Printed) =>
       (await import('./endpoints.ts')).rotateSecret(id, options, readContext()),
     );
+}
+
+function digest(): Option {
+  return new Option('--digest <period>', 'of an e-mail address').choices(['hourly', 'daily']);
 }
 
 function addSending(endpoints: Command, end: (exitCode: number) => void): void {

@@ -38,6 +38,7 @@ export interface Changes {
   readonly events?: string;
   readonly app?: string;
   readonly description?: string;
+  readonly digest?: string;
   readonly status?: string;
 }
 

@@ -4,8 +4,8 @@ import type { Clock } from '../ports/clock.ts';
 import type {
   AttemptNote,
   Endpoint,
+  EndpointAttempt,
   EventSender,
-  SendResult,
   VendorEvent,
 } from '../ports/events.ts';
 import type { Observer } from '../ports/observer.ts';
@@ -25,10 +25,14 @@ export interface EventCallsParts {
   readonly userOf: (deviceId: string) => Promise<string | undefined>;
 }
 
-/** What became of one call. */
+/** What became of one call, or of one mail. */
 export interface Sent {
   readonly verdict: Verdict;
-  readonly result: SendResult;
+  /** Of HTTP or SMTP; absent without an answer. */
+  readonly status?: number | undefined;
+  /** Absent for a success. */
+  readonly reason?: string | undefined;
+  readonly retryAfterMs?: number | undefined;
   readonly latencyMs: number;
 }
 
@@ -74,33 +78,21 @@ export class EventCalls {
       this.#gapMs = this.#gapMs > SLOW_FROM_MS ? this.#gapMs / 2 : 0;
     }
     observer.observe({ name: 'event_sent', type, outcome: verdict, latencyMs });
-    return { verdict, result, latencyMs };
-  }
-
-  noteOf(
-    { id: endpointId }: Endpoint,
-    { id, type }: VendorEvent,
-    { sent, isSkipped = false }: { readonly sent: Sent; readonly isSkipped?: boolean },
-  ): AttemptNote {
-    const { verdict, result, latencyMs } = sent;
-    const failed = isSkipped ? 'skipped' : 'failed';
-    return {
-      endpointId,
-      attempt: {
-        eventId: id,
-        type,
-        atMs: this.#parts.clock.wallMs(),
-        latencyMs,
-        outcome: verdict === 'delivered' ? 'delivered' : failed,
-        status: result.kind === 'answered' ? result.status : undefined,
-        reason: reasonOf(result),
-      },
-    };
+    if (result.kind === 'failed') return { verdict, reason: result.reason, latencyMs };
+    const { status, retryAfterMs } = result;
+    const reason = verdict === 'delivered' ? undefined : `http_${status}`;
+    return { verdict, status, reason, retryAfterMs, latencyMs };
   }
 }
 
-/** Absent for a success. */
-export function reasonOf(result: SendResult): string | undefined {
-  if (result.kind === 'failed') return result.reason;
-  return verdictOf(result) === 'delivered' ? undefined : `http_${result.status}`;
+/** The attempt as the store keeps it. */
+export function noteOf(
+  { id: endpointId }: Endpoint,
+  { id: eventId, type }: Pick<EndpointAttempt, 'type'> & { readonly id: string },
+  { sent, atMs, isSkipped = false }: { sent: Sent; atMs: number; isSkipped?: boolean },
+): AttemptNote {
+  const { verdict, status, reason, latencyMs } = sent;
+  const failed = isSkipped ? 'skipped' : 'failed';
+  const outcome = verdict === 'delivered' ? 'delivered' : failed;
+  return { endpointId, attempt: { eventId, type, atMs, latencyMs, outcome, status, reason } };
 }

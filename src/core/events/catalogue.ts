@@ -1,12 +1,16 @@
 // The events that the vendor's backend can be told, and which of them an endpoint asked for.
 
 import type { DeliveryStatus } from '../delivery.ts';
+import type { Endpoint } from '../ports/events.ts';
 
 /** Those that `named` says must be asked for by name: there is one for nearly every push. */
 export const EVENTS = {
   'delivery.delivered': { named: true, when: 'Apple or Google took the push' },
   'delivery.woke': { named: true, when: 'the phone said that the push woke it' },
-  'delivery.no_wake': { named: false, when: 'the push was taken, and the phone said nothing' },
+  'delivery.no_wake': {
+    named: false,
+    when: 'the push was taken, and a phone that sends receipts sent none',
+  },
   'delivery.expired': { named: false, when: 'the push could not be sent in its useful life' },
   'delivery.unregistered': { named: false, when: 'the token is dead: the app must register anew' },
   'delivery.rejected': {
@@ -25,6 +29,22 @@ export const EVENTS = {
 } as const satisfies Record<string, { readonly named: boolean; readonly when: string }>;
 
 export type EventType = keyof typeof EVENTS;
+
+/** What e-mail endpoints are told of at once. Everything else waits for the digest. */
+export const ALERTS = [
+  'provider.down',
+  'provider.misconfigured',
+  'endpoint.disabled',
+] as const satisfies readonly EventType[];
+
+/** Mails that tell of no event of the table. */
+const MAILS = ['mail.digest', 'mail.store_failed', 'mail.endpoint_failing'] as const;
+
+export type MailType = (typeof MAILS)[number];
+
+export function isMailType(name: string): name is MailType {
+  return MAILS.some((type) => type === name);
+}
 
 /** Told to one endpoint whether it asked for them or not; they are not in the table. */
 const TOLD_ANYWAY: ReadonlySet<string> = new Set<EventType>(['events.dropped', 'test.ping']);
@@ -57,6 +77,10 @@ export interface Wish {
   /** Absent for all apps. */
   readonly app?: string | undefined;
   readonly types: ReadonlySet<string>;
+}
+
+export function wishOf({ id, app, enabledEvents }: Endpoint): Wish {
+  return { id, app, types: typesOf(enabledEvents) };
 }
 
 /** An endpoint is not told of itself. What concerns no app is told to all. */

@@ -8,58 +8,45 @@ import type { Endpoint, EndpointAttempt, StoredEndpoint } from '../ports/events.
 import type { Ids } from '../ports/ids.ts';
 import type { Observer, ServiceEvent } from '../ports/observer.ts';
 import type { Sent } from './calls.ts';
-import { type ConfiguredEndpoint, configure, endpointId } from './configured.ts';
+import { configure, endpointId, register } from './configured.ts';
+import {
+  type ConfiguredEndpoint,
+  checkDetails,
+  type EndpointChanges,
+  type EndpointDetails,
+} from './details.ts';
 import { EndpointLane, type LaneParts } from './lane.ts';
-import { secretOf } from './signature.ts';
+import type { Lane } from './lane-base.ts';
+import { MailLane, type MailLaneParts } from './mail-lane.ts';
+import { isHint, noticeOf } from './notices.ts';
+import { newSecret } from './signature.ts';
 
 export const MAX_ENDPOINTS = 32;
 const ROTATION_MS = 24 * 3_600_000;
 const MAX_SECRETS = 4;
-/** From a fact to a look into the table: its transaction is on its way. */
-const NUDGE_MS = 100;
+/** From a fact to looks into the table: its transaction is on its way, and may take longer. */
+const NUDGES_MS = [100, 1_000] as const;
 /** For what no event of the core announces. */
 const LOOK_EVERY_MS = 10_000;
-
 const START_PAUSE_MS = 5_000;
 
-/** After which there may be something to tell. */
-const HINTS: ReadonlySet<ServiceEvent['name']> = new Set([
-  'delivery_settled',
-  'delivery_overdue',
-  'token_quarantined',
-  'breaker_changed',
-  'endpoint_disabled',
-]);
-
-export interface EndpointsParts extends Omit<LaneParts, 'ids'> {
+export interface EndpointsParts extends Omit<LaneParts, 'ids'>, Pick<MailLaneParts, 'mail'> {
   readonly ids: Pick<Ids, 'fraction' | 'secret' | 'deliveryId'>;
   /** From now on the observer is told of everything, or of nothing. */
   readonly join: (observer: Observer) => void;
   readonly leave: (observer: Observer) => void;
 }
 
-/** What can be said of an endpoint. */
-export interface EndpointDetails {
-  readonly url: string;
-  readonly enabledEvents: readonly string[];
-  readonly app?: string | undefined;
-  readonly description?: string | undefined;
-}
-
-export type EndpointChanges = Partial<EndpointDetails> & {
-  readonly status?: Endpoint['status'] | undefined;
-};
-
 export class Endpoints implements Observer {
   readonly #parts: EndpointsParts;
-  readonly #lanes = new Map<string, EndpointLane>();
+  readonly #lanes = new Map<string, Lane>();
   /** As the configuration had them last. */
   #configured: ReadonlyMap<string, ConfiguredEndpoint> = new Map();
   /** On their way into the store. */
   #adding = 0;
   #isListening = false;
   #isClosed = false;
-  #nudge: Timer | undefined;
+  readonly #nudges = new Map<number, Timer>();
   #look: Timer | undefined;
   #startAgain: Timer | undefined;
 
@@ -102,54 +89,52 @@ export class Endpoints implements Observer {
       const earlier = known.find(({ endpoint }) => endpoint.id === id)?.endpoint;
       const stored = await store.putEndpoint(configure(one, { earlier, nowMs: clock.wallMs() }));
       const lane = this.#lanes.get(id);
-      if (lane === undefined) this.#add(stored);
-      else lane.change(stored);
+      if (lane !== undefined && isEmail(lane) === isEmail(stored)) lane.change(stored);
+      else {
+        lane?.stop();
+        this.#add(stored);
+      }
     }
     this.#configured = names;
   }
 
-  get all(): readonly EndpointLane[] {
+  /** What e-mail endpoints lack, in words for the operator. */
+  get mailFault(): string | undefined {
+    return this.#parts.mail.fault;
+  }
+
+  get all(): readonly Lane[] {
     return [...this.#lanes.values()];
   }
 
   /** Throws `unknown_endpoint`. */
-  find(id: string): EndpointLane {
+  find(id: string): Lane {
     const lane = this.#lanes.get(id);
     if (lane === undefined) throw new ServiceError('unknown_endpoint');
     return lane;
   }
 
   /** With its secret, which is not shown again. Throws `bad_body` or `too_many_endpoints`. */
-  async create(details: EndpointDetails): Promise<EndpointLane> {
-    await this.#check(details.url);
+  async create(details: EndpointDetails): Promise<Lane> {
+    await checkDetails(details, this.#parts);
     if (this.#lanes.size + this.#adding >= MAX_ENDPOINTS) {
       throw new ServiceError('too_many_endpoints', { detail: `There are ${MAX_ENDPOINTS}.` });
     }
     this.#adding += 1;
     try {
-      return this.#add(await this.#put(details));
+      const { store, clock, ids } = this.#parts;
+      const endpoint = register(details, { ids, nowMs: clock.wallMs() });
+      return this.#add(await store.putEndpoint(endpoint));
     } finally {
       this.#adding -= 1;
     }
   }
 
-  #put(details: EndpointDetails): Promise<StoredEndpoint> {
-    const { store, clock, ids } = this.#parts;
-    return store.putEndpoint({
-      ...details,
-      id: endpointId(ids.deliveryId()),
-      secrets: [{ secret: this.#newSecret() }],
-      status: 'enabled',
-      isConfigured: false,
-      createdAtMs: clock.wallMs(),
-    });
-  }
-
   /** Of one of the configuration the status alone. Throws `endpoint_configured`. */
-  async change(id: string, { status, ...changes }: EndpointChanges): Promise<EndpointLane> {
+  async change(id: string, { status, ...changes }: EndpointChanges): Promise<Lane> {
     const lane = Object.keys(changes).length === 0 ? this.find(id) : this.#findOwn(id);
-    if (changes.url !== undefined) await this.#check(changes.url);
     const { endpoint } = lane;
+    await checkDetails(changes, this.#parts, endpoint);
     const isChanged = status !== undefined && status !== endpoint.status;
     const byHand = status === 'disabled' ? ('by_operator' as const) : undefined;
     const changed: Endpoint = {
@@ -172,14 +157,15 @@ export class Endpoints implements Observer {
     if (this.#lanes.size === 0) this.#stopListening();
   }
 
-  /** The new secret is the first one; the earlier ones sign beside it for a day. */
-  async rotate(id: string): Promise<EndpointLane> {
+  /** The new secret is the first one; the earlier ones sign beside it for a day. Throws `email_endpoint`. */
+  async rotate(id: string): Promise<Lane> {
     const lane = this.#findOwn(id);
+    refuseEmail(lane);
     const nowMs = this.#parts.clock.wallMs();
     const earlier = lane.endpoint.secrets
       .filter(({ untilMs }) => untilMs === undefined || untilMs > nowMs)
       .map(({ secret, untilMs = nowMs + ROTATION_MS }) => ({ secret, untilMs }));
-    const secrets = [{ secret: this.#newSecret() }, ...earlier].slice(0, MAX_SECRETS);
+    const secrets = [{ secret: newSecret(this.#parts.ids) }, ...earlier].slice(0, MAX_SECRETS);
     return await this.#replace(lane, { ...lane.endpoint, secrets });
   }
 
@@ -199,9 +185,10 @@ export class Endpoints implements Observer {
     return await lane.sendOnce(event);
   }
 
-  /** Everything that was recorded since then and is kept comes once more, in its order. */
+  /** Everything that was recorded since then and is kept comes once more, in its order. Throws `email_endpoint`. */
   async rewind(id: string, sinceMs: number): Promise<void> {
     const lane = this.find(id);
+    refuseEmail(lane);
     const progress = await this.#parts.store.rewind({ endpointId: id, sinceMs });
     lane.change({ endpoint: lane.endpoint, progress });
   }
@@ -211,11 +198,16 @@ export class Endpoints implements Observer {
   }
 
   observe(event: ServiceEvent): void {
-    if (!HINTS.has(event.name) || this.#nudge !== undefined) return;
-    this.#nudge = this.#parts.clock.after(NUDGE_MS, () => {
-      this.#nudge = undefined;
-      this.#nudgeAll();
-    });
+    this.#mail(event);
+    if (!isHint(event)) return;
+    for (const delayMs of NUDGES_MS) {
+      if (this.#nudges.has(delayMs)) continue;
+      const nudge = () => {
+        this.#nudges.delete(delayMs);
+        this.#nudgeAll();
+      };
+      this.#nudges.set(delayMs, this.#parts.clock.after(delayMs, nudge));
+    }
   }
 
   close(): void {
@@ -224,10 +216,26 @@ export class Endpoints implements Observer {
     this.#stopListening();
     for (const lane of this.#lanes.values()) lane.stop();
     this.#parts.sender.close();
+    this.#parts.mail.close();
   }
 
-  #add(stored: StoredEndpoint): EndpointLane {
-    const lane = new EndpointLane(this.#parts, stored);
+  /** What e-mail endpoints are told from memory. */
+  #mail(event: ServiceEvent): void {
+    const notice = noticeOf(event, {
+      atMs: this.#parts.clock.wallMs(),
+      appOf: (id) => this.#lanes.get(id)?.endpoint.app,
+    });
+    const hasRecovered = event.name === 'store_recovered';
+    if (notice === undefined && !hasRecovered) return;
+    for (const lane of this.#lanes.values()) {
+      if (!(lane instanceof MailLane)) continue;
+      if (hasRecovered) lane.storeRecovered();
+      if (notice !== undefined) lane.tell(notice);
+    }
+  }
+
+  #add(stored: StoredEndpoint): Lane {
+    const lane: Lane = new (isEmail(stored) ? MailLane : EndpointLane)(this.#parts, stored);
     this.#lanes.set(stored.endpoint.id, lane);
     if (this.#isClosed) lane.stop();
     this.#listen();
@@ -235,27 +243,15 @@ export class Endpoints implements Observer {
     return lane;
   }
 
-  async #replace(lane: EndpointLane, endpoint: Endpoint): Promise<EndpointLane> {
+  async #replace(lane: Lane, endpoint: Endpoint): Promise<Lane> {
     lane.change(await this.#parts.store.putEndpoint(endpoint));
     return lane;
   }
 
-  #findOwn(id: string): EndpointLane {
+  #findOwn(id: string): Lane {
     const lane = this.find(id);
     if (lane.endpoint.isConfigured) throw new ServiceError('endpoint_configured');
     return lane;
-  }
-
-  async #check(url: string): Promise<void> {
-    const message = await this.#parts.sender.faultOf(url);
-    if (message === undefined) return;
-    throw new ServiceError('bad_body', { faults: [{ field: 'url', message }] });
-  }
-
-  /** 32 random bytes. */
-  #newSecret(): string {
-    const bytes = [1, 2].map(() => Buffer.from(this.#parts.ids.secret(), 'base64url'));
-    return secretOf(Buffer.concat(bytes));
   }
 
   #listen(): void {
@@ -269,8 +265,8 @@ export class Endpoints implements Observer {
     if (!this.#isListening) return;
     this.#isListening = false;
     this.#parts.leave(this);
-    this.#nudge?.cancel();
-    this.#nudge = undefined;
+    for (const nudge of this.#nudges.values()) nudge.cancel();
+    this.#nudges.clear();
     this.#look?.cancel();
   }
 
@@ -284,4 +280,12 @@ export class Endpoints implements Observer {
   #nudgeAll(): void {
     for (const lane of this.#lanes.values()) lane.nudge();
   }
+}
+
+function isEmail({ endpoint }: Pick<StoredEndpoint, 'endpoint'>): boolean {
+  return endpoint.digest !== undefined;
+}
+
+function refuseEmail(lane: Lane): void {
+  if (isEmail(lane)) throw new ServiceError('email_endpoint');
 }

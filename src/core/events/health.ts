@@ -5,17 +5,21 @@ import { warningsDue } from './schedule.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** Absent if all is well, or if it was disabled by hand. It says so after an hour of failure, as the log does. */
+/**
+ * Absent if all is well, or if it was disabled by hand. It says so after an hour of failure, as the log does; an e-mail
+ * endpoint lacks `mailFault` at once.
+ */
 export function healthDetail(
   { endpoint, progress, reason }: StoredEndpoint & { readonly reason?: string | undefined },
-  wallMs: number,
+  { wallMs, mailFault }: { readonly wallMs: number; readonly mailFault?: string | undefined },
 ): string | undefined {
-  const { status, disabledReason } = endpoint;
+  const { status, disabledReason, digest } = endpoint;
   if (status === 'disabled') {
     if (disabledReason === 'by_operator') return undefined;
     const words = disabledReason === 'gone' ? 'it answered 410' : 'it failed for five days';
     return `is disabled: ${words}`;
   }
+  if (digest !== undefined && mailFault !== undefined) return mailFault;
   const failingForMs = wallMs - (progress.failingSinceMs ?? wallMs);
   if (warningsDue(failingForMs) === 0) return undefined;
   const why = reason === undefined ? '' : `: ${reason}`;

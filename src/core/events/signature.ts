@@ -3,6 +3,7 @@
 
 import { createHmac, createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import type { EndpointSecret } from '../ports/events.ts';
+import type { Ids } from '../ports/ids.ts';
 
 const SECRET_PREFIX = 'whsec_';
 const PRIVATE_KEY_PREFIX = 'whsk_';
@@ -23,9 +24,10 @@ export function faultOfSecret(secret: string): string | undefined {
   return `must be ${SECRET_PREFIX} and the base64 of ${MIN_SECRET_BYTES} to ${MAX_SECRET_BYTES} bytes, or ${PRIVATE_KEY_PREFIX} and the base64 of an Ed25519 key`;
 }
 
-/** 32 random bytes as a secret of an endpoint. */
-export function secretOf(bytes: Uint8Array): string {
-  return `${SECRET_PREFIX}${Buffer.from(bytes).toString('base64')}`;
+/** 32 random bytes. */
+export function newSecret(ids: Pick<Ids, 'secret'>): string {
+  const bytes = [1, 2].map(() => Buffer.from(ids.secret(), 'base64url'));
+  return `${SECRET_PREFIX}${Buffer.concat(bytes).toString('base64')}`;
 }
 
 export interface Signed {

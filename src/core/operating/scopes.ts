@@ -14,4 +14,6 @@ export interface Principal {
   /** For the log: who did it. */
   readonly name: string;
   readonly scopes: ReadonlySet<Scope>;
+  /** Of a session of the page: when it ends, Unix seconds. */
+  readonly endsAt?: number | undefined;
 }

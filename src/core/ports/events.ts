@@ -1,7 +1,9 @@
 // The ports of what the vendor is told: where events and endpoints are kept, and how an event reaches an address. All
 // times are wall time.
 
-import type { EventType } from '../events/catalogue.ts';
+import type { EventType, MailType } from '../events/catalogue.ts';
+import type { MailFailure } from '../events/mail-failures.ts';
+import type { SendFailure } from '../events/send-failures.ts';
 
 /** A fact as it was recorded. Never a token, a payload or an amount. */
 export interface VendorEvent {
@@ -44,10 +46,16 @@ export interface EndpointSecret {
 
 export type DisabledReason = 'by_operator' | 'gone' | 'failing';
 
+/** How often an e-mail endpoint gets its digest: at the full hour, or at midnight, UTC. */
+export type DigestPeriod = 'hourly' | 'daily';
+
 export interface Endpoint {
   readonly id: string;
+  /** The e-mail address of an e-mail endpoint. */
   readonly url: string;
-  /** The newest first. */
+  /** Only an e-mail endpoint has one. */
+  readonly digest?: DigestPeriod | undefined;
+  /** The newest first; none of an e-mail endpoint. */
   readonly secrets: readonly EndpointSecret[];
   /** Absent for all apps. */
   readonly app?: string | undefined;
@@ -84,12 +92,12 @@ export interface Dropped {
 
 export interface EndpointAttempt {
   readonly eventId: string;
-  readonly type: EventType;
+  readonly type: EventType | MailType;
   readonly atMs: number;
   readonly latencyMs: number;
   /** `skipped` is a failure after which the event is not tried again. */
   readonly outcome: 'delivered' | 'failed' | 'skipped';
-  /** Of HTTP. */
+  /** Of HTTP, or of SMTP. */
   readonly status?: number | undefined;
   /** From our own tables. */
   readonly reason?: string | undefined;
@@ -102,8 +110,30 @@ export interface AttemptNote {
   readonly progress?: Progress | undefined;
   /** What of `Dropped` the endpoint knows now. */
   readonly told?: Dropped | undefined;
+  /** What was in its digest, and need not be in the next one. */
+  readonly digested?: readonly DigestCount[] | undefined;
   /** The endpoint is disabled by this attempt. */
   readonly disabledReason?: DisabledReason | undefined;
+}
+
+/** How many events of one kind an e-mail endpoint was not told of yet. */
+export interface DigestCount {
+  readonly type: EventType;
+  readonly app?: string | undefined;
+  readonly reason?: string | undefined;
+  readonly count: number;
+  /** Of the first and the last of them. */
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** What an e-mail endpoint may have to be told at once. */
+export interface PendingAlert {
+  readonly event: RecordedEvent;
+  /** When it was told last of the same trouble: of this type, app, provider and endpoint. */
+  readonly toldAtMs?: number | undefined;
+  /** Of a provider that works again. */
+  readonly endedAtMs?: number | undefined;
 }
 
 export interface EventStore {
@@ -123,6 +153,14 @@ export interface EventStore {
     readonly events: readonly RecordedEvent[];
     readonly dropped?: Dropped | undefined;
   }>;
+  /** The next events that an operator is told of at once, in their order, whoever asked for them. */
+  nextAlerts(query: {
+    readonly endpointId: string;
+    readonly afterRowId: number;
+    readonly limit: number;
+  }): Promise<readonly PendingAlert[]>;
+  /** What the next digest of an e-mail endpoint has to tell: a few hundred counts at most, those of most events first. */
+  readDigest(endpointId: string): Promise<readonly DigestCount[]>;
   findEvent(id: string): Promise<RecordedEvent | undefined>;
   /** Resolves when it is written. A service that is killed before sends the event once more. */
   noteAttempt(note: AttemptNote): Promise<void>;
@@ -135,14 +173,48 @@ export interface EventStore {
   pruneEvents(options: { readonly beforeMs: number; readonly limit: number }): Promise<number>;
 }
 
-/** Why no answer came. */
-export type SendFailure =
-  | 'address_refused'
-  | 'unknown_host'
-  | 'connection_refused'
-  | 'connection_lost'
-  | 'bad_certificate'
-  | 'timeout';
+/** Something that an e-mail endpoint is told of at once. */
+export interface Trouble {
+  readonly type: EventType | MailType;
+  readonly atMs: number;
+  readonly endedAtMs?: number | undefined;
+  readonly app?: string | undefined;
+  readonly provider?: string | undefined;
+  readonly reason?: string | undefined;
+  readonly endpointId?: string | undefined;
+  readonly failingForMs?: number | undefined;
+  readonly deliveryId?: string | undefined;
+}
+
+/** What a mail says. Never a token, the hash of one, or a payload. */
+export type Mail =
+  | { readonly kind: 'test' }
+  | { readonly kind: 'alert'; readonly troubles: readonly Trouble[] }
+  | {
+      readonly kind: 'digest';
+      readonly period: DigestPeriod;
+      readonly counts: readonly DigestCount[];
+    };
+
+export interface MailResult {
+  /** `refused` for good: the same mail would be refused again. */
+  readonly verdict: 'delivered' | 'refused' | 'failed';
+  /** What the server answered, such as 550. */
+  readonly status?: number | undefined;
+  readonly reason?: MailFailure | undefined;
+}
+
+export interface MailSender {
+  /** What is missing to send mails, in words for the operator. */
+  readonly fault: string | undefined;
+  /** Hands one mail to the server; the same `id` each time that it is tried. Never rejects. */
+  send(request: {
+    readonly to: string;
+    readonly id: string;
+    readonly mail: Mail;
+  }): Promise<MailResult>;
+  close(): void;
+}
 
 export type SendResult =
   | {

@@ -2,7 +2,7 @@
 
 import type { DeliveryStatus } from '../delivery.ts';
 import type { ErrorCode } from '../errors.ts';
-import type { EventType } from '../events/catalogue.ts';
+import type { EventType, MailType } from '../events/catalogue.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Platform, ProviderName } from '../target.ts';
 import type { NamedCall, REPEATED } from './records.ts';
@@ -215,7 +215,7 @@ export type ServiceEvent =
   | {
       /** The vendor was told of an event, or was not. */
       readonly name: 'event_sent';
-      readonly type: EventType;
+      readonly type: EventType | MailType;
       readonly outcome: 'delivered' | 'refused' | 'gone' | 'failed';
       readonly latencyMs: number;
     }
@@ -225,6 +225,14 @@ export type ServiceEvent =
       readonly endpointId: string;
       readonly reason: string;
       readonly failingForMs: number;
+    }
+  | {
+      /** The first failure since the last mail that was taken. */
+      readonly name: 'mail_failed';
+      readonly endpointId: string;
+      readonly reason: string;
+      /** Of SMTP. */
+      readonly status?: number | undefined;
     }
   | {
       readonly name: 'endpoint_disabled';

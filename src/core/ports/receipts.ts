@@ -41,6 +41,17 @@ export interface ReceiptStore {
     readonly limit: number;
   }): Promise<readonly SilentPhone[]>;
 
+  /**
+   * Forgets up to `limit` pushes whose time was over before `endedBeforeMs` and that no receipt answered, oldest first,
+   * and tells the vendor of those whose time was over at `judgedFromMs` or later. Returns how many it forgot.
+   */
+  noteMissed(options: {
+    readonly atMs: number;
+    readonly endedBeforeMs: number;
+    readonly judgedFromMs: number;
+    readonly limit: number;
+  }): Promise<number>;
+
   findWake(deliveryId: string): Promise<DeliveryWake | undefined>;
   findHistory(tokenHash: string): Promise<WakeHistory | undefined>;
 }
@@ -55,6 +66,15 @@ export interface AcceptedPush {
   readonly isAsked: boolean;
   /** False while receipts in general do not come: the phone is not blamed for the one that is missing. */
   readonly isJudged: boolean;
+  /** If its receipt is missed. */
+  readonly awaited?: AwaitedReceipt | undefined;
+}
+
+/** Until when a receipt is waited for, and by what the vendor finds the user whose phone sent none (`VendorEvent`). */
+export interface AwaitedReceipt {
+  readonly untilMs: number;
+  readonly tokenSha256: string;
+  readonly subjectSha256?: string | undefined;
 }
 
 export interface PushRecord {

@@ -2,9 +2,10 @@
 // the phone once the provider took the push. Without receipts in an app's configuration nothing here happens.
 
 import type { Delivery } from '../delivery.ts';
+import { subjectSha256, tokenSha256 } from '../events/body.ts';
 import { isRace } from '../notification.ts';
 import type { PushMessage, ReceiptKey } from '../ports/provider.ts';
-import type { RecordedReceipt } from '../ports/receipts.ts';
+import type { AwaitedReceipt, RecordedReceipt } from '../ports/receipts.ts';
 import { BY_PHONE } from '../sending/attempts.ts';
 import type { Lane } from '../sending/lane.ts';
 import { type Target, tokenKey } from '../target.ts';
@@ -20,6 +21,12 @@ const MAX_WRITTEN = 16;
 const MAX_COUNTED = 20_000;
 const FORGET_AFTER_MS = 90 * 86_400_000;
 const SWEEP_BATCH = 500;
+/** Each is an event: so many take the store 2 ms. */
+const MISSED_BATCH = 100;
+/** After a push's lifetime: a receipt may be on its way, and that none come at all shows in the pulse by then. */
+const MISSED_AFTER_MS = 60_000;
+/** What the store could not say for so long is not told any more. */
+const MISSED_UNTIL_MS = 3_600_000;
 
 export interface ReceiptsParts extends KnocksParts {
   readonly externalUrl: string | undefined;
@@ -116,6 +123,17 @@ export class Receipts {
     }
   }
 
+  /** Has the vendor told of pushes that no receipt answered. True if there may be more. Rejects as the store does. */
+  async noteMissed(): Promise<boolean> {
+    const { clock, rules, store } = this.#parts;
+    if (!rules.hasReceipts) return false;
+    const atMs = clock.wallMs();
+    const endedBeforeMs = atMs - MISSED_AFTER_MS;
+    const judgedFromMs = this.isDeaf ? atMs : endedBeforeMs - MISSED_UNTIL_MS;
+    const times = { atMs, endedBeforeMs, judgedFromMs };
+    return (await store.noteMissed({ ...times, limit: MISSED_BATCH })) === MISSED_BATCH;
+  }
+
   stop(): void {
     this.#knocks.stop();
   }
@@ -133,7 +151,8 @@ export class Receipts {
       if (isWatched) this.#knocks.watch(delivery, lane, receipt);
       const atMs = clock.wallMs();
       const isJudged = !this.isDeaf;
-      const record = () => store.recordPush({ deliveryId, atMs, isAsked, isJudged });
+      const awaited = isAsked && isJudged ? this.#awaitedOf(delivery, atMs) : undefined;
+      const record = () => store.recordPush({ deliveryId, atMs, isAsked, isJudged, awaited });
       const recorded = await ledger.beside('record_push', record, deliveryId);
       if (recorded === undefined) return this.#knocks.forget(deliveryId);
       this.#knocks.plan(deliveryId, recorded);
@@ -141,6 +160,16 @@ export class Receipts {
       this.#knocks.forget(deliveryId);
       observer.observe({ name: 'internal_fault', where: 'receipts', deliveryId, cause });
     }
+  }
+
+  #awaitedOf(delivery: Delivery, wallMs: number): AwaitedReceipt {
+    const { target, notification, expiresAtMs } = delivery;
+    const { subject } = notification;
+    return {
+      untilMs: wallMs + Math.max(0, expiresAtMs - this.#parts.clock.nowMs()),
+      tokenSha256: tokenSha256(target.token),
+      subjectSha256: subject === undefined ? undefined : subjectSha256(subject),
+    };
   }
 
   /** Never rejects. */

@@ -76,7 +76,7 @@ export class Sessions {
     const leftSeconds = endsAt - this.#nowSeconds();
     // A clock that was set back makes no session last longer.
     if (leftSeconds <= 0 || leftSeconds > SESSION_SECONDS) return undefined;
-    return { principal: key.principal, endsAt };
+    return { principal: { ...key.principal, endsAt }, endsAt };
   }
 
   #nowSeconds(): number {

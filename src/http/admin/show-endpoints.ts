@@ -31,7 +31,7 @@ export async function showEndpoints(
     const attempts = await endpoints.attempts(lane.endpoint.id, limit);
     return {
       endpoint: describeEndpoint(lane),
-      detail: healthDetail(lane, clock.wallMs()),
+      detail: healthDetail(lane, { wallMs: clock.wallMs(), mailFault: endpoints.mailFault }),
       attempts,
     };
   });

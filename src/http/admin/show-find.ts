@@ -24,7 +24,12 @@ export async function showFound(parts: AdminParts, c: HttpContext): Promise<Resp
   const { q } = checkBody(findBody, parseJsonBody(bytes));
   return await piece(
     c,
-    renderAnswer({ answer: await ask(parts.operator, q), question: q, scopes }),
+    renderAnswer({
+      answer: await ask(parts.operator, q),
+      question: q,
+      scopes,
+      nowMs: parts.operator.clock.wallMs(),
+    }),
   );
 }
 

@@ -41,14 +41,16 @@ type LogFilter = z.output<typeof logQuery>;
 export async function showNow(parts: AdminParts, c: HttpContext): Promise<Response> {
   requireSession(parts.access, c, 'read');
   const { readiness, history } = parts;
-  const nowMs = parts.operator.clock.wallMs();
+  const { endpoints, clock } = parts.operator;
+  const { mailFault } = endpoints;
+  const wallMs = clock.wallMs();
   const troubles = [
     ...Object.entries(readiness().checks).flatMap(([check, { ready, detail }]) => {
       if (ready || check.includes('/')) return [];
       return [{ status: 'broken' as const, name: check, detail: detail ?? 'not ready' }];
     }),
-    ...parts.operator.endpoints.all.flatMap((lane) => {
-      const detail = healthDetail(lane, nowMs);
+    ...endpoints.all.flatMap((lane) => {
+      const detail = healthDetail(lane, { wallMs, mailFault });
       if (detail === undefined) return [];
       return [{ status: 'degraded' as const, name: `endpoint ${lane.endpoint.id}`, detail }];
     }),

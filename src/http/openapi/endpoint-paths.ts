@@ -21,6 +21,7 @@ import { OF_BODIES } from './problems.ts';
 
 const ofEndpoint = { path: z.object({ id: z.string().meta({ description: 'The endpoint.' }) }) };
 const scope = 'endpoints';
+const UNKNOWN = ['unknown_endpoint', 'unknown_event'] as const;
 const URL = 'https://backend.example.com/nds';
 
 export function endpointPaths(): ZodOpenApiPathsObject {
@@ -73,11 +74,11 @@ function actionPaths(): ZodOpenApiPathsObject {
         scope,
         params: ofEndpoint,
         answer: endpointAnswer,
-        codes: [...OF_BODIES, 'unknown_endpoint', 'endpoint_configured'],
+        codes: [...OF_BODIES, 'unknown_endpoint', 'endpoint_configured', 'email_endpoint'],
       }),
     },
     '/api/v1/endpoints/{id}/test': {
-      post: operation('testEndpoint', 'Send `test.ping` once, now', {
+      post: operation('testEndpoint', 'Send `test.ping`, or a test mail, once, now', {
         scope,
         params: ofEndpoint,
         answer: sentAnswer,
@@ -98,7 +99,7 @@ function actionPaths(): ZodOpenApiPathsObject {
           scope,
           params: ofEndpoint,
           answer: redeliverAnswer,
-          codes: [...OF_BODIES, 'bad_body', 'unknown_endpoint', 'unknown_event'],
+          codes: [...OF_BODIES, 'bad_body', ...UNKNOWN, 'email_endpoint'],
         }),
         requestBody: bodyOf(redeliverBody, { since: '2h' }),
       },

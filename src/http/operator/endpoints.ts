@@ -2,9 +2,10 @@
 
 import { z } from 'zod';
 import { ServiceError } from '../../core/errors.ts';
-import { reasonOf, type Sent } from '../../core/events/calls.ts';
+import type { Sent } from '../../core/events/calls.ts';
 import { enabledEventNames } from '../../core/events/catalogue.ts';
-import type { EndpointLane } from '../../core/events/lane.ts';
+import { isEmailAddress } from '../../core/events/email-address.ts';
+import type { Lane } from '../../core/events/lane-base.ts';
 import { readBody } from '../body.ts';
 import type { HttpContext } from '../context.ts';
 import { checkBody, parseJsonBody } from '../devices/device-body.ts';
@@ -29,20 +30,37 @@ const description = z
   .max(MAX_DESCRIPTION_CHARACTERS, `must have at most ${MAX_DESCRIPTION_CHARACTERS} characters`)
   .refine((value) => value.isWellFormed(), 'must be valid text');
 
-export const createEndpointBody = z.strictObject({
-  url,
-  enabled_events: enabledEvents.default(['*']),
-  description: description.optional(),
-  app: appName.optional().meta({ description: 'Events of this app only.' }),
-});
+const email = z.string('must be a string').refine(isEmailAddress, 'must be an e-mail address');
+const digest = z.enum(['hourly', 'daily'], 'must be hourly or daily');
 
-export const changeEndpointBody = z.strictObject({
-  url: url.optional(),
-  enabled_events: enabledEvents.optional(),
-  description: description.optional(),
-  app: appName.optional(),
-  status: z.enum(['enabled', 'disabled']).optional(),
-});
+export const createEndpointBody = z
+  .strictObject({
+    url: url.optional().meta({ description: 'An https URL, or an e-mail address.' }),
+    email: email.optional().meta({ description: 'In place of `url`.' }),
+    digest: digest.optional().meta({ description: 'Of an e-mail address; daily if absent.' }),
+    enabled_events: enabledEvents.default(['*']),
+    description: description.optional(),
+    app: appName.optional().meta({ description: 'Events of this app only.' }),
+  })
+  .refine((body) => (body.url === undefined) !== (body.email === undefined), {
+    path: ['url'],
+    message: 'must be given, or `email` in its place',
+  });
+
+export const changeEndpointBody = z
+  .strictObject({
+    url: url.optional(),
+    email: email.optional(),
+    digest: digest.optional(),
+    enabled_events: enabledEvents.optional(),
+    description: description.optional(),
+    app: appName.optional(),
+    status: z.enum(['enabled', 'disabled']).optional(),
+  })
+  .refine((body) => body.url === undefined || body.email === undefined, {
+    path: ['url'],
+    message: 'must not be given beside `email`',
+  });
 
 export const redeliverBody = z
   .strictObject({
@@ -60,7 +78,9 @@ export const redeliverBody = z
 export const endpointAnswer = z.strictObject({
   id: z.string(),
   object: z.literal('endpoint'),
-  url: z.string(),
+  url: z.string().meta({ description: 'Its address, also that of an e-mail endpoint.' }),
+  email: z.string().optional().meta({ description: 'Of an e-mail endpoint: the address again.' }),
+  digest: z.enum(['hourly', 'daily']).optional(),
   enabled_events: z.array(z.string()),
   description: z.string().optional(),
   app: z.string().optional(),
@@ -81,7 +101,7 @@ export const deleteEndpointAnswer = z.strictObject({
 export const sentAnswer = z.strictObject({
   event: z.string(),
   outcome: z.enum(['delivered', 'failed']),
-  status: z.int().optional().meta({ description: 'Of HTTP.' }),
+  status: z.int().optional().meta({ description: 'Of HTTP, or of SMTP.' }),
   reason: z.string().optional(),
   latency_ms: z.int(),
 });
@@ -115,9 +135,13 @@ export function handleListEndpoints({ endpoints }: OperatorParts, c: HttpContext
 
 /** POST /api/v1/endpoints */
 export async function handleCreateEndpoint(parts: OperatorParts, c: HttpContext): Handled {
-  const body = checkBody(createEndpointBody, parseJsonBody(await readBody(c)));
+  const {
+    enabled_events: enabledEvents,
+    email,
+    ...body
+  } = checkBody(createEndpointBody, parseJsonBody(await readBody(c)));
   requireApp(parts, body.app);
-  const details = { ...body, enabledEvents: body.enabled_events };
+  const details = { ...body, url: email ?? body.url ?? '', enabledEvents };
   const lane = await reading(() => parts.endpoints.create(details));
   return json(c, describeEndpoint(lane, { withSecret: true }));
 }
@@ -129,13 +153,15 @@ export function handleReadEndpoint({ endpoints }: OperatorParts, c: HttpContext)
 
 /** PATCH /api/v1/endpoints/:id */
 export async function handleChangeEndpoint(parts: OperatorParts, c: HttpContext): Handled {
-  const { enabled_events, ...body } = checkBody(
+  const { enabled_events, email, ...body } = checkBody(
     changeEndpointBody,
     parseJsonBody(await readBody(c)),
   );
   requireApp(parts, body.app);
   const events = enabled_events === undefined ? {} : { enabledEvents: enabled_events };
-  const lane = await reading(() => parts.endpoints.change(idOf(c), { ...body, ...events }));
+  const address = email === undefined ? {} : { url: email };
+  const changes = { ...body, ...events, ...address };
+  const lane = await reading(() => parts.endpoints.change(idOf(c), changes));
   return json(c, describeEndpoint(lane));
 }
 
@@ -196,13 +222,15 @@ function requireApp({ appNames }: OperatorParts, app: string | undefined): void 
 
 /** Without its secret, unless it was just made. */
 export function describeEndpoint(
-  { endpoint, progress }: EndpointLane,
+  { endpoint, progress }: Lane,
   { withSecret = false }: { readonly withSecret?: boolean } = {},
 ): z.output<typeof endpointAnswer> {
   return {
     id: endpoint.id,
     object: 'endpoint',
     url: endpoint.url,
+    email: endpoint.digest === undefined ? undefined : endpoint.url,
+    digest: endpoint.digest,
     enabled_events: [...endpoint.enabledEvents],
     description: endpoint.description,
     app: endpoint.app,
@@ -217,13 +245,13 @@ export function describeEndpoint(
 
 function describeSent(
   event: string,
-  { verdict, result, latencyMs }: Sent,
+  { verdict, status, reason, latencyMs }: Sent,
 ): z.output<typeof sentAnswer> {
   return {
     event,
     outcome: verdict === 'delivered' ? 'delivered' : 'failed',
-    status: result.kind === 'answered' ? result.status : undefined,
-    reason: reasonOf(result),
+    status,
+    reason,
     latency_ms: Math.round(latencyMs),
   };
 }

@@ -44,8 +44,10 @@ export function handleStream(
     const detail = `${MAX_READERS} readers have the stream already.`;
     throw new ServiceError('overloaded', { detail, limit: 'stream_readers', retryAfterSeconds: 5 });
   }
-  const { outgoing } = c.env;
-  const reader = new Reader({ clock, events, wanted, onSlow: () => outgoing.destroy() });
+  const { outgoing, principal } = c.env;
+  const endsInMs = principal?.endsAt && principal.endsAt * 1_000 - clock.wallMs();
+  const onSlow = () => outgoing.destroy();
+  const reader = new Reader({ clock, events, wanted, onSlow, endsInMs });
   outgoing.once('close', () => reader.end());
   reader.start(c.req.header('last-event-id'));
   const response = streamSSE(c, async (stream) => {
@@ -67,6 +69,8 @@ interface ReaderOptions {
   readonly events: LiveEvents;
   readonly wanted: readonly EventName[];
   readonly onSlow: () => void;
+  /** Of the reader's session. */
+  readonly endsInMs: number | undefined;
 }
 
 /** What one reader has still to get. */
@@ -77,6 +81,7 @@ class Reader {
   #isOver = false;
   #unwatch: (() => void) | undefined;
   #heartbeat: { cancel(): void } | undefined;
+  #ending: { cancel(): void } | undefined;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -92,6 +97,8 @@ class Reader {
       onClose: () => this.end(),
     });
     this.#planHeartbeat();
+    const { clock, endsInMs } = this.#options;
+    if (endsInMs !== undefined) this.#ending = clock.after(endsInMs, () => this.end());
   }
 
   /** The next piece to write, all that waits at once; nothing when it is over. */
@@ -112,6 +119,7 @@ class Reader {
     this.#isOver = true;
     this.#unwatch?.();
     this.#heartbeat?.cancel();
+    this.#ending?.cancel();
     this.#wake?.();
   }
 

@@ -6,7 +6,7 @@ import type { EventNamed } from '../../core/ports/observer.ts';
 export function createEventMetrics(registry: Registry) {
   const sent = new Counter({
     name: 'nds_events_sent_total',
-    help: 'Calls to endpoints of the vendor’s backend, by outcome.',
+    help: 'Calls to endpoints of the vendor’s backend and mails, by outcome.',
     labelNames: ['outcome'],
     registers: [registry],
   });

@@ -1,6 +1,7 @@
 // The endpoints of the vendor, put together from the configuration and the store.
 
 import type { Config } from '../../config/config.ts';
+import { mailSettingsOf } from '../../config/events/smtp.ts';
 import { Endpoints } from '../../core/events/endpoints.ts';
 import { healthDetail } from '../../core/events/health.ts';
 import type { Clock } from '../../core/ports/clock.ts';
@@ -8,11 +9,12 @@ import type { DeviceStore } from '../../core/ports/devices.ts';
 import type { EventStore } from '../../core/ports/events.ts';
 import type { Ids } from '../../core/ports/ids.ts';
 import { createEventSender } from '../../endpoints/event-sender.ts';
+import { createMailSender } from '../../endpoints/mail/mail-sender.ts';
 import type { ReadinessCheck } from '../../http/health.ts';
 import type { Observers } from '../observing/observers.ts';
 
 export function wireEndpoints(parts: {
-  readonly config: Pick<Config, 'endpointNetworks'>;
+  readonly config: Config;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly events: EventStore;
@@ -20,12 +22,22 @@ export function wireEndpoints(parts: {
   readonly observer: Pick<Observers, 'observe' | 'join' | 'leave'>;
 }): Endpoints {
   const { config, clock, ids, events, devices, observer } = parts;
+  const { externalUrl } = config;
   return new Endpoints({
     clock,
     ids,
     observer,
     store: events,
-    sender: createEventSender({ clock, networks: config.endpointNetworks }),
+    sender: createEventSender({
+      clock,
+      networks: config.endpointNetworks,
+      proxy: config.endpointProxy,
+    }),
+    mail: createMailSender({
+      clock,
+      settings: mailSettingsOf(config),
+      instance: externalUrl === undefined ? undefined : new URL(externalUrl).host,
+    }),
     userOf: async (deviceId) => (await devices.findDevice(deviceId))?.user,
     join: observer.join,
     leave: observer.leave,
@@ -39,7 +51,7 @@ export function endpointChecks(
 ): Readonly<Record<string, ReadinessCheck>> {
   const checks: Record<string, ReadinessCheck> = {};
   for (const lane of endpoints.all) {
-    const detail = healthDetail(lane, clock.wallMs());
+    const detail = healthDetail(lane, { wallMs: clock.wallMs(), mailFault: endpoints.mailFault });
     if (detail === undefined) continue;
     checks[`endpoint/${lane.endpoint.id}`] = { ready: true, status: 'degraded', detail };
   }

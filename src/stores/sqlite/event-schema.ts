@@ -1,5 +1,5 @@
 // The tables of what the vendor is told: events in the order in which they were recorded, the endpoints that they go
-// to, and the last attempts at each endpoint. All times are wall time.
+// to, what their digests have to tell, and the last attempts at each endpoint. All times are wall time.
 
 import { sql } from 'drizzle-orm';
 import {
@@ -41,6 +41,10 @@ export const events = sqliteTable(
     uniqueIndex('events_by_id').on(table.id),
     index('events_by_token').on(table.tokenHash).where(sql`token_hash IS NOT NULL`),
     index('events_by_device').on(table.deviceId).where(sql`device_id IS NOT NULL`),
+    // What an operator is told of at once: few among many.
+    index('events_to_alert')
+      .on(table.rowId)
+      .where(sql`type IN ('provider.down', 'provider.misconfigured', 'endpoint.disabled')`),
   ],
 );
 
@@ -72,11 +76,33 @@ export const endpoints = sqliteTable(
     droppedToMs: integer('dropped_to_ms'),
     /** Address and secrets, encrypted. */
     sealed: blob('sealed', { mode: 'buffer' }).notNull(),
+    /** `hourly` or `daily` if the address is an e-mail address, else NULL. */
+    digest: text('digest'),
   },
   (table) => [
     uniqueIndex('endpoints_by_id').on(table.id),
     check('endpoints_status_known', sql`status IN ('enabled', 'disabled')`),
     check('endpoints_dropped_whole', sql`(dropped = 0) = (dropped_from_ms IS NULL)`),
+  ],
+);
+
+/** How many events of each kind an e-mail endpoint was not told of yet: written with the events themselves. */
+export const digestCounts = sqliteTable(
+  'digest_counts',
+  {
+    rowId: integer('row_id').primaryKey(),
+    endpointId: text('endpoint_id').notNull(),
+    type: text('type').notNull(),
+    /** Empty if there is none. */
+    app: text('app').notNull(),
+    reason: text('reason').notNull(),
+    count: integer('count').notNull(),
+    /** Of the first and the last of them. */
+    fromMs: integer('from_ms').notNull(),
+    toMs: integer('to_ms').notNull(),
+  },
+  (table) => [
+    uniqueIndex('digest_counts_by_kind').on(table.endpointId, table.type, table.app, table.reason),
   ],
 );
 
@@ -92,7 +118,7 @@ export const endpointAttempts = sqliteTable(
     latencyMs: integer('latency_ms').notNull(),
     /** `delivered`, `failed`, or `skipped` after the last refusal. */
     outcome: text('outcome').notNull(),
-    /** Of HTTP; NULL if there was no answer. */
+    /** Of HTTP or of SMTP; NULL if there was no answer. */
     status: integer('status'),
     reason: text('reason'),
   },

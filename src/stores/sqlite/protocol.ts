@@ -5,9 +5,11 @@ import type { AddedDevice, Device, DeviceStore, StoredDevice } from '../../core/
 import type {
   AttemptNote,
   Condemned,
+  DigestCount,
   Endpoint,
   EndpointAttempt,
   EventStore,
+  PendingAlert,
   Progress,
   RecordedEvent,
   StoredEndpoint,
@@ -117,6 +119,7 @@ export interface WriteCalls {
   readonly record_replied: ReceiptCall<'recordReplied'>;
   readonly record_useless_knock: ReceiptCall<'recordUselessKnock'>;
   readonly note_silent: ReceiptCall<'noteSilent'>;
+  readonly note_missed: ReceiptCall<'noteMissed'>;
   readonly list_endpoints: Call<undefined, readonly StoredEndpoint[]>;
   readonly put_endpoint: Call<Endpoint, StoredEndpoint>;
   readonly delete_endpoint: Call<{ readonly id: string }, boolean>;
@@ -140,6 +143,8 @@ export interface ReadCalls {
   readonly list_devices: Call<DevicePageQuery, Page<Device>>;
   readonly list_waiting: Call<undefined, readonly WaitingInLane[]>;
   readonly next_events: Call<NextEvents, Awaited<ReturnType<EventStore['nextEvents']>>>;
+  readonly next_alerts: Call<NextEvents, readonly PendingAlert[]>;
+  readonly read_digest: Call<{ readonly endpointId: string }, readonly DigestCount[]>;
   readonly find_event: Call<{ readonly id: string }, RecordedEvent | undefined>;
   readonly list_attempts: Call<AttemptQuery, readonly EndpointAttempt[]>;
   readonly page_quarantine: Call<QuarantinePageQuery, Page<QuarantineEntry, QuarantineCursor>>;

@@ -118,6 +118,10 @@ function prepareReadOperations(db: Database.Database, sealer: Sealer) {
         return { kind, output: listWaiting() };
       case 'next_events':
         return { kind, output: events.next(input) };
+      case 'next_alerts':
+        return { kind, output: events.alerts(input) };
+      case 'read_digest':
+        return { kind, output: events.digest(input.endpointId) };
       case 'find_event':
         return { kind, output: events.find(input.id) };
       case 'list_attempts':

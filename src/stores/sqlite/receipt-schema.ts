@@ -47,6 +47,26 @@ export const receipts = sqliteTable(
   (table) => [primaryKey({ columns: [table.rowId, table.number] })],
 );
 
+/**
+ * Pushes whose receipt the vendor is told of if it does not come (`delivery.no_wake`): each is deleted by its receipt, by
+ * the phone's reply, or by the sweep that tells of it.
+ */
+export const awaitedReceipts = sqliteTable(
+  'awaited_receipts',
+  {
+    rowId: integer('row_id')
+      .primaryKey()
+      .references(() => deliveries.rowId, { onDelete: 'cascade' }),
+    acceptedAtMs: integer('accepted_at_ms').notNull(),
+    /** The end of the push's lifetime. */
+    untilMs: integer('until_ms').notNull(),
+    /** As in `events`. */
+    tokenSha256: text('token_sha256').notNull(),
+    subjectSha256: text('subject_sha256'),
+  },
+  (table) => [index('awaited_receipts_by_end').on(table.untilMs)],
+);
+
 /** How each phone with receipts woke so far, by the fingerprint of its token. */
 export const wakeHistories = sqliteTable(
   'wake_histories',

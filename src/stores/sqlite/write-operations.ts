@@ -3,6 +3,7 @@
 import type Database from 'better-sqlite3';
 import type { Sealer } from '../sealing/seal.ts';
 import { prepareEndpointOperations } from './events/endpoints.ts';
+import { prepareMissedReceipts } from './events/missed.ts';
 import { prepareEndpointQueries } from './events/queries.ts';
 import { prepareEventRecording } from './events/recording.ts';
 import { prepareWakeEvents } from './events/wakes.ts';
@@ -30,6 +31,7 @@ export function prepareWriteOperations(db: Database.Database, sealer: Sealer): W
   const queue = prepareQueueOperations(db, sealer, deliveries.finish);
   const devices = prepareDeviceOperations(db, sealer, deliveries.finish);
   const wakeEvents = prepareWakeEvents(db, { sealer, recording });
+  const missed = prepareMissedReceipts(db, recording);
   const receipts = prepareReceiptOperations(db, deliveries.endByPhone);
   const upkeep = prepareUpkeepOperations(db, recording);
   const tokens = prepareTokenQueries(db);
@@ -116,10 +118,14 @@ export function prepareWriteOperations(db: Database.Database, sealer: Sealer): W
         return { kind, output: forget.rows(input) };
       case 'forget_devices':
         return { kind, output: forget.devices(input) };
-      case 'record_push':
-        return { kind, output: receipts.recordPush(input) };
+      case 'record_push': {
+        const output = receipts.recordPush(input);
+        missed.expect(input);
+        return { kind, output };
+      }
       case 'record_receipt': {
         const output = receipts.recordReceipt(input);
+        missed.answered(input);
         if (output !== undefined) wakeEvents.receipt(output, input.atMs);
         return { kind, output };
       }
@@ -128,8 +134,12 @@ export function prepareWriteOperations(db: Database.Database, sealer: Sealer): W
       case 'record_knock_outcome':
         receipts.recordKnockOutcome(input);
         return { kind, output: undefined };
-      case 'record_replied':
-        return { kind, output: receipts.recordReplied(input) };
+      case 'record_replied': {
+        const output = receipts.recordReplied(input);
+        missed.answered(input);
+        if (output !== undefined) wakeEvents.replied(output, input);
+        return { kind, output };
+      }
       case 'record_useless_knock':
         return { kind, output: receipts.recordUselessKnock(input) };
       case 'note_silent': {
@@ -137,6 +147,8 @@ export function prepareWriteOperations(db: Database.Database, sealer: Sealer): W
         wakeEvents.silent(output, input.atMs);
         return { kind, output };
       }
+      case 'note_missed':
+        return { kind, output: missed.note(input) };
       case 'list_endpoints':
         return { kind, output: prepareEndpointQueries(db, sealer).list() };
       case 'put_endpoint':

@@ -1,7 +1,7 @@
 // Endpoints of the configuration on a real store, which may fail when they are taken over.
 
 import { expect, test } from 'vitest';
-import type { ConfiguredEndpoint } from '../../../src/core/events/configured.ts';
+import type { ConfiguredEndpoint } from '../../../src/core/events/details.ts';
 import { Endpoints } from '../../../src/core/events/endpoints.ts';
 import type { EventStore } from '../../../src/core/ports/events.ts';
 import { StoreUnavailableError } from '../../../src/core/ports/store.ts';
@@ -34,6 +34,11 @@ async function setup() {
     sender: {
       faultOf: async () => undefined,
       send: async () => ({ kind: 'answered', status: 200 }),
+      close: () => undefined,
+    },
+    mail: {
+      fault: undefined,
+      send: async () => ({ verdict: 'delivered' }),
       close: () => undefined,
     },
     observer: { observe: () => undefined },

@@ -1,13 +1,10 @@
 // An endpoint's way through the events, on a real store and in virtual time.
 
 import { expect, test } from 'vitest';
-import { EndpointLane } from '../../../src/core/events/lane.ts';
 import { retryDelayMs, verdictOf } from '../../../src/core/events/schedule.ts';
-import type { EventSender, SendResult } from '../../../src/core/ports/events.ts';
-import type { ServiceEvent } from '../../../src/core/ports/observer.ts';
+import type { SendResult } from '../../../src/core/ports/events.ts';
 import { useFiles } from '../../stores/sqlite/files.ts';
-import { sampleEndpoint } from '../../support/endpoints.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
+import { startLane } from './lane-setup.ts';
 
 const { newFile, open } = useFiles();
 const MINUTE = 60_000;
@@ -17,41 +14,19 @@ const OK: SendResult = { kind: 'answered', status: 200 };
 const DOWN: SendResult = { kind: 'answered', status: 503 };
 
 async function setup() {
-  const clock = new ManualClock();
-  const { events: store, records, store: log } = await open(newFile());
-  const calls: { readonly id: string; readonly type: string; readonly data: unknown }[] = [];
-  const told: ServiceEvent[] = [];
-  const state = { answer: OK };
-  const sender: EventSender = {
-    faultOf: async () => undefined,
-    send: async ({ headers, body }) => {
-      const { type, data }: { type: string; data: unknown } = JSON.parse(body);
-      calls.push({ id: headers['webhook-id'] ?? '', type, data });
-      return state.answer;
-    },
-    close: () => undefined,
-  };
-  const stored = await store.putEndpoint(sampleEndpoint({ enabledEvents: ['provider.*'] }));
-  const observer = { observe: (event: ServiceEvent) => void told.push(event) };
-  const ids = { fraction: () => 0.5 };
-  const userOf = async () => undefined;
-  const lane = new EndpointLane({ clock, ids, store, sender, observer, userOf }, stored);
+  const opened = await open(newFile());
+  const started = await startLane(opened, ['provider.*']);
   let number = 0;
   return {
-    ...{ clock, store, lane, calls, told, state },
+    ...started,
+    opened,
+    store: opened.events,
     /** Records one event for it. */
     record: async () => {
       number += 1;
-      const beganAtMs = clock.wallMs() + number / 1_000;
+      const beganAtMs = started.clock.wallMs() + number / 1_000;
       const outage = { app: 'default', provider: 'fcm', reason: `r${number}` } as const;
-      await records.recordOutage({ ...outage, beganAtMs: Math.round(beganAtMs) + number });
-    },
-    /** Everything that was asked of the store and of the receiver has ended. */
-    idle: async () => {
-      for (let turns = 0; turns < 4; turns += 1) {
-        await log.probe();
-        await store.findEvent('none');
-      }
+      await opened.records.recordOutage({ ...outage, beganAtMs: Math.round(beganAtMs) + number });
     },
   };
 }
@@ -108,17 +83,48 @@ test('skips an event that was refused three times, and notes it', async () => {
   expect(attempts.map(({ outcome }) => outcome)).toEqual(['skipped', 'failed', 'failed']);
 });
 
+test('a receiver that cannot keep up is called at half the rate each time, and at twice the rate after each success', async () => {
+  const { lane, calls, record, idle, clock, state } = await setup();
+  for (let count = 0; count < 5; count += 1) await record();
+  state.next.push(...[429, 502, 504].map((status) => ({ kind: 'answered', status }) as const));
+  lane.nudge();
+  await idle();
+  // The schedule of 5, 10 and 20 s, and what the pace adds to it; then the pace alone.
+  const waits = [
+    [5_000, 100],
+    [10_000, 200],
+    [20_000, 400],
+    [0, 200],
+    [0, 100],
+  ] as const;
+  for (const [scheduledMs, paceMs] of waits) {
+    const before = calls.length;
+    clock.advance(scheduledMs);
+    await idle();
+    clock.advance(paceMs - 1);
+    await idle();
+    expect(calls.length).toBe(before);
+    clock.advance(1);
+    await idle();
+  }
+  await idle();
+  expect(calls).toHaveLength(8);
+});
+
 test('410 disables at once, and others are told', async () => {
-  const { lane, record, idle, state, store, told } = await setup();
-  await store.putEndpoint(sampleEndpoint({ id: 'ep_b', enabledEvents: ['endpoint.*'] }));
+  const { opened, lane, record, idle, state, told } = await setup();
+  const other = await startLane(opened, ['endpoint.*'], { endpoint: { id: 'ep_b' } });
   state.answer = { kind: 'answered', status: 410 };
   await record();
   lane.nudge();
   await idle();
   expect(lane.endpoint).toMatchObject({ status: 'disabled', disabledReason: 'gone' });
   expect(told.map(({ name }) => name)).toContain('endpoint_disabled');
-  const { events } = await store.nextEvents({ endpointId: 'ep_b', afterRowId: 0, limit: 9 });
-  expect(events.at(-1)).toMatchObject({ type: 'endpoint.disabled', endpointId: 'ep_a' });
+  other.lane.nudge();
+  while (other.calls.length === 0) await idle();
+  expect(other.calls).toMatchObject([
+    { type: 'endpoint.disabled', data: { endpoint_id: 'ep_a', reason: 'gone' } },
+  ]);
 });
 
 test('five days down: warned three times, disabled, and told the number that it missed', async () => {

@@ -49,6 +49,16 @@ test('the page and its files come without a session, under a strict policy', asy
   expect([bare.status, bare.headers.location]).toEqual([302, 'admin/']);
 });
 
+test('a piece of the page that is opened by itself loads and runs nothing', async () => {
+  const { running } = await start();
+  const cookie = await sessionWith(running, PAGE_KEYS.read);
+  for (const path of ['/view/log', '/view/now', '/view/filters', '/view/callers']) {
+    const { status, headers } = await callPage(running, { path, cookie });
+    expect([status, headers['x-content-type-options']], path).toEqual([200, 'nosniff']);
+    expect(headers['content-security-policy'], path).toMatch(/^default-src 'none'; /);
+  }
+});
+
 test('a key that may read signs in, and its session stands for it', async () => {
   const { running } = await start();
   const answer = await signIn(running, PAGE_KEYS.operate);
@@ -132,6 +142,20 @@ test('a session ends after twelve hours, when it was changed, and with its key',
   expect((await who(fresh)).status).toBe(200);
   await running.restart({ NDS_API_KEYS: OPERATOR_ENVIRONMENT.NDS_API_KEYS });
   expect(refusalOf(await who(fresh))).toBe('401 unauthorized');
+});
+
+test('a stream ends with the session that opened it', async () => {
+  const { running, clock } = await start();
+  const cookie = await sessionWith(running, PAGE_KEYS.read);
+  const stream = await fetch(`${running.service.url}/admin/api/v1/stream`, {
+    headers: { cookie, 'nds-page': '1' },
+  });
+  const reader = stream.body?.getReader();
+  expect((await reader?.read())?.done).toBe(false);
+  clock.advance(12 * 3_600_000);
+  while ((await reader?.read())?.done === false);
+  const again = { path: '/api/v1/stream', cookie };
+  expect(refusalOf(await callPage(running, again))).toBe('401 unauthorized');
 });
 
 test('signing out takes the cookie away', async () => {

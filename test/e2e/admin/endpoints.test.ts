@@ -112,9 +112,9 @@ test('an endpoint that fails is warned of after an hour, a day and three days, a
   expect(await now()).not.toContain(id);
   const spans = [
     [59 * MINUTE, undefined],
-    [2 * MINUTE, 'has taken no event for 1 h'],
-    [DAY - HOUR, 'has taken no event for 24 h'],
-    [2 * DAY, 'has taken no event for 72 h'],
+    [2 * MINUTE, 'has taken no event for 1 h: http_503'],
+    [DAY - HOUR, 'has taken no event for 24 h: http_503'],
+    [2 * DAY, 'has taken no event for 72 h: http_503'],
     [2 * DAY, 'is disabled: it failed for five days'],
   ] as const;
   for (const [index, [ms, words]] of spans.entries()) {
@@ -140,4 +140,30 @@ test('one that was disabled by hand is no trouble', async () => {
   expect(html).toContain('<b class="badge dull">disabled</b>');
   expect(html).toContain('<dt>disabled</dt><dd>by hand</dd>');
   expect(html).not.toContain('trouble');
+});
+
+test('one with an e-mail address has a digest, and nothing that needs a secret or a table', async () => {
+  const clock = new ManualClock();
+  const environment = {
+    ...PAGE_ENVIRONMENT,
+    NDS_SMTP_URL: 'smtp://127.0.0.1:9',
+    NDS_SMTP_FROM: 'nds@vendor.example',
+  };
+  const running = await setup({ clock, environment });
+  const body = { email: 'ops@vendor.example', digest: 'hourly' };
+  const made = await operate(running, { method: 'POST', path: '/endpoints', body });
+  const { id } = endpointAnswer.parse(told(made));
+  await operate(running, { method: 'POST', path: `/endpoints/${id}/test` });
+  const view = async (key: string) => {
+    const cookie = await sessionWith(running, key);
+    return (await callPage(running, { path: '/view/endpoints', cookie })).text;
+  };
+  const html = await view(PAGE_KEYS.endpoints);
+  expect(html).toContain('<dt>address</dt><dd>ops@vendor.example</dd>');
+  expect(html).toContain('<dt>digest</dt><dd>hourly</dd>');
+  expect(html).toContain('connection_refused');
+  expect(actionsIn(html)).toEqual([`POST endpoints/${id}/test`, `PATCH endpoints/${id}`]);
+  const read = await view(PAGE_KEYS.read);
+  expect(read).toContain('<dt>address</dt><dd>…@vendor.example</dd>');
+  expect(read).not.toContain('ops@');
 });

@@ -30,6 +30,8 @@ test('a device is shown with its last wake, and since when it is silent until it
     const { r } = address.parse(JSON.parse(running.sandbox.received().at(-1)?.data.nds ?? ''));
     const body = '{"stage":"started","t":40}';
     expect((await send(running.service.url, { path: new URL(r).pathname, body })).status).toBe(204);
+    // The answer comes before the receipt is looked at.
+    await running.service.settled();
     await elapse(1_000, 1_000);
     return new Date(clock.wallMs()).toISOString().slice(0, 10);
   };

@@ -125,6 +125,36 @@ test('says what is wrong with an endpoint, and keeps its attempts', async () => 
   expect(refusal.text).not.toContain('169.254');
 });
 
+test('an address that may not be called any more is not, whoever asks', async () => {
+  const { running, receiver } = await start();
+  const { id } = await create(running, { url: receiver.url, enabled_events: ['delivery.*'] });
+  await running.restart({ NDS_ENDPOINT_NETWORKS: '' });
+  const refused = { outcome: 'failed', reason: 'address_refused' };
+  expect(told(await post(running, `${id}/test`))).toMatchObject(refused);
+  await lose(running);
+  await running.log.waitFor((event) => event.name === 'event_sent', 2);
+  await running.service.settled();
+  const path = `/endpoints/${id}/attempts`;
+  const { attempts } = attemptsAnswer.parse(told(await operate(running, { path })));
+  expect(attempts).toMatchObject([
+    { type: 'delivery.unregistered', ...refused },
+    { type: 'test.ping', ...refused },
+  ]);
+  const saved = [
+    await operate(running, { method: 'POST', path: '/endpoints', body: { url: receiver.url } }),
+    await operate(running, {
+      method: 'PATCH',
+      path: `/endpoints/${id}`,
+      body: { url: receiver.url },
+    }),
+  ];
+  for (const { status, text } of saved) {
+    expect(status).toBe(400);
+    expect(text).toContain('NDS_ENDPOINT_NETWORKS');
+  }
+  expect(receiver.received).toEqual([]);
+});
+
 test('sends an event again, goes back in time, and deletes', async () => {
   const { running, receiver } = await start();
   const { id } = await create(running, { url: receiver.url, enabled_events: ['delivery.*'] });

@@ -88,12 +88,16 @@ async function makeFullDatabase(): Promise<string> {
   await store.settle(settlement(sampleDelivery(4), rejected, { attempt: FAILED }));
   await events.putEndpoint(sampleEndpoint({ enabledEvents: ['*', 'delivery.delivered'] }));
   await events.putEndpoint(sampleEndpoint({ id: 'ep_b' }));
+  await events.putEndpoint(sampleEndpoint({ id: 'ep_c', digest: 'daily', secrets: [] }));
   await records.recordOutage({ ...OUTAGE, provider: 'apns' });
   await events.noteAttempt({
     endpointId: 'ep_b',
     disabledReason: 'gone',
     attempt: { eventId: 'evt_a', type: 'test.ping', atMs: NOW, latencyMs: 1, outcome: 'failed' },
   });
+  const { tokenHash } = sampleDelivery(5);
+  await store.insert(accept(sampleDelivery(6, { tokenHash })));
+  await store.insert(accept(sampleDelivery(7, { tokenHash })));
   await store.insert(accept(sampleDelivery(5, { origin: ORIGIN })));
   await store.settle(settlement(sampleDelivery(5)));
   await store.recordReply({ deliveryId: sampleId(5), answeredAtMs: NOW + 9_000 });
@@ -102,6 +106,11 @@ async function makeFullDatabase(): Promise<string> {
   const arrived = { deliveryId: sampleId(5), receipt, atMs: NOW + 900, endsOpen: true };
   await receipts.recordReceipt(arrived);
   await receipts.recordReceipt({ ...arrived, deliveryId: sampleId(4) });
+  const awaited = { untilMs: NOW + 60_000, tokenSha256: 'aa'.repeat(32) };
+  for (const [index, subjectSha256] of [undefined, 'bb'.repeat(32)].entries()) {
+    const push = { deliveryId: sampleId(6 + index), atMs: NOW, isAsked: true, isJudged: true };
+    await receipts.recordPush({ ...push, awaited: { ...awaited, subjectSha256 } });
+  }
   await receipts.recordPush({ deliveryId: sampleId(3), atMs: NOW, isAsked: true, isJudged: true });
   await receipts.recordPush({ deliveryId: sampleId(2), atMs: NOW, isAsked: false, isJudged: true });
   await store.quarantine(quarantineEntry('a'));
@@ -150,11 +159,11 @@ test('shows the log in words, the newest delivery first', async () => {
   const file = await makeFullDatabase();
   const db = new Database(file, { readonly: true });
   const [row] = db.prepare('SELECT * FROM deliveries ORDER BY row_id DESC LIMIT 5').all();
-  const attempts = db.prepare('SELECT * FROM attempts WHERE row_id = 5').all();
+  const attempts = db.prepare('SELECT * FROM attempts WHERE row_id = 7').all();
   db.close();
 
   expect(row).toEqual({
-    row_id: 5,
+    row_id: 7,
     id: sampleId(5),
     received_at_ms: NOW,
     status: 'delivered',
@@ -182,7 +191,7 @@ test('shows the log in words, the newest delivery first', async () => {
   });
   expect(attempts).toEqual([
     {
-      row_id: 5,
+      row_id: 7,
       number: 1,
       started_at_ms: NOW + 2,
       latency_ms: 87,
@@ -204,6 +213,7 @@ test('docs/tables.md has every column of the tables that it describes, and no ot
     'outages',
     'wakes',
     'receipts',
+    'awaited_receipts',
     'wake_histories',
     'gaps',
   ]);

@@ -4,7 +4,7 @@
 import { $, piece, state } from './calls.js';
 
 const POLL_MS = 5000;
-/** How often the cards and drawings are asked for, whatever happens. */
+/** How often the cards and drawings are asked for, and an answer that may still grow, whatever happens. */
 const CARDS_MS = 10_000;
 /** Events that come within it are one look at the list. */
 const GATHER_MS = 700;
@@ -54,8 +54,9 @@ async function refreshCards() {
 }
 
 export async function refreshLog({ isForced = false } = {}) {
-  if ($('log') === null) return;
-  const { query } = place();
+  const { name, query } = place();
+  // Another view may be on its way to where the list still is.
+  if (name !== 'now' || $('log') === null) return;
   const html = await piece(`view/log?${query}`);
   if (html !== undefined && $('log') !== null) mergeLog(html, isForced);
 }
@@ -89,6 +90,8 @@ function isRead(log) {
 
 // --- What happens: the stream, or a poll
 
+/** Of who is signed in now. */
+let following = new AbortController();
 let lastEvent = '';
 /** Shows again what is shown. */
 let showAgain;
@@ -97,7 +100,7 @@ const newsOf = new Set();
 let isGathering = false;
 let lateLook;
 
-export function setMode(mode) {
+function setMode(mode) {
   const words = { live: 'live', poll: `polling every ${POLL_MS / 1000} s`, off: '' };
   $('live').textContent = words[mode];
   $('live').className = mode;
@@ -131,13 +134,14 @@ function offline() {
 }
 
 /** Reads the stream until it ends or is silent for too long, which a proxy may be the reason of. */
-async function readStream() {
+async function readStream(stopped) {
   const end = new AbortController();
   let silence = setTimeout(() => end.abort(), FIRST_BYTE_MS);
   try {
     const headers = { 'nds-page': '1', ...(lastEvent && { 'last-event-id': lastEvent }) };
     const path = 'api/v1/stream?events=delivery,refusal';
-    const response = await fetch(path, { headers, signal: end.signal, cache: 'no-store' });
+    const signal = AbortSignal.any([end.signal, stopped]);
+    const response = await fetch(path, { headers, signal, cache: 'no-store' });
     if (response.status === 401) state.onSignedOut();
     if (!response.ok) return;
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -168,10 +172,12 @@ function readEvent(text) {
 
 export async function follow(show) {
   showAgain = show;
-  while (state.isSignedIn) {
+  following = new AbortController();
+  const { signal } = following;
+  while (!signal.aborted) {
     const startedAt = performance.now();
-    await readStream().catch(() => {});
-    if (!state.isSignedIn) return;
+    await readStream(signal).catch(() => {});
+    if (signal.aborted) return;
     setMode('poll');
     // A stream that was cut after a while is taken up again at once; one that never began is not.
     const lasted = performance.now() - startedAt;
@@ -179,9 +185,20 @@ export async function follow(show) {
   }
 }
 
+/** Nobody is signed in any more. */
+export function unfollow() {
+  following.abort();
+  clearTimeout(lateLook);
+  lastEvent = '';
+  setMode('off');
+}
+
 setInterval(() => {
   if (state.isSignedIn && $('live').className === 'poll') refreshLog().catch(offline);
 }, POLL_MS);
 setInterval(() => {
-  if (state.isSignedIn) refreshCards().catch(offline);
+  if (!state.isSignedIn) return;
+  refreshCards().catch(offline);
+  // Nothing tells when a phone says how far it came, or when its time is over.
+  if (view.querySelector('[data-grows="yes"]') !== null) showAgain().catch(offline);
 }, CARDS_MS);

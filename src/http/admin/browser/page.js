@@ -1,15 +1,18 @@
 // The page of nds: asks the service for pieces of HTML, puts them in their places, and keeps the place in the address.
 
 import { $, call, faultOf, piece, state, tell } from './calls.js';
-import { follow, place, refreshLog, setMode, setPlace, showNow } from './now.js';
+import { follow, place, refreshLog, setPlace, showNow, unfollow } from './now.js';
 
 const view = $('view');
 /** How often endpoints are asked for while nobody is in their midst. */
 const ENDPOINTS_MS = 10_000;
 /** What must not stand in the address: a token, a webhook URL, a name. */
 let asked = '';
+/** The answer that is shown. */
+let answered;
 
-async function show() {
+/** Again: what is shown, as it is now; who types the next question meanwhile is not disturbed. */
+async function show({ isAgain = false } = {}) {
   state.turn += 1;
   if (!state.isSignedIn) return;
   const { name, query } = place();
@@ -18,8 +21,9 @@ async function show() {
     else link.removeAttribute('aria-current');
   }
   document.title = `nds: ${name}`;
-  if (name !== 'find') $('q').value = '';
-  if (name === 'find') await showFound(query.get('q') ?? asked);
+  if (name !== 'find') answered = undefined;
+  if (name !== 'find' && !isAgain) $('q').value = '';
+  if (name === 'find') await showFound(query.get('q') ?? asked, isAgain);
   else if (name === 'devices') await showDevices(query);
   else if (name === 'callers') fill(await piece('view/callers'));
   else if (name === 'endpoints') await showEndpoints(query);
@@ -30,14 +34,16 @@ function fill(html) {
   if (html !== undefined) view.innerHTML = html;
 }
 
-async function showFound(q) {
-  $('q').value = q;
+async function showFound(q, isAgain) {
+  if (!isAgain) $('q').value = q;
   if (q === '') {
     fill('<p>Type what you look for into the field above.</p>');
     return;
   }
   const html = await piece('view/find', { method: 'POST', body: { q } });
-  fill(html);
+  // What is read and marked stays as it is.
+  if (html !== answered) fill(html);
+  answered = html ?? answered;
   const found = view.querySelector('article')?.dataset.asked ?? 'this ';
   if (html !== undefined && !found.startsWith('this '))
     setPlace('find', new URLSearchParams({ q }));
@@ -131,11 +137,16 @@ function move(step) {
 
 // --- Who is here
 
-function showSignIn() {
+/** Nothing more is asked for. */
+function leave() {
   state.isSignedIn = false;
-  document.body.className = 'out';
-  setMode('off');
+  unfollow();
   view.replaceChildren();
+}
+
+function showSignIn() {
+  leave();
+  document.body.className = 'out';
   $('who').textContent = '';
   $('sign-out').hidden = true;
   $('sign-in').hidden = false;
@@ -155,7 +166,7 @@ async function enter(response) {
   $('sign-in').hidden = true;
   state.isSignedIn = true;
   await show();
-  await follow(show);
+  await follow(() => show({ isAgain: true }));
 }
 
 document.addEventListener('submit', async (event) => {
@@ -182,6 +193,7 @@ document.addEventListener('click', async (event) => {
   else if (button.dataset.copy !== undefined) await copy(button);
   else if (button.id === 'fresh') await refreshLog({ isForced: true });
   else if (button.id === 'sign-out') {
+    leave();
     await call('session', { method: 'DELETE' });
     showSignIn();
   }

@@ -72,5 +72,8 @@ export async function piece(c: HttpContext, content: Html): Promise<Response> {
   return c.body(String(await content), 200, {
     'Content-Type': 'text/html; charset=utf-8',
     'Cache-Control': 'no-store',
+    // It is no page: opened by itself, it loads and runs nothing.
+    'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+    'X-Content-Type-Options': 'nosniff',
   });
 }

@@ -23,11 +23,8 @@ export interface EndpointsParts {
   readonly scopes: Scopes;
 }
 
-/** Fields of the API that are shown as they are, where there are any. */
-const FIELDS = ['app', 'description', 'digest'] as const;
-
-/** They are in no table, so that they cannot be sent again. */
-const UNRECORDED: ReadonlySet<string> = new Set(['test.ping', 'events.dropped']);
+/** What is in no table, and cannot be sent again. */
+const UNRECORDED = /^(?:test\.ping|events\.dropped|mail\..*)$/;
 
 export function renderEndpoints({ endpoints, isOne, scopes }: EndpointsParts): Html {
   return html`<h1>Endpoints</h1>
@@ -43,7 +40,7 @@ function renderEndpoint({ endpoint, detail, attempts }: ShownEndpoint, scopes: S
   const tone = reason === 'by_operator' ? 'dull' : undefined;
   return html`<h2>${badge(isFailing ? 'failing' : status, tone)} <a href="#endpoints?${new URLSearchParams({ id })}">${id}</a></h2>
 ${detail === undefined ? '' : html`<p class="trouble">It ${detail}.</p>`}
-<dl><dt>address</dt><dd>${mayWrite ? url : withoutPath(url)}</dd><dt>is told</dt><dd>${endpoint.enabled_events.join(', ')}</dd>${renderFields(endpoint)}${reason === 'by_operator' ? html`<dt>disabled</dt><dd>by hand</dd>` : ''}${isFailing ? html`<dt>failing since</dt><dd>${timeOf(Date.parse(failing), 'day')}</dd><dt>given up at</dt><dd>${timeOf(Date.parse(failing) + GIVE_UP_MS, 'day')}</dd>` : ''}<dt>created</dt><dd>${timeOf(1_000 * endpoint.created, 'day')}${endpoint.configured === true ? ' by NDS_ENDPOINTS' : ''}</dd></dl>
+<dl><dt>address</dt><dd>${mayWrite ? url : withoutPath(url)}</dd><dt>is told</dt><dd>${endpoint.enabled_events.join(', ')}</dd>${(['app', 'description', 'digest'] as const).map((name) => renderField(name, endpoint[name]))}${reason === 'by_operator' ? html`<dt>disabled</dt><dd>by hand</dd>` : ''}${isFailing ? html`<dt>failing since</dt><dd>${timeOf(Date.parse(failing), 'day')}</dd><dt>given up at</dt><dd>${timeOf(Date.parse(failing) + GIVE_UP_MS, 'day')}</dd>` : ''}<dt>created</dt><dd>${timeOf(1_000 * endpoint.created, 'day')}${endpoint.configured === true ? ' by NDS_ENDPOINTS' : ''}</dd></dl>
 ${mayWrite ? renderActions(endpoint) : ''}
 ${attempts.length === 0 ? html`<p class="fine">No call yet.</p>` : html`<ul class="attempts">${attempts.map((one) => html`<li>${renderAttempt(one, mayWrite ? id : undefined)}</li>`)}</ul>`}`;
 }
@@ -54,15 +51,13 @@ function withoutPath(address: string): string {
   return `${new URL(address).origin}/…`;
 }
 
-function renderFields(endpoint: object): Html {
-  const known: Readonly<Record<string, unknown>> = { ...endpoint };
-  const shown = FIELDS.filter((name) => known[name] !== undefined);
-  return html`${shown.map((name) => html`<dt>${name}</dt><dd>${String(known[name])}</dd>`)}`;
+function renderField(name: string, value: string | undefined): Html {
+  return value === undefined ? NOTHING : html`<dt>${name}</dt><dd>${value}</dd>`;
 }
 
 function renderAttempt(attempt: EndpointAttempt, endpointId: string | undefined): Html {
   const { eventId, type, atMs, latencyMs, outcome, status, reason } = attempt;
-  const isAgain = endpointId !== undefined && !UNRECORDED.has(type);
+  const isAgain = endpointId !== undefined && !UNRECORDED.test(type);
   const again = {
     label: 'Send again',
     method: 'POST',
@@ -72,8 +67,11 @@ function renderAttempt(attempt: EndpointAttempt, endpointId: string | undefined)
   return html`<span class="row" tabindex="0">${timeOf(atMs, 'day')}${badge(outcome)}<span>${type}</span><span class="why">${[status, reason].filter((word) => word !== undefined && word !== `http_${status}`).join(' ')}</span><span class="after">${latencyMs} ms</span></span>${isAgain ? button(again) : NOTHING}`;
 }
 
-/** What the configuration says of an endpoint is changed there; whether it is enabled is not. */
-function renderActions({ id, status, configured }: ShownEndpoint['endpoint']): Html {
+/**
+ * What the configuration says of an endpoint is changed there; whether it is enabled is not. One with an e-mail address
+ * has no secret, and no digest comes twice.
+ */
+function renderActions({ id, status, configured, digest }: ShownEndpoint['endpoint']): Html {
   const path = `endpoints/${id}`;
   const isEnabled = status === 'enabled';
   const test = { label: 'Test', method: 'POST', path: `${path}/test` } as const;
@@ -93,6 +91,10 @@ function renderActions({ id, status, configured }: ShownEndpoint['endpoint']): H
     question:
       'The new secret is shown once. For 24 hours events are signed by the earlier one, too. Make it?',
   } as const;
-  return html`<p>${button(test)} ${button(turn)} ${configured === true ? '' : button(rotate)}</p>
-<form class="since" data-do="POST" data-path="${path}/redeliver" data-ask="Everything since then that is kept is sent again. Go back?"><label>Send again since <input name="since" value="1h" size="8" maxlength="32" required pattern="[0-9]+[smhd]|[0-9]{4}-.+" autocomplete="off" title="15m, 2h, or 2026-11-26T03:00:00Z"></label> <button>Go back</button></form>`;
+  return html`<p>${button(test)} ${button(turn)} ${configured === true || digest !== undefined ? '' : button(rotate)}</p>
+${digest === undefined ? renderGoBack(path) : ''}`;
+}
+
+function renderGoBack(path: string): Html {
+  return html`<form class="since" data-do="POST" data-path="${path}/redeliver" data-ask="Everything since then that is kept is sent again. Go back?"><label>Send again since <input name="since" value="1h" size="8" maxlength="32" required pattern="[0-9]+[smhd]|[0-9]{4}-.+" autocomplete="off" title="15m, 2h, or 2026-11-26T03:00:00Z"></label> <button>Go back</button></form>`;
 }

@@ -27,12 +27,19 @@ export interface AnswerParts {
   /** What was looked for; it goes back to who typed it, and nowhere else. */
   readonly question: string;
   readonly scopes: Scopes;
+  readonly nowMs: number;
 }
 
-export function renderAnswer({ answer, question, scopes }: AnswerParts): Html {
+/** So long after a call a phone may still tell how far it came. */
+const GROWS_MS = 120_000;
+
+export function renderAnswer({ answer, question, scopes, nowMs }: AnswerParts): Html {
   const { asked, verdict, deliveries, timeline, evidence } = answer;
   const { devices, quarantined } = evidence;
-  return html`<article data-asked="${asked}">
+  const grows = deliveries.some(
+    ({ delivery }) => delivery.status === 'queued' || nowMs - delivery.receivedAtMs < GROWS_MS,
+  );
+  return html`<article data-asked="${asked}" data-grows="${grows ? 'yes' : 'no'}">
 <h1>${asked}</h1>
 <p class="verdict">${verdict.sentence}</p>
 ${

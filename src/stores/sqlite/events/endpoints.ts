@@ -11,6 +11,7 @@ import { endpointValues } from '../../events.ts';
 import { sealEndpoint } from '../../sealing/content.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import { wholeMs } from '../../values.ts';
+import { prepareDigestCounts } from './digest-counts.ts';
 import { prepareEndpointQueries } from './queries.ts';
 import type { EventRecording } from './recording.ts';
 
@@ -29,15 +30,17 @@ export function prepareEndpointOperations(
   // A new one begins behind everything that was ever recorded.
   const put = db.prepare(
     `INSERT INTO endpoints (id, app, enabled_events, description, status, disabled_reason, configured,
-       created_at_ms, cursor, refused, dropped, sealed)
+       created_at_ms, cursor, refused, dropped, sealed, digest)
      VALUES (@id, @app, @enabledEvents, @description, @status, @disabledReason, @configured,
-       @createdAtMs, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0), 0, 0, @sealed)
+       @createdAtMs, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0), 0, 0, @sealed,
+       @digest)
      ON CONFLICT (id) DO UPDATE SET app = @app, enabled_events = @enabledEvents,
        description = @description, disabled_reason = @disabledReason, configured = @configured,
        failing_since_ms = iif(status = @status, failing_since_ms, NULL), status = @status,
-       sealed = @sealed`,
+       sealed = @sealed, digest = @digest`,
   );
   const remove = db.prepare('DELETE FROM endpoints WHERE id = ?');
+  const removeCounts = db.prepare('DELETE FROM digest_counts WHERE endpoint_id = ?');
   const removeAttempts = db.prepare('DELETE FROM endpoint_attempts WHERE endpoint_id = ?');
   const rewind = db.prepare(
     `UPDATE endpoints SET refused = 0, failing_since_ms = NULL, cursor = min(cursor, coalesce(
@@ -60,6 +63,7 @@ export function prepareEndpointOperations(
     },
     remove(id: string): boolean {
       removeAttempts.run(id);
+      removeCounts.run(id);
       const isGone = remove.run(id).changes > 0;
       recording.refresh();
       return isGone;
@@ -102,7 +106,10 @@ function prepareNote(db: Database.Database, recording: EventRecording) {
     `UPDATE endpoints SET status = 'disabled', disabled_reason = ? WHERE id = ? RETURNING app`,
   );
 
-  return function note({ endpointId, attempt, progress, told, disabledReason }: AttemptNote): void {
+  const digest = prepareDigestCounts(db);
+
+  return function note(input: AttemptNote): void {
+    const { endpointId, attempt, progress, told, digested = [], disabledReason } = input;
     const { eventId, type, atMs, latencyMs, outcome, status = null, reason = null } = attempt;
     insertAttempt.run(
       endpointId,
@@ -126,6 +133,7 @@ function prepareNote(db: Database.Database, recording: EventRecording) {
       advance.run({ id: endpointId, cursor, failingSinceMs: failing, refused });
     }
     if (told !== undefined) tell.run({ id: endpointId, count: told.count });
+    digest.told(endpointId, digested);
     if (disabledReason === undefined) return;
     const disabled = disable.get(disabledReason, endpointId);
     const event = { atMs, type: 'endpoint.disabled', endpointId, reason: disabledReason } as const;

@@ -17,6 +17,8 @@ export function createEventStore(
     noteAttempt: (input) => writer.call({ kind: 'note_attempt', input }),
     pruneEvents: (input) => writer.call({ kind: 'prune_events', input }),
     nextEvents: (input) => reader.call({ kind: 'next_events', input }),
+    nextAlerts: (input) => reader.call({ kind: 'next_alerts', input }),
+    readDigest: (endpointId) => reader.call({ kind: 'read_digest', input: { endpointId } }),
     findEvent: (id) => reader.call({ kind: 'find_event', input: { id } }),
     listAttempts: (input) => reader.call({ kind: 'list_attempts', input }),
   };

@@ -1,15 +1,18 @@
 // What is read of events and endpoints.
 
 import type Database from 'better-sqlite3';
+import { ALERTS } from '../../../core/events/catalogue.ts';
 import type {
+  DigestCount,
   Dropped,
   EndpointAttempt,
   EventStore,
+  PendingAlert,
   RecordedEvent,
   StoredEndpoint,
 } from '../../../core/ports/events.ts';
-import { ENDPOINT_ATTEMPTS, ENDPOINTS, EVENTS } from '../../event-rows.ts';
-import { toEndpoint, toEndpointAttempt, toEvent } from '../../events.ts';
+import { DIGEST_COUNTS, ENDPOINT_ATTEMPTS, ENDPOINTS, EVENTS } from '../../event-rows.ts';
+import { toDigestCount, toEndpoint, toEndpointAttempt, toEvent } from '../../events.ts';
 import type { RowOf } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 
@@ -42,8 +45,38 @@ export function prepareEventQueries(db: Database.Database, sealer: Sealer) {
   const attempts = db.prepare<[string, number], RowOf<typeof ENDPOINT_ATTEMPTS>>(
     `${ENDPOINT_ATTEMPTS.sql} WHERE endpoint_id = ? ORDER BY row_id DESC LIMIT ?`,
   );
+  // As the index has it.
+  const alerts = db.prepare<[number, number], RowOf<typeof EVENTS>>(
+    `${EVENTS.sql} WHERE type IN (${ALERTS.map((type) => `'${type}'`).join(', ')}) AND row_id > ?
+     ORDER BY row_id LIMIT ?`,
+  );
+  const toldAt = db
+    .prepare<[object], number | null>(
+      `SELECT max(attempts.at_ms) FROM endpoint_attempts AS attempts JOIN events ON events.id = attempts.event_id
+       WHERE attempts.endpoint_id = @endpointId AND attempts.outcome = 'delivered'
+         AND events.type = @type AND events.app IS @app AND events.provider IS @provider
+         AND events.endpoint_id IS @about`,
+    )
+    .pluck();
+  const endedAt = db
+    .prepare<[object], number | null>(
+      `SELECT ended_at_ms FROM outages WHERE app = @app AND provider = @provider AND began_at_ms = @atMs`,
+    )
+    .pluck();
+  const counts = db.prepare<[string], RowOf<typeof DIGEST_COUNTS>>(
+    `${DIGEST_COUNTS.sql} WHERE endpoint_id = ? ORDER BY type, count DESC, app, reason`,
+  );
   return {
     list,
+    alerts: ({ endpointId, afterRowId, limit }: NextEvents): readonly PendingAlert[] =>
+      alerts.all(afterRowId, limit).flatMap((row) => {
+        const { at_ms: atMs, type, app, provider, endpoint_id: about } = row;
+        const toldAtMs = toldAt.get({ endpointId, type, app, provider, about }) ?? undefined;
+        const endedAtMs = endedAt.get({ app, provider, atMs }) ?? undefined;
+        return toEvent(row).map((event) => ({ event, toldAtMs, endedAtMs }));
+      }),
+    digest: (endpointId: string): readonly DigestCount[] =>
+      counts.all(endpointId).flatMap(toDigestCount),
     next: ({ endpointId, afterRowId, limit }: NextEvents) => {
       return {
         events: next.all(afterRowId, limit).flatMap(toEvent),

@@ -10,6 +10,7 @@ import type { RowOf } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import { maybeFingerprint, wholeMs } from '../../values.ts';
 import type { End, OpenRow } from '../operations/finish.ts';
+import { prepareDigestCounts } from './digest-counts.ts';
 
 /** What is kept at most, and how many more may lie there until the next look. */
 const MAX_EVENTS = 100_000;
@@ -38,6 +39,7 @@ export function prepareEventRecording(db: Database.Database, sealer: Sealer): Ev
     `${ENDED_DELIVERIES.sql} WHERE row_id = ?`,
   );
   const drop = prepareDrop(db);
+  const digest = prepareDigestCounts(db);
   let wishes: readonly StoredWish[] = [];
 
   const refresh = () => {
@@ -46,7 +48,9 @@ export function prepareEventRecording(db: Database.Database, sealer: Sealer): Ev
   refresh();
 
   function record(event: NewEvent): void {
-    if (!wishes.some((wish) => isWished(wish, event))) return;
+    const wished = wishes.filter((wish) => isWished(wish, event));
+    if (wished.length === 0) return;
+    for (const { id, hasDigest } of wished) if (hasDigest) digest.count(id, event);
     const { lastInsertRowid } = insert.run(
       `evt_${randomUUID()}`,
       wholeMs(event.atMs),
@@ -114,6 +118,7 @@ function prepareDrop(db: Database.Database) {
     const last = gone.at(-1);
     if (last === undefined) return 0;
     for (const wish of wishes) {
+      if (wish.hasDigest) continue;
       const cursor = findCursor.get(wish.rowId) ?? 0;
       const lacking = lackingOf(gone, { wish, cursor });
       if (lacking !== undefined) count.run({ rowId: wish.rowId, ...lacking });

@@ -4,7 +4,7 @@
 import type Database from 'better-sqlite3';
 import { tokenSha256 } from '../../../core/events/body.ts';
 import type { EventType } from '../../../core/events/catalogue.ts';
-import type { RecordedReceipt, SilentPhone } from '../../../core/ports/receipts.ts';
+import type { RecordedReceipt, RepliedPhone, SilentPhone } from '../../../core/ports/receipts.ts';
 import { DEVICES, type RowOf } from '../../rows.ts';
 import { openDeviceContent } from '../../sealing/content.ts';
 import type { Sealer } from '../../sealing/seal.ts';
@@ -34,6 +34,14 @@ export function prepareWakeEvents(
       };
       if (recorded.isFirst && recorded.isKept) tell('delivery.woke');
       if (recorded.hasReturned) tell('device.returned');
+    },
+    replied(
+      { app, tokenHash, hasReturned }: RepliedPhone,
+      { deliveryId, atMs }: { readonly deliveryId: string; readonly atMs: number },
+    ): void {
+      const type = 'device.returned';
+      if (!hasReturned || !recording.isWished(type)) return;
+      recording.record({ ...phoneOf(tokenHash), atMs, type, app, deliveryId });
     },
     silent(phones: readonly SilentPhone[], atMs: number): void {
       const type = 'device.silent';

@@ -89,6 +89,12 @@ function prepareBlank(db: Database.Database) {
        WHERE row_id IN (
          SELECT row_id FROM deliveries WHERE ${condition} AND status <> 'queued' LIMIT @limit)`,
     );
+  // The same rows, before they change.
+  const awaitedWhere = (condition: string) =>
+    db.prepare<{ readonly value: string; readonly limit: number }>(
+      `DELETE FROM awaited_receipts WHERE row_id IN (
+         SELECT row_id FROM deliveries WHERE ${condition} AND status <> 'queued' LIMIT @limit)`,
+    );
   const refusalsWhere = (condition: string) =>
     db.prepare<{ readonly value: string; readonly limit: number }>(
       `UPDATE refusals SET token_hash = NULL, subject_hash = NULL, device_id = NULL
@@ -102,6 +108,8 @@ function prepareBlank(db: Database.Database) {
     );
   const eventsOfDevice = eventsWhere('device_id = @value');
   const eventsOfToken = eventsWhere('token_hash = @value');
+  const awaitedOfDevice = awaitedWhere('device_id = @value');
+  const awaitedOfToken = awaitedWhere('token_hash = @value');
   const ofDevice = blankWhere('device_id = @value');
   const ofToken = blankWhere('token_hash = @value');
   const refusalsOfDevice = refusalsWhere('device_id = @value');
@@ -113,11 +121,13 @@ function prepareBlank(db: Database.Database) {
       changed += statement.run({ value, limit: limit - changed }).changes;
     };
     for (const { id } of devices) {
+      awaitedOfDevice.run({ value: id, limit: limit - changed });
       run(ofDevice, id);
       run(refusalsOfDevice, id);
       run(eventsOfDevice, id);
     }
     for (const hash of tokenHashes) {
+      awaitedOfToken.run({ value: hash, limit: limit - changed });
       run(ofToken, hash);
       run(refusalsOfToken, hash);
       run(eventsOfToken, hash);

@@ -15,6 +15,7 @@ export function createReceiptStore(
     recordKnockOutcome: (input) => writer.call({ kind: 'record_knock_outcome', input }),
     recordReplied: (input) => writer.call({ kind: 'record_replied', input }),
     recordUselessKnock: (input) => writer.call({ kind: 'record_useless_knock', input }),
+    noteMissed: (input) => writer.call({ kind: 'note_missed', input }),
     noteSilent: (input) => writer.call({ kind: 'note_silent', input }),
     findWake: (input) => reader.call({ kind: 'find_wake', input }),
     findHistory: (input) => reader.call({ kind: 'find_history', input }),

@@ -1,0 +1,119 @@
+// What every endpoint has on its way, whatever its address is: what it asked for, how far it got, and what follows when
+// it cannot be told.
+
+import type {
+  Endpoint,
+  EventStore,
+  Progress,
+  StoredEndpoint,
+  VendorEvent,
+} from '../ports/events.ts';
+import { noteOf, type Sent } from './calls.ts';
+import { type Wish, wishOf } from './catalogue.ts';
+import { type Concluded, Failures, type FailuresParts } from './failures.ts';
+import { Rounds } from './rounds.ts';
+
+export interface LaneBaseParts extends FailuresParts {
+  readonly store: EventStore;
+}
+
+export abstract class Lane {
+  readonly #parts: LaneBaseParts;
+  readonly #failures: Failures;
+  protected readonly rounds: Rounds;
+  #endpoint: Endpoint;
+  #wish: Wish;
+  #progress: Progress;
+
+  constructor(parts: LaneBaseParts, { endpoint, progress }: StoredEndpoint) {
+    this.#parts = parts;
+    this.#failures = new Failures(parts, endpoint.id, progress);
+    this.rounds = new Rounds({
+      clock: parts.clock,
+      round: () => this.sendNext(),
+      mayRun: () => this.#endpoint.status === 'enabled',
+      onFault: (cause) =>
+        parts.observer.observe({ name: 'internal_fault', where: 'endpoint', cause }),
+    });
+    this.#endpoint = endpoint;
+    this.#wish = wishOf(endpoint);
+    this.#progress = progress;
+  }
+
+  get endpoint(): Endpoint {
+    return this.#endpoint;
+  }
+
+  get progress(): Progress {
+    return this.#progress;
+  }
+
+  /** Why the last attempt failed; absent if it succeeded. */
+  get reason(): string | undefined {
+    return this.#failures.reason;
+  }
+
+  protected get wish(): Wish {
+    return this.#wish;
+  }
+
+  /** Something was recorded that it may want. Does nothing while it waits for its next try. */
+  nudge(): void {
+    this.rounds.ask();
+  }
+
+  /** It was changed, or goes back in the table: it is tried at once. */
+  change({ endpoint, progress }: StoredEndpoint): void {
+    this.#endpoint = endpoint;
+    this.#wish = wishOf(endpoint);
+    this.#progress = progress;
+    this.#failures.restart();
+    this.rounds.askNow();
+  }
+
+  stop(): void {
+    this.rounds.stop();
+  }
+
+  /** Sends one event now, whatever the state of the endpoint, and notes the attempt. */
+  async sendOnce(event: VendorEvent): Promise<Sent> {
+    const { store, clock } = this.#parts;
+    const sent = await this.sendOne(event);
+    await store.noteAttempt(noteOf(this.#endpoint, event, { sent, atMs: clock.wallMs() }));
+    return sent;
+  }
+
+  /** Nothing but the call, or the mail. */
+  protected abstract sendOne(event: VendorEvent): Promise<Sent>;
+
+  /** Resolves to true if there may be more to send. Rejects if the store cannot be asked. */
+  protected abstract sendNext(): Promise<boolean>;
+
+  /** What it did not ask for is behind it. */
+  protected skipTo(cursor: number): void {
+    this.#progress = { ...this.#progress, cursor };
+  }
+
+  /** A failure that a stop of ours may have caused is none of the endpoint. */
+  protected isMoot({ verdict }: Sent): boolean {
+    return verdict === 'failed' && !this.rounds.mayRun;
+  }
+
+  /** Where it is after an attempt, and when it is tried again. `cursor` is where it is if that was the last attempt. */
+  protected conclude(sent: Sent, cursor: number): Concluded & { readonly isFirstFailure: boolean } {
+    const concluded = this.#failures.conclude(sent, this.#progress, cursor);
+    const { progress, isOver, isSkipped, disabledReason } = concluded;
+    const isFirstFailure = sent.verdict !== 'delivered' && this.#failures.isFirst;
+    this.#progress = progress;
+    if (disabledReason !== undefined) {
+      const endpointId = this.#endpoint.id;
+      this.#endpoint = { ...this.#endpoint, status: 'disabled', disabledReason };
+      const { observer } = this.#parts;
+      observer.observe({ name: 'endpoint_disabled', endpointId, reason: disabledReason });
+    }
+    if (sent.verdict === 'delivered') this.#failures.succeeded();
+    else if (!isOver) this.rounds.pause(this.#failures.failed(sent, progress));
+    else if (isSkipped) this.#failures.restart();
+    return { ...concluded, isFirstFailure };
+  }
+}

@@ -1,0 +1,38 @@
+// What follows for endpoints from what the core reports: that there may be something in the table, and what e-mail
+// endpoints are told of at once although it is in no table, because a store that fails could not be asked for it.
+
+import type { Trouble } from '../ports/events.ts';
+import type { ServiceEvent } from '../ports/observer.ts';
+
+const HINTS: ReadonlySet<ServiceEvent['name']> = new Set([
+  'delivery_settled',
+  'delivery_overdue',
+  'token_quarantined',
+  'breaker_changed',
+  'endpoint_disabled',
+]);
+
+/** Whether there may be something to tell after this. */
+export function isHint({ name }: ServiceEvent): boolean {
+  return HINTS.has(name);
+}
+
+export function noticeOf(
+  event: ServiceEvent,
+  {
+    atMs,
+    appOf,
+  }: { readonly atMs: number; readonly appOf: (endpointId: string) => string | undefined },
+): Trouble | undefined {
+  switch (event.name) {
+    case 'store_failed':
+      return { type: 'mail.store_failed', atMs, reason: event.reason };
+    case 'endpoint_failing': {
+      const { endpointId, reason, failingForMs } = event;
+      const type = 'mail.endpoint_failing';
+      return { type, atMs, app: appOf(endpointId), endpointId, reason, failingForMs };
+    }
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,121 @@
+// All endpoints together: what makes them look into the table, and what reaches e-mail endpoints from memory.
+
+import { expect, onTestFinished, test } from 'vitest';
+import { Endpoints } from '../../../src/core/events/endpoints.ts';
+import type { EventSender, Mail, MailSender } from '../../../src/core/ports/events.ts';
+import type { Observer, ServiceEvent } from '../../../src/core/ports/observer.ts';
+import { useFiles } from '../../stores/sqlite/files.ts';
+import { ENDPOINT_SECRET } from '../../support/endpoints.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+
+const { newFile, open } = useFiles();
+const HOUR = 3_600_000;
+const SETTLED: ServiceEvent = {
+  name: 'delivery_settled',
+  deliveryId: '01986476-4c00-7000-8000-000000000001',
+  app: 'default',
+  provider: 'fcm',
+  type: 'payment_received',
+  status: 'expired',
+  attempts: 1,
+  sinceReceiptMs: 1,
+};
+
+async function setup() {
+  const clock = new ManualClock();
+  const { events: store, records, store: log } = await open(newFile());
+  const mails: Mail[] = [];
+  const mail: MailSender = {
+    fault: undefined,
+    send: async ({ mail }) => {
+      mails.push(mail);
+      return { verdict: 'delivered', status: 250 };
+    },
+    close: () => undefined,
+  };
+  const sender: EventSender = {
+    faultOf: async () => undefined,
+    send: async () => ({ kind: 'answered', status: 500 }),
+    close: () => undefined,
+  };
+  const observers = new Set<Observer>();
+  const endpoints = new Endpoints({
+    ...{ clock, store, sender, mail },
+    ids: { fraction: () => 0.5, secret: () => 'A'.repeat(22), deliveryId: () => 'id' },
+    observer: {
+      observe: (event) => {
+        for (const each of observers) each.observe(event);
+      },
+    },
+    userOf: async () => undefined,
+    join: (observer) => observers.add(observer),
+    leave: (observer) => observers.delete(observer),
+  });
+  onTestFinished(() => endpoints.close());
+  return {
+    ...{ clock, endpoints, mails },
+    down: (provider: 'fcm' | 'apns' = 'fcm') =>
+      records.recordOutage({
+        ...{ app: 'default', provider, reason: 'timeout', beganAtMs: clock.wallMs() },
+      }),
+    idle: async () => {
+      for (let turns = 0; turns < 6; turns += 1) {
+        await log.probe();
+        await store.findEvent('none');
+      }
+    },
+  };
+}
+
+const OPS = { name: 'ops', url: 'ops@vendor.example', enabledEvents: ['*'] } as const;
+const BACKEND = {
+  name: 'backend',
+  url: 'https://vendor.example/nds',
+  secret: ENDPOINT_SECRET,
+  enabledEvents: ['provider.*'],
+} as const;
+
+test('looks again for what was not recorded yet at the first look', async () => {
+  const { clock, endpoints, mails, down, idle } = await setup();
+  await endpoints.start([OPS]);
+  await idle();
+  endpoints.observe(SETTLED);
+  clock.advance(100);
+  await idle();
+  await down();
+  clock.advance(900);
+  await idle();
+  expect(mails).toMatchObject([{ troubles: [{ type: 'provider.down' }] }]);
+});
+
+test('warns by e-mail of an endpoint that fails for an hour, a day, three days, and is disabled', async () => {
+  const { clock, endpoints, mails, down, idle } = await setup();
+  await endpoints.start([BACKEND, OPS]);
+  await down();
+  for (let hours = 0; hours < 140; hours += 1) {
+    clock.advance(HOUR);
+    await idle();
+  }
+  const told = mails.flatMap((mail) => (mail.kind === 'alert' ? mail.troubles : []));
+  expect(told).toMatchObject([
+    { type: 'provider.down' },
+    { type: 'mail.endpoint_failing', endpointId: 'ep_backend', reason: 'http_500' },
+    { type: 'mail.endpoint_failing', endpointId: 'ep_backend' },
+    { type: 'mail.endpoint_failing', endpointId: 'ep_backend' },
+    { type: 'endpoint.disabled', endpointId: 'ep_backend', reason: 'failing' },
+  ]);
+  const hours = told.map(({ failingForMs = 0 }) => Math.floor(failingForMs / HOUR));
+  expect(hours.slice(1, 4)).toEqual([1, 24, 72]);
+});
+
+test('an endpoint of the configuration can become one by e-mail, and back', async () => {
+  const { endpoints } = await setup();
+  await endpoints.start([BACKEND]);
+  await endpoints.start([
+    { name: 'backend', url: OPS.url, digest: 'hourly', enabledEvents: ['*'] },
+  ]);
+  expect(endpoints.find('ep_backend').endpoint).toMatchObject({ digest: 'hourly', secrets: [] });
+  await endpoints.start([BACKEND]);
+  const { digest, secrets } = endpoints.find('ep_backend').endpoint;
+  expect([digest, secrets.length]).toEqual([undefined, 1]);
+});
