@@ -144,7 +144,7 @@ export interface EventStore {
   deleteEndpoint(id: string): Promise<boolean>;
   /** Goes back to before the first event that was recorded since then and is kept. */
   rewind(options: { readonly endpointId: string; readonly sinceMs: number }): Promise<Progress>;
-  /** The next events in their order, whoever asked for them. */
+  /** The next events in their order, also those that the endpoint did not ask for. */
   nextEvents(query: {
     readonly endpointId: string;
     readonly afterRowId: number;
@@ -153,7 +153,7 @@ export interface EventStore {
     readonly events: readonly RecordedEvent[];
     readonly dropped?: Dropped | undefined;
   }>;
-  /** The next events that an operator is told of at once, in their order, whoever asked for them. */
+  /** The next events of the kinds that are alerts, in their order, also those that the endpoint did not ask for. */
   nextAlerts(query: {
     readonly endpointId: string;
     readonly afterRowId: number;
