@@ -25,6 +25,7 @@ async function setup() {
   const clock = new ManualClock();
   const { events: store, records, store: log } = await open(newFile());
   const mails: Mail[] = [];
+  const signatures: string[] = [];
   const mail: MailSender = {
     fault: undefined,
     send: async ({ mail }) => {
@@ -35,7 +36,10 @@ async function setup() {
   };
   const sender: EventSender = {
     faultOf: async () => undefined,
-    send: async () => ({ kind: 'answered', status: 500 }),
+    send: async ({ headers }) => {
+      signatures.push(headers['webhook-signature'] ?? '');
+      return { kind: 'answered', status: 500 };
+    },
     close: () => undefined,
   };
   const observers = new Set<Observer>();
@@ -53,7 +57,7 @@ async function setup() {
   });
   onTestFinished(() => endpoints.close());
   return {
-    ...{ clock, endpoints, mails },
+    ...{ clock, endpoints, mails, signatures },
     down: (provider: 'fcm' | 'apns' = 'fcm') =>
       records.recordOutage({
         ...{ app: 'default', provider, reason: 'timeout', beganAtMs: clock.wallMs() },
@@ -118,4 +122,16 @@ test('an endpoint of the configuration can become one by e-mail, and back', asyn
   await endpoints.start([BACKEND]);
   const { digest, secrets } = endpoints.find('ep_backend').endpoint;
   expect([digest, secrets.length]).toEqual([undefined, 1]);
+});
+
+test('the secret before a rotation signs for a day, and no longer', async () => {
+  const { clock, endpoints, signatures } = await setup();
+  const { endpoint } = await endpoints.create({ url: BACKEND.url, enabledEvents: ['provider.*'] });
+  await endpoints.rotate(endpoint.id);
+  await endpoints.test(endpoint.id);
+  clock.advance(24 * HOUR - 1);
+  await endpoints.test(endpoint.id);
+  clock.advance(1);
+  await endpoints.test(endpoint.id);
+  expect(signatures.map((signature) => signature.split(' ').length)).toEqual([2, 2, 1]);
 });
