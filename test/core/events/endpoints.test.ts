@@ -10,7 +10,7 @@ import { ManualClock } from '../../support/manual-clock.ts';
 
 const { newFile, open } = useFiles();
 const HOUR = 3_600_000;
-const SETTLED: ServiceEvent = {
+const SETTLED = {
   name: 'delivery_settled',
   deliveryId: '01986476-4c00-7000-8000-000000000001',
   app: 'default',
@@ -19,7 +19,7 @@ const SETTLED: ServiceEvent = {
   status: 'expired',
   attempts: 1,
   sinceReceiptMs: 1,
-};
+} as const satisfies ServiceEvent;
 
 async function setup() {
   const clock = new ManualClock();
@@ -90,6 +90,28 @@ test('looks again for what was not recorded yet at the first look', async () => 
   clock.advance(900);
   await idle();
   expect(mails).toMatchObject([{ troubles: [{ type: 'provider.down' }] }]);
+});
+
+const PHONE = { app: 'default', platform: 'android', tokenHash: 'a'.repeat(32) } as const;
+const OF_RECEIPTS: readonly ServiceEvent[] = [
+  {
+    ...{ name: 'receipt_taken', deliveryId: SETTLED.deliveryId, app: 'default', n: 1 },
+    ...{ platform: 'android', type: 'payment_received', stage: 'started', isFirst: true },
+  },
+  { ...PHONE, name: 'device_silent', unanswered: 5 },
+  { ...PHONE, name: 'device_returned' },
+];
+
+test.each(OF_RECEIPTS)('does not wait for the next look after $name', async (event) => {
+  const { clock, endpoints, signatures, down, idle } = await setup();
+  await endpoints.start([BACKEND]);
+  await idle();
+  await down();
+  expect(signatures).toEqual([]);
+  endpoints.observe(event);
+  clock.advance(100);
+  await idle();
+  expect(signatures).toHaveLength(1);
 });
 
 test('warns by e-mail of an endpoint that fails for an hour, a day, three days, and is disabled', async () => {
