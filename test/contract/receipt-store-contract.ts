@@ -201,6 +201,19 @@ export function receiptStoreContract(open: () => Promise<OpenedReceipts>): void 
     });
   });
 
+  test('a phone that missed more than five pushes within less than a day is not silent', async () => {
+    const opened = await open();
+    const { receipts } = opened;
+    await answer(opened, (await deliver(opened, 1)).id, NOW + 700);
+    const firstMs = NOW + 3_600_000;
+    for (const number of [2, 3, 4, 5]) await deliver(opened, number, firstMs + number - 2);
+    const sweep = (atMs: number) => receipts.noteSilent({ atMs, forgetBeforeMs: 0, limit: 10 });
+    await deliver(opened, 6, firstMs + DAY_MS - 1);
+    expect(await sweep(firstMs + DAY_MS + 120_000)).toEqual([]);
+    await deliver(opened, 7, firstMs + DAY_MS);
+    expect(await sweep(firstMs + DAY_MS + 120_000)).toMatchObject([{ unanswered: 6 }]);
+  });
+
   test('a phone that never sent a receipt is never silent, and old histories are forgotten', async () => {
     const opened = await open();
     const { receipts } = opened;
