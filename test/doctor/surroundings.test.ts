@@ -106,3 +106,16 @@ test('judges the addresses of the configured endpoints, and calls none', async (
   expect(JSON.stringify(byCheck)).not.toMatch(/hidden|whsec/);
   expect(receiver.received).toEqual([]);
 });
+
+test('leaves names that are unknown here to the proxy of events, as the service does', async () => {
+  const { examine } = await setup();
+  const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+  const url = 'https://backend.invalid/nds';
+  const NDS_ENDPOINTS = JSON.stringify([{ name: 'far', url, secret }]);
+  const alone = await examine([], { NDS_ENDPOINTS });
+  expect(alone.byCheck['endpoint/ep_far']?.code).toBe('endpoint_address_refused');
+  const NDS_ENDPOINT_PROXY = 'http://nds:hidden@127.0.0.1:1';
+  const { byCheck } = await examine([], { NDS_ENDPOINTS, NDS_ENDPOINT_PROXY });
+  expect(byCheck['endpoint/ep_far']?.code).toBe('endpoint_address_ok');
+  expect(JSON.stringify(byCheck)).not.toContain('hidden');
+});

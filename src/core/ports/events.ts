@@ -138,8 +138,11 @@ export interface PendingAlert {
 
 export interface EventStore {
   listEndpoints(): Promise<readonly StoredEndpoint[]>;
-  /** Adds it, with everything that is recorded from now on before it, or replaces the one with its id. */
-  putEndpoint(endpoint: Endpoint): Promise<StoredEndpoint>;
+  /**
+   * Adds it, with everything that is recorded from now on before it, or replaces the one with its id, which then is at
+   * `cursor` at least.
+   */
+  putEndpoint(endpoint: Endpoint, cursor?: number): Promise<StoredEndpoint>;
   /** False if there is none. */
   deleteEndpoint(id: string): Promise<boolean>;
   /** Goes back to before the first event that was recorded since then and is kept. */
