@@ -127,6 +127,17 @@ CREATE TABLE "used_signatures" (
 	"expires_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "digest_counts" (
+	"row_id" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "digest_counts_row_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"endpoint_id" text COLLATE "C" NOT NULL,
+	"type" text NOT NULL,
+	"app" text NOT NULL,
+	"reason" text NOT NULL,
+	"count" integer NOT NULL,
+	"from" timestamp with time zone NOT NULL,
+	"to" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "endpoint_attempts" (
 	"row_id" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "endpoint_attempts_row_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
 	"endpoint_id" text COLLATE "C" NOT NULL,
@@ -157,6 +168,7 @@ CREATE TABLE "endpoints" (
 	"dropped_from" timestamp with time zone,
 	"dropped_to" timestamp with time zone,
 	"sealed" "bytea" NOT NULL,
+	"digest" text,
 	CONSTRAINT "endpoints_status_known" CHECK (status IN ('enabled', 'disabled')),
 	CONSTRAINT "endpoints_dropped_whole" CHECK ((dropped = 0) = (dropped_from IS NULL))
 );
@@ -177,6 +189,14 @@ CREATE TABLE "events" (
 	"token_sha256" text COLLATE "C",
 	"subject_sha256" text COLLATE "C",
 	"endpoint_id" text COLLATE "C"
+);
+--> statement-breakpoint
+CREATE TABLE "awaited_receipts" (
+	"row_id" bigint PRIMARY KEY NOT NULL,
+	"accepted_at" timestamp with time zone NOT NULL,
+	"until" timestamp with time zone NOT NULL,
+	"token_sha256" text COLLATE "C" NOT NULL,
+	"subject_sha256" text COLLATE "C"
 );
 --> statement-breakpoint
 CREATE TABLE "receipts" (
@@ -209,7 +229,8 @@ CREATE TABLE "wake_histories" (
 	"demoted_at" timestamp with time zone,
 	"knocks_at_ms" text NOT NULL,
 	"useless_knocks" integer NOT NULL,
-	"useless_at" timestamp with time zone
+	"useless_at" timestamp with time zone,
+	"token_sha256" text COLLATE "C"
 );
 --> statement-breakpoint
 CREATE TABLE "wakes" (
@@ -269,6 +290,7 @@ CREATE TABLE "refusals" (
 ALTER TABLE "attempts" ADD CONSTRAINT "attempts_row_id_deliveries_row_id_fk" FOREIGN KEY ("row_id") REFERENCES "public"."deliveries"("row_id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "queue" ADD CONSTRAINT "queue_row_id_deliveries_row_id_fk" FOREIGN KEY ("row_id") REFERENCES "public"."deliveries"("row_id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "handles" ADD CONSTRAINT "handles_device_row_id_devices_row_id_fk" FOREIGN KEY ("device_row_id") REFERENCES "public"."devices"("row_id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "awaited_receipts" ADD CONSTRAINT "awaited_receipts_row_id_deliveries_row_id_fk" FOREIGN KEY ("row_id") REFERENCES "public"."deliveries"("row_id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "receipts" ADD CONSTRAINT "receipts_row_id_deliveries_row_id_fk" FOREIGN KEY ("row_id") REFERENCES "public"."deliveries"("row_id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "wakes" ADD CONSTRAINT "wakes_row_id_deliveries_row_id_fk" FOREIGN KEY ("row_id") REFERENCES "public"."deliveries"("row_id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE UNIQUE INDEX "deliveries_by_id" ON "deliveries" USING btree ("id");--> statement-breakpoint
@@ -292,6 +314,7 @@ CREATE INDEX "devices_by_death" ON "devices" USING btree ("dead_since") WHERE de
 CREATE INDEX "devices_by_sight" ON "devices" USING btree ("seen_at");--> statement-breakpoint
 CREATE INDEX "handles_by_device" ON "handles" USING btree ("device_row_id");--> statement-breakpoint
 CREATE INDEX "used_signatures_by_end" ON "used_signatures" USING btree ("expires_at");--> statement-breakpoint
+CREATE UNIQUE INDEX "digest_counts_by_kind" ON "digest_counts" USING btree ("endpoint_id","type","app","reason");--> statement-breakpoint
 CREATE INDEX "endpoint_attempts_by_endpoint" ON "endpoint_attempts" USING btree ("endpoint_id","row_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "endpoints_by_id" ON "endpoints" USING btree ("id");--> statement-breakpoint
 CREATE UNIQUE INDEX "events_by_place" ON "events" USING btree ("place") WHERE place IS NOT NULL;--> statement-breakpoint
@@ -299,6 +322,8 @@ CREATE INDEX "events_without_place" ON "events" USING btree ("row_id") WHERE pla
 CREATE UNIQUE INDEX "events_by_id" ON "events" USING btree ("id");--> statement-breakpoint
 CREATE INDEX "events_by_token" ON "events" USING btree ("token_hash") WHERE token_hash IS NOT NULL;--> statement-breakpoint
 CREATE INDEX "events_by_device" ON "events" USING btree ("device_id") WHERE device_id IS NOT NULL;--> statement-breakpoint
+CREATE INDEX "events_to_alert" ON "events" USING btree ("place") WHERE type IN ('provider.down', 'provider.misconfigured', 'endpoint.disabled');--> statement-breakpoint
+CREATE INDEX "awaited_receipts_by_end" ON "awaited_receipts" USING btree ("until");--> statement-breakpoint
 CREATE INDEX "wake_histories_unanswered" ON "wake_histories" USING btree ("unanswered_since") WHERE unanswered >= 5 AND silent_since IS NULL;--> statement-breakpoint
 CREATE INDEX "wake_histories_by_push" ON "wake_histories" USING btree ("last_push_at");--> statement-breakpoint
 CREATE INDEX "gaps_by_start" ON "gaps" USING btree ("began_at");--> statement-breakpoint

@@ -12,7 +12,8 @@ export async function checkEndpoints(
   { endpoints, config }: Pick<Prepared, 'endpoints' | 'config'>,
   clock: Clock,
 ): Promise<readonly Finding[]> {
-  const sender = createEventSender({ clock, networks: config.endpointNetworks });
+  const { endpointNetworks: networks, endpointProxy: proxy } = config;
+  const sender = createEventSender({ clock, networks, proxy });
   const look = async ({ name, url }: ConfiguredEndpoint): Promise<Finding> => {
     const check = `endpoint/${endpointId(name)}`;
     const fault = await sender.faultOf(url);

@@ -31,6 +31,7 @@ export function toWake(
 
 export function toHistory(row: RowOf<typeof WAKE_HISTORIES>): WakeHistory {
   return {
+    tokenSha256: row.token_sha256 ?? undefined,
     pushes: row.pushes,
     recent: row.recent,
     wakesMs: toNumbers(row.wakes_ms),

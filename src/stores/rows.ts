@@ -221,6 +221,7 @@ export const RECEIPTS = rows('receipts', {
 
 export const WAKE_HISTORIES = rows('wake_histories', {
   token_hash: 'text',
+  token_sha256: 'text?',
   app: 'text',
   platform: 'text',
   pushes: 'integer',

@@ -76,7 +76,7 @@ test('an endpoint is added with a secret that is shown once, listed, shown and d
   }
   const deleted = await nds('delete', id);
   expectPlain(deleted);
-  expect(deleted.stdout).toBe('Deleted: it is told nothing any more.\n');
+  expect(deleted.stdout).toBe('Deleted: it gets no more events.\n');
   expect((await nds('list')).stdout).toBe('');
   const gone = await nds('show', id);
   expect([gone.code, gone.stdout]).toEqual([1, '']);

@@ -13,6 +13,8 @@ import {
   settlement,
 } from './store-samples.ts';
 
+const TOKEN_SHA256 = 'aa'.repeat(32);
+
 export interface OpenedReceipts {
   readonly store: Store;
   readonly receipts: ReceiptStore;
@@ -31,6 +33,7 @@ export function receiptStoreContract(open: () => Promise<OpenedReceipts>): void 
       atMs,
       isAsked: true,
       isJudged: true,
+      tokenSha256: TOKEN_SHA256,
     });
     await store.settle(settlement(delivery));
     return { id: delivery.id, recorded };
@@ -74,7 +77,10 @@ export function receiptStoreContract(open: () => Promise<OpenedReceipts>): void 
     const unknown = sampleDelivery(99).id;
     expect(await answer(opened, unknown, NOW)).toBeUndefined();
     expect(await opened.receipts.findWake(unknown)).toBeUndefined();
-    const push = { deliveryId: unknown, atMs: NOW, isAsked: true, isJudged: true };
+    const push = {
+      ...{ deliveryId: unknown, atMs: NOW, isAsked: true, isJudged: true },
+      tokenSha256: TOKEN_SHA256,
+    };
     expect(await opened.receipts.recordPush(push)).toBeUndefined();
   });
 
@@ -101,7 +107,10 @@ export function receiptStoreContract(open: () => Promise<OpenedReceipts>): void 
     const delivery = sampleDelivery(1, { tokenHash: PHONE });
     await opened.store.insert(accept(delivery));
     await answer(opened, delivery.id, NOW + 5);
-    const push = { deliveryId: delivery.id, atMs: NOW + 20, isAsked: true, isJudged: true };
+    const push = {
+      ...{ deliveryId: delivery.id, atMs: NOW + 20, isAsked: true, isJudged: true },
+      tokenSha256: TOKEN_SHA256,
+    };
     expect(await opened.receipts.recordPush(push)).toMatchObject({ isAnswered: true });
     expect(await opened.receipts.findHistory(PHONE)).toMatchObject({ recent: '1', unanswered: 0 });
   });
@@ -123,7 +132,10 @@ export function receiptStoreContract(open: () => Promise<OpenedReceipts>): void 
     const opened = await open();
     const delivery = sampleDelivery(1, { tokenHash: PHONE });
     await opened.store.insert(accept(delivery));
-    const push = { deliveryId: delivery.id, atMs: NOW, isAsked: false, isJudged: true };
+    const push = {
+      ...{ deliveryId: delivery.id, atMs: NOW, isAsked: false, isJudged: true },
+      tokenSha256: TOKEN_SHA256,
+    };
     expect(await opened.receipts.recordPush(push)).toBeUndefined();
     expect(await opened.receipts.findWake(delivery.id)).toMatchObject({ isAsked: false });
     expect(await opened.receipts.findHistory(PHONE)).toBeUndefined();
@@ -136,7 +148,10 @@ export function receiptStoreContract(open: () => Promise<OpenedReceipts>): void 
     const second = await deliver(opened, 2, NOW + 60_000);
     expect(second.recorded).toMatchObject({ isAnswered: false, isKnocked: false });
     expect(second.recorded?.history).toMatchObject({ recent: '1', wakesMs: [700], pushes: 1 });
-    const again = { deliveryId: second.id, atMs: NOW + 61_000, isAsked: true, isJudged: true };
+    const again = {
+      ...{ deliveryId: second.id, atMs: NOW + 61_000, isAsked: true, isJudged: true },
+      tokenSha256: TOKEN_SHA256,
+    };
     await opened.receipts.recordPush(again);
     expect(await opened.receipts.findHistory(PHONE)).toMatchObject({ pushes: 2, recent: '10' });
     expect(await opened.receipts.findWake(second.id)).toMatchObject({ recent: '1' });
@@ -201,6 +216,19 @@ export function receiptStoreContract(open: () => Promise<OpenedReceipts>): void 
     });
   });
 
+  test('a phone that missed more than five pushes within less than a day is not silent', async () => {
+    const opened = await open();
+    const { receipts } = opened;
+    await answer(opened, (await deliver(opened, 1)).id, NOW + 700);
+    const firstMs = NOW + 3_600_000;
+    for (const number of [2, 3, 4, 5]) await deliver(opened, number, firstMs + number - 2);
+    const sweep = (atMs: number) => receipts.noteSilent({ atMs, forgetBeforeMs: 0, limit: 10 });
+    await deliver(opened, 6, firstMs + DAY_MS - 1);
+    expect(await sweep(firstMs + DAY_MS + 120_000)).toEqual([]);
+    await deliver(opened, 7, firstMs + DAY_MS);
+    expect(await sweep(firstMs + DAY_MS + 120_000)).toMatchObject([{ unanswered: 6 }]);
+  });
+
   test('a phone that never sent a receipt is never silent, and old histories are forgotten', async () => {
     const opened = await open();
     const { receipts } = opened;
@@ -257,7 +285,10 @@ export function receiptStoreContract(open: () => Promise<OpenedReceipts>): void 
     await answer(opened, woken.id, NOW + 700);
     const delivery = sampleDelivery(2, { tokenHash: PHONE });
     await store.insert(accept(delivery));
-    const push = { deliveryId: delivery.id, atMs: NOW + 60_000, isAsked: true, isJudged: false };
+    const push = {
+      ...{ deliveryId: delivery.id, atMs: NOW + 60_000, isAsked: true, isJudged: false },
+      tokenSha256: TOKEN_SHA256,
+    };
     await receipts.recordPush(push);
     expect(await receipts.findHistory(PHONE)).toMatchObject({
       ...{ pushes: 1, recent: '1', unanswered: 0, lastPushAtMs: NOW + 60_000 },

@@ -138,7 +138,7 @@ test.each(HOSTILE)('refuses %s', async (url) => {
 test.each([
   'https://good.example/hooks?key=1',
   'https://good.example:8443/',
-  // A path, for whoever reads a URL as browsers do; the call goes by the same reading.
+  // Browsers read the end as a path; so does what makes the call.
   'https://good.example\\@inside.example/',
   'https://93.184.215.14/',
   'https://[2606:2800:21f:cb07:6820:80da:af6b:8b2c]/',

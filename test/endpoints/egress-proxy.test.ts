@@ -1,7 +1,7 @@
 // Events through a proxy that is configured for them: it is asked for names, and for nothing that may not be called.
 
 import { createServer } from 'node:https';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { sharedIdentity } from '../../sandbox/identity.ts';
 import { parseNetwork } from '../../src/endpoints/address.ts';
 import { createEventSender } from '../../src/endpoints/event-sender.ts';
@@ -32,7 +32,7 @@ async function startReceiver() {
   return { ca, bodies, port: portOf(server) };
 }
 
-async function setup(found: readonly { address: string; family: number }[], proxy: URL) {
+async function setup(found: readonly { address: string; family: number }[], proxy?: URL) {
   const { ca, bodies, port } = await startReceiver();
   const clock = new ManualClock();
   const loopback = parseNetwork('127.0.0.0/8');
@@ -70,6 +70,18 @@ test('a name that leads inside is refused, and the proxy does not hear of it', a
 test('networks of one’s own are called directly', async () => {
   const { proxy, targets } = await openProxy();
   const { send, bodies } = await setup([{ address: '127.0.0.1', family: 4 }], proxy);
+  expect(await send()).toMatchObject({ kind: 'answered', status: 200 });
+  expect([bodies, targets]).toEqual([[BODY], []]);
+});
+
+test('a proxy of the environment is not used', async () => {
+  const { proxy, targets } = await openProxy();
+  for (const name of ['HTTPS_PROXY', 'https_proxy']) vi.stubEnv(name, proxy.href);
+  for (const name of ['NO_PROXY', 'no_proxy']) vi.stubEnv(name, '');
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+  const { send, bodies } = await setup([{ address: '127.0.0.1', family: 4 }]);
   expect(await send()).toMatchObject({ kind: 'answered', status: 200 });
   expect([bodies, targets]).toEqual([[BODY], []]);
 });

@@ -55,7 +55,8 @@ export class MemoryReceipts implements ReceiptStore {
     this.#store = store;
   }
 
-  async recordPush({ deliveryId, atMs, isAsked, isJudged, awaited }: AcceptedPush) {
+  async recordPush(accepted: AcceptedPush) {
+    const { deliveryId, atMs, isAsked, isJudged, tokenSha256, awaited } = accepted;
     const found = this.#find(deliveryId);
     if (found === undefined) return undefined;
     const { wake, history } = found;
@@ -66,7 +67,7 @@ export class MemoryReceipts implements ReceiptStore {
     const isAnswered = (wake?.receipts.length ?? 0) > 0;
     const isKnocked = wake?.knockedAtMs !== undefined;
     if (wake?.acceptedAtMs === undefined) {
-      const pushed = afterPush(history, { atMs, isAnswered, isJudged });
+      const pushed = afterPush(history, { atMs, tokenSha256, isAnswered, isJudged });
       const { recent, lastWakeAtMs } = history;
       const isSender = lastWakeAtMs !== undefined;
       const number = pushed.pushes === history.pushes ? undefined : pushed.pushes;

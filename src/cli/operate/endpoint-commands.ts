@@ -32,7 +32,7 @@ function addRegistered(endpoints: Command): void {
     .option('--events <names>', EVENTS)
     .option('--app <name>', 'events of one app only')
     .addOption(digest())
-    .option('--description <text>', 'for whoever reads the list')
+    .option('--description <text>', 'shown in the list')
     .option('--json', 'as JSON')
     .action(async (url: string, options: Printed & Changes) =>
       (await import('./endpoints.ts')).addEndpoint(url, options, readContext()),
@@ -60,7 +60,7 @@ function addRegistered(endpoints: Command): void {
     .option('--events <names>', EVENTS)
     .option('--app <name>', 'events of this app only')
     .addOption(digest())
-    .option('--description <text>', 'for whoever reads the list')
+    .option('--description <text>', 'shown in the list')
     .addOption(
       new Option('--status <status>', 'enabled: from the oldest event that is kept').choices([
         'enabled',

@@ -96,7 +96,7 @@ export async function deleteEndpoint(
 ): Promise<void> {
   await withDatabase(context, async (api) => {
     const answer = await api.call('DELETE', pathOf(id));
-    print(json ? `${JSON.stringify(answer)}\n` : 'Deleted: it is told nothing any more.\n');
+    print(json ? `${JSON.stringify(answer)}\n` : 'Deleted: it gets no more events.\n');
   });
 }
 

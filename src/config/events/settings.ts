@@ -1,4 +1,4 @@
-// The settings of what the vendor's backend is told: endpoints, and networks of one's own that they may be in.
+// The settings of events: endpoints, their networks and proxy, and the mail server.
 
 import { z } from 'zod';
 import { isEmailAddress } from '../../core/events/email-address.ts';
@@ -34,7 +34,7 @@ export const EVENT_SETTINGS = {
     name: 'NDS_ENDPOINTS',
     group: 'Events',
     secret: true,
-    help: 'Endpoints that the vendor’s backend is told events at, as JSON; see docs/events.md. Others can be added by the API.',
+    help: 'Endpoints that receive events, as JSON; see docs/events.md. Others can be added by the API.',
     schema: text.optional(),
   },
   endpointsFile: {

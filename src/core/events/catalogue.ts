@@ -12,7 +12,7 @@ export const EVENTS = {
     when: 'the push was taken, and a phone that sends receipts sent none',
   },
   'delivery.expired': { named: false, when: 'the push could not be sent in its useful life' },
-  'delivery.unregistered': { named: false, when: 'the token is dead: the app must register anew' },
+  'delivery.unregistered': { named: false, when: 'the token is dead: the app must register again' },
   'delivery.rejected': {
     named: false,
     when: 'the push ended undelivered for another reason, which `reason` names',

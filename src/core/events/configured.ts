@@ -1,9 +1,17 @@
-// How an endpoint comes to be: registered by an operator, or as it stands in the configuration.
+// How an endpoint comes to be and changes: by an operator, or as it stands in the configuration.
 
 import type { Endpoint } from '../ports/events.ts';
 import type { Ids } from '../ports/ids.ts';
-import { type ConfiguredEndpoint, digestOf, type EndpointDetails } from './details.ts';
+import {
+  type ConfiguredEndpoint,
+  digestOf,
+  type EndpointChanges,
+  type EndpointDetails,
+} from './details.ts';
 import { newSecret } from './signature.ts';
+
+const ROTATION_MS = 24 * 3_600_000;
+const MAX_SECRETS = 4;
 
 export function endpointId(name: string): string {
   return `ep_${name}`;
@@ -49,4 +57,25 @@ export function configure(
     isConfigured: true,
     createdAtMs: earlier?.createdAtMs ?? nowMs,
   };
+}
+
+export function withChanges(
+  endpoint: Endpoint,
+  { status = endpoint.status, ...changes }: EndpointChanges,
+): Endpoint {
+  const byHand = status === 'disabled' ? ('by_operator' as const) : undefined;
+  const disabledReason = status === endpoint.status ? endpoint.disabledReason : byHand;
+  return { ...endpoint, ...changes, status, disabledReason };
+}
+
+/** The new secret is the first one; the earlier ones sign beside it for a day. */
+export function withNewSecret(
+  endpoint: Endpoint,
+  { ids, nowMs }: { readonly ids: Pick<Ids, 'secret'>; readonly nowMs: number },
+): Endpoint {
+  const earlier = endpoint.secrets
+    .filter(({ untilMs }) => untilMs === undefined || untilMs > nowMs)
+    .map(({ secret, untilMs = nowMs + ROTATION_MS }) => ({ secret, untilMs }));
+  const secrets = [{ secret: newSecret(ids) }, ...earlier].slice(0, MAX_SECRETS);
+  return { ...endpoint, secrets };
 }

@@ -7,8 +7,9 @@ import type { Timer } from '../ports/clock.ts';
 import type { Endpoint, EndpointAttempt, StoredEndpoint } from '../ports/events.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Observer, ServiceEvent } from '../ports/observer.ts';
+import { StoreUnavailableError } from '../ports/store.ts';
 import type { Sent } from './calls.ts';
-import { configure, endpointId, register } from './configured.ts';
+import { configure, endpointId, register, withChanges, withNewSecret } from './configured.ts';
 import {
   type ConfiguredEndpoint,
   checkDetails,
@@ -19,11 +20,8 @@ import { EndpointLane, type LaneParts } from './lane.ts';
 import type { Lane } from './lane-base.ts';
 import { MailLane, type MailLaneParts } from './mail-lane.ts';
 import { isHint, noticeOf } from './notices.ts';
-import { newSecret } from './signature.ts';
 
 export const MAX_ENDPOINTS = 32;
-const ROTATION_MS = 24 * 3_600_000;
-const MAX_SECRETS = 4;
 /** From a fact to looks into the table: its transaction is on its way, and may take longer. */
 const NUDGES_MS = [100, 1_000] as const;
 /** For what no event of the core announces. */
@@ -44,6 +42,7 @@ export class Endpoints implements Observer {
   #configured: ReadonlyMap<string, ConfiguredEndpoint> = new Map();
   /** On their way into the store. */
   #adding = 0;
+  #lastTurn: Promise<unknown> = Promise.resolve();
   #isListening = false;
   #isClosed = false;
   readonly #nudges = new Map<number, Timer>();
@@ -58,10 +57,13 @@ export class Endpoints implements Observer {
   async start(configured: readonly ConfiguredEndpoint[]): Promise<void> {
     this.#startAgain?.cancel();
     try {
-      await this.#load(configured);
-    } catch {
-      // The store says what is wrong with it.
+      await this.#inTurn(() => this.#load(configured));
+    } catch (cause) {
       if (this.#isClosed) return;
+      // The store says itself what is wrong with it.
+      if (!(cause instanceof StoreUnavailableError)) {
+        this.#parts.observer.observe({ name: 'internal_fault', where: 'endpoint', cause });
+      }
       const again = () => void this.start(configured);
       this.#startAgain = this.#parts.clock.after(START_PAUSE_MS, again);
     }
@@ -87,8 +89,8 @@ export class Endpoints implements Observer {
       // What did not change goes on where it is.
       if (isDeepStrictEqual(this.#configured.get(id), one)) continue;
       const earlier = known.find(({ endpoint }) => endpoint.id === id)?.endpoint;
-      const stored = await store.putEndpoint(configure(one, { earlier, nowMs: clock.wallMs() }));
       const lane = this.#lanes.get(id);
+      const stored = await this.#put(configure(one, { earlier, nowMs: clock.wallMs() }), lane);
       if (lane !== undefined && isEmail(lane) === isEmail(stored)) lane.change(stored);
       else {
         lane?.stop();
@@ -122,9 +124,9 @@ export class Endpoints implements Observer {
     }
     this.#adding += 1;
     try {
-      const { store, clock, ids } = this.#parts;
+      const { clock, ids } = this.#parts;
       const endpoint = register(details, { ids, nowMs: clock.wallMs() });
-      return this.#add(await store.putEndpoint(endpoint));
+      return await this.#inTurn(async () => this.#add(await this.#put(endpoint)));
     } finally {
       this.#adding -= 1;
     }
@@ -132,22 +134,15 @@ export class Endpoints implements Observer {
 
   /** Of one of the configuration the status alone. Throws `endpoint_configured`. */
   async change(id: string, { status, ...changes }: EndpointChanges): Promise<Lane> {
-    const lane = Object.keys(changes).length === 0 ? this.find(id) : this.#findOwn(id);
-    const { endpoint } = lane;
-    await checkDetails(changes, this.#parts, endpoint);
-    const isChanged = status !== undefined && status !== endpoint.status;
-    const byHand = status === 'disabled' ? ('by_operator' as const) : undefined;
-    const changed: Endpoint = {
-      ...endpoint,
-      ...changes,
-      status: status ?? endpoint.status,
-      disabledReason: isChanged ? byHand : endpoint.disabledReason,
-    };
-    return await this.#replace(lane, changed);
+    const isStatusOnly = Object.keys(changes).length === 0;
+    const find = () => (isStatusOnly ? this.find(id) : this.#findOwn(id));
+    await checkDetails(changes, this.#parts, find().endpoint);
+    // As it is now: a look at its new address takes a while.
+    return await this.#replace(find, (endpoint) => withChanges(endpoint, { status, ...changes }));
   }
 
   async remove(id: string): Promise<void> {
-    await this.#delete(this.#findOwn(id).endpoint.id);
+    await this.#inTurn(() => this.#delete(this.#findOwn(id).endpoint.id));
   }
 
   async #delete(id: string): Promise<void> {
@@ -159,14 +154,10 @@ export class Endpoints implements Observer {
 
   /** The new secret is the first one; the earlier ones sign beside it for a day. Throws `email_endpoint`. */
   async rotate(id: string): Promise<Lane> {
-    const lane = this.#findOwn(id);
-    refuseEmail(lane);
-    const nowMs = this.#parts.clock.wallMs();
-    const earlier = lane.endpoint.secrets
-      .filter(({ untilMs }) => untilMs === undefined || untilMs > nowMs)
-      .map(({ secret, untilMs = nowMs + ROTATION_MS }) => ({ secret, untilMs }));
-    const secrets = [{ secret: newSecret(this.#parts.ids) }, ...earlier].slice(0, MAX_SECRETS);
-    return await this.#replace(lane, { ...lane.endpoint, secrets });
+    const find = () => refuseEmail(this.#findOwn(id));
+    const { ids, clock } = this.#parts;
+    const renewed = (endpoint: Endpoint) => withNewSecret(endpoint, { ids, nowMs: clock.wallMs() });
+    return await this.#replace(find, renewed);
   }
 
   /** One call, now, also to an endpoint that is disabled. */
@@ -187,10 +178,11 @@ export class Endpoints implements Observer {
 
   /** Everything that was recorded since then and is kept comes once more, in its order. Throws `email_endpoint`. */
   async rewind(id: string, sinceMs: number): Promise<void> {
-    const lane = this.find(id);
-    refuseEmail(lane);
-    const progress = await this.#parts.store.rewind({ endpointId: id, sinceMs });
-    lane.change({ endpoint: lane.endpoint, progress });
+    await this.#inTurn(async () => {
+      const lane = refuseEmail(this.find(id));
+      const progress = await this.#parts.store.rewind({ endpointId: id, sinceMs });
+      lane.change({ endpoint: lane.endpoint, progress });
+    });
   }
 
   attempts(id: string, limit: number): Promise<readonly EndpointAttempt[]> {
@@ -243,9 +235,25 @@ export class Endpoints implements Observer {
     return lane;
   }
 
-  async #replace(lane: Lane, endpoint: Endpoint): Promise<Lane> {
-    lane.change(await this.#parts.store.putEndpoint(endpoint));
-    return lane;
+  #replace(find: () => Lane, changed: (endpoint: Endpoint) => Endpoint): Promise<Lane> {
+    return this.#inTurn(async () => {
+      const lane = find();
+      lane.change(await this.#put(changed(lane.endpoint), lane));
+      return lane;
+    });
+  }
+
+  /** What it passed over stays behind it when it asks for more, but for alerts, which may be told later. */
+  #put(endpoint: Endpoint, lane?: Lane): Promise<StoredEndpoint> {
+    const cursor = lane === undefined || isEmail(lane) ? undefined : lane.progress.cursor;
+    return this.#parts.store.putEndpoint(endpoint, cursor);
+  }
+
+  /** One change at a time, so that none is based on what another one replaces. */
+  #inTurn<Result>(task: () => Promise<Result>): Promise<Result> {
+    const done = this.#lastTurn.then(task);
+    this.#lastTurn = done.catch(() => undefined);
+    return done;
   }
 
   #findOwn(id: string): Lane {
@@ -286,6 +294,7 @@ function isEmail({ endpoint }: Pick<StoredEndpoint, 'endpoint'>): boolean {
   return endpoint.digest !== undefined;
 }
 
-function refuseEmail(lane: Lane): void {
+function refuseEmail(lane: Lane): Lane {
   if (isEmail(lane)) throw new ServiceError('email_endpoint');
+  return lane;
 }

@@ -10,6 +10,9 @@ const HINTS: ReadonlySet<ServiceEvent['name']> = new Set([
   'token_quarantined',
   'breaker_changed',
   'endpoint_disabled',
+  'receipt_taken',
+  'device_silent',
+  'device_returned',
 ]);
 
 /** Whether there may be something to tell after this. */

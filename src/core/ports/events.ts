@@ -138,13 +138,16 @@ export interface PendingAlert {
 
 export interface EventStore {
   listEndpoints(): Promise<readonly StoredEndpoint[]>;
-  /** Adds it, with everything that is recorded from now on before it, or replaces the one with its id. */
-  putEndpoint(endpoint: Endpoint): Promise<StoredEndpoint>;
+  /**
+   * Adds it, with everything that is recorded from now on before it, or replaces the one with its id, which then is at
+   * `cursor` at least.
+   */
+  putEndpoint(endpoint: Endpoint, cursor?: number): Promise<StoredEndpoint>;
   /** False if there is none. */
   deleteEndpoint(id: string): Promise<boolean>;
   /** Goes back to before the first event that was recorded since then and is kept. */
   rewind(options: { readonly endpointId: string; readonly sinceMs: number }): Promise<Progress>;
-  /** The next events in their order, whoever asked for them. */
+  /** The next events in their order, also those that the endpoint did not ask for. */
   nextEvents(query: {
     readonly endpointId: string;
     readonly afterRowId: number;
@@ -153,7 +156,7 @@ export interface EventStore {
     readonly events: readonly RecordedEvent[];
     readonly dropped?: Dropped | undefined;
   }>;
-  /** The next events that an operator is told of at once, in their order, whoever asked for them. */
+  /** The next events of the kinds that are alerts, in their order, also those that the endpoint did not ask for. */
   nextAlerts(query: {
     readonly endpointId: string;
     readonly afterRowId: number;

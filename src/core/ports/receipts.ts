@@ -66,14 +66,15 @@ export interface AcceptedPush {
   readonly isAsked: boolean;
   /** False while receipts in general do not come: the phone is not blamed for the one that is missing. */
   readonly isJudged: boolean;
+  /** By which the vendor finds the user of the phone (`VendorEvent`), also when the log has no token any longer. */
+  readonly tokenSha256: string;
   /** If its receipt is missed. */
   readonly awaited?: AwaitedReceipt | undefined;
 }
 
-/** Until when a receipt is waited for, and by what the vendor finds the user whose phone sent none (`VendorEvent`). */
+/** Until when a receipt is waited for, and what the vendor is told of the payment. */
 export interface AwaitedReceipt {
   readonly untilMs: number;
-  readonly tokenSha256: string;
   readonly subjectSha256?: string | undefined;
 }
 

@@ -5,6 +5,8 @@ import type { Receipt } from './receipt.ts';
 import { isDemoted } from './receipt.ts';
 
 export interface WakeHistory {
+  /** Lower-case hex SHA-256 of the token, since the first push that the provider took. */
+  readonly tokenSha256?: string | undefined;
   /** Pushes that the provider took and that asked for a receipt. */
   readonly pushes: number;
   /** The newest of them, newest last: `1` if a receipt came, `0` if none. */
@@ -57,16 +59,21 @@ export const STILL_WAKING_MS = 60_000;
 /** The provider took a push that asks for a receipt. Unless it is judged, only an answer counts. */
 export function afterPush(
   history: WakeHistory,
-  push: { readonly atMs: number; readonly isAnswered: boolean; readonly isJudged: boolean },
+  push: {
+    readonly atMs: number;
+    readonly tokenSha256?: string | undefined;
+    readonly isAnswered: boolean;
+    readonly isJudged: boolean;
+  },
 ): WakeHistory {
-  const { atMs, isAnswered, isJudged } = push;
-  if (!isJudged && !isAnswered) return { ...history, lastPushAtMs: atMs };
-  const pushes = history.pushes + 1;
+  const { atMs, isAnswered, isJudged, tokenSha256 = history.tokenSha256 } = push;
+  const pushed = { ...history, tokenSha256, lastPushAtMs: atMs };
+  if (!isJudged && !isAnswered) return pushed;
   const recent = `${history.recent}${isAnswered ? '1' : '0'}`.slice(-RECENT_PUSHES);
-  const pushed = { ...history, pushes, recent, lastPushAtMs: atMs };
-  if (isAnswered) return pushed;
+  const counted = { ...pushed, pushes: history.pushes + 1, recent };
+  if (isAnswered) return counted;
   const unansweredSinceMs = history.unansweredSinceMs ?? atMs;
-  return { ...pushed, unanswered: history.unanswered + 1, unansweredSinceMs };
+  return { ...counted, unanswered: history.unanswered + 1, unansweredSinceMs };
 }
 
 /** The push that a receipt belongs to. Its wake is measured only if the provider's acceptance is known. */

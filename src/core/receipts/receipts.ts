@@ -152,7 +152,8 @@ export class Receipts {
       const atMs = clock.wallMs();
       const isJudged = !this.isDeaf;
       const awaited = isAsked && isJudged ? this.#awaitedOf(delivery, atMs) : undefined;
-      const record = () => store.recordPush({ deliveryId, atMs, isAsked, isJudged, awaited });
+      const push = { deliveryId, atMs, isAsked, isJudged, awaited };
+      const record = () => store.recordPush({ ...push, tokenSha256: tokenSha256(target.token) });
       const recorded = await ledger.beside('record_push', record, deliveryId);
       if (recorded === undefined) return this.#knocks.forget(deliveryId);
       this.#knocks.plan(deliveryId, recorded);
@@ -163,11 +164,10 @@ export class Receipts {
   }
 
   #awaitedOf(delivery: Delivery, wallMs: number): AwaitedReceipt {
-    const { target, notification, expiresAtMs } = delivery;
+    const { notification, expiresAtMs } = delivery;
     const { subject } = notification;
     return {
       untilMs: wallMs + Math.max(0, expiresAtMs - this.#parts.clock.nowMs()),
-      tokenSha256: tokenSha256(target.token),
       subjectSha256: subject === undefined ? undefined : subjectSha256(subject),
     };
   }

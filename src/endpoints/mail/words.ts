@@ -65,7 +65,7 @@ function sectionOf(trouble: Trouble): Section {
       return {
         title: `Endpoint ${endpointId} was disabled`,
         lines: [
-          `At ${utc(atMs)}: ${cause}. It is told nothing more.`,
+          `At ${utc(atMs)}: ${cause}. It gets no more events.`,
           'When it works again, enable it: PATCH /api/v1/endpoints/:id with {"status":"enabled"}.',
         ],
       };

@@ -121,7 +121,7 @@ export interface WriteCalls {
   readonly note_silent: ReceiptCall<'noteSilent'>;
   readonly note_missed: ReceiptCall<'noteMissed'>;
   readonly list_endpoints: Call<undefined, readonly StoredEndpoint[]>;
-  readonly put_endpoint: Call<Endpoint, StoredEndpoint>;
+  readonly put_endpoint: Call<EndpointWrite, StoredEndpoint>;
   readonly delete_endpoint: Call<{ readonly id: string }, boolean>;
   readonly rewind_endpoint: Call<Rewind, Progress>;
   readonly note_attempt: Call<AttemptNote, undefined>;
@@ -155,6 +155,11 @@ export interface ReadCalls {
 export interface QuarantineWrite {
   readonly entry: QuarantineEntry;
   readonly about: Condemned | undefined;
+}
+
+export interface EndpointWrite {
+  readonly endpoint: Endpoint;
+  readonly cursor: number | undefined;
 }
 
 export interface SettlementWrite {

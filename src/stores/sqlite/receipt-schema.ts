@@ -90,6 +90,8 @@ export const wakeHistories = sqliteTable(
     knocksAtMs: text('knocks_at_ms').notNull(),
     uselessKnocks: integer('useless_knocks').notNull(),
     uselessAtMs: integer('useless_at_ms'),
+    /** By which the vendor's events name the phone. */
+    tokenSha256: text('token_sha256'),
   },
   (table) => [
     index('wake_histories_unanswered')

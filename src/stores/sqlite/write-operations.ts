@@ -30,7 +30,7 @@ export function prepareWriteOperations(db: Database.Database, sealer: Sealer): W
   const deliveries = prepareDeliveryOperations(db, sealer, recording);
   const queue = prepareQueueOperations(db, sealer, deliveries.finish);
   const devices = prepareDeviceOperations(db, sealer, deliveries.finish);
-  const wakeEvents = prepareWakeEvents(db, { sealer, recording });
+  const wakeEvents = prepareWakeEvents(db, recording);
   const missed = prepareMissedReceipts(db, recording);
   const receipts = prepareReceiptOperations(db, deliveries.endByPhone);
   const upkeep = prepareUpkeepOperations(db, recording);

@@ -10,7 +10,7 @@ import { ManualClock } from '../../support/manual-clock.ts';
 
 const { newFile, open } = useFiles();
 const HOUR = 3_600_000;
-const SETTLED: ServiceEvent = {
+const SETTLED = {
   name: 'delivery_settled',
   deliveryId: '01986476-4c00-7000-8000-000000000001',
   app: 'default',
@@ -19,12 +19,14 @@ const SETTLED: ServiceEvent = {
   status: 'expired',
   attempts: 1,
   sinceReceiptMs: 1,
-};
+} as const satisfies ServiceEvent;
 
 async function setup() {
   const clock = new ManualClock();
-  const { events: store, records, store: log } = await open(newFile());
+  const { events: real, records, store: log } = await open(newFile());
+  const store = { ...real };
   const mails: Mail[] = [];
+  const signatures: string[] = [];
   const mail: MailSender = {
     fault: undefined,
     send: async ({ mail }) => {
@@ -33,17 +35,28 @@ async function setup() {
     },
     close: () => undefined,
   };
+  const calls: string[] = [];
+  const receiver = { status: 500, isKnown: async () => {} };
   const sender: EventSender = {
-    faultOf: async () => undefined,
-    send: async () => ({ kind: 'answered', status: 500 }),
+    faultOf: async () => {
+      await receiver.isKnown();
+      return undefined;
+    },
+    send: async ({ url, headers, body }) => {
+      signatures.push(headers['webhook-signature'] ?? '');
+      calls.push(`${new URL(url).pathname} ${JSON.parse(body).type}`);
+      return { kind: 'answered', status: receiver.status };
+    },
     close: () => undefined,
   };
   const observers = new Set<Observer>();
+  const faults: ServiceEvent[] = [];
   const endpoints = new Endpoints({
     ...{ clock, store, sender, mail },
     ids: { fraction: () => 0.5, secret: () => 'A'.repeat(22), deliveryId: () => 'id' },
     observer: {
       observe: (event) => {
+        if (event.name === 'internal_fault') faults.push(event);
         for (const each of observers) each.observe(event);
       },
     },
@@ -53,7 +66,7 @@ async function setup() {
   });
   onTestFinished(() => endpoints.close());
   return {
-    ...{ clock, endpoints, mails },
+    ...{ clock, store, endpoints, mails, signatures, calls, receiver, faults },
     down: (provider: 'fcm' | 'apns' = 'fcm') =>
       records.recordOutage({
         ...{ app: 'default', provider, reason: 'timeout', beganAtMs: clock.wallMs() },
@@ -88,6 +101,28 @@ test('looks again for what was not recorded yet at the first look', async () => 
   expect(mails).toMatchObject([{ troubles: [{ type: 'provider.down' }] }]);
 });
 
+const PHONE = { app: 'default', platform: 'android', tokenHash: 'a'.repeat(32) } as const;
+const OF_RECEIPTS: readonly ServiceEvent[] = [
+  {
+    ...{ name: 'receipt_taken', deliveryId: SETTLED.deliveryId, app: 'default', n: 1 },
+    ...{ platform: 'android', type: 'payment_received', stage: 'started', isFirst: true },
+  },
+  { ...PHONE, name: 'device_silent', unanswered: 5 },
+  { ...PHONE, name: 'device_returned' },
+];
+
+test.each(OF_RECEIPTS)('does not wait for the next look after $name', async (event) => {
+  const { clock, endpoints, signatures, down, idle } = await setup();
+  await endpoints.start([BACKEND]);
+  await idle();
+  await down();
+  expect(signatures).toEqual([]);
+  endpoints.observe(event);
+  clock.advance(100);
+  await idle();
+  expect(signatures).toHaveLength(1);
+});
+
 test('warns by e-mail of an endpoint that fails for an hour, a day, three days, and is disabled', async () => {
   const { clock, endpoints, mails, down, idle } = await setup();
   await endpoints.start([BACKEND, OPS]);
@@ -118,4 +153,75 @@ test('an endpoint of the configuration can become one by e-mail, and back', asyn
   await endpoints.start([BACKEND]);
   const { digest, secrets } = endpoints.find('ep_backend').endpoint;
   expect([digest, secrets.length]).toEqual([undefined, 1]);
+});
+
+test('the secret before a rotation signs for a day, and no longer', async () => {
+  const { clock, endpoints, signatures } = await setup();
+  const { endpoint } = await endpoints.create({ url: BACKEND.url, enabledEvents: ['provider.*'] });
+  await endpoints.rotate(endpoint.id);
+  await endpoints.test(endpoint.id);
+  clock.advance(24 * HOUR - 1);
+  await endpoints.test(endpoint.id);
+  clock.advance(1);
+  await endpoints.test(endpoint.id);
+  expect(signatures.map((signature) => signature.split(' ').length)).toEqual([2, 2, 1]);
+});
+
+test('an endpoint that asks for more is told of what is recorded from then on', async () => {
+  const { endpoints, calls, receiver, down, idle } = await setup();
+  receiver.status = 204;
+  await endpoints.start([BACKEND]);
+  const { id } = (
+    await endpoints.create({ url: 'https://vendor.example/b', enabledEvents: ['device.*'] })
+  ).endpoint;
+  await down();
+  endpoints.find(id).nudge();
+  endpoints.find('ep_backend').nudge();
+  await idle();
+  expect(calls).toEqual(['/nds provider.down']);
+  await endpoints.change(id, { enabledEvents: ['*'] });
+  await idle();
+  expect(calls).toEqual(['/nds provider.down']);
+});
+
+test('a change that waits for its address takes nothing back that was changed meanwhile', async () => {
+  const { endpoints, store, receiver } = await setup();
+  const details = { url: 'https://vendor.example/a', enabledEvents: ['*'] };
+  const { id } = (await endpoints.create(details)).endpoint;
+  const looked = Promise.withResolvers<void>();
+  receiver.isKnown = () => looked.promise;
+  const moving = endpoints.change(id, { url: 'https://vendor.example/b' });
+  await Promise.all([endpoints.rotate(id), endpoints.rotate(id)]);
+  looked.resolve();
+  await moving;
+  const [stored] = await store.listEndpoints();
+  expect(stored?.endpoint.url).toBe('https://vendor.example/b');
+  expect(stored?.endpoint.secrets.map(({ untilMs }) => untilMs === undefined)).toEqual([
+    true,
+    false,
+    false,
+  ]);
+});
+
+test('a change during a deletion brings nothing back', async () => {
+  const { endpoints, store } = await setup();
+  const details = { url: 'https://vendor.example/a', enabledEvents: ['*'] };
+  const { id } = (await endpoints.create(details)).endpoint;
+  const removing = endpoints.remove(id);
+  await expect(endpoints.change(id, { description: 'late' })).rejects.toThrow();
+  await removing;
+  expect(await store.listEndpoints()).toEqual([]);
+});
+
+test('a fault of our own at the start is said, and the start is tried again', async () => {
+  const { clock, endpoints, store, faults, idle } = await setup();
+  const { listEndpoints } = store;
+  store.listEndpoints = () => Promise.reject(new TypeError('ours'));
+  await endpoints.start([BACKEND]);
+  expect(faults).toMatchObject([{ name: 'internal_fault', cause: { message: 'ours' } }]);
+  expect(endpoints.all).toEqual([]);
+  store.listEndpoints = listEndpoints;
+  clock.advance(5_000);
+  await idle();
+  expect(endpoints.all).toHaveLength(1);
 });

@@ -165,6 +165,34 @@ test('five days down: warned three times, disabled, and told the number that it 
   ).toBeUndefined();
 });
 
+test('a restart forgets neither since when an endpoint fails nor which warnings it had', async () => {
+  const { opened, clock, record, ...before } = await setup();
+  const beganAtMs = clock.wallMs();
+  const failUntil = async ({ lane, idle }: typeof before, isOver: () => boolean) => {
+    lane.nudge();
+    await idle();
+    while (!isOver()) {
+      clock.advance(HOUR);
+      await idle();
+    }
+  };
+  const warnings = ({ told }: Pick<typeof before, 'told'>) =>
+    told.flatMap((event) => (event.name === 'endpoint_failing' ? [event.failingForMs / DAY] : []));
+  before.state.answer = DOWN;
+  await record();
+  await failUntil(before, () => clock.wallMs() >= beganAtMs + 2 * DAY);
+  before.lane.stop();
+  expect(warnings(before)).toHaveLength(2);
+
+  const after = { ...before, ...(await startLane(opened, ['provider.*'], { clock })) };
+  after.state.answer = DOWN;
+  const givenUpAtMs = beganAtMs + 5 * DAY;
+  await failUntil(after, () => after.lane.endpoint.status === 'disabled');
+  expect(warnings(after).map(Math.floor)).toEqual([3]);
+  expect(clock.wallMs() - givenUpAtMs).toBeGreaterThanOrEqual(0);
+  expect(clock.wallMs() - givenUpAtMs).toBeLessThan(3 * HOUR);
+});
+
 test('reads answers as the specification says', () => {
   const verdict = (status: number) => verdictOf({ kind: 'answered', status });
   expect([200, 204, 299].map(verdict)).toEqual(['delivered', 'delivered', 'delivered']);

@@ -152,6 +152,32 @@ test('in a long time without receipts nobody is judged, neither then nor afterwa
   expect(virtual.events.map(({ name }) => name)).not.toContain('device_silent');
 });
 
+test('a phone that may be called silent is not while receipts in general fell by half', async () => {
+  const virtual = await start({ settings: { receipts: true } });
+  const others = Array.from({ length: 8 }, (_, number) => `phone-${number}:APA91b`);
+  const payOthers = async (areHeard: boolean) => {
+    const from = virtual.pushes.length;
+    payAll(virtual, others);
+    await virtual.clock.run(100);
+    for (const push of areHeard ? virtual.pushes.slice(from) : []) sendReceipt(virtual, push);
+    await virtual.clock.run(2 * MINUTE);
+    await virtual.core.receipts?.noteSilent();
+  };
+  const silent = () => virtual.events.filter(({ name }) => name === 'device_silent').length;
+  await wakes(virtual, [100]);
+  await payOthers(true);
+  for (let push = 0; push < 5; push += 1) {
+    pay(virtual);
+    await virtual.clock.run(7 * HOUR);
+  }
+  await payOthers(false);
+  expect(virtual.core.receipts?.isDeaf).toBe(true);
+  expect(silent()).toBe(0);
+  await payOthers(true);
+  expect(virtual.core.receipts?.isDeaf).toBe(false);
+  expect(silent()).toBe(1);
+});
+
 test('a phone that replies to questions and sends no receipts for them is not silent', async () => {
   const virtual = await start();
   await wakes(virtual, [100]);

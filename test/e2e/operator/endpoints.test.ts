@@ -125,7 +125,7 @@ test('says what is wrong with an endpoint, and keeps its attempts', async () => 
   expect(refusal.text).not.toContain('169.254');
 });
 
-test('an address that may not be called any more is not, whoever asks', async () => {
+test('an address that is no longer allowed is called by nobody', async () => {
   const { running, receiver } = await start();
   const { id } = await create(running, { url: receiver.url, enabled_events: ['delivery.*'] });
   await running.restart({ NDS_ENDPOINT_NETWORKS: '' });

@@ -86,7 +86,10 @@ test('a receipt is a wake, silence after it is none, and a phone that never spok
   await answer(woken.path);
   expect((await heard())[0]).toMatchObject({
     type: 'delivery.woke',
-    data: { delivery_id: woken.id, app: 'default', notification_type: 'payment_received' },
+    data: {
+      ...{ delivery_id: woken.id, app: 'default', notification_type: 'payment_received' },
+      token_sha256: sha256(PHONE),
+    },
   });
   const missed = await push();
   const unknown = await push(androidToken(8));
@@ -153,8 +156,11 @@ test('a phone that falls silent is told once, and its return by a receipt', asyn
   }
   await answer(last);
   const events = await heard();
-  const silent = events.find(({ type }) => type === 'device.silent');
-  expect(silent?.data).toMatchObject({ app: 'default' });
+  // The phone is not registered: by this alone the vendor knows which one it is.
+  const whose = { app: 'default', token_sha256: sha256(PHONE) };
+  for (const type of ['device.silent', 'device.returned']) {
+    expect(events.find((event) => event.type === type)?.data).toMatchObject(whose);
+  }
   expect(typesOf(receiver.received)).toEqual([
     'delivery.woke',
     ...Array<string>(4).fill('delivery.no_wake'),

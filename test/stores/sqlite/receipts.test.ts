@@ -15,7 +15,10 @@ test('a forgotten phone has no history, and a receipt that comes later makes non
   const delivery = sampleDelivery(1);
   const { id: deliveryId, tokenHash } = delivery;
   await store.insert(accept(delivery));
-  await receipts.recordPush({ deliveryId, atMs: NOW, isAsked: true, isJudged: true });
+  await receipts.recordPush({
+    ...{ deliveryId, atMs: NOW, isAsked: true, isJudged: true },
+    tokenSha256: 'aa'.repeat(32),
+  });
   await store.settle(settlement(delivery));
   expect(await receipts.findHistory(tokenHash)).toMatchObject({ pushes: 1 });
 

@@ -101,18 +101,18 @@ async function makeFullDatabase(): Promise<string> {
   await store.insert(accept(sampleDelivery(5, { origin: ORIGIN })));
   await store.settle(settlement(sampleDelivery(5)));
   await store.recordReply({ deliveryId: sampleId(5), answeredAtMs: NOW + 9_000 });
-  await receipts.recordPush({ deliveryId: sampleId(5), atMs: NOW, isAsked: true, isJudged: true });
+  const taken = { atMs: NOW, isAsked: true, isJudged: true, tokenSha256: 'aa'.repeat(32) };
+  await receipts.recordPush({ ...taken, deliveryId: sampleId(5) });
   const receipt = { stage: 'started', n: 1 } as const;
   const arrived = { deliveryId: sampleId(5), receipt, atMs: NOW + 900, endsOpen: true };
   await receipts.recordReceipt(arrived);
   await receipts.recordReceipt({ ...arrived, deliveryId: sampleId(4) });
-  const awaited = { untilMs: NOW + 60_000, tokenSha256: 'aa'.repeat(32) };
   for (const [index, subjectSha256] of [undefined, 'bb'.repeat(32)].entries()) {
-    const push = { deliveryId: sampleId(6 + index), atMs: NOW, isAsked: true, isJudged: true };
-    await receipts.recordPush({ ...push, awaited: { ...awaited, subjectSha256 } });
+    const awaited = { untilMs: NOW + 60_000, subjectSha256 };
+    await receipts.recordPush({ ...taken, deliveryId: sampleId(6 + index), awaited });
   }
-  await receipts.recordPush({ deliveryId: sampleId(3), atMs: NOW, isAsked: true, isJudged: true });
-  await receipts.recordPush({ deliveryId: sampleId(2), atMs: NOW, isAsked: false, isJudged: true });
+  await receipts.recordPush({ ...taken, deliveryId: sampleId(3) });
+  await receipts.recordPush({ ...taken, deliveryId: sampleId(2), isAsked: false });
   await store.quarantine(quarantineEntry('a'));
   await store.quarantine(quarantineEntry('b', { providerSinceMs: NOW }));
   records.tell({ deliveryId: sampleId(5), told: 'delivered', status: 200, atMs: NOW + 100 });

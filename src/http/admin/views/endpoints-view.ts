@@ -29,7 +29,7 @@ const UNRECORDED = /^(?:test\.ping|events\.dropped|mail\..*)$/;
 export function renderEndpoints({ endpoints, isOne, scopes }: EndpointsParts): Html {
   return html`<h1>Endpoints</h1>
 ${isOne ? html`<p><a href="#endpoints">All endpoints</a></p>` : ''}
-${endpoints.length === 0 ? html`<p>Nobody is told what happens: <code>nds endpoints add URL</code> registers an endpoint.</p>` : ''}
+${endpoints.length === 0 ? html`<p>No endpoint: <code>nds endpoints add URL</code> registers one.</p>` : ''}
 <ul class="cards endpoints">${endpoints.map((shown) => html`<li class="card">${renderEndpoint(shown, scopes)}</li>`)}</ul>`;
 }
 
@@ -40,7 +40,7 @@ function renderEndpoint({ endpoint, detail, attempts }: ShownEndpoint, scopes: S
   const tone = reason === 'by_operator' ? 'dull' : undefined;
   return html`<h2>${badge(isFailing ? 'failing' : status, tone)} <a href="#endpoints?${new URLSearchParams({ id })}">${id}</a></h2>
 ${detail === undefined ? '' : html`<p class="trouble">It ${detail}.</p>`}
-<dl><dt>address</dt><dd>${mayWrite ? url : withoutPath(url)}</dd><dt>is told</dt><dd>${endpoint.enabled_events.join(', ')}</dd>${(['app', 'description', 'digest'] as const).map((name) => renderField(name, endpoint[name]))}${reason === 'by_operator' ? html`<dt>disabled</dt><dd>by hand</dd>` : ''}${isFailing ? html`<dt>failing since</dt><dd>${timeOf(Date.parse(failing), 'day')}</dd><dt>given up at</dt><dd>${timeOf(Date.parse(failing) + GIVE_UP_MS, 'day')}</dd>` : ''}<dt>created</dt><dd>${timeOf(1_000 * endpoint.created, 'day')}${endpoint.configured === true ? ' by NDS_ENDPOINTS' : ''}</dd></dl>
+<dl><dt>address</dt><dd>${mayWrite ? url : withoutPath(url)}</dd><dt>events</dt><dd>${endpoint.enabled_events.join(', ')}</dd>${(['app', 'description', 'digest'] as const).map((name) => renderField(name, endpoint[name]))}${reason === 'by_operator' ? html`<dt>disabled</dt><dd>by hand</dd>` : ''}${isFailing ? html`<dt>failing since</dt><dd>${timeOf(Date.parse(failing), 'day')}</dd><dt>given up at</dt><dd>${timeOf(Date.parse(failing) + GIVE_UP_MS, 'day')}</dd>` : ''}<dt>created</dt><dd>${timeOf(1_000 * endpoint.created, 'day')}${endpoint.configured === true ? ' by NDS_ENDPOINTS' : ''}</dd></dl>
 ${mayWrite ? renderActions(endpoint) : ''}
 ${attempts.length === 0 ? html`<p class="fine">No call yet.</p>` : html`<ul class="attempts">${attempts.map((one) => html`<li>${renderAttempt(one, mayWrite ? id : undefined)}</li>`)}</ul>`}`;
 }

@@ -1,4 +1,5 @@
-// The tables of what the vendor is told: events, the endpoints that they go to, and the last attempts at each endpoint.
+// The tables of what the vendor is told: events, the endpoints that they go to, what their
+// digests have to tell, and the last attempts at each endpoint.
 //
 // Events are written by many transactions at once, which end in another order than they take their `row_id`s. An
 // endpoint that has got to one of them would pass over those that commit later. Events therefore get their `place` in the
@@ -49,6 +50,10 @@ export const events = pgTable(
     uniqueIndex('events_by_id').on(table.id),
     index('events_by_token').on(table.tokenHash).where(sql`token_hash IS NOT NULL`),
     index('events_by_device').on(table.deviceId).where(sql`device_id IS NOT NULL`),
+    // What an operator is told of at once: few among many.
+    index('events_to_alert')
+      .on(table.place)
+      .where(sql`type IN ('provider.down', 'provider.misconfigured', 'endpoint.disabled')`),
   ],
 );
 
@@ -82,11 +87,33 @@ export const endpoints = pgTable(
     droppedTo: time('dropped_to'),
     /** Address and secrets, encrypted. */
     sealed: bytea('sealed').notNull(),
+    /** `hourly` or `daily` if the address is an e-mail address, else NULL. */
+    digest: text('digest'),
   },
   (table) => [
     uniqueIndex('endpoints_by_id').on(table.id),
     check('endpoints_status_known', sql`status IN ('enabled', 'disabled')`),
     check('endpoints_dropped_whole', sql`(dropped = 0) = (dropped_from IS NULL)`),
+  ],
+);
+
+/** How many events of each kind an e-mail endpoint was not told of yet: written with the events themselves. */
+export const digestCounts = pgTable(
+  'digest_counts',
+  {
+    rowId: bigint('row_id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    endpointId: key('endpoint_id').notNull(),
+    type: text('type').notNull(),
+    /** Empty if there is none. */
+    app: text('app').notNull(),
+    reason: text('reason').notNull(),
+    count: integer('count').notNull(),
+    /** Of the first and the last of them. */
+    from: time('from').notNull(),
+    to: time('to').notNull(),
+  },
+  (table) => [
+    uniqueIndex('digest_counts_by_kind').on(table.endpointId, table.type, table.app, table.reason),
   ],
 );
 
@@ -102,7 +129,7 @@ export const endpointAttempts = pgTable(
     latencyMs: integer('latency_ms').notNull(),
     /** `delivered`, `failed`, or `skipped` after the last refusal. */
     outcome: text('outcome').notNull(),
-    /** Of HTTP; NULL if there was no answer. */
+    /** Of HTTP or of SMTP; NULL if there was no answer. */
     status: integer('status'),
     reason: text('reason'),
   },

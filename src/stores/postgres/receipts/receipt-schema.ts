@@ -47,6 +47,26 @@ export const receipts = pgTable(
   (table) => [primaryKey({ columns: [table.rowId, table.number] })],
 );
 
+/**
+ * Pushes whose receipt the vendor is told of if it does not come (`delivery.no_wake`): each is deleted by its receipt, by
+ * the phone's reply, or by the sweep that tells of it.
+ */
+export const awaitedReceipts = pgTable(
+  'awaited_receipts',
+  {
+    rowId: bigint('row_id', { mode: 'number' })
+      .primaryKey()
+      .references(() => deliveries.rowId, { onDelete: 'cascade' }),
+    acceptedAt: time('accepted_at').notNull(),
+    /** The end of the push's lifetime. */
+    until: time('until').notNull(),
+    /** As in `events`. */
+    tokenSha256: key('token_sha256').notNull(),
+    subjectSha256: key('subject_sha256'),
+  },
+  (table) => [index('awaited_receipts_by_end').on(table.until)],
+);
+
 /** How each phone with receipts woke so far, by the fingerprint of its token. */
 export const wakeHistories = pgTable(
   'wake_histories',
@@ -70,6 +90,8 @@ export const wakeHistories = pgTable(
     knocksAtMs: text('knocks_at_ms').notNull(),
     uselessKnocks: integer('useless_knocks').notNull(),
     uselessAt: time('useless_at'),
+    /** By which the vendor's events name the phone. */
+    tokenSha256: key('token_sha256'),
   },
   (table) => [
     index('wake_histories_unanswered')

@@ -1,16 +1,12 @@
 // What the writer changes of endpoints: themselves, how far each of them got, and its last attempts.
 
 import type Database from 'better-sqlite3';
-import type {
-  AttemptNote,
-  Endpoint,
-  Progress,
-  StoredEndpoint,
-} from '../../../core/ports/events.ts';
+import type { AttemptNote, Progress, StoredEndpoint } from '../../../core/ports/events.ts';
 import { endpointValues } from '../../events.ts';
 import { sealEndpoint } from '../../sealing/content.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import { wholeMs } from '../../values.ts';
+import type { EndpointWrite } from '../protocol.ts';
 import { prepareDigestCounts } from './digest-counts.ts';
 import { prepareEndpointQueries } from './queries.ts';
 import type { EventRecording } from './recording.ts';
@@ -37,7 +33,7 @@ export function prepareEndpointOperations(
      ON CONFLICT (id) DO UPDATE SET app = @app, enabled_events = @enabledEvents,
        description = @description, disabled_reason = @disabledReason, configured = @configured,
        failing_since_ms = iif(status = @status, failing_since_ms, NULL), status = @status,
-       sealed = @sealed, digest = @digest`,
+       cursor = max(cursor, @passed), sealed = @sealed, digest = @digest`,
   );
   const remove = db.prepare('DELETE FROM endpoints WHERE id = ?');
   const removeCounts = db.prepare('DELETE FROM digest_counts WHERE endpoint_id = ?');
@@ -49,12 +45,13 @@ export function prepareEndpointOperations(
   );
 
   return {
-    put(endpoint: Endpoint): StoredEndpoint {
+    put({ endpoint, cursor = 0 }: EndpointWrite): StoredEndpoint {
       put.run({
         ...endpointValues(endpoint),
         configured: endpoint.isConfigured ? 1 : 0,
         createdAtMs: wholeMs(endpoint.createdAtMs),
         sealed: sealEndpoint(sealer, endpoint),
+        passed: cursor,
       });
       recording.refresh();
       const found = find(endpoint.id);

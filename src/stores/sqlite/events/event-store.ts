@@ -11,7 +11,8 @@ export function createEventStore(
   return {
     // The writer's, so that a start without endpoints needs no second thread.
     listEndpoints: () => writer.call({ kind: 'list_endpoints', input: undefined }),
-    putEndpoint: (input) => writer.call({ kind: 'put_endpoint', input }),
+    putEndpoint: (endpoint, cursor) =>
+      writer.call({ kind: 'put_endpoint', input: { endpoint, cursor } }),
     deleteEndpoint: (id) => writer.call({ kind: 'delete_endpoint', input: { id } }),
     rewind: (input) => writer.call({ kind: 'rewind_endpoint', input }),
     noteAttempt: (input) => writer.call({ kind: 'note_attempt', input }),

@@ -65,9 +65,9 @@ export function prepareMissedReceipts(db: Database.Database, recording: EventRec
 
   return {
     /** Nothing, if no endpoint asked for it or the phone never sent a receipt. */
-    expect({ deliveryId, atMs, awaited }: AcceptedPush): void {
+    expect({ deliveryId, atMs, tokenSha256, awaited }: AcceptedPush): void {
       if (awaited === undefined || !recording.isWished(TYPE)) return;
-      const { untilMs, tokenSha256, subjectSha256 = null } = awaited;
+      const { untilMs, subjectSha256 = null } = awaited;
       expect.run({
         ...{ deliveryId, tokenSha256, subjectSha256 },
         ...{ atMs: wholeMs(atMs), untilMs: wholeMs(untilMs) },

@@ -1,28 +1,25 @@
 // What the vendor is told of receipts: a push that woke its phone, a phone that fell silent, one that returned. The log
-// has no token any more; where the phone is registered its registration has it.
+// has no token by then: its SHA-256 is in the phone's history.
 
 import type Database from 'better-sqlite3';
-import { tokenSha256 } from '../../../core/events/body.ts';
 import type { EventType } from '../../../core/events/catalogue.ts';
 import type { RecordedReceipt, RepliedPhone, SilentPhone } from '../../../core/ports/receipts.ts';
-import { DEVICES, type RowOf } from '../../rows.ts';
-import { openDeviceContent } from '../../sealing/content.ts';
-import type { Sealer } from '../../sealing/seal.ts';
 import type { EventRecording } from './recording.ts';
 
-export function prepareWakeEvents(
-  db: Database.Database,
-  { sealer, recording }: { readonly sealer: Sealer; readonly recording: EventRecording },
-) {
-  const find = db.prepare<[string], RowOf<typeof DEVICES>>(
-    `${DEVICES.sql} WHERE token_hash = ? LIMIT 1`,
-  );
-  const phoneOf = (tokenHash: string) => {
-    const row = find.get(tokenHash);
-    const content = row && openDeviceContent(sealer, row);
-    const digest = content && tokenSha256(content.token);
-    return { tokenHash, deviceId: row?.id, tokenSha256: digest };
-  };
+export function prepareWakeEvents(db: Database.Database, recording: EventRecording) {
+  const findDevice = db
+    .prepare<[string], string>('SELECT id FROM devices WHERE token_hash = ? LIMIT 1')
+    .pluck();
+  const findDigest = db
+    .prepare<[string], string | null>(
+      'SELECT token_sha256 FROM wake_histories WHERE token_hash = ?',
+    )
+    .pluck();
+  const phoneOf = (tokenHash: string) => ({
+    tokenHash,
+    deviceId: findDevice.get(tokenHash),
+    tokenSha256: findDigest.get(tokenHash) ?? undefined,
+  });
 
   return {
     receipt(recorded: RecordedReceipt, atMs: number): void {

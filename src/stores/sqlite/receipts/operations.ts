@@ -44,7 +44,8 @@ export function prepareReceiptOperations(
   const histories = prepareHistories(db);
 
   return {
-    recordPush({ deliveryId, atMs, isAsked, isJudged }: AcceptedPush): PushRecord | undefined {
+    recordPush(push: AcceptedPush): PushRecord | undefined {
+      const { deliveryId, atMs, isAsked, isJudged, tokenSha256 } = push;
       const row = find.get(deliveryId);
       if (row === undefined) return undefined;
       if (!isAsked) {
@@ -56,7 +57,7 @@ export function prepareReceiptOperations(
       const isKnocked = row.knocked_at_ms !== null;
       // A crash came between, and it was pushed once more.
       if (row.accepted_at_ms !== null) return { history, isAnswered, isKnocked };
-      const pushed = afterPush(history, { atMs, isAnswered, isJudged });
+      const pushed = afterPush(history, { atMs, tokenSha256, isAnswered, isJudged });
       const number = pushed.pushes === history.pushes ? null : pushed.pushes;
       wakes.putAccepted(row, { atMs, number, history });
       histories.put(row, pushed);
@@ -221,6 +222,7 @@ function prepareHistories(db: Database.Database) {
       if (token_hash === FORGOTTEN_TOKEN) return;
       put.run({
         token_hash,
+        token_sha256: history.tokenSha256 ?? null,
         app,
         platform,
         pushes: history.pushes,

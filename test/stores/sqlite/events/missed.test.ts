@@ -46,9 +46,9 @@ async function deliver(
 }
 
 function take({ receipts }: Pick<OpenedStore, 'receipts'>, deliveryId: string, atMs: number) {
-  const digests = { tokenSha256: TOKEN_SHA256, subjectSha256: SUBJECT_SHA256 };
-  const awaited = { untilMs: atMs + MINUTE, ...digests };
-  return receipts.recordPush({ deliveryId, atMs, isAsked: true, isJudged: true, awaited });
+  const awaited = { untilMs: atMs + MINUTE, subjectSha256: SUBJECT_SHA256 };
+  const push = { deliveryId, atMs, isAsked: true, isJudged: true, tokenSha256: TOKEN_SHA256 };
+  return receipts.recordPush({ ...push, awaited });
 }
 
 function answer({ receipts }: OpenedStore, deliveryId: string, atMs: number) {

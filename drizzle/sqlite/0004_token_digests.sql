@@ -1,0 +1,1 @@
+ALTER TABLE `wake_histories` ADD `token_sha256` text;
