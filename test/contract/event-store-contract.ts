@@ -296,6 +296,16 @@ export function eventStoreContract(open: () => Promise<OpenedEvents>): void {
     expect(await events.listAttempts({ endpointId: 'ep_a', limit: 9 })).toEqual([]);
   });
 
+  test('an endpoint that is replaced is at least where its sender passed, and never goes back', async () => {
+    const opened = await open();
+    const { events } = opened;
+    await events.putEndpoint(sampleEndpoint({ enabledEvents: ['delivery.*'] }));
+    for (const number of [1, 2, 3]) await end(opened, number, 'expired');
+    const put = async (cursor?: number) =>
+      (await events.putEndpoint(sampleEndpoint(), cursor)).progress.cursor;
+    expect([await put(), await put(2), await put(1)]).toEqual([0, 2, 2]);
+  });
+
   test('finds an event by its id', async () => {
     const opened = await open();
     await opened.events.putEndpoint(sampleEndpoint());

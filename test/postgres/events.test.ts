@@ -2,6 +2,7 @@
 
 import { Client } from 'pg';
 import { describe, expect, test } from 'vitest';
+import { digestContract } from '../contract/digest-contract.ts';
 import { eventStoreContract } from '../contract/event-store-contract.ts';
 import { NOW } from '../contract/store-samples.ts';
 import { sampleEndpoint } from '../support/endpoints.ts';
@@ -10,7 +11,9 @@ import { query, SERVERS, useDatabases } from './databases.ts';
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
   const { newDatabase, open } = useDatabases(server);
 
-  eventStoreContract(async () => await open(await newDatabase()));
+  const openNew = async () => await open(await newDatabase());
+  eventStoreContract(openNew);
+  digestContract(openNew);
 
   const outage = { app: 'default', provider: 'fcm', reason: 'timeout' } as const;
   const next = { endpointId: 'ep_a', limit: 10 };

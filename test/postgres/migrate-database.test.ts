@@ -49,7 +49,7 @@ async function readCopied(url: string, { name, key, from = {} }: (typeof COPIED_
     .map((column) => {
       switch (column.type) {
         case 'timestamp with time zone':
-          return `(extract(epoch FROM ${column.name}) * 1000)::double precision AS ${column.name}_ms`;
+          return `(extract(epoch FROM "${column.name}") * 1000)::double precision AS ${column.name}_ms`;
         case 'boolean':
           return `${column.name}::integer AS ${column.name}`;
         case 'bigint':
@@ -103,9 +103,8 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect([done.code, done.stderr]).toEqual([0, '']);
     expectReadable(done);
     expect(done.stdout).toContain('deliveries: 3 of 3\n');
-    expect(done.stdout).toMatch(
-      /All \d+ rows of 17 tables are in the PostgreSQL, counted in both\./,
-    );
+    const tables = `rows of ${COPIED_TABLES.length} tables are in the PostgreSQL, counted in both.`;
+    expect(done.stdout).toContain(tables);
     const again = await migrate();
     expect([again.code, again.stdout]).toEqual([1, '']);
     expect(again.stderr).toContain('is not empty');

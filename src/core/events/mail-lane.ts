@@ -133,6 +133,7 @@ export class MailLane extends Lane {
     const boundaryMs = boundaryOf(period, clock.wallMs());
     if (boundaryMs <= this.#digestedUntilMs) return undefined;
     const counts = await store.readDigest(id);
+    if (counts === undefined) return undefined;
     if (!counts.some(({ fromMs }) => fromMs < boundaryMs)) {
       this.#digestedUntilMs = boundaryMs;
       return undefined;

@@ -81,6 +81,8 @@ export interface Progress {
 export interface StoredEndpoint {
   readonly endpoint: Endpoint;
   readonly progress: Progress;
+  /** This machine does not send to it: the store alone knows how far it got. */
+  readonly isSentElsewhere?: boolean | undefined;
 }
 
 /** Events that were deleted before the endpoint had them. */
@@ -136,7 +138,13 @@ export interface PendingAlert {
   readonly endedAtMs?: number | undefined;
 }
 
+/**
+ * Where several machines share it, one of them sends to an endpoint: the first that asks for what is next, until it stops
+ * or is declared dead. The others get nothing.
+ */
 export interface EventStore {
+  /** Other machines change endpoints, too. */
+  readonly isShared?: boolean | undefined;
   listEndpoints(): Promise<readonly StoredEndpoint[]>;
   /**
    * Adds it, with everything that is recorded from now on before it, or replaces the one with its id, which then is at
@@ -145,7 +153,7 @@ export interface EventStore {
   putEndpoint(endpoint: Endpoint, cursor?: number): Promise<StoredEndpoint>;
   /** False if there is none. */
   deleteEndpoint(id: string): Promise<boolean>;
-  /** Goes back to before the first event that was recorded since then and is kept. */
+  /** Goes back to before the first event that was recorded since then and is kept. This machine sends to it from now on. */
   rewind(options: { readonly endpointId: string; readonly sinceMs: number }): Promise<Progress>;
   /** The next events in their order, also those that the endpoint did not ask for. */
   nextEvents(query: {
@@ -162,8 +170,11 @@ export interface EventStore {
     readonly afterRowId: number;
     readonly limit: number;
   }): Promise<readonly PendingAlert[]>;
-  /** What the next digest of an e-mail endpoint has to tell: a few hundred counts at most, those of most events first. */
-  readDigest(endpointId: string): Promise<readonly DigestCount[]>;
+  /**
+   * What the next digest of an e-mail endpoint has to tell: a few hundred counts at most, those of most events first.
+   * Nothing if another machine sends to it.
+   */
+  readDigest(endpointId: string): Promise<readonly DigestCount[] | undefined>;
   findEvent(id: string): Promise<RecordedEvent | undefined>;
   /** Resolves when it is written. A service that is killed before sends the event once more. */
   noteAttempt(note: AttemptNote): Promise<void>;

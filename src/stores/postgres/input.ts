@@ -16,9 +16,11 @@ export interface Input<Row> {
 /** By the names of the columns: their type, and what stands in each row. */
 export function inputOf<Row>(columns: Readonly<Record<string, ColumnInput<Row>>>): Input<Row> {
   const declared = Object.values(columns);
+  // Quoted: some are words of SQL.
+  const names = Object.keys(columns).map((name) => `"${name}"`);
   const arrays = declared.map(([type], index) => `$${index + 1}::${type}[]`);
   return {
-    sql: `unnest(${arrays.join(', ')}) AS input(${Object.keys(columns).join(', ')})`,
+    sql: `unnest(${arrays.join(', ')}) AS input(${names.join(', ')})`,
     count: declared.length,
     valuesOf: (rows) => declared.map(([, read]) => rows.map(read)),
   };

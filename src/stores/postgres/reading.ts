@@ -42,8 +42,11 @@ function isTime(column: string, kind: Column): boolean {
   );
 }
 
+/** Quoted: `from` and `to` are words of SQL. */
 function timeAs(column: string): string {
-  return `${column.slice(0, -'_ms'.length)} AS ${nameOf(column)}`;
+  const name = nameOf(column);
+  const table = column.slice(0, -name.length);
+  return `${table}"${name.slice(0, -'_ms'.length)}" AS ${name}`;
 }
 
 // Type oids: https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_type.dat

@@ -72,8 +72,8 @@ async function planOf({ name, from = {} }: CopiedTable, database: Database): Pro
       ]),
     ),
   );
-  const names = columns.map((column) => column.name).join(', ');
-  const values = columns.map((column) => column.value(`input.${column.name}`)).join(', ');
+  const names = columns.map((column) => `"${column.name}"`).join(', ');
+  const values = columns.map((column) => column.value(`input."${column.name}"`)).join(', ');
   return {
     sources: sources.map(({ sql }) => sql),
     input,

@@ -41,6 +41,7 @@ export const COPIED_TABLES: readonly CopiedTable[] = [
     from: { sender: 'NULL' },
     sealed: { id: 'id', contextOf: endpointContext },
   },
+  { name: 'digest_counts', key: ['row_id'] },
   // An endpoint's cursor is a row in SQLite and a place here.
   { name: 'events', key: ['row_id'], from: { place: 'row_id' } },
   { name: 'endpoint_attempts', key: ['row_id'] },

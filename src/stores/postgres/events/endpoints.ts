@@ -16,14 +16,28 @@ import { wholeMs } from '../../values.ts';
 import type { Run } from '../database.ts';
 import { change, select } from '../statements.ts';
 import { maybeWall, wall } from '../times.ts';
+import { takeOffCounts } from './digest-counts.ts';
 import { placeAllEvents } from './places.ts';
 import { recordEvents } from './recording.ts';
 
 const KEPT_ATTEMPTS = 100;
 
-export async function listEndpoints(run: Run, sealer: Sealer): Promise<readonly StoredEndpoint[]> {
-  const found = await select(run, ENDPOINTS, 'ORDER BY row_id');
-  return found.flatMap((row) => toEndpoint(row, sealer) ?? []);
+interface Machine {
+  readonly sealer: Sealer;
+  readonly nodeId: string;
+}
+
+const SENT_ENDPOINTS = rows('endpoints', { ...ENDPOINTS.columns, sender: 'text?' });
+
+export async function listEndpoints(
+  run: Run,
+  { sealer, nodeId }: Machine,
+): Promise<readonly StoredEndpoint[]> {
+  const found = await select(run, SENT_ENDPOINTS, 'ORDER BY row_id');
+  return found.flatMap((row) => {
+    const stored = toEndpoint(row, sealer);
+    return stored === undefined ? [] : { ...stored, isSentElsewhere: row.sender !== nodeId };
+  });
 }
 
 async function findEndpoint(run: Run, id: string, sealer: Sealer) {
@@ -31,9 +45,10 @@ async function findEndpoint(run: Run, id: string, sealer: Sealer) {
   return row && toEndpoint(row, sealer);
 }
 
+/** One that is there is at `passed` at least. */
 export async function putEndpoint(
   run: Run,
-  endpoint: Endpoint,
+  { endpoint, passed = 0 }: { readonly endpoint: Endpoint; readonly passed?: number | undefined },
   sealer: Sealer,
 ): Promise<StoredEndpoint> {
   // A new one begins behind everything that was ever recorded.
@@ -41,18 +56,19 @@ export async function putEndpoint(
   await change(
     run,
     `INSERT INTO endpoints (id, app, enabled_events, description, status, disabled_reason, configured,
-       created_at, cursor, refused, dropped, sealed)
+       created_at, cursor, refused, dropped, sealed, digest)
      VALUES (@id, @app, @enabledEvents, @description, @status, @disabledReason, @configured,
-       @createdAt, @cursor, 0, 0, @sealed)
+       @createdAt, @cursor, 0, 0, @sealed, @digest)
      ON CONFLICT (id) DO UPDATE SET app = excluded.app, enabled_events = excluded.enabled_events,
        description = excluded.description, disabled_reason = excluded.disabled_reason,
        configured = excluded.configured, sealed = excluded.sealed, status = excluded.status,
+       digest = excluded.digest, cursor = greatest(endpoints.cursor, @passed),
        failing_since = CASE WHEN endpoints.status = excluded.status THEN endpoints.failing_since END`,
     {
       ...endpointValues(endpoint),
       configured: endpoint.isConfigured,
       createdAt: wall(endpoint.createdAtMs),
-      cursor,
+      ...{ cursor, passed },
       sealed: sealEndpoint(sealer, endpoint),
     },
   );
@@ -62,22 +78,26 @@ export async function putEndpoint(
 }
 
 export async function deleteEndpoint(run: Run, id: string): Promise<boolean> {
+  // First: who notes an attempt at it has the endpoint until that is written.
+  const isGone = (await change(run, 'DELETE FROM endpoints WHERE id = @id', { id })) > 0;
   await change(run, 'DELETE FROM endpoint_attempts WHERE endpoint_id = @id', { id });
-  return (await change(run, 'DELETE FROM endpoints WHERE id = @id', { id })) > 0;
+  await change(run, 'DELETE FROM digest_counts WHERE endpoint_id = @id', { id });
+  return isGone;
 }
 
+/** This machine sends from there; another one that has got further sends no more. */
 export async function rewind(
   run: Run,
   { endpointId, sinceMs }: Parameters<EventStore['rewind']>[0],
-  sealer: Sealer,
+  { sealer, nodeId }: Machine,
 ): Promise<Progress> {
   await placeAllEvents(run);
   await change(
     run,
-    `UPDATE endpoints SET refused = 0, failing_since = NULL, cursor = least(cursor,
+    `UPDATE endpoints SET sender = @nodeId, refused = 0, failing_since = NULL, cursor = least(cursor,
        (SELECT place - 1 FROM events WHERE at >= @since AND place IS NOT NULL ORDER BY place LIMIT 1))
      WHERE id = @endpointId`,
-    { endpointId, since: wall(sinceMs) },
+    { endpointId, nodeId, since: wall(sinceMs) },
   );
   const found = await findEndpoint(run, endpointId, sealer);
   return found?.progress ?? { cursor: 0, refused: 0 };
@@ -85,33 +105,39 @@ export async function rewind(
 
 const TAKEN = rows('endpoints', { sender: 'text?', cursor: 'integer' });
 
+export interface Taken {
+  readonly cursor: number;
+  /** Another machine, or none, sent to it until now. */
+  readonly isNew: boolean;
+}
+
 /**
- * One machine sends to an endpoint: the first that asks, until it stops or is declared dead. How far the endpoint got, if
- * that is this machine.
+ * One machine sends to an endpoint: the first that asks, until it stops or is declared dead. Nothing if that is another
+ * machine, or if the endpoint was deleted.
  */
 export async function takeEndpoint(
   run: Run,
   endpointId: string,
   nodeId: string,
-): Promise<number | undefined> {
-  await change(
+): Promise<Taken | undefined> {
+  const taken = await change(
     run,
     `UPDATE endpoints SET sender = @nodeId WHERE id = @endpointId AND sender IS DISTINCT FROM @nodeId
        AND NOT EXISTS (SELECT FROM nodes WHERE nodes.id = endpoints.sender)`,
     { endpointId, nodeId },
   );
-  const [taken] = await select(run, TAKEN, 'WHERE id = @endpointId', { endpointId });
-  if (taken === undefined) return 0;
-  return taken.sender === nodeId ? taken.cursor : undefined;
+  const [row] = await select(run, TAKEN, 'WHERE id = @endpointId', { endpointId });
+  return row?.sender === nodeId ? { cursor: row.cursor, isNew: taken > 0 } : undefined;
 }
 
-/** What a machine notes that does not send to the endpoint any more moves nothing. */
+/** What a machine notes that does not send to the endpoint any more moves nothing. Of a deleted one nothing is noted. */
 export async function noteAttempt(run: Run, note: AttemptNote, nodeId: string): Promise<void> {
-  const { endpointId, attempt, progress, told, disabledReason } = note;
+  const { endpointId, attempt, progress, told, digested = [], disabledReason } = note;
   const [row] = await select(run, ENDPOINTS, 'WHERE id = @endpointId FOR UPDATE', {
     endpointId,
   });
-  if (disabledReason !== undefined && row !== undefined) {
+  if (row === undefined) return;
+  if (disabledReason !== undefined) {
     const { atMs } = attempt;
     const event = { atMs, type: 'endpoint.disabled', endpointId, reason: disabledReason } as const;
     await recordEvents(run, [{ ...event, app: row.app ?? undefined }]);
@@ -119,13 +145,14 @@ export async function noteAttempt(run: Run, note: AttemptNote, nodeId: string): 
   await putAttempt(run, note);
   if (progress !== undefined) {
     // It was counted as dropped while it was on its way.
-    const hasPassed = progress.cursor > (row?.cursor ?? progress.cursor);
+    const hasPassed = progress.cursor > row.cursor;
     if (hasPassed && told === undefined && (await isGone(run, attempt.eventId))) {
       await tellDropped(run, endpointId, 1);
     }
     await advance(run, { endpointId, nodeId }, progress);
   }
   if (told !== undefined) await tellDropped(run, endpointId, told.count);
+  await takeOffCounts(run, endpointId, digested);
   if (disabledReason === undefined) return;
   await change(
     run,

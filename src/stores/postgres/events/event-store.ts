@@ -8,6 +8,8 @@ import { transact as retried } from '../conflicts.ts';
 import type { Run } from '../database.ts';
 import { select } from '../statements.ts';
 import type { Parts } from '../store.ts';
+import { findAlerts } from './alerts.ts';
+import { readCounts, removeCountsOfNobody } from './digest-counts.ts';
 import {
   deleteEndpoint,
   listEndpoints,
@@ -35,20 +37,36 @@ export function createEventStore({ database, sealer, nodes }: Parts): EventStore
   const transact = <Result>(work: (run: Run) => Promise<Result>) => retried(database, work);
 
   return {
-    listEndpoints: () => transact((run) => listEndpoints(run, sealer)),
-    putEndpoint: (endpoint) => transact((run) => putEndpoint(run, endpoint, sealer)),
+    isShared: true,
+    listEndpoints: () => transact((run) => listEndpoints(run, { sealer, nodeId: nodes.id })),
+    putEndpoint: (endpoint, passed) =>
+      transact((run) => putEndpoint(run, { endpoint, passed }, sealer)),
     deleteEndpoint: (id) => transact((run) => deleteEndpoint(run, id)),
-    rewind: (options) => transact((run) => rewind(run, options, sealer)),
+    rewind: (options) => transact((run) => rewind(run, options, { sealer, nodeId: nodes.id })),
     nextEvents: ({ endpointId, afterRowId, limit }) =>
       transact(async (run) => {
-        const cursor = await takeEndpoint(run, endpointId, nodes.id);
-        if (cursor === undefined) return { events: [] };
+        const taken = await takeEndpoint(run, endpointId, nodes.id);
+        if (taken === undefined) return { events: [] };
         if (await hasUnplaced(run)) await placeEvents(run);
         // The machine that sent before may have got further.
-        const after = Math.max(afterRowId, cursor);
+        const after = Math.max(afterRowId, taken.cursor);
         const condition = 'WHERE place > @after ORDER BY place LIMIT @limit';
         const found = await selectPlaced(run, EVENTS, condition, { after, limit });
         return { events: found.flatMap(toEvent), dropped: await findDropped(run, endpointId) };
+      }),
+    nextAlerts: ({ endpointId, afterRowId, limit }) =>
+      transact(async (run) => {
+        const taken = await takeEndpoint(run, endpointId, nodes.id);
+        if (taken === undefined) return [];
+        if (await hasUnplaced(run)) await placeEvents(run);
+        // Where another machine got to. Later calls go behind it: for alerts that were held back.
+        const after = taken.isNew ? Math.max(afterRowId, taken.cursor) : afterRowId;
+        return await findAlerts(run, { endpointId, after, limit });
+      }),
+    readDigest: (endpointId) =>
+      transact(async (run) => {
+        const taken = await takeEndpoint(run, endpointId, nodes.id);
+        return taken && (await readCounts(run, endpointId));
       }),
     findEvent: (id) =>
       transact(async (run) => {
@@ -66,6 +84,7 @@ export function createEventStore({ database, sealer, nodes }: Parts): EventStore
     pruneEvents: ({ beforeMs, limit }) =>
       transact(async (run) => {
         const last = await placeAllEvents(run);
+        await removeCountsOfNobody(run);
         return await dropEvents(run, { upToPlace: last - MAX_EVENTS, beforeMs, limit });
       }),
   };

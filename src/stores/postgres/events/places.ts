@@ -68,6 +68,7 @@ const CURSORS = rows('endpoints', {
   id: 'text',
   app: 'text?',
   enabled_events: 'text',
+  digest: 'text?',
   cursor: 'integer',
 });
 
@@ -82,7 +83,9 @@ export async function dropEvents(
   const last = gone.at(-1);
   if (last === undefined) return 0;
   for (const row of await select(run, CURSORS, 'ORDER BY row_id FOR UPDATE')) {
-    const lacking = lackingOf(gone, { wish: toWish(row), cursor: row.cursor });
+    const wish = toWish(row);
+    if (wish.hasDigest) continue;
+    const lacking = lackingOf(gone, { wish, cursor: row.cursor });
     if (lacking === undefined) continue;
     await change(
       run,
@@ -100,6 +103,11 @@ export async function dropEvents(
 }
 
 /** The place takes the place of the row. */
+export function placedColumnsOf(declared: Rows<Columns>): string {
+  return columnsOf(declared).replace('row_id', 'place AS row_id');
+}
+
+/** Of events that have a place, under its name as that of the row. */
 export async function selectPlaced<Declared extends Columns>(
   run: Run,
   declared: TableRows<Declared>,
@@ -107,8 +115,7 @@ export async function selectPlaced<Declared extends Columns>(
   values: Values,
 ): Promise<readonly RowOf<Rows<Declared>>[]> {
   const { columns, tables } = declared;
-  const names = columnsOf(declared).replace('row_id', 'place AS row_id');
   const placed = `SELECT * FROM ${tables} WHERE place IS NOT NULL`;
-  const sql = `SELECT ${names} FROM (${placed}) AS ${tables} ${condition}`;
+  const sql = `SELECT ${placedColumnsOf(declared)} FROM (${placed}) AS ${tables} ${condition}`;
   return await compute(run, { columns, sql }, values);
 }

@@ -12,6 +12,7 @@ import type { Run } from '../database.ts';
 import { inputOf } from '../input.ts';
 import { select } from '../statements.ts';
 import { wall } from '../times.ts';
+import { countForDigests } from './digest-counts.ts';
 
 /** Of every endpoint, the disabled ones, too. Another machine may change them at any moment. */
 export async function listWishes(run: Run): Promise<readonly StoredWish[]> {
@@ -41,10 +42,15 @@ export async function recordEvents(run: Run, events: readonly NewEvent[]): Promi
   await insertEvents(
     run,
     events.filter((event) => wishes.some((wish) => isWished(wish, event))),
+    wishes,
   );
 }
 
-async function insertEvents(run: Run, events: readonly NewEvent[]): Promise<void> {
+async function insertEvents(
+  run: Run,
+  events: readonly NewEvent[],
+  wishes: readonly StoredWish[],
+): Promise<void> {
   if (events.length === 0) return;
   const columns = `id, at, type, app, provider, delivery_id, device_id, notification_type, reason,
     token_hash, token_sha256, subject_sha256, endpoint_id`;
@@ -52,6 +58,8 @@ async function insertEvents(run: Run, events: readonly NewEvent[]): Promise<void
     `INSERT INTO events (${columns}) SELECT ${columns} FROM ${ADDED.sql}`,
     ADDED.valuesOf(events),
   );
+  // Last: other machines wait for what it locks.
+  await countForDigests(run, events, wishes);
 }
 
 export interface EndedDelivery {
@@ -76,5 +84,5 @@ export async function recordEnds(
     const event = toEndEvent(row, { type, ...end }, sealer);
     return wishes.some((wish) => isWished(wish, event)) ? [event] : [];
   });
-  await insertEvents(run, events);
+  await insertEvents(run, events, wishes);
 }
