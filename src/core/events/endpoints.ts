@@ -18,14 +18,12 @@ import {
 } from './details.ts';
 import { EndpointLane, type LaneParts } from './lane.ts';
 import type { Lane } from './lane-base.ts';
+import { Looks } from './looks.ts';
 import { MailLane, type MailLaneParts } from './mail-lane.ts';
 import { isHint, noticeOf } from './notices.ts';
+import { isEmail, refuseEmail, takeIn } from './take-in.ts';
 
 export const MAX_ENDPOINTS = 32;
-/** From a fact to looks into the table: its transaction is on its way, and may take longer. */
-const NUDGES_MS = [100, 1_000] as const;
-/** For what no event of the core announces. */
-const LOOK_EVERY_MS = 10_000;
 const START_PAUSE_MS = 5_000;
 
 export interface EndpointsParts extends Omit<LaneParts, 'ids'>, Pick<MailLaneParts, 'mail'> {
@@ -45,12 +43,14 @@ export class Endpoints implements Observer {
   #lastTurn: Promise<unknown> = Promise.resolve();
   #isListening = false;
   #isClosed = false;
-  readonly #nudges = new Map<number, Timer>();
-  #look: Timer | undefined;
+  readonly #looks: Looks;
   #startAgain: Timer | undefined;
 
   constructor(parts: EndpointsParts) {
     this.#parts = parts;
+    const nudge = () => this.#nudgeAll();
+    const look = parts.store.isShared ? () => void this.#lookAtOthers() : nudge;
+    this.#looks = new Looks({ clock: parts.clock, nudge, look });
   }
 
   /** At the start and at each reload. Resolves at once if the store fails, and then tries again. */
@@ -58,12 +58,10 @@ export class Endpoints implements Observer {
     this.#startAgain?.cancel();
     try {
       await this.#inTurn(() => this.#load(configured));
+      if (this.#parts.store.isShared && !this.#isClosed) this.#looks.begin();
     } catch (cause) {
       if (this.#isClosed) return;
-      // The store says itself what is wrong with it.
-      if (!(cause instanceof StoreUnavailableError)) {
-        this.#parts.observer.observe({ name: 'internal_fault', where: 'endpoint', cause });
-      }
+      this.#report(cause);
       const again = () => void this.start(configured);
       this.#startAgain = this.#parts.clock.after(START_PAUSE_MS, again);
     }
@@ -87,17 +85,39 @@ export class Endpoints implements Observer {
     }
     for (const [id, one] of names) {
       // What did not change goes on where it is.
-      if (isDeepStrictEqual(this.#configured.get(id), one)) continue;
-      const earlier = known.find(({ endpoint }) => endpoint.id === id)?.endpoint;
       const lane = this.#lanes.get(id);
+      if (lane !== undefined && isDeepStrictEqual(this.#configured.get(id), one)) continue;
+      const earlier = known.find(({ endpoint }) => endpoint.id === id)?.endpoint;
       const stored = await this.#put(configure(one, { earlier, nowMs: clock.wallMs() }), lane);
       if (lane !== undefined && isEmail(lane) === isEmail(stored)) lane.change(stored);
-      else {
-        lane?.stop();
-        this.#add(stored);
-      }
+      else this.#add(stored);
     }
     this.#configured = names;
+  }
+
+  /** Takes in what other machines changed. Rejects if the store cannot be read; does nothing if it is not shared. */
+  async refresh(): Promise<void> {
+    if (!this.#parts.store.isShared || this.#isClosed) return;
+    await this.#inTurn(async () => {
+      const known = await this.#parts.store.listEndpoints();
+      const ids = new Set(known.map(({ endpoint }) => endpoint.id));
+      for (const id of this.#lanes.keys()) if (!ids.has(id)) this.#drop(id);
+      for (const stored of known) {
+        const lane = this.#lanes.get(stored.endpoint.id);
+        if (lane === undefined || !takeIn(lane, stored)) this.#add(stored);
+      }
+    });
+  }
+
+  async #lookAtOthers(): Promise<void> {
+    await this.refresh().catch((cause) => this.#report(cause));
+    this.#nudgeAll();
+  }
+
+  /** The store says itself what is wrong with it. */
+  #report(cause: unknown): void {
+    if (cause instanceof StoreUnavailableError) return;
+    this.#parts.observer.observe({ name: 'internal_fault', where: 'endpoint', cause });
   }
 
   /** What e-mail endpoints lack, in words for the operator. */
@@ -147,6 +167,10 @@ export class Endpoints implements Observer {
 
   async #delete(id: string): Promise<void> {
     await this.#parts.store.deleteEndpoint(id);
+    this.#drop(id);
+  }
+
+  #drop(id: string): void {
     this.#lanes.get(id)?.stop();
     this.#lanes.delete(id);
     if (this.#lanes.size === 0) this.#stopListening();
@@ -191,21 +215,14 @@ export class Endpoints implements Observer {
 
   observe(event: ServiceEvent): void {
     this.#mail(event);
-    if (!isHint(event)) return;
-    for (const delayMs of NUDGES_MS) {
-      if (this.#nudges.has(delayMs)) continue;
-      const nudge = () => {
-        this.#nudges.delete(delayMs);
-        this.#nudgeAll();
-      };
-      this.#nudges.set(delayMs, this.#parts.clock.after(delayMs, nudge));
-    }
+    if (isHint(event)) this.#looks.hint();
   }
 
   close(): void {
     this.#isClosed = true;
     this.#startAgain?.cancel();
     this.#stopListening();
+    this.#looks.stop();
     for (const lane of this.#lanes.values()) lane.stop();
     this.#parts.sender.close();
     this.#parts.mail.close();
@@ -228,6 +245,7 @@ export class Endpoints implements Observer {
 
   #add(stored: StoredEndpoint): Lane {
     const lane: Lane = new (isEmail(stored) ? MailLane : EndpointLane)(this.#parts, stored);
+    this.#lanes.get(stored.endpoint.id)?.stop();
     this.#lanes.set(stored.endpoint.id, lane);
     if (this.#isClosed) lane.stop();
     this.#listen();
@@ -266,35 +284,17 @@ export class Endpoints implements Observer {
     if (this.#isListening || this.#isClosed) return;
     this.#isListening = true;
     this.#parts.join(this);
-    this.#planLook();
+    this.#looks.begin();
   }
 
   #stopListening(): void {
     if (!this.#isListening) return;
     this.#isListening = false;
     this.#parts.leave(this);
-    for (const nudge of this.#nudges.values()) nudge.cancel();
-    this.#nudges.clear();
-    this.#look?.cancel();
-  }
-
-  #planLook(): void {
-    this.#look = this.#parts.clock.after(LOOK_EVERY_MS, () => {
-      this.#nudgeAll();
-      this.#planLook();
-    });
+    if (!this.#parts.store.isShared) this.#looks.stop();
   }
 
   #nudgeAll(): void {
     for (const lane of this.#lanes.values()) lane.nudge();
   }
-}
-
-function isEmail({ endpoint }: Pick<StoredEndpoint, 'endpoint'>): boolean {
-  return endpoint.digest !== undefined;
-}
-
-function refuseEmail(lane: Lane): Lane {
-  if (isEmail(lane)) throw new ServiceError('email_endpoint');
-  return lane;
 }

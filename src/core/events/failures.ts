@@ -67,6 +67,12 @@ export class Failures {
     this.#count = 0;
   }
 
+  /** Another machine sends, and warns. */
+  follow(progress: Progress): void {
+    this.#warned = warningsDue(this.#forMs(progress));
+    if (progress.failingSinceMs === undefined) this.#reason = undefined;
+  }
+
   /** Counts a failure, warns, and says how long to wait. */
   failed({ reason = 'unknown', retryAfterMs }: Sent, progress: Progress): number {
     const { ids, observer } = this.#parts;

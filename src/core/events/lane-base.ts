@@ -71,6 +71,12 @@ export abstract class Lane {
     this.rounds.askNow();
   }
 
+  /** How far it got, as long as another machine sends to it. */
+  follow(progress: Progress): void {
+    this.#progress = progress;
+    this.#failures.follow(progress);
+  }
+
   stop(): void {
     this.rounds.stop();
   }

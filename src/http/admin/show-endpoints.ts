@@ -25,6 +25,7 @@ export async function showEndpoints(
   const { scopes } = requireSession(access, c, 'read');
   const { id } = checkQuery(endpointsQuery, c);
   const { endpoints, clock } = operator;
+  await reading(() => endpoints.refresh());
   const lanes = id === undefined ? endpoints.all : [endpoints.find(id)];
   const limit = id === undefined ? LAST_ATTEMPTS : ALL_ATTEMPTS;
   const shown = lanes.map(async (lane): Promise<ShownEndpoint> => {

@@ -2,6 +2,7 @@
 
 import type { Principal, Scope } from '../../core/operating/scopes.ts';
 import type { HttpContext } from '../context.ts';
+import { reading } from '../handle.ts';
 import { handleListApps, handleReload } from './apps.ts';
 import { handleListDeliveries, handleReadDelivery, handleRetry } from './deliveries.ts';
 import {
@@ -49,7 +50,16 @@ const ENDPOINT_ROUTES = (
     ['GET', `${ONE}/attempts`, handleAttempts],
     ['POST', `${ONE}/redeliver`, handleRedeliver],
   ] as const
-).map(([method, path, handle]): OperatorRoute => ({ method, path, scope: 'endpoints', handle }));
+).map(
+  ([method, path, handle]): OperatorRoute => ({
+    ...{ method, path, scope: 'endpoints' },
+    // As every machine has them.
+    async handle(parts, c) {
+      await reading(() => parts.endpoints.refresh());
+      return await handle(parts, c);
+    },
+  }),
+);
 
 export const OPERATOR_ROUTES: readonly OperatorRoute[] = [
   { method: 'GET', path: '/api/v1/deliveries', scope: 'read', handle: handleListDeliveries },
