@@ -5,7 +5,7 @@ import { Endpoints } from '../../../src/core/events/endpoints.ts';
 import type { EventSender, Mail, MailSender } from '../../../src/core/ports/events.ts';
 import type { Observer, ServiceEvent } from '../../../src/core/ports/observer.ts';
 import { useFiles } from '../../stores/sqlite/files.ts';
-import { ENDPOINT_SECRET } from '../../support/endpoints.ts';
+import { ENDPOINT_SECRET, sampleEmailEndpoint, sampleEndpoint } from '../../support/endpoints.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
 const { newFile, open } = useFiles();
@@ -21,10 +21,10 @@ const SETTLED = {
   sinceReceiptMs: 1,
 } as const satisfies ServiceEvent;
 
-async function setup() {
+async function setup({ isShared = false } = {}) {
   const clock = new ManualClock();
   const { events: real, records, store: log } = await open(newFile());
-  const store = { ...real };
+  const store = { ...real, isShared };
   const mails: Mail[] = [];
   const signatures: string[] = [];
   const mail: MailSender = {
@@ -224,4 +224,78 @@ test('a fault of our own at the start is said, and the start is tried again', as
   clock.advance(5_000);
   await idle();
   expect(endpoints.all).toHaveLength(1);
+});
+
+test('takes in at its next look what another machine added, changed and deleted', async () => {
+  const { clock, endpoints, store, calls, receiver, down, idle } = await setup({ isShared: true });
+  receiver.status = 204;
+  const look = async () => {
+    clock.advance(10_000);
+    await idle();
+  };
+  await endpoints.start([]);
+  await store.putEndpoint(sampleEndpoint({ url: 'https://vendor.example/a' }));
+  await down();
+  await look();
+  await store.putEndpoint(sampleEndpoint({ url: 'https://vendor.example/b' }));
+  await down();
+  await look();
+  expect(calls).toEqual(['/a provider.down', '/b provider.down']);
+  await store.putEndpoint(sampleEmailEndpoint({ id: 'ep_a' }));
+  await look();
+  expect(endpoints.find('ep_a').endpoint.digest).toBe('daily');
+  await store.deleteEndpoint('ep_a');
+  await look();
+  expect(endpoints.all).toEqual([]);
+  await store.putEndpoint(sampleEndpoint());
+  await look();
+  expect(endpoints.all).toHaveLength(1);
+});
+
+test('follows how far the endpoint of another machine got, and never goes back on its own', async () => {
+  const { clock, endpoints, store, receiver, down, idle } = await setup({ isShared: true });
+  receiver.status = 204;
+  await endpoints.start([BACKEND]);
+  const [stored] = await store.listEndpoints();
+  if (stored === undefined) throw new Error('no endpoint');
+  const progress = { cursor: 7, refused: 2, failingSinceMs: clock.wallMs() - 2 * HOUR };
+  store.listEndpoints = async () => [{ ...stored, progress, isSentElsewhere: true }];
+  await endpoints.refresh();
+  expect(endpoints.find('ep_backend').progress).toEqual(progress);
+
+  store.listEndpoints = async () => [{ ...stored, isSentElsewhere: true }];
+  await endpoints.refresh();
+  await down();
+  endpoints.find('ep_backend').nudge();
+  await idle();
+  expect(endpoints.find('ep_backend').progress.cursor).toBe(1);
+  const renamed = { ...stored.endpoint, description: 'renamed' };
+  // Read before the attempt was noted.
+  store.listEndpoints = async () => [{ ...stored, endpoint: renamed }];
+  await endpoints.refresh();
+  const { endpoint, progress: kept } = endpoints.find('ep_backend');
+  expect([endpoint.description, kept.cursor]).toEqual(['renamed', 1]);
+});
+
+test('looks again after a look that failed, and asks nothing of a store that is not shared', async () => {
+  const { clock, endpoints, store, faults, idle } = await setup({ isShared: true });
+  const { listEndpoints } = store;
+  await endpoints.start([]);
+  store.listEndpoints = () => Promise.reject(new TypeError('ours'));
+  clock.advance(10_000);
+  await idle();
+  expect(faults).toMatchObject([{ name: 'internal_fault', cause: { message: 'ours' } }]);
+  store.listEndpoints = listEndpoints;
+  await store.putEndpoint(sampleEndpoint());
+  clock.advance(10_000);
+  await idle();
+  expect(endpoints.all).toHaveLength(1);
+
+  const alone = await setup();
+  await alone.endpoints.start([BACKEND]);
+  alone.store.listEndpoints = () => Promise.reject(new TypeError('asked'));
+  alone.clock.advance(20_000);
+  await alone.endpoints.refresh();
+  await alone.idle();
+  expect(alone.faults).toEqual([]);
 });
