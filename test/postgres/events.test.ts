@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { digestContract } from '../contract/digest-contract.ts';
 import { eventStoreContract } from '../contract/event-store-contract.ts';
 import { NOW } from '../contract/store-samples.ts';
-import { sampleEndpoint } from '../support/endpoints.ts';
+import { sampleEmailEndpoint, sampleEndpoint } from '../support/endpoints.ts';
 import { query, SERVERS, useDatabases } from './databases.ts';
 
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
@@ -57,6 +57,105 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     await second.events.noteAttempt({ ...note, progress: { cursor: 2, refused: 0 } });
     await first.store.close();
     expect((await second.events.nextEvents({ ...next, afterRowId: 0 })).events).toEqual([left]);
+  });
+
+  test('a machine that does not know of a deletion sends nothing, and notes nothing', async () => {
+    const url = await newDatabase();
+    const [first, second] = [await open(url), await open(url)];
+    await first.events.putEndpoint(sampleEndpoint());
+    await first.records.recordOutage({ ...outage, beganAtMs: NOW });
+    const [event] = (await first.events.nextEvents({ ...next, afterRowId: 0 })).events;
+    await first.events.putEndpoint(sampleEndpoint({ id: 'ep_b' }));
+    await second.events.deleteEndpoint('ep_a');
+    for (const { events } of [first, second]) {
+      expect(await events.nextEvents({ ...next, afterRowId: 0 })).toEqual({ events: [] });
+      expect(await events.nextAlerts({ ...next, afterRowId: 0 })).toEqual([]);
+    }
+    const attempt = { eventId: event?.id ?? '', type: 'provider.down', atMs: NOW } as const;
+    const note = { ...attempt, latencyMs: 1, outcome: 'delivered' } as const;
+    await first.events.noteAttempt({ endpointId: 'ep_a', attempt: note });
+    expect(await first.events.listAttempts(next)).toEqual([]);
+  });
+
+  test('the machine that is told to go back sends from there, and the other one no more', async () => {
+    const url = await newDatabase();
+    const [first, second] = [await open(url), await open(url)];
+    await first.events.putEndpoint(sampleEndpoint());
+    await first.records.recordOutage({ ...outage, beganAtMs: NOW });
+    const read = ({ events }: typeof first, afterRowId: number) =>
+      events.nextEvents({ ...next, afterRowId });
+    expect((await read(first, 0)).events).toHaveLength(1);
+    const sentBy = async ({ events }: typeof first) =>
+      (await events.listEndpoints()).map(({ isSentElsewhere }) => !isSentElsewhere);
+    expect([await sentBy(first), await sentBy(second)]).toEqual([[true], [false]]);
+    await second.events.rewind({ endpointId: 'ep_a', sinceMs: NOW });
+    expect([await sentBy(first), await sentBy(second)]).toEqual([[false], [true]]);
+    expect(await read(first, 1)).toEqual({ events: [] });
+    expect((await read(second, 0)).events).toHaveLength(1);
+  });
+
+  test('alerts and digest have one sender, and the next one goes on where it stopped', async () => {
+    const url = await newDatabase();
+    const [first, second] = [await open(url), await open(url)];
+    await first.events.putEndpoint(sampleEmailEndpoint());
+    for (const number of [1, 2])
+      await second.records.recordOutage({ ...outage, beganAtMs: NOW + number });
+    const mail = { endpointId: 'ep_mail', limit: 10, afterRowId: 0 };
+    const [told, left] = await first.events.nextAlerts(mail);
+    expect(await second.events.nextAlerts(mail)).toEqual([]);
+    expect(await second.events.readDigest('ep_mail')).toBeUndefined();
+    const attempt = { eventId: told?.event.id ?? '', type: 'provider.down', latencyMs: 1 } as const;
+    await first.events.noteAttempt({
+      endpointId: 'ep_mail',
+      attempt: { ...attempt, atMs: NOW + 1, outcome: 'delivered' },
+      progress: { cursor: 1, refused: 0 },
+    });
+    await first.store.close();
+    const pending = [{ ...left, toldAtMs: NOW + 1 }];
+    expect(await second.events.nextAlerts(mail)).toEqual(pending);
+    expect(await second.events.readDigest('ep_mail')).toMatchObject([{ count: 2 }]);
+    // What it held back itself lies behind.
+    expect(await second.events.nextAlerts(mail)).toHaveLength(2);
+  });
+
+  test('loses no count and locks nobody out while machines count and tell the same kinds', async () => {
+    const url = await newDatabase();
+    const machines = [await open(url), await open(url)] as const;
+    const endpoints = ['ep_x', 'ep_y'] as const;
+    for (const id of endpoints) await machines[0].events.putEndpoint(sampleEmailEndpoint({ id }));
+    const counted: Record<string, number> = { ep_x: 0, ep_y: 0 };
+    const tell = async (endpointId: 'ep_x' | 'ep_y', { events }: (typeof machines)[number]) => {
+      const digested = (await events.readDigest(endpointId)) ?? [];
+      const attempt = { eventId: 'evt', type: 'mail.digest', atMs: NOW, latencyMs: 1 } as const;
+      const note = { endpointId, attempt: { ...attempt, outcome: 'delivered' as const }, digested };
+      await events.noteAttempt(note);
+      const all = digested.reduce((sum, { count }) => sum + count, 0);
+      counted[endpointId] = (counted[endpointId] ?? 0) + all;
+    };
+    const facts = Array.from({ length: 60 }, (_, number) => {
+      const reason = number % 3 === 0 ? 'timeout' : `http_50${number % 5}`;
+      const times = { beganAtMs: NOW + number, endedAtMs: NOW + number + 1 };
+      return { ...outage, ...times, reason } as const;
+    });
+    const work = machines.map(async ({ records }, index) => {
+      const machine = machines[index] ?? machines[0];
+      for (const [number, fact] of facts.entries()) {
+        const both = [
+          records.recordOutage(fact),
+          records.recordOutage({ ...fact, provider: 'apns' }),
+        ];
+        await Promise.all(both);
+        if (number % 7 === index) await tell(endpoints[index] ?? 'ep_x', machine);
+      }
+    });
+    await Promise.all(work);
+    for (const [index, id] of endpoints.entries()) await tell(id, machines[index] ?? machines[0]);
+    // Two machines, two providers, down and up.
+    expect(counted).toEqual({ ep_x: 8 * facts.length, ep_y: 8 * facts.length });
+    expect(await query(url, 'SELECT * FROM digest_counts')).toEqual([]);
+    for (const { store } of machines) await store.close();
+    const deadlocks = 'SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()';
+    expect(await query(url, deadlocks)).toEqual([{ deadlocks: '0' }]);
   });
 
   test('takes in a backlog in steps that are short enough', async () => {
