@@ -38,12 +38,14 @@ export function patientClock(): Clock {
   return { ...clock, after };
 }
 
+/** Each has a clock of its own from `newClock`, the first one before the others. */
 export async function startMachines(
   url: string,
   environment: Record<string, string> = {},
+  newClock: () => Clock = patientClock,
 ): Promise<Machines> {
   const ours = { NDS_DATABASE: url, NDS_DRAIN: '0ms', ...environment };
-  const first = await setup({ environment: ours, clock: patientClock() });
+  const first = await setup({ environment: ours, clock: newClock() });
   const payAt: Machines['payAt'] = async ({ service }, token, paymentHash) => {
     const response = await fetch(`${service.url}${notifyPath(token)}`, {
       method: 'POST',
@@ -58,7 +60,7 @@ export async function startMachines(
     first,
     payAt,
     async start(changed = {}) {
-      const clock = patientClock();
+      const clock = newClock();
       const log = createTestLog();
       const prepared = await prepare({ ...first.environment, ...changed }, clock);
       const service = await startService(prepared, log, { clock, proves: false });

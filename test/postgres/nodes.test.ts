@@ -14,6 +14,7 @@ import {
   settlement,
   wait,
 } from '../contract/store-samples.ts';
+import { sampleEndpoint } from '../support/endpoints.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { query, SERVERS, useDatabases } from './databases.ts';
 
@@ -87,6 +88,30 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect((await wake()).deliveries).toEqual([]);
     await stopped.live(1);
     expect((await wake()).deliveries).toHaveLength(1);
+  });
+
+  test('takes over the endpoints of a machine that stopped, where that one was', async () => {
+    const url = await newDatabase();
+    const [dead, alive] = [await machine(url), await machine(url)];
+    await dead.events.putEndpoint(sampleEndpoint());
+    for (const beganAtMs of [NOW, NOW + 1]) {
+      const outage = { app: 'default', provider: 'fcm', reason: 'timeout' } as const;
+      await alive.records.recordOutage({ ...outage, beganAtMs });
+    }
+    const next = { endpointId: 'ep_a', afterRowId: 0, limit: 9 };
+    const [told, left] = (await dead.events.nextEvents(next)).events;
+    const attempt = { eventId: told?.id ?? '', type: 'provider.down', atMs: NOW } as const;
+    await dead.events.noteAttempt({
+      ...{ endpointId: 'ep_a', attempt: { ...attempt, latencyMs: 1, outcome: 'delivered' } },
+      progress: { cursor: 1, refused: 0 },
+    });
+    await alive.live(5);
+    expect((await alive.events.nextEvents(next)).events).toEqual([]);
+    await alive.live(3);
+    while ((await query(url, 'SELECT id FROM nodes')).length > 1) await alive.store.probe();
+    expect((await alive.events.nextEvents(next)).events).toEqual([left]);
+    await dead.live(1);
+    expect((await dead.events.nextEvents(next)).events).toEqual([]);
   });
 
   test('a machine whose beats do not arrive starts no retry', async () => {

@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../ports/clock.ts';
 
 /** From a fact to looks into the table: its transaction may take longer. */
 const NUDGES_MS = [100, 1_000] as const;
-const LOOK_EVERY_MS = 10_000;
+export const LOOK_EVERY_MS = 10_000;
 
 export interface LooksParts {
   readonly clock: Clock;
