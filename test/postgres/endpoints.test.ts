@@ -1,7 +1,7 @@
 // Endpoints and their events at several machines: each event is told once, whichever machine recorded it.
 
 import { describe, expect, test } from 'vitest';
-import { LOOK_EVERY_MS } from '../../src/core/events/looks.ts';
+import { LOOK_EVERY_MS } from '../../src/core/events/looks/looks.ts';
 import type { Clock } from '../../src/core/ports/clock.ts';
 import { endpointAnswer, listEndpointsAnswer } from '../../src/http/operator/endpoints.ts';
 import { type Receiver, startReceiver } from '../support/event-receiver.ts';

@@ -18,10 +18,10 @@ import {
 } from './details.ts';
 import { EndpointLane, type LaneParts } from './lane.ts';
 import type { Lane } from './lane-base.ts';
-import { Looks } from './looks.ts';
+import { Looks } from './looks/looks.ts';
+import { isEmail, refuseEmail, takeIn } from './looks/take-in.ts';
 import { MailLane, type MailLaneParts } from './mail-lane.ts';
 import { isHint, noticeOf } from './notices.ts';
-import { isEmail, refuseEmail, takeIn } from './take-in.ts';
 
 export const MAX_ENDPOINTS = 32;
 const START_PAUSE_MS = 5_000;

@@ -1,7 +1,7 @@
 // When endpoints look into the table of events: shortly after a fact, whose transaction is on its way, and every ten
 // seconds for what no event of the core announces.
 
-import type { Clock, Timer } from '../ports/clock.ts';
+import type { Clock, Timer } from '../../ports/clock.ts';
 
 /** From a fact to looks into the table: its transaction may take longer. */
 const NUDGES_MS = [100, 1_000] as const;

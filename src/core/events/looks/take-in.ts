@@ -1,9 +1,9 @@
 // What the store has of an endpoint that several machines know: one of them sends to it, each may change it.
 
 import { isDeepStrictEqual } from 'node:util';
-import { ServiceError } from '../errors.ts';
-import type { StoredEndpoint } from '../ports/events.ts';
-import type { Lane } from './lane-base.ts';
+import { ServiceError } from '../../errors.ts';
+import type { StoredEndpoint } from '../../ports/events.ts';
+import type { Lane } from '../lane-base.ts';
 
 export function isEmail({ endpoint }: Pick<StoredEndpoint, 'endpoint'>): boolean {
   return endpoint.digest !== undefined;
