@@ -23,6 +23,7 @@ export const AWAITED_RECEIPTS = rows('awaited_receipts', {
 });
 
 export const MISSED_DELIVERIES = rows('deliveries', {
+  row_id: 'integer',
   id: 'text',
   app: 'text',
   provider: 'text',

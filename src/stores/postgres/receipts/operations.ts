@@ -54,7 +54,7 @@ async function take(run: Run, deliveryId: string): Promise<Woken | undefined> {
 
 export async function recordPush(
   run: Run,
-  { deliveryId, atMs, isAsked, isJudged }: AcceptedPush,
+  { deliveryId, atMs, isAsked, isJudged, tokenSha256 }: AcceptedPush,
 ): Promise<PushRecord | undefined> {
   const row = await take(run, deliveryId);
   if (row === undefined) return undefined;
@@ -67,7 +67,7 @@ export async function recordPush(
   const isKnocked = row.knocked_at_ms !== null;
   // A crash came between, and it was pushed once more.
   if (row.accepted_at_ms !== null) return { history, isAnswered, isKnocked };
-  const pushed = afterPush(history, { atMs, isAnswered, isJudged });
+  const pushed = afterPush(history, { atMs, tokenSha256, isAnswered, isJudged });
   const number = pushed.pushes === history.pushes ? null : pushed.pushes;
   await putAccepted(run, row, { atMs, number, history });
   await putHistory(run, row, pushed);
