@@ -24,7 +24,7 @@ const STARTED = { stage: 'started', n: 1 } as const;
 const [TOKEN_SHA256, SUBJECT_SHA256] = ['a'.repeat(64), 'b'.repeat(64)];
 const MINUTE = 60_000;
 
-async function setup(open: () => Promise<OpenedMissed>): Promise<OpenedMissed> {
+export async function setup(open: () => Promise<OpenedMissed>): Promise<OpenedMissed> {
   const opened = await open();
   await opened.events.putEndpoint(
     sampleEndpoint({ enabledEvents: ['delivery.no_wake', 'device.*'] }),
@@ -33,7 +33,7 @@ async function setup(open: () => Promise<OpenedMissed>): Promise<OpenedMissed> {
 }
 
 /** A push that the provider took and whose time is over a minute later. */
-async function deliver(
+export async function deliver(
   { store, receipts }: OpenedMissed,
   number: number,
   { atMs = NOW, deviceId }: { readonly atMs?: number; readonly deviceId?: string } = {},
@@ -58,16 +58,16 @@ function answer({ receipts }: OpenedMissed, deliveryId: string, atMs: number) {
 }
 
 /** A phone that sends receipts. */
-async function speak(opened: OpenedMissed): Promise<void> {
+export async function speak(opened: OpenedMissed): Promise<void> {
   await answer(opened, await deliver(opened, 1), NOW + 700);
 }
 
-function sweep({ receipts }: OpenedMissed, atMs: number, options = {}): Promise<number> {
+export function sweep({ receipts }: OpenedMissed, atMs: number, options = {}): Promise<number> {
   const times = { atMs, endedBeforeMs: atMs, judgedFromMs: 0 };
   return receipts.noteMissed({ ...times, limit: 10, ...options });
 }
 
-async function told({ events }: OpenedMissed) {
+export async function told({ events }: OpenedMissed) {
   const query = { endpointId: 'ep_a', afterRowId: 0, limit: 1_000 };
   return (await events.nextEvents(query)).events;
 }
