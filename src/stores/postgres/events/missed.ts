@@ -3,8 +3,8 @@
 
 import { FORGOTTEN_TOKEN } from '../../../core/ports/operating.ts';
 import type { AcceptedPush, ReceiptStore } from '../../../core/ports/receipts.ts';
-import { AWAITED_RECEIPTS, MISSED_DELIVERIES } from '../../event-rows.ts';
 import type { NewEvent } from '../../events.ts';
+import { AWAITED_RECEIPTS, MISSED_DELIVERIES } from '../../receipt-rows.ts';
 import { type RowOf, rows } from '../../rows.ts';
 import type { Run } from '../database.ts';
 import { change, select } from '../statements.ts';

@@ -10,8 +10,9 @@ import {
   STILL_WAKING_MS,
   type WakeHistory,
 } from '../../../core/receipts/history.ts';
+import { WAKE_HISTORIES, type WOKEN_DELIVERIES } from '../../receipt-rows.ts';
 import { toHistory, toSilentPhone } from '../../receipts.ts';
-import { type RowOf, WAKE_HISTORIES, type WOKEN_DELIVERIES } from '../../rows.ts';
+import type { RowOf } from '../../rows.ts';
 import type { Run } from '../database.ts';
 import { change, select } from '../statements.ts';
 import { maybeWall, wall } from '../times.ts';

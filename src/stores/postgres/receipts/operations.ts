@@ -19,7 +19,8 @@ import {
   withoutKnock,
 } from '../../../core/receipts/history.ts';
 import { recordingOf } from '../../arrived-receipt.ts';
-import { OPEN_DELIVERIES, type RowOf, WOKEN_DELIVERIES } from '../../rows.ts';
+import { WOKEN_DELIVERIES } from '../../receipt-rows.ts';
+import { OPEN_DELIVERIES, type RowOf } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import { nameOf, PLATFORMS, wholeMs } from '../../values.ts';
 import type { Run } from '../database.ts';
