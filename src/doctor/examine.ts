@@ -6,12 +6,11 @@ import { type Config, ConfigError, type Environment, readSettings } from '../con
 import { isServer } from '../config/files.ts';
 import { loadSecrets } from '../config/secret.ts';
 import type { Clock } from '../core/ports/clock.ts';
-import type { ProofMemory } from '../core/ports/proofs.ts';
 import { trustAlso } from '../providers/http2/connect.ts';
 import type { Finding } from '../service/findings.ts';
 import { type Prepared, prepare } from '../service/prepare.ts';
 import { proveProvider } from '../service/proof-findings.ts';
-import { openProofMemory } from '../stores/sqlite/proofs.ts';
+import { openMemory } from '../storing.ts';
 import { checkDatabase, checkSecret, type DatabaseCheck } from './check-database.ts';
 import { checkDisk } from './check-disk.ts';
 import { checkEndpoints } from './check-endpoints.ts';
@@ -101,7 +100,7 @@ async function proveAll(
   known: { readonly stored: Stored; readonly skewMs: number | undefined },
 ): Promise<readonly Finding[]> {
   const asksApple = providers.some(({ provider }) => provider.name !== 'fcm');
-  const memory = asksApple && !isServer(config.database) ? openMemory(config.database) : undefined;
+  const memory = asksApple ? await openMemory(config.database, clock) : undefined;
   try {
     const findings = providers.map(async (lane) => {
       const { name } = lane.provider;
@@ -115,17 +114,8 @@ async function proveAll(
     });
     return (await Promise.all(findings)).flat();
   } finally {
-    memory?.close();
+    await memory?.close();
     await Promise.all(providers.map(({ provider }) => provider.close()));
-  }
-}
-
-function openMemory(database: string): ProofMemory | undefined {
-  try {
-    return openProofMemory(database);
-  } catch {
-    // Apple is not asked, and its finding says so.
-    return undefined;
   }
 }
 

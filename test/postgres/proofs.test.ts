@@ -1,0 +1,33 @@
+// What a start proves of its credentials over PostgreSQL: Apple is asked once by all machines, and all act on the answer.
+
+import { describe, expect, test } from 'vitest';
+import { createSystemClock } from '../../src/service/system.ts';
+import { openProofMemory } from '../../src/stores/postgres/proofs.ts';
+import { proofMemoryContract } from '../contract/proof-memory-contract.ts';
+import { APNS_KEY } from '../support/credentials.ts';
+import { SERVERS, useDatabases } from './databases.ts';
+import { startMachines } from './machines.ts';
+
+describe.each(SERVERS)('PostgreSQL $major', (server) => {
+  const { newDatabase, newEmptyDatabase } = useDatabases(server);
+
+  proofMemoryContract({
+    newPlace: newDatabase,
+    open: (url) => openProofMemory(url, createSystemClock()),
+  });
+
+  test('machines that start together ask Apple once, and a refused key turns the readiness of each', async () => {
+    const url = await newEmptyDatabase();
+    const { first, start } = await startMachines(url, { APNS_KEY }, { proves: true });
+    const machines = [first, ...(await Promise.all([start(), start()]))];
+    const broken = { ready: false, status: 'broken' };
+    for (const { service } of machines) {
+      const proofs = await Promise.all(service.proofs);
+      const codes = proofs.flatMap(({ findings }) => findings.map(({ code }) => code));
+      expect(codes).toEqual(['apns_refused', 'fcm_proven']);
+      expect(service.readiness().checks['default/apns']).toMatchObject(broken);
+    }
+    const asked = first.sandbox.requests().filter(({ provider }) => provider === 'apns');
+    expect(asked).toHaveLength(1);
+  });
+});
