@@ -6,11 +6,12 @@ import { type Config, ConfigError, type Environment, readSettings } from '../con
 import { isServer } from '../config/files.ts';
 import { loadSecrets } from '../config/secret.ts';
 import type { Clock } from '../core/ports/clock.ts';
+import type { ProofMemory } from '../core/ports/proofs.ts';
 import { trustAlso } from '../providers/http2/connect.ts';
 import type { Finding } from '../service/findings.ts';
 import { type Prepared, prepare } from '../service/prepare.ts';
 import { proveProvider } from '../service/proof-findings.ts';
-import { openMemory } from '../storing.ts';
+import { openProofMemory } from '../stores/sqlite/proofs.ts';
 import { checkDatabase, checkSecret, type DatabaseCheck } from './check-database.ts';
 import { checkDisk } from './check-disk.ts';
 import { checkEndpoints } from './check-endpoints.ts';
@@ -116,6 +117,18 @@ async function proveAll(
   } finally {
     await memory?.close();
     await Promise.all(providers.map(({ provider }) => provider.close()));
+  }
+}
+
+async function openMemory(database: string, clock: Clock): Promise<ProofMemory | undefined> {
+  try {
+    if (!isServer(database)) return openProofMemory(database);
+    // The driver is loaded for those only who have such a database.
+    const postgres = await import('../stores/postgres/proofs.ts');
+    return postgres.openProofMemory(database, clock);
+  } catch {
+    // Apple is not asked, and its finding says so.
+    return undefined;
   }
 }
 
