@@ -41,10 +41,9 @@ export function patientClock(): Clock {
 export async function startMachines(
   url: string,
   environment: Record<string, string> = {},
-  { proves = false }: { readonly proves?: boolean } = {},
 ): Promise<Machines> {
   const ours = { NDS_DATABASE: url, NDS_DRAIN: '0ms', ...environment };
-  const first = await setup({ environment: ours, clock: patientClock(), proves });
+  const first = await setup({ environment: ours, clock: patientClock() });
   const payAt: Machines['payAt'] = async ({ service }, token, paymentHash) => {
     const response = await fetch(`${service.url}${notifyPath(token)}`, {
       method: 'POST',
@@ -62,7 +61,7 @@ export async function startMachines(
       const clock = patientClock();
       const log = createTestLog();
       const prepared = await prepare({ ...first.environment, ...changed }, clock);
-      const service = await startService(prepared, log, { clock, proves });
+      const service = await startService(prepared, log, { clock, proves: false });
       onTestFinished(() => service.stop());
       return { service, log, pay: (token, hash) => payAt({ service }, token, hash) };
     },

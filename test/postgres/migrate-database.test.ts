@@ -103,11 +103,8 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect([done.code, done.stderr]).toEqual([0, '']);
     expectReadable(done);
     expect(done.stdout).toContain('deliveries: 3 of 3\n');
-    expect(done.stdout).toMatch(
-      new RegExp(
-        `All \\d+ rows of ${COPIED_TABLES.length} tables are in the PostgreSQL, counted in both\\.`,
-      ),
-    );
+    const tables = `rows of ${COPIED_TABLES.length} tables are in the PostgreSQL, counted in both.`;
+    expect(done.stdout).toContain(tables);
     const again = await migrate();
     expect([again.code, again.stdout]).toEqual([1, '']);
     expect(again.stderr).toContain('is not empty');
