@@ -228,7 +228,7 @@ export async function startService(
     clock,
     skew,
     connected: reach,
-    openMemory: () => openMemory(config.database),
+    openMemory: () => openMemory(config.database, clock),
   });
   knownProofs.follow(proofs);
   return {

@@ -79,14 +79,15 @@ export async function openStore(config: Config, log: Log, parts: StoringParts): 
   });
 }
 
-/**
- * Two rows of a file that nobody waits to be synced, so that this thread may write it; its library comes late. None beside
- * a PostgreSQL: then Apple is not asked.
- */
-export async function openMemory(database: string): Promise<ProofMemory | undefined> {
-  if (isServer(database)) return undefined;
+/** The libraries come late: the first proof needs them, not the start. Undefined if there is no place to remember. */
+export async function openMemory(database: string, clock: Clock): Promise<ProofMemory | undefined> {
+  if (isServer(database)) {
+    const { openProofMemory } = await import('./stores/postgres/proofs.ts');
+    return openProofMemory(database, clock);
+  }
   const { openProofMemory } = await import('./stores/sqlite/proofs.ts');
   try {
+    // Two rows of a file that nobody waits to be synced, so that this thread may write it.
     return openProofMemory(database);
   } catch {
     // The disk is full or not ours: the proof says that Apple was not asked.

@@ -1,5 +1,6 @@
 // Every public error: code, status, title and remedy. A test keeps docs/errors.md equal to this table.
 
+import type { Fault } from './fault.ts';
 import type { LimitName } from './limit-name.ts';
 
 interface ErrorKind {
@@ -237,8 +238,7 @@ export const ERRORS = {
   machine_unreachable: {
     status: 503,
     title: 'The machine that waits for this reply does not answer',
-    remedy:
-      'Send the reply again after the time in `Retry-After`. If it happens often: the log has `reply_not_forwarded` with the reason.',
+    remedy: 'Send the reply again after `Retry-After`; `reply_not_forwarded` in the log says why.',
   },
   store_unavailable: {
     status: 503,
@@ -262,12 +262,6 @@ export type ErrorCode = keyof typeof ERRORS;
 
 /** The statuses of refusals, and the 200 that some callers need for what can never succeed. */
 export type ErrorStatus = (typeof ERRORS)[ErrorCode]['status'] | 200;
-
-/** One fault of the input. It names the field and never repeats the value. */
-export interface Fault {
-  readonly field: string;
-  readonly message: string;
-}
 
 export interface ErrorDetails {
   /** One sentence about this case. */

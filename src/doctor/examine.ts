@@ -101,7 +101,7 @@ async function proveAll(
   known: { readonly stored: Stored; readonly skewMs: number | undefined },
 ): Promise<readonly Finding[]> {
   const asksApple = providers.some(({ provider }) => provider.name !== 'fcm');
-  const memory = asksApple && !isServer(config.database) ? openMemory(config.database) : undefined;
+  const memory = asksApple ? await openMemory(config.database, clock) : undefined;
   try {
     const findings = providers.map(async (lane) => {
       const { name } = lane.provider;
@@ -115,14 +115,17 @@ async function proveAll(
     });
     return (await Promise.all(findings)).flat();
   } finally {
-    memory?.close();
+    await memory?.close();
     await Promise.all(providers.map(({ provider }) => provider.close()));
   }
 }
 
-function openMemory(database: string): ProofMemory | undefined {
+async function openMemory(database: string, clock: Clock): Promise<ProofMemory | undefined> {
   try {
-    return openProofMemory(database);
+    if (!isServer(database)) return openProofMemory(database);
+    // The driver is loaded for those only who have such a database.
+    const postgres = await import('../stores/postgres/proofs.ts');
+    return postgres.openProofMemory(database, clock);
   } catch {
     // Apple is not asked, and its finding says so.
     return undefined;

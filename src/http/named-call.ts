@@ -2,7 +2,8 @@
 // door learnt before it ended, and only for such calls, since fingerprints take time.
 
 import { handleKey } from '../core/devices/registry.ts';
-import type { Fault, ServiceError } from '../core/errors.ts';
+import type { ServiceError } from '../core/errors.ts';
+import type { Fault } from '../core/fault.ts';
 import type { Ids } from '../core/ports/ids.ts';
 import type { RefusedDelivery } from '../core/ports/observer.ts';
 import { REPEATED } from '../core/ports/records.ts';

@@ -6,7 +6,8 @@
 
 import { NOTIFY_DOOR } from '../core/devices/doors.ts';
 import { recipientOf } from '../core/devices/registry.ts';
-import { type Fault, ServiceError } from '../core/errors.ts';
+import { ServiceError } from '../core/errors.ts';
+import type { Fault } from '../core/fault.ts';
 import type { DeviceStore } from '../core/ports/devices.ts';
 import type { Parsed } from '../core/ports/source.ts';
 import {

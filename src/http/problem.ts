@@ -1,6 +1,7 @@
 // Failures as RFC 9457 problem JSON: a stable code, the fields at fault, never their values.
 
-import { ERRORS, type Fault, type ServiceError } from '../core/errors.ts';
+import { ERRORS, type ServiceError } from '../core/errors.ts';
+import type { Fault } from '../core/fault.ts';
 import type { HttpContext } from './context.ts';
 import { succeed } from './deliver.ts';
 

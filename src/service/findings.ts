@@ -148,7 +148,8 @@ export const FINDINGS = {
   apns_not_asked: {
     level: 'warning',
     title: 'Apple was not asked: less than 10 minutes ago it was, or that cannot be remembered.',
-    remedy: 'Look again later, or make the folder of NDS_DATABASE writable.',
+    remedy:
+      'Look again later. If it stays: make the folder of NDS_DATABASE writable, or start a machine, which makes the tables of an empty PostgreSQL.',
   },
   fcm_proven: { level: 'ok', title: 'Google accepts the credential for the project.' },
   fcm_refused: {

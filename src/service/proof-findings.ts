@@ -136,7 +136,7 @@ function notAsked({ provider }: Configured): FindingCode {
 function whyNotAsked({ reason, ageMs = 0 }: KeyProof): string {
   return reason === 'asked_lately'
     ? `Apple was asked ${minutes(ageMs)} ago, and its answer is not known yet`
-    : 'no file beside NDS_DATABASE can be written to remember when Apple was asked';
+    : 'nothing can be written to remember when Apple was asked: no file beside NDS_DATABASE, no row in its PostgreSQL';
 }
 
 function minutes(ms: number): string {

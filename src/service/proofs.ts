@@ -1,5 +1,5 @@
 // Proves one set of credentials at its provider: nothing reaches a phone, and Apple is asked at most once in ten
-// minutes about the same credentials, over restarts and beside `nds doctor`.
+// minutes about the same credentials, over restarts, by all machines and `nds doctor` together.
 
 import type { Outcome } from '../core/outcome.ts';
 import type { Clock } from '../core/ports/clock.ts';
@@ -8,6 +8,9 @@ import type { ProvableKey } from './providers.ts';
 
 /** Apple slows down and cuts off who sends many bad tokens; a process that is restarted in a loop must not. */
 const APPLE_ASKED_EVERY_MS = 10 * 60_000;
+/** Machines that start together: one asks, and the others read the answer. */
+const LOOK_EVERY_MS = 1_000;
+const MAX_LOOKS = 6;
 
 export interface KeyProof {
   /**
@@ -34,32 +37,43 @@ export interface ProofParts {
 export async function proveKey(key: ProvableKey, parts: ProofParts): Promise<KeyProof> {
   const { prover, configured, credentials } = key;
   if (configured.provider === 'fcm') return readProof(await prover.prove());
-  const claim = claimFrom(parts, credentials);
+  const claim = await claimFrom(parts, credentials);
   if (claim === 'failed') return { verdict: 'not_asked', reason: 'not_remembered' };
   if (claim !== 'taken') return recall(key, claim, parts.clock);
   const outcome = await prover.prove();
-  remember(parts, credentials, outcome);
+  await remember(parts, credentials, outcome);
   return readProof(outcome);
 }
 
-function claimFrom(
+/** Waits for the answer that another machine is about to get. */
+async function claimFrom(
   { memory, clock }: ProofParts,
   credentials: string,
-): EarlierProof | 'taken' | 'failed' {
+): Promise<EarlierProof | 'taken' | 'failed'> {
   if (memory === undefined) return 'failed';
-  const options = { wallMs: clock.wallMs(), gapMs: APPLE_ASKED_EVERY_MS };
   try {
-    return memory.claim(credentials, options) ?? 'taken';
+    for (let looks = 1; ; looks += 1) {
+      const options = { wallMs: clock.wallMs(), gapMs: APPLE_ASKED_EVERY_MS };
+      const claim = (await memory.claim(credentials, options)) ?? 'taken';
+      if (claim === 'taken' || claim.outcome !== undefined || looks === MAX_LOOKS) return claim;
+      const isUnderWay = options.wallMs - claim.askedAtMs < MAX_LOOKS * LOOK_EVERY_MS;
+      if (!isUnderWay) return claim;
+      await new Promise<void>((resolve) => clock.after(LOOK_EVERY_MS, resolve));
+    }
   } catch {
-    // A full disk, or a file of another user: the verdict says that Apple was not asked.
+    // A full disk, a file of another user, a PostgreSQL without tables: the verdict says that Apple was not asked.
     return 'failed';
   }
 }
 
-function remember({ memory }: ProofParts, credentials: string, outcome: Outcome): void {
+async function remember(
+  { memory }: ProofParts,
+  credentials: string,
+  outcome: Outcome,
+): Promise<void> {
   try {
-    if (wasAsked(outcome)) memory?.record(credentials, outcome);
-    else memory?.release(credentials);
+    if (wasAsked(outcome)) await memory?.record(credentials, outcome);
+    else await memory?.release(credentials);
   } catch {
     // The claim stays without an answer, and Apple is left alone for its ten minutes.
   }

@@ -2,7 +2,7 @@
 // The rules are those of breez/notify (http/router.go); where they differ, a comment says why.
 
 import { z } from 'zod';
-import type { Fault } from '../core/errors.ts';
+import type { Fault } from '../core/fault.ts';
 import type { ParsedNotification } from '../core/notification.ts';
 import type { Parsed } from '../core/ports/source.ts';
 import { badBody, optionalString as optional, requiredString as required } from './fields.ts';

@@ -2,7 +2,8 @@
 // name the field and never the value.
 
 import { z } from 'zod';
-import { type Fault, ServiceError } from '../core/errors.ts';
+import { ServiceError } from '../core/errors.ts';
+import type { Fault } from '../core/fault.ts';
 import type { Parsed } from '../core/ports/source.ts';
 import type { ExactNumber } from './json.ts';
 

@@ -8,7 +8,8 @@ import {
   type WakeHistory,
 } from '../core/receipts/history.ts';
 import { MAX_RECEIPTS } from '../core/receipts/receipt.ts';
-import type { RowOf, WOKEN_DELIVERIES } from './rows.ts';
+import type { WOKEN_DELIVERIES } from './receipt-rows.ts';
+import type { RowOf } from './rows.ts';
 import { nameOf, PLATFORMS, PROVIDERS, wholeMs } from './values.ts';
 
 interface Known {

@@ -13,24 +13,6 @@ export const ENDED_DELIVERIES = rows('deliveries LEFT JOIN queue USING (row_id)'
   'queue.sealed': 'blob?',
 });
 
-/** Pushes whose receipt may be missed. */
-export const AWAITED_RECEIPTS = rows('awaited_receipts', {
-  row_id: 'integer',
-  accepted_at_ms: 'integer',
-  until_ms: 'integer',
-  token_sha256: 'text',
-  subject_sha256: 'text?',
-});
-
-export const MISSED_DELIVERIES = rows('deliveries', {
-  id: 'text',
-  app: 'text',
-  provider: 'text',
-  type: 'text',
-  token_hash: 'text',
-  device_id: 'text?',
-});
-
 export const WISHES = rows('endpoints', {
   row_id: 'integer',
   id: 'text',

@@ -3,7 +3,8 @@
 import type { DeliveryWake, SilentPhone } from '../core/ports/receipts.ts';
 import type { WakeHistory } from '../core/receipts/history.ts';
 import { PRIORITIES, REASONS, type Receipt, STAGES } from '../core/receipts/receipt.ts';
-import type { RECEIPTS, RowOf, WAKE_HISTORIES, WAKES } from './rows.ts';
+import type { RECEIPTS, WAKE_HISTORIES, WAKES } from './receipt-rows.ts';
+import type { RowOf } from './rows.ts';
 import { nameOf, PLATFORMS, PROVIDERS } from './values.ts';
 
 const KNOCK_RESULTS = ['rescued', 'late', 'useless'] as const;

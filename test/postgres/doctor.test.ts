@@ -27,7 +27,10 @@ async function examine(url: string, changed: Record<string, string> = {}) {
   expect(stderr).toBe('');
   const { findings } = REPORT.parse(JSON.parse(stdout));
   const found = findings.filter(({ check }) => check.startsWith('database'));
-  return { code, found: Object.fromEntries(found.map((one) => [one.check, one])) };
+  return {
+    ...{ code, found: Object.fromEntries(found.map((one) => [one.check, one])) },
+    apns: findings.find(({ check }) => check === 'default/apns')?.code,
+  };
 }
 
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
@@ -35,8 +38,8 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
 
   test('finds an empty one fit for the first start, and changes nothing there', async () => {
     const url = await newEmptyDatabase();
-    const { code, found } = await examine(url);
-    expect(code).toBe(0);
+    const { code, found, apns } = await examine(url);
+    expect([code, apns]).toEqual([0, 'apns_not_asked']);
     expect(Object.values(found).map((one) => one.code)).toEqual([
       'database_new',
       'postgres_rights_ok',
@@ -59,8 +62,8 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
   test('counts the machines that run, and names a wrong secret, which ends a deploy', async () => {
     const NDS_DATABASE = await newEmptyDatabase();
     await setup({ environment: { NDS_DATABASE, NDS_DRAIN: '0ms' } });
-    const { code, found } = await examine(NDS_DATABASE);
-    expect(code).toBe(0);
+    const { code, found, apns } = await examine(NDS_DATABASE);
+    expect([code, apns]).toEqual([0, 'apns_proven']);
     expect(found.database?.code).toBe('database_ok');
     expect(found.database?.text).toContain('; machines: 1');
     const other = await examine(NDS_DATABASE, { NDS_SECRET: 'another secret for tests' });

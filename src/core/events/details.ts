@@ -1,6 +1,7 @@
 // What can be said of an endpoint when it is registered or changed, and what of it does not fit together.
 
-import { type Fault, ServiceError } from '../errors.ts';
+import { ServiceError } from '../errors.ts';
+import type { Fault } from '../fault.ts';
 import type { DigestPeriod, Endpoint } from '../ports/events.ts';
 import { isEmailAddress } from './email-address.ts';
 

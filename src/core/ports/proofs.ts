@@ -1,5 +1,5 @@
 // The port to the memory of proofs: when each set of credentials was last shown to a provider that must not be asked
-// often, and what it answered. Shared by the service and `nds doctor`, which run side by side, and kept over restarts.
+// often, and what it answered. Shared by `nds doctor` and all machines, which run side by side, and kept over restarts.
 
 import type { Outcome } from '../outcome.ts';
 
@@ -10,7 +10,7 @@ export interface EarlierProof {
   readonly outcome?: Outcome | undefined;
 }
 
-/** Every call throws if the memory cannot be read or written: then nothing may be asked. */
+/** Every call rejects if the memory cannot be read or written: then nothing may be asked. */
 export interface ProofMemory {
   /**
    * Takes the right to ask about these credentials now. If somebody asked less than `gapMs` ago, in this process or
@@ -19,10 +19,10 @@ export interface ProofMemory {
   claim(
     credentials: string,
     options: { readonly wallMs: number; readonly gapMs: number },
-  ): EarlierProof | undefined;
+  ): Promise<EarlierProof | undefined>;
   /** What the provider answered to the claim. */
-  record(credentials: string, outcome: Outcome): void;
+  record(credentials: string, outcome: Outcome): Promise<void>;
   /** The provider was not reached: the claim counts as never made. */
-  release(credentials: string): void;
-  close(): void;
+  release(credentials: string): Promise<void>;
+  close(): Promise<void>;
 }

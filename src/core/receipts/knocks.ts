@@ -84,15 +84,11 @@ export class Knocks {
     if (watch === undefined) return;
     watch.isWoken ||= isAnswered;
     watch.isKnocked ||= isKnocked;
-    const { clock, pulse } = this.#parts;
+    const { clock } = this.#parts;
     const { answered, pushes } = answeredOf(history);
     const endsInMs = Math.max(0, watch.delivery.expiresAtMs - clock.nowMs());
-    watch.endTimer = clock.after(endsInMs, () => {
-      const expected = history.hasStarted && pushes > 0 ? answered / pushes : 0;
-      const { tokenHash } = watch.delivery;
-      pulse.note(tokenHash, { atMs: clock.nowMs(), expected, came: watch.isWoken });
-      void this.#end(watch);
-    });
+    const expected = history.hasStarted && pushes > 0 ? answered / pushes : 0;
+    watch.endTimer = clock.after(endsInMs, () => void this.#end(watch, expected));
     const isRefused = knockRefusal(history, clock.wallMs()) !== undefined;
     if (!this.#isAllowed(watch) || watch.isWoken || watch.isKnocked || isRefused) return;
     this.#wakeAt(watch, watch.acceptedAtMs + overdueAfterMs(history));
@@ -225,11 +221,12 @@ export class Knocks {
   }
 
   /** The lifetime is over. Never rejects. */
-  async #end(watch: Watch): Promise<void> {
+  async #end(watch: Watch, expected: number): Promise<void> {
     const { clock, ledger, store, pulse, observer } = this.#parts;
-    const { id: deliveryId, target } = watch.delivery;
-    if (this.#watches.get(deliveryId) !== watch) return;
-    this.forget(deliveryId);
+    const { id: deliveryId, target, tokenHash } = watch.delivery;
+    if (this.#watches.get(deliveryId) === watch) this.forget(deliveryId);
+    const came = watch.isWoken || (expected > 0 && (await this.#hasCome(deliveryId)));
+    if (came !== undefined) pulse.note(tokenHash, { atMs: clock.nowMs(), expected, came });
     if (!watch.isKnocked || watch.isWoken) return;
     const isHeld = !pulse.hasFallen(clock.nowMs());
     const record = () => store.recordUselessKnock({ deliveryId, atMs: clock.wallMs(), isHeld });
@@ -237,6 +234,17 @@ export class Knocks {
     if (isUseless !== true) return;
     const { app, platform } = target;
     observer.observe({ name: 'knock_judged', deliveryId, app, platform, result: 'useless' });
+  }
+
+  /** Whether a receipt or a reply came to another machine; nothing if the log does not say. */
+  async #hasCome(deliveryId: string): Promise<boolean | undefined> {
+    try {
+      const wake = await this.#parts.store.findWake(deliveryId);
+      return wake !== undefined && (wake.receipts.length > 0 || wake.answeredAtMs !== undefined);
+    } catch {
+      // What is not known is not counted.
+      return undefined;
+    }
   }
 }
 

@@ -129,8 +129,9 @@ export class Receipts {
     if (!rules.hasReceipts) return false;
     const atMs = clock.wallMs();
     const endedBeforeMs = atMs - MISSED_AFTER_MS;
-    const judgedFromMs = this.isDeaf ? atMs : endedBeforeMs - MISSED_UNTIL_MS;
-    const times = { atMs, endedBeforeMs, judgedFromMs };
+    const judged = { endedBeforeMs, judgedFromMs: endedBeforeMs - MISSED_UNTIL_MS };
+    // Who knows that none come forgets at once: another machine, with too few pushes to know, would tell of them.
+    const times = { atMs, ...(this.isDeaf ? { endedBeforeMs: atMs, judgedFromMs: atMs } : judged) };
     return (await store.noteMissed({ ...times, limit: MISSED_BATCH })) === MISSED_BATCH;
   }
 

@@ -2,7 +2,8 @@
 
 import { z } from 'zod';
 import type { DeviceChanges } from '../../core/devices/registry.ts';
-import { type Fault, ServiceError } from '../../core/errors.ts';
+import { ServiceError } from '../../core/errors.ts';
+import type { Fault } from '../../core/fault.ts';
 import { DEVICE_BOUNDS, type DeviceDetails } from '../../core/ports/devices.ts';
 import {
   createTarget,

@@ -5,28 +5,11 @@
 import Database from 'better-sqlite3';
 import { z } from 'zod';
 import type { EarlierProof, ProofMemory } from '../../core/ports/proofs.ts';
+import { FORGOTTEN_AFTER_MS, outcomeSchema } from '../proofs.ts';
 import { makeFile } from './file/make-file.ts';
 
 const BUSY_TIMEOUT_MS = 250;
-/** Credentials that were replaced. */
-const FORGOTTEN_AFTER_MS = 24 * 3_600_000;
 
-const outcomeSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('delivered') }),
-  z.object({ kind: z.literal('unregistered'), reason: z.string() }),
-  z.object({ kind: z.literal('misconfigured'), reason: z.string() }),
-  z.object({
-    kind: z.literal('rejected'),
-    reason: z.string(),
-    blame: z.enum(['token', 'sender', 'message']),
-  }),
-  // How certain it is that nothing was sent does not matter any more.
-  z.object({
-    kind: z.literal('retry'),
-    reason: z.string(),
-    certainty: z.unknown().transform(() => 'answered' as const),
-  }),
-]);
 const rowSchema = z.object({ asked_at_ms: z.number(), outcome: z.string().nullable() });
 
 /** Makes the folder and the file if they are missing. Throws if that is impossible. */
@@ -66,14 +49,16 @@ function prepareProofs(db: Database.Database): ProofMemory {
     return undefined;
   });
   return {
-    claim: (credentials, { wallMs, gapMs }) => claim.immediate(credentials, wallMs, gapMs),
-    record(credentials, outcome) {
+    async claim(credentials, { wallMs, gapMs }) {
+      return claim.immediate(credentials, wallMs, gapMs);
+    },
+    async record(credentials, outcome) {
       answer.run(JSON.stringify(outcome), credentials);
     },
-    release(credentials) {
+    async release(credentials) {
       remove.run(credentials);
     },
-    close() {
+    async close() {
       db.close();
     },
   };

@@ -1,9 +1,23 @@
 // Pushes that no receipt answered, in virtual time: of which of them the vendor is told.
 
 import { expect, test } from 'vitest';
+import type { Push, VirtualCore } from '../../support/virtual-core.ts';
 import { HOUR, MINUTE, pay, payAll, sendReceipt, start, wakes } from './phone.ts';
 
 const SECOND = 1_000;
+const TWELVE = Array.from({ length: 12 }, (_, number) => `phone-${number}:APA91b`);
+
+/** A payment for each of twelve phones, until its time is over. */
+async function payTwelve(
+  virtual: VirtualCore,
+  hear: (push: Push, index: number) => unknown,
+): Promise<void> {
+  const from = virtual.pushes.length;
+  payAll(virtual, TWELVE);
+  await virtual.clock.run(100);
+  for (const [index, push] of virtual.pushes.slice(from).entries()) await hear(push, index);
+  await virtual.clock.run(MINUTE);
+}
 
 test('waits a minute beyond the lifetime of the push, and tells once', async () => {
   const virtual = await start();
@@ -39,16 +53,10 @@ test('a receipt that comes late is one', async () => {
 
 test('nobody is judged while receipts in general do not come, nor by what could not be said for an hour', async () => {
   const virtual = await start({ settings: { receipts: true } });
-  const phones = Array.from({ length: 12 }, (_, number) => `phone-${number}:APA91b`);
-  const round = async (isHeard: (index: number) => boolean) => {
-    const from = virtual.pushes.length;
-    payAll(virtual, phones);
-    await virtual.clock.run(100);
-    for (const [index, push] of virtual.pushes.slice(from).entries()) {
+  const round = (isHeard: (index: number) => boolean) =>
+    payTwelve(virtual, (push, index) => {
       if (isHeard(index)) sendReceipt(virtual, push);
-    }
-    await virtual.clock.run(MINUTE);
-  };
+    });
   const sweep = async () => {
     await virtual.core.receipts?.noteMissed();
     return virtual.receipts.missed.splice(0).length;
@@ -79,4 +87,31 @@ test('without receipts the store is not asked', async () => {
   const virtual = await start({ settings: {} });
   virtual.receipts.noteMissed = () => Promise.reject(new Error('was asked'));
   expect(await virtual.core.receipts?.noteMissed()).toBe(false);
+});
+
+test('receipts that come to another machine are receipts, and a store that does not say is no proof of silence', async () => {
+  const virtual = await start({ settings: { receipts: true } });
+  const { core, receipts, clock } = virtual;
+  for (const _ of [1, 2]) await payTwelve(virtual, (push) => sendReceipt(virtual, push));
+  const receipt = { stage: 'started', n: 1 } as const;
+  for (const _ of [1, 2]) {
+    await payTwelve(virtual, ({ id: deliveryId }) =>
+      receipts.recordReceipt({ deliveryId, receipt, atMs: clock.wallMs(), endsOpen: true }),
+    );
+    expect(core.receipts?.isDeaf).toBe(false);
+  }
+  receipts.findWake = () => Promise.reject(new Error('closed'));
+  await payTwelve(virtual, () => {});
+  expect(core.receipts?.isDeaf).toBe(false);
+});
+
+test('a machine that knows that none come forgets what another one would tell of', async () => {
+  const virtual = await start({ settings: { receipts: true } });
+  const { core, receipts, clock } = virtual;
+  for (const _ of [1, 2]) await payTwelve(virtual, (push) => sendReceipt(virtual, push));
+  await payTwelve(virtual, () => {});
+  await core.receipts?.noteMissed();
+  const atMs = clock.wallMs() + MINUTE;
+  const other = { atMs, endedBeforeMs: atMs, judgedFromMs: 0, limit: 100 };
+  expect(await receipts.noteMissed(other)).toBe(0);
 });

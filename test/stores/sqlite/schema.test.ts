@@ -7,6 +7,7 @@ import { is } from 'drizzle-orm';
 import { getTableConfig, SQLiteTable } from 'drizzle-orm/sqlite-core';
 import { expect, test } from 'vitest';
 import * as eventRows from '../../../src/stores/event-rows.ts';
+import * as receiptRows from '../../../src/stores/receipt-rows.ts';
 import * as rows from '../../../src/stores/rows.ts';
 import * as deviceSchema from '../../../src/stores/sqlite/device-schema.ts';
 import * as eventSchema from '../../../src/stores/sqlite/event-schema.ts';
@@ -126,7 +127,7 @@ async function makeFullDatabase(): Promise<string> {
 test('returns the rows that the statements declare', async () => {
   const file = await makeFullDatabase();
   const db = new Database(file, { readonly: true });
-  const declared = Object.entries({ ...rows, ...eventRows }).flatMap(
+  const declared = Object.entries({ ...rows, ...eventRows, ...receiptRows }).flatMap(
     ([name, value]): { name: string; value: rows.Rows<Readonly<Record<string, rows.Column>>> }[] =>
       typeof value === 'object' ? [{ name, value }] : [],
   );

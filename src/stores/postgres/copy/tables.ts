@@ -25,6 +25,7 @@ export const COPIED_TABLES: readonly CopiedTable[] = [
   { name: 'attempts', key: ['row_id', 'number'] },
   { name: 'wakes', key: ['row_id'] },
   { name: 'receipts', key: ['row_id', 'number'] },
+  { name: 'awaited_receipts', key: ['row_id'] },
   { name: 'wake_histories', key: ['token_hash'] },
   { name: 'duplicate_keys', key: ['key_hash'] },
   { name: 'quarantine', key: ['token_hash'] },

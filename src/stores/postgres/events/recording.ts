@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { DeliveryStatus } from '../../../core/delivery.ts';
-import { eventOfEnd, isWished } from '../../../core/events/catalogue.ts';
+import { type EventType, eventOfEnd, isWished } from '../../../core/events/catalogue.ts';
 import { type ENDED_DELIVERIES, WISHES } from '../../event-rows.ts';
 import { type NewEvent, type StoredWish, toEndEvent, toWish } from '../../events.ts';
 import type { RowOf } from '../../rows.ts';
@@ -17,6 +17,12 @@ import { countForDigests } from './digest-counts.ts';
 /** Of every endpoint, the disabled ones, too. Another machine may change them at any moment. */
 export async function listWishes(run: Run): Promise<readonly StoredWish[]> {
   return (await select(run, WISHES, 'ORDER BY row_id')).map(toWish);
+}
+
+export async function isAnyWished(run: Run, types: readonly EventType[]): Promise<boolean> {
+  if (types.length === 0) return false;
+  const wishes = await listWishes(run);
+  return wishes.some((wish) => types.some((type) => wish.types.has(type)));
 }
 
 const ADDED = inputOf<NewEvent>({

@@ -9,6 +9,7 @@ import type { Run } from '../database.ts';
 import { eraseDevices } from '../devices/operations.ts';
 import { BLANK } from '../operations/finish.ts';
 import { finishOpen, OPEN_IN_ORDER } from '../operations/finish-open.ts';
+import { takePhone } from '../receipts/histories.ts';
 import { change, select } from '../statements.ts';
 
 /** Changes up to `limit` rows of deliveries that have ended; 0 if none is left. */
@@ -38,6 +39,7 @@ export async function forgetDevices(
   return { devices: devices.length, deliveries, tokenHashes };
 }
 
+/** What is being recorded of their phones at this moment comes before, and is forgotten with the rest. */
 async function trace(run: Run, forgotten: Forgotten): Promise<Traces> {
   const tokenHashes = forgotten.tokenHashes.map(fingerprint);
   const userHashes = forgotten.userHashes.map(fingerprint);
@@ -53,25 +55,30 @@ async function trace(run: Run, forgotten: Forgotten): Promise<Traces> {
   const others = await select(run, ERASED_DEVICES, condition, { theirs, rowIds });
   const shared = new Set(others.map(({ token_hash }) => token_hash));
   const alone = theirs.filter((hash) => !shared.has(hash));
-  return { devices, tokenHashes: [...new Set([...tokenHashes, ...alone])] };
+  const traced = new Set([...tokenHashes, ...alone]);
+  for (const tokenHash of [...traced].toSorted()) await takePhone(run, tokenHash);
+  return { devices, tokenHashes: [...traced] };
 }
 
-/** What is taken out of the rows of each table. */
+/** What is taken out of the rows of each table, and whose rows go with them. */
 const BLANKED = [
   {
     table: 'deliveries',
     changes: BLANK,
     condition: "AND status <> 'queued'",
+    children: ['awaited_receipts'],
   },
   {
     table: 'refusals',
     changes: 'token_hash = NULL, subject_hash = NULL, device_id = NULL',
     condition: '',
+    children: [],
   },
   {
     table: 'events',
     changes: 'token_hash = NULL, token_sha256 = NULL, subject_sha256 = NULL, device_id = NULL',
     condition: '',
+    children: [],
   },
 ] as const;
 
@@ -84,14 +91,15 @@ async function blank(run: Run, { devices, tokenHashes }: Traces, limit: number):
   let changed = 0;
   for (const [column, values] of Object.entries(given)) {
     if (values.length === 0) continue;
-    for (const { table, changes, condition } of BLANKED) {
-      changed += await change(
-        run,
-        `UPDATE ${table} SET ${changes} WHERE row_id IN (
-           SELECT row_id FROM ${table} WHERE ${column} = ANY(@values) ${condition}
-           ORDER BY row_id LIMIT @limit FOR UPDATE)`,
-        { values, limit: limit - changed },
-      );
+    for (const { table, changes, condition, children } of BLANKED) {
+      const theirs = `(SELECT row_id FROM ${table} WHERE ${column} = ANY(@values) ${condition}
+        ORDER BY row_id LIMIT @limit FOR UPDATE)`;
+      const bounds = { values, limit: limit - changed };
+      for (const child of children) {
+        await change(run, `DELETE FROM ${child} WHERE row_id IN ${theirs}`, bounds);
+      }
+      const sql = `UPDATE ${table} SET ${changes} WHERE row_id IN ${theirs}`;
+      changed += await change(run, sql, bounds);
     }
   }
   return changed;

@@ -10,8 +10,9 @@ import {
   STILL_WAKING_MS,
   type WakeHistory,
 } from '../../../core/receipts/history.ts';
+import { WAKE_HISTORIES, type WOKEN_DELIVERIES } from '../../receipt-rows.ts';
 import { toHistory, toSilentPhone } from '../../receipts.ts';
-import { type RowOf, WAKE_HISTORIES, type WOKEN_DELIVERIES } from '../../rows.ts';
+import type { RowOf } from '../../rows.ts';
 import type { Run } from '../database.ts';
 import { change, select } from '../statements.ts';
 import { maybeWall, wall } from '../times.ts';
@@ -38,7 +39,7 @@ export async function historyOf(run: Run, { token_hash: tokenHash }: Woken): Pro
 const COLUMNS = [
   ...['token_hash', 'app', 'platform', 'pushes', 'recent', 'wakes_ms', 'has_started', 'unanswered'],
   ...['unanswered_since', 'last_push_at', 'last_wake_at', 'silent_since', 'demoted_at'],
-  ...['knocks_at_ms', 'useless_knocks', 'useless_at'],
+  ...['knocks_at_ms', 'useless_knocks', 'useless_at', 'token_sha256'],
 ];
 const PUT = `INSERT INTO wake_histories (${COLUMNS.join(', ')})
   VALUES (${COLUMNS.map((name) => `@${name}`).join(', ')})
@@ -67,6 +68,7 @@ export async function putHistory(
     knocks_at_ms: history.knocksAtMs.map(Math.round).join(','),
     useless_knocks: history.uselessKnocks,
     useless_at: maybeWall(history.uselessAtMs),
+    token_sha256: history.tokenSha256 ?? null,
   });
 }
 

@@ -19,7 +19,8 @@ import {
   withoutKnock,
 } from '../../../core/receipts/history.ts';
 import { recordingOf } from '../../arrived-receipt.ts';
-import { OPEN_DELIVERIES, type RowOf, WOKEN_DELIVERIES } from '../../rows.ts';
+import { WOKEN_DELIVERIES } from '../../receipt-rows.ts';
+import { OPEN_DELIVERIES, type RowOf } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import { nameOf, PLATFORMS, wholeMs } from '../../values.ts';
 import type { Run } from '../database.ts';
@@ -54,7 +55,7 @@ async function take(run: Run, deliveryId: string): Promise<Woken | undefined> {
 
 export async function recordPush(
   run: Run,
-  { deliveryId, atMs, isAsked, isJudged }: AcceptedPush,
+  { deliveryId, atMs, isAsked, isJudged, tokenSha256 }: AcceptedPush,
 ): Promise<PushRecord | undefined> {
   const row = await take(run, deliveryId);
   if (row === undefined) return undefined;
@@ -67,7 +68,7 @@ export async function recordPush(
   const isKnocked = row.knocked_at_ms !== null;
   // A crash came between, and it was pushed once more.
   if (row.accepted_at_ms !== null) return { history, isAnswered, isKnocked };
-  const pushed = afterPush(history, { atMs, isAnswered, isJudged });
+  const pushed = afterPush(history, { atMs, tokenSha256, isAnswered, isJudged });
   const number = pushed.pushes === history.pushes ? null : pushed.pushes;
   await putAccepted(run, row, { atMs, number, history });
   await putHistory(run, row, pushed);

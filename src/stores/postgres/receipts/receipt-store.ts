@@ -5,7 +5,8 @@ import { DELIVERY_IDS } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import { transact as retried } from '../conflicts.ts';
 import type { Database, Run } from '../database.ts';
-import { recordReceiptEvents, recordSilentEvents } from '../events/wakes.ts';
+import { endWaiting, expectReceipt, noteMissed } from '../events/missed.ts';
+import { recordReceiptEvents, recordReplyEvents, recordSilentEvents } from '../events/wakes.ts';
 import { select } from '../statements.ts';
 import { findHistory, noteSilent } from './histories.ts';
 import {
@@ -22,23 +23,34 @@ export function createReceiptStore(database: Database, sealer: Sealer): ReceiptS
   const transact = <Result>(work: (run: Run) => Promise<Result>) => retried(database, work);
 
   return {
-    recordPush: (push) => transact((run) => recordPush(run, push)),
+    recordPush: (push) =>
+      transact(async (run) => {
+        const recorded = await recordPush(run, push);
+        if (recorded !== undefined) await expectReceipt(run, push);
+        return recorded;
+      }),
     recordReceipt: (arrived) =>
       transact(async (run) => {
         const recorded = await recordReceipt(run, arrived, sealer);
-        if (recorded !== undefined) {
-          await recordReceiptEvents(run, recorded, { atMs: arrived.atMs, sealer });
-        }
+        await endWaiting(run, arrived.deliveryId);
+        if (recorded !== undefined) await recordReceiptEvents(run, recorded, arrived.atMs);
         return recorded;
       }),
     recordKnock: (knock) => transact((run) => recordKnock(run, knock)),
     recordKnockOutcome: (end) => transact((run) => recordKnockOutcome(run, end)),
-    recordReplied: (reply) => transact((run) => recordReplied(run, reply)),
+    recordReplied: (reply) =>
+      transact(async (run) => {
+        const replied = await recordReplied(run, reply);
+        await endWaiting(run, reply.deliveryId);
+        if (replied !== undefined) await recordReplyEvents(run, replied, reply);
+        return replied;
+      }),
     recordUselessKnock: (end) => transact((run) => recordUselessKnock(run, end)),
+    noteMissed: (options) => transact((run) => noteMissed(run, options)),
     noteSilent: (options) =>
       transact(async (run) => {
         const phones = await noteSilent(run, options);
-        await recordSilentEvents(run, phones, { atMs: options.atMs, sealer });
+        await recordSilentEvents(run, phones, options.atMs);
         return phones;
       }),
     findWake: (deliveryId) =>

@@ -3,8 +3,9 @@
 import type { DeliveryWake } from '../../../core/ports/receipts.ts';
 import type { WakeHistory } from '../../../core/receipts/history.ts';
 import type { Receipt } from '../../../core/receipts/receipt.ts';
+import { RECEIPTS, WAKES } from '../../receipt-rows.ts';
 import { toWake } from '../../receipts.ts';
-import { RECEIPTS, type RowOf, WAKES } from '../../rows.ts';
+import type { RowOf } from '../../rows.ts';
 import type { Run } from '../database.ts';
 import { change, select } from '../statements.ts';
 import { maybeWall, wall } from '../times.ts';

@@ -4,7 +4,7 @@
 import type Database from 'better-sqlite3';
 import { FORGOTTEN_TOKEN } from '../../../core/ports/operating.ts';
 import type { AcceptedPush, ReceiptStore } from '../../../core/ports/receipts.ts';
-import { AWAITED_RECEIPTS, MISSED_DELIVERIES } from '../../event-rows.ts';
+import { AWAITED_RECEIPTS, MISSED_DELIVERIES } from '../../receipt-rows.ts';
 import type { RowOf } from '../../rows.ts';
 import { wholeMs } from '../../values.ts';
 import type { EventRecording } from './recording.ts';

@@ -28,8 +28,9 @@ import {
 } from '../../../core/receipts/history.ts';
 import type { Receipt } from '../../../core/receipts/receipt.ts';
 import { recordingOf } from '../../arrived-receipt.ts';
+import { WAKE_HISTORIES, WOKEN_DELIVERIES } from '../../receipt-rows.ts';
 import { toHistory, toSilentPhone } from '../../receipts.ts';
-import { type RowOf, WAKE_HISTORIES, WOKEN_DELIVERIES } from '../../rows.ts';
+import type { RowOf } from '../../rows.ts';
 import { nameOf, PLATFORMS, wholeMs } from '../../values.ts';
 
 type Input<Name extends keyof ReceiptStore> = Parameters<ReceiptStore[Name]>[0];

@@ -2,8 +2,8 @@
 
 import type { DeliveryWake } from '../../../core/ports/receipts.ts';
 import type { WakeHistory } from '../../../core/receipts/history.ts';
+import { RECEIPTS, WAKE_HISTORIES, WAKES } from '../../receipt-rows.ts';
 import { toHistory, toWake } from '../../receipts.ts';
-import { RECEIPTS, WAKE_HISTORIES, WAKES } from '../../rows.ts';
 import { prepareRows, type Reading } from '../reading.ts';
 
 export function prepareReceiptQueries(db: Reading) {
