@@ -2,7 +2,6 @@
 
 import { expect, test } from 'vitest';
 import { ServiceError } from '../../src/core/errors.ts';
-import { Forgeries } from '../../src/http/limits/forgeries.ts';
 import { type SignatureCheck, SignatureGate } from '../../src/http/limits/signature-gate.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
@@ -10,11 +9,10 @@ const STEP_MS = 10;
 
 function setup() {
   const clock = new ManualClock();
-  const forgeries = new Forgeries(clock);
-  const gate = new SignatureGate(clock, forgeries);
+  const gate = new SignatureGate(clock);
   let verified = 0;
-  /** What a route does: a place at the gate, the check, a note of a wrong signature. */
-  const call = async (check: SignatureCheck, isForged: boolean): Promise<boolean> => {
+  /** Whether it is verified. */
+  const call = async (check: SignatureCheck): Promise<boolean> => {
     try {
       await gate.admit(check);
     } catch (error) {
@@ -23,7 +21,6 @@ function setup() {
       return false;
     }
     verified += 1;
-    if (isForged) forgeries.count(check.url);
     return true;
   };
   /** Moves the clock on; what was admitted meanwhile goes on before the next step. */
@@ -37,65 +34,80 @@ function setup() {
 test('verifies at once what comes at the pace of a busy LSP', async () => {
   const { call, pass } = setup();
   for (let number = 0; number < 500; number += 1) {
-    expect(await call({ url: `device ${number}`, address: 'lsp' }, false)).toBe(true);
+    expect(await call({ url: `device ${number}`, address: 'lsp' })).toBe(true);
     await pass(STEP_MS);
   }
 });
 
-test('verifies no more than 100 a second in all, and no more than 20 at a URL with forgeries', async () => {
-  const { call, pass, verified } = setup();
-  const flood = async (seconds: number, urls: number) => {
-    for (let ms = 0; ms < seconds * 1_000; ms += STEP_MS) {
-      for (let number = 0; number < 10; number += 1) {
-        void call({ url: `url ${(ms / STEP_MS + number) % urls}`, address: 'forger' }, true);
+test('verifies no more than 1,500 a second', async () => {
+  for (const urls of [1, 50]) {
+    const { call, pass, verified } = setup();
+    for (let step = 0; step < 200; step += 1) {
+      for (let number = 0; number < 40; number += 1) {
+        void call({ url: `url ${(step + number) % urls}`, address: 'forger' });
       }
       await pass(STEP_MS);
     }
-  };
-  await flood(10, 1);
-  expect(verified()).toBeLessThanOrEqual(20 + 10 * 20 + 10);
-  const before = verified();
-  await flood(10, 50);
-  expect(verified() - before).toBeLessThanOrEqual(100 + 10 * 100);
+    expect(verified()).toBeGreaterThan(1_400 * 2);
+    expect(verified()).toBeLessThanOrEqual(200 + 1_500 * 2);
+  }
 });
 
-test('1,000 forgeries a second at one URL: every good call at other URLs passes, 9 of 10 at this one', async () => {
-  for (const forgers of [1, 3, 8]) {
-    const { call, pass } = setup();
-    const atOthers: Promise<boolean>[] = [];
-    const atThis: Promise<boolean>[] = [];
-    for (let step = 0; step < 2_000; step += 1) {
-      for (let number = 0; number < 10; number += 1) {
-        const address = `forger ${number % forgers}`;
-        void call({ url: 'attacked', address }, true);
-      }
-      const hasAttackBegun = step >= 100;
-      if (hasAttackBegun && step % 4 === 0) {
-        atOthers.push(call({ url: `device ${step % 97}`, address: 'lsp' }, false));
-      }
-      if (hasAttackBegun && step % 50 === 0) {
-        atThis.push(call({ url: 'attacked', address: 'lsp' }, false));
-      }
-      await pass(STEP_MS);
+/** The shares of the good calls that are verified, at other URLs and at the one that gets the forgeries. */
+async function flood({ perSecond, forgers, lsp }: Flood) {
+  const { call, pass } = setup();
+  const atOthers: Promise<boolean>[] = [];
+  const atThis: Promise<boolean>[] = [];
+  for (let step = 0; step < 500; step += 1) {
+    for (let number = 0; number < (perSecond * STEP_MS) / 1_000; number += 1) {
+      void call({ url: 'attacked', address: forgers[number % forgers.length] ?? '' });
     }
-    await pass(1_000);
-    const share = async (calls: readonly Promise<boolean>[]) => {
-      const passed = (await Promise.all(calls)).filter((isPassed) => isPassed);
-      return passed.length / calls.length;
-    };
-    expect(await share(atOthers), `${forgers} forgers`).toBe(1);
-    expect(await share(atThis), `${forgers} forgers`).toBeGreaterThanOrEqual(0.9);
+    const hasAttackBegun = step >= 100;
+    if (hasAttackBegun && step % 4 === 0) {
+      atOthers.push(call({ url: `device ${step % 97}`, address: lsp }));
+    }
+    if (hasAttackBegun && step % 20 === 0) atThis.push(call({ url: 'attacked', address: lsp }));
+    await pass(STEP_MS);
   }
+  await pass(1_000);
+  const share = async (calls: readonly Promise<boolean>[]) => {
+    const passed = (await Promise.all(calls)).filter((isPassed) => isPassed);
+    return passed.length / calls.length;
+  };
+  return { atOthers: await share(atOthers), atThis: await share(atThis) };
+}
+
+interface Flood {
+  readonly perSecond: number;
+  /** Their addresses. */
+  readonly forgers: readonly string[];
+  readonly lsp: string;
+}
+
+test('1,000 forgeries a second at one URL displace nobody, though all have one address', async () => {
+  const passed = await flood({ perSecond: 1_000, forgers: ['proxy'], lsp: 'proxy' });
+  expect(passed).toEqual({ atOthers: 1, atThis: 1 });
+});
+
+test('3,000 a second: every good call at other URLs passes, and 9 of 10 at this one, where addresses are known', async () => {
+  for (const forgers of [1, 8]) {
+    const addresses = Array.from({ length: forgers }, (_, number) => `forger ${number}`);
+    const passed = await flood({ perSecond: 3_000, forgers: addresses, lsp: 'lsp' });
+    expect(passed.atOthers, `${forgers} forgers`).toBe(1);
+    expect(passed.atThis, `${forgers} forgers`).toBeGreaterThanOrEqual(0.9);
+  }
+  const passed = await flood({ perSecond: 3_000, forgers: ['proxy'], lsp: 'proxy' });
+  expect(passed.atOthers).toBe(1);
 });
 
 test('forgeries at many URLs do not displace a good call at another one', async () => {
   const { call, pass } = setup();
   const good: Promise<boolean>[] = [];
-  for (let step = 0; step < 1_000; step += 1) {
-    for (let number = 0; number < 10; number += 1) {
-      void call({ url: `attacked ${number}`, address: 'forger' }, true);
+  for (let step = 0; step < 300; step += 1) {
+    for (let number = 0; number < 50; number += 1) {
+      void call({ url: `attacked ${number % 10}`, address: 'forger' });
     }
-    if (step % 10 === 0) good.push(call({ url: `device ${step}`, address: 'lsp' }, false));
+    if (step % 10 === 0) good.push(call({ url: `device ${step}`, address: 'lsp' }));
     await pass(STEP_MS);
   }
   await pass(1_000);
@@ -104,12 +116,12 @@ test('forgeries at many URLs do not displace a good call at another one', async 
 
 test('a call waits 500 ms at most, and of more than 50 the newest of the largest crowd goes', async () => {
   const { clock, call, pass } = setup();
-  const first = Array.from({ length: 100 }, (_, number) => {
-    return call({ url: `${number}`, address: 'lsp' }, false);
+  const first = Array.from({ length: 200 }, (_, number) => {
+    return call({ url: `${number}`, address: 'lsp' });
   });
-  expect(await Promise.all(first)).toEqual(Array(100).fill(true));
-  const waiting = Array.from({ length: 60 }, () => call({ url: 'one', address: 'a' }, false));
-  const other = call({ url: 'other', address: 'b' }, false);
+  expect(await Promise.all(first)).toEqual(Array(200).fill(true));
+  const waiting = Array.from({ length: 60 }, () => call({ url: 'one', address: 'a' }));
+  const other = call({ url: 'other', address: 'b' });
   const ended: boolean[] = [];
   for (const one of waiting) void one.then((isPassed) => ended.push(isPassed));
   await pass(0);
@@ -120,17 +132,4 @@ test('a call waits 500 ms at most, and of more than 50 the newest of the largest
   await pass(500);
   expect(ended).toHaveLength(60);
   expect(clock.timers).toBe(0);
-});
-
-test('a minute after its last forgery, a URL has no lower bound than others', async () => {
-  const { call, pass, verified } = setup();
-  const check = { url: 'attacked', address: 'forger' };
-  for (let number = 0; number < 20; number += 1) await call(check, true);
-  void call(check, false);
-  void call(check, false);
-  await pass(0);
-  expect(verified()).toBe(21);
-  await pass(60_000);
-  const calls = Array.from({ length: 50 }, () => call({ url: 'attacked', address: 'lsp' }, false));
-  expect(await Promise.all(calls)).toEqual(Array(50).fill(true));
 });

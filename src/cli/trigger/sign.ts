@@ -1,8 +1,8 @@
 // How callers sign what they post.
 
 import { createHash, createHmac } from 'node:crypto';
-import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { codec } from 'rfc4648';
+import { pointFromScalar, signRecoverable } from 'tiny-secp256k1';
 
 const ZBASE32 = { chars: 'ybndrfg8ejkmcpqxot1uwisza345h769', bits: 5 };
 /** A compressed key: 27 for any, 4 for compressed. */
@@ -22,11 +22,12 @@ export function standardSignature(secret: string, text: string): string {
 export function lightningSignature(key: Uint8Array, text: string): string {
   const once = createHash('sha256').update(`Lightning Signed Message:${text}`).digest();
   const digest = createHash('sha256').update(once).digest();
-  const signature = secp256k1.sign(digest, key, { prehash: false, format: 'recovered' });
-  const [recoveryId = 0, ...rest] = signature;
-  return codec.stringify(Uint8Array.of(COMPRESSED + recoveryId, ...rest), ZBASE32);
+  const { recoveryId, signature } = signRecoverable(digest, key);
+  return codec.stringify(Uint8Array.of(COMPRESSED + recoveryId, ...signature), ZBASE32);
 }
 
 export function nodeIdOf(key: Uint8Array): string {
-  return Buffer.from(secp256k1.getPublicKey(key)).toString('hex');
+  const point = pointFromScalar(key, true);
+  if (point === null) throw new RangeError('no key of secp256k1');
+  return Buffer.from(point).toString('hex');
 }

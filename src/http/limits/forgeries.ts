@@ -23,7 +23,7 @@ export class Forgeries {
   /** Counts one; true if the URL got too many in the last minute, which is worth an alert. */
   count(url: string): boolean {
     this.#allowance.take(url);
-    if (this.#allowance.waitMs(url) === 0 && !this.areMany(url)) return false;
+    if (this.#allowance.waitMs(url) === 0 && !this.#areMany(url)) return false;
     this.#attackedUntilMs.delete(url);
     this.#attackedUntilMs.set(url, this.#clock.nowMs() + MINUTE_MS);
     if (this.#attackedUntilMs.size > MAX_URLS) {
@@ -34,7 +34,7 @@ export class Forgeries {
   }
 
   /** Whether there were too many, the last of them less than a minute ago. */
-  areMany(url: string): boolean {
+  #areMany(url: string): boolean {
     return (this.#attackedUntilMs.get(url) ?? 0) > this.#clock.nowMs();
   }
 }
