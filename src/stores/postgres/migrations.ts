@@ -4,8 +4,7 @@
 import { faultOfTables, type Migration, readMigrations, SCHEMA } from '../migrations.ts';
 import { APPLIED_MIGRATIONS } from '../rows.ts';
 import type { Database, Run } from './database.ts';
-import { migrationMismatch } from './errors.ts';
-import { rowsOf } from './reading.ts';
+import { migrationMismatch, noTables } from './errors.ts';
 import { select } from './statements.ts';
 
 /** Any number that nobody else uses: `nds` in ASCII. */
@@ -22,8 +21,7 @@ export async function applyMigrations(database: Database, url: string): Promise<
       await run(
         'CREATE TABLE IF NOT EXISTS migrations (number integer PRIMARY KEY, tag text NOT NULL, hash text NOT NULL)',
       );
-      const { rows } = await run('SELECT tag, hash FROM migrations ORDER BY number');
-      const applied = rowsOf(APPLIED_MIGRATIONS, rows);
+      const applied = await select(run, APPLIED_MIGRATIONS, 'ORDER BY number');
       refuse(known, { applied, minReader: 0 }, url);
       for (const [index, migration] of known.entries()) {
         if (index >= applied.length) await apply(run, migration, index + 1);
@@ -33,6 +31,19 @@ export async function applyMigrations(database: Database, url: string): Promise<
     },
     { statementMs: MIGRATION_MS },
   );
+}
+
+/** Rejects with a `DatabaseRefusedError` if this version cannot read the database. Changes nothing. */
+export async function checkMigrations(run: Run, url: string): Promise<void> {
+  const known = readMigrations('postgres');
+  const { rows } = await run(`SELECT FROM pg_class WHERE oid = to_regclass('migrations')`);
+  if (rows.length === 0) throw noTables(url);
+  const applied = await select(run, APPLIED_MIGRATIONS, 'ORDER BY number');
+  if (applied.length < known.length) {
+    throw migrationMismatch(url, 'it was written by an older version; start the service once');
+  }
+  const [schema] = await select(run, SCHEMA, '');
+  refuse(known, { applied, minReader: schema?.min_reader ?? 0 }, url);
 }
 
 async function apply(run: Run, { tag, sql, hash }: Migration, number: number): Promise<void> {
