@@ -27,6 +27,8 @@ export interface ServiceOptions {
   readonly nodeOptions?: readonly string[] | undefined;
   /** Further variables. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** Default: a free one. */
+  readonly port?: number | undefined;
   /** Whether the process can send messages to this one. */
   readonly ipc?: boolean | undefined;
 }
@@ -75,10 +77,10 @@ function environmentOf({ ca, apns, fcm }: Described, folder: string) {
   };
 }
 
-/** Starts it on a free port; it may not listen yet when this returns. */
+/** Starts it; it may not listen yet when this returns. */
 export async function launchService(options: ServiceOptions): Promise<RunningService> {
   const folder = mkdtempSync(join(tmpdir(), 'nds-bench-'));
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const output = openSync(join(folder, 'output.jsonl'), 'w');
   const { options: own, entry, args } = startCommand();
   const started =

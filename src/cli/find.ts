@@ -25,12 +25,12 @@ export async function find(options: FindOptions, environment: Environment): Prom
   const { known, app, limit, json = false } = options;
   const text = known === undefined ? undefined : await argumentOrInput(known);
   const { open, retentionMs } = findLog(environment);
-  const log = open();
+  const log = await open();
   try {
     const nowMs = createSystemClock().wallMs();
     const sinceMs = options.sinceMs === undefined ? undefined : nowMs - options.sinceMs;
     if (text === undefined) {
-      const newest = log.findDeliveries({ limit });
+      const newest = await log.findDeliveries({ limit });
       print(
         json ? inJson(newest.map((delivery) => deliveryAsJson(delivery))) : newestAsText(newest),
       );
@@ -41,7 +41,7 @@ export async function find(options: FindOptions, environment: Environment): Prom
     print(json ? inJson(answerAsJson(answer)) : textOf(answer));
     return answer.found.length === 0 ? 1 : 0;
   } finally {
-    log.close();
+    await log.close();
   }
 }
 

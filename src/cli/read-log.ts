@@ -4,21 +4,21 @@
 import { existsSync } from 'node:fs';
 import { loadApps } from '../config/apps.ts';
 import { ConfigError, type Environment, readSettings } from '../config/config.ts';
-import { showPath } from '../config/files.ts';
-import { findSecrets } from '../config/secret.ts';
+import { isServer, showPath } from '../config/files.ts';
+import { findSecrets, loadSecrets } from '../config/secret.ts';
 import { loadSources } from '../config/sources.ts';
 import { doorsOf } from '../core/devices/doors.ts';
 import type { Names } from '../core/finding/question.ts';
+import type { ReadableLog } from '../core/ports/readable-log.ts';
 import { DEFAULT_APP } from '../core/target.ts';
 import { createSystemClock, createSystemIds } from '../service/system.ts';
-import { openReadOnly, type ReadOnlyStore } from '../stores/sqlite/read-only.ts';
-import { requireFileDatabase } from './database/database-settings.ts';
+import { openReadOnly } from '../stores/sqlite/read-only.ts';
 
 export interface LogPlace {
-  readonly file: string;
   readonly retentionMs: number;
-  /** Opens the file as it is now. */
-  open(): ReadOnlyStore;
+  /** Another one may be put in its place: who looks again and again opens it anew. */
+  readonly isFile: boolean;
+  open(): Promise<ReadableLog>;
 }
 
 /** Throws a `ConfigError` if no database is there. */
@@ -31,18 +31,38 @@ export function findLog(environment: Environment): LogPlace {
     retentionMs,
   } = values;
   if (file === undefined || retentionMs === undefined) throw new ConfigError(faults);
-  requireFileDatabase(file);
+  if (isServer(file)) return findServer(file, { configured, previous, retentionMs });
   if (!existsSync(file)) {
     throw new ConfigError([`NDS_DATABASE names ${showPath(file)}, which does not exist`]);
   }
   const keys = findSecrets({ configured, previous, databaseFile: file });
-  return { file, retentionMs, open: () => openReadOnly({ file, keys }) };
+  return { retentionMs, isFile: true, open: async () => openReadOnly({ file, keys }) };
+}
+
+/** The driver is loaded for those only who have such a database. */
+function findServer(url: string, { configured, previous, retentionMs }: ServerSettings): LogPlace {
+  if (configured === undefined) {
+    throw new ConfigError(['NDS_SECRET is required: the one that all machines have']);
+  }
+  const keys = loadSecrets({ configured, previous });
+  const clock = createSystemClock();
+  const open = async () => {
+    const postgres = await import('../stores/postgres/read-only.ts');
+    return await postgres.openReadOnly({ url, keys, clock });
+  };
+  return { retentionMs, isFile: false, open };
+}
+
+interface ServerSettings {
+  readonly configured: string | undefined;
+  readonly previous: readonly string[];
+  readonly retentionMs: number;
 }
 
 /** What the configuration has of apps and sources, whatever its faults. */
 export function namesFor(
   environment: Environment,
-  { lookupKey }: Pick<ReadOnlyStore, 'lookupKey'>,
+  { lookupKey }: Pick<ReadableLog, 'lookupKey'>,
   app: string | undefined,
 ): Names {
   const settings = readSettings(environment);

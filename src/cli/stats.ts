@@ -18,7 +18,7 @@ export interface StatsOptions {
 
 /** Returns 0. Reads while the service runs, a page at a time. */
 export async function stats(options: StatsOptions, environment: Environment): Promise<number> {
-  const log = findLog(environment).open();
+  const log = await findLog(environment).open();
   try {
     const sinceMs = createSystemClock().wallMs() - options.sinceMs;
     const read = await readStatistics(log.countPage, { sinceMs });
@@ -29,7 +29,7 @@ export async function stats(options: StatsOptions, environment: Environment): Pr
     );
     return 0;
   } finally {
-    log.close();
+    await log.close();
   }
 }
 

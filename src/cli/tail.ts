@@ -1,13 +1,13 @@
-// `nds tail`: what happens now, one line for each delivery and refusal. Looks into the file again and again, so it needs
+// `nds tail`: what happens now, one line for each delivery and refusal. Looks into the log again and again, so it needs
 // neither the service's socket nor a key, and goes on over restarts of the service.
 
 import type { Environment } from '../config/config.ts';
 import { deliveryAsJson, refusalAsJson } from '../core/finding/json.ts';
 import { lineOfDelivery, lineOfRefusal } from '../core/finding/lines.ts';
+import type { Follow, Place, ReadableLog } from '../core/ports/readable-log.ts';
 import { REPEATED, type Refusal } from '../core/ports/records.ts';
 import type { LoggedDelivery } from '../core/ports/store.ts';
 import { createSystemClock } from '../service/system.ts';
-import type { Follow, Place } from '../stores/sqlite/operations/follow.ts';
 import { print } from './print.ts';
 import { findLog, type LogPlace } from './read-log.ts';
 
@@ -34,24 +34,30 @@ export async function tail(options: TailOptions, environment: Environment): Prom
   let failures = 0;
   for (;;) {
     try {
-      follower.look();
+      await follower.look();
       failures = 0;
     } catch (error) {
       // A service that starts or stops, or a file that is being put back.
       failures += 1;
-      if (failures > MAX_FAILURES) throw error;
+      if (failures > MAX_FAILURES) {
+        await follower.close();
+        throw error;
+      }
     }
     const { promise: due, resolve } = Promise.withResolvers<boolean>();
     const timer = clock.after(LOOK_EVERY_MS, () => resolve(false));
     const isStopped = await Promise.race([due, stopped]);
     timer.cancel();
-    if (isStopped) return 0;
+    if (isStopped) break;
   }
+  await follower.close();
+  return 0;
 }
 
 class Follower {
   readonly #place: LogPlace;
   readonly #options: TailOptions;
+  #log: ReadableLog | undefined;
   #seen: Place | undefined;
   /** By row, and what of it was shown. */
   readonly #open = new Map<number, 'nothing' | 'queued'>();
@@ -61,29 +67,36 @@ class Follower {
     this.#options = options;
   }
 
-  /** Opens the file each time, so that it follows a restart or a restored backup. */
-  look(): void {
-    const log = this.#place.open();
+  /** Opens a file each time, so that it follows a restart or a restored backup. */
+  async look(): Promise<void> {
+    this.#log ??= await this.#place.open();
     try {
-      this.#read(log.follow);
+      await this.#read(this.#log.follow);
     } finally {
-      log.close();
+      if (this.#place.isFile) await this.close();
     }
   }
 
-  #read(follow: Follow): void {
-    const end = follow.end();
+  async close(): Promise<void> {
+    const log = this.#log;
+    this.#log = undefined;
+    await log?.close();
+  }
+
+  async #read(follow: Follow): Promise<void> {
+    const end = await follow.end();
     // Numbers of rows begin again when all were pruned or another file was put in place.
     this.#seen = {
       delivery: Math.min(end.delivery, this.#seen?.delivery ?? end.delivery),
       refusal: Math.min(end.refusal, this.#seen?.refusal ?? end.refusal),
     };
-    for (const [rowId, shown] of this.#open) {
-      const delivery = follow.delivery(rowId);
-      if (delivery === undefined) this.#open.delete(rowId);
-      else this.#show(rowId, delivery, shown);
-    }
-    const { deliveries, refusals, place } = follow.after(this.#seen, MAX_ROWS);
+    const open = new Map(this.#open);
+    const now = await follow.deliveries([...open.keys()]);
+    // Those that are still open come back by being shown.
+    this.#open.clear();
+    for (const { rowId, delivery } of now)
+      this.#show(rowId, delivery, open.get(rowId) ?? 'nothing');
+    const { deliveries, refusals, place } = await follow.after(this.#seen, MAX_ROWS);
     this.#seen = place;
     for (const { rowId, delivery } of deliveries) this.#show(rowId, delivery, 'nothing');
     for (const refusal of refusals) this.#showRefusal(refusal);

@@ -14,12 +14,16 @@ const REPORT = z.object({
 });
 
 /** What it finds of the database, by the names of its checks. */
-async function examine(url: string, changed: Record<string, string> = {}) {
+async function examine(
+  url: string,
+  changed: Record<string, string> = {},
+  args: readonly string[] = ['--deploy'],
+) {
   const sandbox = await startSandbox();
   onTestFinished(() => sandbox.close());
   const folder = temporaryFolder();
   const program = startProgram({
-    args: ['doctor', '--deploy', '--json'],
+    args: ['doctor', '--json', ...args],
     environment: { ...sandboxEnvironment(sandbox, folder), NDS_DATABASE: url, ...changed },
     folder,
   });
@@ -78,6 +82,8 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     const { code, found } = await examine(url);
     expect(code).toBe(0);
     expect(found.database_commits?.code).toBe('postgres_commits_unsafe');
+    // It ends no deploy, and is a warning to who asks.
+    expect((await examine(url, {}, [])).code).toBe(1);
   });
 
   test('says which rights the user lacks, which ends a deploy', async () => {

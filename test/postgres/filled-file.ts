@@ -48,7 +48,7 @@ export function makeFilledFile(): string {
   const db = openWriting({ file, busyTimeoutMs: 250 });
   try {
     openKeys(db, KEYS, file);
-    const names = tablesOf(db).filter((name) => !['meta', 'migrations'].includes(name));
+    const names = tablesOf(db).filter((name) => !['meta', 'migrations', 'schema'].includes(name));
     const ordered = [...ORDER, ...names.filter((name) => !ORDER.includes(name))];
     db.transaction(() => {
       for (const table of ordered) fill(db, table);

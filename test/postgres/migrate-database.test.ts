@@ -238,4 +238,10 @@ test('says what is missing, and never the password', async () => {
   expect(await run(missing, { NDS_DATABASE: url, NDS_SECRET })).toContain('does not exist');
   // Filled under another key.
   expect(await run(file, { NDS_DATABASE: url, NDS_SECRET })).toContain('another secret');
+  const db = new Sqlite(file);
+  db.exec("INSERT INTO migrations (tag, hash) VALUES ('9999_later', 'hash')");
+  db.close();
+  expect(await run(file, { NDS_DATABASE: url, NDS_SECRET })).toMatch(
+    /it has \d+ migrations and this version knows \d+/,
+  );
 });

@@ -33,7 +33,7 @@ export function keysOf(settings: DatabaseSettings): Secrets {
 }
 
 /** Throws a `ConfigError` if it is a PostgreSQL. */
-export function requireFileDatabase(database: string): void {
+function requireFileDatabase(database: string): void {
   if (!isServer(database)) return;
   throw new ConfigError([
     'NDS_DATABASE names a PostgreSQL, and this command works on an SQLite file: ask the running service by its API ' +

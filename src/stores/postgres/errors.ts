@@ -96,6 +96,14 @@ export function migrationMismatch(url: string, finding: string): DatabaseRefused
   );
 }
 
+export function noTables(url: string): DatabaseRefusedError {
+  return new DatabaseRefusedError(
+    'unusable_location',
+    `the database ${showAddress(url)} has no log: no service has started on it. Set NDS_DATABASE to that of the service, or ` +
+      'start it by `nds serve`.',
+  );
+}
+
 export function unusable(url: string, error: Error): DatabaseRefusedError {
   return new DatabaseRefusedError(
     'unusable_location',

@@ -51,26 +51,14 @@ export function openKeys(database: Database, keys: Keys, url: string): Promise<O
   return database.transaction(
     async (run) => {
       await run('LOCK TABLE meta IN SHARE ROW EXCLUSIVE MODE');
-      const found = await run('SELECT name, value FROM meta WHERE name IN ($1, $2, $3)', [
-        KEY_ID,
-        LOOKUP_KEY,
-        COPIED_FROM,
-      ]);
-      const values = new Map(rowsOf(META, found.rows).map(({ name, value }) => [name, value]));
-      if (values.has(COPIED_FROM)) throw copyUnfinished(url);
       const current = new Sealer(keys.current);
-      const keyId = values.get(KEY_ID);
-      const sealed = values.get(LOOKUP_KEY);
-      if (keyId === undefined) {
+      const found = await readKeys(run, keys, url);
+      if (found === undefined) {
         const lookupKey = randomBytes(KEY_BYTES);
         await storeKeys(run, current, lookupKey);
         return { sealer: current, lookupKey };
       }
-      if (sealed === undefined) throw damagedKeys(url, 'its lookup key is missing');
-      const sealer = findSealer(keys, keyId);
-      if (sealer === undefined) throw unknownKey(url);
-      const lookupKey = openLookupKey(sealer, sealed);
-      if (lookupKey === undefined) throw damagedKeys(url, 'its lookup key is damaged');
+      const { sealer, lookupKey } = found;
       if (sealer.keyId.equals(current.keyId)) return { sealer: current, lookupKey };
       const resealedRows = await resealAll(run, sealer, current);
       await storeKeys(run, current, lookupKey);
@@ -78,6 +66,30 @@ export function openKeys(database: Database, keys: Keys, url: string): Promise<O
     },
     { statementMs: RESEAL_MS },
   );
+}
+
+/** Those that the database is under, which stay. Rejects with a `DatabaseRefusedError`. */
+export async function findKeys(run: Run, keys: Keys, url: string): Promise<OpenedKeys> {
+  const found = await readKeys(run, keys, url);
+  if (found === undefined) throw damagedKeys(url, 'its keys are missing');
+  return found;
+}
+
+/** Nothing if the database is new. */
+async function readKeys(run: Run, keys: Keys, url: string): Promise<OpenedKeys | undefined> {
+  const names = [KEY_ID, LOOKUP_KEY, COPIED_FROM];
+  const found = await run('SELECT name, value FROM meta WHERE name IN ($1, $2, $3)', names);
+  const values = new Map(rowsOf(META, found.rows).map(({ name, value }) => [name, value]));
+  if (values.has(COPIED_FROM)) throw copyUnfinished(url);
+  const keyId = values.get(KEY_ID);
+  if (keyId === undefined) return undefined;
+  const sealed = values.get(LOOKUP_KEY);
+  if (sealed === undefined) throw damagedKeys(url, 'its lookup key is missing');
+  const sealer = findSealer(keys, keyId);
+  if (sealer === undefined) throw unknownKey(url);
+  const lookupKey = openLookupKey(sealer, sealed);
+  if (lookupKey === undefined) throw damagedKeys(url, 'its lookup key is damaged');
+  return { sealer, lookupKey };
 }
 
 export async function storeKeys(run: Run, sealer: Sealer, lookupKey: Buffer): Promise<void> {

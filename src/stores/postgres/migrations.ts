@@ -1,19 +1,16 @@
 // Brings the tables up to date, in one transaction under a lock that all machines ask for: the first one that starts does
-// it, and the others find it done. Tables may be newer than this version, so that machines of two releases run side by side
-// during a deploy: `schema.min_reader` says from how many known migrations on a release may use them.
+// it, and the others find it done. Tables may be newer than this version: ../migrations.ts says how far.
 
-import { type Migration, readMigrations } from '../migrations.ts';
+import { faultOfTables, type Migration, readMigrations, SCHEMA } from '../migrations.ts';
+import { APPLIED_MIGRATIONS } from '../rows.ts';
 import type { Database, Run } from './database.ts';
-import { migrationMismatch } from './errors.ts';
-import { rowsOf } from './reading.ts';
+import { migrationMismatch, noTables } from './errors.ts';
+import { select } from './statements.ts';
 
 /** Any number that nobody else uses: `nds` in ASCII. */
 const LOCK = 0x6e6473;
 /** For another machine's migration, and for one that builds an index over a long log. */
 const MIGRATION_MS = 120_000;
-
-const APPLIED = { columns: { tag: 'text', hash: 'text' }, sql: 'migrations' } as const;
-const SCHEMA = { columns: { min_reader: 'integer' }, sql: 'schema' } as const;
 
 /** Rejects with a `DatabaseRefusedError` if the database is not one of this version, an older or a near newer one. */
 export async function applyMigrations(database: Database, url: string): Promise<void> {
@@ -24,23 +21,29 @@ export async function applyMigrations(database: Database, url: string): Promise<
       await run(
         'CREATE TABLE IF NOT EXISTS migrations (number integer PRIMARY KEY, tag text NOT NULL, hash text NOT NULL)',
       );
-      const { rows } = await run('SELECT tag, hash FROM migrations ORDER BY number');
-      const applied = rowsOf(APPLIED, rows);
-      const changed = applied.find(({ hash }, index) => {
-        const expected = known[index];
-        return expected !== undefined && expected.hash !== hash;
-      });
-      if (changed !== undefined) {
-        const finding = `its migration ${changed.tag} is not the one this version knows`;
-        throw migrationMismatch(url, finding);
-      }
+      const applied = await select(run, APPLIED_MIGRATIONS, 'ORDER BY number');
+      refuse(known, { applied, minReader: 0 }, url);
       for (const [index, migration] of known.entries()) {
         if (index >= applied.length) await apply(run, migration, index + 1);
       }
-      await refuseOld(run, { known: known.length, url });
+      const [schema] = await select(run, SCHEMA, '');
+      refuse(known, { applied, minReader: schema?.min_reader ?? 0 }, url);
     },
     { statementMs: MIGRATION_MS },
   );
+}
+
+/** Rejects with a `DatabaseRefusedError` if this version cannot read the database. Changes nothing. */
+export async function checkMigrations(run: Run, url: string): Promise<void> {
+  const known = readMigrations('postgres');
+  const { rows } = await run(`SELECT FROM pg_class WHERE oid = to_regclass('migrations')`);
+  if (rows.length === 0) throw noTables(url);
+  const applied = await select(run, APPLIED_MIGRATIONS, 'ORDER BY number');
+  if (applied.length < known.length) {
+    throw migrationMismatch(url, 'it was written by an older version; start the service once');
+  }
+  const [schema] = await select(run, SCHEMA, '');
+  refuse(known, { applied, minReader: schema?.min_reader ?? 0 }, url);
 }
 
 async function apply(run: Run, { tag, sql, hash }: Migration, number: number): Promise<void> {
@@ -49,13 +52,11 @@ async function apply(run: Run, { tag, sql, hash }: Migration, number: number): P
   await run('INSERT INTO migrations (number, tag, hash) VALUES ($1, $2, $3)', values);
 }
 
-async function refuseOld(
-  run: Run,
-  { known, url }: { readonly known: number; readonly url: string },
-): Promise<void> {
-  const { rows } = await run('SELECT min_reader FROM schema');
-  const [schema] = rowsOf(SCHEMA, rows);
-  if (schema === undefined || schema.min_reader <= known) return;
-  const finding = `a newer version changed it, and it is read from ${schema.min_reader} migrations on, this version knows ${known}`;
-  throw migrationMismatch(url, finding);
+function refuse(
+  known: readonly Migration[],
+  tables: Parameters<typeof faultOfTables>[1],
+  url: string,
+): void {
+  const fault = faultOfTables(known, tables);
+  if (fault !== undefined) throw migrationMismatch(url, fault);
 }

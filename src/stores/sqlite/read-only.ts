@@ -12,7 +12,7 @@ import { findKeys } from './file/keys.ts';
 import { checkMigrations } from './file/migrations.ts';
 import { openForReading } from './file/open-reading.ts';
 import { prepareCount } from './operations/count.ts';
-import { type Follow, prepareFollow } from './operations/follow.ts';
+import { prepareFollow } from './operations/follow.ts';
 import { prepareGather } from './operations/gather.ts';
 import { prepareSearch } from './operations/search.ts';
 import { prepareReceiptQueries } from './receipts/queries.ts';
@@ -24,7 +24,7 @@ export interface ReadOnlyStore {
   /** As `LogReader` has them. */
   gather(question: LogQuestion): Evidence;
   countPage(options: CountOptions): CountedPage;
-  readonly follow: Follow;
+  readonly follow: ReturnType<typeof prepareFollow>;
   /** What is known of the wake that a delivery was to cause. */
   findWake(deliveryId: string): DeliveryWake | undefined;
   close(): void;

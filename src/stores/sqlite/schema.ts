@@ -268,3 +268,8 @@ export const meta = sqliteTable('meta', {
   name: text('name').primaryKey(),
   value: blob('value', { mode: 'buffer' }).notNull(),
 });
+
+/** One row, or none: releases that know fewer migrations than `min_reader` must not run on this file. */
+export const schema = sqliteTable('schema', {
+  minReader: integer('min_reader').primaryKey(),
+});

@@ -100,13 +100,15 @@ test('finds by everything that the store itself finds by', async () => {
 });
 
 test('says what is wrong in one sentence', async () => {
-  const { file, store } = await setup();
+  const { file, store, expected } = await setup();
   await store.close();
   const missing = `${file}.missing`;
   expect(() => read(missing)).toThrow(`NDS_DATABASE names ${missing}, which does not exist.`);
   expect(() => read(READ_ONLY.pathname)).toThrow(/cannot be used: it is damaged or no database/);
   const db = new Database(file);
   db.exec("INSERT INTO migrations (tag, hash) VALUES ('9999_later', 'x')");
+  expect(read(file).found).toEqual(expected);
+  db.exec('INSERT INTO schema SELECT count(*) FROM migrations');
   db.close();
   expect(() => read(file)).toThrow(/does not fit this version/);
 });

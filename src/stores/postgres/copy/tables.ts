@@ -49,4 +49,4 @@ export const COPIED_TABLES: readonly CopiedTable[] = [
 ];
 
 /** SQLite's own: they are made here anew. */
-export const TABLES_NOT_COPIED: readonly string[] = ['meta', 'migrations'];
+export const TABLES_NOT_COPIED: readonly string[] = ['meta', 'migrations', 'schema'];

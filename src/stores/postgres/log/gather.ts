@@ -30,7 +30,7 @@ import {
 import { lookUp, type Matches, OF_DELIVERIES, OF_DEVICES, OF_REFUSALS } from './key-lookup.ts';
 
 /** For a transaction that has not read yet. */
-const AT_ONE_MOMENT = 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY';
+export const AT_ONE_MOMENT = 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY';
 
 interface Reading {
   readonly sealer: Sealer;

@@ -7,7 +7,7 @@ import { rows } from '../../rows.ts';
 import type { Keys, OpenedKeys } from '../../sealing/keys.ts';
 import { prepareRows, type Values } from '../reading.ts';
 import { findKeys } from './keys.ts';
-import { checkMigrations } from './migrations.ts';
+import { checkSameMigrations } from './migrations.ts';
 import { openForReading } from './open-reading.ts';
 
 const TABLES = rows('sqlite_schema', { name: 'text' });
@@ -30,7 +30,7 @@ export function openCopySource(
   const db = openForReading(file);
   let opened: OpenedKeys;
   try {
-    checkMigrations(db, file);
+    checkSameMigrations(db, file);
     opened = findKeys(db, keys, file);
   } catch (error) {
     db.close();

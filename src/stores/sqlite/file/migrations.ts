@@ -1,8 +1,8 @@
 // Brings the tables up to date from the plain SQL files that drizzle-kit writes. Unlike drizzle's own
-// migrator it never skips one silently: what was applied must be the beginning of what this version knows.
+// migrator it never skips one silently: what was applied must be the beginning of what this version knows, or go on behind it.
 
 import type Database from 'better-sqlite3';
-import { type Migration, readMigrations } from '../../migrations.ts';
+import { faultOfTables, type Migration, readMigrations, SCHEMA } from '../../migrations.ts';
 import { APPLIED_MIGRATIONS, type RowOf } from '../../rows.ts';
 import { migrationMismatch, oldLayout } from '../errors.ts';
 import { prepareRows, type Reading } from '../reading.ts';
@@ -12,14 +12,20 @@ type AppliedMigration = RowOf<typeof APPLIED_MIGRATIONS>;
 /** The first migration of the layout that no released version had. */
 const OLD_LAYOUT = '0000_log';
 
-/** Throws the refusal if the file is not exactly of this version. Changes nothing. */
+/** Throws the refusal if this version cannot read the file. Changes nothing. */
 export function checkMigrations(db: Reading, file: string): void {
-  const applied = findApplied(db);
   const known = readMigrations('sqlite');
-  refuseMismatch(applied, { known, file });
-  if (applied.length < known.length) {
+  if (refuseMismatch(db, { known, file }) < known.length) {
     throw migrationMismatch(file, 'it was written by an older version; start the service once');
   }
+}
+
+/** The same, and newer tables are refused: what this version does not know would get lost in a copy. */
+export function checkSameMigrations(db: Reading, file: string): void {
+  checkMigrations(db, file);
+  const [applied, known] = [findApplied(db).length, readMigrations('sqlite').length];
+  if (applied === known) return;
+  throw migrationMismatch(file, `it has ${applied} migrations and this version knows ${known}`);
 }
 
 /** One transaction: after a crash the tables are as before or as new. */
@@ -32,11 +38,8 @@ export function applyMigrations(db: Database.Database, file: string): void {
       `CREATE TABLE IF NOT EXISTS migrations
          (number INTEGER PRIMARY KEY, tag TEXT NOT NULL, hash TEXT NOT NULL) STRICT`,
     );
-    const applied = findApplied(db);
-    refuseMismatch(applied, { known, file });
-    for (const migration of known.slice(applied.length)) apply(db, migration);
-    const count = findApplied(db).length;
-    if (count !== known.length) throw new Error(`${count} of ${known.length} migrations applied`);
+    const count = refuseMismatch(db, { known, file });
+    for (const migration of known.slice(count)) apply(db, migration);
   });
   run.immediate();
   db.pragma('foreign_keys = ON');
@@ -46,18 +49,19 @@ function findApplied(db: Reading): readonly AppliedMigration[] {
   return prepareRows(db, APPLIED_MIGRATIONS, 'ORDER BY number')();
 }
 
+/** Returns how many are applied. */
 function refuseMismatch(
-  applied: readonly AppliedMigration[],
+  db: Reading,
   { known, file }: { readonly known: readonly Migration[]; readonly file: string },
-): void {
+): number {
+  const applied = findApplied(db);
   if (applied[0]?.tag === OLD_LAYOUT) throw oldLayout(file);
-  if (applied.length > known.length) {
-    const counts = `it has ${applied.length} migrations and this version knows ${known.length}`;
-    throw migrationMismatch(file, counts);
-  }
-  const changed = applied.find((migration, index) => migration.hash !== known[index]?.hash);
-  if (changed === undefined) return;
-  throw migrationMismatch(file, `its migration ${changed.tag} is not the one this version knows`);
+  // The table came with one of the migrations that this version knows.
+  const isThere = applied.length >= known.length;
+  const [schema] = isThere ? prepareRows(db, SCHEMA, '')() : [];
+  const fault = faultOfTables(known, { applied, minReader: schema?.min_reader ?? 0 });
+  if (fault !== undefined) throw migrationMismatch(file, fault);
+  return applied.length;
 }
 
 function apply(db: Database.Database, { tag, sql, hash }: Migration): void {

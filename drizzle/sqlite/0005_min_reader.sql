@@ -1,0 +1,3 @@
+CREATE TABLE `schema` (
+	`min_reader` integer PRIMARY KEY NOT NULL
+) STRICT;
