@@ -31,7 +31,7 @@ async function examine(url: string, changed: Record<string, string> = {}) {
 }
 
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
-  const { newEmptyDatabase, newDatabase } = useDatabases(server);
+  const { newEmptyDatabase, newDatabase, newCopy } = useDatabases(server);
 
   test('finds an empty one fit for the first start, and changes nothing there', async () => {
     const url = await newEmptyDatabase();
@@ -57,7 +57,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
   });
 
   test('counts the machines that run, and names a wrong secret, which ends a deploy', async () => {
-    const NDS_DATABASE = await newEmptyDatabase();
+    const NDS_DATABASE = await newDatabase();
     await setup({ environment: { NDS_DATABASE, NDS_DRAIN: '0ms' } });
     const { code, found } = await examine(NDS_DATABASE);
     expect(code).toBe(0);
@@ -69,7 +69,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
   });
 
   test('warns of commits that a crash loses', async () => {
-    const url = await newDatabase();
+    const url = await newCopy();
     const name = new URL(url).pathname.slice(1);
     await query(url, `ALTER DATABASE ${name} SET synchronous_commit = off`);
     const { code, found } = await examine(url);
@@ -99,7 +99,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
   });
 
   test('a database that was made read-only is broken', async () => {
-    const url = await newDatabase();
+    const url = await newCopy();
     const name = new URL(url).pathname.slice(1);
     await query(url, `ALTER DATABASE ${name} SET default_transaction_read_only = on`);
     const { found } = await examine(url);

@@ -5,10 +5,10 @@ import { setup } from '../support/service.ts';
 import { query, SERVERS, useDatabases } from './databases.ts';
 
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
-  const { newEmptyDatabase } = useDatabases(server);
+  const { newCopy } = useDatabases(server);
 
   test('names the machine in the metrics as the table nodes does', async () => {
-    const NDS_DATABASE = await newEmptyDatabase();
+    const NDS_DATABASE = await newCopy();
     const { service } = await setup({
       environment: { NDS_DATABASE, NDS_DRAIN: '0ms', NDS_METRICS_ADDRESS: '127.0.0.1:0' },
     });
@@ -18,7 +18,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
   });
 
   test('is ready and says so if a crash of the database may lose commits', async () => {
-    const NDS_DATABASE = await newEmptyDatabase();
+    const NDS_DATABASE = await newCopy();
     const { service, restart } = await setup({ environment: { NDS_DATABASE, NDS_DRAIN: '0ms' } });
     const safe = await fetch(`${service.url}/readyz`);
     expect(await safe.text()).not.toContain('synchronous_commit');
