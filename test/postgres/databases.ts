@@ -11,6 +11,8 @@ import {
 import { KEYS } from '../stores/sqlite/keys.ts';
 import { type ServerAddress, TEMPLATE } from './servers.ts';
 
+/** Whether the tests' databases are reached through a pooler. */
+export const IS_POOLED = inject('poolers') !== undefined;
 export const SERVERS: readonly ServerAddress[] = inject('servers');
 
 let made = 0;
@@ -94,7 +96,8 @@ async function make(url: string, from = ''): Promise<string> {
   return name;
 }
 
-function addressOf(url: string, name: string): string {
+/** The address of another database of the same server or pooler. */
+export function addressOf(url: string, name: string): string {
   return Object.assign(new URL(url), { pathname: `/${name}` }).href;
 }
 
