@@ -36,12 +36,14 @@ export interface Places {
 
 /** Deliveries of so many numbers, all delivered. */
 async function deliver({ store }: OpenedOperating, numbers: readonly number[], deviceId?: string) {
-  for (const number of numbers) {
-    const token =
-      deviceId === undefined ? {} : { deviceId, tokenHash: sampleFingerprint('token 1') };
-    const delivery = sampleDelivery(number, token);
-    await Promise.all([store.insert(accept(delivery)), store.settle(settlement(delivery))]);
-  }
+  const token = deviceId === undefined ? {} : { deviceId, tokenHash: sampleFingerprint('token 1') };
+  const deliveries = numbers.map((number) => sampleDelivery(number, token));
+  await Promise.all(
+    deliveries.flatMap((delivery) => [
+      store.insert(accept(delivery)),
+      store.settle(settlement(delivery)),
+    ]),
+  );
 }
 
 const range = (length: number, from = 1) => Array.from({ length }, (_, index) => from + index);

@@ -253,6 +253,8 @@ test('CI runs what the README tells a newcomer, and every check', () => {
     'npm run test:api -- --seed 1',
     'npm run test:browser',
     'npm run test:foreign',
+    'npm run test:postgres',
+    'npm run test:pooler',
     'npm run check',
   ];
   expect(lines.filter((line) => line.startsWith('npm '))).toEqual(commands);

@@ -50,10 +50,10 @@ test.each(MAJORS)(
 );
 
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
-  const { newEmptyDatabase } = useDatabases(server);
+  const { newDatabase } = useDatabases(server);
 
   test('a push waits a quarter of a second for its key and then goes out without', async () => {
-    const NDS_DATABASE = await newEmptyDatabase();
+    const NDS_DATABASE = await newDatabase();
     const { notify, log, sandbox } = await setup({
       environment: { NDS_DATABASE, NDS_DRAIN: '0ms' },
     });
@@ -69,7 +69,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
   });
 
   test('what a killed machine was sending another sends within eight seconds', async () => {
-    const url = await newEmptyDatabase();
+    const url = await newDatabase();
     const { first } = await startMachines(url);
     const life = beginLife(first.environment);
     const address = await life.listening;

@@ -14,11 +14,11 @@ import { type Machine, startMachines } from './machines.ts';
 const NODE = { NDS_NODE_ADDRESS: '127.0.0.1:0' };
 
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
-  const { newEmptyDatabase } = useDatabases(server);
+  const { newDatabase } = useDatabases(server);
 
   /** A phone that was asked by the first machine, and replies to the other. */
   async function askedAtFirst(environment: Record<string, string> = NODE) {
-    const url = await newEmptyDatabase();
+    const url = await newDatabase();
     const { first, start } = await startMachines(url, environment);
     const other = await start();
     const asked = askPhone(first, { token: ANDROID_TOKEN, request: 'lnr1' });

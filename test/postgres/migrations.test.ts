@@ -14,7 +14,7 @@ import { KEY_A, KEY_B } from '../stores/sqlite/keys.ts';
 import { query, SERVERS, useDatabases } from './databases.ts';
 
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
-  const { newEmptyDatabase, newDatabase, open } = useDatabases(server);
+  const { newEmptyDatabase, newDatabase, newCopy, open } = useDatabases(server);
 
   test('is made once by machines that start at the same moment, with one lookup key', async () => {
     const url = await newEmptyDatabase();
@@ -26,7 +26,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
   });
 
   test('runs on the tables of a newer release, unless that says otherwise', async () => {
-    const url = await newDatabase();
+    const url = await newCopy();
     const next = readMigrations('postgres').length + 1;
     await query(url, `INSERT INTO migrations (number, tag, hash) VALUES (${next}, 'next', 'hash')`);
     await query(url, 'ALTER TABLE deliveries ADD COLUMN added_later text');
@@ -39,7 +39,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
   });
 
   test('refuses a database whose migrations are others', async () => {
-    const url = await newDatabase();
+    const url = await newCopy();
     await query(url, `UPDATE migrations SET hash = 'changed' WHERE number = 1`);
     await expect(open(url)).rejects.toMatchObject({
       kind: 'migration_mismatch',

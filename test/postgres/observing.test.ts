@@ -5,10 +5,10 @@ import { setup } from '../support/service.ts';
 import { query, SERVERS, useDatabases } from './databases.ts';
 
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
-  const { newEmptyDatabase } = useDatabases(server);
+  const { newDatabase, newCopy } = useDatabases(server);
 
   test('names the machine in the metrics as the table nodes does', async () => {
-    const NDS_DATABASE = await newEmptyDatabase();
+    const NDS_DATABASE = await newDatabase();
     const { service } = await setup({
       environment: { NDS_DATABASE, NDS_DRAIN: '0ms', NDS_METRICS_ADDRESS: '127.0.0.1:0' },
     });
@@ -18,13 +18,15 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
   });
 
   test('is ready and says so if a crash of the database may lose commits', async () => {
-    const NDS_DATABASE = await newEmptyDatabase();
+    const NDS_DATABASE = await newDatabase();
     const { service, restart } = await setup({ environment: { NDS_DATABASE, NDS_DRAIN: '0ms' } });
     const safe = await fetch(`${service.url}/readyz`);
     expect(await safe.text()).not.toContain('synchronous_commit');
-    const name = new URL(NDS_DATABASE).pathname.slice(1);
-    await query(NDS_DATABASE, `ALTER DATABASE ${name} SET synchronous_commit = off`);
-    const { url } = await restart();
+    // The setting is that of new connections, and a pooler keeps those it has.
+    const other = await newCopy();
+    const name = new URL(other).pathname.slice(1);
+    await query(server.url, `ALTER DATABASE ${name} SET synchronous_commit = off`);
+    const { url } = await restart({ NDS_DATABASE: other });
     const unsafe = await fetch(`${url}/readyz`);
     expect(unsafe.status).toBe(safe.status);
     expect(await unsafe.json()).toMatchObject({

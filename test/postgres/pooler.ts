@@ -23,8 +23,8 @@ export interface Pooler {
 }
 
 const NAME = 'pgbouncer';
-/** libc-ares2 is what it needs beside what every Debian has. */
-const PACKAGES = [NAME, 'libc-ares2'];
+/** What it needs beside what every Debian with curl has. The end of the names differs between Debian's releases. */
+const LIBRARIES = /^ *Depends: (libc-ares\S*|libevent\S*)$/gm;
 const UNPACKED = join(import.meta.dirname, 'node_modules', '.pgbouncer');
 const READY = 'process up';
 /** Fewer than the machines of a test ask for, so that their transactions share connections. */
@@ -47,7 +47,11 @@ export async function findPooler(): Promise<string> {
 async function unpack(): Promise<void> {
   const cwd = mkdtempSync(join(tmpdir(), 'nds-pgbouncer-'));
   try {
-    await run('apt-get', ['download', ...PACKAGES], { cwd });
+    await download(cwd).catch(async () => {
+      // A new machine has no lists of packages.
+      await run('apt-get', ['update']);
+      await download(cwd);
+    });
     mkdirSync(UNPACKED, { recursive: true });
     for (const file of readdirSync(cwd)) await run('dpkg-deb', ['-x', file, UNPACKED], { cwd });
   } catch (cause) {
@@ -56,6 +60,21 @@ async function unpack(): Promise<void> {
   } finally {
     rmSync(cwd, { recursive: true, force: true });
   }
+}
+
+async function download(cwd: string): Promise<void> {
+  const { stdout } = await run('apt-cache', ['depends', NAME]);
+  const libraries = Array.from(stdout.matchAll(LIBRARIES), ([, library = '']) => library);
+  await run('apt-get', ['download', NAME, ...libraries], { cwd });
+}
+
+/** Folders of libraries that were unpacked with it: one, named after the processor. */
+function libraryPath(): string {
+  const folder = join(UNPACKED, 'usr/lib');
+  if (!existsSync(folder)) return '';
+  return readdirSync(folder)
+    .map((name) => join(folder, name))
+    .join(delimiter);
 }
 
 /** Rejects if it cannot start, with what it says. */
@@ -83,7 +102,7 @@ max_client_conn = 1000
   );
   const child = spawn(binary, [settings], {
     ...asNobody,
-    env: { ...process.env, LD_LIBRARY_PATH: join(UNPACKED, 'usr/lib/x86_64-linux-gnu') },
+    env: { ...process.env, LD_LIBRARY_PATH: libraryPath() },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   await untilReady(child);

@@ -14,7 +14,7 @@ const UNAVAILABLE = { kind: 'fcm_error', error: 'UNAVAILABLE' } as const;
 const UNREGISTERED = { kind: 'fcm_error', error: 'UNREGISTERED' } as const;
 
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
-  const { newEmptyDatabase } = useDatabases(server);
+  const { newDatabase, newEmptyDatabase } = useDatabases(server);
 
   test('pushes, logs, answers repeats, and knows all of it after a restart', async () => {
     const NDS_DATABASE = await newEmptyDatabase();
@@ -35,7 +35,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
   });
 
   test('leaves no token and no payload in the database when a delivery has ended', async () => {
-    const NDS_DATABASE = await newEmptyDatabase();
+    const NDS_DATABASE = await newDatabase();
     const { notify, service } = await setup({
       environment: { NDS_DATABASE, NDS_DRAIN: '0ms' },
     });
@@ -50,7 +50,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
   });
 
   test('a call that comes to two machines at once is pushed by one of them', async () => {
-    const { first, start, payAt } = await startMachines(await newEmptyDatabase());
+    const { first, start, payAt } = await startMachines(await newDatabase());
     const other = await start();
     const calls = Array.from({ length: 10 }, (_, number) =>
       number % 2 === 0 ? payAt(first, ANDROID_TOKEN, 'aa') : other.pay(ANDROID_TOKEN, 'aa'),
@@ -64,7 +64,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
   });
 
   test('a repeat at another machine is the first call once the first one failed', async () => {
-    const { first, start, payAt } = await startMachines(await newEmptyDatabase());
+    const { first, start, payAt } = await startMachines(await newDatabase());
     const other = await start();
     first.sandbox.script({ provider: 'fcm', fault: UNREGISTERED });
     expect(await payAt(first, ANDROID_TOKEN, 'aa')).toMatchObject({ status: 410 });
@@ -79,7 +79,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
   });
 
   test('a token that was released at one machine is pushed to by another that had refused it', async () => {
-    const { first, start, payAt } = await startMachines(await newEmptyDatabase());
+    const { first, start, payAt } = await startMachines(await newDatabase());
     const other = await start();
     first.sandbox.script({ provider: 'fcm', fault: UNREGISTERED });
     await other.pay(ANDROID_TOKEN, 'aa');
@@ -96,7 +96,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
   });
 
   test('what one machine left queued at its stop another sends', async () => {
-    const { first, start, payAt } = await startMachines(await newEmptyDatabase());
+    const { first, start, payAt } = await startMachines(await newDatabase());
     const other = await start();
     first.sandbox.script({ provider: 'fcm', fault: UNAVAILABLE, times: 3 });
     const { body } = await payAt(first, ANDROID_TOKEN, 'aa');
@@ -113,7 +113,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
   });
 
   test('refuses a machine with another secret, and any without one', async () => {
-    const { first, start } = await startMachines(await newEmptyDatabase());
+    const { first, start } = await startMachines(await newDatabase());
     await expect(start({ NDS_SECRET: 'another secret for tests' })).rejects.toMatchObject({
       kind: 'unknown_key',
       message: expect.stringContaining('was made with another secret'),

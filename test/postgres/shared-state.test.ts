@@ -23,10 +23,10 @@ const UNREGISTERED = { kind: 'fcm_error', error: 'UNREGISTERED' } as const;
 const NEW_TOKEN = 'new-token:APA91bAfterTheAppWasInstalledAgain';
 
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
-  const { newDatabase, newEmptyDatabase, open } = useDatabases(server);
+  const { newDatabase, open } = useDatabases(server);
 
   test('a device that gets a new token at one machine is pushed to under it by another', async () => {
-    const { first, start } = await startMachines(await newEmptyDatabase(), REGISTRY_ENVIRONMENT);
+    const { first, start } = await startMachines(await newDatabase(), REGISTRY_ENVIRONMENT);
     const other = await start();
     const device = await registerPhone(first);
     const callOther = (paymentHash: string) =>
