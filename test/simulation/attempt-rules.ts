@@ -105,7 +105,7 @@ export class AttemptRules {
   ): void {
     const { timeline, weather, journal } = this.#parts;
     const { provider, life } = wait;
-    const change = journal.lastBreakerChange(life, provider);
+    const change = journal.outages.lastBreakerChange(life, provider);
     if (change?.state === 'open') return;
     const dueAtMs = Math.max(wait.dueAtMs, change?.atMs ?? 0);
     const lateMs = timeline.nowMs - dueAtMs;
@@ -183,8 +183,8 @@ export class AttemptRules {
 
   /**
    * Retry-After holds up to ten seconds, but in an outage: a probe is whatever waits for the provider, whose
-   * own Retry-After the breaker keeps; at its end everything that waits is due; and the last useful moment and
-   * a repeat of the call do not wait.
+   * own Retry-After the breaker keeps; at its end, and when refused credentials are accepted again, everything
+   * that waits is due; and the last useful moment and a repeat of the call do not wait.
    */
   #mustWait(earlier: AttemptRecord, next: AttemptRecord, leftMs: number): void {
     const { outcome, endedAtMs, provider } = earlier;
@@ -194,7 +194,7 @@ export class AttemptRules {
     const waitedMs = timeline.nowMs - endedAtMs;
     const mustMs = Math.min(outcome.retryAfterMs, LONGEST_RETRY_AFTER_MS);
     if (waitedMs >= mustMs - TOLERANCE_MS) return;
-    if (journal.hadRecovery(next.life, provider, endedAtMs)) return;
+    if (journal.outages.hadRecovery(next.life, provider, endedAtMs)) return;
     if ((next.delivery.renewedAtMs ?? 0) >= earlier.startedAtMs) return;
     this.#violate('Retry-After is waited for', `${next.delivery.id}: ${waitedMs} of ${mustMs} ms`);
   }

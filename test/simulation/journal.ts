@@ -8,6 +8,7 @@ import type { Outcome } from '../../src/core/outcome.ts';
 import type { Trust } from '../../src/core/ports/provider.ts';
 import type { Platform, ProviderName } from '../../src/core/target.ts';
 import { tokenHashOf } from './ids.ts';
+import { Outages } from './outages.ts';
 import type { Timeline } from './timeline.ts';
 
 /** One try at a provider's model. Times are the world's. */
@@ -108,13 +109,6 @@ export interface Violation {
 /** Lines kept for the analysis of a failure. */
 const KEPT_LINES = 4_000;
 
-export interface BreakerChange {
-  readonly life: number;
-  readonly provider: ProviderName;
-  readonly state: 'open' | 'closed';
-  readonly atMs: number;
-}
-
 /** How a life ended. */
 export interface LifeEnd {
   readonly kind: 'crash' | 'stop';
@@ -148,8 +142,8 @@ export class Journal {
   readonly violations: Violation[] = [];
   readonly counts = new Map<string, number>();
   readonly lines: string[] = [];
-  /** When which life saw a provider's breaker open and close. */
-  readonly #breakers: BreakerChange[] = [];
+  /** What each life knew of the providers. */
+  readonly outages = new Outages();
   readonly #timeline: Timeline;
   readonly #hash = createHash('sha256');
   readonly #print: ((line: string) => void) | undefined;
@@ -223,41 +217,6 @@ export class Journal {
 
   lastHeardAtMs(life: number, provider: ProviderName): number | undefined {
     return this.#heardAtMs.get(`${life} ${provider}`);
-  }
-
-  breakerChanged(life: number, provider: ProviderName, state: 'open' | 'closed'): void {
-    this.#breakers.push({ life, provider, state, atMs: this.#timeline.nowMs });
-  }
-
-  /** Whether the breaker closed since then, which makes everything due that waits for the provider. */
-  hadRecovery(life: number, provider: ProviderName, sinceMs: number): boolean {
-    const change = this.lastBreakerChange(life, provider, 'closed');
-    return change !== undefined && change.atMs >= sinceMs;
-  }
-
-  /** When a provider's breaker was open in a life. */
-  openSpans(life: number, provider: ProviderName): readonly { fromMs: number; toMs: number }[] {
-    const spans: { fromMs: number; toMs: number }[] = [];
-    for (const change of this.#breakers) {
-      if (change.life !== life || change.provider !== provider) continue;
-      const last = spans.at(-1);
-      if (change.state === 'open') spans.push({ fromMs: change.atMs, toMs: Infinity });
-      else if (last !== undefined) last.toMs = change.atMs;
-    }
-    return spans;
-  }
-
-  lastBreakerChange(
-    life: number,
-    provider: ProviderName,
-    state?: 'closed',
-  ): BreakerChange | undefined {
-    return this.#breakers.findLast(
-      (change) =>
-        change.life === life &&
-        change.provider === provider &&
-        (state === undefined || change.state === state),
-    );
   }
 }
 

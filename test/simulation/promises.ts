@@ -64,7 +64,7 @@ function spansForTries(
       fromMs: Math.max(beganAtMs, within.fromMs),
       toMs: Math.min(endedAtMs, within.toMs),
     };
-    chances.push(...without([served], journal.openSpans(life, provider)));
+    chances.push(...without([served], journal.outages.openSpans(life, provider)));
   }
   const held = journal.allHolds
     .filter(({ tokenHash }) => tokenHash === tokenHashOf(token))

@@ -106,6 +106,9 @@ export class Watch implements Sending {
     if (kind === 'delivered') {
       this.#quarantined.delete(tokenHashOf(attempt.delivery.token));
     }
+    if (kind === undefined || attempt.hasThrown === true) return;
+    const { journal, life, timeline } = this.#parts;
+    journal.outages.heard(kind, { life, provider: attempt.provider, atMs: timeline.nowMs });
   }
 
   observe(event: ServiceEvent): void {
@@ -146,7 +149,12 @@ export class Watch implements Sending {
         } else {
           this.#outages.delete(event.provider);
         }
-        journal.breakerChanged(life, event.provider, event.state);
+        journal.outages.breakerChanged({
+          life,
+          provider: event.provider,
+          state: event.state,
+          atMs: timeline.nowMs,
+        });
         break;
       case 'token_quarantined':
         this.#quarantined.set(event.tokenHash, {
