@@ -25,15 +25,15 @@ import {
   usefulUntil,
 } from './memory-rows.ts';
 
-interface Key {
+export interface Key {
   readonly deliveryId: string;
   readonly expiresAtMs: number;
 }
 
 export class MemoryStore implements Store {
   readonly rows = new Map<string, Row>();
-  readonly #keys = new Map<string, Key>();
-  readonly #quarantine = new Map<string, QuarantineEntry>();
+  readonly keys = new Map<string, Key>();
+  readonly quarantined = new Map<string, QuarantineEntry>();
   readonly #listeners: ((reason: StoreUnavailableError['reason']) => void)[] = [];
   /** While set, every operation rejects with it. */
   trouble: StoreUnavailableError['reason'] | undefined;
@@ -56,7 +56,7 @@ export class MemoryStore implements Store {
     });
     if (duplicateKey === undefined) return;
     const { keyHash, expiresAtMs } = duplicateKey;
-    this.#keys.set(keyHash, { deliveryId: delivery.id, expiresAtMs });
+    this.keys.set(keyHash, { deliveryId: delivery.id, expiresAtMs });
   }
 
   async settle(settlement: Settlement): Promise<boolean> {
@@ -168,9 +168,13 @@ export class MemoryStore implements Store {
 
   async findDuplicate(options: { readonly keyHash: string; readonly nowMs: number }) {
     this.#enter('findDuplicate');
-    const key = this.#keys.get(options.keyHash);
+    return this.holderOf(options.keyHash, options.nowMs);
+  }
+
+  holderOf(keyHash: string, nowMs: number): string | undefined {
+    const key = this.keys.get(keyHash);
     if (key === undefined) return undefined;
-    const isHeld = key.expiresAtMs > options.nowMs || this.#open(key.deliveryId) !== undefined;
+    const isHeld = key.expiresAtMs > nowMs || this.#open(key.deliveryId) !== undefined;
     return isHeld ? key.deliveryId : undefined;
   }
 
@@ -188,17 +192,17 @@ export class MemoryStore implements Store {
 
   async quarantine(entry: QuarantineEntry): Promise<void> {
     this.#enter('quarantine');
-    this.#quarantine.set(entry.tokenHash, entry);
+    this.quarantined.set(entry.tokenHash, entry);
   }
 
   async releaseQuarantine(tokenHash: string): Promise<boolean> {
     this.#enter('releaseQuarantine');
-    return this.#quarantine.delete(tokenHash);
+    return this.quarantined.delete(tokenHash);
   }
 
   async listQuarantine({ nowMs, limit }: { readonly nowMs: number; readonly limit: number }) {
     this.#enter('listQuarantine');
-    const entries = [...this.#quarantine.values()].filter(({ untilMs }) => untilMs > nowMs);
+    const entries = [...this.quarantined.values()].filter(({ untilMs }) => untilMs > nowMs);
     return entries.toSorted((one, other) => other.sinceMs - one.sinceMs).slice(0, limit);
   }
 
@@ -226,12 +230,12 @@ export class MemoryStore implements Store {
       })
       .slice(0, options.limit);
     for (const { delivery } of old) this.rows.delete(delivery.id);
-    const keys = [...this.#keys].filter(
+    const keys = [...this.keys].filter(
       ([, key]) => key.expiresAtMs <= options.nowMs && this.#open(key.deliveryId) === undefined,
     );
-    for (const [keyHash] of keys) this.#keys.delete(keyHash);
-    const ended = [...this.#quarantine.values()].filter((one) => one.untilMs <= options.nowMs);
-    for (const { tokenHash } of ended) this.#quarantine.delete(tokenHash);
+    for (const [keyHash] of keys) this.keys.delete(keyHash);
+    const ended = [...this.quarantined.values()].filter((one) => one.untilMs <= options.nowMs);
+    for (const { tokenHash } of ended) this.quarantined.delete(tokenHash);
     return old.length + keys.length + ended.length;
   }
 
@@ -308,8 +312,8 @@ export class MemoryStore implements Store {
     row.settledAtMs = wallMs;
     row.owner = undefined;
     if (next.status === 'delivered' || keepKey) return;
-    for (const [keyHash, key] of this.#keys) {
-      if (key.deliveryId === row.delivery.id) this.#keys.delete(keyHash);
+    for (const [keyHash, key] of this.keys) {
+      if (key.deliveryId === row.delivery.id) this.keys.delete(keyHash);
     }
   }
 }
