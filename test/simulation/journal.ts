@@ -7,6 +7,7 @@ import type { ErrorCode } from '../../src/core/errors.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { Trust } from '../../src/core/ports/provider.ts';
 import type { Platform, ProviderName } from '../../src/core/target.ts';
+import { Fleet } from './fleet.ts';
 import { tokenHashOf } from './ids.ts';
 import { Outages } from './outages.ts';
 import type { Timeline } from './timeline.ts';
@@ -61,6 +62,10 @@ export interface DeliveryRecord {
   unansweredLogged: number;
   /** Under way as the disk has it: leased, so that a restart makes it due. */
   isLeased: boolean;
+  /** By which life. */
+  leasedBy?: number;
+  /** Pushed without its key: the shared store did not answer in time. */
+  isUnclaimed?: true;
   /** When a repeat last gave it a new lifetime. */
   renewedAtMs?: number;
   /** Its end as it was committed. */
@@ -138,6 +143,8 @@ export class Journal {
   readonly #heardAtMs = new Map<string, number>();
   readonly ends = new Map<number, LifeEnd>();
   readonly deliveries = new Map<string, DeliveryRecord>();
+  /** What became of claims of keys before the process said that it accepted the delivery. */
+  readonly claims = new Map<string, { storedBy?: number; insert?: 'told' | 'refused' }>();
   readonly calls: CallRecord[] = [];
   readonly violations: Violation[] = [];
   readonly counts = new Map<string, number>();
@@ -148,8 +155,20 @@ export class Journal {
   readonly #hash = createHash('sha256');
   readonly #print: ((line: string) => void) | undefined;
 
-  constructor(timeline: Timeline, print?: (line: string) => void) {
+  /** Present if several machines share the store. */
+  readonly fleet: Fleet | undefined;
+  /** When the quarantine of a token was last lifted in the store. */
+  readonly releasedAtMs = new Map<string, number>();
+
+  constructor(
+    timeline: Timeline,
+    {
+      isShared,
+      print,
+    }: { readonly isShared: boolean; readonly print: ((line: string) => void) | undefined },
+  ) {
     this.#timeline = timeline;
+    this.fleet = isShared ? new Fleet() : undefined;
     this.#print = print;
   }
 

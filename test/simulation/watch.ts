@@ -9,6 +9,7 @@ import type { Core } from '../../src/service/core.ts';
 import { tokenHashOf } from './ids.ts';
 import type { AttemptRecord, CallRecord, DeliveryRecord, Journal } from './journal.ts';
 import { isThrownByModel, type Sending } from './provider-model.ts';
+import { noteStored } from './record-store.ts';
 import type { Rules } from './rules.ts';
 import { MAX_IN_FLIGHT, MAX_QUEUED } from './settings.ts';
 import type { LifeClock, Timeline } from './timeline.ts';
@@ -21,12 +22,12 @@ export interface WatchParts {
   readonly journal: Journal;
   readonly rules: Rules;
   readonly clock: LifeClock;
-  readonly isAlive: () => boolean;
   /** Which question a message puts, for those are prepared later than they are asked. */
   readonly questionOf: (message: PushMessage) => CallRecord | undefined;
 }
 
 interface Quarantined {
+  readonly sinceMs: number;
   readonly provider: ProviderName;
   readonly untilMs: number;
 }
@@ -47,6 +48,8 @@ export class Watch implements Sending {
     fcm: new Set(),
   };
   readonly #quarantined = new Map<string, Quarantined>();
+  /** Deliveries that go out without their keys. */
+  readonly #unclaimed = new Set<string>();
   /** The outages that last, by their number. */
   readonly #outages = new Map<ProviderName, number>();
   #outageNumber = 0;
@@ -55,8 +58,14 @@ export class Watch implements Sending {
     this.#parts = parts;
   }
 
-  isAlive(): boolean {
-    return this.#parts.isAlive();
+  whenRunning(task: () => void): void {
+    this.#parts.clock.whenRunning(task);
+  }
+
+  /** The process's time, or the world's where several machines share one. */
+  get #ruleMs(): number {
+    const { clock, journal } = this.#parts;
+    return clock.nowMs() - (journal.fleet === undefined ? 0 : clock.offsetMs);
   }
 
   prepared(message: PushMessage): void {
@@ -74,7 +83,7 @@ export class Watch implements Sending {
   }
 
   started(message: PushMessage, provider: ProviderName, trust: Trust): AttemptRecord {
-    const { journal, timeline, rules, clock, life } = this.#parts;
+    const { journal, timeline, rules, life } = this.#parts;
     const delivery = journal.deliveries.get(message.id);
     if (delivery === undefined) throw new Error('a try for what was never accepted');
     const outage = this.#outages.get(provider);
@@ -89,8 +98,8 @@ export class Watch implements Sending {
     journal.note('started', `${message.id} ${trust}${outage === undefined ? '' : ' probe'}`);
     journal.count('attempts');
     const inFlight = this.#inFlight[provider];
-    rules.attempts.started(attempt, clock.nowMs(), [...inFlight]);
-    this.#checkQuarantine(message, provider);
+    rules.attempts.started(attempt, this.#ruleMs, [...inFlight]);
+    this.#checkQuarantine(message);
     delivery.attempts.push(attempt);
     inFlight.add(attempt);
     this.#checkBounds(provider);
@@ -132,6 +141,9 @@ export class Watch implements Sending {
         if (attempt !== undefined) attempt.understood = event.outcome;
         break;
       }
+      case 'key_unclaimed':
+        this.#unclaimed.add(event.deliveryId);
+        break;
       case 'late_answer':
         if (event.outcome !== 'retry') journal.heard(life, event.provider);
         if (event.outcome === 'delivered') this.#prove(event.deliveryId);
@@ -159,6 +171,7 @@ export class Watch implements Sending {
       case 'token_quarantined':
         this.#quarantined.set(event.tokenHash, {
           provider: event.provider,
+          sinceMs: timeline.nowMs,
           untilMs: timeline.nowMs + LEAST_QUARANTINE_MS,
         });
         break;
@@ -181,13 +194,15 @@ export class Watch implements Sending {
   }
 
   #accept(id: string): void {
-    const { journal, timeline, clock, rules, life } = this.#parts;
+    const { journal, timeline, rules, life } = this.#parts;
     const prepared = this.#prepared.get(id);
     if (prepared === undefined) throw new Error('accepted what was never prepared');
     this.#prepared.delete(id);
     const { message, call } = prepared;
     const lifetimeMs = CATALOGUE[message.type]?.lifetimeMs ?? 0;
-    const receivedMs = clock.nowMs();
+    const receivedMs = this.#ruleMs;
+    const claim = journal.claims.get(id);
+    journal.claims.delete(id);
     const delivery: DeliveryRecord = {
       id,
       token: message.token,
@@ -201,12 +216,14 @@ export class Watch implements Sending {
       expiresMs: receivedMs + lifetimeMs,
       acceptedAtMs: timeline.nowMs,
       attempts: [],
-      insert: 'pending',
+      insert: claim?.insert ?? 'pending',
       isStored: false,
       logged: [],
       unansweredLogged: 0,
       isLeased: false,
     };
+    if (claim?.storedBy !== undefined) noteStored(delivery, claim.storedBy);
+    if (this.#unclaimed.delete(id)) delivery.isUnclaimed = true;
     journal.deliveries.set(id, delivery);
     journal.note('accepted', `${id} ${message.type} call ${call?.number ?? '-'}`);
     if (call !== undefined) call.deliveryId = id;
@@ -245,16 +262,23 @@ export class Watch implements Sending {
     }
   }
 
-  #checkQuarantine({ token, id }: PushMessage, _provider: ProviderName): void {
-    const entry = this.#quarantined.get(tokenHashOf(token));
-    if (entry === undefined || entry.untilMs <= this.#parts.timeline.nowMs) return;
-    this.#parts.journal.violate('a token in quarantine is not asked for', id);
+  #checkQuarantine({ token, id }: PushMessage): void {
+    const { journal, timeline } = this.#parts;
+    const tokenHash = tokenHashOf(token);
+    const entry = this.#quarantined.get(tokenHash);
+    if (entry === undefined || entry.untilMs <= timeline.nowMs) return;
+    // By another machine: this one hears of it with the next key that it claims.
+    if ((journal.releasedAtMs.get(tokenHash) ?? -1) >= entry.sinceMs) return;
+    journal.violate('a token in quarantine is not asked for', id);
   }
 
   #checkLease(id: string): void {
-    const { journal, weather, timeline } = this.#parts;
+    const { journal, weather, timeline, life } = this.#parts;
     const acceptedAtMs = journal.deliveries.get(id)?.acceptedAtMs ?? 0;
     if (this.isStopping || hadDiskTrouble(weather, acceptedAtMs, timeline.nowMs)) return;
+    // Another machine may have it, or its phone proved it there.
+    if (journal.fleet?.wasDeclaredDead(life) === true) return;
+    if (journal.fleet !== undefined && journal.deliveries.get(id)?.final !== undefined) return;
     journal.violate('leases outlast sends', id);
   }
 }

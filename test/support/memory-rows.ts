@@ -22,6 +22,7 @@ export interface Row {
   owner?: string | undefined;
   leaseUntilMs: number;
   readonly attempts: Map<number, Attempt>;
+  readonly keyHash: string | undefined;
 }
 
 /** A receipt in the future means that the clock was set back. */

@@ -32,6 +32,8 @@ export interface Key {
 
 export class MemoryStore implements Store {
   readonly rows = new Map<string, Row>();
+  /** The rows that are queued. */
+  readonly queue = new Set<Row>();
   readonly keys = new Map<string, Key>();
   readonly quarantined = new Map<string, QuarantineEntry>();
   readonly #listeners: ((reason: StoreUnavailableError['reason']) => void)[] = [];
@@ -43,7 +45,7 @@ export class MemoryStore implements Store {
 
   async insert({ delivery, owner, leaseUntilMs, duplicateKey }: AcceptedDelivery): Promise<void> {
     this.#enter('insert');
-    this.rows.set(delivery.id, {
+    const row: Row = {
       delivery,
       status: 'queued',
       dueAtMs: leaseUntilMs,
@@ -53,7 +55,10 @@ export class MemoryStore implements Store {
       leaseUntilMs,
       repeats: 0,
       attempts: new Map(),
-    });
+      keyHash: duplicateKey?.keyHash,
+    };
+    this.rows.set(delivery.id, row);
+    this.queue.add(row);
     if (duplicateKey === undefined) return;
     const { keyHash, expiresAtMs } = duplicateKey;
     this.keys.set(keyHash, { deliveryId: delivery.id, expiresAtMs });
@@ -119,8 +124,8 @@ export class MemoryStore implements Store {
 
   async releaseLeases(owner: string): Promise<void> {
     this.#enter('releaseLeases');
-    for (const row of this.rows.values()) {
-      if (row.status !== 'queued' || row.owner !== owner) continue;
+    for (const row of this.queue) {
+      if (row.owner !== owner) continue;
       row.owner = undefined;
       row.leaseUntilMs = 0;
       row.dueAtMs = 0;
@@ -129,7 +134,7 @@ export class MemoryStore implements Store {
 
   async recover({ nowMs }: { readonly nowMs: number }): Promise<number> {
     this.#enter('recover');
-    const open = [...this.rows.values()].filter(({ status }) => status === 'queued');
+    const open = [...this.queue];
     for (const row of open) {
       dateBack(row, nowMs);
       if (row.owner === undefined) continue;
@@ -153,8 +158,8 @@ export class MemoryStore implements Store {
   }): Promise<readonly string[]> {
     this.#enter('expireOverdue');
     const { nowMs, limit } = options;
-    const overdue = [...this.rows.values()]
-      .filter((row) => row.status === 'queued' && isFree(row, nowMs))
+    const overdue = [...this.queue]
+      .filter((row) => isFree(row, nowMs))
       .filter((row) => row.delivery.expiresAtMs < nowMs)
       .toSorted((one, other) => one.delivery.expiresAtMs - other.delivery.expiresAtMs)
       .slice(0, limit);
@@ -180,7 +185,7 @@ export class MemoryStore implements Store {
 
   async queueState({ nowMs }: { readonly nowMs: number }): Promise<QueueState> {
     this.#enter('queueState');
-    const open = [...this.rows.values()].filter(({ status }) => status === 'queued');
+    const open = [...this.queue];
     const ready = least(
       open.map((row) => Math.max(row.dueAtMs, row.notBeforeMs, row.leaseUntilMs)),
     );
@@ -275,9 +280,8 @@ export class MemoryStore implements Store {
   }
 
   #queued({ app, provider }: { readonly app: string; readonly provider: string }): Row[] {
-    return [...this.rows.values()].filter(
-      ({ status, delivery }) =>
-        status === 'queued' && delivery.target.app === app && delivery.provider === provider,
+    return [...this.queue].filter(
+      ({ delivery }) => delivery.target.app === app && delivery.provider === provider,
     );
   }
 
@@ -311,9 +315,8 @@ export class MemoryStore implements Store {
     row.reason = next.reason;
     row.settledAtMs = wallMs;
     row.owner = undefined;
-    if (next.status === 'delivered' || keepKey) return;
-    for (const [keyHash, key] of this.keys) {
-      if (key.deliveryId === row.delivery.id) this.keys.delete(keyHash);
-    }
+    this.queue.delete(row);
+    if (next.status === 'delivered' || keepKey || row.keyHash === undefined) return;
+    if (this.keys.get(row.keyHash)?.deliveryId === row.delivery.id) this.keys.delete(row.keyHash);
   }
 }

@@ -54,12 +54,11 @@ export class SharedDatabase extends MemoryStore {
   }
 
   override async recover({ nowMs }: { readonly nowMs: number }): Promise<number> {
-    const open = this.#open();
-    for (const row of open) {
+    for (const row of this.queue) {
       if (isAhead(row, nowMs + AHEAD_MS)) dateBack(row, nowMs);
       if (row.owner !== undefined && !this.nodes.has(row.owner)) giveUp(row, nowMs);
     }
-    return open.length;
+    return this.queue.size;
   }
 
   /** What machines do about each other. */
@@ -109,12 +108,8 @@ export class SharedDatabase extends MemoryStore {
     },
   };
 
-  #open(): readonly Row[] {
-    return [...this.rows.values()].filter(({ status }) => status === 'queued');
-  }
-
   #leased(owner: string): readonly Row[] {
-    return this.#open().filter((row) => row.owner === owner);
+    return [...this.queue].filter((row) => row.owner === owner);
   }
 
   #isWritten({ deliveryId, attempt, next, wallMs, nowMs }: Settlement): boolean {
