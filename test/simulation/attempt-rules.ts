@@ -274,7 +274,9 @@ export class AttemptRules {
     const waitedMs = timeline.nowMs - endedAtMs;
     const mustMs = Math.min(outcome.retryAfterMs, LONGEST_RETRY_AFTER_MS);
     if (waitedMs >= mustMs - TOLERANCE_MS) return;
-    if (journal.outages.hadRecovery(next.life, provider, endedAtMs)) return;
+    // What one machine makes due is due for all.
+    const lives = journal.fleet === undefined ? [next.life] : journal.begins.keys();
+    if (journal.outages.hadRecovery(lives, provider, endedAtMs)) return;
     if ((next.delivery.renewedAtMs ?? 0) >= earlier.startedAtMs) return;
     this.#violate('Retry-After is waited for', `${next.delivery.id}: ${waitedMs} of ${mustMs} ms`);
   }

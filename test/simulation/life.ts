@@ -123,9 +123,7 @@ export class Life {
   /** Puts a call; `ask` is what the core is asked. */
   call(record: CallRecord, ask: (core: Core) => Promise<Told>): void {
     this.#open.add(record);
-    this.#watch.currentCall = record;
-    const told = ask(this.core).catch(refusalOf);
-    this.#watch.currentCall = undefined;
+    const told = this.#watch.calls.run(record, () => ask(this.core).catch(refusalOf));
     void told.then((said) => {
       this.#watch.forget(record);
       if (!this.#open.delete(record)) return;

@@ -38,11 +38,13 @@ export class Outages {
     }
   }
 
-  /** Whether the breaker closed since then, or refused credentials were accepted again. */
-  hadRecovery(life: number, provider: ProviderName, sinceMs: number): boolean {
-    const closedAtMs = this.lastBreakerChange(life, provider, 'closed')?.atMs ?? -1;
-    const acceptedAtMs = this.#acceptedAgainAtMs.get(`${life} ${provider}`) ?? -1;
-    return Math.max(closedAtMs, acceptedAtMs) >= sinceMs;
+  /** Whether the breaker of any of these lives closed since then, or refused credentials were accepted again. */
+  hadRecovery(lives: Iterable<number>, provider: ProviderName, sinceMs: number): boolean {
+    return [...lives].some((life) => {
+      const closedAtMs = this.lastBreakerChange(life, provider, 'closed')?.atMs ?? -1;
+      const acceptedAtMs = this.#acceptedAgainAtMs.get(`${life} ${provider}`) ?? -1;
+      return Math.max(closedAtMs, acceptedAtMs) >= sinceMs;
+    });
   }
 
   /** When a provider's breaker was open in a life. */

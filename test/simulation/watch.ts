@@ -1,6 +1,7 @@
 // Watches one life of the service: what it prepares, sends and says, turned into the journal's records and
 // held against the rules.
 
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { CATALOGUE } from '../../src/core/notification.ts';
 import type { ServiceEvent } from '../../src/core/ports/observer.ts';
 import type { PushMessage, Trust } from '../../src/core/ports/provider.ts';
@@ -36,8 +37,8 @@ interface Quarantined {
 const LEAST_QUARANTINE_MS = 10 * 60_000;
 
 export class Watch implements Sending {
-  /** The call that is being put right now. */
-  currentCall: CallRecord | undefined;
+  /** The call that something is done for. */
+  readonly calls = new AsyncLocalStorage<CallRecord>();
   core: Core | undefined;
   isStopping = false;
   readonly #parts: WatchParts;
@@ -70,7 +71,7 @@ export class Watch implements Sending {
 
   prepared(message: PushMessage): void {
     if (this.#parts.journal.deliveries.has(message.id)) return;
-    const call = this.currentCall ?? this.#parts.questionOf(message);
+    const call = this.calls.getStore() ?? this.#parts.questionOf(message);
     this.#prepared.set(message.id, { message, call });
   }
 
@@ -78,7 +79,6 @@ export class Watch implements Sending {
   forget(call: CallRecord): void {
     for (const [id, prepared] of this.#prepared) {
       if (prepared.call === call) this.#prepared.delete(id);
-      else return;
     }
   }
 
@@ -267,6 +267,13 @@ export class Watch implements Sending {
     const tokenHash = tokenHashOf(token);
     const entry = this.#quarantined.get(tokenHash);
     if (entry === undefined || entry.untilMs <= timeline.nowMs) return;
+    // Others may have lifted it: where the store is not asked, the provider is.
+    const { call, isUnclaimed } = journal.deliveries.get(id) ?? {};
+    const isUnasked = isUnclaimed === true || call?.isQuestion === true;
+    if (journal.fleet !== undefined && isUnasked) {
+      this.#quarantined.delete(tokenHash);
+      return;
+    }
     // By another machine: this one hears of it with the next key that it claims.
     if ((journal.releasedAtMs.get(tokenHash) ?? -1) >= entry.sinceMs) return;
     journal.violate('a token in quarantine is not asked for', id);
