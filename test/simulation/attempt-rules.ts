@@ -201,7 +201,15 @@ export class AttemptRules {
     const hold = journal.holds.get(tokenHashOf(delivery.token));
     if (hold === undefined || hold.untilMs <= timeline.nowMs + TOLERANCE_MS) return;
     if ((journal.pardonsAtMs.get(hold.provider) ?? 0) >= hold.setAtMs) return;
-    if (hold.life !== life) {
+    const isElsewhere = hold.life !== life;
+    if (journal.fleet !== undefined && isElsewhere) {
+      // Another machine hears of it with the key that it claims, and of nothing else.
+      const { call, isUnclaimed, acceptedAtMs, attempts } = delivery;
+      const hasClaimed = call?.isQuestion === false && isUnclaimed !== true;
+      const isFirst = delivery.life === life && attempts.length === 0;
+      if (!hasClaimed || !isFirst || acceptedAtMs < hold.setAtMs + STOP_MS) return;
+      if (hadDiskTrouble(weather, hold.setAtMs, acceptedAtMs)) return;
+    } else if (isElsewhere) {
       const endedAtMs = journal.ends.get(hold.life)?.atMs ?? 0;
       if (endedAtMs < hold.setAtMs + STOP_MS) return;
       if (hadDiskTrouble(weather, hold.setAtMs, endedAtMs)) return;

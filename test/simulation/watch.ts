@@ -84,8 +84,7 @@ export class Watch implements Sending {
 
   started(message: PushMessage, provider: ProviderName, trust: Trust): AttemptRecord {
     const { journal, timeline, rules, life } = this.#parts;
-    const delivery = journal.deliveries.get(message.id);
-    if (delivery === undefined) throw new Error('a try for what was never accepted');
+    const delivery = journal.deliveries.get(message.id) ?? this.#takeOver(message);
     const outage = this.#outages.get(provider);
     const attempt: AttemptRecord = {
       delivery,
@@ -193,14 +192,25 @@ export class Watch implements Sending {
     }
   }
 
-  #accept(id: string): void {
-    const { journal, timeline, rules, life } = this.#parts;
-    const prepared = this.#prepared.get(id);
-    if (prepared === undefined) throw new Error('accepted what was never prepared');
-    this.#prepared.delete(id);
-    const { message, call } = prepared;
+  /** Its key was claimed by a machine that has not said since that it accepted it. */
+  #takeOver(message: PushMessage): DeliveryRecord {
+    const { journal } = this.#parts;
+    if (journal.claims.get(message.id)?.storedBy === undefined) {
+      throw new Error('a try for what was never accepted');
+    }
+    const expiresMs = this.#ruleMs + message.remainingMs;
+    const delivery = this.#record(message, { call: undefined, expiresMs });
+    journal.count('taken_over_unaccepted');
+    return delivery;
+  }
+
+  #record(
+    message: PushMessage,
+    { call, expiresMs }: Pick<DeliveryRecord, 'call' | 'expiresMs'>,
+  ): DeliveryRecord {
+    const { journal, timeline, life } = this.#parts;
+    const { id } = message;
     const lifetimeMs = CATALOGUE[message.type]?.lifetimeMs ?? 0;
-    const receivedMs = this.#ruleMs;
     const claim = journal.claims.get(id);
     journal.claims.delete(id);
     const delivery: DeliveryRecord = {
@@ -211,9 +221,8 @@ export class Watch implements Sending {
       lifetimeMs,
       life,
       call,
-      receivedMs,
-      // Prepared before a look into the store, which may have taken a moment.
-      expiresMs: receivedMs + lifetimeMs,
+      receivedMs: expiresMs - lifetimeMs,
+      expiresMs,
       acceptedAtMs: timeline.nowMs,
       attempts: [],
       insert: claim?.insert ?? 'pending',
@@ -225,6 +234,22 @@ export class Watch implements Sending {
     if (claim?.storedBy !== undefined) noteStored(delivery, claim.storedBy);
     if (this.#unclaimed.delete(id)) delivery.isUnclaimed = true;
     journal.deliveries.set(id, delivery);
+    return delivery;
+  }
+
+  #accept(id: string): void {
+    const { journal, rules } = this.#parts;
+    const prepared = this.#prepared.get(id);
+    if (prepared === undefined) throw new Error('accepted what was never prepared');
+    this.#prepared.delete(id);
+    const { message, call } = prepared;
+    const lifetimeMs = CATALOGUE[message.type]?.lifetimeMs ?? 0;
+    const receivedMs = this.#ruleMs;
+    const known = journal.deliveries.get(id);
+    // Prepared before a look into the store, which may have taken a moment.
+    const delivery = known ?? this.#record(message, { call, expiresMs: receivedMs + lifetimeMs });
+    // It was stopped so long that others took it over.
+    if (known !== undefined) Object.assign(known, { call, isUnclaimed: true });
     journal.note('accepted', `${id} ${message.type} call ${call?.number ?? '-'}`);
     if (call !== undefined) call.deliveryId = id;
     rules.answers.accepted(delivery, receivedMs);

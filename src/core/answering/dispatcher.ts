@@ -112,7 +112,7 @@ export class Dispatcher {
     return this.#claims.isNeeded && !isKnown;
   }
 
-  /** The id of the first call if that failed: then this call is the first one, and has to claim the key again. */
+  /** The id of the first call if that failed or ended meanwhile: then this call is the first one, and has to claim the key again. */
   async #acceptShared(
     call: Prepared & { readonly calledAtMs: number },
     key: string,
@@ -137,7 +137,7 @@ export class Dispatcher {
       const untilMs = calledAtMs + this.#parts.policy.answerDeadlineMs;
       const end = await this.#claims.follow(deliveryId, untilMs);
       if (end === 'failed' && deliveryId !== failedFirst) return deliveryId;
-      return await this.#repeats.answerShared(call, { id: deliveryId, end });
+      return (await this.#repeats.answerShared(call, { id: deliveryId, end })) ?? deliveryId;
     }
     if (!claimed.isClaimed) {
       const known = this.#repeats.findHeld(key);
