@@ -119,11 +119,15 @@ export class AnswerRules {
   #mustStand(call: CallRecord, id: string): void {
     const first = this.#parts.journal.deliveries.get(id);
     if (first === undefined) {
+      // Stored for a process that was stopped meanwhile, and sends nothing: the one that takes it over does.
+      if (this.#parts.journal.claims.get(id)?.storedBy !== undefined) return;
       this.#violate('a duplicate names the first delivery', id);
       return;
     }
-    const { timeline } = this.#parts;
-    const end = first.seenEnd?.life === call.life ? first.seenEnd : first.final;
+    const { timeline, journal } = this.#parts;
+    const own = first.seenEnd?.life === call.life ? first.seenEnd : undefined;
+    // What another machine proved since counts for all.
+    const end = journal.fleet === undefined ? (own ?? first.final) : (first.final ?? own);
     const isOver = first.acceptedAtMs + call.windowMs <= call.startedAtMs;
     if (first.life === call.life && isOver && (end?.atMs ?? Infinity) < call.startedAtMs) {
       this.#violate('a window ends', `call ${call.number} long after ${id}`);
@@ -191,6 +195,7 @@ export class AnswerRules {
 
 /** Ended without being delivered, as its process saw it or as the database has it. */
 export function hasFailed({ final, seenEnd, call }: DeliveryRecord): boolean {
+  if (final?.status === 'delivered') return false;
   const end = seenEnd ?? final;
   if (end !== undefined) return end.status !== 'delivered';
   return call?.told?.status === 'refused';

@@ -57,6 +57,7 @@ export class Dispatcher {
   /** Answers all callers that still wait, as at the answer deadline: the process is about to end. */
   hurry(): void {
     this.#waits.hurry();
+    this.#claims.hurry();
   }
 
   /** Callers that wait for their answer. */

@@ -18,6 +18,9 @@ import type { Inserted, Ledger } from '../sending/ledger.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
 import { tokenThrottled } from './answers.ts';
 
+/** Half of what makes a machine dead for others, and many times what a claim may take. */
+const STOPPED_MS = 3_000;
+
 export interface KeyClaimsParts {
   readonly owner: string;
   readonly clock: Clock;
@@ -43,6 +46,7 @@ export class KeyClaims {
   readonly #parts: KeyClaimsParts;
   /** By key, while the store is asked. */
   readonly #underWay = new Map<string, Promise<unknown>>();
+  readonly #following = new Set<() => void>();
 
   constructor(parts: KeyClaimsParts) {
     this.#parts = parts;
@@ -73,8 +77,13 @@ export class KeyClaims {
     const claiming = this.#try(keyed);
     const { promise: over, resolve } = Promise.withResolvers<undefined>();
     const timer = clock.after(policy.claimTimeoutMs, () => resolve(undefined));
+    const askedAtMs = clock.nowMs();
     const claim = await Promise.race([claiming, over]);
     timer.cancel();
+    // This process was stopped: others may have taken over what was written, and sent it.
+    if (clock.nowMs() - askedAtMs >= STOPPED_MS) {
+      throw new ServiceError('store_unavailable', { retryAfterSeconds: 1 });
+    }
     // The row may still come: what is sent meanwhile is settled in it.
     if (claim === undefined) return unclaimed(claiming.then(rowOf));
     return this.#believe(claim, doubted);
@@ -84,12 +93,20 @@ export class KeyClaims {
   async follow(deliveryId: string, untilMs: number): Promise<FirstEnd> {
     const { clock } = this.#parts;
     const { promise: over, resolve } = Promise.withResolvers<FirstEnd>();
-    const timer = clock.after(Math.max(0, untilMs - clock.nowMs()), () => resolve('open'));
+    const end = () => resolve('open');
+    const timer = clock.after(Math.max(0, untilMs - clock.nowMs()), end);
+    this.#following.add(end);
     try {
       return await Promise.race([this.#look(deliveryId, untilMs), over]);
     } finally {
       timer.cancel();
+      this.#following.delete(end);
     }
+  }
+
+  /** Whoever follows a delivery waits no longer. */
+  hurry(): void {
+    for (const end of this.#following) end();
   }
 
   async #look(deliveryId: string, untilMs: number): Promise<FirstEnd> {
