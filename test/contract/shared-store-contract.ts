@@ -225,6 +225,17 @@ function testsOfMachines(open: () => Promise<SharedStoreSetup>): void {
     ).toBe(true);
   });
 
+  test('keeps the lifetime of what a machine with a wrong clock accepted when another one starts', async () => {
+    const { machine } = await open();
+    const first = await machine();
+    const delivery = sampleDelivery(1, { receivedAtMs: NOW + DAY_MS });
+    await first.store.insert(accept(delivery, { owner: 'gone', ...LEASE }));
+    const second = await machine();
+    await second.store.recover({ nowMs: NOW });
+    const { deliveries } = await second.store.claimDue(claim({ owner: second.owner, nowMs: NOW }));
+    expect(deliveries).toMatchObject([{ id: delivery.id, expiresAtMs: delivery.expiresAtMs }]);
+  });
+
   test('leaves no name behind when it stops, unless it leases something', async () => {
     const { machine, names } = await open();
     const one = await machine();

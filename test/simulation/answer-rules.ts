@@ -52,6 +52,8 @@ export class AnswerRules {
     const windowMs = second.call?.windowMs ?? 0;
     const isOver = first.receivedMs + windowMs <= serviceMs;
     if (hasFailed(first) || wasNotKept(first)) return;
+    // What went out unclaimed, and is in no row, only the machine that sent it could know, and it asks the store.
+    if (journal.fleet !== undefined && first.isUnclaimed === true && !first.isStored) return;
     if (first.life === second.life) {
       if (isOver && (first.final ?? first.seenEnd) !== undefined) return;
       this.#violate('a repeat is recognised', `${second.id} repeats ${first.id}`);

@@ -38,7 +38,11 @@ function checkDelivery(delivery: DeliveryRecord, row: Row | undefined, journal: 
   if (isGhost(delivery)) return;
   const inOrder = row.numbers.every((number, index) => number === index + 1);
   const logged = new Set(delivery.logged.map(({ number }) => number));
-  if (!inOrder || logged.size !== row.numbers.length) {
+  // The record of a machine that was thought dead is refused, but for a push that arrived.
+  const isPartial = delivery.attempts.some(
+    ({ life }) => journal.fleet?.wasDeclaredDead(life) === true,
+  );
+  if (!isPartial && (!inOrder || logged.size !== row.numbers.length)) {
     journal.violate('attempts are numbered without a gap', `${id}: ${row.numbers}`);
   }
   const isRace = delivery.lifetimeMs <= 60_000 && delivery.renewedAtMs === undefined;

@@ -55,7 +55,9 @@ export class SharedDatabase extends MemoryStore {
 
   override async recover({ nowMs }: { readonly nowMs: number }): Promise<number> {
     for (const row of this.queue) {
-      if (isAhead(row, nowMs + AHEAD_MS)) dateBack(row, nowMs);
+      const { receivedAtMs, expiresAtMs, notification } = row.delivery;
+      if (receivedAtMs > nowMs + AHEAD_MS) row.delivery = { ...row.delivery, receivedAtMs: nowMs };
+      if (expiresAtMs - notification.lifetimeMs > nowMs + AHEAD_MS) dateBack(row, nowMs);
       if (row.owner !== undefined && !this.nodes.has(row.owner)) giveUp(row, nowMs);
     }
     return this.queue.size;
@@ -121,11 +123,6 @@ export class SharedDatabase extends MemoryStore {
     if (next.status !== 'queued') return row.status === next.status && row.settledAtMs === wallMs;
     return row.owner === undefined && row.dueAtMs === next.dueAtMs && row.triedAtMs === nowMs;
   }
-}
-
-function isAhead({ delivery }: Row, thanMs: number): boolean {
-  const { receivedAtMs, expiresAtMs, notification } = delivery;
-  return Math.max(receivedAtMs, expiresAtMs - notification.lifetimeMs) > thanMs;
 }
 
 /** The lease of a machine that is not there ends; what it sent is perhaps known to nobody. */
