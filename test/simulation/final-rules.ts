@@ -92,6 +92,9 @@ export function checkAttempts(journal: Journal, weather: Weather): void {
     for (const life of lives) {
       const end = journal.ends.get(life);
       if (end?.kind === 'crash' || journal.fleet?.wasDeclaredDead(life) === true) continue;
+      // Another machine ended it first, because its phone or the provider proved it.
+      const isElsewhere = delivery.final !== undefined && delivery.final.life !== life;
+      if (journal.fleet !== undefined && isElsewhere) continue;
       const untilMs = end?.atMs ?? Number.POSITIVE_INFINITY;
       if (end !== undefined && hadDiskTrouble(weather, end.atMs - 30_000, end.atMs + 10_000))
         continue;
