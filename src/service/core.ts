@@ -3,7 +3,8 @@
 
 import type { Config } from '../config/config.ts';
 import { Asker } from '../core/answering/asker.ts';
-import { Dispatcher, findLane } from '../core/answering/dispatcher.ts';
+import { Dispatcher } from '../core/answering/dispatcher.ts';
+import { findLane } from '../core/answering/find-lane.ts';
 import { replyIdOf } from '../core/answering/forwarding.ts';
 import type { CurrentRules } from '../core/app-rules.ts';
 import { DEFAULT_POLICY, type Policy } from '../core/policy.ts';

@@ -1,6 +1,6 @@
 // The lanes of all apps, and the refusal of a call whose app or provider is not configured.
 
-import { type Lanes, laneKey } from '../core/answering/dispatcher.ts';
+import { type Lanes, laneKey } from '../core/answering/find-lane.ts';
 import { ServiceError } from '../core/errors.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import { Lane, type LaneOptions } from '../core/sending/lane.ts';

@@ -11,6 +11,8 @@ import { hadDiskTrouble } from './weather.ts';
 /** The caller is answered within five seconds; a question waits for the phone. */
 const ANSWER_MS = 5_000;
 const QUESTION_MS = 50_000;
+/** Machines do not know the database's time better. */
+const CLOCKS_MS = 100;
 const STORED_WINDOW_FROM_MS = 10 * 60_000;
 /** A race is refused only in an outage that is older than its useful life. */
 const OLD_OUTAGE_MS = 52_000;
@@ -46,18 +48,33 @@ export class AnswerRules {
    * nobody could know of it. While the first one is open, its window does not matter: a repeat renews it.
    */
   #mustNotRepeat(first: DeliveryRecord, second: DeliveryRecord, serviceMs: number): void {
-    const { timeline, weather } = this.#parts;
+    const { timeline, weather, journal } = this.#parts;
     const windowMs = second.call?.windowMs ?? 0;
     const isOver = first.receivedMs + windowMs <= serviceMs;
     if (hasFailed(first) || wasNotKept(first)) return;
+    // What went out unclaimed, and is in no row, only the machine that sent it could know, and it asks the store.
+    if (journal.fleet !== undefined && first.isUnclaimed === true && !first.isStored) return;
     if (first.life === second.life) {
       if (isOver && (first.final ?? first.seenEnd) !== undefined) return;
       this.#violate('a repeat is recognised', `${second.id} repeats ${first.id}`);
       return;
     }
+    if (journal.fleet !== undefined) {
+      this.#mustNotRepeatElsewhere(first, second);
+      return;
+    }
     if (isOver || windowMs < STORED_WINDOW_FROM_MS || !first.isStored) return;
     if (hadDiskTrouble(weather, (second.call?.startedAtMs ?? 0) - 1, timeline.nowMs)) return;
     this.#violate('a stored key outlasts a restart', `${second.id} repeats ${first.id}`);
+  }
+
+  /** A key and its row are in the store that machines share before the push, but for what goes out unclaimed. */
+  #mustNotRepeatElsewhere(first: DeliveryRecord, second: DeliveryRecord): void {
+    const { timeline } = this.#parts;
+    if (first.isUnclaimed === true || second.isUnclaimed === true || !first.isStored) return;
+    const isOver = first.acceptedAtMs + (second.call?.windowMs ?? 0) <= timeline.nowMs + CLOCKS_MS;
+    if (isOver && first.final !== undefined) return;
+    this.#violate('a repeat is recognised at every machine', `${second.id} repeats ${first.id}`);
   }
 
   /** A process that stops in order answers everybody who waits, as long as its disk lets it. */
@@ -70,7 +87,8 @@ export class AnswerRules {
   told(call: CallRecord, told: Told): void {
     const { timeline, journal } = this.#parts;
     const tookMs = timeline.nowMs - call.startedAtMs;
-    if (tookMs > (call.isQuestion ? QUESTION_MS : ANSWER_MS) + 1) {
+    const wasStopped = journal.fleet?.wasStopped(call.life, call.startedAtMs, timeline.nowMs);
+    if (wasStopped !== true && tookMs > (call.isQuestion ? QUESTION_MS : ANSWER_MS) + 1) {
       this.#violate('callers are told in time', `call ${call.number} after ${tookMs} ms`);
     }
     const delivery = journal.deliveries.get(call.deliveryId ?? '');
@@ -103,11 +121,15 @@ export class AnswerRules {
   #mustStand(call: CallRecord, id: string): void {
     const first = this.#parts.journal.deliveries.get(id);
     if (first === undefined) {
+      // Stored for a process that was stopped meanwhile, and sends nothing: the one that takes it over does.
+      if (this.#parts.journal.claims.get(id)?.storedBy !== undefined) return;
       this.#violate('a duplicate names the first delivery', id);
       return;
     }
-    const { timeline } = this.#parts;
-    const end = first.seenEnd?.life === call.life ? first.seenEnd : first.final;
+    const { timeline, journal } = this.#parts;
+    const own = first.seenEnd?.life === call.life ? first.seenEnd : undefined;
+    // What another machine proved since counts for all.
+    const end = journal.fleet === undefined ? (own ?? first.final) : (first.final ?? own);
     const isOver = first.acceptedAtMs + call.windowMs <= call.startedAtMs;
     if (first.life === call.life && isOver && (end?.atMs ?? Infinity) < call.startedAtMs) {
       this.#violate('a window ends', `call ${call.number} long after ${id}`);
@@ -175,6 +197,7 @@ export class AnswerRules {
 
 /** Ended without being delivered, as its process saw it or as the database has it. */
 export function hasFailed({ final, seenEnd, call }: DeliveryRecord): boolean {
+  if (final?.status === 'delivered') return false;
   const end = seenEnd ?? final;
   if (end !== undefined) return end.status !== 'delivered';
   return call?.told?.status === 'refused';

@@ -18,6 +18,8 @@ import { hadDiskTrouble, wasCalm } from './weather.ts';
 /** A claim, a commit, a place; after an outage everything wants one at once. */
 const LATE_MS = 4_000;
 const TAKE_UP_MS = 5_000;
+/** A dead machine is known as such after this, and what it left is free. */
+const TAKE_OVER_MS = 8_000;
 const FLOOD_AFTERMATH_MS = 30_000;
 /** How long an orderly stop may take. */
 const STOP_MS = 6_000;
@@ -25,6 +27,10 @@ const STOP_MS = 6_000;
 const LONGEST_RETRY_AFTER_MS = 10_000;
 const UNANSWERED_WAIT_MS = 10_000;
 const MAX_UNANSWERED = 4;
+/** Machines do not know the database's time better. */
+const CLOCKS_MS = 100;
+/** The answer of a claim, or of the end of an attempt that is followed by one more at once. */
+const CROSSING_MS = 50;
 /** Timers run in whole steps of the clock. */
 const TOLERANCE_MS = 2;
 
@@ -39,11 +45,11 @@ export class AttemptRules {
   started(attempt: AttemptRecord, serviceMs: number, inFlight: readonly AttemptRecord[]): void {
     const { delivery, probeOf } = attempt;
     const { id, final } = delivery;
-    if (final !== undefined) {
+    if (final !== undefined && !this.#isEndedElsewhere(attempt)) {
       this.#violate('nothing is sent after its end', `${id} was ${final.status}`);
     }
     const leftMs = usefulUntilMs(delivery.expiresMs, delivery.lifetimeMs) - serviceMs;
-    if (leftMs < 0) {
+    if (leftMs < -(this.#parts.journal.fleet === undefined ? 0 : CLOCKS_MS)) {
       this.#violate('nothing is sent after its useful life', `${id} by ${-leftMs} ms`);
     }
     this.#mustNotBelie(attempt);
@@ -62,11 +68,43 @@ export class AttemptRules {
     if (inFlight.some((other) => other.delivery === delivery)) {
       this.#violate('a delivery is sent once at a time', id);
     }
+    this.#mustBeAlone(attempt);
+  }
+
+  /** A machine among others died: what it left goes out at another one soon. */
+  died(dead: number, survivor: () => Life | undefined): void {
+    const { timeline, journal } = this.#parts;
+    if (journal.fleet === undefined) return;
+    const diedAtMs = timeline.nowMs;
+    const left = [...journal.deliveries.values()].filter(
+      ({ isStored, isLeased, leasedBy, final }) =>
+        isStored && isLeased && leasedBy === dead && final === undefined,
+    );
+    const heir = survivor();
+    if (heir === undefined) return;
+    timeline.after(TAKE_OVER_MS + TAKE_UP_MS, () => {
+      if (!heir.isServing || journal.ends.has(heir.number)) return;
+      journal.count('left_behind_checked');
+      for (const delivery of left) {
+        if (delivery.final !== undefined || this.#isHeld(delivery)) continue;
+        if (delivery.attempts.some(({ startedAtMs }) => startedAtMs >= diedAtMs)) continue;
+        const provider = providerFor(delivery.platform, delivery.token);
+        const dueAtMs = diedAtMs + TAKE_OVER_MS;
+        this.#mustNotWait(delivery, {
+          provider,
+          life: heir.number,
+          dueAtMs,
+          troubleFromMs: diedAtMs,
+        });
+      }
+    });
   }
 
   /** A life serves: what was under way when the last one ended must be so again soon. */
   tookUp(life: Life): void {
     const { timeline, journal } = this.#parts;
+    // What machines left is taken over by those that live: see `died`.
+    if (journal.fleet !== undefined) return;
     const beganAtMs = timeline.nowMs;
     const open = [...journal.deliveries.values()].filter(
       ({ isStored, isLeased, final }) => isStored && isLeased && final === undefined,
@@ -81,6 +119,38 @@ export class AttemptRules {
         this.#mustNotWait(delivery, { provider, life: life.number, dueAtMs: beganAtMs });
       }
     });
+  }
+
+  /** The end came from another machine while this one was sending, or about to. */
+  #isEndedElsewhere({ delivery, life }: AttemptRecord): boolean {
+    const { journal, timeline } = this.#parts;
+    const { final, attempts } = delivery;
+    if (journal.fleet === undefined || final === undefined || final.life === life) return false;
+    const lastEndedAtMs = attempts.findLast((one) => one.life === life)?.endedAtMs ?? 0;
+    return timeline.nowMs - Math.max(final.atMs, lastEndedAtMs) < CROSSING_MS;
+  }
+
+  /** Two machines send a delivery at once only if one was thought dead after it began. */
+  #mustBeAlone({ delivery, life }: AttemptRecord): void {
+    const { journal } = this.#parts;
+    if (journal.fleet === undefined || delivery.isUnclaimed === true || isGhost(delivery)) return;
+    const other = delivery.attempts.find(
+      (one) =>
+        one.life !== life &&
+        one.endedAtMs === undefined &&
+        !journal.ends.has(one.life) &&
+        !this.#wasLost(one),
+    );
+    if (other === undefined) return;
+    this.#violate(
+      'one machine at a time sends a delivery',
+      `${delivery.id}, ${other.life}, ${life}`,
+    );
+  }
+
+  /** Others called its machine dead since. */
+  #wasLost({ life, startedAtMs }: AttemptRecord): boolean {
+    return this.#parts.journal.fleet?.wasDeclaredDead(life, startedAtMs) === true;
   }
 
   /** Who was refused may have let go of the payment: no push follows, but where the store was to blame. */
@@ -101,16 +171,21 @@ export class AttemptRules {
 
   #mustNotWait(
     delivery: DeliveryRecord,
-    wait: { readonly provider: ProviderName; readonly life: number; readonly dueAtMs: number },
+    wait: {
+      readonly provider: ProviderName;
+      readonly life: number;
+      readonly dueAtMs: number;
+      readonly troubleFromMs?: number;
+    },
   ): void {
     const { timeline, weather, journal } = this.#parts;
     const { provider, life } = wait;
-    const change = journal.lastBreakerChange(life, provider);
+    const change = journal.outages.lastBreakerChange(life, provider);
     if (change?.state === 'open') return;
     const dueAtMs = Math.max(wait.dueAtMs, change?.atMs ?? 0);
     const lateMs = timeline.nowMs - dueAtMs;
     if (lateMs <= LATE_MS || !wasCalm(weather.skies[provider], dueAtMs, timeline.nowMs)) return;
-    if (hadDiskTrouble(weather, dueAtMs, timeline.nowMs)) return;
+    if (hadDiskTrouble(weather, wait.troubleFromMs ?? dueAtMs, timeline.nowMs)) return;
     if (weather.floodsAtMs.some((atMs) => Math.abs(atMs - dueAtMs) < FLOOD_AFTERMATH_MS)) return;
     this.#violate('what is due goes out', `${delivery.id}: ${lateMs} ms late`);
   }
@@ -126,7 +201,15 @@ export class AttemptRules {
     const hold = journal.holds.get(tokenHashOf(delivery.token));
     if (hold === undefined || hold.untilMs <= timeline.nowMs + TOLERANCE_MS) return;
     if ((journal.pardonsAtMs.get(hold.provider) ?? 0) >= hold.setAtMs) return;
-    if (hold.life !== life) {
+    const isElsewhere = hold.life !== life;
+    if (journal.fleet !== undefined && isElsewhere) {
+      // Another machine hears of it with the key that it claims, and of nothing else.
+      const { call, isUnclaimed, acceptedAtMs, attempts } = delivery;
+      const hasClaimed = call?.isQuestion === false && isUnclaimed !== true;
+      const isFirst = delivery.life === life && attempts.length === 0;
+      if (!hasClaimed || !isFirst || acceptedAtMs < hold.setAtMs + STOP_MS) return;
+      if (hadDiskTrouble(weather, hold.setAtMs, acceptedAtMs)) return;
+    } else if (isElsewhere) {
       const endedAtMs = journal.ends.get(hold.life)?.atMs ?? 0;
       if (endedAtMs < hold.setAtMs + STOP_MS) return;
       if (hadDiskTrouble(weather, hold.setAtMs, endedAtMs)) return;
@@ -160,8 +243,13 @@ export class AttemptRules {
    * in order, it has written.
    */
   #mayRepeat(earlier: AttemptRecord): boolean {
-    const { journal, weather } = this.#parts;
+    const { journal, weather, timeline } = this.#parts;
     const end = journal.ends.get(earlier.life);
+    if (end === undefined && journal.fleet !== undefined) {
+      const { startedAtMs, delivery } = earlier;
+      const isKnown = delivery.isUnclaimed !== true && !this.#wasLost(earlier);
+      return !isKnown || hadDiskTrouble(weather, startedAtMs, timeline.nowMs);
+    }
     if (end === undefined || end.kind === 'crash' || earlier.endedAtMs === undefined) return true;
     return hadDiskTrouble(weather, earlier.endedAtMs, end.atMs + STOP_MS);
   }
@@ -183,8 +271,8 @@ export class AttemptRules {
 
   /**
    * Retry-After holds up to ten seconds, but in an outage: a probe is whatever waits for the provider, whose
-   * own Retry-After the breaker keeps; at its end everything that waits is due; and the last useful moment and
-   * a repeat of the call do not wait.
+   * own Retry-After the breaker keeps; at its end, and when refused credentials are accepted again, everything
+   * that waits is due; and the last useful moment and a repeat of the call do not wait.
    */
   #mustWait(earlier: AttemptRecord, next: AttemptRecord, leftMs: number): void {
     const { outcome, endedAtMs, provider } = earlier;
@@ -194,7 +282,9 @@ export class AttemptRules {
     const waitedMs = timeline.nowMs - endedAtMs;
     const mustMs = Math.min(outcome.retryAfterMs, LONGEST_RETRY_AFTER_MS);
     if (waitedMs >= mustMs - TOLERANCE_MS) return;
-    if (journal.hadRecovery(next.life, provider, endedAtMs)) return;
+    // What one machine makes due is due for all.
+    const lives = journal.fleet === undefined ? [next.life] : journal.begins.keys();
+    if (journal.outages.hadRecovery(lives, provider, endedAtMs)) return;
     if ((next.delivery.renewedAtMs ?? 0) >= earlier.startedAtMs) return;
     this.#violate('Retry-After is waited for', `${next.delivery.id}: ${waitedMs} of ${mustMs} ms`);
   }

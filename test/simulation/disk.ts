@@ -1,14 +1,15 @@
-// The disk between a process and its real database. Operations come together, wait for the disk, and are
+// The disk between a process and its real database, or the network before one that it shares. Operations come together, wait for the disk, and are
 // run as one batch by the real store; a virtual moment later the process hears of it. In between the process
 // may die. What the disk refuses, and what it does and then denies, is drawn from the weather.
 
 import type { Store } from '../../src/core/ports/store.ts';
 import { StoreUnavailableError } from '../../src/core/ports/store.ts';
 import { interceptStore, type StoreOperation } from '../support/intercept-store.ts';
+import type { Link } from '../support/shared-machine.ts';
 import type { Journal } from './journal.ts';
 import type { Random } from './random.ts';
-import type { Timeline } from './timeline.ts';
-import { spanAt, type Weather } from './weather.ts';
+import type { LifeClock, Timeline } from './timeline.ts';
+import { type DiskSpan, spanAt } from './weather.ts';
 
 const READS: ReadonlySet<StoreOperation> = new Set<StoreOperation>([
   'queueState',
@@ -24,9 +25,9 @@ interface Waiting {
   readonly refuse: (error: Error) => void;
 }
 
-/** The writer's thread, or the reader's: one batch at a time. */
+/** The writer's thread, or the reader's: one batch at a time. `nodes` is a connection of its own. */
 interface Thread {
-  readonly kind: 'write' | 'read';
+  readonly kind: 'write' | 'read' | 'nodes';
   waiting: Waiting[];
   isBusy: boolean;
 }
@@ -34,7 +35,9 @@ interface Thread {
 export interface DiskParts {
   readonly timeline: Timeline;
   readonly random: Random;
-  readonly weather: Weather;
+  /** What goes wrong with it, and when. */
+  readonly spans: readonly DiskSpan[];
+  readonly clock: LifeClock;
   readonly journal: Journal;
 }
 
@@ -43,6 +46,7 @@ export class Disk {
   readonly #threads: readonly Thread[] = [
     { kind: 'write', waiting: [], isBusy: false },
     { kind: 'read', waiting: [], isBusy: false },
+    { kind: 'nodes', waiting: [], isBusy: false },
   ];
   #isDead = false;
 
@@ -52,11 +56,13 @@ export class Disk {
 
   /** The store as the process sees it. Its end is no business of the process: the machine closes it. */
   attach(store: Store): Store {
-    const delayed = interceptStore(store, (name, operation) =>
-      this.#call(READS.has(name) ? 'read' : 'write', operation),
-    );
-    return { ...delayed, close: () => Promise.resolve() };
+    return { ...interceptStore(store, this.link), close: () => Promise.resolve() };
   }
+
+  readonly link: Link = (name, operation) => {
+    if (name === 'nodes') return this.#call('nodes', operation);
+    return this.#call(READS.has(name) ? 'read' : 'write', operation);
+  };
 
   /** The process died: what was not run is never run, and nobody hears of the rest. */
   kill(): void {
@@ -92,17 +98,18 @@ export class Disk {
       const tell = await this.#runBatch(thread, batch);
       timeline.after(random.between(0, 1), () => {
         if (this.#isDead) return;
-        for (const reply of tell) reply();
-        thread.isBusy = false;
-        this.#plan(thread);
+        this.#parts.clock.whenRunning(() => {
+          for (const reply of tell) reply();
+          thread.isBusy = false;
+          this.#plan(thread);
+        });
       });
     });
   }
 
   async #runBatch(thread: Thread, batch: readonly Waiting[]): Promise<readonly (() => void)[]> {
     const trouble = this.#trouble();
-    const isTouched =
-      thread.kind === 'write' || (trouble?.kind === 'refusing' && trouble.alsoReads);
+    const isTouched = thread.kind !== 'read' || (trouble?.kind === 'refusing' && trouble.alsoReads);
     const refuseAll = (reason: StoreUnavailableError['reason']) => {
       this.#parts.journal.count(`disk_${reason}`);
       return batch.map(
@@ -128,7 +135,7 @@ export class Disk {
   }
 
   #trouble() {
-    const { weather, timeline } = this.#parts;
-    return spanAt(weather.disk, timeline.nowMs)?.trouble;
+    const { spans, timeline } = this.#parts;
+    return spanAt(spans, timeline.nowMs)?.trouble;
   }
 }

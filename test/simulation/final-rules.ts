@@ -1,68 +1,29 @@
 // What must hold when a run is over: every answer against the database and against what the phones got, every
 // attempt against its row, and nothing left in memory.
 
-import Database from 'better-sqlite3';
-import { z } from 'zod';
 import { type CallRecord, type DeliveryRecord, isGhost, type Journal } from './journal.ts';
 import type { Life } from './life.ts';
+import type { Row, Rows } from './rows.ts';
 import { hadDiskTrouble, type Weather } from './weather.ts';
-
-const rowSchema = z.object({
-  id: z.string(),
-  status: z.string(),
-  numbers: z.string().nullable(),
-});
-const countSchema = z.object({ count: z.number() });
-
-interface Row {
-  readonly status: string;
-  readonly numbers: readonly number[];
-}
 
 /** Probes of an outage cost a delivery nothing; there are at most four a second, and fewer as it grows older. */
 const MAX_ATTEMPTS_OF_A_MINUTE = 120;
 
-export function checkDatabase(file: string, journal: Journal): void {
-  const db = new Database(file, { readonly: true });
-  try {
-    const { count } = countSchema.parse(db.prepare('SELECT count(*) AS count FROM queue').get());
-    const open = [...journal.deliveries.values()].filter(
-      ({ isStored, final }) => isStored && final === undefined,
-    );
-    if (count !== open.length) journal.violate('what ended is not queued', `${count} rows`);
-    const rows = readRows(db);
-    for (const delivery of journal.deliveries.values()) {
-      checkDelivery(delivery, rows.get(delivery.id), journal);
-    }
-    for (const id of rows.keys()) {
-      if (!journal.deliveries.has(id)) journal.violate('every row was accepted', id);
-    }
-  } finally {
-    db.close();
-  }
-}
-
-function readRows(db: Database.Database): ReadonlyMap<string, Row> {
-  const rows = db
-    .prepare(
-      `SELECT id, status,
-         (SELECT group_concat(number) FROM (SELECT number FROM attempts a
-            WHERE a.row_id = d.row_id ORDER BY number)) AS numbers
-       FROM deliveries d`,
-    )
-    .all();
-  return new Map(
-    z
-      .array(rowSchema)
-      .parse(rows)
-      .map(({ id, status, numbers }) => [
-        id,
-        {
-          status,
-          numbers: numbers === null ? [] : numbers.split(',').map(Number),
-        },
-      ]),
+export function checkDatabase({ queued, byId }: Rows, journal: Journal): void {
+  const open = [...journal.deliveries.values()].filter(
+    ({ isStored, final }) => isStored && final === undefined,
   );
+  const early = [...journal.claims.keys()].filter((id) => byId.get(id)?.status === 'queued');
+  if (queued !== open.length + early.length)
+    journal.violate('what ended is not queued', `${queued} rows`);
+  for (const delivery of journal.deliveries.values()) {
+    checkDelivery(delivery, byId.get(delivery.id), journal);
+  }
+  for (const [id, { status }] of byId) {
+    // A claim that came too late: its call was known to be a repeat, or its process had been stopped.
+    if (status !== 'delivered' && journal.claims.has(id)) continue;
+    if (!journal.deliveries.has(id)) journal.violate('every row was accepted', id);
+  }
 }
 
 function checkDelivery(delivery: DeliveryRecord, row: Row | undefined, journal: Journal): void {
@@ -77,7 +38,11 @@ function checkDelivery(delivery: DeliveryRecord, row: Row | undefined, journal: 
   if (isGhost(delivery)) return;
   const inOrder = row.numbers.every((number, index) => number === index + 1);
   const logged = new Set(delivery.logged.map(({ number }) => number));
-  if (!inOrder || logged.size !== row.numbers.length) {
+  // The record of a machine that was thought dead is refused, but for a push that arrived.
+  const isPartial = delivery.attempts.some(
+    ({ life }) => journal.fleet?.wasDeclaredDead(life) === true,
+  );
+  if (!isPartial && (!inOrder || logged.size !== row.numbers.length)) {
     journal.violate('attempts are numbered without a gap', `${id}: ${row.numbers}`);
   }
   const isRace = delivery.lifetimeMs <= 60_000 && delivery.renewedAtMs === undefined;
@@ -126,7 +91,10 @@ export function checkAttempts(journal: Journal, weather: Weather): void {
     const lives = new Set(delivery.attempts.map(({ life }) => life));
     for (const life of lives) {
       const end = journal.ends.get(life);
-      if (end?.kind === 'crash') continue;
+      if (end?.kind === 'crash' || journal.fleet?.wasDeclaredDead(life) === true) continue;
+      // Another machine ended it first, because its phone or the provider proved it.
+      const isElsewhere = delivery.final !== undefined && delivery.final.life !== life;
+      if (journal.fleet !== undefined && isElsewhere) continue;
       const untilMs = end?.atMs ?? Number.POSITIVE_INFINITY;
       if (end !== undefined && hadDiskTrouble(weather, end.atMs - 30_000, end.atMs + 10_000))
         continue;

@@ -7,7 +7,9 @@ import type { ErrorCode } from '../../src/core/errors.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { Trust } from '../../src/core/ports/provider.ts';
 import type { Platform, ProviderName } from '../../src/core/target.ts';
+import { Fleet } from './fleet.ts';
 import { tokenHashOf } from './ids.ts';
+import { Outages } from './outages.ts';
 import type { Timeline } from './timeline.ts';
 
 /** One try at a provider's model. Times are the world's. */
@@ -60,6 +62,10 @@ export interface DeliveryRecord {
   unansweredLogged: number;
   /** Under way as the disk has it: leased, so that a restart makes it due. */
   isLeased: boolean;
+  /** By which life. */
+  leasedBy?: number;
+  /** Pushed without its key: the shared store did not answer in time. */
+  isUnclaimed?: true;
   /** When a repeat last gave it a new lifetime. */
   renewedAtMs?: number;
   /** Its end as it was committed. */
@@ -108,13 +114,6 @@ export interface Violation {
 /** Lines kept for the analysis of a failure. */
 const KEPT_LINES = 4_000;
 
-export interface BreakerChange {
-  readonly life: number;
-  readonly provider: ProviderName;
-  readonly state: 'open' | 'closed';
-  readonly atMs: number;
-}
-
 /** How a life ended. */
 export interface LifeEnd {
   readonly kind: 'crash' | 'stop';
@@ -144,18 +143,32 @@ export class Journal {
   readonly #heardAtMs = new Map<string, number>();
   readonly ends = new Map<number, LifeEnd>();
   readonly deliveries = new Map<string, DeliveryRecord>();
+  /** What became of claims of keys before the process said that it accepted the delivery. */
+  readonly claims = new Map<string, { storedBy?: number; insert?: 'told' | 'refused' }>();
   readonly calls: CallRecord[] = [];
   readonly violations: Violation[] = [];
   readonly counts = new Map<string, number>();
   readonly lines: string[] = [];
-  /** When which life saw a provider's breaker open and close. */
-  readonly #breakers: BreakerChange[] = [];
+  /** What each life knew of the providers. */
+  readonly outages = new Outages();
   readonly #timeline: Timeline;
   readonly #hash = createHash('sha256');
   readonly #print: ((line: string) => void) | undefined;
 
-  constructor(timeline: Timeline, print?: (line: string) => void) {
+  /** Present if several machines share the store. */
+  readonly fleet: Fleet | undefined;
+  /** When the quarantine of a token was last lifted in the store. */
+  readonly releasedAtMs = new Map<string, number>();
+
+  constructor(
+    timeline: Timeline,
+    {
+      isShared,
+      print,
+    }: { readonly isShared: boolean; readonly print: ((line: string) => void) | undefined },
+  ) {
     this.#timeline = timeline;
+    this.fleet = isShared ? new Fleet() : undefined;
     this.#print = print;
   }
 
@@ -223,41 +236,6 @@ export class Journal {
 
   lastHeardAtMs(life: number, provider: ProviderName): number | undefined {
     return this.#heardAtMs.get(`${life} ${provider}`);
-  }
-
-  breakerChanged(life: number, provider: ProviderName, state: 'open' | 'closed'): void {
-    this.#breakers.push({ life, provider, state, atMs: this.#timeline.nowMs });
-  }
-
-  /** Whether the breaker closed since then, which makes everything due that waits for the provider. */
-  hadRecovery(life: number, provider: ProviderName, sinceMs: number): boolean {
-    const change = this.lastBreakerChange(life, provider, 'closed');
-    return change !== undefined && change.atMs >= sinceMs;
-  }
-
-  /** When a provider's breaker was open in a life. */
-  openSpans(life: number, provider: ProviderName): readonly { fromMs: number; toMs: number }[] {
-    const spans: { fromMs: number; toMs: number }[] = [];
-    for (const change of this.#breakers) {
-      if (change.life !== life || change.provider !== provider) continue;
-      const last = spans.at(-1);
-      if (change.state === 'open') spans.push({ fromMs: change.atMs, toMs: Infinity });
-      else if (last !== undefined) last.toMs = change.atMs;
-    }
-    return spans;
-  }
-
-  lastBreakerChange(
-    life: number,
-    provider: ProviderName,
-    state?: 'closed',
-  ): BreakerChange | undefined {
-    return this.#breakers.findLast(
-      (change) =>
-        change.life === life &&
-        change.provider === provider &&
-        (state === undefined || change.state === state),
-    );
   }
 }
 

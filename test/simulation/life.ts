@@ -1,7 +1,6 @@
 // One life of the service: the core as the service wires it, on the real store, from its start to a stop in
 // order or a sudden death. Between lives only the database remains.
 
-import { copyFileSync, existsSync } from 'node:fs';
 import { CurrentRules } from '../../src/core/app-rules.ts';
 import { ServiceError } from '../../src/core/errors.ts';
 import type { Store } from '../../src/core/ports/store.ts';
@@ -9,10 +8,11 @@ import { Skew } from '../../src/core/sending/attempts.ts';
 import { rulesByApp } from '../../src/service/app-rules.ts';
 import { type Core, recoverCore, wireCore } from '../../src/service/core.ts';
 import { stopService } from '../../src/service/lifecycle.ts';
-import { openSqliteStore } from '../../src/stores/sqlite/store.ts';
 import { Disk } from './disk.ts';
+import type { OpenedGround } from './ground.ts';
 import { createSimulatedIds } from './ids.ts';
 import type { CallRecord, Told } from './journal.ts';
+import type { Machine } from './machine.ts';
 import { createRandom } from './random.ts';
 import { recordCommits, recordTold } from './record-store.ts';
 import { readSimulatedConfig } from './settings.ts';
@@ -20,7 +20,6 @@ import { LifeClock } from './timeline.ts';
 import { Watch } from './watch.ts';
 import type { World } from './world.ts';
 
-const KEYS = { current: Buffer.alloc(32, 7), previous: [] };
 /** Oftener than the service does, to look at it on the way. */
 const SWEEP_EVERY_MS = 10_000;
 const GRACE_MS = 5_000;
@@ -30,31 +29,52 @@ export class Life {
   readonly core: Core;
   readonly #world: World;
   readonly #clock: LifeClock;
-  readonly #real: Store;
+  readonly #opened: OpenedGround;
   readonly #store: Store;
   readonly #disk: Disk;
   readonly #watch: Watch;
   readonly #open = new Set<CallRecord>();
   #allAnswered: (() => void) | undefined;
-  #isAlive = true;
   #isServing = false;
 
-  /** Opens the database; the rest of the start takes virtual time. */
-  static async begin(world: World, number: number, file: string): Promise<Life> {
-    const { store } = await openSqliteStore({ file, keys: KEYS });
-    return new Life(world, number, store);
+  /** Opens the store; the rest of the start takes virtual time. */
+  static async begin(machine: Machine, number: number): Promise<Life> {
+    const { world, ground, wall, diskSpans } = machine;
+    const { timeline, journal, seed } = world;
+    const clock = new LifeClock(timeline, wall);
+    const random = createRandom(seed, `disk ${number}`);
+    const disk = new Disk({ timeline, random, spans: diskSpans, clock, journal });
+    const aheadMs = journal.fleet === undefined ? 0 : clock.offsetMs;
+    const opened = await ground.open({
+      name: `life ${number}`,
+      clock,
+      disk,
+      watch: (store) => recordCommits(store, journal, { life: number, timeline, aheadMs }),
+      onDeclaredDead: (owner) => {
+        journal.note('declared dead', owner);
+        journal.count('taken_over');
+        journal.fleet?.declaredDead(owner, timeline.nowMs);
+      },
+    });
+    if (opened.owner !== undefined) journal.fleet?.joined(opened.owner, number);
+    return new Life({ world, number, opened, clock, disk });
   }
 
-  private constructor(world: World, number: number, real: Store) {
-    const { timeline, wall, weather, journal, seed } = world;
+  private constructor(given: {
+    readonly world: World;
+    readonly number: number;
+    readonly opened: OpenedGround;
+    readonly clock: LifeClock;
+    readonly disk: Disk;
+  }) {
+    const { world, number, opened, clock, disk } = given;
+    const { timeline, weather, journal, seed } = world;
     this.#world = world;
     this.number = number;
-    this.#real = real;
-    this.#clock = new LifeClock(timeline, wall);
-    const random = createRandom(seed, `disk ${number}`);
-    this.#disk = new Disk({ timeline, random, weather, journal });
-    const committed = recordCommits(real, journal, { life: number, timeline });
-    this.#store = recordTold(this.#disk.attach(committed), journal);
+    this.#opened = opened;
+    this.#clock = clock;
+    this.#disk = disk;
+    this.#store = recordTold(opened.store, journal);
     this.#watch = new Watch({
       timeline,
       weather,
@@ -62,7 +82,6 @@ export class Life {
       rules: world.rules,
       life: number,
       clock: this.#clock,
-      isAlive: () => this.#isAlive,
       questionOf: (message) => world.questionOf(message),
     });
     const config = readSimulatedConfig();
@@ -79,12 +98,9 @@ export class Life {
       })),
       observer: { observe: (event) => this.#watch.observe(event) },
       skew: new Skew(this.#clock),
+      owner: opened.owner,
     });
     this.#watch.core = this.core;
-  }
-
-  get isAlive(): boolean {
-    return this.#isAlive;
   }
 
   get isServing(): boolean {
@@ -107,9 +123,7 @@ export class Life {
   /** Puts a call; `ask` is what the core is asked. */
   call(record: CallRecord, ask: (core: Core) => Promise<Told>): void {
     this.#open.add(record);
-    this.#watch.currentCall = record;
-    const told = ask(this.core).catch(refusalOf);
-    this.#watch.currentCall = undefined;
+    const told = this.#watch.calls.run(record, () => ask(this.core).catch(refusalOf));
     void told.then((said) => {
       this.#watch.forget(record);
       if (!this.#open.delete(record)) return;
@@ -118,13 +132,9 @@ export class Life {
     });
   }
 
-  /** Loses everything but what is on the disk, which is copied as it is for the next life. */
-  async die(file: string, nextFile: string): Promise<void> {
-    this.#end();
-    for (const suffix of ['', '-wal']) {
-      if (existsSync(`${file}${suffix}`)) copyFileSync(`${file}${suffix}`, `${nextFile}${suffix}`);
-    }
-    await this.#real.close();
+  /** Does nothing for so long. */
+  pause(forMs: number): void {
+    this.#clock.stop(forMs);
   }
 
   /** Ends as on SIGTERM, in virtual time; `close` comes after it. */
@@ -152,17 +162,13 @@ export class Life {
     });
   }
 
-  async close(): Promise<void> {
-    this.#end();
-    await this.#real.close();
-  }
-
-  #end(): void {
-    this.#isAlive = false;
+  /** Loses everything but what is in the store. */
+  async end(): Promise<void> {
     this.#isServing = false;
     this.#clock.kill();
     this.#disk.kill();
     this.#cutCalls();
+    await this.#opened.close();
   }
 
   #cutCalls(): void {

@@ -14,6 +14,7 @@ const LONGEST_GAP_MS = 12_500;
 const LAST_MOMENTS_MS = 3_000;
 const LEASE_MS = DEFAULT_POLICY.leaseMs;
 const FLOOD_AFTERMATH_MS = 30_000;
+const TAKE_OVER_MS = 8_000;
 
 export function checkPromises(journal: Journal, weather: Weather): void {
   for (const { told, toldAtMs, deliveryId, isQuestion } of journal.calls) {
@@ -64,18 +65,23 @@ function spansForTries(
       fromMs: Math.max(beganAtMs, within.fromMs),
       toMs: Math.min(endedAtMs, within.toMs),
     };
-    chances.push(...without([served], journal.openSpans(life, provider)));
+    chances.push(...without([served], journal.outages.openSpans(life, provider)));
   }
   const held = journal.allHolds
     .filter(({ tokenHash }) => tokenHash === tokenHashOf(token))
     .map(({ setAtMs, untilMs }) => ({ fromMs: setAtMs, toMs: untilMs }));
   // A claim whose commit seemed to fail may have been made: its rows wait until the lease is over.
   const sick = weather.disk.map(({ fromMs, toMs }) => ({ fromMs, toMs: toMs + LEASE_MS }));
+  // What a machine leased that died is free when others know of it.
+  const dying = [...(journal.fleet === undefined ? [] : journal.ends.values())].map(({ atMs }) => ({
+    fromMs: atMs,
+    toMs: atMs + TAKE_OVER_MS,
+  }));
   const flooded = weather.floodsAtMs.map((atMs) => ({
     fromMs: atMs,
     toMs: atMs + FLOOD_AFTERMATH_MS,
   }));
-  return without(chances, [...held, ...sick, ...flooded]);
+  return without(chances, [...held, ...sick, ...dying, ...flooded]);
 }
 
 /** What is left of the spans outside of the others. */

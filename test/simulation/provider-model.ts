@@ -21,7 +21,8 @@ const READY = { ready: true } as const;
 
 /** The process that sends, as the model needs it. */
 export interface Sending {
-  isAlive(): boolean;
+  /** Runs it when the process runs, never if it is dead. */
+  whenRunning(task: () => void): void;
   /** The core prepares a message. */
   prepared(message: PushMessage): void;
   /** It sends one; gives the record of the try. */
@@ -73,16 +74,19 @@ export class ProviderModel {
     const { late } = fate;
     if (late !== undefined) {
       attempt.late = { outcome: late.outcome, atMs: timeline.nowMs + late.afterMs };
-      timeline.after(late.afterMs, () => this.#answerLate(sending, attempt, options));
+      timeline.after(late.afterMs, () =>
+        sending.whenRunning(() => this.#answerLate(attempt, options)),
+      );
     }
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
-    timeline.after(fate.endsAfterMs, () => {
-      if (!sending.isAlive()) return;
-      this.#end(attempt, fate);
-      sending.ended(attempt);
-      if (fate.outcome === 'throws') reject(new Error(ADAPTER_FAULT));
-      else resolve(fate.outcome);
-    });
+    timeline.after(fate.endsAfterMs, () =>
+      sending.whenRunning(() => {
+        this.#end(attempt, fate);
+        sending.ended(attempt);
+        if (fate.outcome === 'throws') reject(new Error(ADAPTER_FAULT));
+        else resolve(fate.outcome);
+      }),
+    );
     return promise;
   }
 
@@ -98,9 +102,9 @@ export class ProviderModel {
     if (attempt.outcome.kind === 'retry') journal.count(`retry_${attempt.outcome.certainty}`);
   }
 
-  #answerLate(sending: Sending, attempt: AttemptRecord, options: SendOptions): void {
+  #answerLate(attempt: AttemptRecord, options: SendOptions): void {
     const { late, delivery } = attempt;
-    if (!sending.isAlive() || late === undefined) return;
+    if (late === undefined) return;
     this.#parts.journal.note('late', `${delivery.id} ${late.outcome.kind}`);
     this.#parts.journal.count(`late_${late.outcome.kind}`);
     options.onLate?.(late.outcome);

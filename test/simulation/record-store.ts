@@ -1,7 +1,7 @@
 // Notes what a store was asked: once behind the disk, where it is true, and once before it, where the process hears of it.
 
 import type { Attempt } from '../../src/core/delivery.ts';
-import type { Store } from '../../src/core/ports/store.ts';
+import type { AcceptedDelivery, Store } from '../../src/core/ports/store.ts';
 import type { DeliveryRecord, Journal } from './journal.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -9,18 +9,41 @@ import type { Timeline } from './timeline.ts';
 export function recordCommits(
   store: Store,
   journal: Journal,
-  { life, timeline }: { readonly life: number; readonly timeline: Timeline },
+  {
+    life,
+    timeline,
+    aheadMs,
+  }: {
+    readonly life: number;
+    readonly timeline: Timeline;
+    /** How far the times of the life are ahead of those that the rules compare. */
+    readonly aheadMs: number;
+  },
 ): Store {
+  const { claimKey } = store;
+  /** Stored before the core says that it accepted it. */
+  const stored = ({ delivery: { id } }: AcceptedDelivery) => {
+    const record = journal.deliveries.get(id);
+    if (record === undefined) journal.claims.set(id, { storedBy: life });
+    else noteStored(record, life);
+    journal.note('inserted', id);
+  };
   return {
     ...store,
+    ...(claimKey && {
+      claimKey: async (keyed) => {
+        const claim = await claimKey(keyed);
+        if (claim.kind === 'taken') stored(keyed);
+        return claim;
+      },
+    }),
     insert: async (accepted) => {
       await store.insert(accepted);
-      const record = journal.deliveries.get(accepted.delivery.id);
-      if (record !== undefined) {
-        record.isStored = true;
-        record.isLeased = true;
-      }
-      journal.note('inserted', accepted.delivery.id);
+      stored(accepted);
+    },
+    releaseQuarantine: async (tokenHash) => {
+      journal.releasedAtMs.set(tokenHash, timeline.nowMs);
+      return await store.releaseQuarantine(tokenHash);
     },
     settle: async (settlement) => {
       const { deliveryId, attempt, next } = settlement;
@@ -57,7 +80,7 @@ export function recordCommits(
       journal.note('renewed', `${deliveryId} ${isRenewed}`);
       const record = journal.deliveries.get(deliveryId);
       if (!isRenewed || record === undefined) return isRenewed;
-      record.expiresMs = expiresAtMs;
+      record.expiresMs = expiresAtMs - aheadMs;
       record.renewedAtMs = timeline.nowMs;
       journal.count('renewed');
       return isRenewed;
@@ -72,7 +95,7 @@ export function recordCommits(
     },
     recover: async ({ nowMs }) => {
       const open = await store.recover({ nowMs });
-      for (const record of journal.deliveries.values()) {
+      for (const record of journal.fleet === undefined ? journal.deliveries.values() : []) {
         if (record.final !== undefined || !record.isStored) continue;
         // The clock may have been set back: no lifetime ends later than one that begins now.
         record.expiresMs = Math.min(record.expiresMs, nowMs + record.lifetimeMs);
@@ -85,12 +108,18 @@ export function recordCommits(
       const ids = result.deliveries.map(({ id }) => id).join(' ');
       for (const { id } of result.deliveries) {
         const record = journal.deliveries.get(id);
-        if (record !== undefined) record.isLeased = true;
+        if (record !== undefined) Object.assign(record, { isLeased: true, leasedBy: life });
       }
       if (ids !== '') journal.note('claimed', ids);
       return result;
     },
   };
+}
+
+export function noteStored(record: DeliveryRecord, life: number): void {
+  record.isStored = true;
+  record.isLeased = true;
+  record.leasedBy = life;
 }
 
 /** A late answer replaces the attempt that it belongs to. */
@@ -103,8 +132,27 @@ function noteLogged(record: DeliveryRecord, life: number, { number, outcome }: A
 
 /** What the process was told. */
 export function recordTold(store: Store, journal: Journal): Store {
+  const { claimKey } = store;
   return {
     ...store,
+    ...(claimKey && {
+      claimKey: async (keyed) => {
+        const { id } = keyed.delivery;
+        const told = (insert: 'told' | 'refused') => {
+          const record = journal.deliveries.get(id);
+          if (record !== undefined) record.insert = insert;
+          else journal.claims.set(id, { ...journal.claims.get(id), insert });
+        };
+        try {
+          const claim = await claimKey(keyed);
+          told(claim.kind === 'taken' ? 'told' : 'refused');
+          return claim;
+        } catch (error) {
+          told('refused');
+          throw error;
+        }
+      },
+    }),
     insert: async (accepted) => {
       const record = journal.deliveries.get(accepted.delivery.id);
       try {

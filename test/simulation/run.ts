@@ -10,6 +10,7 @@ const HELP = `Runs the service in a simulated world, each seed another one.
   --seeds <number>       how many seeds (default 10)
   --seed <number>        the first of them; alone: only this one
   --deliveries <number>  of each run (default 10000; with --lost 100000)
+  --machines <number>    so many over one store that they share (default: one with a file of its own)
   --trace                print every event
 
   --lost <share>         instead: phones with receipts, and pushes of which this share is lost without a word
@@ -21,6 +22,7 @@ const AT_ONCE = 4;
 interface Options {
   readonly seeds: readonly number[];
   readonly deliveries: number;
+  readonly machines: number | undefined;
   readonly trace: boolean;
   readonly lost: number | undefined;
   readonly hasKnock: boolean;
@@ -32,6 +34,7 @@ function readOptions(): Options | undefined {
       seeds: { type: 'string' },
       seed: { type: 'string' },
       deliveries: { type: 'string' },
+      machines: { type: 'string' },
       lost: { type: 'string' },
       knock: { type: 'boolean', default: true },
       trace: { type: 'boolean', default: false },
@@ -48,6 +51,7 @@ function readOptions(): Options | undefined {
       'deliveries',
       values.deliveries ?? (values.lost === undefined ? '10000' : '100000'),
     ),
+    machines: values.machines === undefined ? undefined : parseCount('machines', values.machines),
     trace: values.trace,
     lost: values.lost === undefined ? undefined : parseShare('lost', values.lost),
     hasKnock: values.knock,
@@ -77,19 +81,19 @@ function describe(report: SimulationReport, seconds: number): string {
   ].join(', ');
 }
 
-async function runAll({ seeds, deliveries, trace }: Options): Promise<readonly number[]> {
+async function runAll({ seeds, deliveries, machines, trace }: Options): Promise<readonly number[]> {
   const failed: number[] = [];
   const left = [...seeds];
   const runNext = async (): Promise<void> => {
     for (let seed = left.shift(); seed !== undefined; seed = left.shift()) {
       const startedMs = performance.now();
       const print = trace ? { print: (line: string) => console.log(line) } : {};
-      const report = await simulate({ seed, deliveries, ...print });
+      const report = await simulate({ seed, deliveries, machines, ...print });
       console.log(describe(report, (performance.now() - startedMs) / 1_000));
       if (seeds.length === 1) console.log(report.counts);
       if (report.violations.length === 0) continue;
       failed.push(seed);
-      console.log(describeFailure(report, deliveries));
+      console.log(describeFailure(report, deliveries, machines));
     }
   };
   await Promise.all(Array.from({ length: trace ? 1 : AT_ONCE }, runNext));

@@ -14,6 +14,8 @@ const MEMORY_FOLDER = '/dev/shm';
 export interface SimulationOptions {
   readonly seed: number;
   readonly deliveries: number;
+  /** So many over one store that they share; absent: one with its own. */
+  readonly machines?: number | undefined;
   readonly print?: (line: string) => void;
 }
 
@@ -37,9 +39,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     const { journal } = world;
     if (journal.violations.length === 0) {
       checkCalls(journal);
-      if (world.life !== undefined) checkMemory(world.life, journal);
-      const file = await world.end();
-      checkDatabase(file, journal);
+      for (const life of world.lives) checkMemory(life, journal);
+      checkDatabase(await world.end(), journal);
       checkAttempts(journal, world.weather);
       checkPromises(journal, world.weather);
     } else {
@@ -59,7 +60,12 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
 }
 
 /** What to tell of a run that broke a rule. */
-export function describeFailure(report: SimulationReport, deliveries: number): string {
+export function describeFailure(
+  report: SimulationReport,
+  deliveries: number,
+  machines?: number,
+): string {
+  const fleet = machines === undefined ? '' : ` --machines ${machines}`;
   const rules = report.violations.map(
     ({ rule, detail, atMs }) => `  ${(atMs / 1_000).toFixed(3)} s: ${rule}: ${detail}`,
   );
@@ -67,6 +73,6 @@ export function describeFailure(report: SimulationReport, deliveries: number): s
     `Seed ${report.seed} broke a rule:`,
     ...rules,
     'Replay it, with every event, by',
-    `  npm run simulate -- --seed ${report.seed} --deliveries ${deliveries} --trace`,
+    `  npm run simulate -- --seed ${report.seed} --deliveries ${deliveries}${fleet} --trace`,
   ].join('\n');
 }

@@ -6,6 +6,8 @@ import { describeFailure, type SimulationReport, simulate } from './simulate.ts'
 
 const SEEDS = [318, 313, 453];
 const DELIVERIES = 2_500;
+const FLEET_SEEDS = [1, 9];
+const FLEET_DELIVERIES = 2_500;
 
 /** What must have happened in a handful of runs, lest they prove nothing. */
 const MUST_HAPPEN = [
@@ -81,6 +83,35 @@ test('every rule holds through crashes, outages, floods, sick disks and jumping 
   const happened = new Set(reports.flatMap(({ counts }) => Object.keys(counts)));
   expect(MUST_HAPPEN.filter((what) => !happened.has(what))).toEqual([]);
 }, 180_000);
+
+/** What must have happened to the machines, beside what happens to one. */
+const MUST_HAPPEN_TO_MACHINES = [
+  'crashes',
+  'stops',
+  'pauses',
+  'jumps',
+  'disk_unreachable',
+  'disk_lied',
+  'disk_slow',
+  'taken_over',
+  'taken_over_unaccepted',
+  'left_behind_checked',
+  'lease_lost',
+  'key_unclaimed',
+  'renewed',
+  'told_duplicate',
+];
+
+test('every rule holds for two machines over one store that die, stand still and are cut off', async () => {
+  const reports = await Promise.all(
+    FLEET_SEEDS.map((seed) => simulate({ seed, deliveries: FLEET_DELIVERIES, machines: 2 })),
+  );
+  for (const report of reports) {
+    expect(report.violations, describeFailure(report, FLEET_DELIVERIES, 2)).toEqual([]);
+  }
+  const happened = new Set(reports.flatMap(({ counts }) => Object.keys(counts)));
+  expect(MUST_HAPPEN_TO_MACHINES.filter((what) => !happened.has(what))).toEqual([]);
+}, 90_000);
 
 test('a seed replays exactly, whatever else the machine does', async () => {
   const [first, second, other] = await Promise.all(

@@ -116,6 +116,7 @@ export class LifeClock implements Clock {
   readonly #timeline: Timeline;
   readonly #wall: Wall;
   readonly #offsetMs: number;
+  #stoppedUntilMs = 0;
   #isDead = false;
 
   constructor(timeline: Timeline, wall: Wall) {
@@ -132,10 +133,37 @@ export class LifeClock implements Clock {
     return this.#offsetMs + this.#timeline.nowMs;
   }
 
+  /** How far this process's time is ahead of the world's. */
+  get offsetMs(): number {
+    return this.#offsetMs;
+  }
+
   after(delayMs: number, task: () => void): Timer {
-    return this.#timeline.after(delayMs, () => {
-      if (!this.#isDead) task();
-    });
+    let isCancelled = false;
+    const timer = this.#timeline.after(delayMs, () =>
+      this.whenRunning(() => {
+        if (!isCancelled) task();
+      }),
+    );
+    return {
+      cancel: () => {
+        isCancelled = true;
+        timer.cancel();
+      },
+    };
+  }
+
+  /** Now, or when the process is no longer stopped; never if it is dead. */
+  whenRunning(task: () => void): void {
+    if (this.#isDead) return;
+    const leftMs = this.#stoppedUntilMs - this.#timeline.nowMs;
+    if (leftMs <= 0) task();
+    else this.#timeline.after(leftMs, () => this.whenRunning(task));
+  }
+
+  /** The process does nothing for so long, as after SIGSTOP; its time runs on. */
+  stop(forMs: number): void {
+    this.#stoppedUntilMs = this.#timeline.nowMs + forMs;
   }
 
   /** The process is gone: nothing that it planned happens. */

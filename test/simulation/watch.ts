@@ -1,6 +1,7 @@
 // Watches one life of the service: what it prepares, sends and says, turned into the journal's records and
 // held against the rules.
 
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { CATALOGUE } from '../../src/core/notification.ts';
 import type { ServiceEvent } from '../../src/core/ports/observer.ts';
 import type { PushMessage, Trust } from '../../src/core/ports/provider.ts';
@@ -9,6 +10,7 @@ import type { Core } from '../../src/service/core.ts';
 import { tokenHashOf } from './ids.ts';
 import type { AttemptRecord, CallRecord, DeliveryRecord, Journal } from './journal.ts';
 import { isThrownByModel, type Sending } from './provider-model.ts';
+import { noteStored } from './record-store.ts';
 import type { Rules } from './rules.ts';
 import { MAX_IN_FLIGHT, MAX_QUEUED } from './settings.ts';
 import type { LifeClock, Timeline } from './timeline.ts';
@@ -21,12 +23,12 @@ export interface WatchParts {
   readonly journal: Journal;
   readonly rules: Rules;
   readonly clock: LifeClock;
-  readonly isAlive: () => boolean;
   /** Which question a message puts, for those are prepared later than they are asked. */
   readonly questionOf: (message: PushMessage) => CallRecord | undefined;
 }
 
 interface Quarantined {
+  readonly sinceMs: number;
   readonly provider: ProviderName;
   readonly untilMs: number;
 }
@@ -35,8 +37,8 @@ interface Quarantined {
 const LEAST_QUARANTINE_MS = 10 * 60_000;
 
 export class Watch implements Sending {
-  /** The call that is being put right now. */
-  currentCall: CallRecord | undefined;
+  /** The call that something is done for. */
+  readonly calls = new AsyncLocalStorage<CallRecord>();
   core: Core | undefined;
   isStopping = false;
   readonly #parts: WatchParts;
@@ -47,6 +49,8 @@ export class Watch implements Sending {
     fcm: new Set(),
   };
   readonly #quarantined = new Map<string, Quarantined>();
+  /** Deliveries that go out without their keys. */
+  readonly #unclaimed = new Set<string>();
   /** The outages that last, by their number. */
   readonly #outages = new Map<ProviderName, number>();
   #outageNumber = 0;
@@ -55,13 +59,19 @@ export class Watch implements Sending {
     this.#parts = parts;
   }
 
-  isAlive(): boolean {
-    return this.#parts.isAlive();
+  whenRunning(task: () => void): void {
+    this.#parts.clock.whenRunning(task);
+  }
+
+  /** The process's time, or the world's where several machines share one. */
+  get #ruleMs(): number {
+    const { clock, journal } = this.#parts;
+    return clock.nowMs() - (journal.fleet === undefined ? 0 : clock.offsetMs);
   }
 
   prepared(message: PushMessage): void {
     if (this.#parts.journal.deliveries.has(message.id)) return;
-    const call = this.currentCall ?? this.#parts.questionOf(message);
+    const call = this.calls.getStore() ?? this.#parts.questionOf(message);
     this.#prepared.set(message.id, { message, call });
   }
 
@@ -69,14 +79,12 @@ export class Watch implements Sending {
   forget(call: CallRecord): void {
     for (const [id, prepared] of this.#prepared) {
       if (prepared.call === call) this.#prepared.delete(id);
-      else return;
     }
   }
 
   started(message: PushMessage, provider: ProviderName, trust: Trust): AttemptRecord {
-    const { journal, timeline, rules, clock, life } = this.#parts;
-    const delivery = journal.deliveries.get(message.id);
-    if (delivery === undefined) throw new Error('a try for what was never accepted');
+    const { journal, timeline, rules, life } = this.#parts;
+    const delivery = journal.deliveries.get(message.id) ?? this.#takeOver(message);
     const outage = this.#outages.get(provider);
     const attempt: AttemptRecord = {
       delivery,
@@ -89,8 +97,8 @@ export class Watch implements Sending {
     journal.note('started', `${message.id} ${trust}${outage === undefined ? '' : ' probe'}`);
     journal.count('attempts');
     const inFlight = this.#inFlight[provider];
-    rules.attempts.started(attempt, clock.nowMs(), [...inFlight]);
-    this.#checkQuarantine(message, provider);
+    rules.attempts.started(attempt, this.#ruleMs, [...inFlight]);
+    this.#checkQuarantine(message);
     delivery.attempts.push(attempt);
     inFlight.add(attempt);
     this.#checkBounds(provider);
@@ -106,6 +114,9 @@ export class Watch implements Sending {
     if (kind === 'delivered') {
       this.#quarantined.delete(tokenHashOf(attempt.delivery.token));
     }
+    if (kind === undefined || attempt.hasThrown === true) return;
+    const { journal, life, timeline } = this.#parts;
+    journal.outages.heard(kind, { life, provider: attempt.provider, atMs: timeline.nowMs });
   }
 
   observe(event: ServiceEvent): void {
@@ -129,6 +140,9 @@ export class Watch implements Sending {
         if (attempt !== undefined) attempt.understood = event.outcome;
         break;
       }
+      case 'key_unclaimed':
+        this.#unclaimed.add(event.deliveryId);
+        break;
       case 'late_answer':
         if (event.outcome !== 'retry') journal.heard(life, event.provider);
         if (event.outcome === 'delivered') this.#prove(event.deliveryId);
@@ -146,11 +160,17 @@ export class Watch implements Sending {
         } else {
           this.#outages.delete(event.provider);
         }
-        journal.breakerChanged(life, event.provider, event.state);
+        journal.outages.breakerChanged({
+          life,
+          provider: event.provider,
+          state: event.state,
+          atMs: timeline.nowMs,
+        });
         break;
       case 'token_quarantined':
         this.#quarantined.set(event.tokenHash, {
           provider: event.provider,
+          sinceMs: timeline.nowMs,
           untilMs: timeline.nowMs + LEAST_QUARANTINE_MS,
         });
         break;
@@ -172,14 +192,27 @@ export class Watch implements Sending {
     }
   }
 
-  #accept(id: string): void {
-    const { journal, timeline, clock, rules, life } = this.#parts;
-    const prepared = this.#prepared.get(id);
-    if (prepared === undefined) throw new Error('accepted what was never prepared');
-    this.#prepared.delete(id);
-    const { message, call } = prepared;
+  /** Its key was claimed by a machine that has not said since that it accepted it. */
+  #takeOver(message: PushMessage): DeliveryRecord {
+    const { journal } = this.#parts;
+    if (journal.claims.get(message.id)?.storedBy === undefined) {
+      throw new Error('a try for what was never accepted');
+    }
+    const expiresMs = this.#ruleMs + message.remainingMs;
+    const delivery = this.#record(message, { call: undefined, expiresMs });
+    journal.count('taken_over_unaccepted');
+    return delivery;
+  }
+
+  #record(
+    message: PushMessage,
+    { call, expiresMs }: Pick<DeliveryRecord, 'call' | 'expiresMs'>,
+  ): DeliveryRecord {
+    const { journal, timeline, life } = this.#parts;
+    const { id } = message;
     const lifetimeMs = CATALOGUE[message.type]?.lifetimeMs ?? 0;
-    const receivedMs = clock.nowMs();
+    const claim = journal.claims.get(id);
+    journal.claims.delete(id);
     const delivery: DeliveryRecord = {
       id,
       token: message.token,
@@ -188,18 +221,35 @@ export class Watch implements Sending {
       lifetimeMs,
       life,
       call,
-      receivedMs,
-      // Prepared before a look into the store, which may have taken a moment.
-      expiresMs: receivedMs + lifetimeMs,
+      receivedMs: expiresMs - lifetimeMs,
+      expiresMs,
       acceptedAtMs: timeline.nowMs,
       attempts: [],
-      insert: 'pending',
+      insert: claim?.insert ?? 'pending',
       isStored: false,
       logged: [],
       unansweredLogged: 0,
       isLeased: false,
     };
+    if (claim?.storedBy !== undefined) noteStored(delivery, claim.storedBy);
+    if (this.#unclaimed.delete(id)) delivery.isUnclaimed = true;
     journal.deliveries.set(id, delivery);
+    return delivery;
+  }
+
+  #accept(id: string): void {
+    const { journal, rules } = this.#parts;
+    const prepared = this.#prepared.get(id);
+    if (prepared === undefined) throw new Error('accepted what was never prepared');
+    this.#prepared.delete(id);
+    const { message, call } = prepared;
+    const lifetimeMs = CATALOGUE[message.type]?.lifetimeMs ?? 0;
+    const receivedMs = this.#ruleMs;
+    const known = journal.deliveries.get(id);
+    // Prepared before a look into the store, which may have taken a moment.
+    const delivery = known ?? this.#record(message, { call, expiresMs: receivedMs + lifetimeMs });
+    // It was stopped so long that others took it over.
+    if (known !== undefined) Object.assign(known, { call, isUnclaimed: true });
     journal.note('accepted', `${id} ${message.type} call ${call?.number ?? '-'}`);
     if (call !== undefined) call.deliveryId = id;
     rules.answers.accepted(delivery, receivedMs);
@@ -237,16 +287,30 @@ export class Watch implements Sending {
     }
   }
 
-  #checkQuarantine({ token, id }: PushMessage, _provider: ProviderName): void {
-    const entry = this.#quarantined.get(tokenHashOf(token));
-    if (entry === undefined || entry.untilMs <= this.#parts.timeline.nowMs) return;
-    this.#parts.journal.violate('a token in quarantine is not asked for', id);
+  #checkQuarantine({ token, id }: PushMessage): void {
+    const { journal, timeline } = this.#parts;
+    const tokenHash = tokenHashOf(token);
+    const entry = this.#quarantined.get(tokenHash);
+    if (entry === undefined || entry.untilMs <= timeline.nowMs) return;
+    // Others may have lifted it: where the store is not asked, the provider is.
+    const { call, isUnclaimed } = journal.deliveries.get(id) ?? {};
+    const isUnasked = isUnclaimed === true || call?.isQuestion === true;
+    if (journal.fleet !== undefined && isUnasked) {
+      this.#quarantined.delete(tokenHash);
+      return;
+    }
+    // By another machine: this one hears of it with the next key that it claims.
+    if ((journal.releasedAtMs.get(tokenHash) ?? -1) >= entry.sinceMs) return;
+    journal.violate('a token in quarantine is not asked for', id);
   }
 
   #checkLease(id: string): void {
-    const { journal, weather, timeline } = this.#parts;
+    const { journal, weather, timeline, life } = this.#parts;
     const acceptedAtMs = journal.deliveries.get(id)?.acceptedAtMs ?? 0;
     if (this.isStopping || hadDiskTrouble(weather, acceptedAtMs, timeline.nowMs)) return;
+    // Another machine may have it, or its phone proved it there.
+    if (journal.fleet?.wasDeclaredDead(life) === true) return;
+    if (journal.fleet !== undefined && journal.deliveries.get(id)?.final !== undefined) return;
     journal.violate('leases outlast sends', id);
   }
 }

@@ -57,7 +57,9 @@ export interface DiskSpan extends Span {
 export type Interruption =
   | { readonly kind: 'crash'; readonly atMs: number; readonly downMs: number }
   | { readonly kind: 'stop'; readonly atMs: number; readonly downMs: number }
-  | { readonly kind: 'jump'; readonly atMs: number; readonly byMs: number };
+  | { readonly kind: 'jump'; readonly atMs: number; readonly byMs: number }
+  /** As by SIGSTOP. */
+  | { readonly kind: 'pause'; readonly atMs: number; readonly forMs: number };
 
 export interface Weather {
   readonly skies: Readonly<Record<ProviderName, readonly SkySpan[]>>;
@@ -202,6 +204,60 @@ function drawTimes(
     atMs += random.between(0.2, 1.8) * everyMs;
   }
   return times;
+}
+
+/** What goes wrong with one of several machines, and its way to the store that they share. */
+export interface MachineWeather {
+  readonly disk: readonly DiskSpan[];
+  readonly interruptions: readonly Interruption[];
+  /** How far its wall clock is ahead of the database's. */
+  readonly aheadMs: number;
+}
+
+/** Few troubles, since the rules allow for those of any machine at all of them. */
+export function drawFleet(
+  random: Random,
+  { machines, untilMs }: { readonly machines: number; readonly untilMs: number },
+): readonly MachineWeather[] {
+  // PostgreSQL restarts, and all are cut off.
+  const restarts = drawTimes(random, untilMs, { everyMs: 300 * SECOND }).map((fromMs) => ({
+    ...{ fromMs, toMs: fromMs + random.between(0.5, 10) * SECOND },
+    trouble: UNREACHABLE,
+  }));
+  return Array.from({ length: machines }, () => ({
+    disk: [...restarts, ...drawCuts(random, untilMs)],
+    interruptions: drawFleetInterruptions(random, untilMs),
+    aheadMs: random.pick([0, 1, -1]) * random.between(0, 5) * SECOND,
+  }));
+}
+
+const UNREACHABLE = { kind: 'refusing', reason: 'unreachable', alsoReads: true } as const;
+
+function drawCuts(random: Random, untilMs: number): readonly DiskSpan[] {
+  return drawTimes(random, untilMs, { everyMs: 150 * SECOND }).map((fromMs) => {
+    const kind = random.choose({ refusing: 3, lying: 1, slow: 2 });
+    const toMs = fromMs + (kind === 'lying' ? 0.3 : random.between(0.2, 14)) * SECOND;
+    const trouble = kind === 'refusing' ? UNREACHABLE : drawTrouble(random, kind);
+    return { fromMs, toMs: Math.min(toMs, untilMs), trouble };
+  });
+}
+
+function drawFleetInterruptions(random: Random, untilMs: number): readonly Interruption[] {
+  const found: Interruption[] = [
+    ...drawTimes(random, untilMs, { everyMs: 120 * SECOND }).flatMap((atMs) =>
+      drawCrashes(random, atMs),
+    ),
+    ...drawTimes(random, untilMs, { everyMs: 200 * SECOND }).map(
+      (atMs): Interruption => ({ kind: 'stop', atMs, downMs: random.between(0.1, 15) * SECOND }),
+    ),
+    ...drawTimes(random, untilMs, { everyMs: 150 * SECOND }).map(
+      (atMs): Interruption => ({ kind: 'pause', atMs, forMs: random.between(0.1, 14) * SECOND }),
+    ),
+    ...drawTimes(random, untilMs, { everyMs: 300 * SECOND }).map(
+      (atMs): Interruption => ({ kind: 'jump', atMs, byMs: random.between(-10, 10) * HOUR }),
+    ),
+  ];
+  return found.sort((one, other) => one.atMs - other.atMs);
 }
 
 export function spanAt<Kind extends Span>(spans: readonly Kind[], atMs: number): Kind | undefined {

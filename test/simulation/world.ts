@@ -1,19 +1,21 @@
-// Everything outside of the service: time, phones, providers, callers, the machine that dies and comes back.
+// Everything outside of the service: time, phones, providers, callers, the machines that die and come back.
 
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { PushMessage } from '../../src/core/ports/provider.ts';
 import { AnswerRules } from './answer-rules.ts';
 import { AttemptRules } from './attempt-rules.ts';
 import { Callers } from './callers.ts';
+import { FileGround, type Ground, SharedGround } from './ground.ts';
 import { type CallRecord, isKeptForLong, Journal, type Told } from './journal.ts';
-import { Life } from './life.ts';
+import type { Life } from './life.ts';
+import { Machine } from './machine.ts';
 import { Phones } from './phones.ts';
 import { ProviderModel } from './provider-model.ts';
 import { createRandom, type Random } from './random.ts';
+import type { Rows } from './rows.ts';
 import type { Rules } from './rules.ts';
 import { Timeline, Wall } from './timeline.ts';
-import { drawWeather, type Interruption, type Weather } from './weather.ts';
+import { drawFleet, drawWeather, type MachineWeather, type Weather } from './weather.ts';
 
 const START_MS = 1_754_049_600_000;
 const PHONES = 500;
@@ -25,6 +27,8 @@ const ENDING_MS = 300_000;
 export interface WorldOptions {
   readonly seed: number;
   readonly deliveries: number;
+  /** Machines over one store; one that has a file for itself if absent. */
+  readonly machines?: number | undefined;
   /** Where the databases lie, one for each life. */
   readonly folder: string;
   readonly print?: (line: string) => void;
@@ -33,29 +37,43 @@ export interface WorldOptions {
 export class World {
   readonly seed: number;
   readonly timeline = new Timeline();
-  readonly wall = new Wall(this.timeline, START_MS);
   readonly journal: Journal;
   readonly weather: Weather;
   readonly rules: Rules;
   readonly phones: Phones;
   readonly providers: readonly ProviderModel[];
-  readonly #folder: string;
   readonly #callers: Callers;
   readonly #chance: Random;
-  #life: Life | undefined;
+  readonly #balancer: Random;
+  readonly #ground: Ground;
+  readonly #machines: readonly Machine[];
   #lives = 0;
-  #fileNumber = 0;
-  /** The run was broken off or has ended: nothing more interrupts the last life. */
-  #isOver = false;
 
-  constructor({ seed, deliveries, folder, print }: WorldOptions) {
+  constructor({ seed, deliveries, machines, folder, print }: WorldOptions) {
     const { timeline } = this;
     const untilMs = (deliveries / DELIVERIES_PER_SECOND) * 1_000;
     this.seed = seed;
-    this.#folder = folder;
+    this.#balancer = createRandom(seed, 'balancer');
     this.#chance = createRandom(seed, 'world');
-    this.journal = new Journal(timeline, print);
-    this.weather = drawWeather(createRandom(seed, 'weather'), untilMs);
+    const isShared = machines !== undefined;
+    this.journal = new Journal(timeline, { isShared, print });
+    const weather = drawWeather(createRandom(seed, 'weather'), untilMs);
+    const fleet = isShared
+      ? drawFleet(createRandom(seed, 'fleet'), { machines, untilMs })
+      : [{ disk: weather.disk, interruptions: weather.interruptions, aheadMs: 0 }];
+    this.weather = isShared ? { ...weather, disk: fleet.flatMap(troubles) } : weather;
+    mkdirSync(folder, { recursive: true });
+    this.#ground = isShared ? new SharedGround(timeline, START_MS) : new FileGround(folder);
+    this.#machines = fleet.map(
+      ({ disk, interruptions, aheadMs }) =>
+        new Machine({
+          world: this,
+          ground: this.#ground,
+          wall: new Wall(timeline, START_MS + aheadMs),
+          diskSpans: disk,
+          interruptions,
+        }),
+    );
     this.rules = { attempts: new AttemptRules(this), answers: new AnswerRules(this) };
     this.phones = new Phones(createRandom(seed, 'phones'), { count: PHONES, untilMs });
     this.providers = (['apns', 'fcm'] as const).map(
@@ -70,7 +88,7 @@ export class World {
     this.#callers = new Callers({
       ...this.#shared(),
       random: createRandom(seed, 'callers'),
-      life: () => this.#life,
+      life: () => this.#someMachine().life,
       deliveries,
       untilMs,
       floodsAtMs: this.weather.floodsAtMs,
@@ -81,10 +99,9 @@ export class World {
   /** Runs until everything has ended or a rule is broken. */
   async run(): Promise<void> {
     const { timeline, journal, weather } = this;
-    mkdirSync(this.#folder, { recursive: true });
-    this.#begin(0);
+    for (const machine of this.#machines) machine.start();
     this.#callers.start();
-    for (const one of weather.interruptions) timeline.after(one.atMs, () => this.#interrupt(one));
+    for (const machine of this.#machines) machine.expectInterruptions();
     let endingSinceMs: number | undefined;
     await timeline.run(() => {
       if (journal.violations.length > 0) return true;
@@ -94,30 +111,30 @@ export class World {
       if (timeline.nowMs < endingSinceMs + ENDING_MS) return false;
       journal.violate(
         'everything ends',
-        `${this.#openDeliveries()} deliveries are open, ${this.#life?.core.sender.running} are being sent`,
+        `${this.#openDeliveries()} deliveries are open, ${this.#running()} are being sent`,
       );
       return true;
     });
   }
 
-  get life(): Life | undefined {
-    return this.#life;
+  get lives(): readonly Life[] {
+    return this.#machines.flatMap(({ life }) => (life === undefined ? [] : [life]));
   }
 
-  /** Stops the last life in order; gives the file that it leaves. */
-  async end(): Promise<string> {
-    this.#isOver = true;
-    const life = this.#life;
-    if (life === undefined) return this.#file();
-    let isStopped = false;
-    this.timeline.after(0, () => {
-      void life.stop().then(() => {
-        isStopped = true;
-      });
-    });
-    await this.timeline.run(() => isStopped);
-    await life.close();
-    return this.#file();
+  /** A life that serves, if there is one. */
+  survivor(): Life | undefined {
+    return this.lives.find(({ isServing }) => isServing);
+  }
+
+  nextLife(): number {
+    this.#lives += 1;
+    return this.#lives;
+  }
+
+  /** Stops the last lives in order; gives the rows that they leave. */
+  async end(): Promise<Rows> {
+    for (const machine of this.#machines) await machine.end();
+    return this.#ground.rows();
   }
 
   told(call: CallRecord, told: Told): void {
@@ -142,69 +159,11 @@ export class World {
     return { timeline, weather, journal, phones };
   }
 
-  #interrupt(one: Interruption): void | Promise<void> {
-    if (this.#isOver) return;
-    switch (one.kind) {
-      case 'jump':
-        this.journal.note('jump', String(one.byMs));
-        this.journal.count('jumps');
-        this.journal.jumpsAtMs.push(this.timeline.nowMs);
-        this.wall.jump(one.byMs);
-        return;
-      case 'crash':
-        return this.#crash(one.downMs);
-      case 'stop':
-        this.#stop(one.downMs);
-        return;
-    }
-  }
-
-  async #crash(downMs: number): Promise<void> {
-    const life = this.#life;
-    if (life === undefined) return;
-    this.#life = undefined;
-    this.journal.ends.set(life.number, { kind: 'crash', atMs: this.timeline.nowMs });
-    this.journal.note('crash', String(life.number));
-    this.journal.count(life.isServing ? 'crashes' : 'deaths_at_start');
-    const file = this.#file();
-    this.#fileNumber += 1;
-    await life.die(file, this.#file());
-    this.#begin(downMs);
-  }
-
-  #stop(downMs: number): void {
-    const life = this.#life;
-    if (life?.isServing !== true) return;
-    this.journal.ends.set(life.number, { kind: 'stop', atMs: this.timeline.nowMs });
-    this.journal.note('stop', String(life.number));
-    this.journal.count('stops');
-    void life.stop().then(() => {
-      this.timeline.after(0, async () => {
-        if (this.#life !== life) return;
-        this.#life = undefined;
-        await life.close();
-        this.#begin(downMs);
-      });
-    });
-  }
-
-  #begin(delayMs: number): void {
-    this.timeline.after(delayMs, async () => {
-      if (this.#isOver) return;
-      this.#lives += 1;
-      const number = this.#lives;
-      this.journal.note('begin', String(number));
-      const life = await Life.begin(this, number, this.#file());
-      this.#life = life;
-      void life.takeUp().then((isUp) => {
-        this.journal.note(isUp ? 'serves' : 'cannot start', String(number));
-        // A supervisor starts the service again.
-        if (!isUp && this.#life === life) this.timeline.after(0, () => this.#crash(1_000));
-        if (!isUp) return;
-        this.journal.begins.set(number, this.timeline.nowMs);
-        this.rules.attempts.tookUp(life);
-      });
-    });
+  /** A proxy before the machines sends a call to any. */
+  #someMachine(): Machine {
+    const [only, ...others] = this.#machines;
+    if (only === undefined) throw new Error('a world without a machine');
+    return others.length === 0 ? only : this.#balancer.pick(this.#machines);
   }
 
   /** A phone that gets a question answers it after a while, or does not. */
@@ -214,15 +173,22 @@ export class World {
     if (typeof payload !== 'object' || payload === null || !('reply_url' in payload)) return;
     const replyId = String(payload.reply_url).split('/').at(-1) ?? '';
     this.timeline.after(this.#chance.between(500, 20_000), () => {
-      void this.#life?.core.exchange.deliver(replyId, Buffer.from('{"invoice":"lni1"}'));
+      for (const { core } of this.lives) {
+        void core.exchange.deliver(replyId, Buffer.from('{"invoice":"lni1"}'));
+      }
     });
   }
 
   #isQuiet(): boolean {
-    if (this.#life?.isServing !== true || this.#openDeliveries() > 0) return false;
+    const areServing = this.#machines.every(({ life }) => life?.isServing === true);
+    if (!areServing || this.#openDeliveries() > 0) return false;
     // News that was kept for long may be on its way just now.
-    if (this.#life.core.sender.running > 0) return false;
+    if (this.#running() > 0) return false;
     return this.journal.calls.every((call) => call.told !== undefined || call.isCut === true);
+  }
+
+  #running(): number {
+    return this.lives.reduce((sum, { core }) => sum + core.sender.running, 0);
   }
 
   #openDeliveries(): number {
@@ -233,8 +199,14 @@ export class World {
     }
     return open;
   }
+}
 
-  #file(): string {
-    return join(this.#folder, `life-${this.#fileNumber}.sqlite`);
-  }
+/** What the rules allow for. */
+function troubles({ disk, interruptions }: MachineWeather): Weather['disk'] {
+  const stops = interruptions.flatMap((one): Weather['disk'] =>
+    one.kind === 'pause'
+      ? [{ fromMs: one.atMs, toMs: one.atMs + one.forMs, trouble: { kind: 'slow', extraMs: 0 } }]
+      : [],
+  );
+  return [...disk, ...stops];
 }

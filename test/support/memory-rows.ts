@@ -22,6 +22,7 @@ export interface Row {
   owner?: string | undefined;
   leaseUntilMs: number;
   readonly attempts: Map<number, Attempt>;
+  readonly keyHash: string | undefined;
 }
 
 /** A receipt in the future means that the clock was set back. */
@@ -43,7 +44,7 @@ export function isFree(row: Row, nowMs: number): boolean {
   return row.owner === undefined || row.leaseUntilMs <= nowMs;
 }
 
-export function usefulUntil({ delivery }: Row): number {
+export function usefulUntil({ delivery }: Pick<Row, 'delivery'>): number {
   return usefulUntilMs(delivery.expiresAtMs, delivery.notification.lifetimeMs);
 }
 
@@ -55,7 +56,7 @@ export function choose(rows: readonly Row[], { select, nowMs }: Claim): readonly
       return rows.toSorted((one, other) => one.triedAtMs - other.triedAtMs);
     case 'last_moment':
       return rows
-        .filter((row) => usefulUntil(row) <= select.usefulUntilByMs)
+        .filter((row) => row.owner === undefined && usefulUntil(row) <= select.usefulUntilByMs)
         .toSorted(byUsefulLife);
   }
 }

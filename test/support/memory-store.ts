@@ -25,15 +25,17 @@ import {
   usefulUntil,
 } from './memory-rows.ts';
 
-interface Key {
+export interface Key {
   readonly deliveryId: string;
   readonly expiresAtMs: number;
 }
 
 export class MemoryStore implements Store {
   readonly rows = new Map<string, Row>();
-  readonly #keys = new Map<string, Key>();
-  readonly #quarantine = new Map<string, QuarantineEntry>();
+  /** The rows that are queued. */
+  readonly queue = new Set<Row>();
+  readonly keys = new Map<string, Key>();
+  readonly quarantined = new Map<string, QuarantineEntry>();
   readonly #listeners: ((reason: StoreUnavailableError['reason']) => void)[] = [];
   /** While set, every operation rejects with it. */
   trouble: StoreUnavailableError['reason'] | undefined;
@@ -43,7 +45,7 @@ export class MemoryStore implements Store {
 
   async insert({ delivery, owner, leaseUntilMs, duplicateKey }: AcceptedDelivery): Promise<void> {
     this.#enter('insert');
-    this.rows.set(delivery.id, {
+    const row: Row = {
       delivery,
       status: 'queued',
       dueAtMs: leaseUntilMs,
@@ -53,10 +55,13 @@ export class MemoryStore implements Store {
       leaseUntilMs,
       repeats: 0,
       attempts: new Map(),
-    });
+      keyHash: duplicateKey?.keyHash,
+    };
+    this.rows.set(delivery.id, row);
+    this.queue.add(row);
     if (duplicateKey === undefined) return;
     const { keyHash, expiresAtMs } = duplicateKey;
-    this.#keys.set(keyHash, { deliveryId: delivery.id, expiresAtMs });
+    this.keys.set(keyHash, { deliveryId: delivery.id, expiresAtMs });
   }
 
   async settle(settlement: Settlement): Promise<boolean> {
@@ -119,8 +124,8 @@ export class MemoryStore implements Store {
 
   async releaseLeases(owner: string): Promise<void> {
     this.#enter('releaseLeases');
-    for (const row of this.rows.values()) {
-      if (row.status !== 'queued' || row.owner !== owner) continue;
+    for (const row of this.queue) {
+      if (row.owner !== owner) continue;
       row.owner = undefined;
       row.leaseUntilMs = 0;
       row.dueAtMs = 0;
@@ -129,7 +134,7 @@ export class MemoryStore implements Store {
 
   async recover({ nowMs }: { readonly nowMs: number }): Promise<number> {
     this.#enter('recover');
-    const open = [...this.rows.values()].filter(({ status }) => status === 'queued');
+    const open = [...this.queue];
     for (const row of open) {
       dateBack(row, nowMs);
       if (row.owner === undefined) continue;
@@ -153,8 +158,8 @@ export class MemoryStore implements Store {
   }): Promise<readonly string[]> {
     this.#enter('expireOverdue');
     const { nowMs, limit } = options;
-    const overdue = [...this.rows.values()]
-      .filter((row) => row.status === 'queued' && isFree(row, nowMs))
+    const overdue = [...this.queue]
+      .filter((row) => isFree(row, nowMs))
       .filter((row) => row.delivery.expiresAtMs < nowMs)
       .toSorted((one, other) => one.delivery.expiresAtMs - other.delivery.expiresAtMs)
       .slice(0, limit);
@@ -168,15 +173,19 @@ export class MemoryStore implements Store {
 
   async findDuplicate(options: { readonly keyHash: string; readonly nowMs: number }) {
     this.#enter('findDuplicate');
-    const key = this.#keys.get(options.keyHash);
+    return this.holderOf(options.keyHash, options.nowMs);
+  }
+
+  holderOf(keyHash: string, nowMs: number): string | undefined {
+    const key = this.keys.get(keyHash);
     if (key === undefined) return undefined;
-    const isHeld = key.expiresAtMs > options.nowMs || this.#open(key.deliveryId) !== undefined;
+    const isHeld = key.expiresAtMs > nowMs || this.#open(key.deliveryId) !== undefined;
     return isHeld ? key.deliveryId : undefined;
   }
 
   async queueState({ nowMs }: { readonly nowMs: number }): Promise<QueueState> {
     this.#enter('queueState');
-    const open = [...this.rows.values()].filter(({ status }) => status === 'queued');
+    const open = [...this.queue];
     const ready = least(
       open.map((row) => Math.max(row.dueAtMs, row.notBeforeMs, row.leaseUntilMs)),
     );
@@ -188,17 +197,17 @@ export class MemoryStore implements Store {
 
   async quarantine(entry: QuarantineEntry): Promise<void> {
     this.#enter('quarantine');
-    this.#quarantine.set(entry.tokenHash, entry);
+    this.quarantined.set(entry.tokenHash, entry);
   }
 
   async releaseQuarantine(tokenHash: string): Promise<boolean> {
     this.#enter('releaseQuarantine');
-    return this.#quarantine.delete(tokenHash);
+    return this.quarantined.delete(tokenHash);
   }
 
   async listQuarantine({ nowMs, limit }: { readonly nowMs: number; readonly limit: number }) {
     this.#enter('listQuarantine');
-    const entries = [...this.#quarantine.values()].filter(({ untilMs }) => untilMs > nowMs);
+    const entries = [...this.quarantined.values()].filter(({ untilMs }) => untilMs > nowMs);
     return entries.toSorted((one, other) => other.sinceMs - one.sinceMs).slice(0, limit);
   }
 
@@ -226,12 +235,12 @@ export class MemoryStore implements Store {
       })
       .slice(0, options.limit);
     for (const { delivery } of old) this.rows.delete(delivery.id);
-    const keys = [...this.#keys].filter(
+    const keys = [...this.keys].filter(
       ([, key]) => key.expiresAtMs <= options.nowMs && this.#open(key.deliveryId) === undefined,
     );
-    for (const [keyHash] of keys) this.#keys.delete(keyHash);
-    const ended = [...this.#quarantine.values()].filter((one) => one.untilMs <= options.nowMs);
-    for (const { tokenHash } of ended) this.#quarantine.delete(tokenHash);
+    for (const [keyHash] of keys) this.keys.delete(keyHash);
+    const ended = [...this.quarantined.values()].filter((one) => one.untilMs <= options.nowMs);
+    for (const { tokenHash } of ended) this.quarantined.delete(tokenHash);
     return old.length + keys.length + ended.length;
   }
 
@@ -271,9 +280,8 @@ export class MemoryStore implements Store {
   }
 
   #queued({ app, provider }: { readonly app: string; readonly provider: string }): Row[] {
-    return [...this.rows.values()].filter(
-      ({ status, delivery }) =>
-        status === 'queued' && delivery.target.app === app && delivery.provider === provider,
+    return [...this.queue].filter(
+      ({ delivery }) => delivery.target.app === app && delivery.provider === provider,
     );
   }
 
@@ -307,9 +315,8 @@ export class MemoryStore implements Store {
     row.reason = next.reason;
     row.settledAtMs = wallMs;
     row.owner = undefined;
-    if (next.status === 'delivered' || keepKey) return;
-    for (const [keyHash, key] of this.#keys) {
-      if (key.deliveryId === row.delivery.id) this.#keys.delete(keyHash);
-    }
+    this.queue.delete(row);
+    if (next.status === 'delivered' || keepKey || row.keyHash === undefined) return;
+    if (this.keys.get(row.keyHash)?.deliveryId === row.delivery.id) this.keys.delete(row.keyHash);
   }
 }

@@ -10,10 +10,11 @@ import type { SendEnd } from '../sending/endings.ts';
 import type { Lane } from '../sending/lane.ts';
 import type { Inserted } from '../sending/ledger.ts';
 import { subjectHashOf } from '../subject.ts';
-import { providerFor, type Recipient, type Target, tokenKey } from '../target.ts';
+import { type Recipient, tokenKey } from '../target.ts';
 import type { Limits } from '../tokens/limits.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
 import { type Answer, tokenThrottled } from './answers.ts';
+import { findLane, type Lanes } from './find-lane.ts';
 import { type Claimed, KeyClaims } from './key-claims.ts';
 import { duplicateKey, Repeats, type RepeatsParts } from './repeats.ts';
 import { type Promised, Waits } from './waits.ts';
@@ -32,30 +33,6 @@ export interface DispatcherParts extends RepeatsParts {
   readonly quarantine: Quarantine;
   readonly limits: Limits;
   readonly lanes: Lanes;
-}
-
-/** The lanes of all apps, and what to say where there is none. */
-export interface Lanes {
-  /** By `laneKey`. */
-  readonly byKey: ReadonlyMap<string, Lane>;
-  /** `unknown_app` or `provider_not_configured`. */
-  missing(target: Target): ServiceError;
-}
-
-/** Which lane a token goes by; without an environment the app's own, or production where it has both. */
-export function laneKey(app: string, provider: 'apns' | 'fcm', environment = ''): string {
-  return `${app}\n${provider}\n${environment}`;
-}
-
-/**
- * The lane by which a push to this target would go. Throws `unknown_app` or `provider_not_configured`. A token of one
- * environment of APNs is never tried at the other: BadDeviceToken there would say nothing of it.
- */
-export function findLane(lanes: Lanes, target: Target): Lane {
-  const { app, platform, token, environment } = target;
-  const lane = lanes.byKey.get(laneKey(app, providerFor(platform, token), environment));
-  if (lane === undefined) throw lanes.missing(target);
-  return lane;
 }
 
 export class Dispatcher {
@@ -80,6 +57,7 @@ export class Dispatcher {
   /** Answers all callers that still wait, as at the answer deadline: the process is about to end. */
   hurry(): void {
     this.#waits.hurry();
+    this.#claims.hurry();
   }
 
   /** Callers that wait for their answer. */
@@ -91,14 +69,20 @@ export class Dispatcher {
   async accept(
     notification: Notification,
     recipient: Recipient,
-    failedFirst?: string,
+    { calledAtMs, failedFirst }: Asked = { calledAtMs: this.#parts.clock.nowMs() },
   ): Promise<Answer> {
-    const calledAtMs = this.#parts.clock.nowMs();
     const prepared = this.#prepare(notification, recipient);
     const key = duplicateKey(prepared.delivery, recipient);
     if (key !== undefined && this.#mustClaim(key)) {
+      const claiming = this.#claims.underWay(key);
+      if (claiming !== undefined) {
+        // It may go out unclaimed, and then memory alone knows of it.
+        await claiming;
+        return await this.accept(notification, recipient, { calledAtMs, failedFirst });
+      }
       const answer = await this.#acceptShared({ ...prepared, calledAtMs }, key, failedFirst);
-      return typeof answer === 'string' ? this.accept(notification, recipient, answer) : answer;
+      if (typeof answer !== 'string') return answer;
+      return await this.accept(notification, recipient, { calledAtMs, failedFirst: answer });
     }
     const stored =
       key !== undefined && this.#repeats.isStoredKey(notification)
@@ -109,7 +93,7 @@ export class Dispatcher {
     const first = this.#repeats.findHeld(key) ?? stored;
     if (first !== undefined) {
       const answer = await this.#repeats.answer({ ...prepared, calledAtMs }, first);
-      return answer ?? (await this.accept(notification, recipient));
+      return answer ?? (await this.accept(notification, recipient, { calledAtMs }));
     }
     const promise = { made: false };
     const dispatch = this.#admit(prepared, key, promise);
@@ -129,7 +113,7 @@ export class Dispatcher {
     return this.#claims.isNeeded && !isKnown;
   }
 
-  /** The id of the first call if that failed: then this call is the first one, and has to claim the key again. */
+  /** The id of the first call if that failed or ended meanwhile: then this call is the first one, and has to claim the key again. */
   async #acceptShared(
     call: Prepared & { readonly calledAtMs: number },
     key: string,
@@ -141,7 +125,7 @@ export class Dispatcher {
     try {
       this.#refuseUnfit(delivery, lane);
       isCounted = true;
-      claimed = await this.#claims.claim(this.#keyed(delivery, key));
+      claimed = await this.#claims.claim(key, this.#keyed(delivery, key));
     } catch (error) {
       // A repeat is told so, whatever its token and its limits say.
       const deliveryId = await this.#repeats.findShared(key);
@@ -154,7 +138,15 @@ export class Dispatcher {
       const untilMs = calledAtMs + this.#parts.policy.answerDeadlineMs;
       const end = await this.#claims.follow(deliveryId, untilMs);
       if (end === 'failed' && deliveryId !== failedFirst) return deliveryId;
-      return await this.#repeats.answerShared(call, { id: deliveryId, end });
+      return (await this.#repeats.answerShared(call, { id: deliveryId, end })) ?? deliveryId;
+    }
+    if (!claimed.isClaimed) {
+      const known = this.#repeats.findHeld(key);
+      if (known !== undefined) {
+        this.#claims.giveUp(delivery, claimed.row);
+        return (await this.#repeats.answer(call, known)) ?? known.id;
+      }
+      this.#claims.tellUnclaimed(delivery);
     }
     const promise = { made: false };
     const dispatch = this.#send({ delivery, lane, push }, claimed.row, promise);
@@ -286,6 +278,13 @@ export class Dispatcher {
     const duplicateKey = { keyHash: ids.fingerprint(key), expiresAtMs };
     return { ...this.#leased(delivery), duplicateKey };
   }
+}
+
+/** A call that is looked at again keeps its deadline. */
+interface Asked {
+  readonly calledAtMs: number;
+  /** The delivery that had its key and failed. */
+  readonly failedFirst?: string | undefined;
 }
 
 interface Prepared {

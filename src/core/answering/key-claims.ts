@@ -2,6 +2,7 @@
 // of two machines that get the same call one pushes; the other waits for what becomes of it. While the store is sick, or
 // does not answer in time, the push goes out without: at worst a second one is sent for the same event.
 
+import type { Delivery } from '../delivery.ts';
 import { ServiceError } from '../errors.ts';
 import type { Policy } from '../policy.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -17,7 +18,11 @@ import type { Inserted, Ledger } from '../sending/ledger.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
 import { tokenThrottled } from './answers.ts';
 
+/** Half of what makes a machine dead for others, and many times what a claim may take. */
+const STOPPED_MS = 3_000;
+
 export interface KeyClaimsParts {
+  readonly owner: string;
   readonly clock: Clock;
   readonly policy: Policy;
   readonly store: Store;
@@ -27,11 +32,11 @@ export interface KeyClaimsParts {
 }
 
 /**
- * - `free`: this call is the first; `row` is what becomes of its row.
+ * - `free`: this call is the first, as far as the store was asked; `row` is what becomes of its row.
  * - `held`: another delivery has the key.
  */
 export type Claimed =
-  | { readonly kind: 'free'; readonly row: Promise<Inserted> }
+  | { readonly kind: 'free'; readonly isClaimed: boolean; readonly row: Promise<Inserted> }
   | { readonly kind: 'held'; readonly deliveryId: string };
 
 /** What became of the delivery that holds a key: `open` at the deadline, too. */
@@ -39,6 +44,9 @@ export type FirstEnd = 'open' | 'delivered' | 'failed';
 
 export class KeyClaims {
   readonly #parts: KeyClaimsParts;
+  /** By key, while the store is asked. */
+  readonly #underWay = new Map<string, Promise<unknown>>();
+  readonly #following = new Set<() => void>();
 
   constructor(parts: KeyClaimsParts) {
     this.#parts = parts;
@@ -49,23 +57,59 @@ export class KeyClaims {
     return this.#parts.store.claimKey !== undefined;
   }
 
-  /** Rejects with a `ServiceError` if the token is in quarantine. */
-  async claim(keyed: KeyedDelivery): Promise<Claimed> {
+  /** While another call of this process is about to learn whether it is the first of its key. Never rejects. */
+  underWay(key: string): Promise<unknown> | undefined {
+    return this.#underWay.get(key);
+  }
+
+  /** Rejects with a `ServiceError` if the token is in quarantine. Not while another call claims the key. */
+  claim(key: string, keyed: KeyedDelivery): Promise<Claimed> {
+    const claiming = this.#claim(keyed);
+    const done = () => this.#underWay.delete(key);
+    this.#underWay.set(key, claiming.then(done, done));
+    return claiming;
+  }
+
+  async #claim(keyed: KeyedDelivery): Promise<Claimed> {
     const { clock, policy, ledger } = this.#parts;
     const doubted = this.doubted(keyed.delivery.tokenHash);
-    if (ledger.trouble !== undefined) return this.#unclaimed(keyed, Promise.resolve('unavailable'));
+    if (ledger.trouble !== undefined) return unclaimed(Promise.resolve('unavailable'));
     const claiming = this.#try(keyed);
     const { promise: over, resolve } = Promise.withResolvers<undefined>();
     const timer = clock.after(policy.claimTimeoutMs, () => resolve(undefined));
+    const askedAtMs = clock.nowMs();
     const claim = await Promise.race([claiming, over]);
     timer.cancel();
+    // This process was stopped: others may have taken over what was written, and sent it.
+    if (clock.nowMs() - askedAtMs >= STOPPED_MS) {
+      throw new ServiceError('store_unavailable', { retryAfterSeconds: 1 });
+    }
     // The row may still come: what is sent meanwhile is settled in it.
-    if (claim === undefined) return this.#unclaimed(keyed, claiming.then(rowOf));
-    return this.#believe(keyed, claim, doubted);
+    if (claim === undefined) return unclaimed(claiming.then(rowOf));
+    return this.#believe(claim, doubted);
   }
 
-  /** Looks at the row every so often until its first attempt has an end, or for so long. */
+  /** Looks at the row every so often until its first attempt has an end, or for so long, however slow the store is. */
   async follow(deliveryId: string, untilMs: number): Promise<FirstEnd> {
+    const { clock } = this.#parts;
+    const { promise: over, resolve } = Promise.withResolvers<FirstEnd>();
+    const end = () => resolve('open');
+    const timer = clock.after(Math.max(0, untilMs - clock.nowMs()), end);
+    this.#following.add(end);
+    try {
+      return await Promise.race([this.#look(deliveryId, untilMs), over]);
+    } finally {
+      timer.cancel();
+      this.#following.delete(end);
+    }
+  }
+
+  /** Whoever follows a delivery waits no longer. */
+  hurry(): void {
+    for (const end of this.#following) end();
+  }
+
+  async #look(deliveryId: string, untilMs: number): Promise<FirstEnd> {
     const { clock, policy, store } = this.#parts;
     for (;;) {
       const [row] = await store.findDeliveries({ id: deliveryId, limit: 1 }).catch(unlessSick);
@@ -77,6 +121,21 @@ export class KeyClaims {
     }
   }
 
+  /** It goes out without its key. */
+  tellUnclaimed({ id: deliveryId, provider, target: { app } }: Delivery): void {
+    this.#parts.observer.observe({ name: 'key_unclaimed', deliveryId, app, provider });
+  }
+
+  /** Memory knows the first call: what the store may still write of this one ends without a push. */
+  giveUp({ id: deliveryId }: Delivery, row: Promise<Inserted>): void {
+    const { owner, clock, ledger } = this.#parts;
+    const end = { status: 'expired', reason: 'duplicate' } as const;
+    void row.then((inserted) => {
+      const now = { nowMs: clock.nowMs(), wallMs: clock.wallMs() };
+      return inserted === 'stored' && ledger.settle({ deliveryId, owner, next: end, ...now });
+    });
+  }
+
   /** A refusal that this machine remembers, and that another one may have lifted meanwhile. */
   doubted(tokenHash: string): QuarantineEntry | undefined {
     const { quarantine, ledger } = this.#parts;
@@ -85,13 +144,12 @@ export class KeyClaims {
   }
 
   #believe(
-    keyed: KeyedDelivery,
     claim: KeyClaim | 'unavailable' | 'refused',
     doubted: QuarantineEntry | undefined,
   ): Claimed {
     const { clock, quarantine } = this.#parts;
     if (claim === 'unavailable' || claim === 'refused') {
-      return this.#unclaimed(keyed, Promise.resolve(claim));
+      return unclaimed(Promise.resolve(claim));
     }
     switch (claim.kind) {
       case 'held':
@@ -105,15 +163,8 @@ export class KeyClaims {
       case 'taken':
         if (doubted !== undefined) quarantine.absolve(doubted);
         if (claim.hold !== undefined) quarantine.load([claim.hold], []);
-        return { kind: 'free', row: Promise.resolve('stored') };
+        return { kind: 'free', isClaimed: true, row: Promise.resolve('stored') };
     }
-  }
-
-  #unclaimed({ delivery }: KeyedDelivery, row: Promise<Inserted>): Claimed {
-    const { app } = delivery.target;
-    const { id: deliveryId, provider } = delivery;
-    this.#parts.observer.observe({ name: 'key_unclaimed', deliveryId, app, provider });
-    return { kind: 'free', row };
   }
 
   /** Never rejects. */
@@ -128,6 +179,10 @@ export class KeyClaims {
       return 'refused';
     }
   }
+}
+
+function unclaimed(row: Promise<Inserted>): Claimed {
+  return { kind: 'free', isClaimed: false, row };
 }
 
 /** What came too late is no claim, but its row is there if it was taken. */

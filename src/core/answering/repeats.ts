@@ -51,6 +51,11 @@ export class Repeats {
     this.#parts = parts;
   }
 
+  /** Other machines end deliveries, too. */
+  get #isShared(): boolean {
+    return this.#parts.store.claimKey !== undefined;
+  }
+
   /** Windows that outlast a restart are kept in the store. */
   isStoredKey({ duplicateOf }: Notification): boolean {
     return (
@@ -77,14 +82,16 @@ export class Repeats {
     return this.#lookUp(this.#parts.ids.fingerprint(key));
   }
 
-  /** A delivery that is still open gets a new lifetime. */
+  /** A delivery that is still open gets a new lifetime. Nothing if it ended in this moment. */
   async answerShared(
     repeat: Repeat,
     { id, end }: { readonly id: string; readonly end: FirstEnd },
-  ): Promise<Answer> {
+  ): Promise<Answer | undefined> {
     const { type } = repeat.delivery.notification;
-    if (end === 'open')
+    if (end === 'open') {
       await this.#renewInTime(repeat, { id, held: { deliveryId: id, isOpen: true } });
+      if (this.#parts.duplicates.hasFailed(id)) return undefined;
+    }
     this.#parts.observer.observe({ name: 'duplicate_answered', deliveryId: id, type });
     return { id, status: 'duplicate' };
   }
@@ -105,7 +112,7 @@ export class Repeats {
     duplicates.hold(key, { deliveryId: id, end: answer }, notification.duplicateOf.windowMs);
     answer.then(
       ({ status }) => {
-        if (status === 'delivered') duplicates.confirm(id);
+        if (status === 'delivered' || this.#isShared) duplicates.confirm(id);
       },
       () => this.#reconsider(id, first),
     );
@@ -163,6 +170,8 @@ export class Repeats {
       wallMs: clock.wallMs(),
     });
     if (renewed === 'unavailable') throw storeUnavailable();
+    // Another machine may have ended it: the store is asked again whose the key is.
+    if (renewed === 'closed' && this.#isShared) this.#parts.duplicates.release(deliveryId);
     if (renewed === 'closed') return;
     sender.renew(deliveryId, expiresAtMs);
     onRenewed(lane, dueAtMs);

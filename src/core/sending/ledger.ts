@@ -195,9 +195,18 @@ export class Ledger {
     const written = await this.#write('settle', () => store.settle(settlement), deliveryId);
     if (written.kind === 'done' && !written.result) {
       observer.observe({ name: 'lease_lost', deliveryId });
+      return await this.#confirmLost(settlement);
     }
     if (written.kind === 'refused') await this.#endRefused(settlement);
     return written.kind;
+  }
+
+  /** Whoever has the lease now: a push that arrived is not sent again. */
+  async #confirmLost({ deliveryId, attempt, next, nowMs, wallMs }: Settlement): Promise<WriteEnd> {
+    if (next.status !== 'delivered' || attempt === undefined) return 'done';
+    const confirmation = { deliveryId, attempts: [attempt], reason: next.reason, nowMs, wallMs };
+    const confirm = () => this.#parts.store.confirm(confirmation);
+    return (await this.#write('confirm', confirm, deliveryId)).kind;
   }
 
   /** The database refuses what this attempt left behind: the delivery ends without it. */

@@ -241,7 +241,7 @@ export class Retrier {
 
   /** What was claimed, less what must not be sent before an earlier record of it is written. */
   async #claim(lane: Lane, { select, limit }: Plan) {
-    const { clock, store, owner, policy, ledger } = this.#parts;
+    const { clock, store, owner, policy, ledger, sender } = this.#parts;
     const claimed = await store.claimDue({
       owner,
       app: lane.app,
@@ -255,7 +255,7 @@ export class Retrier {
     // After a stop, the leases are given back with all others.
     const deliveries = this.#stopped
       ? []
-      : claimed.deliveries.filter((delivery) => !ledger.awaitsSettling(delivery.id));
+      : claimed.deliveries.filter(({ id }) => !ledger.awaitsSettling(id) && !sender.isSending(id));
     return { ...claimed, deliveries };
   }
 

@@ -116,6 +116,11 @@ export class Sender {
     this.#runs.get(deliveryId)?.renew(expiresAtMs);
   }
 
+  /** A machine that was thought dead may claim what it still sends. */
+  isSending(deliveryId: string): boolean {
+    return this.#runs.has(deliveryId);
+  }
+
   /** A receipt says that the phone got the push. False if this process neither sends the delivery nor writes its end. */
   proveByPhone(deliveryId: string): boolean {
     const run = this.#runs.get(deliveryId);

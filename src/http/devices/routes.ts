@@ -2,7 +2,7 @@
 // wallet's signature may only add.
 
 import { validate } from 'uuid';
-import { findLane, type Lanes } from '../../core/answering/dispatcher.ts';
+import { findLane, type Lanes } from '../../core/answering/find-lane.ts';
 import type { DeviceChanges, Registry } from '../../core/devices/registry.ts';
 import { ServiceError } from '../../core/errors.ts';
 import type { Principal } from '../../core/operating/scopes.ts';

@@ -2,7 +2,7 @@
 // and changes nothing, so that a client that was cut off sends the same lines again.
 
 import { z } from 'zod';
-import { findLane } from '../../core/answering/dispatcher.ts';
+import { findLane } from '../../core/answering/find-lane.ts';
 import { ServiceError } from '../../core/errors.ts';
 import type { DeviceDetails } from '../../core/ports/devices.ts';
 import { DEFAULT_APP } from '../../core/target.ts';

@@ -4,38 +4,17 @@
 
 import type { Clock, Timer } from '../../core/ports/clock.ts';
 import type { Peer, Peers } from '../../core/ports/peers.ts';
-import type { Database } from './database.ts';
 import { type Beat, Liveness } from './liveness.ts';
-import { rowsOf } from './reading.ts';
+import { FREE_ROWS, type NodeTable } from './node-table.ts';
 import type { Times } from './times.ts';
 
 const BEAT_EVERY_MS = 1_000;
-const BEAT_MS = 1_000;
-/** A device's reply waits for it. */
-const FIND_MS = 500;
 /** Half of what makes a machine dead: whose last beat is older may have lost what it leases. */
 const FRESH_MS = 3_000;
-/** Rows that are freed at once: few, so that other machines can claim them meanwhile. */
-const FREE_ROWS = 50;
-
-const BEATS = {
-  columns: {
-    id: 'text',
-    beat: 'integer',
-    epoch: 'integer',
-    now_ms: 'integer',
-    beaten: 'integer',
-    synchronous_commit: 'text',
-  },
-  sql: 'the beats',
-} as const;
-const PEER = { columns: { url: 'text?', epoch: 'integer' }, sql: 'a machine' } as const;
-const EPOCH = { columns: { epoch: 'integer' }, sql: 'an epoch' } as const;
-
 export interface NodesParts {
   readonly id: string;
   readonly clock: Clock;
-  readonly database: Database;
+  readonly table: NodeTable;
   readonly times: Times;
   /** So many deliveries of a dead machine may be claimed now. */
   readonly onTakenOver?:
@@ -95,15 +74,12 @@ export class Nodes implements Peers {
   /** Where the others reach this machine. Rejects if the database cannot be written. */
   async announce(url: string): Promise<void> {
     this.#url = url;
-    await this.#parts.database.run('UPDATE nodes SET url = $2 WHERE id = $1', [this.id, url]);
+    await this.#parts.table.announce(this.id, url);
   }
 
   /** Absent if no machine of this name is alive or waits to be taken over. Rejects if the database cannot be read. */
-  async find(id: string): Promise<Peer | undefined> {
-    const sql = 'SELECT url, epoch FROM nodes WHERE id = $1';
-    const { rows } = await this.#parts.database.run(sql, [id], { statementMs: FIND_MS });
-    const [found] = rowsOf(PEER, rows);
-    return found && { url: found.url ?? undefined, epoch: found.epoch };
+  find(id: string): Promise<Peer | undefined> {
+    return this.#parts.table.find(id);
   }
 
   /** Beats no more; what is still leased to this machine keeps its name among the others until it is taken over. */
@@ -111,10 +87,8 @@ export class Nodes implements Peers {
     this.#isStopped = true;
     this.#timer?.cancel();
     await this.#beating;
-    const { database, id } = this.#parts;
-    const sql = `DELETE FROM nodes WHERE id = $1 AND NOT EXISTS (SELECT FROM queue WHERE lease_owner = $1)`;
     // If the database is gone, others find out by themselves.
-    await database.run(sql, [id], { isAccepted: true }).catch(() => {});
+    await this.#parts.table.leave(this.id).catch(() => {});
   }
 
   #plan(delayMs = BEAT_EVERY_MS): void {
@@ -142,25 +116,15 @@ export class Nodes implements Peers {
 
   /** Returns the dead. */
   async #beat(): Promise<readonly Beat[]> {
-    const { database, clock, times, id } = this.#parts;
+    const { table, clock, times, id } = this.#parts;
     const beganAtMs = clock.nowMs();
-    const found = await database.run(
-      `WITH beaten AS (
-         UPDATE nodes SET beat = beat + 1, beaten_at = now() WHERE id = $1 AND epoch = $2 RETURNING id)
-       SELECT id, beat, epoch, clock_timestamp() AS now_ms, (SELECT count(*) FROM beaten) AS beaten,
-         current_setting('synchronous_commit') AS synchronous_commit
-       FROM nodes`,
-      [id, this.#epoch],
-      { statementMs: BEAT_MS },
-    );
+    const { beats, isMine, databaseMs, commitsAreSafe } = await table.beat(id, this.#epoch);
     const nowMs = clock.nowMs();
-    const beats = rowsOf(BEATS, found.rows);
-    const [first] = beats;
-    if (first !== undefined) {
-      this.#commitsAreSafe = first.synchronous_commit !== 'off';
-      times.measure(first.now_ms, { sentAtMs: beganAtMs, answeredAtMs: nowMs });
+    if (databaseMs !== undefined) {
+      this.#commitsAreSafe = commitsAreSafe;
+      times.measure(databaseMs, { sentAtMs: beganAtMs, answeredAtMs: nowMs });
     }
-    if (first?.beaten === 1) this.#beatBeganAtMs = beganAtMs;
+    if (isMine) this.#beatBeganAtMs = beganAtMs;
     // Others called this machine dead: whatever it leased is theirs.
     else await this.#register();
     return this.#liveness.read(
@@ -170,15 +134,7 @@ export class Nodes implements Peers {
   }
 
   async #register(): Promise<void> {
-    const { database, id } = this.#parts;
-    const { rows } = await database.run(
-      `INSERT INTO nodes (id, url, beat, epoch, started_at, beaten_at) VALUES ($1, $2, 0, 1, now(), now())
-       ON CONFLICT (id) DO UPDATE SET epoch = nodes.epoch + 1, beat = nodes.beat + 1,
-         beaten_at = now()
-       RETURNING epoch`,
-      [id, this.#url],
-    );
-    this.#epoch = rowsOf(EPOCH, rows)[0]?.epoch ?? 0;
+    this.#epoch = await this.#parts.table.register(this.id, this.#url);
   }
 
   /** Never rejects: what is left is taken over once the epoch has stood still again. */
@@ -191,32 +147,15 @@ export class Nodes implements Peers {
   }
 
   /** The epoch first, so that the dead machine gets nothing more should it live; its name last. */
-  async #takeOver({ id, beat, epoch }: Beat): Promise<void> {
-    const { database, onTakenOver } = this.#parts;
-    const declared = await database.run(
-      'UPDATE nodes SET epoch = epoch + 1 WHERE id = $1 AND beat = $2 AND epoch = $3',
-      [id, beat, epoch],
-    );
-    if (declared.count === 0) return;
+  async #takeOver(beat: Beat): Promise<void> {
+    const { table, onTakenOver } = this.#parts;
+    const { id, epoch } = beat;
+    if (!(await table.declareDead(beat))) return;
     for (;;) {
-      const { count } = await database.run(
-        `UPDATE queue q SET due_at = least(q.due_at, now()), lease_owner = NULL, lease_until = NULL,
-           interrupted = q.interrupted OR d.attempts = 0
-         FROM deliveries d WHERE d.row_id = q.row_id AND q.row_id IN (
-           SELECT row_id FROM queue WHERE lease_owner = $1 ORDER BY row_id LIMIT ${FREE_ROWS} FOR UPDATE SKIP LOCKED)`,
-        [id],
-      );
-      if (count > 0) onTakenOver?.({ nodeId: id, deliveries: count });
-      if (count < FREE_ROWS) break;
+      const deliveries = await table.free(id);
+      if (deliveries > 0) onTakenOver?.({ nodeId: id, deliveries });
+      if (deliveries < FREE_ROWS) break;
     }
-    // Nobody else ends the outages that it saw.
-    await database.run(
-      'UPDATE outages SET ended_at = greatest(began_at, now()) WHERE node = $1 AND ended_at IS NULL',
-      [id],
-    );
-    await database.run(
-      `DELETE FROM nodes WHERE id = $1 AND epoch = $2 AND NOT EXISTS (SELECT FROM queue WHERE lease_owner = $1)`,
-      [id, epoch + 1],
-    );
+    await table.forget(id, epoch + 1);
   }
 }

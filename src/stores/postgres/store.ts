@@ -11,6 +11,7 @@ import { Database } from './database.ts';
 import { refusalOf } from './errors.ts';
 import { openKeys } from './keys.ts';
 import { applyMigrations } from './migrations.ts';
+import { createNodeTable } from './node-table.ts';
 import { Nodes, type NodesParts } from './nodes.ts';
 import { prepareClaim } from './operations/claim.ts';
 import { prepareClaimKey } from './operations/claim-key.ts';
@@ -83,7 +84,8 @@ export async function openPostgresStore(
     const times = new Times();
     const owner = randomBytes(NODE_ID_BYTES).toString('base64url');
     const { onTakenOver } = options;
-    const nodes = new Nodes({ id: owner, clock, database, times, onTakenOver });
+    const table = createNodeTable(database);
+    const nodes = new Nodes({ id: owner, clock, table, times, onTakenOver });
     await database.warm();
     // The last step: who fails to start must not count among the living.
     await nodes.join();

@@ -33,7 +33,8 @@ const CLAIMED = {
 } as const;
 const HOLDERS = {
   columns: { key_hash: 'text', delivery_id: 'text' },
-  sql: 'SELECT key_hash, delivery_id FROM duplicate_keys WHERE key_hash = ANY($1)',
+  sql: `SELECT key_hash, delivery_id FROM duplicate_keys k WHERE key_hash = ANY($1) AND (expires_at > $2
+    OR EXISTS (SELECT FROM deliveries d JOIN queue USING (row_id) WHERE d.id = k.delivery_id))`,
 } as const;
 
 export function prepareClaimKey(
@@ -71,8 +72,8 @@ export function prepareClaimKey(
     claims: Map<string, KeyClaim>,
   ): Promise<readonly KeyedDelivery[]> {
     const options = { statementMs: CLAIM_MS, isAccepted: true };
-    const values = [...input.valuesOf(wanted), times.at(now())];
-    const found = await database.run(sql, values, options);
+    const nowValue = times.at(now());
+    const found = await database.run(sql, [...input.valuesOf(wanted), nowValue], options);
     const rows = new Map(rowsOf(CLAIMED, found.rows).map((row) => [row.id, row] as const));
     const others: KeyedDelivery[] = [];
     for (const keyed of wanted) {
@@ -82,7 +83,7 @@ export function prepareClaimKey(
     }
     if (others.length === 0) return [];
     const keys = others.map(({ duplicateKey }) => duplicateKey.keyHash);
-    const holders = await database.run(HOLDERS.sql, [keys], options);
+    const holders = await database.run(HOLDERS.sql, [keys, nowValue], options);
     const byKey = new Map(
       rowsOf(HOLDERS, holders.rows).map((row) => [row.key_hash, row.delivery_id] as const),
     );

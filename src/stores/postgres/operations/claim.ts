@@ -56,6 +56,20 @@ function claimSql({ where, order }: { readonly where: string; readonly order: st
     ORDER BY queue.place NULLS FIRST, row_id`;
 }
 
+/** No claim of a machine that others may think dead. */
+export function claimWhileFresh(
+  nodes: Pick<Nodes, 'freshen' | 'isFresh'>,
+  claimFresh: (request: Claim) => Promise<ClaimResult>,
+): (request: Claim) => Promise<ClaimResult> {
+  return async (request) => {
+    const claimed = (await nodes.freshen()) ? await claimFresh(request) : undefined;
+    // Stopped or cut off meanwhile: others may have what was claimed, and nothing of it is sent.
+    return claimed !== undefined && nodes.isFresh
+      ? claimed
+      : { deliveries: [], nextDueAtMs: request.nowMs + STALE_PAUSE_MS };
+  };
+}
+
 export function prepareClaim(
   database: Database,
   {
@@ -64,13 +78,7 @@ export function prepareClaim(
     nodes,
   }: { readonly sealer: Sealer; readonly times: Times; readonly nodes: Nodes },
 ) {
-  return async function claim(request: Claim): Promise<ClaimResult> {
-    const claimed = (await nodes.freshen()) ? await claimFresh(request) : undefined;
-    // Stopped or cut off meanwhile: others may have what was claimed, and nothing of it is sent.
-    return claimed !== undefined && nodes.isFresh
-      ? claimed
-      : { deliveries: [], nextDueAtMs: request.nowMs + STALE_PAUSE_MS };
-  };
+  return claimWhileFresh(nodes, claimFresh);
 
   function claimFresh(request: Claim): Promise<ClaimResult> {
     const { app, provider, nowMs, wallMs, select, limit, owner, leaseUntilMs } = request;

@@ -122,12 +122,12 @@ function prepareRecover(database: Database, times: Times) {
   return function recover({ nowMs }: { readonly nowMs: number }): Promise<number> {
     const now = times.at(nowMs);
     const change = async (run: Run): Promise<number> => {
+      // Times of the queue are the database's: a receipt, which is a machine's wall time, says nothing of them.
       await run(
         `WITH ahead AS (
-           SELECT row_id, greatest(received_at, expires_at - lifetime_ms * interval '1 millisecond') - $1 AS by
+           SELECT row_id, expires_at - lifetime_ms * interval '1 millisecond' - $1 AS by
            FROM queue JOIN deliveries USING (row_id)
-           WHERE greatest(received_at, expires_at - lifetime_ms * interval '1 millisecond')
-             > $1::timestamptz + ${AHEAD_MS} * interval '1 millisecond')
+           WHERE expires_at - lifetime_ms * interval '1 millisecond' > $1::timestamptz + ${AHEAD_MS} * interval '1 millisecond')
          UPDATE queue q SET due_at = due_at - by, not_before = not_before - by, tried_at = tried_at - by,
            useful_until = useful_until - by, expires_at = expires_at - by
          FROM ahead WHERE ahead.row_id = q.row_id`,

@@ -1,0 +1,265 @@
+// What every store must do that several machines share: one of them gets a key, with its row; what a dead one left is taken
+// over, and one that was thought dead sends nothing more. Every machine has a clock of its own, and one whose clock stands
+// still is one that was stopped.
+
+import { expect, test } from 'vitest';
+import type { KeyedDelivery, Store } from '../../src/core/ports/store.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import {
+  accept,
+  claim,
+  claimedIds,
+  DAY_MS,
+  LEASE_MS,
+  NOW,
+  quarantineEntry,
+  sampleDelivery,
+  sampleFingerprint,
+  sampleId,
+  settlement,
+  wait,
+} from './store-samples.ts';
+
+export interface ContractMachine {
+  readonly store: Store;
+  readonly owner: string;
+  readonly clock: ManualClock;
+  /** How many deliveries it took over, each time. */
+  readonly taken: readonly number[];
+  /** Seconds in which this machine beats and looks at the others. */
+  live(seconds: number): Promise<void>;
+}
+
+/** An empty database, and machines over it. */
+export interface SharedStoreSetup {
+  machine(clock?: ManualClock): Promise<ContractMachine>;
+  /** The machines that the database knows. */
+  names(): Promise<readonly string[]>;
+  /** From now on no beat arrives, until the returned function is called. */
+  breakBeats(): Promise<() => Promise<void>>;
+}
+
+const KEY = { keyHash: sampleFingerprint('key'), expiresAtMs: NOW + 1_000 };
+const LEASE = { leaseUntilMs: NOW + 3_600_000 };
+
+function keyed(number: number, changes: Partial<KeyedDelivery> = {}): KeyedDelivery {
+  return { ...accept(sampleDelivery(number)), duplicateKey: KEY, ...changes };
+}
+
+export function sharedStoreContract(open: () => Promise<SharedStoreSetup>): void {
+  testsOfKeys(open);
+  testsOfMachines(open);
+}
+
+function testsOfKeys(open: () => Promise<SharedStoreSetup>): void {
+  async function twoMachines() {
+    const { machine } = await open();
+    const [one, other] = [await machine(), await machine()];
+    const claimBy =
+      ({ store }: ContractMachine) =>
+      (claimed: KeyedDelivery) =>
+        store.claimKey?.(claimed);
+    return {
+      clocks: [one.clock, other.clock],
+      one: one.store,
+      other: other.store,
+      byOne: claimBy(one),
+      byOther: claimBy(other),
+    };
+  }
+
+  test('gives the key to one of many calls at two machines, with its row, and tells the others whose it is', async () => {
+    const { byOne, byOther, one } = await twoMachines();
+    const numbers = Array.from({ length: 20 }, (_, number) => number);
+    const claims = await Promise.all(
+      numbers.map((number) => (number % 2 === 0 ? byOne : byOther)(keyed(number))),
+    );
+    const taken = claims.flatMap((claim, number) =>
+      claim?.kind === 'taken' ? [sampleId(number)] : [],
+    );
+    expect(taken).toHaveLength(1);
+    const held = claims.filter((claim) => claim?.kind === 'held');
+    expect(held).toEqual(
+      Array.from({ length: 19 }, () => ({ kind: 'held', deliveryId: taken[0] })),
+    );
+    expect((await one.findDeliveries({ limit: 30 })).map(({ id }) => id)).toEqual(taken);
+  });
+
+  test('leaves what was claimed for whoever takes it over, when its lease is over', async () => {
+    const { byOne, other } = await twoMachines();
+    expect(await byOne(keyed(1))).toEqual({ kind: 'taken', hold: undefined });
+    expect(await claimedIds(other, { nowMs: NOW + LEASE_MS })).toEqual([sampleId(1)]);
+  });
+
+  test('gives a key again when its window is over and its delivery has ended, swept or not', async () => {
+    const { byOther, byOne, one, clocks } = await twoMachines();
+    await byOne(keyed(1));
+    for (const clock of clocks) clock.advance(DAY_MS);
+    expect(await byOther(keyed(2))).toEqual({ kind: 'held', deliveryId: sampleId(1) });
+    await one.settle(settlement(sampleDelivery(1)));
+    expect(await byOther(keyed(2))).toMatchObject({ kind: 'taken' });
+  });
+
+  test('gives a key again at once when its delivery ended undelivered', async () => {
+    const { byOther, byOne, one } = await twoMachines();
+    await byOne(keyed(1));
+    await one.settle(settlement(sampleDelivery(1), { status: 'rejected' }));
+    expect(await byOther(keyed(2))).toMatchObject({ kind: 'taken' });
+  });
+
+  test('reads the quarantine of the token as every machine left it, and writes nothing for a refused one', async () => {
+    const { byOther, one } = await twoMachines();
+    const { tokenHash } = sampleDelivery(1);
+    const entry = quarantineEntry('token 1', { tokenHash, untilMs: NOW + DAY_MS });
+    await one.quarantine(entry);
+    expect(await byOther(keyed(1))).toMatchObject({
+      kind: 'quarantined',
+      entry: { kind: 'unregistered' },
+    });
+    expect(await one.findDeliveries({ limit: 1 })).toEqual([]);
+    await one.releaseQuarantine(tokenHash);
+    expect(await byOther(keyed(1))).toEqual({ kind: 'taken', hold: undefined });
+  });
+
+  test('tells of a hold, and refuses one that outlasts the useful life', async () => {
+    const { byOther, one } = await twoMachines();
+    const { tokenHash } = sampleDelivery(1);
+    const hold = quarantineEntry('', { tokenHash, kind: 'throttled', untilMs: NOW + 20_000 });
+    await one.quarantine(hold);
+    expect(await byOther(keyed(1))).toMatchObject({ kind: 'taken', hold: { kind: 'throttled' } });
+    await one.quarantine({ ...hold, untilMs: NOW + 55_000 });
+    const another = { keyHash: sampleFingerprint('another'), expiresAtMs: NOW + 1_000 };
+    const again = keyed(2, { delivery: sampleDelivery(2, { tokenHash }), duplicateKey: another });
+    expect(await byOther(again)).toMatchObject({
+      kind: 'quarantined',
+      entry: { kind: 'throttled' },
+    });
+  });
+
+  test('tells of the quarantine, and not of a key whose window is over, swept or not', async () => {
+    const { byOther, byOne, one, clocks } = await twoMachines();
+    await byOne(keyed(1));
+    await one.settle(settlement(sampleDelivery(1)));
+    for (const clock of clocks) clock.advance(DAY_MS);
+    const { tokenHash } = sampleDelivery(2);
+    await one.quarantine(quarantineEntry('', { tokenHash, untilMs: NOW + 2 * DAY_MS }));
+    expect(await byOther(keyed(2))).toMatchObject({ kind: 'quarantined' });
+  });
+}
+
+function testsOfMachines(open: () => Promise<SharedStoreSetup>): void {
+  test('takes over what a machine left that stopped, once, and its late writes are refused', async () => {
+    const { machine, names } = await open();
+    const dead = await machine();
+    const alive = await machine();
+    for (const number of [1, 2]) {
+      const accepted = accept(sampleDelivery(number), { owner: dead.owner, ...LEASE });
+      await dead.store.insert(accepted);
+    }
+    await alive.live(6);
+    expect(await claimedIds(alive.store)).toEqual([]);
+    await alive.live(2);
+    while (alive.taken.length === 0) await alive.store.probe();
+    expect(alive.taken).toEqual([2]);
+
+    const { deliveries } = await alive.store.claimDue(
+      claim({ owner: alive.owner, nowMs: alive.clock.nowMs(), leaseUntilMs: NOW + 60_000 }),
+    );
+    expect(deliveries.map(({ id, interrupted }) => [id, interrupted])).toEqual([
+      [sampleId(1), true],
+      [sampleId(2), true],
+    ]);
+    const late = settlement(sampleDelivery(1), { status: 'delivered' }, { owner: dead.owner });
+    expect(await dead.store.settle(late)).toBe(false);
+    const byHolder = settlement(sampleDelivery(1), undefined, { owner: alive.owner });
+    expect(await alive.store.settle(byHolder)).toBe(true);
+    while ((await names()).length > 1) await alive.store.probe();
+    expect(await names()).toEqual([alive.owner]);
+  });
+
+  test('a machine that was stopped claims nothing before it has beaten again, and then as a new one', async () => {
+    const { machine, names } = await open();
+    const stopped = await machine();
+    const alive = await machine();
+    await wait(alive.store, 1, NOW);
+    await alive.live(8);
+    while ((await names()).length > 1) await alive.store.probe();
+
+    const wake = () => stopped.store.claimDue(claim({ owner: stopped.owner, nowMs: NOW + 8_000 }));
+    // Its clock stood still, so it thinks that it is fresh: the database knows better.
+    expect(stopped.store.mayRetry()).toBe(true);
+    expect((await wake()).deliveries).toEqual([]);
+    await stopped.live(1);
+    expect((await wake()).deliveries).toHaveLength(1);
+  });
+
+  test('a machine whose beats do not arrive starts no retry', async () => {
+    const { machine, breakBeats } = await open();
+    const { store, clock, owner } = await machine();
+    await wait(store, 1, NOW);
+    expect(store.mayRetry()).toBe(true);
+    const repair = await breakBeats();
+    for (let second = 0; second < 3; second += 1) {
+      clock.advance(1_000);
+      await store.probe();
+    }
+    expect(store.mayRetry()).toBe(false);
+    const request = claim({ owner, nowMs: clock.nowMs() });
+    expect(await store.claimDue(request)).toEqual({
+      deliveries: [],
+      nextDueAtMs: clock.nowMs() + 1_000,
+    });
+    await repair();
+  });
+
+  test('leaves the leases of the living alone when another machine starts', async () => {
+    const { machine } = await open();
+    const first = await machine();
+    await first.store.insert(accept(sampleDelivery(1), { owner: first.owner, ...LEASE }));
+    await first.store.insert(accept(sampleDelivery(2), { owner: 'gone', ...LEASE }));
+    const second = await machine();
+    expect(await second.store.recover({ nowMs: NOW })).toBe(2);
+    expect(await claimedIds(second.store, { nowMs: NOW })).toEqual([sampleId(2)]);
+    expect(
+      await first.store.settle(settlement(sampleDelivery(1), undefined, { owner: first.owner })),
+    ).toBe(true);
+  });
+
+  test('keeps the lifetime of what a machine with a wrong clock accepted when another one starts', async () => {
+    const { machine } = await open();
+    const first = await machine();
+    const delivery = sampleDelivery(1, { receivedAtMs: NOW + DAY_MS });
+    await first.store.insert(accept(delivery, { owner: 'gone', ...LEASE }));
+    const second = await machine();
+    await second.store.recover({ nowMs: NOW });
+    const { deliveries } = await second.store.claimDue(claim({ owner: second.owner, nowMs: NOW }));
+    expect(deliveries).toHaveLength(1);
+    // By two clocks that stand still while the database's runs.
+    const apartMs = Math.abs((deliveries[0]?.expiresAtMs ?? 0) - delivery.expiresAtMs);
+    expect(apartMs).toBeLessThan(10_000);
+  });
+
+  test('leaves no name behind when it stops, unless it leases something', async () => {
+    const { machine, names } = await open();
+    const one = await machine();
+    const other = await machine();
+    await one.store.insert(accept(sampleDelivery(1), { owner: one.owner, ...LEASE }));
+    await Promise.all([one.store.close(), other.store.close()]);
+    expect(await names()).toEqual([one.owner]);
+  });
+
+  test('machines whose clocks differ agree on when something is due', async () => {
+    const { machine } = await open();
+    const now = Date.now();
+    const one = await machine(new ManualClock(now));
+    const ahead = await machine(new ManualClock(now + 5_000_000));
+    const delivery = sampleDelivery(1, { receivedAtMs: now, expiresAtMs: now + 60_000 });
+    await one.store.insert(accept(delivery, { leaseUntilMs: now + LEASE_MS }));
+    const ask = (nowMs: number) => ahead.store.claimDue(claim({ owner: ahead.owner, nowMs }));
+    const early = await ask(now + 5_000_000 + LEASE_MS - 500);
+    expect(early.deliveries).toEqual([]);
+    const { deliveries } = await ask(now + 5_000_000 + LEASE_MS + 500);
+    expect(deliveries).toHaveLength(1);
+    expect(Math.abs((deliveries[0]?.expiresAtMs ?? 0) - (now + 5_060_000))).toBeLessThan(1_000);
+  });
+}
