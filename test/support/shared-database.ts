@@ -3,8 +3,8 @@
 
 import type { Claim, ClaimResult } from '../../src/core/ports/plans.ts';
 import type { KeyClaim, KeyedDelivery, Settlement } from '../../src/core/ports/store.ts';
-import type { Beat } from '../../src/stores/postgres/liveness.ts';
-import { FREE_ROWS, type NodeTable } from '../../src/stores/postgres/node-table.ts';
+import type { Beat } from '../../src/stores/postgres/machines/liveness.ts';
+import { FREE_ROWS, type NodeTable } from '../../src/stores/postgres/machines/node-table.ts';
 import { dateBack, type Row, usefulUntil } from './memory-rows.ts';
 import { MemoryStore } from './memory-store.ts';
 

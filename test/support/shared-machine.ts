@@ -11,8 +11,8 @@ import type {
   Store,
 } from '../../src/core/ports/store.ts';
 import { StoreUnavailableError } from '../../src/core/ports/store.ts';
-import type { NodeTable } from '../../src/stores/postgres/node-table.ts';
-import { Nodes, type NodesParts } from '../../src/stores/postgres/nodes.ts';
+import type { NodeTable } from '../../src/stores/postgres/machines/node-table.ts';
+import { Nodes, type NodesParts } from '../../src/stores/postgres/machines/nodes.ts';
 import { claimWhileFresh } from '../../src/stores/postgres/operations/claim.ts';
 import { Times } from '../../src/stores/postgres/times.ts';
 import { interceptStore, type StoreOperation } from './intercept-store.ts';

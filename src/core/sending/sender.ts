@@ -24,7 +24,7 @@ import {
   type SendEnd,
 } from './endings.ts';
 import type { Lane, Ticket } from './lane.ts';
-import { type Failed, NOT_TRIED, postpone } from './postpone.ts';
+import { type Failed, isTooLate, NOT_TRIED, postpone } from './postpone.ts';
 import { isRetriedAtOnce, isUnanswered, LAST_ATTEMPT_BEFORE_END_MS } from './retry.ts';
 
 export interface SendOptions {
@@ -252,7 +252,7 @@ export class Sender {
     const { quarantine } = this.#parts;
     const { tokenHash } = delivery;
     return (
-      this.#isTooLate(delivery) ||
+      isTooLate(delivery, this.#parts.clock.nowMs()) ||
       quarantine.find(tokenHash) !== undefined ||
       quarantine.findHold(tokenHash) !== undefined
     );
@@ -264,7 +264,7 @@ export class Sender {
     sending: Sending,
   ): Promise<SendEnd> {
     const { tokenHash } = delivery;
-    if (this.#isTooLate(delivery)) {
+    if (isTooLate(delivery, this.#parts.clock.nowMs())) {
       return this.#endings.settle(delivery, stored, { end: { next: { status: 'expired' } } });
     }
     const refused = this.#parts.quarantine.find(tokenHash);
@@ -276,10 +276,6 @@ export class Sender {
     const reason = this.#parts.quarantine.findHold(tokenHash)?.reason ?? 'throttled';
     const outcome: Outcome = { kind: 'retry', reason, certainty: 'throttled_token' };
     return this.#later(delivery, stored, sending, { outcome });
-  }
-
-  #isTooLate({ expiresAtMs, notification }: Delivery): boolean {
-    return this.#parts.clock.nowMs() > usefulUntilMs(expiresAtMs, notification.lifetimeMs);
   }
 
   /** Ends when the row says that the delivery waits: until then the retrier cannot claim it. */

@@ -1,7 +1,7 @@
 // Who counts as dead, in virtual time.
 
 import { expect, test } from 'vitest';
-import { Liveness } from '../../../src/stores/postgres/liveness.ts';
+import { Liveness } from '../../../src/stores/postgres/machines/liveness.ts';
 
 const still = { id: 'still', beat: 7, epoch: 1 };
 

@@ -7,7 +7,7 @@ import { CLAIMED_DELIVERIES, type RowOf } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import type { Database, Run } from '../database.ts';
 import { recordDone } from '../events/ended.ts';
-import type { Nodes } from '../nodes.ts';
+import type { Nodes } from '../machines/nodes.ts';
 import { columnsOf, rowsOf } from '../reading.ts';
 import type { Times } from '../times.ts';
 import { finishOpen } from './finish-open.ts';

@@ -1,9 +1,9 @@
 // The table of the machines that share the database: what each statement asks of it.
 
-import type { Peer } from '../../core/ports/peers.ts';
-import type { Database } from './database.ts';
+import type { Peer } from '../../../core/ports/peers.ts';
+import type { Database } from '../database.ts';
+import { rowsOf } from '../reading.ts';
 import type { Beat } from './liveness.ts';
-import { rowsOf } from './reading.ts';
 
 const BEAT_MS = 1_000;
 /** A device's reply waits for it. */

@@ -2,11 +2,11 @@
 // whoever claims next. A machine that was declared dead and is alive all the same gets a new epoch: what it asks for under
 // the old one is refused. The answers also show how the database's clock differs from ours.
 
-import type { Clock, Timer } from '../../core/ports/clock.ts';
-import type { Peer, Peers } from '../../core/ports/peers.ts';
+import type { Clock, Timer } from '../../../core/ports/clock.ts';
+import type { Peer, Peers } from '../../../core/ports/peers.ts';
+import type { Times } from '../times.ts';
 import { type Beat, Liveness } from './liveness.ts';
 import { FREE_ROWS, type NodeTable } from './node-table.ts';
-import type { Times } from './times.ts';
 
 const BEAT_EVERY_MS = 1_000;
 /** Half of what makes a machine dead: whose last beat is older may have lost what it leases. */
