@@ -181,7 +181,7 @@ export class Sender {
         current = { ...current, unanswered };
         const isWorthIt = isRetriedAtOnce(outcome, { tries, unanswered }) && !lane.isOpen;
         const isOnceMore = isWorthIt && this.#parts.mayRetry();
-        if (!isOnceMore || this.#isTooLate(current)) {
+        if (!isOnceMore || isTooLate(current, this.#parts.clock.nowMs())) {
           return this.#later(current, stored, sending, { outcome, attempt });
         }
         // The next record waits for this one, so that the log gets them in order.
