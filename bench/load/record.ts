@@ -36,3 +36,24 @@ export function outcomeOf(status: number): CallOutcome {
 export function codeOf(outcome: CallOutcome): number {
   return OUTCOMES.indexOf(outcome);
 }
+
+/** One record of several whose numbers follow each other. Throws a RangeError for none. */
+export function joinRecords(records: readonly LoadRecord[]): LoadRecord {
+  const [first, ...others] = records;
+  if (first === undefined) throw new RangeError('no records');
+  if (others.length === 0) return first;
+  const times = (of: 'dueUs' | 'writtenUs' | 'answeredUs') =>
+    Float64Array.from(records.flatMap((record) => [...record[of]]));
+  const statuses: Record<string, number> = {};
+  for (const [status, count] of records.flatMap((record) => Object.entries(record.statuses))) {
+    statuses[status] = (statuses[status] ?? 0) + count;
+  }
+  return {
+    firstNumber: first.firstNumber,
+    dueUs: times('dueUs'),
+    writtenUs: times('writtenUs'),
+    answeredUs: times('answeredUs'),
+    outcomes: Uint8Array.from(records.flatMap(({ outcomes }) => [...outcomes])),
+    statuses,
+  };
+}

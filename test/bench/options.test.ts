@@ -3,10 +3,11 @@
 import { expect, test } from 'vitest';
 import { MEASURES, parseOptions } from '../../bench/options.ts';
 
-test('measures everything unless told otherwise', () => {
+test('measures everything but PostgreSQL unless told otherwise', () => {
   const options = parseOptions([]);
   expect(options).toMatchObject({ size: 'usual', foreign: undefined });
-  expect(options?.measures).toEqual(MEASURES);
+  expect(options?.measures).toEqual(MEASURES.filter((name) => name !== 'postgres'));
+  expect(parseOptions(['--only', 'postgres'])?.measures).toEqual(['postgres']);
   expect(parseOptions(['--only', 'cost,log'])?.measures).toEqual(['cost', 'log']);
   expect(() => parseOptions(['--only', 'speed'])).toThrow();
 });

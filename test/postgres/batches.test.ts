@@ -3,6 +3,7 @@
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { accept, NOW, sampleDelivery, sampleId, settlement } from '../contract/store-samples.ts';
+import { sampleEndpoint } from '../support/endpoints.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { query, SERVERS, useDatabases } from './databases.ts';
 
@@ -56,6 +57,25 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect((await store.findDeliveries({ limit: 9 })).map(({ id }) => id)).toEqual(
       [3, 1].map(sampleId),
     );
+  });
+
+  test('writes the largest batch within the time that a statement has, told to an endpoint or not', async () => {
+    const sizes: number[] = [];
+    const url = await newDatabase();
+    const { store, events } = await open(url, { onBatch: (size) => sizes.push(size) });
+    for (const from of [0, 500, 1_000]) {
+      const deliveries = Array.from({ length: 500 }, (_, index) => sampleDelivery(from + index));
+      await Promise.all(deliveries.map((one) => store.insert(accept(one))));
+      const settled = await Promise.all(deliveries.map((one) => store.settle(settlement(one))));
+      expect(settled).toEqual(deliveries.map(() => true));
+      expect(sizes.splice(0)).toEqual([500, 500]);
+      // As the planner knows a service that is up to date: many deliveries, an empty queue.
+      await query(url, 'VACUUM ANALYZE');
+      if (from > 0)
+        await events.putEndpoint(sampleEndpoint({ enabledEvents: ['delivery.delivered'] }));
+    }
+    const told = await events.nextEvents({ endpointId: 'ep_a', afterRowId: 0, limit: 1_000 });
+    expect(told.events).toHaveLength(500);
   });
 
   test('asks of a delivery what was asked while its row was being written', async () => {

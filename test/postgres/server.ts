@@ -13,6 +13,8 @@ export type Major = (typeof MAJORS)[number];
 
 export interface Server {
   readonly major: Major;
+  /** Its first process, whose children serve the connections. */
+  readonly pid: number;
   /** Of its own database, by which others are made. */
   readonly url: string;
   /** Starts it again after `kill`, on the same port and data. */
@@ -59,8 +61,11 @@ function missing(major: Major): string {
   return `PostgreSQL ${major} for ${platform} is not in test/postgres/node_modules after npm install: npm has no package for it.`;
 }
 
-/** Rejects if it cannot start, with what it says. */
-export async function makeServer(major: Major): Promise<Server> {
+/** Rejects if it cannot start, with what it says. Settings are `name=value`. */
+export async function makeServer(
+  major: Major,
+  chosen: readonly string[] = SETTINGS,
+): Promise<Server> {
   const found = findPackage(major);
   if (found === undefined) throw new Error(missing(major));
   const folder = mkdtempSync(join(tmpdir(), `nds-postgres-${major}-`));
@@ -79,7 +84,7 @@ export async function makeServer(major: Major): Promise<Server> {
   let child: ChildProcess | undefined;
 
   async function start(): Promise<void> {
-    const settings = SETTINGS.flatMap((setting) => ['-c', setting]);
+    const settings = chosen.flatMap((setting) => ['-c', setting]);
     const where = ['-D', data, '-k', folder, '-h', '127.0.0.1', '-p', String(port)];
     child = spawn(join(native, 'bin', 'postgres'), [...where, ...settings], {
       ...options,
@@ -100,6 +105,10 @@ export async function makeServer(major: Major): Promise<Server> {
   await start();
   return {
     major,
+    get pid() {
+      if (child?.pid === undefined) throw new Error(`PostgreSQL ${major} does not run`);
+      return child.pid;
+    },
     url: `postgres://${USER}@127.0.0.1:${port}/postgres`,
     start,
     kill: () => end('SIGQUIT'),
