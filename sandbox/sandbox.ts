@@ -49,6 +49,8 @@ export interface SandboxOptions {
   readonly closeAfterBadTokens?: number;
   /** Lifetime of FCM's access tokens, seconds; default 3599. */
   readonly accessTokenSeconds?: number;
+  /** FCM numbers its messages from here on, so that those of several stand-ins differ; default 1. */
+  readonly firstMessage?: number;
   /** Pushes and requests kept, the oldest dropped first; default 100,000 each, 0 counts only. */
   readonly keepPushes?: number;
   readonly keepRequests?: number;
@@ -146,9 +148,9 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     const topics = options.topics ?? [DEFAULT_TOPIC];
     const apns = await openApns(apnsOptionsOf(options, { identity, topics }), memory);
     started.push(apns);
-    const { accessTokenSeconds = GOOGLE_TOKEN_SECONDS } = options;
+    const { accessTokenSeconds = GOOGLE_TOKEN_SECONDS, firstMessage = 1 } = options;
     const address = { host: options.fcmHost ?? HOST, port: options.fcmPort ?? 0 };
-    const fcm = await openFcm({ identity, address, accessTokenSeconds }, memory);
+    const fcm = await openFcm({ identity, address, accessTokenSeconds, firstMessage }, memory);
     started.push(fcm.endpoint);
     const controlled: Controlled = {
       ...credentialsOf(identity, {

@@ -26,14 +26,16 @@ export interface SendOptions {
   readonly projectId: string;
   readonly oauth: OAuth;
   readonly memory: Memory;
+  /** The number of the first message. */
+  readonly firstMessage: number;
 }
 
 /** The handler of `POST /v1/projects/{project}/messages:send`. */
 export function createSend(
   options: SendOptions,
 ): (exchange: Exchange, project: string) => Decision {
-  const { projectId, oauth, memory } = options;
-  let sent = 0;
+  const { projectId, oauth, memory, firstMessage } = options;
+  let sent = firstMessage - 1;
 
   return (exchange, project) => {
     if (!oauth.accepts(exchange.headers.authorization)) {

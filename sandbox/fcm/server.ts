@@ -18,6 +18,7 @@ export interface FcmOptions {
   readonly address: Address;
   /** `expires_in` of access tokens, seconds. */
   readonly accessTokenSeconds: number;
+  readonly firstMessage: number;
 }
 
 export interface Fcm {
@@ -27,14 +28,14 @@ export interface Fcm {
 }
 
 export async function openFcm(options: FcmOptions, memory: Memory): Promise<Fcm> {
-  const { identity, address, accessTokenSeconds } = options;
+  const { identity, address, accessTokenSeconds, firstMessage } = options;
   let tokenUrl = '';
   const oauth = createOAuth({
     identity,
     lifetimeSeconds: accessTokenSeconds,
     ownTokenUrl: () => tokenUrl,
   });
-  const send = createSend({ projectId: identity.projectId, oauth, memory });
+  const send = createSend({ projectId: identity.projectId, oauth, memory, firstMessage });
 
   function route(exchange: Exchange): { provider: 'oauth' | 'fcm'; decision: Decision } {
     if (exchange.method === 'POST') {

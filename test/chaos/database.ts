@@ -1,5 +1,5 @@
-// The log as an operator reads it, from the database file itself: deliveries with their attempts, and what
-// must hold of every row.
+// The log as an operator reads it, from the database itself: deliveries with their attempts, and what must hold of every
+// row. The statements are those of SQLite and PostgreSQL alike.
 
 import Database from 'better-sqlite3';
 import { z } from 'zod';
@@ -49,16 +49,18 @@ function withDatabase<Result>(file: string, read: (database: Database.Database) 
   }
 }
 
+export const DELIVERIES_WITH_ATTEMPTS = `
+  SELECT d.id, d.provider, d.type, d.status, a.number AS attempt, a.outcome,
+    a.reason AS attempt_reason, a.message_id
+  FROM deliveries d LEFT JOIN attempts a USING (row_id) ORDER BY row_id, number`;
+
 export function readDeliveries(file: string): readonly DeliveryRow[] {
-  const rows = withDatabase(file, (database) =>
-    database
-      .prepare(
-        `SELECT d.id, d.provider, d.type, d.status, a.number AS attempt, a.outcome,
-           a.reason AS attempt_reason, a.message_id
-         FROM deliveries d LEFT JOIN attempts a USING (row_id) ORDER BY row_id, number`,
-      )
-      .all(),
+  return toDeliveries(
+    withDatabase(file, (database) => database.prepare(DELIVERIES_WITH_ATTEMPTS).all()),
   );
+}
+
+export function toDeliveries(rows: readonly unknown[]): readonly DeliveryRow[] {
   const byId = new Map<string, DeliveryRow & { readonly attempts: AttemptRow[] }>();
   for (const row of z.array(rowSchema).parse(rows)) {
     const { id, provider, type, status, outcome } = row;
@@ -81,7 +83,7 @@ export function readOpenIds(file: string): readonly string[] {
 }
 
 /** What no crash may leave behind. Each line selects the rows that break one rule. */
-const RULES: readonly (readonly [string, string])[] = [
+export const RULES: readonly (readonly [string, string])[] = [
   [
     'a queued delivery without its place in the queue',
     "SELECT row_id FROM deliveries WHERE status = 'queued' AND row_id NOT IN (SELECT row_id FROM queue)",
@@ -116,7 +118,7 @@ const RULES: readonly (readonly [string, string])[] = [
   [
     'a duplicate key of a delivery that ended undelivered, but was not interrupted',
     `SELECT d.row_id FROM duplicate_keys k JOIN deliveries d ON d.id = k.delivery_id
-       WHERE d.status NOT IN ('queued', 'delivered') AND d.reason IS NOT 'interrupted'`,
+       WHERE d.status NOT IN ('queued', 'delivered') AND d.reason IS DISTINCT FROM 'interrupted'`,
   ],
 ];
 

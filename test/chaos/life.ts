@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { startCommand } from '../../bench/service.ts';
+import type { OnEnd } from '../support/service.ts';
 
 const lineSchema = z.looseObject({
   level: z.string(),
@@ -25,6 +26,9 @@ export interface Life {
   settles(deliveryIds: readonly string[]): Promise<void>;
   /** `kill -9`, at once. */
   kill(): void;
+  /** SIGSTOP: it stands still until `resume`. */
+  pause(): void;
+  resume(): void;
   /** Resolves with its exit code, or null if it was killed. */
   readonly ended: Promise<number | null>;
   /** SIGTERM, and its exit code. */
@@ -33,7 +37,10 @@ export interface Life {
 }
 
 /** Starts it; whatever happens, it is gone when the test is over. */
-export function beginLife(environment: Readonly<Record<string, string>>): Life {
+export function beginLife(
+  environment: Readonly<Record<string, string>>,
+  onEnd: OnEnd = onTestFinished,
+): Life {
   const { options, entry, args } = startCommand();
   const child = spawn(process.execPath, [...options, entry, ...args], {
     env: { PATH: process.env.PATH, ...environment },
@@ -42,7 +49,7 @@ export function beginLife(environment: Readonly<Record<string, string>>): Life {
   const ended = once(child, 'close').then(([code]: unknown[]) =>
     typeof code === 'number' ? code : null,
   );
-  onTestFinished(async () => {
+  onEnd(async () => {
     child.kill('SIGKILL');
     await ended;
   });
@@ -79,6 +86,8 @@ export function beginLife(environment: Readonly<Record<string, string>>): Life {
     onLine: (listener) => void listeners.add(listener),
     settles,
     kill: () => void child.kill('SIGKILL'),
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
     ended,
     stop: () => {
       child.kill('SIGTERM');

@@ -6,8 +6,8 @@ import type { Chance } from '../support/chance.ts';
 import { notifyPath } from '../support/service.ts';
 import type { CallerAnswer, Post } from './caller.ts';
 
-type Platform = 'ios' | 'android';
-type Fault = FaultRule['fault'];
+export type Platform = 'ios' | 'android';
+export type Fault = FaultRule['fault'];
 
 export interface PlannedCall extends Post {
   readonly token: string;
@@ -42,7 +42,7 @@ export function createPlan(sandbox: Sandbox, chance: Chance): () => PlannedCall 
   };
 }
 
-function tokenOf(platform: Platform, number: number | string): string {
+export function tokenOf(platform: Platform, number: number | string): string {
   if (platform === 'android') return `phone-${number}:APA91bChaos`;
   return Buffer.from(`chaos-${number}`).toString('hex').padEnd(64, '0');
 }
@@ -65,7 +65,7 @@ function scriptDeadTokens(sandbox: Sandbox): Readonly<Record<Platform, [string, 
   return dead;
 }
 
-function bodyOf(type: (typeof TYPES)[number], number: number): string {
+export function bodyOf(type: (typeof TYPES)[number], number: number): string {
   switch (type) {
     case 'payment_received':
       return JSON.stringify({ template: type, data: { payment_hash: `hash-${number}` } });

@@ -69,12 +69,12 @@ export function reconcile(records: Records): Verdict {
   };
 }
 
-function messageOf(push: ReceivedPush): string {
+export function messageOf(push: ReceivedPush): string {
   // The log keeps the last part of the name, which is what Google's delivery data call the message id.
   return push.apns?.id ?? push.fcm?.name.split('/').at(-1) ?? '';
 }
 
-function messagesOf({ attempts }: DeliveryRow): readonly string[] {
+export function messagesOf({ attempts }: DeliveryRow): readonly string[] {
   return attempts.flatMap(({ messageId }) => (messageId === undefined ? [] : [messageId]));
 }
 
@@ -181,6 +181,6 @@ function breaksConnection({ fault }: MadeCall): boolean {
   return fault?.kind === 'goaway' && fault.processed === false;
 }
 
-function uncertainEnds({ attempts }: DeliveryRow): number {
+export function uncertainEnds({ attempts }: DeliveryRow): number {
   return attempts.filter(({ reason }) => reason !== undefined && UNCERTAIN.has(reason)).length;
 }

@@ -4,5 +4,9 @@ import { mergeConfig } from 'vitest/config';
 import direct from './vitest.config.ts';
 
 export default mergeConfig(direct, {
-  test: { globalSetup: ['test/postgres/servers.ts', 'test/postgres/poolers.ts'] },
+  // The drill starts and kills a server of its own.
+  test: {
+    exclude: ['test/postgres/drill/**'],
+    globalSetup: ['test/postgres/servers.ts', 'test/postgres/poolers.ts'],
+  },
 });

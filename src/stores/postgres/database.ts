@@ -1,4 +1,4 @@
-// Connections and transactions. Each transaction is `BEGIN; SET LOCAL statement_timeout`, its statements, `COMMIT`, without
+// Connections and transactions. Each transaction is `BEGIN; SET LOCAL` with its timeouts, its statements, `COMMIT`, without
 // named statements and without anything that outlives it, so that a pooler in transaction mode can stand between. Getting
 // a connection and every statement have a deadline; a connection that did not answer in time is destroyed.
 
@@ -14,6 +14,11 @@ const CONNECT_MS = 1_000;
 const STATEMENT_MS = 2_000;
 /** How much longer its answer may take before the connection counts as lost. */
 const ANSWER_MS = 500;
+/**
+ * A transaction whose client says nothing for so long is over: the locks of a machine that lost its way to the database
+ * would keep others from what it left, for hours.
+ */
+const IDLE_IN_TRANSACTION_MS = 2_000;
 const IDLE_MS = 30_000;
 /** Kept open: a call must not wait for a new one. */
 const KEPT_CONNECTIONS = 4;
@@ -207,7 +212,8 @@ async function query(
 }
 
 function begin(client: pg.PoolClient, statementMs: number): Promise<unknown> {
-  const text = `BEGIN; SET LOCAL statement_timeout = ${statementMs}`;
+  const text = `BEGIN; SET LOCAL statement_timeout = ${statementMs};
+    SET LOCAL idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS}`;
   const timed: Timed = { text, query_timeout: statementMs + ANSWER_MS };
   return client.query(timed);
 }

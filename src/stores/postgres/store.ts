@@ -119,7 +119,7 @@ function createStore(parts: Parts, options: StoreParts): Store {
   const inserts = new Batches({
     ...batching,
     keyOf: ({ delivery }) => delivery.id,
-    write: prepareInsert(database, parts),
+    write: prepareInsert(database, { ...parts, now: () => clock.nowMs() }),
   });
   const claims = new Batches({
     ...batching,

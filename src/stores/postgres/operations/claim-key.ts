@@ -1,13 +1,18 @@
 // Key and row in one statement before the push. Of several machines that get the same call one gets the key; the others
 // learn whose it is. A key without its row can therefore not exist, and what its machine leaves is taken over.
 
-import type { KeyClaim, KeyedDelivery, QuarantineEntry } from '../../../core/ports/store.ts';
+import {
+  type KeyClaim,
+  type KeyedDelivery,
+  type QuarantineEntry,
+  StoreUnavailableError,
+} from '../../../core/ports/store.ts';
 import type { RowOf } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import type { Database } from '../database.ts';
 import { rowsOf } from '../reading.ts';
 import type { Times } from '../times.ts';
-import { acceptedInput, INSERT } from './insert.ts';
+import { acceptedInput, INSERT, lateAfter } from './insert.ts';
 import { toQuarantined } from './quarantined.ts';
 
 /** A push waits half as long: a row that comes a little late is still settled. */
@@ -47,7 +52,8 @@ export function prepareClaimKey(
 ) {
   const input = acceptedInput(sealer, times);
   const nowAt = `$${input.count + 1}::timestamptz`;
-  const sql = `WITH wanted AS (SELECT * FROM ${input.sql}),
+  const lateAt = `$${input.count + 2}::timestamptz`;
+  const sql = `WITH wanted AS (SELECT * FROM ${input.sql} WHERE statement_timestamp() < ${lateAt}),
     barred AS (
       SELECT DISTINCT wanted.id FROM wanted JOIN quarantine q USING (token_hash)
       WHERE q.until > ${nowAt} AND (q.kind <> 'throttled' OR q.until > wanted.useful_until)),
@@ -73,8 +79,10 @@ export function prepareClaimKey(
   ): Promise<readonly KeyedDelivery[]> {
     const options = { statementMs: CLAIM_MS, isAccepted: true };
     const nowValue = times.at(now());
-    const found = await database.run(sql, [...input.valuesOf(wanted), nowValue], options);
+    const values = [...input.valuesOf(wanted), nowValue, lateAfter(times, now())];
+    const found = await database.run(sql, values, options);
     const rows = new Map(rowsOf(CLAIMED, found.rows).map((row) => [row.id, row] as const));
+    if (rows.size < wanted.length) throw new StoreUnavailableError('busy');
     const others: KeyedDelivery[] = [];
     for (const keyed of wanted) {
       const row = rows.get(keyed.delivery.id);

@@ -3,7 +3,7 @@
 
 import { isRace, usefulUntilMs } from '../../../core/notification.ts';
 import { FORGOTTEN_TOKEN } from '../../../core/ports/operating.ts';
-import type { AcceptedDelivery } from '../../../core/ports/store.ts';
+import { type AcceptedDelivery, StoreUnavailableError } from '../../../core/ports/store.ts';
 import { sealDelivery } from '../../sealing/content.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import { DEVICE_DELETED, fingerprint, maybeFingerprint, wholeMs } from '../../values.ts';
@@ -78,24 +78,38 @@ export const INSERT = `
       unanswered, false, lease_owner, lease_until, key_hash
     FROM added JOIN given USING (id) WHERE NOT is_gone)`;
 
+/** Longer than a machine waits for its statement, and half of what makes it dead for the others. */
+const LATE_MS = 3_000;
+
+/**
+ * From when on a statement that leaves now writes no row, by the database's clock. A network that was cut may hand it over
+ * long after its machine gave it up; nobody would know of the row, and it would be pushed a second time.
+ */
+export function lateAfter(times: Times, nowMs: number): string {
+  return times.at(nowMs + LATE_MS);
+}
+
 export function prepareInsert(
   database: Database,
-  { sealer, times }: { sealer: Sealer; times: Times },
+  { sealer, times, now }: { sealer: Sealer; times: Times; now: () => number },
 ) {
   const input = acceptedInput(sealer, times);
-  const sql = `WITH accepted AS (SELECT * FROM ${input.sql}), ${INSERT},
+  const lateAt = `$${input.count + 1}::timestamptz`;
+  const sql = `WITH accepted AS (SELECT * FROM ${input.sql} WHERE statement_timestamp() < ${lateAt}), ${INSERT},
     held AS (
       INSERT INTO duplicate_keys (key_hash, delivery_id, expires_at)
       SELECT key_hash, id, key_expires_at FROM added JOIN given USING (id)
       WHERE key_hash IS NOT NULL AND NOT is_gone ORDER BY key_hash
       ON CONFLICT (key_hash) DO UPDATE
         SET delivery_id = excluded.delivery_id, expires_at = excluded.expires_at)
-    SELECT count(*) FROM added`;
+    SELECT id FROM accepted`;
 
   return async function insert(
     accepted: readonly AcceptedDelivery[],
   ): Promise<readonly undefined[]> {
-    await database.run(sql, input.valuesOf(accepted), { isAccepted: true });
+    const values = [...input.valuesOf(accepted), lateAfter(times, now())];
+    const { count } = await database.run(sql, values, { isAccepted: true });
+    if (count < accepted.length) throw new StoreUnavailableError('busy');
     return accepted.map(() => undefined);
   };
 }

@@ -1,0 +1,91 @@
+// A relay of TCP in front of PostgreSQL for one machine, so that this machine alone can be cut off from it.
+
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+
+/**
+ * - `silent`: nothing gets through and nothing is said, as when packets are dropped; what was written arrives afterwards.
+ * - `reset`: every connection is reset, and so is each new one.
+ */
+export type Cut = 'silent' | 'reset';
+
+export interface Relay {
+  readonly port: number;
+  cut(how: Cut): void;
+  heal(): void;
+  close(): Promise<void>;
+}
+
+interface Pair {
+  readonly client: Socket;
+  readonly server: Socket;
+}
+
+export async function startRelay(toPort: number): Promise<Relay> {
+  const pairs = new Set<Pair>();
+  /** Came during a silent cut. */
+  let waiting: Socket[] = [];
+  let cut: Cut | undefined;
+
+  function join(client: Socket): void {
+    const server = connect({ host: '127.0.0.1', port: toPort });
+    const pair = { client, server };
+    pairs.add(pair);
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      one.setNoDelay(true);
+      one.on('error', () => other.destroy());
+      one.on('close', () => {
+        pairs.delete(pair);
+        // What it was given is still sent; it may be shut, and then hears of no end itself.
+        other.destroySoon();
+      });
+    }
+    open(pair);
+  }
+
+  const listener = createServer((client) => {
+    client.on('error', () => {});
+    if (cut === 'reset') client.resetAndDestroy();
+    else if (cut === 'silent') waiting.push(client.pause());
+    else join(client);
+  }).listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const address = listener.address();
+  if (address === null || typeof address === 'string') throw new Error('the relay has no port');
+
+  return {
+    port: address.port,
+    cut(how) {
+      cut = how;
+      for (const pair of pairs) {
+        if (how === 'silent') shut(pair);
+        else for (const socket of [pair.client, pair.server]) socket.resetAndDestroy();
+      }
+    },
+    heal() {
+      cut = undefined;
+      for (const pair of pairs) open(pair);
+      for (const client of waiting.splice(0)) join(client);
+    },
+    async close() {
+      for (const { client, server } of pairs) for (const one of [client, server]) one.destroy();
+      for (const client of waiting) client.destroy();
+      waiting = [];
+      listener.close();
+      await once(listener, 'close');
+    },
+  };
+}
+
+function open({ client, server }: Pair): void {
+  client.pipe(server);
+  server.pipe(client);
+}
+
+function shut({ client, server }: Pair): void {
+  client.unpipe(server).pause();
+  server.unpipe(client).pause();
+}
