@@ -4,6 +4,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chownSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -12,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { asNobody, findFreePort } from './server.ts';
 
@@ -26,22 +27,36 @@ const NAME = 'pgbouncer';
 /** What it needs beside what every Debian with curl has. The end of the names differs between Debian's releases. */
 const LIBRARIES = /^ *Depends: (libc-ares\S*|libevent\S*)$/gm;
 const UNPACKED = join(import.meta.dirname, 'node_modules', '.pgbouncer');
+/** Libraries are links to their versions. */
+const COPIED = { recursive: true, verbatimSymlinks: true };
 const READY = 'process up';
 /** Fewer than the machines of a test ask for, so that their transactions share connections. */
 const SERVER_CONNECTIONS = 3;
 const run = promisify(execFile);
 
-/** Rejects with what is missing. */
-export async function findPooler(): Promise<string> {
+interface Program {
+  readonly file: string;
+  /** Where the libraries are that were unpacked with it. */
+  readonly libraries: string;
+}
+
+/** The installed one, or a copy in the folder: nobody may not enter the checkout. Rejects with what is missing. */
+async function findPooler(folder: string): Promise<Program> {
   const installed = (process.env.PATH ?? '')
     .split(delimiter)
     .concat('/usr/sbin')
-    .map((folder) => join(folder, NAME))
+    .map((place) => join(place, NAME))
     .find((file) => existsSync(file));
-  if (installed !== undefined) return installed;
-  const unpacked = join(UNPACKED, 'usr/sbin', NAME);
-  if (!existsSync(unpacked)) await unpack();
-  return unpacked;
+  if (installed !== undefined) return { file: installed, libraries: '' };
+  if (!existsSync(UNPACKED)) await unpack();
+  cpSync(UNPACKED, folder, COPIED);
+  const libraries = join(folder, 'usr/lib');
+  // One folder, named after the processor.
+  const folders = existsSync(libraries) ? readdirSync(libraries) : [];
+  return {
+    file: join(folder, 'usr/sbin', NAME),
+    libraries: folders.map((name) => join(libraries, name)).join(delimiter),
+  };
 }
 
 async function unpack(): Promise<void> {
@@ -52,8 +67,11 @@ async function unpack(): Promise<void> {
       await run('apt-get', ['update']);
       await download(cwd);
     });
-    mkdirSync(UNPACKED, { recursive: true });
-    for (const file of readdirSync(cwd)) await run('dpkg-deb', ['-x', file, UNPACKED], { cwd });
+    const packages = readdirSync(cwd);
+    for (const file of packages) await run('dpkg-deb', ['-x', file, 'unpacked'], { cwd });
+    // Whole or not at all.
+    mkdirSync(dirname(UNPACKED), { recursive: true });
+    cpSync(join(cwd, 'unpacked'), UNPACKED, COPIED);
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`PgBouncer is not here: install the package ${NAME}. ${detail}`, { cause });
@@ -68,21 +86,12 @@ async function download(cwd: string): Promise<void> {
   await run('apt-get', ['download', NAME, ...libraries], { cwd });
 }
 
-/** Folders of libraries that were unpacked with it: one, named after the processor. */
-function libraryPath(): string {
-  const folder = join(UNPACKED, 'usr/lib');
-  if (!existsSync(folder)) return '';
-  return readdirSync(folder)
-    .map((name) => join(folder, name))
-    .join(delimiter);
-}
-
 /** Rejects if it cannot start, with what it says. */
 export async function makePooler(serverUrl: string): Promise<Pooler> {
-  const binary = await findPooler();
   const server = new URL(serverUrl);
   const port = await findFreePort();
   const folder = mkdtempSync(join(tmpdir(), 'nds-pgbouncer-'));
+  const program = await findPooler(folder);
   const { uid, gid } = asNobody;
   if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid);
   const settings = join(folder, `${NAME}.ini`);
@@ -100,9 +109,9 @@ default_pool_size = ${SERVER_CONNECTIONS}
 max_client_conn = 1000
 `,
   );
-  const child = spawn(binary, [settings], {
+  const child = spawn(program.file, [settings], {
     ...asNobody,
-    env: { ...process.env, LD_LIBRARY_PATH: libraryPath() },
+    env: { ...process.env, LD_LIBRARY_PATH: program.libraries },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   await untilReady(child);
