@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { EventNamed } from '../../src/core/ports/observer.ts';
 import { Buckets } from '../../src/core/tokens/limits.ts';
 import type { HttpEnv } from '../../src/http/context.ts';
+import { createClientAddressOf } from '../../src/http/limits/client-address.ts';
 import { handleReceipt } from '../../src/http/receipts.ts';
 import { startServer } from '../../src/http/server.ts';
 import { createSystemIds } from '../../src/service/system.ts';
@@ -25,7 +26,7 @@ interface Taken {
 async function setup() {
   const clock = new ManualClock();
   const taken: Taken[] = [];
-  const invalid: boolean[] = [];
+  const invalid: { isAnswered: boolean; isLimited: boolean }[] = [];
   const faults: EventNamed<'internal_fault'>[] = [];
   let outgoing: ServerResponse | undefined;
   const isAnswered = () => outgoing?.writableFinished === true;
@@ -37,9 +38,10 @@ async function setup() {
         return id === 'valid';
       },
     },
-    clientAddressOf: undefined,
+    clientAddressOf: createClientAddressOf('x-real-ip'),
     invalid: new Buckets(clock, LIMIT, 10),
-    onInvalid: () => invalid.push(isAnswered()),
+    onInvalid: ({ isLimited }: { isLimited: boolean }) =>
+      invalid.push({ isAnswered: isAnswered(), isLimited }),
     observer: {
       observe: (event: EventNamed<'internal_fault'>) => faults.push(event),
     },
@@ -56,7 +58,7 @@ async function setup() {
     server.destroy();
     await server.close();
   });
-  return { url: `http://127.0.0.1:${server.port}`, taken, invalid, faults };
+  return { url: `http://127.0.0.1:${server.port}`, clock, taken, invalid, faults };
 }
 
 test('an id is looked at when its answer is out, so that time says nothing of it', async () => {
@@ -66,7 +68,7 @@ test('an id is looked at when its answer is out, so that time says nothing of it
     // The answer was read, so that all that belongs to it has happened.
     expect(taken.at(-1)).toEqual({ id, body: id, isAnswered: true });
   }
-  expect(invalid).toEqual([true]);
+  expect(invalid).toEqual([{ isAnswered: true, isLimited: false }]);
 });
 
 test('a phone that breaks off in its body is heard all the same', async () => {
@@ -85,4 +87,21 @@ test('a fault of our own is reported and stops nothing', async () => {
   expect(faults).toMatchObject([{ name: 'internal_fault', where: 'receipts' }]);
   expect((await send(url, { path: '/r/valid', body: '' })).status).toBe(204);
   expect(taken).toHaveLength(2);
+});
+
+test('invalid ids are many or few for each address by itself, and a second brings one back', async () => {
+  const { url, clock, invalid } = await setup();
+  const guess = async (address: string) => {
+    const headers = { 'x-real-ip': address };
+    expect((await send(url, { path: '/r/guessed', body: '', headers })).status).toBe(204);
+    return invalid.at(-1)?.isLimited;
+  };
+  expect(await guess('192.0.2.1')).toBe(false);
+  expect(await guess('192.0.2.1')).toBe(true);
+  expect(await guess('192.0.2.2')).toBe(false);
+  expect(await guess('192.0.2.2')).toBe(true);
+  clock.advance(1_000);
+  expect(await guess('192.0.2.1')).toBe(false);
+  expect(await guess('192.0.2.1')).toBe(true);
+  expect(await guess('192.0.2.2')).toBe(false);
 });
