@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { androidToken, HOUR, MINUTE, SECOND, setupDriven } from '../../support/driven-service.ts';
 import { type Received, startReceiver } from '../../support/event-receiver.ts';
+import { METRICS_ENVIRONMENT, metric } from '../../support/metrics.ts';
 import { OPERATOR_ENVIRONMENT, operate, told } from '../../support/operator-calls.ts';
 import { EXTERNAL_URL, type Setup } from '../../support/service.ts';
 
@@ -17,6 +18,7 @@ async function start(settings: object = { receipts: true }) {
   const receiver = await startReceiver();
   const driven = await setupDriven({
     environment: {
+      ...METRICS_ENVIRONMENT,
       ...OPERATOR_ENVIRONMENT,
       NDS_ENDPOINT_NETWORKS: '127.0.0.0/8',
       NDS_APPS: JSON.stringify({ default: settings }),
@@ -47,14 +49,24 @@ async function start(settings: object = { receipts: true }) {
       const path = addressSchema.parse(JSON.parse(nds)).r.slice(EXTERNAL_URL.length);
       return { id, hash, path };
     },
-    answer: async (path: string) => {
-      const body = '{"stage":"started"}';
+    answer: async (path: string, receipt: object = {}) => {
+      const body = JSON.stringify({ stage: 'started', ...receipt });
       await fetch(`${running.service.url}${path}`, { method: 'POST', body });
       await settled();
     },
     /** A minute more than the lifetime of the last push, and the sweeps of that time. */
     pass: async () => {
       for (let seconds = 0; seconds < 140; seconds += 10) await step();
+    },
+    /** How many phones fell silent, returned, and were demoted, as the metrics count them. */
+    changes: () => {
+      const of = (change: string) =>
+        metric(running, 'nds_device_changes_total', {
+          app: 'default',
+          platform: 'android',
+          change,
+        });
+      return Promise.all(['silent', 'returned', 'demoted'].map(of));
     },
     /** Everything that was recorded is at the endpoint. */
     heard: async () => {
@@ -143,8 +155,8 @@ test('a push that was taken before a restart is judged after it, and a stop that
   ]);
 });
 
-test('a phone that falls silent is told once, and its return by a receipt', async () => {
-  const { receiver, clock, settled, push, answer, pass, heard } = await start();
+test('a phone that falls silent is told and counted once, and its return by a receipt', async () => {
+  const { receiver, clock, settled, push, answer, pass, heard, changes } = await start();
   await answer((await push()).path);
   let last = '';
   for (let number = 0; number < 5; number += 1) {
@@ -154,8 +166,14 @@ test('a phone that falls silent is told once, and its return by a receipt', asyn
     last = (await push()).path;
     await pass();
   }
-  await answer(last);
+  await heard();
+  expect(await changes()).toEqual([1, 0, 0]);
+  // It returns, and says twice that Android took the priority away.
+  for (const stage of ['started', 'done']) {
+    await answer(last, { stage, priority: 'normal', original: 'high' });
+  }
   const events = await heard();
+  expect(await changes()).toEqual([1, 1, 1]);
   // The phone is not registered: by this alone the vendor knows which one it is.
   const whose = { app: 'default', token_sha256: sha256(PHONE) };
   for (const type of ['device.silent', 'device.returned']) {

@@ -1,0 +1,70 @@
+// The second knock as the phone and the metrics see it: one more push with an address of its own, and what it was good for.
+
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { send } from '../support/callers.ts';
+import { MINUTE, SECOND, setupDriven } from '../support/driven-service.ts';
+import { METRICS_ENVIRONMENT, metric } from '../support/metrics.ts';
+import { ANDROID_TOKEN, EXTERNAL_URL } from '../support/service.ts';
+
+const addressSchema = z.object({ r: z.string().startsWith(EXTERNAL_URL) });
+
+async function start() {
+  const { running, elapse, pay } = await setupDriven({
+    environment: {
+      ...METRICS_ENVIRONMENT,
+      NDS_APPS: JSON.stringify({ default: { receipts: true, second_knock: true } }),
+    },
+  });
+  return {
+    elapse,
+    /** Where the phone answers what it gets within ten seconds: a push, and perhaps a knock. */
+    async push(hash: string): Promise<readonly string[]> {
+      // A phone that was just heard of is left alone.
+      await elapse(MINUTE);
+      const before = running.sandbox.received().length;
+      await pay(ANDROID_TOKEN, hash);
+      await elapse(10 * SECOND);
+      const pushes = running.sandbox.received().slice(before);
+      return pushes.map(({ data }) => addressSchema.parse(JSON.parse(data.nds ?? '')).r);
+    },
+    async answer(address: string | undefined, n: number): Promise<void> {
+      const path = address?.slice(EXTERNAL_URL.length) ?? '';
+      await send(running.service.url, { path, body: JSON.stringify({ stage: 'started', n }) });
+      await running.service.settled();
+    },
+    /** How many second knocks were rescued, late and useless. */
+    async knocks(): Promise<readonly number[]> {
+      await running.service.settled();
+      const labels = { app: 'default', platform: 'android' };
+      const of = (result: string) =>
+        metric(running, 'nds_second_knocks_total', { ...labels, result });
+      return await Promise.all(['rescued', 'late', 'useless'].map(of));
+    },
+  };
+}
+
+test('the metrics count second knocks by what they were good for, each once', async () => {
+  const { elapse, push, answer, knocks } = await start();
+  // A phone that never said anything is not expected to.
+  const [first, ...others] = await push('a0');
+  expect(others).toEqual([]);
+  await answer(first, 1);
+  expect(await knocks()).toEqual([0, 0, 0]);
+
+  const [, rescuing] = await push('a1');
+  await answer(rescuing, 2);
+  await answer(rescuing, 2);
+  expect(await knocks()).toEqual([1, 0, 0]);
+
+  const [slow, early] = await push('a2');
+  await answer(slow, 1);
+  await answer(early, 2);
+  expect(await knocks()).toEqual([1, 1, 0]);
+
+  expect(await push('a3')).toHaveLength(2);
+  await elapse(MINUTE);
+  expect(await knocks()).toEqual([1, 1, 1]);
+  await elapse(2 * MINUTE);
+  expect(await knocks()).toEqual([1, 1, 1]);
+});
