@@ -142,6 +142,7 @@ export async function startService(
       ...core,
       lanes: core.lanes.all,
       isDraining: () => core.draining,
+      node: storing.owner,
       commitsAreSafe: storing.commitsAreSafe,
       others: () => endpointChecks(endpoints, clock),
       configuredFor: (lane) =>
@@ -175,6 +176,7 @@ export async function startService(
     observer,
     readiness,
     exchange: machines?.exchange,
+    machineList: storing.machineList,
     wakes: receipts,
     proofs: knownProofs,
   });

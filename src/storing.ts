@@ -6,7 +6,7 @@ import { isServer, showPath } from './config/files.ts';
 import { loadSecrets } from './config/secret.ts';
 import type { Clock } from './core/ports/clock.ts';
 import type { Observer } from './core/ports/observer.ts';
-import type { Peers } from './core/ports/peers.ts';
+import type { MachineList, Peers } from './core/ports/peers.ts';
 import type { ProofMemory } from './core/ports/proofs.ts';
 import type { Log } from './observe/log.ts';
 import type { PostgresStoreOptions } from './stores/postgres/store.ts';
@@ -20,6 +20,7 @@ export type Storing = Omit<OpenedStore, 'sqliteVersion'> & {
   readonly owner?: string | undefined;
   /** The others. */
   readonly peers?: Peers | undefined;
+  readonly machineList?: MachineList | undefined;
   /** Absent for a file, whose commits are on the disk. */
   readonly commitsAreSafe?: (() => boolean) | undefined;
 };

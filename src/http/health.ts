@@ -6,6 +6,8 @@ import { json } from './success.ts';
 
 export interface Readiness {
   readonly ready: boolean;
+  /** This machine among those that share a database; absent where none share it. */
+  readonly node?: string | undefined;
   /** One entry for each thing that can be wrong, by name. */
   readonly checks: Readonly<Record<string, ReadinessCheck>>;
 }

@@ -29,6 +29,7 @@ export function adminParts(
     operator,
     devices,
     readiness,
+    machineList: parts.machineList,
     history: new HistoryReader((options) => logReader.countPage(options), clock),
     lanes: () =>
       core.lanes.all.map(({ app, provider, inFlight }) => ({

@@ -12,6 +12,7 @@ import type { Ids } from '../core/ports/ids.ts';
 import type { LogReader } from '../core/ports/log.ts';
 import type { Observer } from '../core/ports/observer.ts';
 import type { OperatingStore } from '../core/ports/operating.ts';
+import type { MachineList } from '../core/ports/peers.ts';
 import type { ReceiptStore } from '../core/ports/receipts.ts';
 import type { ReplyExchange } from '../core/ports/replies.ts';
 import type { Store } from '../core/ports/store.ts';
@@ -71,6 +72,8 @@ export interface HttpAppParts {
   readonly readiness: () => Readiness;
   /** Where replies go that may be another machine's; the core's own if absent. */
   readonly exchange?: ReplyExchange | undefined;
+  /** The machines that share the store; absent where none do. */
+  readonly machineList?: MachineList | undefined;
   /** How phones woke; absent where nobody keeps it. */
   readonly wakes?: Pick<ReceiptStore, 'findHistory'> | undefined;
   /** Absent where no key is tried. */

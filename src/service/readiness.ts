@@ -17,6 +17,8 @@ export interface ReadinessParts {
   readonly skew: Skew;
   readonly receipts?: Pick<Receipts, 'isDeaf'> | undefined;
   readonly isDraining: () => boolean;
+  /** This machine among those that share a database. */
+  readonly node?: string | undefined;
   /** False if a crash of the database may lose what was committed. */
   readonly commitsAreSafe?: (() => boolean) | undefined;
   /** Of what is not needed to deliver. */
@@ -43,7 +45,8 @@ export function readReadiness(parts: ReadinessParts): Readiness {
   if (parts.commitsAreSafe?.() === false) checks.commits = degraded(UNSAFE_COMMITS);
   Object.assign(checks, parts.others?.());
   if (parts.isDraining()) checks.service = { ready: false, detail: 'is stopping' };
-  return { ready: Object.values(checks).every((check) => check.ready), checks };
+  const ready = Object.values(checks).every((check) => check.ready);
+  return { ready, node: parts.node, checks };
 }
 
 function storeCheck(ledger: Ledger): ReadinessCheck {

@@ -7,6 +7,25 @@ export interface Peer {
   readonly epoch: number;
 }
 
+/** One of the machines, as the store knows it. Times are the database's. */
+export interface MachineState {
+  readonly id: string;
+  readonly startedAtMs: number;
+  /** Since its last sign of life. Up to a second if it lives; from six on others may take over what it left. */
+  readonly silentForMs: number;
+  /** Deliveries that it has taken and not ended or put off: what others take over should it die. */
+  readonly deliveries: number;
+  /** That it sees now, the earliest first. */
+  readonly outages: readonly OpenOutage[];
+}
+
+export interface OpenOutage {
+  readonly app: string;
+  readonly provider: string;
+  readonly reason: string;
+  readonly beganAtMs: number;
+}
+
 export interface Peers {
   /** This machine. */
   readonly id: string;
@@ -15,4 +34,12 @@ export interface Peers {
   announce(url: string): Promise<void>;
   /** Absent if there is no machine of this name. Rejects if the store cannot be read. */
   find(id: string): Promise<Peer | undefined>;
+}
+
+/** The machines as an operator looks at them. */
+export interface MachineList {
+  /** This machine. */
+  readonly id: string;
+  /** This one and all others that run or wait to be taken over, the oldest first. Rejects if the store cannot be read. */
+  list(): Promise<readonly MachineState[]>;
 }

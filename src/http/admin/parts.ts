@@ -2,6 +2,7 @@
 
 import type { HistoryReader } from '../../core/finding/history.ts';
 import type { DeviceStore } from '../../core/ports/devices.ts';
+import type { MachineList } from '../../core/ports/peers.ts';
 import type { DescribedCalls } from '../../core/ports/source-description.ts';
 import type { WakeHistory } from '../../core/receipts/history.ts';
 import type { ProviderName, Target } from '../../core/target.ts';
@@ -20,6 +21,8 @@ export interface AdminParts {
   readonly devices: Pick<DeviceStore, 'findDevice'>;
   readonly readiness: () => Readiness;
   readonly history: HistoryReader;
+  /** The machines that share the store; absent where none do. */
+  readonly machineList?: MachineList | undefined;
   readonly lanes: () => readonly {
     readonly app: string;
     readonly provider: ProviderName;

@@ -40,12 +40,13 @@ type LogFilter = z.output<typeof logQuery>;
 
 export async function showNow(parts: AdminParts, c: HttpContext): Promise<Response> {
   requireSession(parts.access, c, 'read');
-  const { readiness, history } = parts;
+  const { history, machineList } = parts;
+  const { ready, checks } = parts.readiness();
   const { endpoints, clock } = parts.operator;
   const { mailFault } = endpoints;
   const wallMs = clock.wallMs();
   const troubles = [
-    ...Object.entries(readiness().checks).flatMap(([check, { ready, detail }]) => {
+    ...Object.entries(checks).flatMap(([check, { ready, detail }]) => {
       if (ready || check.includes('/')) return [];
       return [{ status: 'broken' as const, name: check, detail: detail ?? 'not ready' }];
     }),
@@ -55,8 +56,11 @@ export async function showNow(parts: AdminParts, c: HttpContext): Promise<Respon
       return [{ status: 'degraded' as const, name: `endpoint ${lane.endpoint.id}`, detail }];
     }),
   ];
-  const [cards, last] = await reading(() => Promise.all([readCards(parts), history.read()]));
-  return await piece(c, renderNow({ cards, troubles, history: last }));
+  const [cards, last, all] = await reading(() =>
+    Promise.all([readCards(parts), history.read(), machineList?.list()]),
+  );
+  const machines = machineList && all && { all, here: { id: machineList.id, isReady: ready } };
+  return await piece(c, renderNow({ cards, troubles, history: last, machines }));
 }
 
 async function readCards({ operator, lanes }: AdminParts): Promise<readonly LaneCard[]> {

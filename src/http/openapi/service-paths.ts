@@ -13,6 +13,9 @@ const check = z.object({
 const readiness = z
   .object({
     ready: z.boolean(),
+    node: z.string().optional().meta({
+      description: 'Of several machines over one database: which one this is.',
+    }),
     checks: z.record(z.string(), check).meta({ description: 'What can be wrong, by name.' }),
   })
   .meta({ id: 'Readiness' });

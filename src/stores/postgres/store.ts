@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { Peers } from '../../core/ports/peers.ts';
+import type { MachineList, Peers } from '../../core/ports/peers.ts';
 import type { Store } from '../../core/ports/store.ts';
 import type { Keys } from '../sealing/keys.ts';
 import type { Sealer } from '../sealing/seal.ts';
@@ -10,6 +10,7 @@ import { Batches, type EndedBatch } from './batches.ts';
 import { Database } from './database.ts';
 import { refusalOf } from './errors.ts';
 import { openKeys } from './keys.ts';
+import { listMachines } from './machines/machine-list.ts';
 import { createNodeTable } from './machines/node-table.ts';
 import { Nodes, type NodesParts } from './machines/nodes.ts';
 import { applyMigrations } from './migrations.ts';
@@ -57,6 +58,7 @@ export interface OpenedPostgresStore extends Ports {
   /** This machine among those that share the database: who leases what it sends. */
   readonly owner: string;
   readonly peers: Peers;
+  readonly machineList: MachineList;
   /** False if a crash of the PostgreSQL may lose what was committed. */
   readonly commitsAreSafe: () => boolean;
 }
@@ -98,6 +100,7 @@ export async function openPostgresStore(
       lookupKey,
       owner,
       peers: nodes,
+      machineList: { id: owner, list: () => listMachines(database) },
       commitsAreSafe: () => nodes.commitsAreSafe,
     };
   } catch (error) {

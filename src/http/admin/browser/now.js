@@ -194,7 +194,9 @@ export function unfollow() {
 }
 
 setInterval(() => {
-  if (state.isSignedIn && $('live').className === 'poll') refreshLog().catch(offline);
+  // The stream tells what its own machine does; what others do is in the list, too.
+  const isPolled = $('live').className === 'poll' || $('machines') !== null;
+  if (state.isSignedIn && isPolled) refreshLog().catch(offline);
 }, POLL_MS);
 setInterval(() => {
   if (!state.isSignedIn) return;

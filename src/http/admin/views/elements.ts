@@ -32,7 +32,7 @@ export type Tone = 'good' | 'wait' | 'bad' | 'dull';
 const TONES: Readonly<Record<string, Tone>> = {
   ...{ delivered: 'good', ready: 'good', recovered: 'good', replied: 'good', started: 'good' },
   ...{ phone: 'good', 'log goes on': 'good' },
-  enabled: 'good',
+  ...{ enabled: 'good', running: 'good' },
   ...{ queued: 'wait', degraded: 'wait', held: 'wait', repeated: 'wait', retry: 'wait' },
   ...{ knock: 'wait', demoted: 'wait' },
   ...{ received: 'dull', answered: 'dull', duplicate: 'dull', ignored: 'dull' },

@@ -5,7 +5,8 @@ import { STATUSES } from '../../../core/delivery.ts';
 import { type History, laneKey } from '../../../core/finding/history.ts';
 import { durationOf } from '../../../core/finding/words.ts';
 import { renderCharts } from './chart.ts';
-import { badge, type Html, timeOf } from './elements.ts';
+import { badge, type Html, NOTHING, timeOf } from './elements.ts';
+import { renderMachines, type ShownMachines } from './machines-view.ts';
 
 export interface LaneCard {
   readonly app: string;
@@ -30,20 +31,24 @@ export interface NowParts {
   readonly cards: readonly LaneCard[];
   readonly troubles: readonly Trouble[];
   readonly history: History;
+  /** Absent where one machine owns the store. */
+  readonly machines?: ShownMachines | undefined;
 }
 
-export function renderNow({ cards, troubles, history }: NowParts): Html {
+export function renderNow({ cards, troubles, history, machines }: NowParts): Html {
+  const inFlight = machines === undefined ? 'in flight' : 'in flight here';
   return html`${troubles.map(({ status, name, detail }) => html`<p class="trouble" role="alert">${badge(status)} ${name}: ${detail}</p>`)}
-<ul class="cards lanes">${cards.map((card) => html`<li class="card">${renderCard(card, history)}</li>`)}</ul>
+<ul class="cards lanes">${cards.map((card) => html`<li class="card">${renderCard(card, history, inFlight)}</li>`)}</ul>
+${machines === undefined ? NOTHING : renderMachines(machines)}
 ${renderCharts(history)}`;
 }
 
-function renderCard(card: LaneCard, { p99OfLane }: History): Html {
-  const { app, provider, status, detail, lastSuccessAtMs, inFlight, waiting, oldestForMs } = card;
+function renderCard(card: LaneCard, { p99OfLane }: History, inFlight: string): Html {
+  const { app, provider, status, detail, lastSuccessAtMs, waiting, oldestForMs } = card;
   const p99 = p99OfLane.get(laneKey(app, provider));
   const oldest = oldestForMs === undefined ? '' : `, the oldest ${durationOf(oldestForMs)}`;
   return html`<h2>${badge(status)} ${app}/${provider}</h2>${detail === undefined ? '' : html`<p>${detail}</p>`}
-<dl><dt>last success</dt><dd>${lastSuccessAtMs === undefined ? 'none known' : timeOf(lastSuccessAtMs, 'day')}</dd><dt>p99, 24 h</dt><dd>${p99 === undefined ? '–' : durationOf(p99)}</dd><dt>in flight</dt><dd>${inFlight}</dd><dt>waiting</dt><dd>${waiting}${oldest}</dd></dl>`;
+<dl><dt>last success</dt><dd>${lastSuccessAtMs === undefined ? 'none known' : timeOf(lastSuccessAtMs, 'day')}</dd><dt>p99, 24 h</dt><dd>${p99 === undefined ? '–' : durationOf(p99)}</dd><dt>${inFlight}</dt><dd>${card.inFlight}</dd><dt>waiting</dt><dd>${waiting}${oldest}</dd></dl>`;
 }
 
 export interface FilterChoices {
