@@ -87,3 +87,12 @@ test('devices can be revoked with `register`, which the log is told', async () =
     '/api/v1/devices/:id',
   ]);
 });
+
+test('with a file of its own the service is no machine among others', async () => {
+  const running = await setup({ environment: PAGE_ENVIRONMENT });
+  const cookie = await sessionWith(running, PAGE_KEYS.read);
+  const { text } = await callPage(running, { path: '/view/now', cookie });
+  expect(text).toContain('<dt>in flight</dt>');
+  expect(text).not.toContain('machine');
+  expect(await (await fetch(`${running.service.url}/readyz`)).json()).not.toHaveProperty('node');
+});

@@ -17,7 +17,7 @@ export interface ShownMachines {
 /** The script asks for the list again and again while this is shown: a machine hears only of what it does itself. */
 export function renderMachines({ all, here }: ShownMachines): Html {
   return html`<section id="machines" aria-label="Machines"><h2>${all.length} ${all.length === 1 ? 'machine' : 'machines'}</h2>
-<ul class="machines">${all.map((machine) => html`<li>${renderMachine(machine, here)}</li>`)}</ul>
+<ul>${all.map((machine) => html`<li>${renderMachine(machine, here)}</li>`)}</ul>
 <p class="fine">Status and “in flight here” are of ${here.id}, which answers now; everything else is of all machines.</p></section>`;
 }
 
