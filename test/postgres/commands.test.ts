@@ -4,7 +4,7 @@ import { existsSync, statSync } from 'node:fs';
 import { Client } from 'pg';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { findSharedPath } from '../../src/service/shared-sockets.ts';
+import { findSharedPath } from '../../src/service/sockets/shared-sockets.ts';
 import { createSystemClock } from '../../src/service/system.ts';
 import { openReadOnly } from '../../src/stores/postgres/read-only.ts';
 import { KEY_B, KEYS } from '../stores/sqlite/keys.ts';

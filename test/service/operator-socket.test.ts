@@ -5,7 +5,11 @@ import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { faultOfSocketPath, knock, operatorSocketOf } from '../../src/service/operator-socket.ts';
+import {
+  faultOfSocketPath,
+  knock,
+  operatorSocketOf,
+} from '../../src/service/sockets/operator-socket.ts';
 import { ANDROID_TOKEN, setup, temporaryFolder } from '../support/service.ts';
 
 const PAYMENT_HASH = '4bb06f8e4e3a7715d201d573d0aa423762e55dabd61a2c02278fa56cc6d294e0';

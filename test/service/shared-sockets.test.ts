@@ -13,7 +13,11 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { findSharedPath, makeSharedPath, sharedFolder } from '../../src/service/shared-sockets.ts';
+import {
+  findSharedPath,
+  makeSharedPath,
+  sharedFolder,
+} from '../../src/service/sockets/shared-sockets.ts';
 import { isRoot, NOBODY } from '../support/as-nobody.ts';
 import { temporaryFolder } from '../support/service.ts';
 

@@ -3,8 +3,12 @@
 import type { Environment } from '../../config/config.ts';
 import { showPath } from '../../config/files.ts';
 import { serveOffline } from '../../offline.ts';
-import { faultOfSocketPath, knock, operatorSocketOf } from '../../service/operator-socket.ts';
-import { findSharedPath, sharedFolder } from '../../service/shared-sockets.ts';
+import {
+  faultOfSocketPath,
+  knock,
+  operatorSocketOf,
+} from '../../service/sockets/operator-socket.ts';
+import { findSharedPath, sharedFolder } from '../../service/sockets/shared-sockets.ts';
 import type { Context } from '../context.ts';
 import {
   type DatabaseSettings,

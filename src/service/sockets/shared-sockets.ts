@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { knock, SocketPlaceError } from './operator-socket.ts';
 
 /** `runtime` counts if it is there and this user's own: the unit of systemd has it, whose `/tmp` nobody else sees. */
-const PLACES = { runtime: '/run/nds', temporary: '/tmp' } as const;
+export const PLACES = { runtime: '/run/nds', temporary: '/tmp' } as const;
 const NAME_CHARACTERS = 16;
 const GROUP_AND_OTHERS = 0o077;
 

@@ -3,12 +3,12 @@
 
 import { lstatSync, realpathSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { showPath } from '../config/files.ts';
-import { type Principal, SCOPES } from '../core/operating/scopes.ts';
-import type { Clock } from '../core/ports/clock.ts';
-import type { Ids } from '../core/ports/ids.ts';
-import type { App } from '../http/app.ts';
-import { type Listener, startSocketServer } from '../http/server.ts';
+import { showPath } from '../../config/files.ts';
+import { type Principal, SCOPES } from '../../core/operating/scopes.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Ids } from '../../core/ports/ids.ts';
+import type { App } from '../../http/app.ts';
+import { type Listener, startSocketServer } from '../../http/server.ts';
 
 /** `sun_path` has 108 bytes on Linux and 104 elsewhere, the last of which ends the text. */
 const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
