@@ -19,10 +19,11 @@ import { joinMachines } from './service/machines/join-machines.ts';
 import { type RunningMetrics, startMetrics } from './service/observing/metrics.ts';
 import { Observers } from './service/observing/observers.ts';
 import { startTraces } from './service/observing/traces.ts';
-import { openOperatorSocket } from './service/operator-socket.ts';
 import type { Prepared } from './service/prepare.ts';
 import type { AppProvider } from './service/providers.ts';
 import { readReadiness } from './service/readiness.ts';
+import { openOperatorSocket, operatorSocketOf } from './service/sockets/operator-socket.ts';
+import { makeSharedPath } from './service/sockets/shared-sockets.ts';
 import { KnownProofs, type ProvenLane, startProofs } from './service/start-proofs.ts';
 import { createSystemClock, createSystemIds } from './service/system.ts';
 import { openMemory, openStore } from './storing.ts';
@@ -181,14 +182,14 @@ export async function startService(
     proofs: knownProofs,
   });
   const server = await listen(app, { config, clock, ids, log, observer });
-  const socket = isServer(config.database)
-    ? undefined
-    : await openOperatorSocket(app, {
-        database: config.database,
-        clock,
-        ids,
-        onUnusable: (detail) => log.say('warn', 'no_operator_socket', { detail }),
-      });
+  const { database } = config;
+  const socket = await openOperatorSocket(app, {
+    choosePath: () =>
+      isServer(database) ? makeSharedPath(database, core.owner) : operatorSocketOf(database),
+    clock,
+    ids,
+    onUnusable: (detail) => log.say('warn', 'no_operator_socket', { detail }),
+  });
   const listeners = socket === undefined ? [server] : [server, socket];
   // From here on only `stop` ends what was opened.
   opened.move();

@@ -15,9 +15,9 @@ import { recoverCore, wireCore } from './service/core.ts';
 import { wireEndpoints } from './service/events/wire-endpoints.ts';
 import { createHttpApp } from './service/http-app.ts';
 import { LiveApps } from './service/live-apps.ts';
-import { listenAt } from './service/operator-socket.ts';
 import type { Prepared } from './service/prepare.ts';
 import { readReadiness } from './service/readiness.ts';
+import { listenAt } from './service/sockets/operator-socket.ts';
 import { createSystemIds } from './service/system.ts';
 import { openSqliteStore } from './stores/sqlite/store.ts';
 

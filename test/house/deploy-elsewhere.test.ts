@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { SETTINGS } from '../../src/config/settings.ts';
+import { PLACES } from '../../src/service/sockets/shared-sockets.ts';
 import { hasTools } from '../support/shell-examples.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -99,6 +100,9 @@ test('systemd runs the same command, stops it in time and lets it write its own 
   expect(NODE_ENV).toBe('production');
   expect(ours.NDS_DATABASE).toBe(`/var/lib/${one('StateDirectory')}/nds.sqlite`);
   expect(NODE_COMPILE_CACHE).toBe(`/var/cache/${one('CacheDirectory')}`);
+  // Commands run outside of the unit, whose /tmp is its own.
+  expect(`/run/${one('RuntimeDirectory')}`).toBe(PLACES.runtime);
+  expect(one('RuntimeDirectoryMode')).toBe('0700');
   expect(one('KillSignal')).toBe('SIGTERM');
   expect(`${one('TimeoutStopSec')}s`).toBe(/kill_timeout = "(\w+)"/.exec(read('fly.toml'))?.[1]);
   expect(Number(one('LimitNOFILE'))).toBeGreaterThan(20_000);

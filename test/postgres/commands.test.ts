@@ -1,12 +1,17 @@
 // The commands of an operator over a PostgreSQL that machines share, as programs of their own.
 
+import { existsSync, statSync } from 'node:fs';
 import { Client } from 'pg';
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { findSharedPath } from '../../src/service/sockets/shared-sockets.ts';
 import { createSystemClock } from '../../src/service/system.ts';
 import { openReadOnly } from '../../src/stores/postgres/read-only.ts';
 import { KEY_B, KEYS } from '../stores/sqlite/keys.ts';
 import { runCommand } from '../support/command.ts';
+import { startReceiver } from '../support/event-receiver.ts';
 import { contractionOf, migrationsOf } from '../support/next-release.ts';
+import { USER, withDevice } from '../support/operated.ts';
 import { startProgram } from '../support/program.ts';
 import { ANDROID_TOKEN, notifyPath } from '../support/service.ts';
 import { query, SERVERS, useDatabases } from './databases.ts';
@@ -117,26 +122,97 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(await said({ NDS_DATABASE: made, NDS_SECRET })).toContain('start the service once');
   });
 
+  test('what asks and changes the service works as over an SQLite file', async () => {
+    const NDS_DATABASE = await newEmptyDatabase();
+    const receiver = await startReceiver();
+    const { running, id, nds, given } = await withDevice({
+      NDS_DATABASE,
+      NDS_DRAIN: '0ms',
+      NDS_ENDPOINT_NETWORKS: '127.0.0.0/8',
+    });
+    const fault = { kind: 'fcm_error', error: 'UNAVAILABLE', retryAfterSeconds: 600 } as const;
+    running.sandbox.script({ token: ANDROID_TOKEN, times: 1, fault });
+    const { stdout } = await nds('send', id, '--type', 'swap_updated', '--json');
+    const queued = z.looseObject({ id: z.string() }).parse(JSON.parse(stdout)).id;
+    const settled = running.log.waitFor(({ name }) => name === 'delivery_settled');
+    expect((await nds('retry', queued)).stdout).toMatch(/^An attempt starts now\.\n/);
+    expect(await settled).toMatchObject([{ status: 'delivered' }]);
+
+    const dead = { kind: 'fcm_error', error: 'UNREGISTERED' } as const;
+    running.sandbox.script({ token: ANDROID_TOKEN, times: 1, fault: dead });
+    expect((await nds('send', id)).stdout).toContain('Not delivered: unregistered');
+    await running.service.settled();
+    const held = await given(ANDROID_TOKEN, 'token', 'show', '-');
+    expect([held.code, held.stdout]).toEqual([1, expect.stringContaining('UNREGISTERED')]);
+    const released = await given(ANDROID_TOKEN, 'token', 'release', '-');
+    expect([released.code, released.stdout]).toEqual([0, 'Released: the next call is sent.\n']);
+    const ready = 'ready    default/apns\nready    default/fcm\n';
+    expect((await nds('apps', 'list')).stdout).toBe(ready);
+    const added = await nds('endpoints', 'add', receiver.url, '--json');
+    const endpoint = z.looseObject({ id: z.string() }).parse(JSON.parse(added.stdout)).id;
+    expect((await nds('endpoints', 'list')).stdout).toContain(endpoint);
+    expect((await nds('endpoints', 'test', endpoint)).stdout).toMatch(/^Delivered: 20\d after/);
+
+    expect((await nds('devices', 'list')).stdout).toContain(id);
+    const forgotten = await nds('forget', USER);
+    expect([forgotten.code, forgotten.stderr]).toEqual([0, '']);
+    expect(forgotten.stdout).toMatch(/^Forgotten: 1 device .*\n2 deliveries in the log/);
+    expect((await nds('devices', 'list')).stdout).toBe('');
+    expect(await query(NDS_DATABASE, 'SELECT count(*) FROM devices')).toEqual([{ count: '0' }]);
+  });
+
+  test('any service of this machine is asked; without one a command says what to do', async () => {
+    const url = await newEmptyDatabase();
+    const { first, start } = await startMachines(url);
+    const other = await start();
+    const { environment, folder } = first;
+    const nds = (...args: readonly string[]) => runCommand(args, { environment, folder });
+    for (const { service } of [other, first]) {
+      expect(await nds('devices', 'list')).toMatchObject({ code: 0, stdout: '', stderr: '' });
+      await service.stop();
+    }
+    const killed = startProgram({ args: ['serve'], environment, folder });
+    await killed.line('listening');
+    expect(await nds('apps', 'list')).toMatchObject({ code: 0, stderr: '' });
+    const left = (await findSharedPath(url)) ?? '';
+    killed.signal('SIGKILL');
+    await killed.ended;
+    for (const args of [
+      ['apps', 'list'],
+      ['devices', 'list'],
+      ['forget', 'alice'],
+    ]) {
+      const { code, stdout, stderr } = await nds(...args);
+      expect([code, stdout], args.join(' ')).toEqual([1, '']);
+      expect(stderr, args.join(' ')).toMatch(
+        /^nds \w+: No service on this PostgreSQL listens in \/(run\/nds|tmp\/nds-\d+): start one /,
+      );
+    }
+    expect(existsSync(left)).toBe(true);
+    const next = await start();
+    expect(existsSync(left)).toBe(false);
+    const path = (await findSharedPath(url)) ?? '';
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    await next.service.stop();
+    expect(existsSync(path)).toBe(false);
+  });
+
   test('a command that works on an SQLite file alone says what takes its place', async () => {
     const environment = {
       NDS_DATABASE: await newEmptyDatabase(),
       NDS_SECRET: 'a secret for tests only',
     };
-    const commands = [
-      ['backup', 'copy.sqlite'],
-      ['restore', 'copy.sqlite'],
-      ['check'],
-      ['keys', 'rotate'],
-      ['retry', '01a21c14'],
-      ['devices', 'list'],
-      ['endpoints', 'list'],
-      ['token', 'show', ANDROID_TOKEN],
-      ['forget', 'alice'],
+    const commands: readonly (readonly [words: string, instead: string])[] = [
+      ['backup copy.sqlite', 'pg_dump copies'],
+      ['restore copy.sqlite', 'pg_restore brings back'],
+      ['check', '`nds doctor` examines'],
+      ['keys rotate', 'Stop the service on every machine, set NDS_SECRET_PREVIOUS'],
     ];
-    for (const args of commands) {
-      const { code, stdout, stderr } = await runCommand(args, { environment });
-      expect([code, stdout], args.join(' ')).toEqual([1, '']);
-      expect(stderr, args.join(' ')).toContain('this command works on an SQLite file');
+    for (const [words, instead] of commands) {
+      const { code, stdout, stderr } = await runCommand(words.split(' '), { environment });
+      expect([code, stdout], words).toEqual([1, '']);
+      expect(stderr, words).toContain('this command works on an SQLite file');
+      expect(stderr, words).toContain(instead);
     }
   });
 });

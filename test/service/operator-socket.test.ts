@@ -1,11 +1,20 @@
 // The socket beside the database: who may use it, what becomes of one that was left behind, and what happens without it.
 
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { Hono } from 'hono';
 import { expect, onTestFinished, test } from 'vitest';
-import { faultOfSocketPath, knock, operatorSocketOf } from '../../src/service/operator-socket.ts';
+import {
+  faultOfSocketPath,
+  knock,
+  openOperatorSocket,
+  operatorSocketOf,
+} from '../../src/service/sockets/operator-socket.ts';
+import { makeSharedPath } from '../../src/service/sockets/shared-sockets.ts';
+import { createSystemClock, createSystemIds } from '../../src/service/system.ts';
 import { ANDROID_TOKEN, setup, temporaryFolder } from '../support/service.ts';
 
 const PAYMENT_HASH = '4bb06f8e4e3a7715d201d573d0aa423762e55dabd61a2c02278fa56cc6d294e0';
@@ -103,4 +112,27 @@ test('a path that is too long for a socket is said in a sentence, and the servic
   expect((await running.notify(ANDROID_TOKEN, PAYMENT_HASH)).status).toBe(200);
   expect(faultOfSocketPath(`/${'x'.repeat(102)}`)).toBeUndefined();
   expect(faultOfSocketPath(`/${'ä'.repeat(60)}`)).toBeDefined();
+});
+
+test('without a place for a socket the service is told why, and goes on', async () => {
+  const told: string[] = [];
+  const clock = createSystemClock();
+  const open = (choosePath: () => string | Promise<string>) =>
+    openOperatorSocket(new Hono(), {
+      choosePath,
+      clock,
+      ids: createSystemIds(clock, randomBytes(32)),
+      onUnusable: (detail) => told.push(detail),
+    });
+  const missing = join(temporaryFolder(), 'missing');
+  const file = join(temporaryFolder(), 'file');
+  writeFileSync(file, '');
+  expect(await open(() => makeSharedPath('postgres://db/nds', 'x', file))).toBeUndefined();
+  expect(await open(() => operatorSocketOf(missing))).toBeUndefined();
+  expect(await open(() => join(missing, 'sock'))).toBeUndefined();
+  expect(told).toEqual([
+    expect.stringContaining(`${file} is no folder of this user alone`),
+    'the socket cannot be made (ENOENT)',
+    expect.stringMatching(/sock cannot be made \((EACCES|ENOENT)\)$/),
+  ]);
 });

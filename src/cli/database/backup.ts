@@ -9,12 +9,15 @@ import { readDatabaseSettings, requireFile } from './database-settings.ts';
 
 const MIB = 1_048_576;
 
+/** Over PostgreSQL. */
+const INSTEAD = 'pg_dump copies a PostgreSQL while the services run';
+
 export function backup(
   file: string,
   { json = false }: { readonly json?: boolean },
   environment: Environment,
 ): void {
-  const settings = readDatabaseSettings(environment);
+  const settings = readDatabaseSettings(environment, INSTEAD);
   requireFile(settings.file);
   const path = resolve(file);
   writeBackup(settings.file, path);

@@ -16,13 +16,16 @@ const WORDS: Readonly<Record<Inspected['check'], string>> = {
 };
 const INDENT = 8;
 
+/** Over PostgreSQL. */
+const INSTEAD = '`nds doctor` examines a PostgreSQL';
+
 /** Returns 0 if all is well, else 1. Works while the service runs. */
 export function check(
   file: string | undefined,
   { json = false }: { readonly json?: boolean },
   environment: Environment,
 ): number {
-  const settings = readDatabaseSettings(environment);
+  const settings = readDatabaseSettings(environment, INSTEAD);
   const path = resolve(file ?? settings.file);
   const found = inspectDatabase(path, keysOf(settings));
   const isSound = found.every(({ fault }) => fault === undefined);

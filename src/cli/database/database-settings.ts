@@ -1,4 +1,4 @@
-// Which database a command means, and its keys. Faults of other settings are no reason to refuse a restore.
+// Which database a command means, and the keys of a file. Faults of other settings are no reason to refuse a restore.
 
 import { existsSync, statSync } from 'node:fs';
 import { ConfigError, type Environment, readSettings } from '../../config/config.ts';
@@ -12,14 +12,25 @@ export interface DatabaseSettings {
 }
 
 /** Throws a `ConfigError` with the faults of these settings. */
-export function readDatabaseSettings(environment: Environment): DatabaseSettings {
+export function readDatabase(
+  environment: Environment,
+): DatabaseSettings | { readonly server: string } {
   const { values, faults } = readSettings(environment);
   const { database, secret, previousSecrets } = values;
   if (database === undefined || previousSecrets === undefined || !('secret' in values)) {
     throw new ConfigError(faults.filter((fault) => /^NDS_(DATABASE|SECRET)/.test(fault)));
   }
-  requireFileDatabase(database);
+  if (isServer(database)) return { server: database };
   return { file: database, configuredSecret: secret, previousSecrets };
+}
+
+/** For a command that works on a file: what takes its place over PostgreSQL is thrown as a `ConfigError`, too. */
+export function readDatabaseSettings(environment: Environment, instead: string): DatabaseSettings {
+  const found = readDatabase(environment);
+  if ('file' in found) return found;
+  throw new ConfigError([
+    `NDS_DATABASE names a PostgreSQL, and this command works on an SQLite file: ${instead}`,
+  ]);
 }
 
 /** Makes no secret: a database without a known one says so. */
@@ -30,15 +41,6 @@ export function keysOf(settings: DatabaseSettings): Secrets {
     previous: previousSecrets,
     databaseFile: file,
   });
-}
-
-/** Throws a `ConfigError` if it is a PostgreSQL. */
-function requireFileDatabase(database: string): void {
-  if (!isServer(database)) return;
-  throw new ConfigError([
-    'NDS_DATABASE names a PostgreSQL, and this command works on an SQLite file: ask the running service by its API ' +
-      '(NDS_API_KEYS, docs/api.md), or read the tables by psql (docs/tables.md)',
-  ]);
 }
 
 export function requireFile(file: string): void {

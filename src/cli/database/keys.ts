@@ -17,13 +17,18 @@ import {
 } from './database-settings.ts';
 
 const BUSY_TIMEOUT_MS = 250;
+/** Over PostgreSQL. A machine that runs on under the earlier secret could read nothing any more, and its rows nobody else. */
+const INSTEAD =
+  'a service does it at its start. Stop the service on every machine, set NDS_SECRET_PREVIOUS to the present NDS_SECRET and ' +
+  'NDS_SECRET to a new one everywhere, start one machine, and the others when it says `key_rotated`; then remove ' +
+  'NDS_SECRET_PREVIOUS';
 
 /** Throws a `DatabaseRefusedError` while a service owns the database, and for secrets that do not fit. */
 export function rotateKeys(
   { json = false }: { readonly json?: boolean },
   { environment, clock }: Context,
 ): void {
-  const settings = readDatabaseSettings(environment);
+  const settings = readDatabaseSettings(environment, INSTEAD);
   requireFile(settings.file);
   requireOwnUser(settings.file);
   const since = new Date(clock.wallMs()).toISOString();

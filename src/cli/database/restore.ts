@@ -8,13 +8,16 @@ import { print } from '../print.ts';
 import { lines } from './check.ts';
 import { keysOf, readDatabaseSettings, requireOwnUser } from './database-settings.ts';
 
+/** Over PostgreSQL. */
+const INSTEAD = 'pg_restore brings back what pg_dump copied, while no service runs on any machine';
+
 /** Returns 0, or 1 if the backup is not what can be put there; then nothing was changed. */
 export function restore(
   file: string,
   { json = false }: { readonly json?: boolean },
   { environment, clock }: Context,
 ): number {
-  const settings = readDatabaseSettings(environment);
+  const settings = readDatabaseSettings(environment, INSTEAD);
   requireOwnUser(settings.file);
   const backup = resolve(file);
   const checks = inspectDatabase(backup, keysOf(settings));

@@ -1,20 +1,18 @@
 // The fingerprints under which the database knows a token, computed here, so that the token goes nowhere.
 
 import { createSystemIds } from '../../service/system.ts';
-import { openReadOnly } from '../../stores/sqlite/read-only.ts';
 import type { Context } from '../context.ts';
-import { keysOf, readDatabaseSettings, requireFile } from '../database/database-settings.ts';
+import { findLog } from '../read-log.ts';
 import { fingerprintsOf } from './addressee.ts';
 
-export function tokenFingerprints(
+/** Of a token in one of these apps, of each of them. */
+export async function tokenFingerprints(
   token: string,
-  app: string,
+  apps: readonly string[],
   { environment, clock }: Context,
-): readonly string[] {
-  const settings = readDatabaseSettings(environment);
-  requireFile(settings.file);
-  const { lookupKey, close } = openReadOnly({ file: settings.file, keys: keysOf(settings) });
-  close();
-  const { fingerprint } = createSystemIds(clock, lookupKey);
-  return fingerprintsOf(token, { app, fingerprint });
+): Promise<readonly string[]> {
+  const log = await findLog(environment).open();
+  await log.close();
+  const { fingerprint } = createSystemIds(clock, log.lookupKey);
+  return apps.flatMap((app) => fingerprintsOf(token, { app, fingerprint }));
 }

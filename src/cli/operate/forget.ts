@@ -22,7 +22,7 @@ export async function forget(
   const found = await withDatabase(context, async (api) => {
     const apps = await appsFor(api, { app, environment: context.environment });
     const forgottenOnes: Forgotten[] = [];
-    for (const path of apps.flatMap((name) => pathsOf(given, name, context))) {
+    for (const path of await pathsOf(given, apps, context)) {
       const answer = await unlessUnknown(() => api.call('DELETE', path));
       if (answer !== undefined) forgottenOnes.push(forgotten.parse(answer));
     }
@@ -39,10 +39,17 @@ export async function forget(
 }
 
 /** As a user, and as a token: what can be neither has a fingerprint all the same, which is not known. */
-function pathsOf(given: string, app: string, context: Context): readonly string[] {
-  const user = `/api/v1/users/${encodeURIComponent(given)}?${new URLSearchParams({ app })}`;
-  const tokens = tokenFingerprints(given, app, context);
-  return [user, ...tokens.map((fingerprint) => `/api/v1/tokens/${fingerprint}`)];
+async function pathsOf(
+  given: string,
+  apps: readonly string[],
+  context: Context,
+): Promise<readonly string[]> {
+  const user = `/api/v1/users/${encodeURIComponent(given)}`;
+  const tokens = await tokenFingerprints(given, apps, context);
+  return [
+    ...apps.map((app) => `${user}?${new URLSearchParams({ app })}`),
+    ...tokens.map((fingerprint) => `/api/v1/tokens/${fingerprint}`),
+  ];
 }
 
 function inWords({ devices, deliveries }: Forgotten): string {

@@ -1,12 +1,19 @@
 // Where a command finds the service of its database; and what works without one.
 
+import type { Environment } from '../../config/config.ts';
 import { showPath } from '../../config/files.ts';
 import { serveOffline } from '../../offline.ts';
-import { faultOfSocketPath, knock, operatorSocketOf } from '../../service/operator-socket.ts';
+import {
+  faultOfSocketPath,
+  knock,
+  operatorSocketOf,
+} from '../../service/sockets/operator-socket.ts';
+import { findSharedPath, sharedFolder } from '../../service/sockets/shared-sockets.ts';
 import type { Context } from '../context.ts';
 import {
+  type DatabaseSettings,
   keysOf,
-  readDatabaseSettings,
+  readDatabase,
   requireFile,
   requireOwnUser,
 } from '../database/database-settings.ts';
@@ -17,25 +24,23 @@ export async function withService<Result>(
   context: Context,
   ask: (api: Api) => Promise<Result>,
 ): Promise<Result> {
-  const { file } = readDatabaseSettings(context.environment);
-  requireFile(file);
-  const path = operatorSocketOf(file);
-  const state = await knock(path);
-  if (state === 'answered') return await ask(createApi(path));
-  throw new NoServiceError(reasonOf(state, path));
+  const found = await findService(context.environment);
+  if ('path' in found) return await ask(createApi(found.path));
+  throw new NoServiceError(found.reason);
 }
 
-/** Asks the running service; without one, the database itself, which is owned for as long as that takes. */
+/**
+ * Asks the running service; without one, the database file itself, which is owned for as long as that takes. A PostgreSQL is
+ * changed by services alone.
+ */
 export async function withDatabase<Result>(
   context: Context,
   ask: (api: Api) => Promise<Result>,
 ): Promise<Result> {
-  const settings = readDatabaseSettings(context.environment);
-  requireFile(settings.file);
-  const path = operatorSocketOf(settings.file);
-  const state = await knock(path);
-  if (state === 'answered') return await ask(createApi(path));
-  if (state === 'forbidden') throw new NoServiceError(reasonOf(state, path));
+  const found = await findService(context.environment);
+  if ('path' in found) return await ask(createApi(found.path));
+  const { reason, settings } = found;
+  if (settings === undefined) throw new NoServiceError(reason);
   requireOwnUser(settings.file);
   const offline = await serveOffline({ ...context, keys: keysOf(settings) });
   try {
@@ -43,6 +48,35 @@ export async function withDatabase<Result>(
   } finally {
     await offline.close();
   }
+}
+
+type FoundService =
+  | { readonly path: string }
+  | {
+      /** Why there is none, and what to do. */
+      readonly reason: string;
+      /** Present if the file can be owned. */
+      readonly settings?: DatabaseSettings | undefined;
+    };
+
+async function findService(environment: Environment): Promise<FoundService> {
+  const database = readDatabase(environment);
+  if ('server' in database) return await findShared(database.server);
+  requireFile(database.file);
+  const path = operatorSocketOf(database.file);
+  const state = await knock(path);
+  if (state === 'answered') return { path };
+  return { reason: reasonOf(state, path), settings: state === undefined ? database : undefined };
+}
+
+async function findShared(server: string): Promise<FoundService> {
+  const folder = sharedFolder();
+  const path = await findSharedPath(server, folder);
+  if (path !== undefined) return { path };
+  const reason =
+    `No service on this PostgreSQL listens in ${folder}: start one on this machine by \`nds serve\`, or run this command where ` +
+    'one runs, in its container if it has one, as its user and with its NDS_DATABASE.';
+  return { reason };
 }
 
 function reasonOf(state: 'forbidden' | undefined, path: string): string {

@@ -76,8 +76,7 @@ async function withToken(
   const given = await argumentOrInput(token);
   return await withDatabase(context, async (api) => {
     const apps = await appsFor(api, { app, environment: context.environment });
-    const known = apps.flatMap((name) => tokenFingerprints(given, name, context));
-    return await ask(api, known);
+    return await ask(api, await tokenFingerprints(given, apps, context));
   });
 }
 

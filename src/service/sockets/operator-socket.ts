@@ -1,32 +1,38 @@
-// The Unix socket beside the database, at which the commands of the same user reach the running service without a key.
-// What is wrong with it is said in the log, and keeps nobody from pushing.
+// The Unix socket at which the commands of the same user reach the running service without a key: beside the database file,
+// or where `shared-sockets.ts` says. What is wrong with it is said in the log, and keeps nobody from pushing.
 
 import { lstatSync, realpathSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { showPath } from '../config/files.ts';
-import { type Principal, SCOPES } from '../core/operating/scopes.ts';
-import type { Clock } from '../core/ports/clock.ts';
-import type { Ids } from '../core/ports/ids.ts';
-import type { App } from '../http/app.ts';
-import { type Listener, startSocketServer } from '../http/server.ts';
+import { showPath } from '../../config/files.ts';
+import { type Principal, SCOPES } from '../../core/operating/scopes.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Ids } from '../../core/ports/ids.ts';
+import type { App } from '../../http/app.ts';
+import { type Listener, startSocketServer } from '../../http/server.ts';
 
 /** `sun_path` has 108 bytes on Linux and 104 elsewhere, the last of which ends the text. */
 const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
 /** Commands of one operator, and what watches the stream. */
 const MAX_CONNECTIONS = 100;
 
-/** A process that may use the socket beside the database could read and write the database itself. */
+/** A process that may use the socket could read NDS_SECRET or its file, and write the database itself. */
 const PRINCIPAL: Principal = { name: 'socket', scopes: new Set(SCOPES) };
 
 export interface OperatorSocketOptions {
-  readonly database: string;
+  /** Rejects with a `SocketPlaceError` if there is no place for one. */
+  readonly choosePath: () => string | Promise<string>;
   readonly clock: Clock;
   readonly ids: Ids;
   /** Says in a sentence why there is no socket. */
   readonly onUnusable: (detail: string) => void;
 }
 
-/** Where the service of this database listens for commands. The database exists. */
+/** The message says what to do. */
+export class SocketPlaceError extends Error {
+  override readonly name = 'SocketPlaceError';
+}
+
+/** Where the service of this database file listens for commands. The database exists. */
 export function operatorSocketOf(database: string): string {
   // The owner's lock follows links, too: one database, one socket.
   return `${realpathSync(database)}.sock`;
@@ -42,18 +48,24 @@ export function faultOfSocketPath(path: string): string | undefined {
   );
 }
 
-/** Nothing if there can be none. The caller owns the database, so a socket at which nobody answers is of the dead. */
+/** Nothing if there can be none. The path is this service's own, so a socket at which nobody answers is of the dead. */
 export async function openOperatorSocket(
   app: App,
-  { database, clock, ids, onUnusable }: OperatorSocketOptions,
+  { choosePath, clock, ids, onUnusable }: OperatorSocketOptions,
 ): Promise<Listener | undefined> {
+  let path: string | undefined;
   try {
-    const path = operatorSocketOf(database);
+    path = await choosePath();
     const fault = faultOfSocketPath(path) ?? (await clear(path));
     if (fault === undefined) return await listenAt(path, app, { clock, ids });
     onUnusable(fault);
   } catch (error) {
-    onUnusable(`${showPath(database)}.sock cannot be made (${codeOf(error)})`);
+    const shown = path === undefined ? 'the socket' : showPath(path);
+    onUnusable(
+      error instanceof SocketPlaceError
+        ? error.message
+        : `${shown} cannot be made (${codeOf(error)})`,
+    );
   }
   return undefined;
 }
