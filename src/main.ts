@@ -92,7 +92,7 @@ export async function startService(
   const storing = await openStore(config, log, {
     clock,
     observer,
-    onTakenOver: () => core.retrier.start(),
+    onLeft: () => core.retrier.start(),
   });
   const {
     store: ownStore,

@@ -28,8 +28,8 @@ export type Storing = Omit<OpenedStore, 'sqliteVersion'> & {
 export interface StoringParts {
   readonly clock: Clock;
   readonly observer: Observer;
-  /** What a dead machine left may be claimed now. */
-  readonly onTakenOver: () => void;
+  /** What a machine that stopped or died left may be claimed, now or later. */
+  readonly onLeft: () => void;
 }
 
 export async function openStore(config: Config, log: Log, parts: StoringParts): Promise<Storing> {
@@ -50,8 +50,9 @@ export async function openStore(config: Config, log: Log, parts: StoringParts): 
       onEvent: ({ resealedRows }) => tellRotation(resealedRows),
       onTakenOver: ({ nodeId, deliveries }) => {
         log.say('warn', 'node_taken_over', { node: nodeId, count: deliveries });
-        parts.onTakenOver();
+        parts.onLeft();
       },
+      onGone: parts.onLeft,
     });
   }
   makeFile(config.database);

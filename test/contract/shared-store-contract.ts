@@ -26,6 +26,8 @@ export interface ContractMachine {
   readonly clock: ManualClock;
   /** How many deliveries it took over, each time. */
   readonly taken: readonly number[];
+  /** How often it was told that another one stopped or died. */
+  readonly gone: number;
   /** Seconds in which this machine beats and looks at the others. */
   live(seconds: number): Promise<void>;
 }
@@ -175,6 +177,23 @@ function testsOfMachines(open: () => Promise<SharedStoreSetup>): void {
     expect(await alive.store.settle(byHolder)).toBe(true);
     while ((await names()).length > 1) await alive.store.probe();
     expect(await names()).toEqual([alive.owner]);
+  });
+
+  test('is told of a machine that died while it sent nothing, and of one that stopped', async () => {
+    const { machine, names } = await open();
+    const [alive, stopping] = [await machine(), await machine()];
+    await machine();
+    await alive.live(1);
+    expect(alive.gone).toBe(0);
+    await stopping.store.close();
+    await alive.live(1);
+    expect(alive.gone).toBe(1);
+    await alive.live(4);
+    expect(alive.gone).toBe(1);
+    await alive.live(1);
+    while ((await names()).length > 1) await alive.store.probe();
+    expect(alive.gone).toBe(2);
+    expect(alive.taken).toEqual([]);
   });
 
   test('a machine that was stopped claims nothing before it has beaten again, and then as a new one', async () => {

@@ -14,7 +14,9 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
   async function machine(url: string, clock = new ManualClock(NOW)) {
     const taken: number[] = [];
     const onTakenOver = ({ deliveries }: { deliveries: number }) => void taken.push(deliveries);
-    const opened = await open(url, { clock, onTakenOver });
+    let gone = 0;
+    const onGone = () => void (gone += 1);
+    const opened = await open(url, { clock, onTakenOver, onGone });
     const { store, owner } = opened;
     const beatOf = async () => {
       const rows = await query(url, `SELECT beat FROM nodes WHERE id = '${owner}'`);
@@ -28,7 +30,12 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
         while ((await beatOf()) === before) await store.probe();
       }
     };
-    return { ...opened, clock, taken, live };
+    return {
+      ...{ ...opened, clock, taken, live },
+      get gone() {
+        return gone;
+      },
+    };
   }
 
   sharedStoreContract(async () => {

@@ -29,14 +29,22 @@ sharedStoreContract(async () => {
       const taken: number[] = [];
       const onTakenOver = ({ deliveries }: { deliveries: number }) => void taken.push(deliveries);
       const id = `machine ${machines}`;
-      const { store, owner } = await joinMachine(database, { id, clock, link, onTakenOver });
+      let gone = 0;
+      const onGone = () => void (gone += 1);
+      const watched = { id, clock, link, onTakenOver, onGone };
+      const { store, owner } = await joinMachine(database, watched);
       const live = async (seconds: number) => {
         for (let second = 0; second < seconds; second += 1) {
           clock.advance(1_000);
           await turn();
         }
       };
-      return { store, owner, clock, taken, live };
+      return {
+        ...{ store, owner, clock, taken, live },
+        get gone() {
+          return gone;
+        },
+      };
     },
     names: async () => [...database.nodes.keys()],
     async breakBeats() {

@@ -31,6 +31,7 @@ export interface SharedMachineOptions {
   /** Sees what is done, when it is done, whether or not this machine ever hears of it. */
   readonly watch?: (store: Store) => Store;
   readonly onTakenOver?: NodesParts['onTakenOver'];
+  readonly onGone?: NodesParts['onGone'];
 }
 
 export interface SharedMachine {
@@ -41,7 +42,7 @@ export interface SharedMachine {
 
 export async function joinMachine(
   database: SharedDatabase,
-  { id, clock, link = direct, watch = (store) => store, onTakenOver }: SharedMachineOptions,
+  { id, clock, link = direct, watch = (store) => store, onTakenOver, onGone }: SharedMachineOptions,
 ): Promise<SharedMachine> {
   const times = new Times();
   const listeners: ((reason: StoreUnavailableError['reason']) => void)[] = [];
@@ -55,7 +56,8 @@ export async function joinMachine(
       throw error;
     }
   };
-  const nodes = new Nodes({ id, clock, times, table: linked(database.table, run), onTakenOver });
+  const table = linked(database.table, run);
+  const nodes = new Nodes({ id, clock, times, table, onTakenOver, onGone });
   await nodes.join();
   const own = { database, times, clock, claimant: () => ({ id, epoch: nodes.epoch }) };
   const store = interceptStore(watch(inServiceTime(own)), (name, statement) =>

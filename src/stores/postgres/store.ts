@@ -38,6 +38,7 @@ export interface PostgresStoreOptions {
   readonly maxPendingOperations?: number | undefined;
   /** Deliveries of a machine that died may be claimed now. */
   readonly onTakenOver?: NodesParts['onTakenOver'];
+  readonly onGone?: NodesParts['onGone'];
   readonly onEvent?: ((event: PostgresStoreEvent) => void) | undefined;
   /** Called when a batch of so many operations goes to the database as one transaction. */
   readonly onBatch?: ((operations: number) => void) | undefined;
@@ -85,9 +86,9 @@ export async function openPostgresStore(
     if (resealedRows !== undefined) onEvent?.({ name: 'key_rotated', resealedRows });
     const times = new Times();
     const owner = randomBytes(NODE_ID_BYTES).toString('base64url');
-    const { onTakenOver } = options;
+    const { onTakenOver, onGone } = options;
     const table = createNodeTable(database);
-    const nodes = new Nodes({ id: owner, clock, table, times, onTakenOver });
+    const nodes = new Nodes({ id: owner, clock, table, times, onTakenOver, onGone });
     await database.warm();
     // The last step: who fails to start must not count among the living.
     await nodes.join();

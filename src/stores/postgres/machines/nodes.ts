@@ -20,11 +20,14 @@ export interface NodesParts {
   readonly onTakenOver?:
     | ((taken: { readonly nodeId: string; readonly deliveries: number }) => void)
     | undefined;
+  /** Another machine stopped or died: what it would have sent later nobody else looks for. */
+  readonly onGone?: (() => void) | undefined;
 }
 
 export class Nodes implements Peers {
   readonly #parts: NodesParts;
   readonly #liveness = new Liveness();
+  #others: ReadonlySet<string> = new Set();
   #epoch = 0;
   #url: string | null = null;
   #commitsAreSafe = true;
@@ -127,10 +130,11 @@ export class Nodes implements Peers {
     if (isMine) this.#beatBeganAtMs = beganAtMs;
     // Others called this machine dead: whatever it leased is theirs.
     else await this.#register();
-    return this.#liveness.read(
-      beats.filter((beat) => beat.id !== id),
-      nowMs,
-    );
+    const others = beats.filter((beat) => beat.id !== id);
+    const before = this.#others;
+    this.#others = new Set(others.map((other) => other.id));
+    if (!before.isSubsetOf(this.#others)) this.#parts.onGone?.();
+    return this.#liveness.read(others, nowMs);
   }
 
   async #register(): Promise<void> {
@@ -148,7 +152,7 @@ export class Nodes implements Peers {
 
   /** The epoch first, so that the dead machine gets nothing more should it live; its name last. */
   async #takeOver(beat: Beat): Promise<void> {
-    const { table, onTakenOver } = this.#parts;
+    const { table, onTakenOver, onGone } = this.#parts;
     const { id, epoch } = beat;
     if (!(await table.declareDead(beat))) return;
     for (;;) {
@@ -156,6 +160,7 @@ export class Nodes implements Peers {
       if (deliveries > 0) onTakenOver?.({ nodeId: id, deliveries });
       if (deliveries < FREE_ROWS) break;
     }
+    onGone?.();
     await table.forget(id, epoch + 1);
   }
 }
