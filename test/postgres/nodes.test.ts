@@ -15,7 +15,9 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     const taken: number[] = [];
     const onTakenOver = ({ deliveries }: { deliveries: number }) => void taken.push(deliveries);
     let gone = 0;
-    const onGone = () => void (gone += 1);
+    const onGone = () => {
+      gone += 1;
+    };
     const opened = await open(url, { clock, onTakenOver, onGone });
     const { store, owner } = opened;
     const beatOf = async () => {

@@ -30,7 +30,9 @@ sharedStoreContract(async () => {
       const onTakenOver = ({ deliveries }: { deliveries: number }) => void taken.push(deliveries);
       const id = `machine ${machines}`;
       let gone = 0;
-      const onGone = () => void (gone += 1);
+      const onGone = () => {
+        gone += 1;
+      };
       const watched = { id, clock, link, onTakenOver, onGone };
       const { store, owner } = await joinMachine(database, watched);
       const live = async (seconds: number) => {
