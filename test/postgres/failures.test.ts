@@ -2,6 +2,7 @@
 
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
+import { type Store, StoreUnavailableError } from '../../src/core/ports/store.ts';
 import { beginLife } from '../chaos/life.ts';
 import { ANDROID_TOKEN, setup } from '../support/service.ts';
 import { query, SERVERS, useDatabases } from './databases.ts';
@@ -66,6 +67,28 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(await response.json()).toMatchObject({ status: 'delivered', logged: false });
     expect(log.events.filter(({ name }) => name === 'key_unclaimed')).toHaveLength(1);
     expect(sandbox.received()).toHaveLength(1);
+  });
+
+  test('a repeat of what was refused finds its row, which was written although nothing answered, and is a duplicate', async () => {
+    let isLost = true;
+    const wrapStore = (store: Store): Store => ({
+      ...store,
+      async claimKey(keyed) {
+        const claim = await store.claimKey?.(keyed);
+        if (isLost || claim === undefined) throw new StoreUnavailableError('unreachable');
+        return claim;
+      },
+    });
+    const { notify, sandbox, service } = await setup({
+      environment: { NDS_DATABASE: await newDatabase(), NDS_DRAIN: '0ms' },
+      wrapStore,
+    });
+    sandbox.script({ provider: 'fcm', fault: UNAVAILABLE });
+    expect((await notify(ANDROID_TOKEN, 'aa')).status).toBe(503);
+    isLost = false;
+    const [row] = await service.store.findDeliveries({ limit: 9 });
+    const repeat = await notify(ANDROID_TOKEN, 'aa');
+    expect(await repeat.json()).toEqual({ id: row?.id, status: 'duplicate' });
   });
 
   test('what a killed machine was sending another sends within eight seconds', async () => {

@@ -28,6 +28,8 @@ export interface Opening {
   /** Sees what is done when it is done. */
   readonly watch: (store: Store) => Store;
   readonly onDeclaredDead: (owner: string) => void;
+  /** A machine stopped or died: what it left may be due. */
+  readonly onLeft: () => void;
 }
 
 export interface Ground {
@@ -81,11 +83,14 @@ export class SharedGround implements Ground {
   }
 
   async open(opening: Opening): Promise<OpenedGround> {
-    const { name: id, clock, disk, watch, onDeclaredDead } = opening;
+    const { name: id, clock, disk, watch, onDeclaredDead, onLeft } = opening;
     const { link } = disk;
-    const onTakenOver = ({ nodeId }: { readonly nodeId: string }) => onDeclaredDead(nodeId);
+    const onTakenOver = ({ nodeId }: { readonly nodeId: string }) => {
+      onDeclaredDead(nodeId);
+      onLeft();
+    };
     const { store, owner } = await joinMachine(this.#database, {
-      ...{ id, clock, link, watch, onTakenOver },
+      ...{ id, clock, link, watch, onTakenOver, onGone: onLeft },
     });
     return { store, owner, close: () => Promise.resolve() };
   }

@@ -44,6 +44,8 @@ export interface Repeat {
   readonly calledAtMs: number;
 }
 
+type Renewed = 'renewed' | 'closed';
+
 export class Repeats {
   readonly #parts: RepeatsParts;
 
@@ -82,18 +84,31 @@ export class Repeats {
     return this.#lookUp(this.#parts.ids.fingerprint(key));
   }
 
-  /** A delivery that is still open gets a new lifetime. Nothing if it ended in this moment. */
+  /**
+   * A delivery that is still open gets a new lifetime. Nothing if it ended in this moment. What this process gave up and the
+   * store has open all the same is believed to be open, unless its end is on its way there: a row can be written although
+   * the store seemed to fail.
+   */
   async answerShared(
     repeat: Repeat,
     { id, end }: { readonly id: string; readonly end: FirstEnd },
   ): Promise<Answer | undefined> {
     const { type } = repeat.delivery.notification;
     if (end === 'open') {
-      await this.#renewInTime(repeat, { id, held: { deliveryId: id, isOpen: true } });
-      if (this.#parts.duplicates.hasFailed(id)) return undefined;
+      const wasEnding = this.#isEnding(id);
+      const first = { id, held: { deliveryId: id, isOpen: true } };
+      const renewal = await this.#renewInTime(repeat, first);
+      const isEnding = wasEnding || this.#isEnding(id);
+      const hasFailed = isEnding && this.#parts.duplicates.hasFailed(id);
+      if (renewal === 'closed' || hasFailed) return undefined;
     }
     this.#parts.observer.observe({ name: 'duplicate_answered', deliveryId: id, type });
     return { id, status: 'duplicate' };
+  }
+
+  #isEnding(deliveryId: string): boolean {
+    const { sender, ledger } = this.#parts;
+    return sender.isSending(deliveryId) || ledger.awaitsSettling(deliveryId);
   }
 
   /** Remembers the first call of a key. */
@@ -138,24 +153,24 @@ export class Repeats {
   }
 
   /** The caller does not wait beyond its deadline: what is known by then is that the first call was taken. */
-  async #renewInTime(repeat: Repeat, first: First): Promise<void> {
+  async #renewInTime(repeat: Repeat, first: First): Promise<Renewed | undefined> {
     const { clock, policy } = this.#parts;
-    const { promise: over, resolve, reject } = Promise.withResolvers<void>();
+    const { promise: over, resolve, reject } = Promise.withResolvers<undefined>();
     const passedMs = clock.nowMs() - repeat.calledAtMs;
     const timer = clock.after(Math.max(0, policy.answerDeadlineMs - passedMs), () =>
-      first.held === undefined ? reject(storeUnavailable()) : resolve(),
+      first.held === undefined ? reject(storeUnavailable()) : resolve(undefined),
     );
     try {
       const renewed = this.#renew(repeat, first.id);
       renewed.catch(() => {});
-      await Promise.race([renewed, over]);
+      return await Promise.race([renewed, over]);
     } finally {
       timer.cancel();
     }
   }
 
   /** Refuses what may not be queued now; changes nothing if the delivery has ended meanwhile. */
-  async #renew({ delivery, lane }: Repeat, deliveryId: string): Promise<void> {
+  async #renew({ delivery, lane }: Repeat, deliveryId: string): Promise<Renewed> {
     const { clock, ledger, sender, policy, onRenewed } = this.#parts;
     const { notification, expiresAtMs } = delivery;
     if (!lane.mayQueue(notification.lifetimeMs)) {
@@ -172,9 +187,10 @@ export class Repeats {
     if (renewed === 'unavailable') throw storeUnavailable();
     // Another machine may have ended it: the store is asked again whose the key is.
     if (renewed === 'closed' && this.#isShared) this.#parts.duplicates.release(deliveryId);
-    if (renewed === 'closed') return;
+    if (renewed === 'closed') return renewed;
     sender.renew(deliveryId, expiresAtMs);
     onRenewed(lane, dueAtMs);
+    return renewed;
   }
 
   /**
