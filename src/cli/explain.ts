@@ -33,13 +33,15 @@ const STORE_PROBLEMS: Readonly<Record<string, string>> = {
 /** Why the service cannot listen, after the port. */
 const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {
   EADDRINUSE:
-    'another program listens there. End it, or choose another port by PORT, NOTIFY_HTTP_ADDRESS or NDS_METRICS_ADDRESS.',
+    'another program listens there. End it, or choose another port by PORT, NOTIFY_HTTP_ADDRESS, NDS_METRICS_ADDRESS or NDS_NODE_ADDRESS.',
   EADDRNOTAVAIL:
-    'this machine does not have the address in NOTIFY_HTTP_ADDRESS or NDS_METRICS_ADDRESS.',
-  ENOTFOUND: 'the name in NOTIFY_HTTP_ADDRESS or NDS_METRICS_ADDRESS has no address.',
-  EAI_AGAIN: 'the name in NOTIFY_HTTP_ADDRESS or NDS_METRICS_ADDRESS cannot be looked up.',
+    'this machine does not have the address in NOTIFY_HTTP_ADDRESS, NDS_METRICS_ADDRESS or NDS_NODE_ADDRESS.',
+  ENOTFOUND:
+    'the name in NOTIFY_HTTP_ADDRESS, NDS_METRICS_ADDRESS or NDS_NODE_ADDRESS has no address.',
+  EAI_AGAIN:
+    'the name in NOTIFY_HTTP_ADDRESS, NDS_METRICS_ADDRESS or NDS_NODE_ADDRESS cannot be looked up.',
   EACCES:
-    'only root may listen there. Choose a port above 1023 by PORT, NOTIFY_HTTP_ADDRESS or NDS_METRICS_ADDRESS.',
+    'only root may listen there. Choose a port above 1023 by PORT, NOTIFY_HTTP_ADDRESS, NDS_METRICS_ADDRESS or NDS_NODE_ADDRESS.',
 };
 
 /** What an operator can fix comes as sentences; anything else keeps its stack. */

@@ -71,7 +71,7 @@ test('explains that it cannot listen at an address of another machine', async ()
   const environment = { ...BOTH_PROVIDERS, NOTIFY_HTTP_ADDRESS: '192.0.2.1:8080' };
   const { code, stderr } = await startProgram({ args: ['serve'], environment, folder }).ended;
   expect(code).toBe(1);
-  expect(stderr).toContain('does not have the address in NOTIFY_HTTP_ADDRESS');
+  expect(stderr).toContain('does not have the address in NOTIFY_HTTP_ADDRESS, ');
   expect(stderr).not.toMatch(/^ {4}at /m);
 });
 

@@ -30,10 +30,16 @@ export const pageCursor = z
   .optional()
   .meta({ description: 'The `next` of an earlier page.' });
 
-export const appName = z
-  .string()
-  .min(1, 'must not be empty')
-  .max(MAX_APP_NAME_CHARACTERS, `must have at most ${MAX_APP_NAME_CHARACTERS} characters`);
+/** What rows are looked for by. PostgreSQL stores no NUL, and refuses to look for one. */
+export function filter(maxCharacters: number) {
+  return z
+    .string()
+    .min(1, 'must not be empty')
+    .max(maxCharacters, `must have at most ${maxCharacters} characters`)
+    .refine((value) => !value.includes('\0'), 'must not contain a NUL');
+}
+
+export const appName = filter(MAX_APP_NAME_CHARACTERS);
 
 export const listDevicesQuery = z.strictObject({
   /** All devices, page by page, if absent. */

@@ -10,6 +10,7 @@ import type { OperatorParts } from './parts.ts';
 import {
   appName,
   checkQuery,
+  filter,
   fingerprint,
   pageCursor,
   pageLimit,
@@ -20,11 +21,7 @@ import {
 export const listRefusalsQuery = z.strictObject({
   app: appName.optional(),
   /** The pattern of a route. */
-  door: z
-    .string()
-    .min(1, 'must not be empty')
-    .max(100, 'must have at most 100 characters')
-    .optional(),
+  door: filter(100).optional(),
   code: z
     .string()
     .regex(/^[a-z][a-z_]{0,63}$/, 'must be a code of docs/errors.md, or `duplicate`')
