@@ -54,7 +54,9 @@ export class AnswerRules {
     if (hasFailed(first) || wasNotKept(first)) return;
     // What went out unclaimed, and is in no row, only the machine that sent it could know, and it asks the store.
     if (journal.fleet !== undefined && first.isUnclaimed === true && !first.isStored) return;
-    if (first.life === second.life) {
+    // What another machine ended only the store knows.
+    const isEndedElsewhere = first.final !== undefined && first.final.life !== first.life;
+    if (first.life === second.life && !isEndedElsewhere) {
       if (isOver && (first.final ?? first.seenEnd) !== undefined) return;
       this.#violate('a repeat is recognised', `${second.id} repeats ${first.id}`);
       return;

@@ -223,7 +223,10 @@ export class AttemptRules {
   /** Four pushes that the phone may have got, ten seconds after the second; two of a slow provider. */
   #mustBeFew({ delivery, life }: AttemptRecord): void {
     if (isGhost(delivery)) return;
-    const earlier = delivery.attempts.filter((attempt) => attempt.life === life);
+    // The record of what it was sending when others called it dead is refused: that is the one double.
+    const earlier = delivery.attempts.filter(
+      (attempt) => attempt.life === life && !this.#wasLost(attempt),
+    );
     const unanswered = earlier.filter(isUnanswered);
     if (Math.max(unanswered.length, delivery.unansweredLogged) >= MAX_UNANSWERED) {
       this.#violate('four unanswered tries are the last', delivery.id);

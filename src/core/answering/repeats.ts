@@ -35,6 +35,8 @@ export interface RepeatsParts {
 export interface First {
   readonly id: string;
   readonly held?: FirstCall;
+  /** The store that machines share said during this call that it is open. */
+  readonly isFromStore?: true;
 }
 
 /** The delivery that a repeat would be, if it were none. */
@@ -89,7 +91,8 @@ export class Repeats {
   ): Promise<Answer | undefined> {
     const { type } = repeat.delivery.notification;
     if (end === 'open') {
-      await this.#renewInTime(repeat, { id, held: { deliveryId: id, isOpen: true } });
+      const held = { deliveryId: id, isOpen: true };
+      await this.#renewInTime(repeat, { id, held, isFromStore: true });
       if (this.#parts.duplicates.hasFailed(id)) return undefined;
     }
     this.#parts.observer.observe({ name: 'duplicate_answered', deliveryId: id, type });
@@ -137,13 +140,16 @@ export class Repeats {
     return { id: first.id, status: 'duplicate' };
   }
 
-  /** The caller does not wait beyond its deadline: what is known by then is that the first call was taken. */
+  /**
+   * The caller does not wait beyond its deadline: what is known by then is that the first call was taken, unless only the
+   * store can say what became of it.
+   */
   async #renewInTime(repeat: Repeat, first: First): Promise<void> {
     const { clock, policy } = this.#parts;
     const { promise: over, resolve, reject } = Promise.withResolvers<void>();
     const passedMs = clock.nowMs() - repeat.calledAtMs;
     const timer = clock.after(Math.max(0, policy.answerDeadlineMs - passedMs), () =>
-      first.held === undefined ? reject(storeUnavailable()) : resolve(),
+      this.#isKnownToStand(first) ? resolve() : reject(storeUnavailable()),
     );
     try {
       const renewed = this.#renew(repeat, first.id);
@@ -152,6 +158,12 @@ export class Repeats {
     } finally {
       timer.cancel();
     }
+  }
+
+  /** What another machine may have ended since is not known to stand, but for what this one sends. */
+  #isKnownToStand({ id, held, isFromStore }: First): boolean {
+    if (held === undefined) return false;
+    return !this.#isShared || isFromStore === true || this.#parts.sender.isSending(id);
   }
 
   /** Refuses what may not be queued now; changes nothing if the delivery has ended meanwhile. */
