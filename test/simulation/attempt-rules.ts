@@ -262,7 +262,9 @@ export class AttemptRules {
     if (earlier.life !== next.life && this.#mayRepeat(earlier)) return;
     const { id } = next.delivery;
     const { outcome, understood } = earlier;
-    const isPermanent = understood !== undefined && understood !== 'retry';
+    // What a machine heard before others called it dead is in no row: it, too, takes such a delivery up as it finds it.
+    const isKnown = understood === 'delivered' || !this.#wasLost(earlier);
+    const isPermanent = understood !== undefined && understood !== 'retry' && isKnown;
     if (isPermanent && !(understood === 'misconfigured' && isPromised(next.delivery, earlier))) {
       this.#violate('a permanent outcome is never retried', `${id} was ${understood}`);
     }

@@ -45,6 +45,7 @@ export class Life {
     const random = createRandom(seed, `disk ${number}`);
     const disk = new Disk({ timeline, random, spans: diskSpans, clock, journal });
     const aheadMs = journal.fleet === undefined ? 0 : clock.offsetMs;
+    let life: Life | undefined;
     const opened = await ground.open({
       name: `life ${number}`,
       clock,
@@ -54,10 +55,12 @@ export class Life {
         journal.note('declared dead', owner);
         journal.count('taken_over');
         journal.fleet?.declaredDead(owner, timeline.nowMs);
+        if (life?.isServing === true) life.core.retrier.start();
       },
     });
     if (opened.owner !== undefined) journal.fleet?.joined(opened.owner, number);
-    return new Life({ world, number, opened, clock, disk });
+    life = new Life({ world, number, opened, clock, disk });
+    return life;
   }
 
   private constructor(given: {
