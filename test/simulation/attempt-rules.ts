@@ -290,6 +290,7 @@ export class AttemptRules {
     // What one machine makes due is due for all.
     const lives = journal.fleet === undefined ? [next.life] : journal.begins.keys();
     if (journal.outages.hadRecovery(lives, provider, endedAtMs)) return;
+    if ((journal.hastenedAtMs.get(provider) ?? -1) >= endedAtMs) return;
     if ((next.delivery.renewedAtMs ?? 0) >= earlier.startedAtMs) return;
     this.#violate('Retry-After is waited for', `${next.delivery.id}: ${waitedMs} of ${mustMs} ms`);
   }

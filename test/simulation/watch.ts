@@ -143,7 +143,9 @@ export class Watch implements Sending {
         break;
       }
       case 'attempt_ended': {
-        const attempt = journal.deliveries.get(event.deliveryId)?.attempts.at(-1);
+        const attempt = journal.deliveries
+          .get(event.deliveryId)
+          ?.attempts.findLast((one) => one.life === life);
         if (attempt !== undefined) attempt.understood = event.outcome;
         break;
       }
