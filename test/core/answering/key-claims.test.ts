@@ -14,19 +14,21 @@ const HANGING_MS = 3_600_000;
 const DEADLINE_MS = 5_000;
 const STOPPED_MS = 3_100;
 
-/** Two machines, and how long the statements of each take. */
+/** Two machines, how long the statements of each take, and which it has sent. */
 async function setup() {
   const clock = new ManualClock();
   const database = new SharedDatabase(() => clock.nowMs());
   const machine = async (number: number) => {
     const takesMs = new Map<StoreOperation | 'nodes', number>();
+    const asked: string[] = [];
     const link: Link = async (name, statement) => {
+      asked.push(name);
       const ms = takesMs.get(name) ?? 0;
       if (ms > 0) await new Promise<void>((resolve) => clock.after(ms, resolve));
       return await statement();
     };
     const virtual = await createVirtualCore({ shared: { database, clock, number, link } });
-    return { virtual, takesMs };
+    return { virtual, takesMs, asked };
   };
   return { clock, database, one: await machine(1), other: await machine(2) };
 }
@@ -43,6 +45,21 @@ test('two equal calls at one machine push once, however slow the store is', asyn
   expect(first).toMatchObject({ status: 'delivered' });
   expect(repeat).toMatchObject({ status: 'duplicate', id: first.id });
   expect(one.virtual.pushes).toHaveLength(1);
+  expect(one.asked.filter((name) => name === 'claimKey')).toHaveLength(1);
+});
+
+test('the row of a repeat that the store took late ends as one, without a push', async () => {
+  const { clock, database, one } = await setup();
+  one.takesMs.set('claimKey', HANGING_MS);
+  const first = call(one.virtual, 'a');
+  await clock.run(1_000);
+  expect(first).toMatchObject({ status: 'delivered' });
+  one.takesMs.set('claimKey', SLOW_MS);
+  const repeat = call(one.virtual, 'a');
+  await clock.run(1_000);
+  expect(repeat).toMatchObject({ status: 'duplicate', id: first.id });
+  expect(one.virtual.pushes).toHaveLength(1);
+  expect([...database.rows.values()]).toMatchObject([{ status: 'expired', reason: 'duplicate' }]);
 });
 
 test('a repeat at another machine is answered in time although the row cannot be read', async () => {
