@@ -138,6 +138,22 @@ function testsOfKeys(open: () => Promise<SharedStoreSetup>): void {
     });
   });
 
+  test('keeps a refusal, and the longer of two holds, whichever machine writes the next hold', async () => {
+    const { byOther, byOne, one, other } = await twoMachines();
+    const { tokenHash } = sampleDelivery(1);
+    const entry = quarantineEntry('', { tokenHash, untilMs: NOW + DAY_MS });
+    const hold = { ...entry, kind: 'throttled', untilMs: NOW + 55_000 } as const;
+    await one.quarantine(entry);
+    await other.quarantine(hold);
+    expect(await byOther(keyed(1))).toMatchObject({ entry: { kind: 'unregistered' } });
+    await one.releaseQuarantine(tokenHash);
+    await one.quarantine(hold);
+    await other.quarantine({ ...hold, untilMs: NOW + 20_000 });
+    expect(await byOne(keyed(1))).toMatchObject({ entry: { untilMs: NOW + 55_000 } });
+    await other.quarantine(entry);
+    expect(await byOne(keyed(1))).toMatchObject({ entry: { kind: 'unregistered' } });
+  });
+
   test('tells of the quarantine, and not of a key whose window is over, swept or not', async () => {
     const { byOther, byOne, one, clocks } = await twoMachines();
     await byOne(keyed(1));

@@ -54,7 +54,9 @@ export class AnswerRules {
     if (hasFailed(first) || wasNotKept(first)) return;
     // What went out unclaimed, and is in no row, only the machine that sent it could know, and it asks the store.
     if (journal.fleet !== undefined && first.isUnclaimed === true && !first.isStored) return;
-    if (first.life === second.life) {
+    // What another machine ended only the store knows.
+    const isEndedElsewhere = first.final !== undefined && first.final.life !== first.life;
+    if (first.life === second.life && !isEndedElsewhere) {
       if (isOver && (first.final ?? first.seenEnd) !== undefined) return;
       this.#violate('a repeat is recognised', `${second.id} repeats ${first.id}`);
       return;
@@ -139,9 +141,20 @@ export class AnswerRules {
     const isKept = first.isStored || isProven(first, timeline.nowMs);
     const stands = end === undefined ? isKept : isArrived;
     // What ended in this very moment may have been told before.
-    if (!stands && end?.atMs !== timeline.nowMs) {
+    if (stands || end?.atMs === timeline.nowMs) return;
+    if (!this.#endedUnseen(call, first)) {
       this.#violate('a first try that failed blocks nobody', `call ${call.number}, ${id}`);
     }
+  }
+
+  /** It stood when the call came, and another machine ended it while this one could not read the store, or stood still. */
+  #endedUnseen({ life, startedAtMs }: CallRecord, { final }: DeliveryRecord): boolean {
+    const { journal, weather, timeline } = this.#parts;
+    if (journal.fleet === undefined || final === undefined || final.life === life) return false;
+    const nowMs = timeline.nowMs;
+    const wasStopped = journal.fleet.wasStopped(life, startedAtMs, nowMs);
+    const couldNotRead = wasStopped || hadDiskTrouble(weather, startedAtMs, nowMs);
+    return final.atMs >= startedAtMs && couldNotRead;
   }
 
   #mustBeTrue(call: CallRecord, code: ErrorCode, delivery: DeliveryRecord | undefined): void {

@@ -223,7 +223,10 @@ export class AttemptRules {
   /** Four pushes that the phone may have got, ten seconds after the second; two of a slow provider. */
   #mustBeFew({ delivery, life }: AttemptRecord): void {
     if (isGhost(delivery)) return;
-    const earlier = delivery.attempts.filter((attempt) => attempt.life === life);
+    // The record of what it was sending when others called it dead is refused: that is the one double.
+    const earlier = delivery.attempts.filter(
+      (attempt) => attempt.life === life && !this.#wasLost(attempt),
+    );
     const unanswered = earlier.filter(isUnanswered);
     if (Math.max(unanswered.length, delivery.unansweredLogged) >= MAX_UNANSWERED) {
       this.#violate('four unanswered tries are the last', delivery.id);
@@ -259,7 +262,9 @@ export class AttemptRules {
     if (earlier.life !== next.life && this.#mayRepeat(earlier)) return;
     const { id } = next.delivery;
     const { outcome, understood } = earlier;
-    const isPermanent = understood !== undefined && understood !== 'retry';
+    // What a machine heard before others called it dead is in no row: it, too, takes such a delivery up as it finds it.
+    const isKnown = understood === 'delivered' || !this.#wasLost(earlier);
+    const isPermanent = understood !== undefined && understood !== 'retry' && isKnown;
     if (isPermanent && !(understood === 'misconfigured' && isPromised(next.delivery, earlier))) {
       this.#violate('a permanent outcome is never retried', `${id} was ${understood}`);
     }
@@ -285,6 +290,7 @@ export class AttemptRules {
     // What one machine makes due is due for all.
     const lives = journal.fleet === undefined ? [next.life] : journal.begins.keys();
     if (journal.outages.hadRecovery(lives, provider, endedAtMs)) return;
+    if ((journal.hastenedAtMs.get(provider) ?? -1) >= endedAtMs) return;
     if ((next.delivery.renewedAtMs ?? 0) >= earlier.startedAtMs) return;
     this.#violate('Retry-After is waited for', `${next.delivery.id}: ${waitedMs} of ${mustMs} ms`);
   }

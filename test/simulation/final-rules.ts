@@ -122,6 +122,9 @@ export function checkCalls(journal: Journal): void {
 function checkRepeat(call: CallRecord, firstId: string, journal: Journal): void {
   const first = journal.deliveries.get(firstId)?.call;
   if (first === undefined || first.life !== call.life) return;
+  const { startedAtMs, toldAtMs = startedAtMs } = call;
+  // A machine that stood still beyond the answer deadline waits no longer.
+  if (journal.fleet?.wasStopped(call.life, startedAtMs, toldAtMs) === true) return;
   if (first.isCut === true || (first.toldAtMs ?? 0) > (call.toldAtMs ?? 0)) {
     journal.violate('a repeat waits for the first', `call ${call.number}, ${firstId}`);
   }

@@ -137,6 +137,8 @@ export class Journal {
   readonly allHolds: (Hold & { readonly tokenHash: string })[] = [];
   /** When doubt last pardoned a provider's tokens, their holds included. */
   readonly pardonsAtMs = new Map<ProviderName, number>();
+  /** When what waits for a provider was last made due in the store, which may be slow. */
+  readonly hastenedAtMs = new Map<ProviderName, number>();
   /** By the token's fingerprint, as the core holds them. */
   readonly holds = new Map<string, Hold>();
   /** When a life last heard an answer of a provider that says that it works. */

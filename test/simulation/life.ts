@@ -55,6 +55,7 @@ export class Life {
         journal.note('declared dead', owner);
         journal.count('taken_over');
         journal.fleet?.declaredDead(owner, timeline.nowMs);
+        if (life?.isServing === true) life.core.retrier.start();
       },
       onLeft: () => life?.core.retrier.start(),
     });

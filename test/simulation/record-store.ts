@@ -74,6 +74,11 @@ export function recordCommits(
       record.final = { status: 'delivered', atMs: timeline.nowMs, life };
       return isConfirmed;
     },
+    hasten: async (options) => {
+      const hastened = await store.hasten(options);
+      journal.hastenedAtMs.set(options.provider, timeline.nowMs);
+      return hastened;
+    },
     renew: async (renewal) => {
       const { deliveryId, expiresAtMs } = renewal;
       const isRenewed = await store.renew(renewal);

@@ -27,6 +27,13 @@ export interface WatchParts {
   readonly questionOf: (message: PushMessage) => CallRecord | undefined;
 }
 
+interface Prepared {
+  readonly message: PushMessage;
+  readonly call: CallRecord | undefined;
+  /** When its lifetime and its window began. */
+  readonly receivedMs: number;
+}
+
 interface Quarantined {
   readonly sinceMs: number;
   readonly provider: ProviderName;
@@ -42,7 +49,7 @@ export class Watch implements Sending {
   core: Core | undefined;
   isStopping = false;
   readonly #parts: WatchParts;
-  readonly #prepared = new Map<string, { message: PushMessage; call: CallRecord | undefined }>();
+  readonly #prepared = new Map<string, Prepared>();
   readonly #inFlight: Record<ProviderName, Set<AttemptRecord>> = {
     apns: new Set(),
     apns_sandbox: new Set(),
@@ -72,7 +79,7 @@ export class Watch implements Sending {
   prepared(message: PushMessage): void {
     if (this.#parts.journal.deliveries.has(message.id)) return;
     const call = this.calls.getStore() ?? this.#parts.questionOf(message);
-    this.#prepared.set(message.id, { message, call });
+    this.#prepared.set(message.id, { message, call, receivedMs: this.#ruleMs });
   }
 
   /** The call was answered: what it prepared and did not get in is dropped. */
@@ -136,7 +143,9 @@ export class Watch implements Sending {
         break;
       }
       case 'attempt_ended': {
-        const attempt = journal.deliveries.get(event.deliveryId)?.attempts.at(-1);
+        const attempt = journal.deliveries
+          .get(event.deliveryId)
+          ?.attempts.findLast((one) => one.life === life);
         if (attempt !== undefined) attempt.understood = event.outcome;
         break;
       }
@@ -242,17 +251,16 @@ export class Watch implements Sending {
     const prepared = this.#prepared.get(id);
     if (prepared === undefined) throw new Error('accepted what was never prepared');
     this.#prepared.delete(id);
-    const { message, call } = prepared;
+    // A look into the store, which may have taken a moment, or a machine that stood still, came in between.
+    const { message, call, receivedMs } = prepared;
     const lifetimeMs = CATALOGUE[message.type]?.lifetimeMs ?? 0;
-    const receivedMs = this.#ruleMs;
     const known = journal.deliveries.get(id);
-    // Prepared before a look into the store, which may have taken a moment.
     const delivery = known ?? this.#record(message, { call, expiresMs: receivedMs + lifetimeMs });
     // It was stopped so long that others took it over.
     if (known !== undefined) Object.assign(known, { call, isUnclaimed: true });
     journal.note('accepted', `${id} ${message.type} call ${call?.number ?? '-'}`);
     if (call !== undefined) call.deliveryId = id;
-    rules.answers.accepted(delivery, receivedMs);
+    rules.answers.accepted(delivery, this.#ruleMs);
   }
 
   /** A push that arrives ends the quarantine of its token. */

@@ -2,7 +2,12 @@
 // to rows, keys, quarantines and machines. A statement happens at one moment.
 
 import type { Claim, ClaimResult } from '../../src/core/ports/plans.ts';
-import type { KeyClaim, KeyedDelivery, Settlement } from '../../src/core/ports/store.ts';
+import type {
+  KeyClaim,
+  KeyedDelivery,
+  QuarantineEntry,
+  Settlement,
+} from '../../src/core/ports/store.ts';
 import type { Beat } from '../../src/stores/postgres/machines/liveness.ts';
 import { FREE_ROWS, type NodeTable } from '../../src/stores/postgres/machines/node-table.ts';
 import { dateBack, type Row, usefulUntil } from './memory-rows.ts';
@@ -37,6 +42,14 @@ export class SharedDatabase extends MemoryStore {
     if (entry !== undefined && isBarred) return { kind: 'quarantined', entry };
     if (!this.rows.has(delivery.id)) await this.insert(keyed);
     return { kind: 'taken', hold: entry };
+  }
+
+  /** A hold lifts no refusal and shortens no hold. */
+  override async quarantine(entry: QuarantineEntry): Promise<void> {
+    const known = this.quarantined.get(entry.tokenHash);
+    const isOver = known === undefined || known.untilMs <= entry.sinceMs;
+    const isLonger = known?.kind === 'throttled' && known.untilMs < entry.untilMs;
+    if (entry.kind !== 'throttled' || isOver || isLonger) await super.quarantine(entry);
   }
 
   /** The same settlement again, because its answer was lost, is no late one. */

@@ -21,6 +21,8 @@ import { type Core, recoverCore, wireCore } from '../../src/service/core.ts';
 import { ManualClock } from './manual-clock.ts';
 import { MemoryReceipts } from './memory-receipts.ts';
 import { MemoryStore } from './memory-store.ts';
+import type { SharedDatabase } from './shared-database.ts';
+import { joinMachine, type Link } from './shared-machine.ts';
 
 /** What becomes of one push: when it ends, and whether the provider took it. */
 export interface Fate {
@@ -73,15 +75,23 @@ export interface VirtualCore {
 export interface VirtualCoreOptions {
   readonly provider?: ProviderName;
   readonly environment?: Readonly<Record<string, string>>;
+  /** One of several machines over one database, in one time. */
+  readonly shared?: {
+    readonly database: SharedDatabase;
+    readonly clock: ManualClock;
+    /** A digit of its own. */
+    readonly number: number;
+    readonly link?: Link;
+  };
   /** What the app `default` says of itself; with receipts, their store is in memory, too. */
   readonly settings?: AppSettings | undefined;
 }
 
 export async function createVirtualCore(options: VirtualCoreOptions = {}): Promise<VirtualCore> {
-  const { provider = 'fcm', environment = {}, settings = {} } = options;
-  const clock = new ManualClock();
+  const { provider = 'fcm', environment = {}, settings = {}, shared } = options;
+  const clock = shared?.clock ?? new ManualClock();
   const startMs = clock.nowMs();
-  const store = new MemoryStore();
+  const store = shared?.database ?? new MemoryStore();
   const receipts = new MemoryReceipts(store);
   const pushes: Push[] = [];
   const events: ServiceEvent[] = [];
@@ -98,18 +108,27 @@ export async function createVirtualCore(options: VirtualCoreOptions = {}): Promi
       nowMs: () => clock.nowMs(),
       after: (delayMs: number, task: () => void) => clock.after(delayMs, () => isAlive() && task()),
     };
+    const machine =
+      shared &&
+      (await joinMachine(shared.database, {
+        id: `machine ${shared.number}`,
+        clock: ownClock,
+        ...(shared.link && { link: shared.link }),
+        onTakenOver: () => core.retrier.start(),
+      }));
     const core = wireCore({
       config,
       rules: new CurrentRules(rulesByApp(config, [{ name: 'default', settings }])),
       clock: ownClock,
-      ids: countedIds(own, () => clock.wallMs()),
-      store,
+      ids: countedIds(shared?.number ?? own, () => clock.wallMs()),
+      store: machine?.store ?? store,
+      owner: machine?.owner,
       receiptStore: receipts,
       providers: [{ app: 'default', address: 'virtual', provider: providerOf(isAlive) }],
       observer: { observe: (event) => events.push(event) },
       skew: new Skew(ownClock),
     });
-    await recoverCore(core, store, ownClock);
+    await recoverCore(core, machine?.store ?? store, ownClock);
     core.retrier.start();
     return core;
   };

@@ -162,7 +162,7 @@ export class KeyClaims {
       }
       case 'taken':
         if (doubted !== undefined) quarantine.absolve(doubted);
-        if (claim.hold !== undefined) quarantine.load([claim.hold], []);
+        if (claim.hold !== undefined) quarantine.learn(claim.hold);
         return { kind: 'free', isClaimed: true, row: Promise.resolve('stored') };
     }
   }

@@ -35,6 +35,8 @@ export interface RepeatsParts {
 export interface First {
   readonly id: string;
   readonly held?: FirstCall;
+  /** The store that machines share said during this call that it is open. */
+  readonly isFromStore?: true;
 }
 
 /** The delivery that a repeat would be, if it were none. */
@@ -96,8 +98,8 @@ export class Repeats {
     const { type } = repeat.delivery.notification;
     if (end === 'open') {
       const wasEnding = this.#isEnding(id);
-      const first = { id, held: { deliveryId: id, isOpen: true } };
-      const renewal = await this.#renewInTime(repeat, first);
+      const held = { deliveryId: id, isOpen: true };
+      const renewal = await this.#renewInTime(repeat, { id, held, isFromStore: true });
       const isEnding = wasEnding || this.#isEnding(id);
       const hasFailed = isEnding && this.#parts.duplicates.hasFailed(id);
       if (renewal === 'closed' || hasFailed) return undefined;
@@ -152,13 +154,16 @@ export class Repeats {
     return { id: first.id, status: 'duplicate' };
   }
 
-  /** The caller does not wait beyond its deadline: what is known by then is that the first call was taken. */
+  /**
+   * The caller does not wait beyond its deadline: what is known by then is that the first call was taken, unless only the
+   * store can say what became of it.
+   */
   async #renewInTime(repeat: Repeat, first: First): Promise<Renewed | undefined> {
     const { clock, policy } = this.#parts;
     const { promise: over, resolve, reject } = Promise.withResolvers<undefined>();
     const passedMs = clock.nowMs() - repeat.calledAtMs;
     const timer = clock.after(Math.max(0, policy.answerDeadlineMs - passedMs), () =>
-      first.held === undefined ? reject(storeUnavailable()) : resolve(undefined),
+      this.#isKnownToStand(first) ? resolve(undefined) : reject(storeUnavailable()),
     );
     try {
       const renewed = this.#renew(repeat, first.id);
@@ -167,6 +172,12 @@ export class Repeats {
     } finally {
       timer.cancel();
     }
+  }
+
+  /** What another machine may have ended since is not known to stand, but for what this one sends. */
+  #isKnownToStand({ id, held, isFromStore }: First): boolean {
+    if (held === undefined) return false;
+    return !this.#isShared || isFromStore === true || this.#parts.sender.isSending(id);
   }
 
   /** Refuses what may not be queued now; changes nothing if the delivery has ended meanwhile. */

@@ -37,6 +37,7 @@ function judgeEnd(delivery: LoggedDelivery, around: Surroundings): Verdict {
   const { status, reason } = delivery;
   if (reason === 'interrupted') return interrupted(delivery);
   if (reason === 'internal_error') return INTERNAL;
+  if (reason === 'duplicate') return REPEATED;
   switch (status) {
     case 'delivered':
       return judgeDelivered(delivery, around);
@@ -71,6 +72,12 @@ const INTERNAL: Verdict = {
   code: 'internal_error',
   sentence:
     'Not delivered because of a fault in nds: please report the stack of `internal_fault` in its output.',
+};
+
+const REPEATED: Verdict = {
+  code: 'repeated',
+  sentence:
+    'Not sent: the call repeated another one, and the database, which was slow, took its row when that was known; the first call has a delivery of its own.',
 };
 
 function interrupted({ receivedAtMs }: LoggedDelivery): Verdict {

@@ -44,8 +44,8 @@ export class Ledger {
   readonly #parts: LedgerParts;
   /** By delivery, in the order in which they have to be written. */
   readonly #pending = new Map<string, Write[]>();
-  /** On their way into the store. */
-  readonly #quarantining = new Set<QuarantineEntry>();
+  /** What the store does not have yet of the quarantine; of what it cannot take, the latest. */
+  readonly #quarantining = new Map<QuarantineEntry, Condemned | undefined>();
   #trouble: StoreUnavailableError['reason'] | undefined;
   /** Deliveries without a row since the store failed. */
   #unlogged = 0;
@@ -114,9 +114,11 @@ export class Ledger {
   }
 
   async quarantine(entry: QuarantineEntry, about?: Condemned): Promise<void> {
-    this.#quarantining.add(entry);
-    await this.#write('quarantine', () => this.#parts.store.quarantine(entry, about));
-    this.#quarantining.delete(entry);
+    this.#quarantining.set(entry, about);
+    await this.#writeQuarantine(entry, about);
+    if (this.#quarantining.size <= FLUSH_BATCH) return;
+    const oldest = this.#quarantining.keys().next();
+    if (!oldest.done) this.#quarantining.delete(oldest.value);
   }
 
   /** Whether the store may not know yet what this process knows of the token. */
@@ -143,6 +145,9 @@ export class Ledger {
   }
 
   async pardon(tokenHashes: readonly string[]): Promise<void> {
+    for (const entry of this.#quarantining.keys()) {
+      if (tokenHashes.includes(entry.tokenHash)) this.#quarantining.delete(entry);
+    }
     for (const tokenHash of tokenHashes) {
       await this.#write('pardon', () => this.#parts.store.releaseQuarantine(tokenHash));
     }
@@ -156,10 +161,20 @@ export class Ledger {
       const written = await Promise.all(batch.map((deliveryId) => this.#flushOne(deliveryId)));
       if (written.includes(false)) return;
     }
+    const missed = [...this.#quarantining];
+    await Promise.all(missed.map(([entry, about]) => this.#writeQuarantine(entry, about)));
   }
 
   close(): void {
     this.#closed = true;
+  }
+
+  async #writeQuarantine(entry: QuarantineEntry, about: Condemned | undefined): Promise<void> {
+    const write = () => this.#parts.store.quarantine(entry, about);
+    const { kind } = await this.#write('quarantine', write);
+    // Where one process owns the store, memory is believed before it, and a restart costs one push more.
+    const isKept = kind === 'unavailable' && this.#parts.store.claimKey !== undefined;
+    if (!isKept) this.#quarantining.delete(entry);
   }
 
   /** Writes, or keeps for later behind what this delivery has waiting. */

@@ -55,6 +55,12 @@ export class Quarantine {
     return changed;
   }
 
+  /** Another machine's hold; it shortens none that this one was told of. */
+  learn(hold: QuarantineEntry): void {
+    const knownMs = this.findHold(hold.tokenHash)?.untilMs ?? 0;
+    if (hold.untilMs > knownMs) this.#held.use(hold.tokenHash, hold);
+  }
+
   /** The entry of a token that is refused without asking the provider. */
   find(tokenHash: string): QuarantineEntry | undefined {
     return this.#lasting(this.#refused, tokenHash);

@@ -138,6 +138,11 @@ const CASES: readonly Case[] = [
     says: 'Not delivered because of a fault in nds: please report the stack of `internal_fault` in its output.',
   },
   {
+    is: { ...EXPIRED, reason: 'duplicate', attempts: [] },
+    code: 'repeated',
+    says: 'Not sent: the call repeated another one, and the database, which was slow, took its row when that was known; the first call has a delivery of its own.',
+  },
+  {
     is: { status: 'unregistered', reason: 'UNREGISTERED' },
     code: 'token_dead',
     says: 'Not delivered: FCM says that the token is dead (UNREGISTERED): the app was removed or its token changed, and the wallet must register its new one.',

@@ -183,6 +183,19 @@ test('a delivery whose lease another took is reported', async () => {
   expect(names()).toEqual(['lease_lost']);
 });
 
+test('a push that arrived is delivered although another took its lease, and what failed is not', async () => {
+  const { store, ledger, names, insert } = setup();
+  await insert('a');
+  await insert('b');
+  const next = { status: 'delivered' } as const;
+  const owner = 'another';
+  await ledger.settle(settlementOf('a', next, { owner, attempt: attemptOf(1, DELIVERED) }));
+  await ledger.settle(settlementOf('b', QUEUED, { owner, attempt: attemptOf(1, FAILED) }));
+  expect(names()).toEqual(['lease_lost', 'lease_lost']);
+  expect(store.rows.get('a')?.status).toBe('delivered');
+  expect(store.rows.get('b')).toMatchObject({ status: 'queued', attempts: new Map() });
+});
+
 test('a ledger that is closed plans nothing more', async () => {
   const { clock, store, ledger, names } = setup();
   store.trouble = 'full';

@@ -130,3 +130,13 @@ test('beyond the bounds what is oldest is forgotten, of what a restart loads as 
   );
   expect(proven).toEqual(['newest', 'middle']);
 });
+
+test('another machine’s hold shortens none that this one was told of', () => {
+  const { clock, quarantine } = setup();
+  const own = quarantine.hold(token('held'), { reason: 'TooManyRequests', forMs: 30_000 });
+  quarantine.learn({ ...own, untilMs: clock.nowMs() + 10_000 });
+  expect(quarantine.findHold('held')?.untilMs).toBe(own.untilMs);
+  const longer = { ...own, untilMs: own.untilMs + 1 };
+  quarantine.learn(longer);
+  expect(quarantine.findHold('held')).toBe(longer);
+});

@@ -13,6 +13,7 @@ const PRUNE_ROWS = 200;
 
 export function prepareUpkeep(database: Database, times: Times) {
   return {
+    /** A hold of one machine lifts no refusal and shortens no hold that another one wrote. */
     async quarantine(entry: QuarantineEntry, about?: Condemned): Promise<void> {
       const { tokenHash, app, provider, kind, reason, sinceMs, untilMs, providerSinceMs } = entry;
       await database.transaction(async (run) => {
@@ -21,7 +22,9 @@ export function prepareUpkeep(database: Database, times: Times) {
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
            ON CONFLICT (token_hash) DO UPDATE SET app = excluded.app, provider = excluded.provider,
              kind = excluded.kind, reason = excluded.reason, since = excluded.since,
-             until = excluded.until, provider_since = excluded.provider_since`,
+             until = excluded.until, provider_since = excluded.provider_since
+           WHERE excluded.kind <> 'throttled' OR quarantine.until <= excluded.since
+             OR (quarantine.kind = 'throttled' AND quarantine.until < excluded.until)`,
           [
             ...[fingerprint(tokenHash), app, provider, kind, reason],
             ...[times.at(sinceMs), times.at(untilMs), maybeWall(providerSinceMs)],

@@ -1,0 +1,152 @@
+// Duplicate keys in a store that two machines share: what a slow, hanging or late store may do to their answers.
+
+import { expect, test } from 'vitest';
+import type { StoreOperation } from '../../support/intercept-store.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { SharedDatabase } from '../../support/shared-database.ts';
+import type { Link } from '../../support/shared-machine.ts';
+import { call, createVirtualCore, type VirtualCore } from '../../support/virtual-core.ts';
+import { DELIVERED, FAILED, settlementOf } from '../sending/samples.ts';
+
+/** Longer than a push waits for its claim. */
+const SLOW_MS = 400;
+const HANGING_MS = 3_600_000;
+const DEADLINE_MS = 5_000;
+const STOPPED_MS = 3_100;
+
+/** Two machines, how long the statements of each take, and which it has sent. */
+async function setup() {
+  const clock = new ManualClock();
+  const database = new SharedDatabase(() => clock.nowMs());
+  const machine = async (number: number) => {
+    const takesMs = new Map<StoreOperation | 'nodes', number>();
+    const asked: string[] = [];
+    const link: Link = async (name, statement) => {
+      asked.push(name);
+      const ms = takesMs.get(name) ?? 0;
+      if (ms > 0) await new Promise<void>((resolve) => clock.after(ms, resolve));
+      return await statement();
+    };
+    const virtual = await createVirtualCore({ shared: { database, clock, number, link } });
+    return { virtual, takesMs, asked };
+  };
+  return { clock, database, one: await machine(1), other: await machine(2) };
+}
+
+function answer(virtual: VirtualCore, outcome: typeof FAILED, endsAfterMs = 20): void {
+  virtual.weather = () => ({ outcome, endsAfterMs, isTaken: outcome.kind === 'delivered' });
+}
+
+test('two equal calls at one machine push once, however slow the store is', async () => {
+  const { clock, one } = await setup();
+  one.takesMs.set('claimKey', SLOW_MS);
+  const [first, repeat] = [call(one.virtual, 'a'), call(one.virtual, 'a')];
+  await clock.run(2_000);
+  expect(first).toMatchObject({ status: 'delivered' });
+  expect(repeat).toMatchObject({ status: 'duplicate', id: first.id });
+  expect(one.virtual.pushes).toHaveLength(1);
+  expect(one.asked.filter((name) => name === 'claimKey')).toHaveLength(1);
+});
+
+test('the row of a repeat that the store took late ends as one, without a push', async () => {
+  const { clock, database, one } = await setup();
+  one.takesMs.set('claimKey', HANGING_MS);
+  const first = call(one.virtual, 'a');
+  await clock.run(DEADLINE_MS + 1);
+  expect(first).toMatchObject({ status: 'delivered' });
+  one.takesMs.set('claimKey', SLOW_MS);
+  const repeat = call(one.virtual, 'a');
+  await clock.run(1_000);
+  expect(repeat).toMatchObject({ status: 'duplicate', id: first.id });
+  expect(one.virtual.pushes).toHaveLength(1);
+  expect([...database.rows.values()]).toMatchObject([{ status: 'expired', reason: 'duplicate' }]);
+});
+
+test('a repeat at another machine is answered in time although the row cannot be read', async () => {
+  const { clock, one, other } = await setup();
+  answer(one.virtual, DELIVERED, 60_000);
+  call(one.virtual, 'a');
+  await clock.run(0);
+  other.takesMs.set('findDeliveries', HANGING_MS);
+  const repeat = call(other.virtual, 'a');
+  await clock.run(DEADLINE_MS + 1);
+  expect(repeat).toMatchObject({ status: 'duplicate', atMs: DEADLINE_MS });
+  expect(other.virtual.pushes).toHaveLength(0);
+});
+
+test('what memory calls open and another machine ended blocks no later call', async () => {
+  const { clock, database, one } = await setup();
+  answer(one.virtual, FAILED);
+  const first = call(one.virtual, 'a');
+  await clock.run(100);
+  expect(first.status).toBe('queued');
+  const id = first.id ?? '';
+  await database.claimDue({
+    ...{ owner: 'machine 2', app: 'default', provider: 'fcm', limit: 1 },
+    ...{ nowMs: clock.nowMs() + 2_000, wallMs: clock.wallMs(), select: { kind: 'due' } },
+    leaseUntilMs: clock.nowMs() + 30_000,
+  });
+  await database.settle(settlementOf(id, { status: 'rejected' }, { owner: 'machine 2' }));
+  one.takesMs.set('claimKey', SLOW_MS);
+  answer(one.virtual, DELIVERED);
+  const later = call(one.virtual, 'a');
+  await clock.run(2_000);
+  expect(later).toMatchObject({ status: 'delivered' });
+  expect(later.id).not.toBe(id);
+});
+
+test('a repeat is not told that a delivery stands which only the store can know of', async () => {
+  const { clock, one } = await setup();
+  answer(one.virtual, FAILED);
+  const first = call(one.virtual, 'a');
+  await clock.run(100);
+  expect(first.status).toBe('queued');
+  one.takesMs.set('claimKey', SLOW_MS);
+  one.takesMs.set('renew', HANGING_MS);
+  const repeat = call(one.virtual, 'a');
+  await clock.run(DEADLINE_MS + 1);
+  expect(repeat).toMatchObject({ code: 'store_unavailable', atMs: 100 + DEADLINE_MS });
+});
+
+test('a machine that stood still while it claimed a key pushes nothing for that call', async () => {
+  const { clock, one } = await setup();
+  one.takesMs.set('claimKey', HANGING_MS);
+  const told = call(one.virtual, 'a');
+  await clock.run(0);
+  // Everything that was due meanwhile happens at its end.
+  clock.advance(STOPPED_MS);
+  await clock.run(0);
+  expect(told).toMatchObject({ code: 'store_unavailable', atMs: STOPPED_MS });
+  expect(one.virtual.pushes).toHaveLength(0);
+});
+
+test('a machine that was thought dead sends nothing twice that it is still sending', async () => {
+  const { clock, database, one } = await setup();
+  answer(one.virtual, DELIVERED, 1_000);
+  const told = call(one.virtual, 'a');
+  await clock.run(100);
+  await database.table.free('machine 1');
+  one.virtual.core.retrier.start();
+  await clock.run(2_000);
+  expect(told).toMatchObject({ status: 'delivered' });
+  expect(one.virtual.pushes).toHaveLength(1);
+});
+
+test('a dead token whose entry the store could not take is refused, and at every machine as soon as it can', async () => {
+  const { clock, database, one, other } = await setup();
+  answer(one.virtual, { kind: 'unregistered', reason: 'UNREGISTERED' });
+  call(one.virtual, 'a');
+  await clock.run(10);
+  database.trouble = 'unreachable';
+  await clock.run(20);
+  database.trouble = undefined;
+  const another = { payload: '{"payment_hash":"b"}' };
+  const again = call(one.virtual, 'a', another);
+  await clock.run(100);
+  expect(again).toMatchObject({ code: 'token_unregistered' });
+  await clock.run(2_000);
+  const elsewhere = call(other.virtual, 'a', another);
+  await clock.run(100);
+  expect(elsewhere).toMatchObject({ code: 'token_unregistered' });
+  expect([...one.virtual.pushes, ...other.virtual.pushes]).toHaveLength(1);
+});
