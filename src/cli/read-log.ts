@@ -16,7 +16,7 @@ import { openReadOnly } from '../stores/sqlite/read-only.ts';
 
 export interface LogPlace {
   readonly retentionMs: number;
-  /** Another one may be put in its place: who looks again and again opens it anew. */
+  /** Another one may be put in its place: a command that looks again and again opens it each time. */
   readonly isFile: boolean;
   open(): Promise<ReadableLog>;
 }

@@ -268,7 +268,7 @@ export function eventStoreContract(open: () => Promise<OpenedEvents>): void {
     expect(await events.rewind({ endpointId: 'ep_a', sinceMs: NOW })).toMatchObject({ cursor: 0 });
   });
 
-  test('replaces an endpoint where it is, and starts its failure anew when its status changes', async () => {
+  test('replaces an endpoint where it is, and starts its failure again when its status changes', async () => {
     const { events } = await open();
     await events.putEndpoint(sampleEndpoint());
     const attempt = {

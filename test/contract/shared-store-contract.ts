@@ -87,7 +87,7 @@ function testsOfKeys(open: () => Promise<SharedStoreSetup>): void {
     expect((await one.findDeliveries({ limit: 30 })).map(({ id }) => id)).toEqual(taken);
   });
 
-  test('leaves what was claimed for whoever takes it over, when its lease is over', async () => {
+  test('leaves what was claimed for another machine, when its lease is over', async () => {
     const { byOne, other } = await twoMachines();
     expect(await byOne(keyed(1))).toEqual({ kind: 'taken', hold: undefined });
     expect(await claimedIds(other, { nowMs: NOW + LEASE_MS })).toEqual([sampleId(1)]);

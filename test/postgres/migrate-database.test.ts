@@ -61,7 +61,7 @@ async function readCopied(url: string, { name, key, from = {} }: (typeof COPIED_
   return await query(url, `SELECT ${selected.join(', ')} FROM ${name} ORDER BY ${key.join(', ')}`);
 }
 
-test('every table of SQLite is copied, but those that are made anew', () => {
+test('every table of SQLite is copied, but those that PostgreSQL has of its own', () => {
   const db = new Sqlite(makeFilledFile(), { readonly: true });
   onTestFinished(() => {
     db.close();

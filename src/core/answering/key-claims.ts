@@ -104,7 +104,7 @@ export class KeyClaims {
     }
   }
 
-  /** Whoever follows a delivery waits no longer. */
+  /** Calls that follow a delivery wait no longer. */
   hurry(): void {
     for (const end of this.#following) end();
   }

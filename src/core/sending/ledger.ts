@@ -216,7 +216,7 @@ export class Ledger {
     return written.kind;
   }
 
-  /** Whoever has the lease now: a push that arrived is not sent again. */
+  /** A push that arrived is not sent again, even if another machine has the lease now. */
   async #confirmLost({ deliveryId, attempt, next, nowMs, wallMs }: Settlement): Promise<WriteEnd> {
     if (next.status !== 'delivered' || attempt === undefined) return 'done';
     const confirmation = { deliveryId, attempts: [attempt], reason: next.reason, nowMs, wallMs };

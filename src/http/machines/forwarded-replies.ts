@@ -24,7 +24,7 @@ export interface ForwardedRepliesParts {
   readonly observer: Observer;
 }
 
-/** The sender cannot do anything about any of them; the texts are for whoever looks for the reason by hand. */
+/** The sender cannot do anything about any of them; the texts are for an engineer who looks for the reason by hand. */
 const REFUSALS: Readonly<
   Record<ForwardFault, { readonly status: 401 | 409; readonly text: string }>
 > = {

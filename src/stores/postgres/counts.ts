@@ -1,4 +1,4 @@
-// Numbers that machines must agree on. Whoever takes one keeps it until its transaction ends, and is the only one then.
+// Numbers that machines must agree on. A transaction that takes one keeps it until it ends, and no other has it then.
 
 import { rows } from '../rows.ts';
 import type { Run } from './database.ts';

@@ -124,7 +124,7 @@ async function restartPostgres({
   await pause(chance.between(0, MAX_POSTGRES_DOWN_MS));
   await server.start();
   const toMs = Date.now();
-  // Whoever is declared dead by it is so within this time.
+  // A machine that is declared dead because of it is so within this time.
   await pause(MAX_POSTGRES_DOWN_MS);
   const after = await database.nodes();
   const isSame = (node: (typeof before)[number]) =>

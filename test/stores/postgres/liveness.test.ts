@@ -27,7 +27,7 @@ test('declares nobody dead after fewer than four reads, however long they took',
   expect(liveness.read([still], 20_001)).toEqual([still]);
 });
 
-test('counts anew after a read that failed: a restart of the database makes nobody dead', () => {
+test('counts again from the start after a read that failed: a restart of the database makes nobody dead', () => {
   const liveness = new Liveness();
   watch(liveness, { fromMs: 0, seconds: 5 });
   liveness.readFailed();
@@ -35,7 +35,7 @@ test('counts anew after a read that failed: a restart of the database makes nobo
   expect(watch(liveness, { fromMs: 21_000, seconds: 0 })).toEqual(['still']);
 });
 
-test('counts anew when the counter or the epoch changes', () => {
+test('counts again from the start when the counter or the epoch changes', () => {
   for (const change of [{ beat: 8 }, { epoch: 2 }]) {
     const liveness = new Liveness();
     watch(liveness, { fromMs: 0, seconds: 5 });

@@ -48,5 +48,5 @@ export const COPIED_TABLES: readonly CopiedTable[] = [
   { name: 'endpoint_attempts', key: ['row_id'] },
 ];
 
-/** SQLite's own: they are made here anew. */
+/** SQLite's own: PostgreSQL has its own. */
 export const TABLES_NOT_COPIED: readonly string[] = ['meta', 'migrations', 'schema'];

@@ -61,7 +61,7 @@ export const usedSignatures = pgTable(
 );
 
 /**
- * Numbers that machines must agree on; whoever changes one holds its row until the end of the transaction. `devices`: how
+ * Numbers that machines must agree on; a transaction that changes one holds its row until the end of the transaction. `devices`: how
  * many there are. `events`: the place of the last one (event-schema.ts).
  */
 export const counts = pgTable('counts', {

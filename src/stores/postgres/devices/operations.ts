@@ -1,5 +1,5 @@
-// Writing devices: registered, changed, deleted, pruned; and the signatures that may be used once. Whoever changes how
-// many devices there are, or whose they are, takes their count first: then limits are exact, whatever machine asks.
+// Writing devices: registered, changed, deleted, pruned; and the signatures that may be used once. A transaction that changes
+// how many devices there are, or whose they are, takes their count first: then limits are exact, whatever machine asks.
 
 import type { AddedDevice, DeviceStore, StoredDevice } from '../../../core/ports/devices.ts';
 import { toDevice } from '../../devices.ts';

@@ -3,7 +3,7 @@
 //
 // Events are written by many transactions at once, which end in another order than they take their `row_id`s. An
 // endpoint that has got to one of them would pass over those that commit later. Events therefore get their `place` in the
-// order only when they are committed, by whoever reads them (events/places.ts).
+// order only when they are committed, by the machine that reads them (events/places.ts).
 
 import { sql } from 'drizzle-orm';
 import {

@@ -1,6 +1,6 @@
 // Who of the machines is alive, as one of them sees it. Each raises a counter every second; no clock of another machine
 // and no clock of the database is believed. A machine is dead if its counter stood still in four successful reads in a row
-// that span six seconds of our own clock. A read that failed starts the count anew, so that a restart of PostgreSQL, in
+// that span six seconds of our own clock. A read that failed starts the count again, so that a restart of PostgreSQL, in
 // which nobody could raise a counter, makes nobody dead.
 
 const MIN_READS = 4;

@@ -47,7 +47,7 @@ export interface NodeTable {
   leave(id: string): Promise<void>;
   /** Raises the epoch of a machine that has not beaten since. False if it has, or another machine was first. */
   declareDead(beat: Beat): Promise<boolean>;
-  /** Gives up some leases of a dead machine, `FREE_ROWS` at most, for whoever claims next. Returns how many. */
+  /** Gives up some leases of a dead machine, `FREE_ROWS` at most, for the next claim. Returns how many. */
   free(id: string): Promise<number>;
   /** Ends the outages that a dead machine saw, which nobody else would, and takes it out if it leases nothing. */
   forget(id: string, epoch: number): Promise<void>;

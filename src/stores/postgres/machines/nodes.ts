@@ -1,5 +1,5 @@
 // This machine among the others: it raises its counter every second, reads theirs, and frees what a dead machine left, for
-// whoever claims next. A machine that was declared dead and is alive all the same gets a new epoch: what it asks for under
+// the next claim. A machine that was declared dead and is alive all the same gets a new epoch: what it asks for under
 // the old one is refused. The answers also show how the database's clock differs from ours.
 
 import type { Clock, Timer } from '../../../core/ports/clock.ts';

@@ -111,7 +111,7 @@ function toServiceTime(row: ClaimedRow, times: Times): ClaimedRow {
   return { ...row, expires_at_ms: times.from(row.expires_at_ms) };
 }
 
-/** Of what is left, whoever leases it; the second of what nobody leases. */
+/** Of what is left, leased or not; the second of what nobody leases. */
 async function findNext(
   run: Run,
   given: { readonly request: Claim; readonly rows: readonly ClaimedRow[]; readonly times: Times },

@@ -155,7 +155,7 @@ export function prepareSettle({ database, sealer, times }: SettleParts, tellings
   };
 }
 
-/** Ends an open delivery as delivered, whoever leases it; the attempts replace those of the same numbers. */
+/** Ends an open delivery as delivered, even under another machine's lease; the attempts replace those of the same numbers. */
 export function prepareConfirm(database: Database, sealer: Sealer) {
   const input = inputOf<Attempt>(attemptInput<Attempt>((attempt) => attempt));
   const at = (index: number) => `$${input.count + index}`;

@@ -1,5 +1,5 @@
-// How each phone with receipts woke so far. A history is read and written by whoever has taken its phone: several machines
-// may hear from one phone at once.
+// How each phone with receipts woke so far. A transaction reads and writes a history after it has taken its phone: several
+// machines may hear from one phone at once.
 
 import { FORGOTTEN_TOKEN } from '../../../core/ports/operating.ts';
 import type { ReceiptStore, SilentPhone } from '../../../core/ports/receipts.ts';
