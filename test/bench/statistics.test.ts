@@ -1,8 +1,8 @@
 // The benchmark's arithmetic: percentiles by nearest rank, medians, spreads.
 
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { distribution, median, percentile, spread } from '../../bench/statistics.ts';
+import fc from '../support/properties.ts';
 
 test('takes percentiles by nearest rank, so that each is a value that occurred', () => {
   const hundred = Array.from({ length: 100 }, (_, index) => 100 - index);

@@ -2,7 +2,6 @@
 // repeat them.
 
 import { randomBytes } from 'node:crypto';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { explain } from '../../src/cli/explain.ts';
 import { looksLikePath } from '../../src/config/files.ts';
@@ -11,6 +10,7 @@ import { prepare } from '../../src/service/prepare.ts';
 import { createSystemClock } from '../../src/service/system.ts';
 import { APNS_KEY, BOTH_PROVIDERS, SERVICE_ACCOUNT } from '../support/credentials.ts';
 import { startProgram } from '../support/program.ts';
+import fc from '../support/properties.ts';
 import { temporaryFolder } from '../support/service.ts';
 
 const PASSWORD = 'S3cretPassw0rdS3cret';

@@ -1,9 +1,9 @@
 // Times, rates, lifetimes, titles and numbers of the configuration: every well-formed text is read as what
 // it says, and every other one is refused with what would fit.
 
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Config, readSettings } from '../../src/config/config.ts';
+import fc from '../support/properties.ts';
 
 const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const unit = fc.constantFrom('ms' as const, 's' as const, 'm' as const, 'h' as const, 'd' as const);

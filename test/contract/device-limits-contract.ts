@@ -1,7 +1,7 @@
 // The part of the DeviceStore contract about numbers: how many devices there may be, and which ones go.
 
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../support/properties.ts';
 import {
   add,
   handleHash,

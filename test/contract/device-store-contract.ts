@@ -1,9 +1,9 @@
 // What every DeviceStore adapter must do. An adapter's test file calls `deviceStoreContract` with a way to
 // open an empty database; each test opens its own.
 
-import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import type { Device } from '../../src/core/ports/devices.ts';
+import fc from '../support/properties.ts';
 import { deviceLimitsContract } from './device-limits-contract.ts';
 import { deviceLogContract } from './device-log-contract.ts';
 import {

@@ -1,10 +1,10 @@
 // What every Store adapter must do. An adapter's test file calls `storeContract` with a way to open an
 // empty store; each test opens its own.
 
-import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import type { Delivery } from '../../src/core/delivery.ts';
 import { type Store, StoreUnavailableError } from '../../src/core/ports/store.ts';
+import fc from '../support/properties.ts';
 import { storePlanContract } from './store-plan-contract.ts';
 import { storeQueueContract } from './store-queue-contract.ts';
 import {

@@ -1,8 +1,8 @@
 // The part of the Store contract about who sends what next: leases, due times, claims.
 
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Store } from '../../src/core/ports/store.ts';
+import fc from '../support/properties.ts';
 import {
   accept,
   claim,

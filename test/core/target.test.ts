@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createTarget, providerFor, tokenFault, tokenKey } from '../../src/core/target.ts';
 import { MISSENT_TOKENS } from '../support/missent-tokens.ts';
+import fc from '../support/properties.ts';
 
 const HEX = '740f4707bebcf74f9b7c25d48e3358945f6aa01da5ddb387462c7eaf61bb78ad';
 const FCM = 'dQw4w9WgXcQ-Ex_1:APA91bHun4MxP5egoKMwt2KZFBaFUH-1RYqx';

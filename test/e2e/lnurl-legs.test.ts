@@ -1,10 +1,10 @@
 // The LNURL legs run from the phone to the LNURL server directly: the addresses that the server wrote must
 // reach the phone byte for byte, however odd they are.
 
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { send } from '../support/callers.ts';
+import fc from '../support/properties.ts';
 import { IOS_TOKEN, notifyPath, type Setup, setup } from '../support/service.ts';
 
 const RUNS = 120;

@@ -1,8 +1,8 @@
 // Bodies as callers, bunglers and attackers write them: valid ones, valid ones with a piece changed, JSON of
 // any kind, bytes of any kind.
 
-import fc from 'fast-check';
 import { DEMO_CALLS } from '../../sandbox/demo/calls.ts';
+import fc from '../support/properties.ts';
 import { MARKER } from './marker.ts';
 
 /** Few enough that what the service remembers of them is bounded, so that growth shows. */

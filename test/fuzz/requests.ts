@@ -1,7 +1,7 @@
 // Requests to every door: right, nearly right, and nothing of the kind. Those of `requests` are framed as HTTP
 // demands, whatever they say; those of `brokenRequests` lie about it.
 
-import fc from 'fast-check';
+import fc from '../support/properties.ts';
 import { bodies } from './bodies.ts';
 import { IOS_MARKER_TOKEN, MARKER } from './marker.ts';
 

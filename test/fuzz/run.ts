@@ -3,7 +3,7 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import fc from 'fast-check';
+import fc from '../support/properties.ts';
 import { createRawConnection, sendAndHangUp } from './raw-client.ts';
 import type { FuzzRequest } from './requests.ts';
 import { faultOf, undescribedIn } from './verdict.ts';

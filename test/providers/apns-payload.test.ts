@@ -1,9 +1,9 @@
 // What is sent to APNs: headers, body, and the limit of 4,096 bytes. wire-format.test.ts compares them with
 // node-apn's.
 
-import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { buildApnsPayload } from '../../src/providers/apns/payload.ts';
+import fc from '../support/properties.ts';
 import { messageTo, TOKENS } from './support.ts';
 
 const TOPIC = 'com.example.wallet';

@@ -7,7 +7,6 @@ import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { connect } from 'node:tls';
 import { Notification, Provider } from '@parse/node-apn';
-import fc from 'fast-check';
 import { deleteApp, initializeApp } from 'firebase-admin/app';
 import { getMessaging, type TokenMessage } from 'firebase-admin/messaging';
 import { expect, it, onTestFinished } from 'vitest';
@@ -17,6 +16,7 @@ import type { PushMessage } from '../../src/core/ports/provider.ts';
 import { DEFAULT_FORMAT } from '../../src/core/push-format.ts';
 import { buildApnsPayload } from '../../src/providers/apns/payload.ts';
 import { buildFcmPayload } from '../../src/providers/fcm/payload.ts';
+import fc from '../support/properties.ts';
 import { listen, openHttp2, tls } from './http2/peers.ts';
 
 const identity = await sharedIdentity();

@@ -1,9 +1,9 @@
 // The machine's ids, fingerprints and clock.
 
 import { createHmac, randomBytes } from 'node:crypto';
-import fc from 'fast-check';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createSystemClock, createSystemIds } from '../../src/service/system.ts';
+import fc from '../support/properties.ts';
 
 test('fingerprints are the first 128 bits of the HMAC', () => {
   const key = randomBytes(32);

@@ -2,7 +2,6 @@
 // Python's hmac and json for the HMAC sources.
 
 import { spawnSync } from 'node:child_process';
-import fc from 'fast-check';
 import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
 import type { Source } from '../../src/core/ports/source.ts';
@@ -13,6 +12,7 @@ import { resmic } from '../../src/sources/resmic.ts';
 import { sparkPaymentReceived } from '../../src/sources/spark-payment-received.ts';
 import { sparkSsp } from '../../src/sources/spark-ssp.ts';
 import { standardWebhooks } from '../../src/sources/standard-webhooks.ts';
+import fc from '../support/properties.ts';
 import { call, codeOf, credentials, NOW_MS, requestOf } from './calls.ts';
 
 const SECONDS = String(NOW_MS / 1_000);

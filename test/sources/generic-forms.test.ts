@@ -2,10 +2,10 @@
 // NOWPayments', OpenNode's.
 
 import { createHmac } from 'node:crypto';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createGeneric } from '../../src/sources/generic.ts';
 import { genericConfig } from '../../src/sources/generic-config.ts';
+import fc from '../support/properties.ts';
 import { call, codeOf, credentials, hmacHex, NOW_MS, notificationOf, requestOf } from './calls.ts';
 
 const SECRET = 'correct horse';

@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createSources } from '../../src/sources/all-sources.ts';
 import { createGeneric } from '../../src/sources/generic.ts';
 import { type GenericConfig, genericConfig } from '../../src/sources/generic-config.ts';
 import { LSPS5_DEFAULTS } from '../../src/sources/lsps5.ts';
+import fc from '../support/properties.ts';
 import { call, codeOf, credentials, NOW_MS, notificationOf, requestOf } from './calls.ts';
 
 const SECRET = 'correct horse';

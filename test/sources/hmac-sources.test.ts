@@ -1,12 +1,12 @@
 // What holds for every source with an HMAC in a header, whatever its bodies say.
 
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Source } from '../../src/core/ports/source.ts';
 import { paymentApi, paymentflow } from '../../src/sources/payment-events.ts';
 import { resmic } from '../../src/sources/resmic.ts';
 import { sparkPaymentReceived } from '../../src/sources/spark-payment-received.ts';
 import { sparkSsp } from '../../src/sources/spark-ssp.ts';
+import fc from '../support/properties.ts';
 import { type Call, call, codeOf, credentials, hmacHex, requestOf } from './calls.ts';
 
 const SECRET = 'correct horse';

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isJsonPointer, resolvePointer } from '../../src/sources/json-pointer.ts';
+import fc from '../support/properties.ts';
 
 // The document and the pointers of RFC 6901, section 5.
 const DOCUMENT = {

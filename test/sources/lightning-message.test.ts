@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decodeZbase32 } from '../../src/sources/signatures/encoding.ts';
 import { findSigner } from '../../src/sources/signatures/lightning-message.ts';
+import fc from '../support/properties.ts';
 import { doubleHash, nodeIdOf, signLightning, zbase32 } from './calls.ts';
 
 /** Vectors of lightningdevkit's message_signing.rs, three of which it has from Core Lightning. */

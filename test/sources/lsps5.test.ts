@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createLsps5, LSPS5_DEFAULTS, type Lsps5Options } from '../../src/sources/lsps5.ts';
+import fc from '../support/properties.ts';
 import {
   call,
   codeOf,

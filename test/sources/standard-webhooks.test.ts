@@ -1,8 +1,8 @@
 import { createHmac, createPrivateKey, createPublicKey, sign as signEd25519 } from 'node:crypto';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { faultOfStandardKey } from '../../src/sources/signatures/standard-webhooks.ts';
 import { standardWebhooks } from '../../src/sources/standard-webhooks.ts';
+import fc from '../support/properties.ts';
 import { call, codeOf, credentials, NOW_MS, notificationOf, requestOf } from './calls.ts';
 
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseDigits, parseRfc3339 } from '../../src/sources/time.ts';
+import fc from '../support/properties.ts';
 
 test('reads every instant in every zone and with any number of fractional digits', () => {
   const minutes = fc.integer({ min: -23 * 60 - 59, max: 23 * 60 + 59 });

@@ -135,8 +135,9 @@ function nextPointMs(input: Omit<RetryInput, 'outcome'>): number {
     if (atMs >= earliestMs) return atMs;
     before = point;
   }
-  const steps = Math.max(0, Math.floor((nowMs - receivedAtMs - before) / stepMs));
-  for (let step = steps; ; step += 1) {
+  // One step back: jitter may have moved its point past now.
+  const passed = Math.floor((nowMs - receivedAtMs - before) / stepMs) - 1;
+  for (let step = Math.max(0, passed); ; step += 1) {
     const atMs = receivedAtMs + before + (step + stretch) * stepMs;
     if (atMs >= earliestMs) return atMs;
   }

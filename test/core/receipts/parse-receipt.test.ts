@@ -1,9 +1,9 @@
 // What is read of a receipt's body, and that nothing in it can do harm.
 
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseReceipt } from '../../../src/core/receipts/parse-receipt.ts';
 import { STAGES } from '../../../src/core/receipts/receipt.ts';
+import fc from '../../support/properties.ts';
 
 function parse(body: unknown) {
   return parseReceipt(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)));

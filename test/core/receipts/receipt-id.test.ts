@@ -1,11 +1,11 @@
 // The id in a receipt's address: what is accepted, for how long, and what is not.
 
 import { createHmac } from 'node:crypto';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ReceiptIds } from '../../../src/core/receipts/receipt-id.ts';
 import { createSystemIds } from '../../../src/service/system.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
+import fc from '../../support/properties.ts';
 
 const HOUR_MS = 3_600_000;
 

@@ -1,6 +1,5 @@
 // When a delivery is tried again: what must hold for every receipt, outcome, chance and hour.
 
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Outcome, RetryCertainty } from '../../../src/core/outcome.ts';
 import {
@@ -10,6 +9,7 @@ import {
   planRetry,
   type RetryInput,
 } from '../../../src/core/sending/retry.ts';
+import fc from '../../support/properties.ts';
 
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
@@ -151,6 +151,17 @@ test('a probe or a restart between two due times uses up none of them', () => {
     }),
     RUNS,
   );
+});
+
+test('a point that jitter moved past a full step is still to come after that step', () => {
+  // News from 105 s on: a step of 60 s, which the greatest jitter makes 72 s.
+  const news = { usefulUntilMs: RECEIVED_MS + 24 * HOUR, isRace: false, fraction: 1 };
+  const dueAfter = (seconds: number): number | undefined => {
+    const planned = planRetry(race(seconds * SECOND, news));
+    return planned && (planned.dueAtMs - RECEIVED_MS) / SECOND;
+  };
+  expect([118, 164, 166, 176].map(dueAfter)).toEqual([177, 177, 177, 177]);
+  expect([177, 226, 236].map(dueAfter)).toEqual([237, 237, 237]);
 });
 
 test('a race that fails at every due time is tried at least seven times, last in its last ten seconds', () => {

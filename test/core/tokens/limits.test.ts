@@ -1,9 +1,9 @@
 // How many calls a token and the whole service may make.
 
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Buckets, Limits, type Rate } from '../../../src/core/tokens/limits.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
+import fc from '../../support/properties.ts';
 
 const PLENTY: Rate = { burst: 1_000, perSecond: 1_000 };
 

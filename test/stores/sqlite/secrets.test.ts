@@ -3,11 +3,11 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { keyIdOf, Sealer } from '../../../src/stores/sealing/seal.ts';
 import type { SqliteStoreEvent } from '../../../src/stores/sqlite/store.ts';
 import { accept, claim, NOW, sampleDelivery, settlement } from '../../contract/store-samples.ts';
+import fc from '../../support/properties.ts';
 import { useFiles } from './files.ts';
 import { KEY_A, KEY_B } from './keys.ts';
 
