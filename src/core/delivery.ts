@@ -23,8 +23,9 @@ export interface Origin {
   readonly door: string;
   /** The source that read it. */
   readonly source: string;
-  /** The caller has it as `Request-Id`. */
+  /** The caller has it as `Request-Id`. It is also the delivery's id, unless the call was for all devices of a user. */
   readonly requestId: string;
+  readonly isBroadcast: boolean;
 }
 
 /** A delivery that is still on its way: everything needed to send it again. */

@@ -15,7 +15,6 @@ import {
 import type { Origin } from '../core/delivery.ts';
 import { ServiceError } from '../core/errors.ts';
 import { completeNotification, type ParsedNotification } from '../core/notification.ts';
-import type { Ids } from '../core/ports/ids.ts';
 import type { Observer } from '../core/ports/observer.ts';
 import type { Parsed } from '../core/ports/source.ts';
 import type { Recipient } from '../core/target.ts';
@@ -26,8 +25,6 @@ import { routeOf } from './observed.ts';
 export interface DeliveryParts {
   readonly dispatcher: Dispatcher;
   readonly asker: Asker;
-  /** Also of calls that leave no delivery. */
-  readonly ids: Ids;
   readonly rules: CurrentRules;
   readonly observer: Observer;
   /** Where devices reach the service, without a slash at the end; absent if it was not configured. */
@@ -44,7 +41,7 @@ export async function deliver(
   c: HttpContext,
   { parsed, recipient: named }: { readonly parsed: Parsed; readonly recipient: Recipient },
 ): Promise<Response> {
-  const recipient = { ...named, origin: originOf(c, named) };
+  const recipient = { ...named, origin: originOf(c, named, { isBroadcast: false }) };
   c.set('app', recipient.target.app);
   c.set('recipient', recipient);
   switch (parsed.kind) {
@@ -59,7 +56,7 @@ export async function deliver(
       return succeed(c, answer);
     }
     case 'ignored':
-      return succeed(c, { id: parts.ids.deliveryId(), status: 'ignored' });
+      return succeed(c, { id: c.get('requestId'), status: 'ignored' });
     case 'question':
       return passOn(c, await ask(parts, c, { question: parsed, recipient }));
   }
@@ -79,7 +76,7 @@ export async function deliverToUser(
     readonly recipients: readonly Recipient[];
   },
 ): Promise<Response> {
-  const id = parts.ids.deliveryId();
+  const id = c.get('requestId');
   if (parsed.kind !== 'notification') return succeed(c, { id, status: 'ignored' });
   c.set('type', parsed.notification.type);
   c.set('subject', parsed.notification.subject);
@@ -87,7 +84,7 @@ export async function deliverToUser(
   if (first !== undefined && others.length === 0) c.set('recipient', first);
   const rules = parts.rules.of(app);
   const sent = recipients.flatMap((named) => {
-    const recipient = { ...named, origin: originOf(c, named) };
+    const recipient = { ...named, origin: originOf(c, named, { isBroadcast: true }) };
     const notification = notificationFor(rules, parsed.notification, recipient);
     return notification === undefined ? [] : [{ notification, recipient }];
   });
@@ -103,18 +100,22 @@ export async function deliverToUser(
 }
 
 /** What the log keeps of the call beside its delivery. */
-function originOf(c: HttpContext, { source }: Recipient): Origin {
-  return { door: routeOf(c), source, requestId: c.get('requestId') };
+function originOf(
+  c: HttpContext,
+  { source }: Recipient,
+  { isBroadcast }: { readonly isBroadcast: boolean },
+): Origin {
+  return { door: routeOf(c), source, requestId: c.get('requestId'), isBroadcast };
 }
 
 /** News of a type that the app does not know: a push would only make the phone show a bare title. */
 function ignoreUnknown(
-  { ids, observer }: DeliveryParts,
+  { observer }: DeliveryParts,
   c: HttpContext,
   app: string,
   { type }: ParsedNotification,
 ): Response {
-  const id = ids.deliveryId();
+  const id = c.get('requestId');
   observer.observe({ name: 'unknown_type_ignored', id, app, type });
   c.set('ignoredFor', typeNotSupported().code);
   return succeed(c, { id, status: 'ignored' });

@@ -9,6 +9,7 @@ import { recipientOf } from '../core/devices/registry.ts';
 import { ServiceError } from '../core/errors.ts';
 import type { Fault } from '../core/fault.ts';
 import type { DeviceStore } from '../core/ports/devices.ts';
+import type { Ids } from '../core/ports/ids.ts';
 import type { Parsed } from '../core/ports/source.ts';
 import {
   createTarget,
@@ -25,6 +26,7 @@ import type { AddressLimit } from './limits/address-limit.ts';
 import type { ClientAddressOf } from './limits/client-address.ts';
 
 export interface NotifyParts extends DeliveryParts {
+  readonly ids: Ids;
   readonly devices: DeviceStore;
   /** Reads a body of the Breez family; throws `bad_body`. */
   readonly parse: (bytes: Uint8Array) => Parsed;

@@ -5,6 +5,7 @@ import { DOMAIN_SOURCE, LSPS5_SOURCE } from '../core/devices/doors.ts';
 import { recipientOf } from '../core/devices/registry.ts';
 import { ServiceError } from '../core/errors.ts';
 import type { Device, DeviceStore } from '../core/ports/devices.ts';
+import type { Ids } from '../core/ports/ids.ts';
 import type { Source, SourceCredentials } from '../core/ports/source.ts';
 import type { HttpContext } from './context.ts';
 import { type DeliveryParts, deliver } from './deliver.ts';
@@ -17,6 +18,7 @@ import {
 } from './signed-call.ts';
 
 export interface WebhookParts extends DeliveryParts, SignedCallParts {
+  readonly ids: Ids;
   readonly devices: DeviceStore;
   /** Secrets that the configuration has for a source of an app, beside those of the device. */
   readonly secretsOf: (app: string, source: string) => readonly string[];

@@ -85,7 +85,6 @@ export function createHttpApp(parts: HttpAppParts): App {
   const delivery: DeliveryParts = {
     dispatcher: core.dispatcher,
     asker: core.asker,
-    ids,
     rules: live.rules,
     observer,
     externalUrl: config.externalUrl,
@@ -108,6 +107,7 @@ export function createHttpApp(parts: HttpAppParts): App {
     admin: adminParts(parts, operator),
     webhooks: {
       ...delivery,
+      ids,
       // Asked for at each call: a reload may change them.
       get sources() {
         return live.sources.sources;
@@ -149,6 +149,7 @@ function notifyParts({
   log,
 }: HttpAppParts): Omit<NotifyParts, keyof DeliveryParts | 'clientAddressOf'> {
   return {
+    ids,
     devices,
     parse: parseBreezBody,
     addressLimit: new AddressLimit({

@@ -14,6 +14,11 @@ import { openDelivery } from './sealing/content.ts';
 import type { Sealer } from './sealing/seal.ts';
 import { nameOf, optional, PLATFORMS, PROVIDERS, QUARANTINE_KINDS, toTarget } from './values.ts';
 
+/** The request that a delivery came by, kept where its id does not say so already. */
+export function requestIdOf({ id, origin }: Delivery): string | null {
+  return origin === undefined || origin.requestId === id ? null : origin.requestId;
+}
+
 /** Nothing if its content cannot be decrypted. */
 export function toDelivery(
   sealer: Sealer,
@@ -66,7 +71,7 @@ export function toLogged(
     ...optional('deviceId', row.device_id),
     ...optional('door', row.door),
     ...optional('source', row.source),
-    ...optional('requestId', row.request_id),
+    ...optional('requestId', row.request_id ?? (row.door === null ? null : row.id)),
     ...optional('told', row.told),
     ...optional('toldStatus', row.told_status),
     ...optional('toldAtMs', row.told_at_ms),

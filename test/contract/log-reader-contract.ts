@@ -31,7 +31,13 @@ export async function setupLog({ store, devices, records }: OpenedLog): Promise<
   await add(devices, alice);
   for (const number of [1, 2, 3, 4]) {
     const deviceId = number === 3 ? alice.device.id : undefined;
-    const origin = { door: '/n/:handle', source: 'notify', requestId: requestId(number) };
+    const origin = {
+      door: '/n/:handle',
+      source: 'notify',
+      // The fourth has its request's id, as most have.
+      requestId: number === 4 ? sampleId(4) : requestId(number),
+      isBroadcast: number !== 4,
+    };
     const receivedAtMs = NOW + number * 1_000;
     const delivery = sampleDelivery(number, { deviceId, origin, receivedAtMs });
     await store.insert(accept(delivery));
@@ -154,6 +160,8 @@ export function logReaderContract(open: () => Promise<OpenedLog>): void {
     ]);
     expect(found.madeAtMs).toBe(7);
     expect(found.deliveries[0]).toMatchObject({ door: '/n/:handle', requestId: requestId(3) });
+    const named = await log.gather({ keys: [whole('delivery', sampleId(4))], limit: 10 });
+    expect(named.deliveries[0]).toMatchObject({ id: sampleId(4), requestId: sampleId(4) });
   });
 
   test('the newest come first, up to a limit and since a time', async () => {

@@ -40,6 +40,7 @@ test('a delivery keeps the call that it came by and what its caller was told', a
   const running = await setup({ clock, environment: REGISTRY_ENVIRONMENT });
   const device = await registerPhone(running);
   const answer = await wake(running, device, 'aa');
+  expect(answer.headers['request-id']).toBe(answer.headers['delivery-id']);
   expect(await newest(running)).toMatchObject({
     id: answer.headers['delivery-id'],
     deviceId: device.id,

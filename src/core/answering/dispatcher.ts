@@ -167,7 +167,7 @@ export class Dispatcher {
     const lane = findLane(lanes, target);
     const { subject } = notification;
     const delivery: Delivery = {
-      id: ids.deliveryId(),
+      id: origin === undefined || origin.isBroadcast ? ids.deliveryId() : origin.requestId,
       target,
       deviceId,
       registrar,

@@ -89,7 +89,12 @@ export async function handleTestPush(
       type,
       payload: payload && JSON.stringify(payload),
       replyWithinMs,
-      origin: { door: routeOf(c), source: TEST_SOURCE, requestId: c.get('requestId') },
+      origin: {
+        door: routeOf(c),
+        source: TEST_SOURCE,
+        requestId: c.get('requestId'),
+        isBroadcast: false,
+      },
     }),
   );
   return json(c, describeResult(result, type));

@@ -45,7 +45,7 @@ export const deliveries = sqliteTable(
     door: text('door'),
     /** The source that read it: `notify`, `lsps5`, `standard`. */
     source: text('source'),
-    /** The caller has it as the header `Request-Id`. */
+    /** The caller has it as the header `Request-Id`. Absent where it is the same as `id`. */
     requestId: text('request_id'),
     /** What the first caller was answered: `delivered`, `queued`, `replied` or the code of a problem. */
     told: text('told'),

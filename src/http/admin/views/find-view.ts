@@ -110,7 +110,7 @@ function renderDelivery(
   const retry = { label: 'Try again', method: 'POST', path: `deliveries/${id}/retry` } as const;
   return html`<p>${mark}${badge(status)} <a href="${findLink(id)}">${shortId(id)}</a> ${type} · ${app}/${provider} · ${timeOf(receivedAtMs, 'day')}</p>
 ${verdict.sentence === said ? '' : html`<p>${verdict.sentence}</p>`}
-<p class="fine">delivery ${id}${requestId === undefined ? '' : html` · request ${requestId}`}${deviceId === undefined ? '' : html` · <a href="#devices?${new URLSearchParams({ q: deviceId })}">device ${shortId(deviceId)}</a>`}</p>
+<p class="fine">delivery ${id}${requestId === undefined || requestId === id ? '' : html` · request ${requestId}`}${deviceId === undefined ? '' : html` · <a href="#devices?${new URLSearchParams({ q: deviceId })}">device ${shortId(deviceId)}</a>`}</p>
 ${isQueued && scopes.has('operate') ? html`<p>${button(retry)}</p>` : ''}`;
 }
 

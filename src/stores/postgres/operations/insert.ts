@@ -4,6 +4,7 @@
 import { isRace, usefulUntilMs } from '../../../core/notification.ts';
 import { FORGOTTEN_TOKEN } from '../../../core/ports/operating.ts';
 import { type AcceptedDelivery, StoreUnavailableError } from '../../../core/ports/store.ts';
+import { requestIdOf } from '../../domain.ts';
 import { sealDelivery } from '../../sealing/content.ts';
 import type { Sealer } from '../../sealing/seal.ts';
 import { DEVICE_DELETED, fingerprint, maybeFingerprint, wholeMs } from '../../values.ts';
@@ -26,7 +27,7 @@ export function acceptedInput(sealer: Sealer, times: Times) {
     lifetime_ms: ['bigint', ({ delivery }) => wholeMs(delivery.notification.lifetimeMs)],
     door: ['text', ({ delivery }) => delivery.origin?.door ?? null],
     source: ['text', ({ delivery }) => delivery.origin?.source ?? null],
-    request_id: ['text', ({ delivery }) => delivery.origin?.requestId ?? null],
+    request_id: ['text', ({ delivery }) => requestIdOf(delivery)],
     sealed: ['bytea', ({ delivery }) => sealDelivery(sealer, delivery)],
     // Due as soon as the lease is over; receipt is wall time, which may be ahead of service time.
     due_at: [

@@ -7,6 +7,7 @@ import { isRace, usefulUntilMs } from '../../../core/notification.ts';
 import { FORGOTTEN_TOKEN } from '../../../core/ports/operating.ts';
 import type { Renewal } from '../../../core/ports/plans.ts';
 import type { AcceptedDelivery, Confirmation } from '../../../core/ports/store.ts';
+import { requestIdOf } from '../../domain.ts';
 import { OPEN_DELIVERIES, type RowOf } from '../../rows.ts';
 import { sealDelivery } from '../../sealing/content.ts';
 import type { Sealer } from '../../sealing/seal.ts';
@@ -165,7 +166,7 @@ function prepareInsert(
       wholeMs(lifetimeMs),
       origin?.door ?? null,
       origin?.source ?? null,
-      origin?.requestId ?? null,
+      requestIdOf(delivery),
     );
     const rowId = Number(lastInsertRowid);
     const keyHash = maybeFingerprint(duplicateKey?.keyHash);
