@@ -39,7 +39,7 @@ const folder = mkdtempSync(join(tmpdir(), 'nds-bench-log-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 process.on('SIGTERM', () => process.exit());
 const file = join(folder, 'nds.sqlite');
-const { store } = await openSqliteStore({
+const { store, records } = await openSqliteStore({
   file,
   keys: { current: randomBytes(32), previous: [] },
 });
@@ -63,6 +63,7 @@ async function writeOne(number: number, receivedAtMs: number): Promise<void> {
     target: { app: 'default', platform, token },
     tokenHash: sampleFingerprint(token),
     subjectHash: sampleFingerprint(paymentHash(number)),
+    origin: { door: '/api/v1/notify', source: 'notify', requestId: id, isBroadcast: false },
     receivedAtMs,
     expiresAtMs: receivedAtMs + LIFETIME_MS,
   });
@@ -75,12 +76,16 @@ async function writeOne(number: number, receivedAtMs: number): Promise<void> {
   const next = failed
     ? ({ status: 'unregistered', reason: 'Unregistered' } as const)
     : ({ status: 'delivered' } as const);
-  await store.settle(
+  const settled = store.settle(
     settlement(delivery, next, {
       nowMs: receivedAtMs + 60,
       attempt: { ...attempt, startedAtMs: receivedAtMs, latencyMs: 60 },
     }),
   );
+  const told = failed ? 'token_unregistered' : 'delivered';
+  const status = failed ? 410 : 200;
+  records.tell({ deliveryId: id, told, status, atMs: receivedAtMs + 61 });
+  await settled;
 }
 
 async function fill(rows: number) {
