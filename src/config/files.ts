@@ -1,7 +1,7 @@
 // Files that the configuration names. A value is repeated in a message only if it can be nothing but a path:
 // keys and passwords end up in the variables that are meant for the paths of their files.
 
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 
 const MAX_SHOWN_CHARACTERS = 200;
 /** No quotes, braces, `=`, `+`, `@` or `:`, which keys, JSON and URLs have. */
@@ -29,6 +29,15 @@ export function canBeFile(value: string): boolean {
 /** Whether NDS_DATABASE names a PostgreSQL, which several machines share: its text has a password and is never shown. */
 export function isServer(database: string): boolean {
   return /^postgres(ql)?:/i.test(database);
+}
+
+export function canBeRead(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The path for a message, or words that say nothing of the value. */

@@ -4,16 +4,19 @@
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
 import { usefulUntilMs } from '../core/notification.ts';
-import { canBeFile, isServer } from './files.ts';
+import { canBeFile, canBeRead, isServer } from './files.ts';
 
 export const text = z.string().min(1);
 
 /** A key that was pasted here by mistake creates no file. */
 export const database = z.string().superRefine((value, context) => {
   if (isServer(value)) {
-    if (!isServerAddress(value)) {
-      context.addIssue('must be postgres://user:password@host:port/database');
-    }
+    const fault = faultOfServer(value);
+    if (fault !== undefined) context.addIssue(fault);
+  } else if (OTHER_SERVER.test(value)) {
+    context.addIssue(
+      'must be the path of a SQLite file, or postgres://user:password@host:port/database',
+    );
   } else if (/^file:/i.test(value)) {
     context.addIssue('must be a plain path such as /data/nds.sqlite, not a file: URL');
   } else if (!canBeFile(value)) {
@@ -21,9 +24,30 @@ export const database = z.string().superRefine((value, context) => {
   }
 });
 
-function isServerAddress(value: string): boolean {
+/** Such as `mysql://`; the drive letter of a path is one character. */
+const OTHER_SERVER = /^[a-z][a-z0-9+.-]+:\/\//i;
+/** Of libpq's modes those that say for certain whether the connection is encrypted. */
+const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'];
+
+function faultOfServer(value: string): string | undefined {
   const url = URL.canParse(value) ? new URL(value) : undefined;
-  return url !== undefined && url.hostname !== '' && url.pathname.length > 1;
+  if (url === undefined || url.hostname === '' || url.pathname.length <= 1) {
+    return 'must be postgres://user:password@host:port/database';
+  }
+  const mode = url.searchParams.get('sslmode');
+  if (mode !== null && !SSL_MODES.includes(mode)) {
+    return `must have sslmode=${SSL_MODES.slice(0, -1).join(', ')} or ${SSL_MODES.at(-1)}`;
+  }
+  if (mode === 'verify-ca' && !url.searchParams.has('sslrootcert')) {
+    return 'must have sslrootcert=FILE beside sslmode=verify-ca';
+  }
+  const unreadable = ['sslrootcert', 'sslcert', 'sslkey'].find((name) => {
+    const path = url.searchParams.get(name);
+    return path !== null && !canBeRead(path);
+  });
+  return (
+    unreadable && `has an ${unreadable} that cannot be read: it must name a file of this machine`
+  );
 }
 
 export const port = z

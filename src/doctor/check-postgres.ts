@@ -43,20 +43,22 @@ export function findingsOf(found: InspectedServer): readonly Finding[] {
   ];
 }
 
-function checkServer({ versionNumber, version, isReadOnly, tables, machines }: InspectedServer) {
+function checkServer(found: InspectedServer): Finding {
+  const { versionNumber, version, encoding, isReadOnly, tables, machines } = found;
   const check = 'database';
   const text = `PostgreSQL ${version}`;
-  if (versionNumber < MIN_VERSION) return { check, code: 'postgres_too_old', text } as const;
+  if (versionNumber < MIN_VERSION) return { check, code: 'postgres_too_old', text };
   if (isReadOnly) {
-    return { check, code: 'postgres_read_only', text: `${text} takes no writes` } as const;
+    return { check, code: 'postgres_read_only', text: `${text} takes no writes` };
   }
-  return tables === 'new'
-    ? ({
-        check,
-        code: 'database_new',
-        text: `${text}; its tables are made at the first start`,
-      } as const)
-    : ({ check, code: 'database_ok', text: `${text}; machines: ${machines}` } as const);
+  if (encoding !== 'UTF8') {
+    return { check, code: 'postgres_encoding_wrong', text: `${text}; encoding: ${encoding}` };
+  }
+  if (tables === 'new') {
+    return { check, code: 'database_new', text: `${text}; its tables are made at the first start` };
+  }
+  const sharing = machines === undefined ? '' : `; machines: ${machines}`;
+  return { check, code: 'database_ok', text: `${text}${sharing}` };
 }
 
 function checkRights({ lackingRights }: InspectedServer): Finding {

@@ -43,6 +43,12 @@ export const FINDINGS = {
     title: 'The PostgreSQL takes no writes: it is a standby, or was made read-only.',
     remedy: 'Name the primary in NDS_DATABASE, or an address that follows it.',
   },
+  postgres_encoding_wrong: {
+    level: 'broken',
+    endsDeploy: true,
+    title: 'The database of the PostgreSQL is not in UTF-8.',
+    remedy: "Make a new one: CREATE DATABASE nds ENCODING 'UTF8' TEMPLATE template0.",
+  },
   postgres_rights_ok: { level: 'ok', title: 'The user of the PostgreSQL has the rights it needs.' },
   postgres_rights_missing: {
     level: 'broken',

@@ -194,9 +194,10 @@ function checkTypes(
 
 /** What comes to this address may come from the other machines alone. */
 function checkNodeAddress({ values }: ReadSettings, faults: string[]): void {
-  const { nodeAddress, database = '', httpAddress, port = 0, metricsAddress } = values;
+  const { nodeAddress, database, httpAddress, port = 0, metricsAddress } = values;
   if (nodeAddress === undefined) return;
-  if (!isServer(database)) {
+  // Without one it has a fault of its own.
+  if (database !== undefined && !isServer(database)) {
     faults.push('NDS_NODE_ADDRESS needs NDS_DATABASE=postgres://…, which machines share');
   }
   const portOf = (address: string) => Number(address.slice(address.lastIndexOf(':') + 1));

@@ -170,7 +170,42 @@ test('a database that is no path is reported by what it is', async () => {
       /^NDS_SECRET is required by NDS_DATABASE=postgres:/,
     ],
     [{ NDS_DATABASE: 'file:/data/nds.sqlite' }, /^NDS_DATABASE must be a plain path/],
+    [
+      { NDS_DATABASE: 'mysql://user:pw@db.internal/nds' },
+      /^NDS_DATABASE must be the path of a SQLite file, or postgres:/,
+    ],
+    [
+      {
+        NDS_DATABASE: 'postgres://db.internal',
+        NDS_SECRET: KEY_LONG_ENOUGH,
+        NDS_NODE_ADDRESS: ':9092',
+      },
+      /^NDS_DATABASE must be postgres:/,
+    ],
   ]);
+});
+
+test('how a PostgreSQL is to be reached by TLS must be certain, and its files be there', async () => {
+  const certificate = file('ca.pem', '');
+  const server = (query: string) => ({
+    NDS_DATABASE: `postgres://user:pw@db.internal:5432/nds?${query}`,
+    NDS_SECRET: KEY_LONG_ENOUGH,
+  });
+  const mode = /^NDS_DATABASE must have sslmode=disable, require, verify-ca or verify-full$/;
+  await expectOneFault([
+    [server('sslmode=bogus'), mode],
+    [server('sslmode=prefer'), mode],
+    [server('sslmode=verify-ca'), /^NDS_DATABASE must have sslrootcert=FILE/],
+    [server('sslrootcert=/nowhere/ca.pem'), /^NDS_DATABASE has an sslrootcert that cannot be read/],
+  ]);
+  for (const query of [
+    'sslmode=disable',
+    'sslmode=require',
+    'sslmode=verify-full',
+    `sslmode=verify-ca&sslrootcert=${certificate}`,
+  ]) {
+    expect(await faultsOf(server(query)), query).toEqual([]);
+  }
 });
 
 test('an address for other machines is refused where there are none, and at a port that others reach', async () => {

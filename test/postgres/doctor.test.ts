@@ -131,6 +131,7 @@ test('says that it cannot be reached, without its password, and ends no deploy f
 const SOUND: InspectedServer = {
   versionNumber: 180_004,
   version: '18.4',
+  encoding: 'UTF8',
   isReadOnly: false,
   tables: 'there',
   machines: 2,
@@ -144,6 +145,7 @@ const SOUND: InspectedServer = {
 
 test.each<[Partial<InspectedServer>, string, string]>([
   [{ versionNumber: 150_019, version: '15.19' }, 'postgres_too_old', 'PostgreSQL 15.19'],
+  [{ encoding: 'SQL_ASCII' }, 'postgres_encoding_wrong', 'PostgreSQL 18.4; encoding: SQL_ASCII'],
   [{ roundTripMs: 31.26 }, 'postgres_far', '31.3 ms there and back'],
   [{ aheadMs: 5_400 }, 'postgres_clock_off', 'this machine is 5 s ahead of the database'],
   [{ aheadMs: -7_000 }, 'postgres_clock_off', 'this machine is 7 s behind the database'],

@@ -4,9 +4,9 @@ import { mergeConfig } from 'vitest/config';
 import direct from './vitest.config.ts';
 
 export default mergeConfig(direct, {
-  // The drill starts and kills a server of its own.
+  // They have servers of their own.
   test: {
-    exclude: ['test/postgres/drill/**'],
+    exclude: ['test/postgres/drill/**', 'test/postgres/tls.test.ts'],
     globalSetup: ['test/postgres/servers.ts', 'test/postgres/poolers.ts'],
   },
 });

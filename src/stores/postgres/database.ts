@@ -5,6 +5,7 @@
 import pg from 'pg';
 import type { Clock } from '../../core/ports/clock.ts';
 import { StoreUnavailableError } from '../../core/ports/store.ts';
+import { connectionString } from './address.ts';
 import { type Reason, reasonOf, unavailable } from './errors.ts';
 import { typesOf } from './reading.ts';
 
@@ -64,7 +65,7 @@ export class Database {
   constructor({ url, clock }: DatabaseOptions) {
     this.#clock = clock;
     this.#pool = new pg.Pool({
-      connectionString: url,
+      connectionString: connectionString(url),
       application_name: 'nds',
       max: MAX_CONNECTIONS,
       min: KEPT_CONNECTIONS,

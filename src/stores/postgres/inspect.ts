@@ -4,6 +4,7 @@ import pg from 'pg';
 import type { Clock } from '../../core/ports/clock.ts';
 import { readMigrations } from '../migrations.ts';
 import { findSealer, KEY_ID, type Keys } from '../sealing/keys.ts';
+import { connectionString } from './address.ts';
 import { unknownKey, unusable } from './errors.ts';
 import { rowsOf, typesOf } from './reading.ts';
 
@@ -15,12 +16,14 @@ export interface InspectedServer {
   /** Such as 160_014. */
   readonly versionNumber: number;
   readonly version: string;
+  /** Such as `UTF8`. */
+  readonly encoding: string;
   /** A standby, or a database that was made read-only. */
   readonly isReadOnly: boolean;
   /** Tables that this version knows; `new` if none of ours is there. */
   readonly tables: 'new' | 'there';
-  /** Machines that share the database now. */
-  readonly machines: number;
+  /** Machines that share the database now; unknown without the right to read. */
+  readonly machines?: number;
   /** What the user may not do: `create tables`, or `write deliveries`. */
   readonly lackingRights: readonly string[];
   /** The median of a statement's way there and back. */
@@ -40,6 +43,7 @@ const FACTS = {
   columns: {
     version_number: 'integer',
     version: 'text',
+    encoding: 'text',
     read_only: 'integer',
     may_create: 'integer',
     tables: 'integer',
@@ -47,7 +51,8 @@ const FACTS = {
     standbys: 'text',
   },
   sql: `SELECT current_setting('server_version_num')::integer AS version_number,
-    current_setting('server_version') AS version, current_setting('transaction_read_only') = 'on' AS read_only,
+    current_setting('server_version') AS version, current_setting('server_encoding') AS encoding,
+    current_setting('transaction_read_only') = 'on' AS read_only,
     coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_create,
     to_regclass('migrations') IS NOT NULL AND to_regclass('meta') IS NOT NULL AS tables,
     current_setting('synchronous_commit') AS commit, current_setting('synchronous_standby_names') AS standbys`,
@@ -89,6 +94,7 @@ export async function inspectServer(
     return {
       versionNumber: facts.version_number,
       version: facts.version,
+      encoding: facts.encoding,
       isReadOnly: facts.read_only === 1,
       ...(await findTables(client, facts, { url, keys })),
       ...measured,
@@ -108,7 +114,7 @@ export async function inspectServer(
 
 function createClient(url: string): pg.Client {
   const client = new pg.Client({
-    connectionString: url,
+    connectionString: connectionString(url),
     application_name: 'nds doctor',
     connectionTimeoutMillis: CONNECT_MS,
     query_timeout: STATEMENT_MS,
@@ -126,12 +132,12 @@ async function findTables(
 ): Promise<Pick<InspectedServer, 'tables' | 'machines' | 'lackingRights'>> {
   const mayCreate = facts.may_create === 1;
   const toCreate = mayCreate ? [] : ['create tables'];
-  if (facts.tables === 0) return { tables: 'new', machines: 0, lackingRights: toCreate };
+  if (facts.tables === 0) return { tables: 'new', lackingRights: toCreate };
   const rights = rowsOf(RIGHTS, (await client.query(RIGHTS.sql)).rows);
   const lackingRights = rights.flatMap(({ name, may_write }) =>
     may_write === 1 ? [] : [`read and write ${name}`],
   );
-  if (lackingRights.length > 0) return { tables: 'there', machines: 0, lackingRights };
+  if (lackingRights.length > 0) return { tables: 'there', lackingRights };
   const [kept] = rowsOf(KEPT, (await client.query(KEPT.sql)).rows);
   const keyId = kept?.key_id ?? undefined;
   if (keyId !== undefined && findSealer(keys, keyId) === undefined) throw unknownKey(url);
