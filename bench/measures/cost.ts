@@ -1,5 +1,5 @@
 // What a push costs and how long it takes: at 20, 100 and 400 calls a second and at saturation, the floor and the
-// gateway in turn, each in a fresh process that has warmed up, so that a noisy minute meets both.
+// gateway in turn, each in a fresh process, so that a noisy minute meets both.
 
 import { number, percent, ratio } from '../format.ts';
 import type { Pattern } from '../generator.ts';
@@ -29,11 +29,6 @@ const LOADS: readonly Load[] = [
   { name: '100/s', mix: 'ios', pattern: open(100), calls: 1_000, withFloor: false },
   { name: '64 callers', mix: 'ios', pattern: closed, calls: 6_000, withFloor: false },
 ];
-/**
- * Unmeasured, so that V8 has compiled what every push runs: a service runs for days, a measurement for a minute. The more code
- * a gateway has, the longer that takes.
- */
-const WARM_UP = { mix: 'android', count: 6_000 } as const;
 const ROUNDS = { quick: 1, usual: 3, full: 5 } as const;
 const CALLS = { quick: 0.25, usual: 1, full: 2 } as const;
 /** The rates whose latency is shown: a vendor's usual ones. */
@@ -79,7 +74,6 @@ async function sample(
   given: { readonly subject: string; readonly loads: readonly Load[]; readonly samples: Sample[] },
 ): Promise<void> {
   const { subject, loads, samples } = given;
-  await run.load(gateway, closed, WARM_UP);
   for (const load of loads) {
     const count = load.calls * CALLS[run.options.size];
     const result = await run.load(gateway, load.pattern, { mix: load.mix, count });
