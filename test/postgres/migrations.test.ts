@@ -47,6 +47,18 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     });
   });
 
+  test('is not sealed under a new secret beside a machine that runs under the previous one', async () => {
+    const url = await newDatabase();
+    const running = await open(url);
+    await running.store.insert(accept(sampleDelivery(1)));
+    const rotating = { current: KEY_B, previous: [KEY_A] };
+    await expect(open(url, { keys: rotating })).rejects.toMatchObject({
+      kind: 'database_in_use',
+      message: expect.stringContaining('Stop nds on every machine'),
+    });
+    expect(await claimedIds(running.store, { nowMs: NOW + LEASE_MS })).toEqual([sampleId(1)]);
+  });
+
   test('refuses another secret, and seals everything again under a new one', async () => {
     const url = await newDatabase();
     const first = await open(url);

@@ -81,6 +81,14 @@ export function unknownKey(url: string): DatabaseRefusedError {
   );
 }
 
+export function othersRun(url: string): DatabaseRefusedError {
+  return new DatabaseRefusedError(
+    'database_in_use',
+    `the database ${showAddress(url)} is not encrypted under the new NDS_SECRET while other machines run under the ` +
+      'previous one. Stop nds on every machine, start one, and the others when it has said key_rotated.',
+  );
+}
+
 export function damagedKeys(url: string, finding: string): DatabaseRefusedError {
   return new DatabaseRefusedError(
     'corrupt_database',

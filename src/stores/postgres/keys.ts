@@ -14,7 +14,7 @@ import {
 } from '../sealing/keys.ts';
 import { KEY_BYTES, Sealer } from '../sealing/seal.ts';
 import type { Database, Run } from './database.ts';
-import { copyUnfinished, damagedKeys, unknownKey } from './errors.ts';
+import { copyUnfinished, damagedKeys, othersRun, unknownKey } from './errors.ts';
 import { inputOf } from './input.ts';
 import { rowsOf } from './reading.ts';
 
@@ -60,12 +60,21 @@ export function openKeys(database: Database, keys: Keys, url: string): Promise<O
       }
       const { sealer, lookupKey } = found;
       if (sealer.keyId.equals(current.keyId)) return { sealer: current, lookupKey };
+      await refuseBesideOthers(run, url);
       const resealedRows = await resealAll(run, sealer, current);
       await storeKeys(run, current, lookupKey);
       return { sealer: current, lookupKey, resealedRows };
     },
     { statementMs: RESEAL_MS },
   );
+}
+
+/** A machine that runs on under the previous key could read nothing any more: to it no device would be there. */
+async function refuseBesideOthers(run: Run, url: string): Promise<void> {
+  const { count } = await run(
+    "SELECT FROM nodes WHERE beaten_at > now() - interval '6 seconds' LIMIT 1",
+  );
+  if (count > 0) throw othersRun(url);
 }
 
 /** Those that the database is under, which stay. Rejects with a `DatabaseRefusedError`. */
