@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import type { DigestCount, EndpointAttempt } from '../../src/core/ports/events.ts';
 import type { Outage } from '../../src/core/ports/records.ts';
 import { sampleEmailEndpoint, sampleEndpoint } from '../support/endpoints.ts';
-import type { OpenedEvents } from './event-store-contract.ts';
+import type { OpenedEvents } from './event-samples.ts';
 import { NOW } from './store-samples.ts';
 
 const FCM = { app: 'default', provider: 'fcm', reason: 'timeout', beganAtMs: NOW } as const;

@@ -1,53 +1,10 @@
 // What every adapter of the port to events must do: an event is written with its fact and never without one, and what falls
 // out of the table is counted.
 
-import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import type { EventStore, RecordedEvent } from '../../src/core/ports/events.ts';
-import type { OperatingStore } from '../../src/core/ports/operating.ts';
-import type { ReceiptStore } from '../../src/core/ports/receipts.ts';
-import type { Records } from '../../src/core/ports/records.ts';
-import type { Store } from '../../src/core/ports/store.ts';
 import { sampleEndpoint } from '../support/endpoints.ts';
-import {
-  accept,
-  FAILED,
-  NOW,
-  quarantineEntry,
-  sampleDelivery,
-  settlement,
-} from './store-samples.ts';
-
-export interface OpenedEvents {
-  readonly store: Store;
-  readonly records: Records;
-  readonly receipts: ReceiptStore;
-  readonly operating: OperatingStore;
-  readonly events: EventStore;
-}
-
-const HASH = 'AB'.repeat(32);
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
-
-async function end(
-  { store }: OpenedEvents,
-  number: number,
-  status: 'delivered' | 'expired' | 'misconfigured',
-) {
-  const sample = sampleDelivery(number);
-  const notification = { ...sample.notification, subject: HASH };
-  const delivery = sampleDelivery(number, { notification });
-  await store.insert(accept(delivery));
-  const next = { status, ...(status === 'delivered' ? {} : { reason: 'timeout' }) } as const;
-  return await store.settle(settlement(delivery, next, { attempt: FAILED }));
-}
-
-async function eventsOf(
-  { events }: OpenedEvents,
-  afterRowId = 0,
-): Promise<readonly RecordedEvent[]> {
-  return (await events.nextEvents({ endpointId: 'ep_a', afterRowId, limit: 1_000 })).events;
-}
+import { end, eventsOf, HASH, type OpenedEvents, sha256 } from './event-samples.ts';
+import { accept, NOW, quarantineEntry, sampleDelivery, settlement } from './store-samples.ts';
 
 export function eventStoreContract(open: () => Promise<OpenedEvents>): void {
   test('writes no event while nobody asked for one', async () => {

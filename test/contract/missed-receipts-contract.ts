@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import type { DeviceStore } from '../../src/core/ports/devices.ts';
 import { sampleEndpoint } from '../support/endpoints.ts';
 import { add, sampleDevice } from './device-samples.ts';
-import type { OpenedEvents } from './event-store-contract.ts';
+import type { OpenedEvents } from './event-samples.ts';
 import {
   accept,
   DAY_MS,

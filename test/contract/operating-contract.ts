@@ -7,7 +7,7 @@ import type { OperatingStore } from '../../src/core/ports/operating.ts';
 import type { Records } from '../../src/core/ports/records.ts';
 import type { Store } from '../../src/core/ports/store.ts';
 import { add, sampleDevice, sampleDeviceId, userHash } from './device-samples.ts';
-import { adding, sampleRefusal } from './records-contract.ts';
+import { adding, sampleRefusal } from './records-samples.ts';
 import {
   accept,
   claimedIds,

@@ -1,17 +1,10 @@
 // The contract of the Records port: every adapter passes it, beside the Store of the same log.
 
 import { describe, expect, test } from 'vitest';
-import type { Gap, Outage, Records, Refusal, RefusalsWrite } from '../../src/core/ports/records.ts';
+import type { Gap, Outage, Records, Refusal } from '../../src/core/ports/records.ts';
 import type { LoggedDelivery, Store } from '../../src/core/ports/store.ts';
-import {
-  accept,
-  DAY_MS,
-  NOW,
-  sampleDelivery,
-  sampleFingerprint,
-  sampleId,
-  settlement,
-} from './store-samples.ts';
+import { adding, BARE_REFUSAL, FULL_REFUSAL, ORIGIN, sampleRefusal } from './records-samples.ts';
+import { accept, DAY_MS, NOW, sampleDelivery, sampleId, settlement } from './store-samples.ts';
 
 /** All rows, the oldest first. */
 export interface RecordedRows {
@@ -25,56 +18,6 @@ export interface RecordedLog {
   readonly records: Records;
   read(): Promise<RecordedRows>;
 }
-
-export const ORIGIN = {
-  door: '/n/:handle',
-  source: 'notify',
-  requestId: sampleId(1_000),
-  isBroadcast: true,
-};
-
-export function sampleRefusal(number: number, changes: Partial<Refusal> = {}): Refusal {
-  return {
-    atMs: NOW + number,
-    lastAtMs: NOW + number,
-    count: 1,
-    requestId: sampleId(2_000 + number),
-    door: '/api/v1/notify',
-    source: 'notify',
-    app: 'default',
-    code: 'rate_limited',
-    status: 429,
-    limit: 'token_rate',
-    tokenHash: sampleFingerprint(`token ${number}`),
-    subjectHash: sampleFingerprint(`subject ${number}`),
-    deviceId: sampleId(3_000 + number),
-    addressHash: sampleFingerprint('address'),
-    isKnown: true,
-    ...changes,
-  };
-}
-
-export function adding(...added: readonly Refusal[]): RefusalsWrite {
-  return { added, counted: [], repeats: [] };
-}
-
-export const BARE_REFUSAL: Refusal = {
-  atMs: NOW,
-  lastAtMs: NOW,
-  count: 1,
-  door: '*',
-  code: 'not_found',
-  status: 404,
-  isKnown: false,
-};
-
-export const FULL_REFUSAL: Refusal = {
-  ...sampleRefusal(1),
-  handleHash: sampleFingerprint('handle'),
-  fields: 'data.payment_hash,app',
-  nodeId: `02${'ab'.repeat(32)}`,
-  deliveryId: sampleId(9),
-};
 
 const OUTAGE: Outage = {
   app: 'default',

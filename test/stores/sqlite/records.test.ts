@@ -3,7 +3,8 @@
 
 import { cpSync, statSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { adding, describeRecords, sampleRefusal } from '../../contract/records-contract.ts';
+import { describeRecords } from '../../contract/records-contract.ts';
+import { adding, sampleRefusal } from '../../contract/records-samples.ts';
 import { accept, NOW, sampleDelivery, sampleId, settlement } from '../../contract/store-samples.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { useFiles } from './files.ts';

@@ -14,7 +14,7 @@ import * as eventSchema from '../../../src/stores/sqlite/event-schema.ts';
 import * as receiptSchema from '../../../src/stores/sqlite/receipt-schema.ts';
 import * as schema from '../../../src/stores/sqlite/schema.ts';
 import { add, sampleDevice } from '../../contract/device-samples.ts';
-import { adding, BARE_REFUSAL, FULL_REFUSAL, ORIGIN } from '../../contract/records-contract.ts';
+import { adding, BARE_REFUSAL, FULL_REFUSAL, ORIGIN } from '../../contract/records-samples.ts';
 import {
   accept,
   FAILED,
