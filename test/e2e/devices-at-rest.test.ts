@@ -18,6 +18,7 @@ import {
   wake,
 } from '../support/device-calls.ts';
 import { createWallet, selfRegistration } from '../support/lightning-wallet.ts';
+import { KEYS, OPERATOR_ENVIRONMENT, operate, told } from '../support/operator-calls.ts';
 import { APP_KEY, handleOf, pathOf, REGISTRY_ENVIRONMENT, register } from '../support/registry.ts';
 import { createTestLog, EXTERNAL_URL, IOS_TOKEN, type Setup, setup } from '../support/service.ts';
 import { resmicCall, sparkPaymentCall, standardCall } from '../support/signed-calls.ts';
@@ -39,7 +40,7 @@ const OPEN_HASH = 'payment-hash-at-rest-still-open';
 const NEXT_SECRET = 'another secret for tests only';
 
 const ENVIRONMENT = {
-  ...REGISTRY_ENVIRONMENT,
+  ...OPERATOR_ENVIRONMENT,
   NDS_SELF_REGISTRATION: 'on',
   NDS_SOURCES: JSON.stringify({ domains: { 'pay.example.com': { secrets: [DOMAIN_SECRET] } } }),
   // What waits for Google stays open over the restarts.
@@ -123,7 +124,7 @@ async function live(running: Setup): Promise<Said> {
     ...[SETTLED_HASH, OPEN_HASH, 'swap-status-at-rest', 'content-at-rest', 'session-at-rest'],
     ...['aa'.repeat(32), '07'.repeat(32), 'lnbc500u1pexample', 'payment_hash', 'reply_url'],
     ...[own.headers['x-nds-signature'] ?? '', own.body, resmic.headers['x-signature'] ?? ''],
-    ...[APP_KEY, REGISTRY_ENVIRONMENT.NDS_BACKEND_KEYS],
+    ...[APP_KEY, KEYS.all, REGISTRY_ENVIRONMENT.NDS_BACKEND_KEYS],
     ...[running.environment.NDS_SECRET ?? '', NEXT_SECRET],
   ];
   return { texts, iosDevice, openId: successOf(open).id, resmic };
@@ -202,6 +203,9 @@ async function expectAllWorks(running: Setup, said: Said): Promise<void> {
   const settled = running.log.waitFor(
     (event) => event.name === 'delivery_settled' && event.deliveryId === openId,
   );
+  // By itself it would go up to fifteen seconds later.
+  const retry = await operate(running, { method: 'POST', path: `/deliveries/${openId}/retry` });
+  expect(told(retry)).toMatchObject({ id: openId, attempt: 'starts' });
   const [push] = await running.sandbox.waitFor(
     ({ data }) => data.notification_type === 'swap_updated',
     1,
