@@ -1,0 +1,35 @@
+// Tests whose files share a process change nothing that the next file would find changed.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { SHARING_FOLDERS } from '../../vitest.config.ts';
+
+const TESTS = resolve(import.meta.dirname, '..');
+/** Mocks and false timers, the process's variables and folder, globals and prototypes. */
+const CHANGES =
+  /\bvi\.|process\.(?:chdir|umask)\(|(?:process\.env(?:\.\w+|\[[^\]]+\])?|globalThis[.[].*|\.prototype[.[].*) (?:\?\?|\|\|)?= |(?:defineProperty|assign)\((?:globalThis|process|\w+\.prototype)/;
+
+test('files that share a process leave it as it was', () => {
+  const changing = SHARING_FOLDERS.flatMap((folder) => {
+    const names = readdirSync(join(TESTS, folder), { recursive: true, encoding: 'utf8' });
+    const files = names.filter((name) => name.endsWith('.ts'));
+    expect(files.length, folder).toBeGreaterThan(5);
+    return files
+      .map((name) => join(folder, name))
+      .filter((name) => CHANGES.test(readFileSync(join(TESTS, name), 'utf8')));
+  });
+  expect(changing).toEqual([]);
+});
+
+test.each([
+  'vi.useFakeTimers();',
+  "process.env.NDS_SECRET = 'x';",
+  'process.env[name] ??= value;',
+  'process.chdir(folder);',
+  'globalThis.fetch = fake;',
+  'Date.prototype.getTime = () => 0;',
+  'Object.assign(process.env, given);',
+])('finds %s', (line) => {
+  expect(line).toMatch(CHANGES);
+});
