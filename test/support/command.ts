@@ -48,7 +48,7 @@ export async function runCommand(
 }
 
 /** Commands whose first argument names the one to run. */
-const GROUPS = new Set(['apps', 'devices', 'endpoints']);
+const GROUPS = new Set(['apps', 'devices', 'endpoints', 'token']);
 /** What ran as the program in this file. */
 const provenCommands = new Set<string>();
 let isRunningHere = false;
