@@ -3,7 +3,7 @@
 import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { type CommandEnd, expectReadable, runCommand } from '../support/command.ts';
+import { askService, type CommandEnd, expectReadable } from '../support/command.ts';
 import { headersOf, startReceiver } from '../support/event-receiver.ts';
 import { ANDROID_TOKEN, setup } from '../support/service.ts';
 
@@ -18,7 +18,7 @@ async function start(settings: Readonly<Record<string, string>> = {}) {
     environment: { NDS_ENDPOINT_NETWORKS: '127.0.0.0/8', ...settings },
   });
   const { environment } = running;
-  const nds = (...args: readonly string[]) => runCommand(['endpoints', ...args], { environment });
+  const nds = (...args: readonly string[]) => askService(['endpoints', ...args], { environment });
   const add = async (...args: readonly string[]) => {
     const { stdout } = await nds('add', receiver.url, '--json', ...args);
     return registered.parse(JSON.parse(stdout));
@@ -43,7 +43,7 @@ test('an endpoint is added with a secret that is shown once, listed, shown and d
   const { receiver, nds, environment } = await start();
   const input = `${receiver.url}?key=hidden\n`;
   const args = ['--events', 'delivery.*, device.silent', '--description', 'the backend'];
-  const added = await runCommand(['endpoints', 'add', '-', ...args], { environment, input });
+  const added = await askService(['endpoints', 'add', '-', ...args], { environment, input });
   expect([added.code, added.stderr]).toEqual([0, '']);
   expectReadable(added);
   const id = /^endpoint {7}(ep_[0-9a-f-]{36})$/m.exec(added.stdout)?.[1] ?? '';

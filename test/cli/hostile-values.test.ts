@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { expectReadable, runCommand } from '../support/command.ts';
+import { askService, expectReadable } from '../support/command.ts';
 import { ANDROID_TOKEN, setup } from '../support/service.ts';
 
 const BINARY = resolve(import.meta.dirname, '../../bin/nds.js');
@@ -19,19 +19,19 @@ function registration(user: string): string {
 test('the name of a user cannot reach the controls of the terminal, nor begin a line', async () => {
   const { environment } = await setup();
   const input = `${registration(HOSTILE)}\n`;
-  const { stdout } = await runCommand(['devices', 'import', '-'], { environment, input });
+  const { stdout } = await askService(['devices', 'import', '-'], { environment, input });
   const { id }: { id: string } = JSON.parse(stdout);
   const printed = [
-    await runCommand(['devices', 'list'], { environment }),
-    await runCommand(['devices', 'show', id], { environment }),
-    await runCommand(['find', id], { environment }),
+    await askService(['devices', 'list'], { environment }),
+    await askService(['devices', 'show', id], { environment }),
+    await askService(['find', id], { environment }),
   ];
   for (const end of printed) {
     expect(end.stdout).toContain('\\u001b');
     expect(end.stdout).not.toMatch(TERMINAL_OBEYS);
     expectReadable(end);
   }
-  const json = await runCommand(['devices', 'show', id, '--json'], { environment });
+  const json = await askService(['devices', 'show', id, '--json'], { environment });
   expect(json.stdout).not.toMatch(TERMINAL_OBEYS);
   expect(JSON.parse(json.stdout)).toMatchObject({ user: HOSTILE });
 });
@@ -40,14 +40,14 @@ test('the description of an endpoint cannot either, nor a name that is too long 
   const { environment } = await setup({ environment: { NDS_ENDPOINT_NETWORKS: '127.0.0.0/8' } });
   const url = `http://127.0.0.1:9000/${'x'.repeat(200)}`;
   const args = ['endpoints', 'add', url, '--description', HOSTILE];
-  const added = await runCommand(args, { environment });
+  const added = await askService(args, { environment });
   const [id = ''] = /ep_[0-9a-f-]{36}/.exec(added.stdout) ?? [];
-  const shown = await runCommand(['endpoints', 'show', id], { environment });
+  const shown = await askService(['endpoints', 'show', id], { environment });
   for (const end of [added, shown]) {
     expect(end.stdout).toMatch(/^description {4}\\u001b\[2Ja\\u000ab\\u202e\\u0085\\u0007$/m);
     expect(end.stdout).not.toMatch(TERMINAL_OBEYS);
   }
-  expectReadable(await runCommand(['endpoints', 'list'], { environment }));
+  expectReadable(await askService(['endpoints', 'list'], { environment }));
 });
 
 test('an empty argument and an empty input are refused before anything is asked', async () => {
@@ -55,12 +55,12 @@ test('an empty argument and an empty input are refused before anything is asked'
   const commands = ['find', 'forget', 'token show', 'token release', 'send'];
   const ids = ['retry', 'devices show', 'devices revoke'];
   for (const command of [...commands, ...ids]) {
-    const end = await runCommand([...command.split(' '), ' '], { environment });
+    const end = await askService([...command.split(' '), ' '], { environment });
     const name = command.split(' ')[0];
     expect(end).toEqual({ code: 2, stdout: '', stderr: `nds ${name}: the argument is empty\n` });
   }
   for (const command of commands) {
-    const end = await runCommand([...command.split(' '), '-'], { environment });
+    const end = await askService([...command.split(' '), '-'], { environment });
     expect([end.code, end.stdout]).toEqual([2, '']);
     expect(end.stderr).toContain('there is nothing on standard input');
   }
@@ -81,7 +81,7 @@ test('a line that is too long for a call is refused, and the import goes on', as
   const { environment, folder } = await setup();
   const file = join(folder, 'devices.ndjson');
   writeFileSync(file, `${registration('a')}\n${'x'.repeat(2_000_000)}\n${registration('b')}\n`);
-  const end = await runCommand(['devices', 'import', file], { environment });
+  const end = await askService(['devices', 'import', file], { environment });
   expect([end.code, end.stderr]).toEqual([1, '2 added, 0 known before, 1 refused.\n']);
   expect(end.stdout.split('\n')[1]).toBe(
     '{"line":2,"status":"refused","code":"bad_body","errors":[{"field":"body","message":"is too long"}]}',

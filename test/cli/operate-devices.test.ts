@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { expectReadable, runCommand } from '../support/command.ts';
+import { askService, expectReadable } from '../support/command.ts';
 import { expectNothingSecret, imported, USER, withDevice } from '../support/operated.ts';
 import { ANDROID_TOKEN, IOS_TOKEN, setup } from '../support/service.ts';
 
@@ -18,7 +18,7 @@ test('devices are imported again without another handle, and faults are named by
     JSON.stringify({ platform: 'ios', token: IOS_TOKEN }),
   ];
   writeFileSync(file, lines.join('\r\n'));
-  const end = await runCommand(['devices', 'import', file], { environment });
+  const end = await askService(['devices', 'import', file], { environment });
   expect([end.code, end.stderr]).toEqual([1, '1 added, 1 known before, 2 refused.\n']);
   const answers = end.stdout
     .trim()
@@ -30,9 +30,9 @@ test('devices are imported again without another handle, and faults are named by
     { line: 4, status: 'refused', code: 'bad_body' },
     { line: 5, status: 'added' },
   ]);
-  const from = await runCommand(['devices', 'import', file, '--from', '5'], { environment });
+  const from = await askService(['devices', 'import', file, '--from', '5'], { environment });
   expect([from.code, from.stderr]).toEqual([0, '0 added, 1 known before, 0 refused.\n']);
-  const none = await runCommand(['devices', 'import', join(running.folder, 'none')], {
+  const none = await askService(['devices', 'import', join(running.folder, 'none')], {
     environment,
   });
   expect([none.code, none.stderr]).toEqual([1, 'nds devices: the file cannot be read (ENOENT)\n']);
@@ -45,14 +45,14 @@ test('many devices are imported in several calls', async () => {
     JSON.stringify({ platform: 'android', token: `token-${number}:APA91b`, user: `u${number}` }),
   );
   const input = `${lines.join('\n')}\n`;
-  const end = await runCommand(['devices', 'import', '-'], { environment, input });
+  const end = await askService(['devices', 'import', '-'], { environment, input });
   expect([end.code, end.stderr]).toEqual([0, '1100 added, 0 known before, 0 refused.\n']);
   const numbers = end.stdout
     .trim()
     .split('\n')
     .map((line) => imported.parse(JSON.parse(line)).line);
   expect(numbers).toEqual(lines.map((_, index) => index + 1));
-  const list = await runCommand(['devices', 'list', '--limit', '1000'], { environment });
+  const list = await askService(['devices', 'list', '--limit', '1000'], { environment });
   expect(list.stdout.trim().split('\n')).toHaveLength(1_000);
 });
 

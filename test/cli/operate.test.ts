@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { expectReadable, runCommand } from '../support/command.ts';
+import { askService, expectReadable } from '../support/command.ts';
 import { expectNothingSecret, PAYMENT_HASH, USER, withDevice } from '../support/operated.ts';
 import { ANDROID_TOKEN, IOS_TOKEN, setup, temporaryFolder } from '../support/service.ts';
 
@@ -163,12 +163,12 @@ test('apps are listed and read again; a bad file keeps the old ones', async () =
   writeFileSync(file, '{}');
   const running = await setup({ environment: { NDS_APPS_FILE: file } });
   const { environment } = running;
-  const list = await runCommand(['apps', 'list'], { environment });
+  const list = await askService(['apps', 'list'], { environment });
   expect([list.code, list.stdout]).toEqual([0, 'ready    default/apns\nready    default/fcm\n']);
-  const reload = await runCommand(['apps', 'reload'], { environment });
+  const reload = await askService(['apps', 'reload'], { environment });
   expect([reload.code, reload.stdout]).toEqual([0, 'kept: default/apns, default/fcm\n']);
   writeFileSync(file, '{"second":{}}');
-  const refused = await runCommand(['apps', 'reload'], { environment });
+  const refused = await askService(['apps', 'reload'], { environment });
   expect([refused.code, refused.stdout]).toEqual([1, '']);
   expect(refused.stderr).toContain('second has neither apns nor fcm');
   expect(refused.stderr).toContain('409 reload_failed');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { z } from 'zod';
 import { CALLERS } from '../../src/cli/trigger/callers.ts';
-import { expectReadable, runCommand } from '../support/command.ts';
+import { askService, expectReadable } from '../support/command.ts';
 import { ANDROID_TOKEN, notifyPath, type Setup, setup } from '../support/service.ts';
 
 const BACKEND_KEY = 'backend key for tests only'.replaceAll(' ', '-');
@@ -110,7 +110,7 @@ test('every caller of docs/sources is taken at its door, with every type that it
 test('says who was told what, and how to find it, without the URL', async () => {
   const { running, urlFor } = await start();
   const { environment } = running;
-  const done = await runCommand(['trigger', 'lspd', '--url', '-'], {
+  const done = await askService(['trigger', 'lspd', '--url', '-'], {
     environment,
     input: `${urlFor('lspd')}\n`,
   });
@@ -129,9 +129,9 @@ test('takes the secret of NDS_SOURCES, and a wrong one is told as its caller is 
   const { running, urlFor } = await start();
   const { environment, folder } = running;
   const args = ['trigger', 'resmic', '--url', urlFor('resmic')];
-  expect((await runCommand(args, { environment })).code).toBe(0);
+  expect((await askService(args, { environment })).code).toBe(0);
   writeFileSync(join(folder, 'wrong'), 'another secret');
-  const wrong = await runCommand([...args, '--secret-file', join(folder, 'wrong')], {
+  const wrong = await askService([...args, '--secret-file', join(folder, 'wrong')], {
     environment,
   });
   expectReadable(wrong);
@@ -147,7 +147,7 @@ test('the same event again is a duplicate', async () => {
   const args = ['trigger', 'lspd', '--url', url, '--id', 'ab'.repeat(32), '--json'];
   const told: unknown[] = [];
   for (let round = 0; round < 2; round += 1) {
-    const { stdout } = await runCommand(args, { environment: running.environment });
+    const { stdout } = await askService(args, { environment: running.environment });
     told.push(z.looseObject({ delivery_status: z.string() }).parse(JSON.parse(stdout)));
   }
   expect(told).toMatchObject([
@@ -167,7 +167,7 @@ test('what is missing is one sentence', async () => {
     [['lsps5', ...url, '--secret-file', '/nowhere'], 'cannot be read (ENOENT)'],
     [['lspd', ...url], 'ECONNREFUSED'],
   ] as const) {
-    const { code, stdout, stderr } = await runCommand(['trigger', ...args]);
+    const { code, stdout, stderr } = await askService(['trigger', ...args], {});
     expect([code, stdout], stderr).toEqual([1, '']);
     expect(stderr).toContain(words);
     expect(stderr).not.toContain('AAAAAAAAAAAAAAAAAAAAAA');

@@ -3,7 +3,7 @@
 
 import { afterEach, expect, test } from 'vitest';
 import type { Device } from '../../src/core/ports/devices.ts';
-import fc from '../support/properties.ts';
+import fc, { anyText } from '../support/properties.ts';
 import { deviceLimitsContract } from './device-limits-contract.ts';
 import { deviceLogContract } from './device-log-contract.ts';
 import {
@@ -125,7 +125,7 @@ function testsOfRegistering(setup: SetupStores): void {
   test('gives back whatever a device says of itself', async () => {
     const { devices } = await setup();
     let number = 0;
-    const text = fc.string({ unit: 'binary', maxLength: 100 });
+    const text = anyText({ maxLength: 100 });
     // Of apps and sources: those come from the configuration.
     const name = fc.stringMatching(/^[a-z][a-z0-9_]{0,20}$/);
     const details = fc.record(

@@ -4,7 +4,7 @@
 import { afterEach, expect, test } from 'vitest';
 import type { Delivery } from '../../src/core/delivery.ts';
 import { type Store, StoreUnavailableError } from '../../src/core/ports/store.ts';
-import fc from '../support/properties.ts';
+import fc, { anyText } from '../support/properties.ts';
 import { storePlanContract } from './store-plan-contract.ts';
 import { storeQueueContract } from './store-queue-contract.ts';
 import {
@@ -200,7 +200,7 @@ function testsOfTheLog(setup: () => Promise<Store>): void {
   test('gives back whatever text a delivery carries', async () => {
     const store = await setup();
     let number = 0;
-    const text = fc.string({ unit: 'binary', maxLength: 200 });
+    const text = anyText({ maxLength: 200 });
     const rule = fc.asyncProperty(
       fc.record({ token: text, title: text, payload: text, type: fc.string() }),
       fc.option(text, { nil: undefined }),

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { shortId } from '../../src/core/finding/lines.ts';
 import { isRoot, NOBODY, runAsNobody } from '../support/as-nobody.ts';
@@ -14,6 +14,7 @@ import {
   ANDROID_TOKEN,
   IOS_TOKEN,
   notifyPath,
+  type OnEnd,
   type Setup,
   setup,
   temporaryFolder,
@@ -43,8 +44,8 @@ async function pay(running: Setup, path = notifyPath(ANDROID_TOKEN)): Promise<st
   return z.object({ id: z.string() }).parse(await response.json()).id;
 }
 
-async function wakePhone() {
-  const running = await setup({ environment: REGISTRY_ENVIRONMENT });
+async function wakePhone(onEnd: OnEnd = onTestFinished) {
+  const running = await setup({ environment: REGISTRY_ENVIRONMENT, onEnd });
   const phone = { platform: 'android', token: ANDROID_TOKEN, user: USER };
   const device = await register(running, phone);
   const id = await pay(running, pathOf(device, 'notify'));
@@ -52,8 +53,14 @@ async function wakePhone() {
   return { running, device, id };
 }
 
+/** For tests that only read. */
+let woken: Awaited<ReturnType<typeof wakePhone>>;
+beforeAll(async () => {
+  woken = await wakePhone((end) => afterAll(end));
+});
+
 test('everything that an operator may have in hand finds the push', async () => {
-  const { running, device, id } = await wakePhone();
+  const { running, device, id } = woken;
   const known = [
     ...[id, id.toUpperCase(), `urn:uuid:${id}`, PAYMENT_HASH, PAYMENT_HASH.toUpperCase()],
     ...[
@@ -78,7 +85,7 @@ test('everything that an operator may have in hand finds the push', async () => 
 });
 
 test('shows what happened and when, in lines that fit a terminal', async () => {
-  const { running, device, id } = await wakePhone();
+  const { running, device, id } = woken;
   const lines = (await find(running, PAYMENT_HASH.slice(0, 12).toUpperCase())).split('\n');
   expect(lines.slice(0, 5)).toEqual([
     `payment 4bb06f8e… for user 02f1c4… (default, android, device ${shortId(device.id)})`,
@@ -94,7 +101,7 @@ test('shows what happened and when, in lines that fit a terminal', async () => {
 });
 
 test('reads what is asked from standard input, so that no token stays in a history', async () => {
-  const { running, id } = await wakePhone();
+  const { running, id } = woken;
   const asking = run(process.execPath, [NDS, 'find', '-', '--json'], { env: running.environment });
   asking.child.stdin?.end(`${ANDROID_TOKEN}\n`);
   const { stdout } = await asking;
@@ -122,7 +129,7 @@ test('what nobody sent is not found, and the exit code says so', async () => {
 });
 
 test('an app that is named is the only one, whether it is configured or not', async () => {
-  const { running } = await wakePhone();
+  const { running } = woken;
   expect(await find(running, USER, '--app', 'default')).toContain('Delivered');
   await expect(find(running, USER, '--app', 'gone')).rejects.toMatchObject({ code: 1 });
   await expect(find(running, USER, '--since', '1s', '--limit', 'x')).rejects.toMatchObject({
@@ -132,7 +139,7 @@ test('an app that is named is the only one, whether it is configured or not', as
 });
 
 test('without an argument it lists the newest, one line each', async () => {
-  const { running, id } = await wakePhone();
+  const { running, id } = woken;
   const lines = (await find(running)).split('\n');
   expect(lines[1]).toMatch(/^\d\d:\d\d:\d\d {2}delivered {5}/);
   expect(lines[1]).toContain(`${shortId(id)}  default/fcm  payment_received`);
@@ -146,7 +153,7 @@ test('does not create a missing database', async () => {
 });
 
 test('reads the log although the rest of the configuration is wrong', async () => {
-  const { running, id } = await wakePhone();
+  const { running, id } = woken;
   const { NDS_DATABASE = '', NDS_SECRET = '' } = running.environment;
   const env = { NDS_DATABASE, NDS_SECRET, PORT: 'abc', APNS_KEY_ID: '!' };
   const { stdout } = await run(process.execPath, [NDS, 'find', id], { env });

@@ -11,7 +11,7 @@ import { brokenRequests, requests } from './requests.ts';
 import { flood } from './run.ts';
 import { FUZZ_ENVIRONMENT, NO_LIMITS, prepareTargets } from './targets.ts';
 
-const TOTAL = Number(process.env.NDS_FUZZ_REQUESTS ?? 30_000);
+const TOTAL = Number(process.env.NDS_FUZZ_REQUESTS ?? 20_000);
 
 test('writes nothing of what it was sent', { timeout: 600_000 }, async () => {
   const seed = seedFrom('NDS_FUZZ_SEED');

@@ -2,7 +2,7 @@
 // any kind, bytes of any kind.
 
 import { DEMO_CALLS } from '../../sandbox/demo/calls.ts';
-import fc from '../support/properties.ts';
+import fc, { anyText } from '../support/properties.ts';
 import { MARKER } from './marker.ts';
 
 /** Few enough that what the service remembers of them is bounded, so that growth shows. */
@@ -23,7 +23,7 @@ const device = fc
       platform: fc.constantFrom('ios', 'android', 'windows'),
       token: fc.constantFrom(`${MARKER}:APA91bFuzz`, 'ab'.repeat(32), '', 'x'.repeat(5_000)),
       user: subject,
-      app_data: fc.string({ unit: 'binary', maxLength: 20 }).map((text) => MARKER + text),
+      app_data: anyText({ maxLength: 20 }).map((text) => MARKER + text),
       locale: fc.constantFrom('de-CH', 'xx-', MARKER),
       secrets: fc.constantFrom({ resmic: [MARKER] }, { nothing: [MARKER] }, [], null),
       urls: fc.jsonValue({ maxDepth: 1 }),
@@ -80,7 +80,7 @@ const odd = fc.oneof(
   valid.map((body) => Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), text(body)])),
   valid.map((body) => Buffer.from(`${body}\u00ff`, 'latin1')),
   fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
-  fc.string({ unit: 'binary', maxLength: 200 }).map(text),
+  anyText({ maxLength: 200 }).map(text),
 );
 
 const huge = fc.constantFrom(

@@ -10,7 +10,7 @@ import { FUZZ_ENVIRONMENT, prepareTargets } from './targets.ts';
 import { takeLog } from './verdict.ts';
 
 /** Requests of all floods together. */
-export const TOTAL = Number(process.env.NDS_FUZZ_REQUESTS ?? 30_000);
+export const TOTAL = Number(process.env.NDS_FUZZ_REQUESTS ?? 20_000);
 /** A flood takes as long as the machine needs. */
 export const TIMEOUT = { timeout: 600_000 };
 const payload = z.looseObject({ reply_url: z.string() });

@@ -7,7 +7,7 @@ import { beginLife } from '../chaos/life.ts';
 import { ANDROID_TOKEN, setup } from '../support/service.ts';
 import { query, SERVERS, useDatabases } from './databases.ts';
 import { startMachines } from './machines.ts';
-import { MAJORS, makeServer, type Server } from './server.ts';
+import { makeServer, type Server } from './server.ts';
 
 const UNAVAILABLE = { kind: 'fcm_error', error: 'UNAVAILABLE' } as const;
 const ours: Server[] = [];
@@ -16,7 +16,7 @@ afterEach(async () => {
   for (const server of ours.splice(0)) await server.remove();
 });
 
-test.each(MAJORS)(
+test.each(SERVERS.map(({ major }) => major))(
   'while PostgreSQL %i is away pushes go out unlogged, nothing is promised, and all is well when it is back',
   async (major) => {
     const server = await makeServer(major);

@@ -40,6 +40,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     // A session of one machine holds at the other, and so does the list.
     const cookie = await sessionWith(first, PAGE_KEYS.read);
     expect((await second.pay(ANDROID_TOKEN, 'aa')).body.status).toBe('delivered');
+    await second.service.settled();
     for (const machine of [first, second]) {
       expect((await look(machine, '/view/log', cookie)).text).toContain('payment_received');
     }

@@ -1,12 +1,13 @@
 // `npm run test:pooler`: the tests of `npm run test:postgres` through PgBouncer in transaction mode.
 
-import { mergeConfig } from 'vitest/config';
+import { defineConfig } from 'vitest/config';
 import direct from './vitest.config.ts';
 
-export default mergeConfig(direct, {
-  // They have servers of their own.
+export default defineConfig({
   test: {
-    exclude: ['test/postgres/drill/**', 'test/postgres/tls.test.ts'],
-    globalSetup: ['test/postgres/servers.ts', 'test/postgres/poolers.ts'],
+    ...direct.test,
+    // They have servers of their own.
+    exclude: ['**/node_modules/**', 'test/postgres/drill/**', 'test/postgres/tls.test.ts'],
+    globalSetup: ['test/postgres/poolers.ts'],
   },
 });

@@ -1,8 +1,10 @@
-// `npm run test:pooler`: a PgBouncer before each server. If one cannot start, the run fails with what it says.
+// `npm run test:pooler`: a PgBouncer before the newest server, since it speaks to the others in the same way. If one of them
+// cannot start, the run fails with what it says.
 
 import type { TestProject } from 'vitest/node';
 import { makePooler, type Pooler } from './pooler.ts';
-import type { ServerAddress } from './servers.ts';
+import { MAJORS } from './server.ts';
+import { type ServerAddress, startServers } from './servers.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -11,11 +13,13 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const removeServers = await startServers(project, MAJORS.slice(-1));
   const { servers } = project.getProvidedContext();
   const made: Pooler[] = [];
   const poolers: ServerAddress[] = [];
   const remove = async () => {
     for (const pooler of made) await pooler.remove();
+    await removeServers();
   };
   try {
     for (const { major, url } of servers) {

@@ -22,7 +22,15 @@ declare module 'vitest' {
   }
 }
 
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+export default function setup(project: TestProject): Promise<() => Promise<void>> {
+  return startServers(project, MAJORS);
+}
+
+/** Resolves with what removes them. */
+export async function startServers(
+  project: TestProject,
+  majors: readonly Major[],
+): Promise<() => Promise<void>> {
   await installServers();
   const servers: Server[] = [];
   const start = async (major: Major) => {
@@ -30,7 +38,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     servers.push(server);
     await makeTemplate(server.url);
   };
-  const started = await Promise.allSettled(MAJORS.map(start));
+  const started = await Promise.allSettled(majors.map(start));
   const remove = async () => {
     await Promise.all(servers.map((server) => server.remove()));
   };

@@ -16,7 +16,7 @@ import type { PushMessage } from '../../src/core/ports/provider.ts';
 import { DEFAULT_FORMAT } from '../../src/core/push-format.ts';
 import { buildApnsPayload } from '../../src/providers/apns/payload.ts';
 import { buildFcmPayload } from '../../src/providers/fcm/payload.ts';
-import fc from '../support/properties.ts';
+import fc, { anyText } from '../support/properties.ts';
 import { listen, openHttp2, tls } from './http2/peers.ts';
 
 const identity = await sharedIdentity();
@@ -62,9 +62,9 @@ const randomPush: fc.Arbitrary<PushMessage> = fc.record(
     id: fc.uuid(),
     platform: fc.constantFrom('ios', 'android'),
     token: fc.string({ minLength: 1, unit: 'grapheme-ascii' }),
-    appData: fc.string({ unit: 'binary' }),
+    appData: anyText(),
     type: fc.string(),
-    payload: fc.oneof(fc.string({ unit: 'binary' }), fc.json()),
+    payload: fc.oneof(anyText(), fc.json()),
     title: fc.string({ unit: 'grapheme', minLength: 1 }),
     expiresAtUnixSeconds: fc.integer({ min: 1, max: 2 ** 32 }),
     remainingMs: fc.oneof(

@@ -1,15 +1,12 @@
 // One run of one seed, from the first call to the last row.
 
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { MEMORY_FOLDER } from '../support/memory-folder.ts';
 import { checkAttempts, checkCalls, checkDatabase, checkMemory } from './final-rules.ts';
 import type { Violation } from './journal.ts';
 import { checkPromises } from './promises.ts';
 import { World } from './world.ts';
-
-/** Memory, where there is one to mount: nothing here cuts the power, and a run commits some 20,000 times. */
-const MEMORY_FOLDER = '/dev/shm';
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -31,8 +28,7 @@ export interface SimulationReport {
 }
 
 export async function simulate(options: SimulationOptions): Promise<SimulationReport> {
-  const parent = existsSync(MEMORY_FOLDER) ? MEMORY_FOLDER : tmpdir();
-  const folder = mkdtempSync(join(parent, 'nds-simulation-'));
+  const folder = mkdtempSync(join(MEMORY_FOLDER, 'nds-simulation-'));
   try {
     const world = new World({ ...options, folder });
     await world.run();

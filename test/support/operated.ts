@@ -2,7 +2,7 @@
 
 import { expect } from 'vitest';
 import { z } from 'zod';
-import { runCommand } from './command.ts';
+import { askService } from './command.ts';
 import { ANDROID_TOKEN, IOS_TOKEN, type Setup, setup } from './service.ts';
 
 export const PAYMENT_HASH = '4bb06f8e4e3a7715d201d573d0aa423762e55dabd61a2c02278fa56cc6d294e0';
@@ -21,11 +21,11 @@ export async function withDevice(settings: Readonly<Record<string, string>> = {}
   const running = await setup({ environment: settings });
   const { environment } = running;
   const input = JSON.stringify({ platform: 'android', token: ANDROID_TOKEN, user: USER });
-  const { stdout } = await runCommand(['devices', 'import', '-'], { environment, input });
+  const { stdout } = await askService(['devices', 'import', '-'], { environment, input });
   const { id = '', urls = {} } = imported.parse(JSON.parse(stdout));
-  const nds = (...args: readonly string[]) => runCommand(args, { environment });
+  const nds = (...args: readonly string[]) => askService(args, { environment });
   const given = (text: string, ...args: readonly string[]) =>
-    runCommand(args, { environment, input: `${text}\n` });
+    askService(args, { environment, input: `${text}\n` });
   return { running, environment, id, urls, nds, given };
 }
 

@@ -14,6 +14,7 @@ import type { Log } from '../../src/observe/log.ts';
 import { prepare } from '../../src/service/prepare.ts';
 
 import { createSystemClock } from '../../src/service/system.ts';
+import { MEMORY_FOLDER } from './memory-folder.ts';
 import { createSecretWatch } from './secret-watch.ts';
 
 export const IOS_TOKEN = '9f2c0a7be61d4c58a3f0b1d2e3c4f5061728394a5b6c7d8e9fa0b1c2d3e4f506';
@@ -79,8 +80,8 @@ export function sandboxEnvironment(sandbox: Sandbox, folder: string): Record<str
   };
 }
 
-export function temporaryFolder(onEnd: OnEnd = onTestFinished): string {
-  const folder = mkdtempSync(join(tmpdir(), 'nds-test-'));
+export function temporaryFolder(onEnd: OnEnd = onTestFinished, parent = tmpdir()): string {
+  const folder = mkdtempSync(join(parent, 'nds-test-'));
   // A service that was stopped by a test's clock may still be closing its files.
   onEnd(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
   return folder;
@@ -118,7 +119,7 @@ export interface SetupOptions {
 /** Starts everything on free ports and takes it down when the test is over. */
 export async function setup(options: SetupOptions = {}): Promise<Setup> {
   const { clock, onEnd = onTestFinished } = options;
-  const folder = temporaryFolder(onEnd);
+  const folder = temporaryFolder(onEnd, MEMORY_FOLDER);
   const sandbox = await startSandbox({
     ...(clock === undefined ? {} : { now: () => clock.wallMs() }),
     ...options.sandbox,

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -19,7 +20,7 @@ import {
 } from '../../contract/store-samples.ts';
 import { useFiles } from './files.ts';
 
-const { newFile, open } = useFiles();
+const { newFile, open } = useFiles(tmpdir());
 const INSERTING_PROCESS = fileURLToPath(new URL('./inserting-process.ts', import.meta.url));
 
 /** Another process's connection, as far as SQLite can tell. */

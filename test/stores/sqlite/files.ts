@@ -1,7 +1,6 @@
 // Databases in a directory of their own, removed after each test with whatever was opened in it.
 
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
 import {
@@ -9,10 +8,11 @@ import {
   openSqliteStore,
   type SqliteStoreOptions,
 } from '../../../src/stores/sqlite/store.ts';
+import { MEMORY_FOLDER } from '../../support/memory-folder.ts';
 import { KEYS } from './keys.ts';
 
 /** Registers the clean-up; call it once per test file. */
-export function useFiles() {
+export function useFiles(parent = MEMORY_FOLDER) {
   const directories: string[] = [];
   const stores: OpenedStore[] = [];
 
@@ -22,7 +22,7 @@ export function useFiles() {
   });
 
   function newFile(): string {
-    const directory = mkdtempSync(join(tmpdir(), 'nds-store-'));
+    const directory = mkdtempSync(join(parent, 'nds-store-'));
     directories.push(directory);
     return join(directory, 'nds.sqlite');
   }

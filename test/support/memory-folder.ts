@@ -1,0 +1,17 @@
+// Where databases of tests lie. A sync waits for no disk there, and a process that is killed loses no more than on one;
+// tests of what a disk does, and those of chaos, stay on the disk.
+
+import { existsSync, statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+
+const IN_MEMORY = '/dev/shm';
+/** A container may have as little as 64 MiB there. */
+const LEAST_FREE_BYTES = 1_024 * 1_048_576;
+
+export const MEMORY_FOLDER = hasRoom() ? IN_MEMORY : tmpdir();
+
+function hasRoom(): boolean {
+  if (!existsSync(IN_MEMORY)) return false;
+  const { bavail, bsize } = statfsSync(IN_MEMORY);
+  return bavail * bsize >= LEAST_FREE_BYTES;
+}
