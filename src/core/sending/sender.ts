@@ -101,10 +101,14 @@ export class Sender {
     if (proof !== undefined) return Promise.resolve(deliveredBy(proof));
     const run = new Run();
     this.#runs.set(delivery.id, run);
+    const forget = () => {
+      if (this.#runs.get(delivery.id) === run) this.#runs.delete(delivery.id);
+    };
     const sent = this.#run(delivery, { lane, run, options })
       .catch((cause: unknown) => this.#endings.fault(delivery, options.stored, cause))
       .finally(() => {
-        if (this.#runs.get(delivery.id) === run) this.#runs.delete(delivery.id);
+        if (run.recording === undefined) forget();
+        else void run.recording.finally(forget);
       });
     return this.#sending.add(sent);
   }
@@ -170,7 +174,8 @@ export class Sender {
       });
       const proof = await Promise.race([run.proof, attempting.then(() => undefined)]);
       if (proof !== undefined) {
-        void this.#sending.add(this.#recordProof(current, stored, { attempting, proof }));
+        const recording = this.#recordProof(current, stored, { attempting, proof });
+        run.recording = this.#sending.add(recording);
         return deliveredBy(proof);
       }
       const attempt = await attempting;
