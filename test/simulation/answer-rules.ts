@@ -4,7 +4,7 @@
 import type { ErrorCode } from '../../src/core/errors.ts';
 import { providerFor } from '../../src/core/target.ts';
 import { tokenHashOf } from './ids.ts';
-import type { CallRecord, DeliveryRecord, Told } from './journal.ts';
+import { type CallRecord, type DeliveryRecord, isGhost, type Told } from './journal.ts';
 import type { RulesParts } from './rules.ts';
 import { hadDiskTrouble } from './weather.ts';
 
@@ -13,6 +13,8 @@ const ANSWER_MS = 5_000;
 const QUESTION_MS = 50_000;
 /** Machines do not know the database's time better. */
 const CLOCKS_MS = 100;
+/** The answer of the store that a delivery is open, while another machine ends it. */
+const CROSSING_MS = 5;
 const STORED_WINDOW_FROM_MS = 10 * 60_000;
 /** A race is refused only in an outage that is older than its useful life. */
 const OLD_OUTAGE_MS = 52_000;
@@ -74,7 +76,7 @@ export class AnswerRules {
   #mustNotRepeatElsewhere(first: DeliveryRecord, second: DeliveryRecord): void {
     const { timeline } = this.#parts;
     if (first.isUnclaimed === true || second.isUnclaimed === true || !first.isStored) return;
-    const isOver = first.acceptedAtMs + (second.call?.windowMs ?? 0) <= timeline.nowMs + CLOCKS_MS;
+    const isOver = first.receivedMs + (second.call?.windowMs ?? 0) <= timeline.nowMs + CLOCKS_MS;
     if (isOver && first.final !== undefined) return;
     this.#violate('a repeat is recognised at every machine', `${second.id} repeats ${first.id}`);
   }
@@ -129,7 +131,7 @@ export class AnswerRules {
       return;
     }
     const { timeline, journal } = this.#parts;
-    const own = first.seenEnd?.life === call.life ? first.seenEnd : undefined;
+    const own = this.#hasWritten(first, call.life) ? first.seenEnd : undefined;
     // What another machine proved since counts for all.
     const end = journal.fleet === undefined ? (own ?? first.final) : (first.final ?? own);
     const isOver = first.acceptedAtMs + call.windowMs <= call.startedAtMs;
@@ -147,13 +149,22 @@ export class AnswerRules {
     }
   }
 
+  /** Whether this life ended it, as far as the store lets it: what it did not take is open there for all machines. */
+  #hasWritten(first: DeliveryRecord, life: number): boolean {
+    const { fleet } = this.#parts.journal;
+    if (first.seenEnd?.life !== life) return false;
+    const isRefused = isGhost(first) || fleet?.wasDeclaredDead(life, first.acceptedAtMs) === true;
+    return fleet === undefined || !isRefused;
+  }
+
   /** It stood when the call came, and another machine ended it while this one could not read the store, or stood still. */
   #endedUnseen({ life, startedAtMs }: CallRecord, { final }: DeliveryRecord): boolean {
     const { journal, weather, timeline } = this.#parts;
     if (journal.fleet === undefined || final === undefined || final.life === life) return false;
     const nowMs = timeline.nowMs;
     const wasStopped = journal.fleet.wasStopped(life, startedAtMs, nowMs);
-    const couldNotRead = wasStopped || hadDiskTrouble(weather, startedAtMs, nowMs);
+    const isCrossing = nowMs - final.atMs < CROSSING_MS;
+    const couldNotRead = isCrossing || wasStopped || hadDiskTrouble(weather, startedAtMs, nowMs);
     return final.atMs >= startedAtMs && couldNotRead;
   }
 
@@ -181,6 +192,8 @@ export class AnswerRules {
     const provider = providerFor(call.platform, call.token);
     const heardAtMs = journal.lastHeardAtMs(call.life, provider) ?? 0;
     if (timeline.nowMs - heardAtMs >= OLD_OUTAGE_MS) return;
+    // While the store was asked whether the call is a repeat, which it is told whatever the provider does.
+    if (journal.fleet !== undefined && heardAtMs >= call.startedAtMs) return;
     this.#violate('nobody is refused in a young outage', `call ${call.number}`);
   }
 

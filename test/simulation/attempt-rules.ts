@@ -29,6 +29,8 @@ const UNANSWERED_WAIT_MS = 10_000;
 const MAX_UNANSWERED = 4;
 /** Machines do not know the database's time better. */
 const CLOCKS_MS = 100;
+/** Nor better than by half of an answer's way, where that is slow. */
+const CLOCKS_WHILE_SLOW_MS = 1_500;
 /** The answer of a claim, or of the end of an attempt that is followed by one more at once. */
 const CROSSING_MS = 50;
 /** Timers run in whole steps of the clock. */
@@ -49,7 +51,7 @@ export class AttemptRules {
       this.#violate('nothing is sent after its end', `${id} was ${final.status}`);
     }
     const leftMs = usefulUntilMs(delivery.expiresMs, delivery.lifetimeMs) - serviceMs;
-    if (leftMs < -(this.#parts.journal.fleet === undefined ? 0 : CLOCKS_MS)) {
+    if (leftMs < -this.#clocksMs(delivery)) {
       this.#violate('nothing is sent after its useful life', `${id} by ${-leftMs} ms`);
     }
     this.#mustNotBelie(attempt);
@@ -121,6 +123,14 @@ export class AttemptRules {
     });
   }
 
+  /** By how much machines that share a store may see a delivery's end at other times. */
+  #clocksMs({ acceptedAtMs }: DeliveryRecord): number {
+    const { journal, weather, timeline } = this.#parts;
+    if (journal.fleet === undefined) return 0;
+    const wasSlow = hadDiskTrouble(weather, acceptedAtMs, timeline.nowMs);
+    return wasSlow ? CLOCKS_WHILE_SLOW_MS : CLOCKS_MS;
+  }
+
   /** The end came from another machine while this one was sending, or about to. */
   #isEndedElsewhere({ delivery, life }: AttemptRecord): boolean {
     const { journal, timeline } = this.#parts;
@@ -158,6 +168,8 @@ export class AttemptRules {
     const { call } = delivery;
     if (call === undefined || call.isQuestion || call.told?.status !== 'refused') return;
     if (life !== delivery.life || isGhost(delivery)) return;
+    // The store took no end from a machine that others called dead: the delivery is everybody's, also its own.
+    if (this.#parts.journal.fleet?.wasDeclaredDead(life, delivery.acceptedAtMs) === true) return;
     if (call.told.code === 'store_unavailable') return;
     this.#violate('a refusal hides no later push', `${delivery.id} after ${call.told.code}`);
   }
@@ -285,6 +297,9 @@ export class AttemptRules {
     if (endedAtMs === undefined || next.probeOf !== undefined || leftMs <= LAST_MOMENT_MS) return;
     const { timeline, journal } = this.#parts;
     const waitedMs = timeline.nowMs - endedAtMs;
+    // As a probe meanwhile it had a try of its own, whose end plans the next one.
+    const meanwhile = next.delivery.attempts.filter((one) => one.startedAtMs > endedAtMs);
+    if (meanwhile.some(({ probeOf }) => probeOf !== undefined)) return;
     const mustMs = Math.min(outcome.retryAfterMs, LONGEST_RETRY_AFTER_MS);
     if (waitedMs >= mustMs - TOLERANCE_MS) return;
     // What one machine makes due is due for all.

@@ -127,13 +127,21 @@ export class Life {
   /** Puts a call; `ask` is what the core is asked. */
   call(record: CallRecord, ask: (core: Core) => Promise<Told>): void {
     this.#open.add(record);
-    const told = this.#watch.calls.run(record, () => ask(this.core).catch(refusalOf));
-    void told.then((said) => {
-      this.#watch.forget(record);
-      if (!this.#open.delete(record)) return;
-      this.#world.told(record, said);
-      if (this.#open.size === 0) this.#allAnswered?.();
+    // While the process is stopped, the call waits in its socket.
+    this.#clock.whenRunning(() => {
+      const told = this.#watch.calls.run(record, () => ask(this.core).catch(refusalOf));
+      void told.then((said) => {
+        this.#watch.forget(record);
+        if (!this.#open.delete(record)) return;
+        this.#world.told(record, said);
+        if (this.#open.size === 0) this.#allAnswered?.();
+      });
     });
+  }
+
+  /** A phone answers a question. */
+  reply(replyId: string, body: Buffer): void {
+    this.#clock.whenRunning(() => void this.core.exchange.deliver(replyId, body));
   }
 
   /** Does nothing for so long. */

@@ -72,8 +72,9 @@ export class ProviderModel {
       timeline.after(fate.takenAfterMs, () => this.#take(message, attempt));
     }
     const { late } = fate;
+    const lateAtMs = timeline.nowMs + (late?.afterMs ?? Infinity);
     if (late !== undefined) {
-      attempt.late = { outcome: late.outcome, atMs: timeline.nowMs + late.afterMs };
+      attempt.late = { outcome: late.outcome, atMs: lateAtMs };
       timeline.after(late.afterMs, () =>
         sending.whenRunning(() => this.#answerLate(attempt, options)),
       );
@@ -81,16 +82,19 @@ export class ProviderModel {
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
     timeline.after(fate.endsAfterMs, () =>
       sending.whenRunning(() => {
-        this.#end(attempt, fate);
+        // A process that was stopped reads what came meanwhile before it believes its deadline.
+        const outcome = timeline.nowMs < lateAtMs ? fate.outcome : (late?.outcome ?? fate.outcome);
+        if (timeline.nowMs >= lateAtMs) delete attempt.late;
+        this.#end(attempt, outcome);
         sending.ended(attempt);
-        if (fate.outcome === 'throws') reject(new Error(ADAPTER_FAULT));
-        else resolve(fate.outcome);
+        if (outcome === 'throws') reject(new Error(ADAPTER_FAULT));
+        else resolve(outcome);
       }),
     );
     return promise;
   }
 
-  #end(attempt: AttemptRecord, { outcome }: Fate): void {
+  #end(attempt: AttemptRecord, outcome: Fate['outcome']): void {
     const { timeline, journal } = this.#parts;
     attempt.endedAtMs = timeline.nowMs;
     attempt.hasThrown = outcome === 'throws';

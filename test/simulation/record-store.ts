@@ -113,7 +113,10 @@ export function recordCommits(
       const ids = result.deliveries.map(({ id }) => id).join(' ');
       for (const { id } of result.deliveries) {
         const record = journal.deliveries.get(id);
-        if (record !== undefined) Object.assign(record, { isLeased: true, leasedBy: life });
+        if (record === undefined) continue;
+        Object.assign(record, { isLeased: true, leasedBy: life });
+        // That machine sends it now, or dies.
+        if (record.due?.life !== life) delete record.due;
       }
       if (ids !== '') journal.note('claimed', ids);
       return result;
@@ -159,12 +162,16 @@ export function recordTold(store: Store, journal: Journal): Store {
       },
     }),
     insert: async (accepted) => {
-      const record = journal.deliveries.get(accepted.delivery.id);
+      // The core says that it accepted the delivery right after it asked.
+      const told = (insert: 'told' | 'refused') => {
+        const record = journal.deliveries.get(accepted.delivery.id);
+        if (record !== undefined) record.insert = insert;
+      };
       try {
         await store.insert(accepted);
-        if (record !== undefined) record.insert = 'told';
+        told('told');
       } catch (error) {
-        if (record !== undefined) record.insert = 'refused';
+        told('refused');
         throw error;
       }
     },

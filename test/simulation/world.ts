@@ -173,9 +173,7 @@ export class World {
     if (typeof payload !== 'object' || payload === null || !('reply_url' in payload)) return;
     const replyId = String(payload.reply_url).split('/').at(-1) ?? '';
     this.timeline.after(this.#chance.between(500, 20_000), () => {
-      for (const { core } of this.lives) {
-        void core.exchange.deliver(replyId, Buffer.from('{"invoice":"lni1"}'));
-      }
+      for (const life of this.lives) life.reply(replyId, Buffer.from('{"invoice":"lni1"}'));
     });
   }
 

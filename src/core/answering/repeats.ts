@@ -182,7 +182,7 @@ export class Repeats {
 
   /** Refuses what may not be queued now; changes nothing if the delivery has ended meanwhile. */
   async #renew({ delivery, lane }: Repeat, deliveryId: string): Promise<Renewed> {
-    const { clock, ledger, sender, policy, onRenewed } = this.#parts;
+    const { clock, ledger, sender, policy, duplicates, onRenewed } = this.#parts;
     const { notification, expiresAtMs } = delivery;
     if (!lane.mayQueue(notification.lifetimeMs)) {
       throw new ServiceError('provider_unavailable', { deliveryId, retryAfterSeconds: 1 });
@@ -196,9 +196,11 @@ export class Repeats {
       wallMs: clock.wallMs(),
     });
     if (renewed === 'unavailable') throw storeUnavailable();
-    // Another machine may have ended it: the store is asked again whose the key is.
-    if (renewed === 'closed' && this.#isShared) this.#parts.duplicates.release(deliveryId);
-    if (renewed === 'closed') return renewed;
+    if (renewed === 'closed') {
+      // Another machine may have ended it: the store is asked again whose the key is.
+      if (this.#isShared && !duplicates.hasArrived(deliveryId)) duplicates.release(deliveryId);
+      return renewed;
+    }
     sender.renew(deliveryId, expiresAtMs);
     onRenewed(lane, dueAtMs);
     return renewed;

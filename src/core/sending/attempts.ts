@@ -164,6 +164,8 @@ export class Run {
   readonly #proof = Promise.withResolvers<Proof>();
   #provenBy: Proof | undefined;
   #expiresAtMs: number | undefined;
+  /** The attempt that was under way when the delivery was proven, and the proof, on their way into the log. */
+  recording: Promise<void> | undefined;
 
   /** What shows that the phone got the push; never rejects, perhaps never resolves. */
   get proof(): Promise<Proof> {

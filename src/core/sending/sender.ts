@@ -9,7 +9,6 @@
 //   any other failure ──> queued for the next due time within the useful life, else expired
 
 import type { Attempt, Delivery } from '../delivery.ts';
-import { usefulUntilMs } from '../notification.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { PreparedPush, PushMessage } from '../ports/provider.ts';
@@ -23,9 +22,10 @@ import {
   Pending,
   type SendEnd,
 } from './endings.ts';
-import type { Lane, Ticket } from './lane.ts';
+import { type EnterParts, enterLane } from './enter.ts';
+import type { Lane } from './lane.ts';
 import { type Failed, isTooLate, NOT_TRIED, postpone } from './postpone.ts';
-import { isRetriedAtOnce, isUnanswered, LAST_ATTEMPT_BEFORE_END_MS } from './retry.ts';
+import { isRetriedAtOnce, isUnanswered } from './retry.ts';
 
 export interface SendOptions {
   /** Whether the row exists; without one nothing is left for later. */
@@ -38,10 +38,8 @@ export interface SendOptions {
   readonly isPromised: () => boolean;
 }
 
-export interface SenderParts extends AttemptsParts, EndingsParts {
+export interface SenderParts extends AttemptsParts, EndingsParts, EnterParts {
   readonly ids: Ids;
-  /** Whether others can not have what this process was sending: see `Store.mayRetry`. */
-  readonly mayRetry: () => boolean;
   /** Called whenever a delivery was left for later. */
   readonly onQueued: (lane: Lane, dueAtMs: number) => void;
 }
@@ -103,10 +101,14 @@ export class Sender {
     if (proof !== undefined) return Promise.resolve(deliveredBy(proof));
     const run = new Run();
     this.#runs.set(delivery.id, run);
+    const forget = () => {
+      if (this.#runs.get(delivery.id) === run) this.#runs.delete(delivery.id);
+    };
     const sent = this.#run(delivery, { lane, run, options })
       .catch((cause: unknown) => this.#endings.fault(delivery, options.stored, cause))
       .finally(() => {
-        if (this.#runs.get(delivery.id) === run) this.#runs.delete(delivery.id);
+        if (run.recording === undefined) forget();
+        else void run.recording.finally(forget);
       });
     return this.#sending.add(sent);
   }
@@ -152,7 +154,9 @@ export class Sender {
       current = run.current(current);
       if (run.provenBy !== undefined) return this.#endProven(current, stored, run.provenBy);
       if (this.#isPointless(current)) return this.#endPointless(current, stored, sending);
-      const ticket = await this.#enter(current, sending);
+      const isFirst = tries === 1 && options.prepared !== undefined;
+      const mayWait = options.patience !== 'none';
+      const ticket = await enterLane(this.#parts, current, { lane, mayWait, isFirst });
       if (run.provenBy !== undefined) {
         if (ticket !== undefined) lane.abandon(ticket);
         return this.#endProven(current, stored, run.provenBy);
@@ -170,7 +174,8 @@ export class Sender {
       });
       const proof = await Promise.race([run.proof, attempting.then(() => undefined)]);
       if (proof !== undefined) {
-        void this.#sending.add(this.#recordProof(current, stored, { attempting, proof }));
+        const recording = this.#recordProof(current, stored, { attempting, proof });
+        run.recording = this.#sending.add(recording);
         return deliveredBy(proof);
       }
       const attempt = await attempting;
@@ -193,22 +198,6 @@ export class Sender {
       }
       return this.#endings.settle(current, stored, { end: endOf(outcome), attempt });
     }
-  }
-
-  /** A place in flight. One whose last useful moment is here, or comes while it waits, goes past every share. */
-  async #enter(delivery: Delivery, { lane, options }: Sending): Promise<Ticket | undefined> {
-    const { clock, quarantine } = this.#parts;
-    const { tokenHash, expiresAtMs, notification } = delivery;
-    const trust = quarantine.trustOf(tokenHash);
-    const usefulMs = usefulUntilMs(expiresAtMs, notification.lifetimeMs);
-    const lastMs = usefulMs - LAST_ATTEMPT_BEFORE_END_MS;
-    const leftMs = lastMs - clock.nowMs();
-    if (leftMs > 0) {
-      const waitMs = options.patience === 'none' ? 0 : leftMs;
-      const ticket = await lane.enter(trust, { waitMs });
-      if (ticket !== undefined || clock.nowMs() < lastMs) return ticket;
-    }
-    return lane.enter(trust, { waitMs: 0, isLastMoment: true });
   }
 
   /** A late answer or the phone's reply proved an attempt of this run or an earlier one. */

@@ -99,6 +99,11 @@ export class Duplicates {
     return this.#failed.has(deliveryId);
   }
 
+  /** Whether this process saw the delivery arrive, and remembers its key. */
+  hasArrived(deliveryId: string): boolean {
+    return this.#byDelivery.get(deliveryId)?.isOpen === false;
+  }
+
   /** Drops expired keys; called periodically, so that a service without calls keeps none. */
   sweep(): void {
     for (const entry of this.#byKey.values()) {

@@ -108,6 +108,25 @@ test('a repeat is not told that a delivery stands which only the store can know 
   expect(repeat).toMatchObject({ code: 'store_unavailable', atMs: 100 + DEADLINE_MS });
 });
 
+test('what arrived here stays known to memory when the store says late that it is closed', async () => {
+  const { clock, database, one } = await setup();
+  const first = call(one.virtual, 'a');
+  await clock.run(100);
+  one.takesMs.set('findDeliveries', HANGING_MS);
+  one.takesMs.set('renew', SLOW_MS);
+  const slow = call(one.virtual, 'a');
+  await clock.run(DEADLINE_MS + SLOW_MS);
+  expect(slow).toMatchObject({ status: 'duplicate', id: first.id });
+  database.trouble = 'unreachable';
+  const another = call(one.virtual, 'b');
+  await clock.run(100);
+  expect(another).toMatchObject({ status: 'delivered' });
+  const repeat = call(one.virtual, 'a');
+  await clock.run(DEADLINE_MS + 1);
+  expect(one.virtual.pushes).toHaveLength(2);
+  expect(repeat).toMatchObject({ status: 'duplicate', id: first.id });
+});
+
 test('a machine that stood still while it claimed a key pushes nothing for that call', async () => {
   const { clock, one } = await setup();
   one.takesMs.set('claimKey', HANGING_MS);

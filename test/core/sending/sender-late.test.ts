@@ -69,6 +69,22 @@ test('a receipt during an attempt that the provider takes ends the delivery with
   expect(outcomesOf(row())).toEqual([[1, 'delivered']]);
 });
 
+test('a late answer after a receipt, while another attempt is under way, keeps that attempt in the log', async () => {
+  const { virtual, send, row } = await setup([TIMEOUT]);
+  const late = { outcome: DELIVERED, afterMs: 100 };
+  virtual.weather = () =>
+    virtual.pushes.length === 0
+      ? { outcome: TIMEOUT, endsAfterMs: 20, isTaken: true, late }
+      : { outcome: TIMEOUT, endsAfterMs: 500, isTaken: true };
+  send();
+  await virtual.clock.run(60);
+  expect(virtual.core.sender.proveByPhone('a')).toBe(true);
+  await virtual.clock.run(1_000);
+  expect(row()).toMatchObject({ status: 'delivered', reason: 'receipt' });
+  expect([...(row()?.attempts.keys() ?? [])]).toEqual([1, 2]);
+  expect(virtual.core.sender.isSending('a')).toBe(false);
+});
+
 test('a late answer during an attempt that the provider takes ends the delivery with both', async () => {
   const { virtual, send, row } = await setup([TIMEOUT]);
   const openAndDelivered = watchOpenAndDelivered(virtual);

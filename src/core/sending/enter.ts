@@ -1,0 +1,50 @@
+// A delivery asks its lane for a place in flight, and may wait for it.
+
+import type { Delivery } from '../delivery.ts';
+import { usefulUntilMs } from '../notification.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Quarantine } from '../tokens/quarantine.ts';
+import type { Lane, Ticket } from './lane.ts';
+import { lastAttemptMs } from './retry.ts';
+
+export interface EnterParts {
+  readonly clock: Clock;
+  readonly quarantine: Quarantine;
+  /** Whether others can not have what this process was sending: see `Store.mayRetry`. */
+  readonly mayRetry: () => boolean;
+}
+
+export interface Entering {
+  readonly lane: Lane;
+  readonly mayWait: boolean;
+  /** The first attempt of a call goes out however sick the store is. */
+  readonly isFirst: boolean;
+}
+
+/** Longer than a lane lets anything wait, and sooner than others call a machine dead: this process stood still. */
+const STOOD_STILL_MS = 4_500;
+
+/**
+ * A place in flight. One whose last useful moment is here, or comes while it waits, goes past every share. None if another
+ * machine may have taken the delivery over while it waited.
+ */
+export async function enterLane(
+  { clock, quarantine, mayRetry }: EnterParts,
+  { tokenHash, expiresAtMs, notification }: Delivery,
+  { lane, mayWait, isFirst }: Entering,
+): Promise<Ticket | undefined> {
+  const trust = quarantine.trustOf(tokenHash);
+  const lastMs = lastAttemptMs(usefulUntilMs(expiresAtMs, notification.lifetimeMs));
+  const askedAtMs = clock.nowMs();
+  const leftMs = lastMs - askedAtMs;
+  if (leftMs > 0) {
+    const ticket = await lane.enter(trust, { waitMs: mayWait ? leftMs : 0 });
+    const stoodStill = clock.nowMs() - askedAtMs >= STOOD_STILL_MS;
+    if (stoodStill || !(isFirst || mayRetry())) {
+      if (ticket !== undefined) lane.abandon(ticket);
+      return undefined;
+    }
+    if (ticket !== undefined || clock.nowMs() < lastMs) return ticket;
+  }
+  return lane.enter(trust, { waitMs: 0, isLastMoment: true });
+}

@@ -1,0 +1,54 @@
+// What waited for a place in flight, of one of several machines: others may have taken it over meanwhile.
+
+import { expect, test } from 'vitest';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { SharedDatabase } from '../../support/shared-database.ts';
+import { call, createVirtualCore } from '../../support/virtual-core.ts';
+import { DELIVERED } from './samples.ts';
+
+/** So long that others call the machine dead. */
+const STOOD_STILL_MS = 6_000;
+const BUSY_MS = 100;
+
+/** A process that stands still runs its timers late, and sees by its clock how long that was. */
+class StoppableClock extends ManualClock {
+  stoodMs = 0;
+
+  override nowMs(): number {
+    return super.nowMs() + this.stoodMs;
+  }
+}
+
+/** A call that waits behind another one for the only place that tokens without a past have. */
+async function setup() {
+  const clock = new StoppableClock();
+  const database = new SharedDatabase(() => clock.nowMs());
+  const shared = { database, clock, number: 1 };
+  const environment = { NDS_MAX_IN_FLIGHT: '4' };
+  const virtual = await createVirtualCore({ shared, environment });
+  virtual.weather = () => ({ outcome: DELIVERED, endsAfterMs: BUSY_MS, isTaken: true });
+  call(virtual, 'a');
+  const told = call(virtual, 'b');
+  await clock.run(10);
+  const [lane] = virtual.core.lanes.all;
+  expect(lane).toMatchObject({ inFlight: 1, queued: 1 });
+  return { clock, database, virtual, lane, told };
+}
+
+test('a first push that waited for its place goes out although the store became sick', async () => {
+  const { clock, database, virtual, told } = await setup();
+  database.trouble = 'unreachable';
+  await clock.run(2 * BUSY_MS);
+  expect(virtual.pushes).toHaveLength(2);
+  expect(told.status).toBe('delivered');
+});
+
+test('a machine that stood still sends nothing that waited for its place', async () => {
+  const { clock, database, virtual, lane, told } = await setup();
+  clock.stoodMs = STOOD_STILL_MS;
+  await database.table.free('machine 1');
+  await clock.run(BUSY_MS);
+  expect(virtual.pushes).toHaveLength(1);
+  expect(lane).toMatchObject({ inFlight: 0, queued: 0 });
+  expect(told.status).toBe('queued');
+});
