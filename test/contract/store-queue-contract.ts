@@ -274,6 +274,26 @@ function testsOfSelection(setup: Setup): void {
     },
   );
 
+  test('claims again what an earlier claim of the same owner leased and has not settled, and nothing else', async () => {
+    const store = await setup();
+    for (const n of [1, 2, 3]) await wait(store, n, NOW);
+    const earlier = { owner: OWNER, leaseUntilMs: NOW + 500 };
+    await store.claimDue(claim({ ...earlier, limit: 2 }));
+    await store.claimDue(claim({ ...earlier, leaseUntilMs: NOW + 501 }));
+    const later = { status: 'queued', dueAtMs: NOW + 9_000 } as const;
+    await store.settle(settlement(sampleDelivery(2), later));
+    const again = (owner: string) => {
+      const select = { kind: 'unsent', leaseUntilMs: NOW + 500 } as const;
+      return claimedIds(store, { owner, select, nowMs: NOW + 600, leaseUntilMs: NOW + 30_600 });
+    };
+
+    expect(await again('owner-c')).toEqual([]);
+    expect(await again(OWNER)).toEqual([sampleId(1)]);
+    expect(await again(OWNER)).toEqual([]);
+    const free = await claimedIds(store, { nowMs: NOW + 600 });
+    expect(free).toEqual([sampleId(3)]);
+  });
+
   test('leaves what it claimed out of the times to ask again, and counts the leases of others', async () => {
     const store = await setup();
     await wait(store, 1, NOW);

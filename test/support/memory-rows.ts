@@ -48,15 +48,20 @@ export function usefulUntil({ delivery }: Pick<Row, 'delivery'>): number {
   return usefulUntilMs(delivery.expiresAtMs, delivery.notification.lifetimeMs);
 }
 
-export function choose(rows: readonly Row[], { select, nowMs }: Claim): readonly Row[] {
+export function choose(rows: readonly Row[], { select, nowMs, owner }: Claim): readonly Row[] {
+  const ready = rows.filter((row) => isFree(row, nowMs) && row.notBeforeMs <= nowMs);
   switch (select.kind) {
     case 'due':
-      return rows.filter((row) => row.dueAtMs <= nowMs).toSorted(byUsefulLife);
+      return ready.filter((row) => row.dueAtMs <= nowMs).toSorted(byUsefulLife);
     case 'probe':
-      return rows.toSorted((one, other) => one.triedAtMs - other.triedAtMs);
+      return ready.toSorted((one, other) => one.triedAtMs - other.triedAtMs);
     case 'last_moment':
-      return rows
+      return ready
         .filter((row) => row.owner === undefined && usefulUntil(row) <= select.usefulUntilByMs)
+        .toSorted(byUsefulLife);
+    case 'unsent':
+      return rows
+        .filter((row) => row.owner === owner && row.leaseUntilMs === select.leaseUntilMs)
         .toSorted(byUsefulLife);
   }
 }

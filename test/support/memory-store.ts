@@ -98,9 +98,7 @@ export class MemoryStore implements Store {
   async claimDue(claim: Claim): Promise<ClaimResult> {
     this.#enter('claimDue');
     const { nowMs } = claim;
-    const rows = this.#queued(claim).filter((row) => isFree(row, nowMs));
-    const ready = rows.filter((row) => row.notBeforeMs <= nowMs);
-    const chosen = choose(ready, claim).slice(0, claim.limit);
+    const chosen = choose(this.#queued(claim), claim).slice(0, claim.limit);
     for (const row of chosen) {
       row.owner = claim.owner;
       row.leaseUntilMs = claim.leaseUntilMs;

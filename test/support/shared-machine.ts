@@ -3,7 +3,7 @@
 
 import type { Delivery } from '../../src/core/delivery.ts';
 import type { Clock } from '../../src/core/ports/clock.ts';
-import type { Claim, ClaimResult } from '../../src/core/ports/plans.ts';
+import type { Claim, ClaimResult, ClaimSelection } from '../../src/core/ports/plans.ts';
 import type {
   AcceptedDelivery,
   KeyedDelivery,
@@ -134,14 +134,18 @@ function inServiceTime(given: {
     sinceMs: times.from(entry.sinceMs),
     untilMs: times.from(entry.untilMs),
   });
+  const selectIn = (select: ClaimSelection): ClaimSelection => {
+    if (select.kind === 'last_moment') {
+      return { ...select, usefulUntilByMs: at(select.usefulUntilByMs) };
+    }
+    if (select.kind === 'unsent') return { ...select, leaseUntilMs: at(select.leaseUntilMs) };
+    return select;
+  };
   const claimIn = (claim: Claim): Claim => ({
     ...claim,
     nowMs: at(claim.nowMs),
     leaseUntilMs: at(claim.leaseUntilMs),
-    select:
-      claim.select.kind === 'last_moment'
-        ? { ...claim.select, usefulUntilByMs: at(claim.select.usefulUntilByMs) }
-        : claim.select,
+    select: selectIn(claim.select),
   });
   const claimed = ({ deliveries, nextDueAtMs, nextUsefulUntilMs }: ClaimResult): ClaimResult => ({
     deliveries: deliveries.map(fromRow),

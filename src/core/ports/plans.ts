@@ -29,11 +29,27 @@ export interface Claim {
  * - `probe`: due or not; the one tried longest ago first, those never tried before all others.
  * - `last_moment`: due or not, leased by nobody (not even by a lease that is over), with a useful life that ends
  *   by `usefulUntilByMs`; the earliest end first.
+ * - `unsent`: leased to the claim's own owner until exactly `leaseUntilMs`, due or not: what an earlier claim leased that
+ *   nobody sends.
  */
 export type ClaimSelection =
   | { readonly kind: 'due' }
   | { readonly kind: 'probe' }
-  | { readonly kind: 'last_moment'; readonly usefulUntilByMs: number };
+  | { readonly kind: 'last_moment'; readonly usefulUntilByMs: number }
+  | { readonly kind: 'unsent'; readonly leaseUntilMs: number };
+
+/** The moment that the selection compares with. */
+export function momentOf({ select, nowMs }: Pick<Claim, 'select' | 'nowMs'>): number {
+  switch (select.kind) {
+    case 'due':
+    case 'probe':
+      return nowMs;
+    case 'last_moment':
+      return select.usefulUntilByMs;
+    case 'unsent':
+      return select.leaseUntilMs;
+  }
+}
 
 /** What is still queued for the app and provider, the claimed ones left out; absent if nothing is. */
 export interface ClaimResult {

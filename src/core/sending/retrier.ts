@@ -9,6 +9,7 @@ import type { Observer } from '../ports/observer.ts';
 import type { ClaimResult, ClaimSelection } from '../ports/plans.ts';
 import { type Store, StoreUnavailableError } from '../ports/store.ts';
 import type { Lane } from './lane.ts';
+import { LaneClaims } from './lane-claims.ts';
 import type { Ledger } from './ledger.ts';
 import { LAST_ATTEMPT_BEFORE_END_MS } from './retry.ts';
 import type { Sender } from './sender.ts';
@@ -25,6 +26,8 @@ const PLACES_PAUSE_MS = 25;
 const LOOK_PAST_EVERY_MS = 100;
 /** Most of them are put back without being built. */
 const LOOK_PAST_BATCH = 200;
+/** How often it is looked whether what was claimed too early can be sent now. */
+const UNSENT_PAUSE_MS = 100;
 const STORED = Promise.resolve(true);
 /** Whatever is in the store was answered `queued`, or its caller is gone. */
 const PROMISED = () => true;
@@ -48,6 +51,7 @@ interface Round {
   /** Woken while it ran: what it saw may be out of date. */
   wokenMeanwhile: boolean;
   lookedPastAtMs: number;
+  readonly claims: LaneClaims;
 }
 
 interface Plan {
@@ -88,6 +92,7 @@ export class Retrier {
       running: false,
       wokenMeanwhile: false,
       lookedPastAtMs: Number.NEGATIVE_INFINITY,
+      claims: new LaneClaims({ ...this.#parts, leaseMs: this.#parts.policy.leaseMs, lane }),
     };
     this.#rounds.set(lane, round);
     return round;
@@ -165,11 +170,20 @@ export class Retrier {
   /** Claims and sends; returns when to look again. */
   async #turn(round: Round): Promise<number> {
     const { clock, policy } = this.#parts;
+    await this.#sendUnsent(round);
     const nextAtMs = round.lane.isOpen
-      ? await this.#turnWhileOpen(round.lane)
+      ? await this.#turnWhileOpen(round)
       : await this.#turnWhileClosed(round);
     // Leases that end without a plan for their deliveries.
-    return Math.min(nextAtMs, clock.nowMs() + policy.leaseMs);
+    const pauseMs = round.claims.hasUnsent ? UNSENT_PAUSE_MS : policy.leaseMs;
+    return Math.min(nextAtMs, clock.nowMs() + pauseMs);
+  }
+
+  /** What earlier claims leased and nobody sends. */
+  async #sendUnsent({ claims, lane }: Round): Promise<void> {
+    const deliveries = await claims.claimUnsent(LOOK_PAST_BATCH);
+    if (this.#stopped) return;
+    for (const delivery of deliveries) void this.#send(delivery, lane, { patience: 'queue' });
   }
 
   async #turnWhileClosed(round: Round): Promise<number> {
@@ -177,45 +191,46 @@ export class Retrier {
     const { lane } = round;
     const plan = this.#plan(round);
     if (plan === undefined) return clock.nowMs() + PLACES_PAUSE_MS;
-    if (plan.patience === 'none') await this.#sendLastMoments(lane);
+    if (plan.patience === 'none') await this.#sendLastMoments(round);
     if (plan.limit === 0) return clock.nowMs() + PLACES_PAUSE_MS;
-    const { deliveries, nextDueAtMs } = await this.#claim(lane, plan);
+    const { deliveries, nextDueAtMs } = await this.#claim(round, plan);
     for (const delivery of deliveries) void this.#send(delivery, lane, plan);
     if (lane.isOpen) return this.#probeAtMs(lane);
     return deliveries.length === plan.limit ? clock.nowMs() : (nextDueAtMs ?? NEVER);
   }
 
   /** Deliveries at the end of their useful life get their last attempt; of the rest, one is the probe. */
-  async #turnWhileOpen(lane: Lane): Promise<number> {
+  async #turnWhileOpen(round: Round): Promise<number> {
     const { clock } = this.#parts;
-    const last = await this.#sendLastMoments(lane);
+    const last = await this.#sendLastMoments(round);
     if (last.deliveries.length === BATCH) return clock.nowMs();
-    const probed = await this.#probe(lane);
+    const probed = await this.#probe(round);
     const lastMomentMs = (last.nextUsefulUntilMs ?? NEVER) - LAST_ATTEMPT_BEFORE_END_MS;
     // What is left, if anything, can be the next probe.
     return Math.max(Math.min(probed, lastMomentMs), clock.nowMs() + PLACES_PAUSE_MS);
   }
 
   /** Deliveries at the end of their useful life go past the breaker and every share of the places. */
-  async #sendLastMoments(lane: Lane): Promise<ClaimResult> {
+  async #sendLastMoments(round: Round): Promise<ClaimResult> {
     const usefulUntilByMs = this.#parts.clock.nowMs() + LAST_ATTEMPT_BEFORE_END_MS;
     const plan: Plan = {
       select: { kind: 'last_moment', usefulUntilByMs },
       limit: BATCH,
       patience: 'none',
     };
-    const last = await this.#claim(lane, plan);
-    for (const delivery of last.deliveries) void this.#send(delivery, lane, plan);
+    const last = await this.#claim(round, plan);
+    for (const delivery of last.deliveries) void this.#send(delivery, round.lane, plan);
     return last;
   }
 
-  async #probe(lane: Lane): Promise<number> {
+  async #probe(round: Round): Promise<number> {
     const { clock } = this.#parts;
+    const { lane } = round;
     if (!lane.isOpen) return clock.nowMs();
     const { probeDueAtMs } = lane;
     if (clock.nowMs() < probeDueAtMs) return probeDueAtMs;
     const plan = { select: { kind: 'probe' }, limit: 1, patience: 'none' } as const;
-    const { deliveries, nextDueAtMs } = await this.#claim(lane, plan);
+    const { deliveries, nextDueAtMs } = await this.#claim(round, plan);
     await Promise.all(deliveries.map((delivery) => this.#send(delivery, lane, plan)));
     if (deliveries.length > 0) return lane.isOpen ? this.#probeAtMs(lane) : clock.nowMs();
     return nextDueAtMs ?? NEVER;
@@ -239,27 +254,13 @@ export class Retrier {
     return { select, limit: Math.min(LOOK_PAST_BATCH, provenPlaces), patience: 'none' };
   }
 
-  /** What was claimed, less what must not be sent before an earlier record of it is written. */
-  async #claim(lane: Lane, { select, limit }: Plan) {
-    const { clock, store, owner, policy, ledger, sender } = this.#parts;
-    const claimed = await store.claimDue({
-      owner,
-      app: lane.app,
-      provider: lane.provider.name,
-      nowMs: clock.nowMs(),
-      wallMs: clock.wallMs(),
-      select,
-      leaseUntilMs: clock.nowMs() + policy.leaseMs,
-      limit,
-    });
+  async #claim({ claims }: Round, plan: Plan): Promise<ClaimResult> {
+    const claimed = await claims.claim(plan);
     // After a stop, the leases are given back with all others.
-    const deliveries = this.#stopped
-      ? []
-      : claimed.deliveries.filter(({ id }) => !ledger.awaitsSettling(id) && !sender.isSending(id));
-    return { ...claimed, deliveries };
+    return this.#stopped ? { ...claimed, deliveries: [] } : claimed;
   }
 
-  #send(delivery: Delivery, lane: Lane, { patience }: Plan): Promise<unknown> {
+  #send(delivery: Delivery, lane: Lane, { patience }: Pick<Plan, 'patience'>): Promise<unknown> {
     return this.#parts.sender.send(delivery, lane, {
       stored: STORED,
       patience,

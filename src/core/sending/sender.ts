@@ -123,11 +123,15 @@ export class Sender {
     return this.#runs.has(deliveryId);
   }
 
+  /** Sends it, or writes its end. */
+  hasInHand(deliveryId: string): boolean {
+    return this.isSending(deliveryId) || this.#endings.isEnding(deliveryId);
+  }
+
   /** A receipt says that the phone got the push. False if this process neither sends the delivery nor writes its end. */
   proveByPhone(deliveryId: string): boolean {
-    const run = this.#runs.get(deliveryId);
-    run?.prove(BY_PHONE);
-    return run !== undefined || this.#endings.isEnding(deliveryId);
+    this.#runs.get(deliveryId)?.prove(BY_PHONE);
+    return this.hasInHand(deliveryId);
   }
 
   /** The store is asked to end a delivery that the phone proved: what was claimed meanwhile must not be sent. */
@@ -203,15 +207,11 @@ export class Sender {
   /** A late answer or the phone's reply proved an attempt of this run or an earlier one. */
   prove(delivery: Delivery, proof: Proof): void {
     const run = this.#runs.get(delivery.id);
-    if (run !== undefined) {
-      run.prove(proof);
-      return;
-    }
+    run?.prove(proof);
+    if (run !== undefined) return;
     this.#proofs.set(delivery.id, proof);
-    const confirmed = this.#endings.confirm(delivery, proof).finally(() => {
-      this.#proofs.delete(delivery.id);
-    });
-    void this.#sending.add(confirmed);
+    const forget = () => this.#proofs.delete(delivery.id);
+    void this.#sending.add(this.#endings.confirm(delivery, proof).finally(forget));
   }
 
   #endProven(delivery: Delivery, stored: Promise<boolean>, proof: Proof): SendEnd {

@@ -1,7 +1,13 @@
 // Claims of what is due. Of several machines that ask at once each gets other rows: what one has locked the others skip.
 
 import type { Delivery } from '../../../core/delivery.ts';
-import type { Claim, ClaimResult, ClaimSelection } from '../../../core/ports/plans.ts';
+import {
+  type Claim,
+  type ClaimResult,
+  type ClaimSelection,
+  momentOf,
+} from '../../../core/ports/plans.ts';
+import { StoreUnavailableError } from '../../../core/ports/store.ts';
 import { toDelivery } from '../../domain.ts';
 import { CLAIMED_DELIVERIES, type RowOf } from '../../rows.ts';
 import type { Sealer } from '../../sealing/seal.ts';
@@ -15,9 +21,6 @@ import { finishOpen } from './finish-open.ts';
 /** The content of the row was lost: sealed under a key that is gone, or damaged. */
 const UNDECRYPTABLE = 'undecryptable';
 
-/** When a machine whose beats do not arrive asks again. */
-const STALE_PAUSE_MS = 1_000;
-
 /** The rows that a claim may have: not leased and not held at $3. */
 const CLAIMABLE = `(lease_until IS NULL OR lease_until <= $3) AND (not_before IS NULL OR not_before <= $3)`;
 
@@ -28,6 +31,7 @@ const SELECTIONS: Readonly<Record<ClaimSelection['kind'], { where: string; order
     where: `lease_owner IS NULL AND ${CLAIMABLE} AND useful_until <= $4`,
     order: 'useful_until',
   },
+  unsent: { where: 'lease_owner = $6 AND lease_until = $4', order: 'useful_until' },
 };
 
 const NEXT_TIMES = {
@@ -56,17 +60,15 @@ function claimSql({ where, order }: { readonly where: string; readonly order: st
     ORDER BY queue.place NULLS FIRST, row_id`;
 }
 
-/** No claim of a machine that others may think dead. */
+/** Rejects while others may think this machine dead: what was claimed by then may be theirs, and nothing of it is sent. */
 export function claimWhileFresh(
   nodes: Pick<Nodes, 'freshen' | 'isFresh'>,
   claimFresh: (request: Claim) => Promise<ClaimResult>,
 ): (request: Claim) => Promise<ClaimResult> {
   return async (request) => {
     const claimed = (await nodes.freshen()) ? await claimFresh(request) : undefined;
-    // Stopped or cut off meanwhile: others may have what was claimed, and nothing of it is sent.
-    return claimed !== undefined && nodes.isFresh
-      ? claimed
-      : { deliveries: [], nextDueAtMs: request.nowMs + STALE_PAUSE_MS };
+    if (claimed === undefined || !nodes.isFresh) throw new StoreUnavailableError('unreachable');
+    return claimed;
   };
 }
 
@@ -82,11 +84,10 @@ export function prepareClaim(
 
   function claimFresh(request: Claim): Promise<ClaimResult> {
     const { app, provider, nowMs, wallMs, select, limit, owner, leaseUntilMs } = request;
-    const byMs = select.kind === 'last_moment' ? select.usefulUntilByMs : nowMs;
     // Else a probe whose end is not recorded would be chosen again and again.
     const triedAt = select.kind === 'probe' ? times.at(nowMs) : null;
     const values = [
-      ...[app, provider, times.at(nowMs), times.at(byMs), limit],
+      ...[app, provider, times.at(nowMs), times.at(momentOf(request)), limit],
       ...[owner, times.at(leaseUntilMs), triedAt, nodes.epoch, nodes.id],
     ];
     return database.transaction(async (run) => {

@@ -2,11 +2,12 @@
 
 import type Database from 'better-sqlite3';
 import type { Delivery } from '../../../core/delivery.ts';
-import type {
-  Claim,
-  ClaimResult,
-  ClaimSelection,
-  HastenOptions,
+import {
+  type Claim,
+  type ClaimResult,
+  type ClaimSelection,
+  type HastenOptions,
+  momentOf,
 } from '../../../core/ports/plans.ts';
 import { toDelivery } from '../../domain.ts';
 import { CLAIMED_DELIVERIES, OPEN_DELIVERIES, type RowOf } from '../../rows.ts';
@@ -71,24 +72,29 @@ const CLAIMABLE = `(lease_until_ms IS NULL OR lease_until_ms <= @nowMs)
 function prepareFind(db: Database.Database) {
   // Sorted by their keys alone: in a long backlog the content of most is not needed.
   const statement = (condition: string, order: string) =>
-    db.prepare<Lane & { nowMs: number; byMs: number; limit: number }, ClaimedRow>(
+    db.prepare<
+      Lane & { owner: string; nowMs: number; momentMs: number; limit: number },
+      ClaimedRow
+    >(
       `${CLAIMED_DELIVERIES.sql} WHERE row_id IN (
          SELECT row_id FROM queue WHERE app = @app AND provider = @provider AND ${condition}
          ORDER BY ${order}, row_id LIMIT @limit)
        ORDER BY ${order}, row_id`,
     );
   const statements: Readonly<Record<ClaimSelection['kind'], ReturnType<typeof statement>>> = {
-    due: statement('ready_at_ms <= @byMs', 'useful_until_ms'),
+    due: statement('ready_at_ms <= @momentMs', 'useful_until_ms'),
     probe: statement(CLAIMABLE, 'tried_at_ms'),
     last_moment: statement(
-      `lease_owner IS NULL AND ${CLAIMABLE} AND useful_until_ms <= @byMs`,
+      `lease_owner IS NULL AND ${CLAIMABLE} AND useful_until_ms <= @momentMs`,
       'useful_until_ms',
     ),
+    unsent: statement('lease_owner = @owner AND lease_until_ms = @momentMs', 'useful_until_ms'),
   };
 
-  return function find({ app, provider, nowMs, select, limit }: Claim): readonly ClaimedRow[] {
-    const byMs = select.kind === 'last_moment' ? select.usefulUntilByMs : nowMs;
-    return statements[select.kind].all({ app, provider, nowMs, byMs, limit });
+  return function find(claim: Claim): readonly ClaimedRow[] {
+    const { owner, app, provider, nowMs, select, limit } = claim;
+    const momentMs = momentOf(claim);
+    return statements[select.kind].all({ owner, app, provider, nowMs, momentMs, limit });
   };
 }
 

@@ -1,0 +1,98 @@
+// What one lane claims from the store. A claim may leave rows leased to this machine although it does not send them: its
+// answer was lost, perhaps after the commit, or a row's earlier run had ended in the store and not yet here. Such claims are
+// kept by the end of their leases and made again; else their rows would wait for that end.
+
+import type { Clock } from '../ports/clock.ts';
+import type { ClaimResult, ClaimSelection } from '../ports/plans.ts';
+import { type Store, StoreUnavailableError } from '../ports/store.ts';
+import type { Lane } from './lane.ts';
+import type { Ledger } from './ledger.ts';
+import type { Sender } from './sender.ts';
+
+export interface LaneClaimsParts {
+  readonly owner: string;
+  readonly clock: Clock;
+  readonly leaseMs: number;
+  readonly store: Store;
+  readonly ledger: Ledger;
+  readonly sender: Sender;
+  readonly lane: Lane;
+}
+
+export class LaneClaims {
+  readonly #parts: LaneClaimsParts;
+  /** By the end of the leases, the deliveries that must not be sent yet; none where the answer was lost. */
+  readonly #unsent = new Map<number, readonly string[]>();
+  #lastLeaseUntilMs = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: LaneClaimsParts) {
+    this.#parts = parts;
+  }
+
+  get hasUnsent(): boolean {
+    return this.#unsent.size > 0;
+  }
+
+  /** What was claimed, less what must not be sent before an earlier record of it is written. One claim at a time. */
+  async claim({ select, limit }: { readonly select: ClaimSelection; readonly limit: number }) {
+    const { owner, clock, store, lane } = this.#parts;
+    const leaseUntilMs = this.#nextLeaseUntilMs();
+    const claim = {
+      owner,
+      app: lane.app,
+      provider: lane.provider.name,
+      nowMs: clock.nowMs(),
+      wallMs: clock.wallMs(),
+      select,
+      leaseUntilMs,
+      limit,
+    };
+    const claimed = await store.claimDue(claim).catch((error: unknown) => {
+      if (isLost(error)) this.#unsent.set(leaseUntilMs, []);
+      throw error;
+    });
+    return this.#withoutUnsent(claimed, leaseUntilMs);
+  }
+
+  /** Claims again what nobody sends, up to `limit` of each claim, as soon as nothing of it is in hand. */
+  async claimUnsent(limit: number): Promise<ClaimResult['deliveries']> {
+    const nowMs = this.#parts.clock.nowMs();
+    const claimed: ClaimResult[] = [];
+    for (const [leaseUntilMs, ids] of [...this.#unsent]) {
+      if (ids.some((id) => this.#isInHand(id))) continue;
+      // A lease that is over is claimed like everything else.
+      if (leaseUntilMs > nowMs) {
+        claimed.push(await this.claim({ select: { kind: 'unsent', leaseUntilMs }, limit }));
+      }
+      this.#unsent.delete(leaseUntilMs);
+    }
+    return claimed.flatMap(({ deliveries }) => deliveries);
+  }
+
+  #withoutUnsent(claimed: ClaimResult, leaseUntilMs: number): ClaimResult {
+    const { deliveries } = claimed;
+    const inHand = deliveries.map(({ id }) => id).filter((id) => this.#isInHand(id));
+    if (inHand.length === 0) return claimed;
+    this.#unsent.set(leaseUntilMs, inHand);
+    return { ...claimed, deliveries: deliveries.filter(({ id }) => !inHand.includes(id)) };
+  }
+
+  /** An earlier record of it has yet to be written, or the answer to be heard. */
+  #isInHand(deliveryId: string): boolean {
+    const { ledger, sender } = this.#parts;
+    return ledger.awaitsSettling(deliveryId) || sender.hasInHand(deliveryId);
+  }
+
+  /** No two claims of the lane have the same: rows keep whole milliseconds. */
+  #nextLeaseUntilMs(): number {
+    const { clock, leaseMs } = this.#parts;
+    const wishedMs = Math.ceil(clock.nowMs() + leaseMs);
+    this.#lastLeaseUntilMs = Math.max(wishedMs, this.#lastLeaseUntilMs + 1);
+    return this.#lastLeaseUntilMs;
+  }
+}
+
+/** Nobody knows whether the rows were leased. */
+function isLost(error: unknown): boolean {
+  return error instanceof StoreUnavailableError && error.reason === 'unreachable';
+}
