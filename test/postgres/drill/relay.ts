@@ -13,6 +13,11 @@ export interface Relay {
   readonly port: number;
   cut(how: Cut): void;
   heal(): void;
+  /**
+   * Resets the connection that is the first to say one thing and then another, in place of the answer to the second, which the
+   * server has then carried out. Resolves when that is done.
+   */
+  loseAnswer(statements: readonly [first: string, then: string]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -26,6 +31,7 @@ export async function startRelay(toPort: number): Promise<Relay> {
   /** Came during a silent cut. */
   let waiting: Socket[] = [];
   let cut: Cut | undefined;
+  let losing: { readonly statements: readonly [string, string]; done(): void } | undefined;
 
   function join(client: Socket): void {
     const server = connect({ host: '127.0.0.1', port: toPort });
@@ -43,6 +49,21 @@ export async function startRelay(toPort: number): Promise<Relay> {
         other.destroySoon();
       });
     }
+    let said = '';
+    client.on('data', (chunk) => {
+      if (losing === undefined) return;
+      said += chunk.toString('latin1');
+      const { statements, done } = losing;
+      const first = said.indexOf(statements[0]);
+      if (first < 0 || !said.includes(statements[1], first)) return;
+      losing = undefined;
+      server.unpipe(client);
+      server.once('data', () => {
+        client.resetAndDestroy();
+        done();
+      });
+      server.resume();
+    });
     open(pair);
   }
 
@@ -69,6 +90,11 @@ export async function startRelay(toPort: number): Promise<Relay> {
       cut = undefined;
       for (const pair of pairs) open(pair);
       for (const client of waiting.splice(0)) join(client);
+    },
+    loseAnswer(statements) {
+      return new Promise((resolve) => {
+        losing = { statements, done: resolve };
+      });
     },
     async close() {
       for (const { client, server } of pairs) for (const one of [client, server]) one.destroy();

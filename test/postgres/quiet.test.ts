@@ -1,0 +1,42 @@
+// One payment of a vendor with little traffic, by the clock of the machine: nothing but its own plan brings it out.
+
+import { describe, expect, test } from 'vitest';
+import { ANDROID_TOKEN, setup } from '../support/service.ts';
+import { SERVERS, useDatabases } from './databases.ts';
+import { startRelay } from './drill/relay.ts';
+
+/** Far below the 30 s of a lease. */
+const SOON_MS = 8_000;
+
+describe.each(SERVERS)('PostgreSQL $major', (server) => {
+  const { newDatabase } = useDatabases(server);
+
+  test('a payment goes out soon after an outage although the answer to its claim was lost after the commit', async () => {
+    const url = new URL(await newDatabase());
+    const relay = await startRelay(Number(url.port));
+    const { sandbox, service, notify } = await setup({
+      environment: {
+        NDS_DATABASE: Object.assign(url, { port: String(relay.port) }).href,
+        NDS_DRAIN: '0ms',
+      },
+    });
+    await sandbox.refuseConnections('fcm', true, { reset: true });
+    const queued = await notify(ANDROID_TOKEN, 'aa');
+    expect(await queued.json()).toMatchObject({ status: 'queued' });
+    await relay.loseAnswer(['chosen AS MATERIALIZED', 'COMMIT']);
+    const lostAtMs = performance.now();
+    const [leased] = await service.store.findDeliveries({ limit: 1 });
+    expect(leased).toMatchObject({ status: 'queued' });
+    await sandbox.refuseConnections('fcm', false);
+
+    await sandbox.waitFor(({ token }) => token === ANDROID_TOKEN, 1);
+    expect(performance.now() - lostAtMs).toBeLessThan(SOON_MS);
+    await service.settled();
+    const [row] = await service.store.findDeliveries({ limit: 1 });
+    expect(row?.status).toBe('delivered');
+    const numbers = row?.attempts.map(({ number }) => number);
+    expect(numbers).toEqual(numbers?.map((_, index) => index + 1));
+    expect(sandbox.received()).toHaveLength(1);
+    await relay.close();
+  });
+});
