@@ -54,19 +54,22 @@ export class LaneClaims {
     return this.#withoutUnsent(claimed, leaseUntilMs);
   }
 
-  /** Claims again what nobody sends, up to `limit` of each claim, as soon as nothing of it is in hand. */
-  async claimUnsent(limit: number): Promise<ClaimResult['deliveries']> {
+  /** Claims of which nothing is in hand any more, the newest first: what was claimed again has the end of the newest. */
+  unsent(): readonly number[] {
     const nowMs = this.#parts.clock.nowMs();
-    const claimed: ClaimResult[] = [];
-    for (const [leaseUntilMs, ids] of [...this.#unsent]) {
-      if (ids.some((id) => this.#isInHand(id))) continue;
-      // A lease that is over is claimed like everything else.
-      if (leaseUntilMs > nowMs) {
-        claimed.push(await this.claim({ select: { kind: 'unsent', leaseUntilMs }, limit }));
-      }
-      this.#unsent.delete(leaseUntilMs);
-    }
-    return claimed.flatMap(({ deliveries }) => deliveries);
+    // What their leases held is claimed like everything else.
+    for (const until of this.#unsent.keys()) if (until <= nowMs) this.#unsent.delete(until);
+    return [...this.#unsent]
+      .filter(([, ids]) => !ids.some((id) => this.#isInHand(id)))
+      .map(([leaseUntilMs]) => leaseUntilMs)
+      .toReversed();
+  }
+
+  /** Claims again what one of these claims leased and nobody sends. */
+  async claimAgain(leaseUntilMs: number, limit: number): Promise<ClaimResult> {
+    const claimed = await this.claim({ select: { kind: 'unsent', leaseUntilMs }, limit });
+    this.#unsent.delete(leaseUntilMs);
+    return claimed;
   }
 
   #withoutUnsent(claimed: ClaimResult, leaseUntilMs: number): ClaimResult {

@@ -181,9 +181,11 @@ export class Retrier {
 
   /** What earlier claims leased and nobody sends. */
   async #sendUnsent({ claims, lane }: Round): Promise<void> {
-    const deliveries = await claims.claimUnsent(LOOK_PAST_BATCH);
-    if (this.#stopped) return;
-    for (const delivery of deliveries) void this.#send(delivery, lane, { patience: 'queue' });
+    for (const leaseUntilMs of claims.unsent()) {
+      const { deliveries } = await claims.claimAgain(leaseUntilMs, LOOK_PAST_BATCH);
+      if (this.#stopped) return;
+      for (const delivery of deliveries) void this.#send(delivery, lane, { patience: 'queue' });
+    }
   }
 
   async #turnWhileClosed(round: Round): Promise<number> {
