@@ -127,6 +127,23 @@ it('says so when there are no credentials, and finds them once they are there', 
   expect(provider.health()).toEqual({ ready: true });
 });
 
+it('takes a metadata server that is away for an outage once it has given a token', async () => {
+  const clock = new ManualClock(Date.now());
+  const { sandbox, token } = await setup(clock);
+  const { server, reopen } = await openMetadataServer(answerWith(token));
+  const { send } = await openProvider({ sandbox, clock }, sandbox.fcm.projectId);
+  expect(await send()).toMatchObject({ kind: 'delivered' });
+  await new Promise((resolve) => server.close(resolve));
+  clock.advance(3_600_000);
+  // The renewal on the way there has timed out.
+  await new Promise(setImmediate);
+  const outage = { kind: 'retry', reason: 'oauth_unavailable', certainty: 'not_processed' };
+  expect(await send()).toEqual(outage);
+  // Nothing is remembered: the next attempt asks again.
+  await reopen();
+  expect(await send()).toMatchObject({ kind: 'delivered' });
+});
+
 it.each([
   [503, { kind: 'retry', reason: 'oauth_unavailable', certainty: 'not_processed' }],
   [404, { kind: 'misconfigured', reason: 'oauth_refused' }],

@@ -22,6 +22,9 @@ const REFUSED_MEMORY_MS = 10_000;
 /** A token that FCM refuses although it is this young was not refused for its age. */
 const RENEW_GAP_MS = 60_000;
 
+/** Found without an answer from Google: of a credential that gave a token before, an outage and nothing else. */
+const FOUND_ALONE = new Set(['oauth_no_credentials', 'credential_unusable']);
+
 /** Reasons that mean that there is no token, whatever FCM answered to the last one. */
 export function isTokenFailure(reason: string): boolean {
   return reason.startsWith('oauth_') || reason === 'credential_unusable';
@@ -31,6 +34,7 @@ export class AccessTokenCache {
   readonly #options: TokenOptions;
   readonly #clock: Clock;
   #token: AccessToken | undefined;
+  #hasWorked = false;
   #fetching: Promise<TokenResult> | undefined;
   #refused: { readonly result: TokenResult; readonly untilMs: number } | undefined;
   #renewedAtMs = Number.NEGATIVE_INFINITY;
@@ -105,7 +109,9 @@ export class AccessTokenCache {
       });
       void requestToken(this.#options, abort.signal).then((result) => {
         timer.cancel();
-        resolve(result);
+        resolve(
+          this.#hasWorked && isFoundAlone(result) ? tokenUnavailable('oauth_unavailable') : result,
+        );
       });
     });
   }
@@ -114,6 +120,7 @@ export class AccessTokenCache {
     const nowMs = this.#clock.nowMs();
     if (result.kind === 'token') {
       this.#token = result.token;
+      this.#hasWorked = true;
       this.#refused = undefined;
       const lifetimeMs = result.token.expiresAtMs - nowMs;
       this.#schedule(lifetimeMs - Math.min(REFRESH_AHEAD_MS, lifetimeMs / 4));
@@ -130,4 +137,12 @@ export class AccessTokenCache {
     if (this.#closed) return;
     this.#refresh = this.#clock.after(delayMs, () => void this.#fetch());
   }
+}
+
+function isFoundAlone(result: TokenResult): boolean {
+  return (
+    result.kind === 'failure' &&
+    result.outcome.kind === 'misconfigured' &&
+    FOUND_ALONE.has(result.outcome.reason)
+  );
 }
