@@ -221,6 +221,7 @@ export class AttemptRules {
       const isFirst = delivery.life === life && attempts.length === 0;
       if (!hasClaimed || !isFirst || acceptedAtMs < hold.setAtMs + STOP_MS) return;
       if (hadDiskTrouble(weather, hold.setAtMs, acceptedAtMs)) return;
+      if (hold.untilMs <= timeline.nowMs + this.#clocksMs(delivery)) return;
     } else if (isElsewhere) {
       const endedAtMs = journal.ends.get(hold.life)?.atMs ?? 0;
       if (endedAtMs < hold.setAtMs + STOP_MS) return;
