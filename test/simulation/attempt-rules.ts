@@ -59,7 +59,7 @@ export class AttemptRules {
     this.#mustRespectHold(attempt);
     this.#mustBeFew(attempt);
     for (const earlier of delivery.attempts) this.#mayFollow(earlier, attempt, leftMs);
-    const isLast = leftMs <= LAST_MOMENT_MS;
+    const isLast = leftMs <= LAST_MOMENT_MS + this.#clocksMs(delivery);
     const isSecondProbe = inFlight.some(
       (other) => other.probeOf === probeOf && other.isLastMoment !== true,
     );

@@ -135,7 +135,9 @@ export class Dispatcher {
     if (claimed.kind === 'held') {
       const { deliveryId } = claimed;
       if (isCounted) this.#parts.limits.giveBack(delivery.target.app, delivery.tokenHash);
-      const untilMs = calledAtMs + this.#parts.policy.answerDeadlineMs;
+      // If the first one fails, this call has to claim the key again, or to look whose it is, within its deadline.
+      const { answerDeadlineMs, claimTimeoutMs, lookupTimeoutMs } = this.#parts.policy;
+      const untilMs = calledAtMs + answerDeadlineMs - claimTimeoutMs - lookupTimeoutMs;
       const end = await this.#claims.follow(deliveryId, untilMs);
       if (end === 'failed' && deliveryId !== failedFirst) return deliveryId;
       return (await this.#repeats.answerShared(call, { id: deliveryId, end })) ?? deliveryId;

@@ -137,8 +137,12 @@ export class Sender {
   /** The store is asked to end a delivery that the phone proved: what was claimed meanwhile must not be sent. */
   holdForPhone(deliveryId: string): () => void {
     this.#proofs.set(deliveryId, BY_PHONE);
-    // A claim that was answered in the same moment is looked at first.
-    return () => void this.#parts.clock.after(0, () => this.#proofs.delete(deliveryId));
+    return () => this.#release(deliveryId);
+  }
+
+  /** A claim that was answered in the same moment is looked at first. */
+  #release(deliveryId: string): void {
+    this.#parts.clock.after(0, () => this.#proofs.delete(deliveryId));
   }
 
   endedByPhone(ended: EndedByPhone): void {
@@ -178,6 +182,7 @@ export class Sender {
       });
       const proof = await Promise.race([run.proof, attempting.then(() => undefined)]);
       if (proof !== undefined) {
+        this.#parts.duplicates.close(delivery.id);
         const recording = this.#recordProof(current, stored, { attempting, proof });
         run.recording = this.#sending.add(recording);
         return deliveredBy(proof);
@@ -210,11 +215,12 @@ export class Sender {
     run?.prove(proof);
     if (run !== undefined) return;
     this.#proofs.set(delivery.id, proof);
-    const forget = () => this.#proofs.delete(delivery.id);
-    void this.#sending.add(this.#endings.confirm(delivery, proof).finally(forget));
+    const release = () => this.#release(delivery.id);
+    void this.#sending.add(this.#endings.confirm(delivery, proof).finally(release));
   }
 
   #endProven(delivery: Delivery, stored: Promise<boolean>, proof: Proof): SendEnd {
+    this.#parts.duplicates.close(delivery.id);
     void this.#sending.add(this.#endings.confirmStored(delivery, stored, proof));
     return deliveredBy(proof);
   }

@@ -6,12 +6,14 @@ import { ManualClock } from '../../support/manual-clock.ts';
 import { SharedDatabase } from '../../support/shared-database.ts';
 import type { Link } from '../../support/shared-machine.ts';
 import { call, createVirtualCore, type VirtualCore } from '../../support/virtual-core.ts';
-import { DELIVERED, FAILED, settlementOf } from '../sending/samples.ts';
+import { DELIVERED, FAILED, settlementOf, TIMEOUT } from '../sending/samples.ts';
 
 /** Longer than a push waits for its claim. */
 const SLOW_MS = 400;
 const HANGING_MS = 3_600_000;
 const DEADLINE_MS = 5_000;
+/** Less what a claim of its own may take. */
+const LAST_LOOK_MS = 4_250;
 const STOPPED_MS = 3_100;
 
 /** Two machines, how long the statements of each take, and which it has sent. */
@@ -70,9 +72,36 @@ test('a repeat at another machine is answered in time although the row cannot be
   other.takesMs.set('findDeliveries', HANGING_MS);
   const repeat = call(other.virtual, 'a');
   await clock.run(DEADLINE_MS + 1);
-  expect(repeat).toMatchObject({ status: 'duplicate', atMs: DEADLINE_MS });
+  expect(repeat).toMatchObject({ status: 'duplicate', atMs: LAST_LOOK_MS });
   expect(other.virtual.pushes).toHaveLength(0);
 });
+
+test.each([
+  ['before a repeat looks last', LAST_LOOK_MS - 150, 1],
+  ['after a repeat looked last', DEADLINE_MS - 150, 0],
+] as const)(
+  'a first call that fails %s makes its answer no later',
+  async (_when, failsAtMs, pushes) => {
+    const { clock, database, one, other } = await setup();
+    answer(one.virtual, DELIVERED, 60_000);
+    const first = call(one.virtual, 'a');
+    await clock.run(0);
+    const repeat = call(other.virtual, 'a');
+    other.takesMs.set('claimKey', HANGING_MS);
+    await clock.run(failsAtMs);
+    await database.settle(
+      settlementOf(
+        database.rows.keys().next().value ?? '',
+        { status: 'rejected' },
+        { owner: 'machine 1' },
+      ),
+    );
+    await clock.run(DEADLINE_MS);
+    expect(first.atMs).toBe(DEADLINE_MS);
+    expect(repeat.atMs).toBeLessThanOrEqual(DEADLINE_MS);
+    expect(other.virtual.pushes).toHaveLength(pushes);
+  },
+);
 
 test('what memory calls open and another machine ended blocks no later call', async () => {
   const { clock, database, one } = await setup();
@@ -125,6 +154,26 @@ test('what arrived here stays known to memory when the store says late that it i
   await clock.run(DEADLINE_MS + 1);
   expect(one.virtual.pushes).toHaveLength(2);
   expect(repeat).toMatchObject({ status: 'duplicate', id: first.id });
+});
+
+test('what a late answer proves stays known to memory while the store writes it', async () => {
+  const { clock, database, one } = await setup();
+  const late = { outcome: DELIVERED, afterMs: 100 };
+  one.virtual.weather = () => ({ outcome: TIMEOUT, endsAfterMs: 20, isTaken: true, late });
+  for (const name of ['confirm', 'renew', 'settle'] as const) one.takesMs.set(name, SLOW_MS);
+  const first = call(one.virtual, 'a');
+  await clock.run(100);
+  const repeat = call(one.virtual, 'a');
+  await clock.run(3 * SLOW_MS);
+  expect(repeat).toMatchObject({ status: 'duplicate', id: first.id });
+  database.trouble = 'unreachable';
+  call(one.virtual, 'b');
+  await clock.run(1_000);
+  const pushes = one.virtual.pushes.length;
+  const again = call(one.virtual, 'a');
+  await clock.run(DEADLINE_MS + 1);
+  expect(again).toMatchObject({ status: 'duplicate', id: first.id });
+  expect(one.virtual.pushes).toHaveLength(pushes);
 });
 
 test('a machine that stood still while it claimed a key pushes nothing for that call', async () => {
