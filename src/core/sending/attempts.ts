@@ -166,6 +166,8 @@ export class Run {
   #expiresAtMs: number | undefined;
   /** The attempt that was under way when the delivery was proven, and the proof, on their way into the log. */
   recording: Promise<void> | undefined;
+  /** The store said that another machine has the delivery, or ended it. */
+  isLost = false;
 
   /** What shows that the phone got the push; never rejects, perhaps never resolves. */
   get proof(): Promise<Proof> {

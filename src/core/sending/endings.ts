@@ -117,19 +117,17 @@ export class Endings {
     return this.#record(delivery, stored, { next, attempt });
   }
 
-  /** The attempt is followed by another at once, under the same lease. */
+  /** The attempt is followed by another at once, under the same lease, unless that is `onLost`. */
   recordRetryAtOnce(
     delivery: Delivery,
     stored: Promise<boolean>,
-    attempt: Attempt,
+    { attempt, onLost }: { readonly attempt: Attempt; readonly onLost?: () => void },
   ): Promise<boolean> {
     const { clock, policy } = this.#parts;
     const nowMs = clock.nowMs();
-    return this.#record(delivery, stored, {
-      attempt,
-      next: { status: 'queued', dueAtMs: nowMs },
-      keepLeaseUntilMs: nowMs + policy.leaseMs,
-    });
+    const next = { status: 'queued', dueAtMs: nowMs } as const;
+    const keepLeaseUntilMs = nowMs + policy.leaseMs;
+    return this.#record(delivery, stored, { attempt, next, keepLeaseUntilMs }, onLost);
   }
 
   /** An attempt of this run was proven: as soon as the row is there, it is delivered. */
@@ -229,13 +227,15 @@ export class Endings {
     delivery: Delivery,
     stored: Promise<boolean>,
     what: Pick<Settlement, 'attempt' | 'next' | 'keepLeaseUntilMs' | 'keepKey'>,
+    onLost?: () => void,
   ): Promise<boolean> {
     const { owner, clock, ledger } = this.#parts;
     const record = async () => {
       if (!(await stored)) return false;
       const nowMs = clock.nowMs();
       const wallMs = clock.wallMs();
-      return await ledger.settle({ deliveryId: delivery.id, owner, nowMs, wallMs, ...what });
+      const settlement = { deliveryId: delivery.id, owner, nowMs, wallMs, ...what };
+      return await ledger.settle(settlement, onLost);
     };
     return this.#recording.add(record());
   }

@@ -4,6 +4,7 @@ import type { Delivery } from '../delivery.ts';
 import { usefulUntilMs } from '../notification.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
+import type { Run } from './attempts.ts';
 import type { Lane, Ticket } from './lane.ts';
 import { lastAttemptMs } from './retry.ts';
 
@@ -16,6 +17,7 @@ export interface EnterParts {
 
 export interface Entering {
   readonly lane: Lane;
+  readonly run: Run;
   readonly mayWait: boolean;
   /** The first attempt of a call goes out however sick the store is. */
   readonly isFirst: boolean;
@@ -31,7 +33,7 @@ const STOOD_STILL_MS = 4_500;
 export async function enterLane(
   { clock, quarantine, mayRetry }: EnterParts,
   { tokenHash, expiresAtMs, notification }: Delivery,
-  { lane, mayWait, isFirst }: Entering,
+  { lane, run, mayWait, isFirst }: Entering,
 ): Promise<Ticket | undefined> {
   const trust = quarantine.trustOf(tokenHash);
   const lastMs = lastAttemptMs(usefulUntilMs(expiresAtMs, notification.lifetimeMs));
@@ -40,7 +42,7 @@ export async function enterLane(
   if (leftMs > 0) {
     const ticket = await lane.enter(trust, { waitMs: mayWait ? leftMs : 0 });
     const stoodStill = clock.nowMs() - askedAtMs >= STOOD_STILL_MS;
-    if (stoodStill || !(isFirst || mayRetry())) {
+    if (run.isLost || stoodStill || !(isFirst || mayRetry())) {
       if (ticket !== undefined) lane.abandon(ticket);
       return undefined;
     }

@@ -77,10 +77,10 @@ export class Ledger {
 
   /**
    * Records an attempt or an end; keeps it and tries again while the store cannot take it. False if the database
-   * refused the record, which ended the delivery. Never rejects.
+   * refused the record, which ended the delivery. `onLost` hears that another machine has it. Never rejects.
    */
-  async settle(settlement: Settlement): Promise<boolean> {
-    const settle = () => this.#trySettle(settlement);
+  async settle(settlement: Settlement, onLost?: () => void): Promise<boolean> {
+    const settle = () => this.#trySettle(settlement, onLost);
     return (await this.#inOrder(settlement.deliveryId, settle)) !== 'refused';
   }
 
@@ -204,12 +204,13 @@ export class Ledger {
     return true;
   }
 
-  async #trySettle(settlement: Settlement): Promise<WriteEnd> {
+  async #trySettle(settlement: Settlement, onLost?: () => void): Promise<WriteEnd> {
     const { store, observer } = this.#parts;
     const { deliveryId } = settlement;
     const written = await this.#write('settle', () => store.settle(settlement), deliveryId);
     if (written.kind === 'done' && !written.result) {
       observer.observe({ name: 'lease_lost', deliveryId });
+      onLost?.();
       return await this.#confirmLost(settlement);
     }
     if (written.kind === 'refused') await this.#endRefused(settlement);

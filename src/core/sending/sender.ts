@@ -164,7 +164,7 @@ export class Sender {
       if (this.#isPointless(current)) return this.#endPointless(current, stored, sending);
       const isFirst = tries === 1 && options.prepared !== undefined;
       const mayWait = options.patience !== 'none';
-      const ticket = await enterLane(this.#parts, current, { lane, mayWait, isFirst });
+      const ticket = await enterLane(this.#parts, current, { lane, run, mayWait, isFirst });
       if (run.provenBy !== undefined) {
         if (ticket !== undefined) lane.abandon(ticket);
         return this.#endProven(current, stored, run.provenBy);
@@ -199,7 +199,10 @@ export class Sender {
           return this.#later(current, stored, sending, { outcome, attempt });
         }
         // The next record waits for this one, so that the log gets them in order.
-        stored = this.#endings.recordRetryAtOnce(current, stored, attempt);
+        const onLost = () => {
+          run.isLost = true;
+        };
+        stored = this.#endings.recordRetryAtOnce(current, stored, { attempt, onLost });
         continue;
       }
       if (outcome.kind === 'misconfigured' && options.isPromised()) {
@@ -238,7 +241,7 @@ export class Sender {
       await this.#endings.confirmStored(delivery, stored, { ...proof, attempts });
       return;
     }
-    const recorded = this.#endings.recordRetryAtOnce(delivery, stored, attempt);
+    const recorded = this.#endings.recordRetryAtOnce(delivery, stored, { attempt });
     await this.#endings.confirmStored(delivery, recorded, proof);
   }
 

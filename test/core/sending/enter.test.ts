@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { SharedDatabase } from '../../support/shared-database.ts';
 import { call, createVirtualCore } from '../../support/virtual-core.ts';
-import { DELIVERED } from './samples.ts';
+import { DELIVERED, LOST } from './samples.ts';
 
 /** So long that others call the machine dead. */
 const STOOD_STILL_MS = 6_000;
@@ -20,13 +20,16 @@ class StoppableClock extends ManualClock {
 }
 
 /** A call that waits behind another one for the only place that tokens without a past have. */
-async function setup() {
+async function setup(first = DELIVERED) {
   const clock = new StoppableClock();
   const database = new SharedDatabase(() => clock.nowMs());
   const shared = { database, clock, number: 1 };
   const environment = { NDS_MAX_IN_FLIGHT: '4' };
   const virtual = await createVirtualCore({ shared, environment });
-  virtual.weather = () => ({ outcome: DELIVERED, endsAfterMs: BUSY_MS, isTaken: true });
+  virtual.weather = ({ token }) => {
+    const outcome = token === 'a' ? first : DELIVERED;
+    return { outcome, endsAfterMs: BUSY_MS, isTaken: outcome.kind === 'delivered' };
+  };
   call(virtual, 'a');
   const told = call(virtual, 'b');
   await clock.run(10);
@@ -51,4 +54,17 @@ test('a machine that stood still sends nothing that waited for its place', async
   expect(virtual.pushes).toHaveLength(1);
   expect(lane).toMatchObject({ inFlight: 0, queued: 0 });
   expect(told.status).toBe('queued');
+});
+
+test('what another machine leased meanwhile is not sent again after its wait for a place', async () => {
+  const { clock, database, virtual, lane } = await setup(LOST);
+  await database.table.free('machine 1');
+  await database.claimDue({
+    ...{ owner: 'machine 2', app: 'default', provider: 'fcm', limit: 2 },
+    ...{ nowMs: clock.nowMs(), wallMs: clock.wallMs(), select: { kind: 'due' } },
+    leaseUntilMs: clock.nowMs() + 30_000,
+  });
+  await clock.run(4 * BUSY_MS);
+  expect(virtual.pushes.map(({ token }) => token)).toEqual(['a', 'b']);
+  expect(lane).toMatchObject({ inFlight: 0, queued: 0 });
 });
