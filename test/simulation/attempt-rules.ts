@@ -296,6 +296,8 @@ export class AttemptRules {
     const { outcome, endedAtMs, provider } = earlier;
     if (outcome?.kind !== 'retry' || outcome.retryAfterMs === undefined) return;
     if (endedAtMs === undefined || next.probeOf !== undefined || leftMs <= LAST_MOMENT_MS) return;
+    // What it heard is in no row.
+    if (this.#wasLost(earlier)) return;
     const { timeline, journal } = this.#parts;
     const waitedMs = timeline.nowMs - endedAtMs;
     // As a probe meanwhile it had a try of its own, whose end plans the next one.

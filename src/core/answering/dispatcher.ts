@@ -135,9 +135,9 @@ export class Dispatcher {
     if (claimed.kind === 'held') {
       const { deliveryId } = claimed;
       if (isCounted) this.#parts.limits.giveBack(delivery.target.app, delivery.tokenHash);
-      // If the first one fails, this call has to claim the key again, or to look whose it is, within its deadline.
+      // If the first one fails, this call claims the key, perhaps after another one, and looks whose it is.
       const { answerDeadlineMs, claimTimeoutMs, lookupTimeoutMs } = this.#parts.policy;
-      const untilMs = calledAtMs + answerDeadlineMs - claimTimeoutMs - lookupTimeoutMs;
+      const untilMs = calledAtMs + answerDeadlineMs - 2 * claimTimeoutMs - lookupTimeoutMs;
       const end = await this.#claims.follow(deliveryId, untilMs);
       if (end === 'failed' && deliveryId !== failedFirst) return deliveryId;
       return (await this.#repeats.answerShared(call, { id: deliveryId, end })) ?? deliveryId;

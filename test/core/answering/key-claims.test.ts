@@ -12,8 +12,8 @@ import { DELIVERED, FAILED, settlementOf, TIMEOUT } from '../sending/samples.ts'
 const SLOW_MS = 400;
 const HANGING_MS = 3_600_000;
 const DEADLINE_MS = 5_000;
-/** Less what a claim of its own may take. */
-const LAST_LOOK_MS = 4_250;
+/** Less what two claims and a look into the store may take. */
+const LAST_LOOK_MS = 4_000;
 const STOPPED_MS = 3_100;
 
 /** Two machines, how long the statements of each take, and which it has sent. */
