@@ -33,6 +33,8 @@ const CLOCKS_MS = 100;
 const CLOCKS_WHILE_SLOW_MS = 1_500;
 /** The answer of a claim, or of the end of an attempt that is followed by one more at once. */
 const CROSSING_MS = 50;
+/** For a place in flight. */
+const LONGEST_WAIT_MS = 4_000;
 /** Timers run in whole steps of the clock. */
 const TOLERANCE_MS = 2;
 
@@ -137,7 +139,11 @@ export class AttemptRules {
     const { final, attempts } = delivery;
     if (journal.fleet === undefined || final === undefined || final.life === life) return false;
     const lastEndedAtMs = attempts.findLast((one) => one.life === life)?.endedAtMs ?? 0;
-    return timeline.nowMs - Math.max(final.atMs, lastEndedAtMs) < CROSSING_MS;
+    // While it waited for its place, which a machine that runs lets it do for so long.
+    const wasStopped = journal.fleet.wasStopped(life, final.atMs, timeline.nowMs);
+    const hasWaited = lastEndedAtMs < final.atMs && !wasStopped;
+    const allowedMs = hasWaited ? LONGEST_WAIT_MS : CROSSING_MS;
+    return timeline.nowMs - Math.max(final.atMs, lastEndedAtMs) < allowedMs;
   }
 
   /** Two machines send a delivery at once only if one was thought dead after it began. */
