@@ -18,7 +18,7 @@ const LONGEST = [
  * Folders whose tests change nothing outside themselves (`test/house/shared-process.test.ts`): their files share a process
  * and its modules, which takes a third less CPU time.
  */
-export const SHARING_FOLDERS = ['core', 'config', 'sources'];
+export const SHARING_FOLDERS = ['config', 'core', 'e2e', 'http', 'sources', 'stores'];
 const SHARING = SHARING_FOLDERS.map((folder) => `test/${folder}/**/*.test.ts`);
 
 class LongestFirst extends BaseSequencer {
