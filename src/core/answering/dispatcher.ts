@@ -140,7 +140,9 @@ export class Dispatcher {
       const untilMs = calledAtMs + answerDeadlineMs - 2 * claimTimeoutMs - lookupTimeoutMs;
       const end = await this.#claims.follow(deliveryId, untilMs);
       if (end === 'failed' && deliveryId !== failedFirst) return deliveryId;
-      return (await this.#repeats.answerShared(call, { id: deliveryId, end })) ?? deliveryId;
+      const keepsKey = deliveryId === failedFirst;
+      const first = { id: deliveryId, end, keepsKey };
+      return (await this.#repeats.answerShared(call, first)) ?? deliveryId;
     }
     if (!claimed.isClaimed) {
       const known = this.#repeats.findHeld(key);

@@ -48,6 +48,13 @@ export interface Repeat {
 
 type Renewed = 'renewed' | 'closed';
 
+interface SharedFirst {
+  readonly id: string;
+  readonly end: FirstEnd;
+  /** It ended, and the store was asked again whose the key is: only what may have arrived keeps one. */
+  readonly keepsKey: boolean;
+}
+
 export class Repeats {
   readonly #parts: RepeatsParts;
 
@@ -93,7 +100,7 @@ export class Repeats {
    */
   async answerShared(
     repeat: Repeat,
-    { id, end }: { readonly id: string; readonly end: FirstEnd },
+    { id, end, keepsKey }: SharedFirst,
   ): Promise<Answer | undefined> {
     const { type } = repeat.delivery.notification;
     if (end === 'open') {
@@ -102,7 +109,7 @@ export class Repeats {
       const renewal = await this.#renewInTime(repeat, { id, held, isFromStore: true });
       const isEnding = wasEnding || this.#isEnding(id);
       const hasFailed = isEnding && this.#parts.duplicates.hasFailed(id);
-      if (renewal === 'closed' || hasFailed) return undefined;
+      if (hasFailed || (renewal === 'closed' && !keepsKey)) return undefined;
     }
     this.#parts.observer.observe({ name: 'duplicate_answered', deliveryId: id, type });
     return { id, status: 'duplicate' };

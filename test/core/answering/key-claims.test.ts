@@ -103,6 +103,23 @@ test.each([
   },
 );
 
+test('a repeat is told in time that its first call keeps its key, although no read says why', async () => {
+  const { clock, database, one, other } = await setup();
+  answer(one.virtual, DELIVERED, 60_000);
+  const first = call(one.virtual, 'a');
+  await clock.run(0);
+  other.takesMs.set('findDeliveries', HANGING_MS);
+  const repeat = call(other.virtual, 'a');
+  await clock.run(LAST_LOOK_MS - 1);
+  const id = database.rows.keys().next().value ?? '';
+  await database.settle(settlementOf(id, { status: 'delivered' }, { owner: 'machine 1' }));
+  await clock.run(DEADLINE_MS);
+  expect(first.atMs).toBeLessThanOrEqual(DEADLINE_MS);
+  expect(repeat).toMatchObject({ status: 'duplicate', id });
+  expect(repeat.atMs).toBeLessThanOrEqual(DEADLINE_MS);
+  expect(other.virtual.pushes).toEqual([]);
+});
+
 test('what memory calls open and another machine ended blocks no later call', async () => {
   const { clock, database, one } = await setup();
   answer(one.virtual, FAILED);
