@@ -195,6 +195,35 @@ function testsOfMachines(open: () => Promise<SharedStoreSetup>): void {
     expect(await names()).toEqual([alive.owner]);
   });
 
+  test('an end that a repeat at another machine has moved is not the end', async () => {
+    const { machine } = await open();
+    const [one, other] = [await machine(), await machine()];
+    const delivery = sampleDelivery(1);
+    const { id, expiresAtMs } = delivery;
+    const expired = settlement(delivery, { status: 'expired' }, { owner: one.owner, expiresAtMs });
+    await one.store.insert(accept(delivery, { owner: one.owner, ...LEASE }));
+    const renewed = {
+      deliveryId: id,
+      expiresAtMs: expiresAtMs + 20_000,
+      usefulUntilMs: expiresAtMs + 12_000,
+      dueAtMs: NOW,
+      wallMs: NOW,
+    };
+    expect(await other.store.renew(renewed)).toBe(true);
+    expect(await one.store.settle(expired)).toBe(false);
+    const [row] = await one.store.findDeliveries({ id, limit: 1 });
+    expect(row).toMatchObject({ status: 'queued', attempts: [{ number: 1 }] });
+
+    await other.live(1);
+    const { deliveries } = await other.store.claimDue(
+      claim({ owner: other.owner, nowMs: other.clock.nowMs() + 1_000 }),
+    );
+    expect(deliveries.map((found) => found.id)).toEqual([id]);
+    const known = { owner: other.owner, expiresAtMs: renewed.expiresAtMs };
+    expect(await other.store.settle({ ...expired, ...known })).toBe(true);
+    expect((await one.store.findDeliveries({ id, limit: 1 }))[0]?.status).toBe('expired');
+  });
+
   test('is told of a machine that died while it sent nothing, and of one that stopped', async () => {
     const { machine, names } = await open();
     const [alive, stopping] = [await machine(), await machine()];

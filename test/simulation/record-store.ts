@@ -50,7 +50,12 @@ export function recordCommits(
       const isHeld = await store.settle(settlement);
       const record = journal.deliveries.get(deliveryId);
       journal.note('settled', `${deliveryId} ${attempt?.number ?? '-'} ${next.status} ${isHeld}`);
-      if (!isHeld || record === undefined) return isHeld;
+      if (record === undefined) return isHeld;
+      // Renewed by another machine while this one ended it: it lives on.
+      if (!isHeld && next.status === 'expired' && record.renewedAtMs !== undefined) {
+        delete record.seenEnd;
+      }
+      if (!isHeld) return isHeld;
       if (attempt !== undefined) noteLogged(record, life, attempt);
       if (next.status === 'queued') {
         const waitMs = Math.max(0, next.dueAtMs - settlement.nowMs);

@@ -71,6 +71,13 @@ export class MemoryStore implements Store {
     const { attempt, nowMs } = settlement;
     if (attempt !== undefined) this.#record(row, attempt, nowMs);
     const { next } = settlement;
+    if (
+      next.status === 'expired' &&
+      row.delivery.expiresAtMs > (settlement.expiresAtMs ?? Infinity) + 1_000
+    ) {
+      this.#requeue(row, { status: 'queued', dueAtMs: nowMs }, undefined);
+      return false;
+    }
     if (next.status !== 'queued') this.#end(row, next, settlement);
     else this.#requeue(row, next, settlement.keepLeaseUntilMs);
     return true;

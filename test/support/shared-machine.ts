@@ -160,11 +160,12 @@ function inServiceTime(given: {
       if (claim.kind === 'held' || claim.hold === undefined) return claim;
       return { ...claim, hold: entryFrom(claim.hold) };
     },
-    settle: ({ next, keepLeaseUntilMs, ...settlement }) =>
+    settle: ({ next, keepLeaseUntilMs, expiresAtMs, ...settlement }) =>
       database.settle({
         ...settlement,
         nowMs: at(settlement.nowMs),
         ...(keepLeaseUntilMs === undefined ? {} : { keepLeaseUntilMs: at(keepLeaseUntilMs) }),
+        ...(expiresAtMs === undefined ? {} : { expiresAtMs: endAt(expiresAtMs) }),
         next:
           next.status === 'queued'
             ? {

@@ -182,6 +182,11 @@ export interface Settlement {
   readonly wallMs: number;
   /** Keeps the lease until then; for a second attempt that starts at once. */
   readonly keepLeaseUntilMs?: number;
+  /**
+   * The end of its lifetime as this machine knows it. A store that machines share refuses `expired`, and leaves the delivery to
+   * anyone, if a repeat at another one has moved that end meanwhile.
+   */
+  readonly expiresAtMs?: number;
   /** Keeps the duplicate key for the rest of its window although the delivery ended undelivered. */
   readonly keepKey?: boolean;
 }

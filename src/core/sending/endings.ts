@@ -234,7 +234,8 @@ export class Endings {
       if (!(await stored)) return false;
       const nowMs = clock.nowMs();
       const wallMs = clock.wallMs();
-      const settlement = { deliveryId: delivery.id, owner, nowMs, wallMs, ...what };
+      const { id: deliveryId, expiresAtMs } = delivery;
+      const settlement = { deliveryId, owner, nowMs, wallMs, expiresAtMs, ...what };
       return await ledger.settle(settlement, onLost);
     };
     return this.#recording.add(record());

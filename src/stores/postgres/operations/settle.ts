@@ -81,6 +81,11 @@ function settlementInput(times: Times) {
       ({ settlement: { attempt, nowMs } }) => (attempt === undefined ? null : times.at(nowMs)),
     ],
     lease_until: ['timestamptz', ({ settlement }) => times.maybeAt(settlement.keepLeaseUntilMs)],
+    known_end: [
+      'timestamptz',
+      ({ settlement: { expiresAtMs } }) =>
+        expiresAtMs === undefined ? null : times.endAt(expiresAtMs),
+    ],
     unanswered: ['integer', ({ settlement: { attempt } }) => (isUnanswered(attempt) ? 1 : 0)],
     ...attemptInput<SettlementWrite>(({ settlement }) => settlement.attempt),
     told: ['text', ({ told }) => told?.told ?? null],
@@ -92,6 +97,9 @@ function settlementInput(times: Times) {
 function isUnanswered(attempt: Attempt | undefined): boolean {
   return attempt?.outcome.kind === 'retry' && attempt.outcome.certainty === 'unanswered';
 }
+
+/** By more than the clocks of two machines may differ in what they make of the same time. */
+const RENEWED_ELSEWHERE = `(input.status = 'expired' AND coalesce(q.expires_at > input.known_end + interval '1 second', false))`;
 
 /** What the same settlement wrote before its connection was lost: the answer did not arrive, and it is written again. */
 const writtenBefore = (input: string) => `
@@ -114,24 +122,26 @@ export function prepareSettle({ database, sealer, times }: SettleParts, tellings
   const sql = `WITH input AS (SELECT * FROM ${input.sql}),
     tried AS (
       SELECT q.row_id, q.key_hash, d.token_hash, input.*,
-        CASE WHEN input.number > d.attempts THEN input.unanswered ELSE 0 END AS newly_unanswered
+        CASE WHEN input.number > d.attempts THEN input.unanswered ELSE 0 END AS newly_unanswered,
+        ${RENEWED_ELSEWHERE} AS lives_on
       FROM input JOIN deliveries d ON d.id = input.id JOIN queue q ON q.row_id = d.row_id
       WHERE q.lease_owner = input.owner
       ORDER BY input.id FOR NO KEY UPDATE OF q, d),
     recorded AS (${RECORD}),
-    ended AS (SELECT *, coalesce(number, 0) AS attempts FROM tried WHERE status <> 'queued'),
+    ended AS (SELECT *, coalesce(number, 0) AS attempts FROM tried
+      WHERE status <> 'queued' AND NOT lives_on),
     ${FINISH},
     counted AS (
       UPDATE deliveries d SET attempts = greatest(d.attempts, t.number), told = coalesce(d.told, t.told),
         told_status = coalesce(d.told_status, t.told_status), told_at = coalesce(d.told_at, t.told_at)
-      FROM tried t WHERE t.row_id = d.row_id AND t.status = 'queued'
+      FROM tried t WHERE t.row_id = d.row_id AND (t.status = 'queued' OR t.lives_on)
         AND (t.number IS NOT NULL OR t.told IS NOT NULL)),
     planned AS (
-      UPDATE queue q SET due_at = t.due_at, not_before = t.not_before,
+      UPDATE queue q SET due_at = coalesce(t.due_at, now()), not_before = t.not_before,
         tried_at = coalesce(t.tried_at, q.tried_at), unanswered = q.unanswered + t.newly_unanswered,
         lease_owner = CASE WHEN t.lease_until IS NOT NULL THEN t.owner END, lease_until = t.lease_until
-      FROM tried t WHERE t.row_id = q.row_id AND t.status = 'queued')
-    SELECT tried.id AS done_id, ends.* FROM tried LEFT JOIN ends ON ends.id = tried.id`;
+      FROM tried t WHERE t.row_id = q.row_id AND (t.status = 'queued' OR t.lives_on))
+    SELECT tried.id AS done_id, ends.* FROM tried LEFT JOIN ends ON ends.id = tried.id WHERE NOT tried.lives_on`;
   const writtenSql = writtenBefore(input.sql);
 
   return async function settle(writes: readonly SettlementWrite[]): Promise<readonly boolean[]> {
