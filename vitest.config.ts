@@ -19,7 +19,10 @@ const LONGEST = [
  * and its modules, which takes a third less CPU time.
  */
 export const SHARING_FOLDERS = ['config', 'core', 'e2e', 'http', 'sources', 'stores'];
-const SHARING = SHARING_FOLDERS.map((folder) => `test/${folder}/**/*.test.ts`);
+/** But for those that count what the process has: threads, sockets, memory. */
+export const COUNTING_FILES = ['durability', 'reply-load'];
+const OTHERS = `!(${COUNTING_FILES.join('|')}).test.ts`;
+const SHARING = SHARING_FOLDERS.map((folder) => `test/${folder}/**/${OTHERS}`);
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
