@@ -314,11 +314,13 @@ export class Watch implements Sending {
 
   #checkLease(id: string): void {
     const { journal, weather, timeline, life } = this.#parts;
-    const acceptedAtMs = journal.deliveries.get(id)?.acceptedAtMs ?? 0;
+    const record = journal.deliveries.get(id);
+    const acceptedAtMs = record?.acceptedAtMs ?? 0;
     if (this.isStopping || hadDiskTrouble(weather, acceptedAtMs, timeline.nowMs)) return;
-    // Another machine may have it, or its phone proved it there.
+    // Another machine may have it, or renewed it, or its phone proved it there.
     if (journal.fleet?.wasDeclaredDead(life) === true) return;
-    if (journal.fleet !== undefined && journal.deliveries.get(id)?.final !== undefined) return;
+    const hasMoved = record?.final !== undefined || record?.renewedAtMs !== undefined;
+    if (journal.fleet !== undefined && hasMoved) return;
     journal.violate('leases outlast sends', id);
   }
 }

@@ -75,7 +75,11 @@ export class MemoryStore implements Store {
       next.status === 'expired' &&
       row.delivery.expiresAtMs > (settlement.expiresAtMs ?? Infinity) + 1_000
     ) {
-      this.#requeue(row, { status: 'queued', dueAtMs: nowMs }, undefined);
+      this.#requeue(
+        row,
+        { status: 'queued', dueAtMs: nowMs, notBeforeMs: nowMs + 10_000 },
+        undefined,
+      );
       return false;
     }
     if (next.status !== 'queued') this.#end(row, next, settlement);

@@ -98,7 +98,10 @@ function isUnanswered(attempt: Attempt | undefined): boolean {
   return attempt?.outcome.kind === 'retry' && attempt.outcome.certainty === 'unanswered';
 }
 
-/** By more than the clocks of two machines may differ in what they make of the same time. */
+/**
+ * By more than the clocks of two machines may differ in what they make of the same time. The next attempt waits as long as after
+ * any two that were left unanswered (core/sending/retry.ts): these may have been.
+ */
 const RENEWED_ELSEWHERE = `(input.status = 'expired' AND coalesce(q.expires_at > input.known_end + interval '1 second', false))`;
 
 /** What the same settlement wrote before its connection was lost: the answer did not arrive, and it is written again. */
@@ -137,7 +140,8 @@ export function prepareSettle({ database, sealer, times }: SettleParts, tellings
       FROM tried t WHERE t.row_id = d.row_id AND (t.status = 'queued' OR t.lives_on)
         AND (t.number IS NOT NULL OR t.told IS NOT NULL)),
     planned AS (
-      UPDATE queue q SET due_at = coalesce(t.due_at, now()), not_before = t.not_before,
+      UPDATE queue q SET due_at = coalesce(t.due_at, now()),
+        not_before = CASE WHEN t.lives_on THEN now() + interval '10 seconds' ELSE t.not_before END,
         tried_at = coalesce(t.tried_at, q.tried_at), unanswered = q.unanswered + t.newly_unanswered,
         lease_owner = CASE WHEN t.lease_until IS NOT NULL THEN t.owner END, lease_until = t.lease_until
       FROM tried t WHERE t.row_id = q.row_id AND (t.status = 'queued' OR t.lives_on))
