@@ -23,8 +23,9 @@ export interface Origin {
   readonly door: string;
   /** The source that read it. */
   readonly source: string;
-  /** The caller has it as `Request-Id`. It is also the delivery's id, unless the call was for all devices of a user. */
+  /** The caller has it as `Request-Id`. It is also the delivery's id, unless a call makes several. */
   readonly requestId: string;
+  /** The call was for all devices of a user. */
   readonly isBroadcast: boolean;
 }
 

@@ -4,6 +4,7 @@
 import type { AppSettings } from '../../src/config/app-settings.ts';
 import { type Config, isComplete, readSettings } from '../../src/config/config.ts';
 import { CurrentRules } from '../../src/core/app-rules.ts';
+import type { Origin } from '../../src/core/delivery.ts';
 import type { ErrorDetails } from '../../src/core/errors.ts';
 import type { Notification } from '../../src/core/notification.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
@@ -66,6 +67,8 @@ export interface VirtualCore {
   weather: Weather;
   /** Thrown by the adapter's next call of this name: a mistake of ours. */
   readonly faults: Map<'prepare' | 'send', Error>;
+  /** Of a request. */
+  newId(): string;
   /** Milliseconds since the beginning. */
   readonly atMs: number;
   /** The process dies and another starts over the same store after `downMs`. */
@@ -98,6 +101,7 @@ export async function createVirtualCore(options: VirtualCoreOptions = {}): Promi
   const faults = new Map<'prepare' | 'send', Error>();
   const config = configOf(environment);
   let life = 0;
+  let ids: ReturnType<typeof countedIds>;
 
   const begin = async (): Promise<Core> => {
     life += 1;
@@ -116,11 +120,12 @@ export async function createVirtualCore(options: VirtualCoreOptions = {}): Promi
         ...(shared.link && { link: shared.link }),
         onTakenOver: () => core.retrier.start(),
       }));
+    ids = countedIds(shared?.number ?? own, () => clock.wallMs());
     const core = wireCore({
       config,
       rules: new CurrentRules(rulesByApp(config, [{ name: 'default', settings }])),
       clock: ownClock,
-      ids: countedIds(shared?.number ?? own, () => clock.wallMs()),
+      ids,
       store: machine?.store ?? store,
       owner: machine?.owner,
       receiptStore: receipts,
@@ -168,6 +173,7 @@ export async function createVirtualCore(options: VirtualCoreOptions = {}): Promi
   };
 
   const virtual = {
+    newId: () => ids.deliveryId(),
     clock,
     store,
     receipts,
@@ -218,6 +224,16 @@ export interface Told {
   atMs?: number;
 }
 
+/** As of a call over HTTP, whose delivery has the id of its request. */
+function originOf(virtual: VirtualCore): Origin {
+  return {
+    door: '/api/v1/notify',
+    source: 'notify',
+    requestId: virtual.newId(),
+    isBroadcast: false,
+  };
+}
+
 /** Calls for a token and fills in the answer when it comes. */
 export function call(
   virtual: VirtualCore,
@@ -232,10 +248,11 @@ export function call(
   const recipient = recipientOf(token, provider);
   const payload = `{"payment_hash":"${token}"}`;
   virtual.core.dispatcher
-    .accept(
-      notificationOf({ payload, ...notification }),
-      deviceId === undefined ? recipient : { ...recipient, deviceId },
-    )
+    .accept(notificationOf({ payload, ...notification }), {
+      ...recipient,
+      origin: originOf(virtual),
+      ...(deviceId === undefined ? {} : { deviceId }),
+    })
     .then(
       ({ status, id }) => Object.assign(told, { status, id, atMs: virtual.atMs }),
       (error: { readonly code?: string; readonly details?: ErrorDetails }) =>

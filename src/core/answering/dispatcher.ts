@@ -66,12 +66,9 @@ export class Dispatcher {
   }
 
   /** Takes a notification and answers as DESIGN says: delivered, queued, duplicate, or a `ServiceError`. */
-  async accept(
-    notification: Notification,
-    recipient: Recipient,
-    { calledAtMs, failedFirst }: Asked = { calledAtMs: this.#parts.clock.nowMs() },
-  ): Promise<Answer> {
-    const prepared = this.#prepare(notification, recipient);
+  async accept(notification: Notification, recipient: Recipient, asked?: Asked): Promise<Answer> {
+    const { calledAtMs, failedFirst } = asked ?? { calledAtMs: this.#parts.clock.nowMs() };
+    const prepared = this.#prepare(notification, recipient, asked);
     const key = duplicateKey(prepared.delivery, recipient);
     if (key !== undefined && this.#mustClaim(key)) {
       const claiming = this.#claims.underWay(key);
@@ -164,14 +161,16 @@ export class Dispatcher {
     return this.#admit(this.#prepare(notification, recipient), undefined, { made: false });
   }
 
-  #prepare(notification: Notification, recipient: Recipient): Prepared {
+  #prepare(notification: Notification, recipient: Recipient, asked?: Asked): Prepared {
     this.#refuseWhileDraining();
     const { clock, ids, lanes } = this.#parts;
     const { target, deviceId, registrar, registeredAtMs, origin } = recipient;
     const lane = findLane(lanes, target);
     const { subject } = notification;
+    // The store may yet get the row of a call that is looked at again.
+    const hasOwnId = asked !== undefined || origin?.isBroadcast === true;
     const delivery: Delivery = {
-      id: origin === undefined || origin.isBroadcast ? ids.deliveryId() : origin.requestId,
+      id: hasOwnId || origin === undefined ? ids.deliveryId() : origin.requestId,
       target,
       deviceId,
       registrar,

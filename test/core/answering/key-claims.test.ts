@@ -64,6 +64,26 @@ test('the row of a repeat that the store took late ends as one, without a push',
   expect([...database.rows.values()]).toMatchObject([{ status: 'expired', reason: 'duplicate' }]);
 });
 
+test('a repeat that starts over does so under another id than that of the row it gave up', async () => {
+  const { clock, database, one } = await setup();
+  answer(one.virtual, FAILED);
+  const first = call(one.virtual, 'a');
+  await clock.run(100);
+  expect(first).toMatchObject({ status: 'queued' });
+  // Its claim comes into the store long after it was given up, when the first one has ended.
+  one.takesMs.set('claimKey', 3_000).set('renew', 4_000);
+  const refused = { kind: 'rejected', reason: 'refused', blame: 'message' } as const;
+  one.virtual.weather = () => ({ outcome: refused, endsAfterMs: 20, isTaken: false });
+  const repeat = call(one.virtual, 'a');
+  await clock.run(3_500);
+  one.takesMs.clear();
+  answer(one.virtual, DELIVERED);
+  await clock.run(1_000);
+  expect(repeat).toMatchObject({ status: 'delivered' });
+  const ends = [...database.rows.values()].map(({ status, reason }) => reason ?? status);
+  expect(ends).toEqual(['refused', 'duplicate', 'delivered']);
+});
+
 test('a repeat at another machine is answered in time although the row cannot be read', async () => {
   const { clock, one, other } = await setup();
   answer(one.virtual, DELIVERED, 60_000);
