@@ -36,7 +36,7 @@ export class Operations {
   }
 
   /**
-   * Makes a queued delivery due now; the retrier claims and sends it as any other. Throws `unknown_delivery`,
+   * Makes a queued delivery due now; the retrier claims and sends it like all others. Throws `unknown_delivery`,
    * `content_erased` if it has ended, `held_back`, or `provider_not_configured` if its app has left the configuration.
    */
   async retry(deliveryId: string): Promise<Retried> {

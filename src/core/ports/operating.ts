@@ -104,6 +104,6 @@ export interface ForgetResult {
   readonly devices: number;
   /** Rows of the log that were changed. */
   readonly deliveries: number;
-  /** Tokens that nobody has any more. */
+  /** Tokens that no phone has now. */
   readonly tokenHashes: readonly string[];
 }

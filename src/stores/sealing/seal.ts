@@ -33,7 +33,7 @@ export class Sealer {
     this.keyId = keyIdOf(key);
   }
 
-  /** `context` says what the value belongs to; it cannot be opened as anything else's. */
+  /** `context` says what the value belongs to; it opens nowhere else. */
   seal(plain: Uint8Array, context: string): Buffer {
     const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv('aes-256-gcm', this.#key, nonce);
