@@ -1,5 +1,6 @@
 // One payment of a vendor with little traffic, by the clock of the machine: nothing but its own plan brings it out.
 
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { ANDROID_TOKEN, setup } from '../support/service.ts';
 import { SERVERS, useDatabases } from './databases.ts';
@@ -7,9 +8,29 @@ import { startRelay } from './drill/relay.ts';
 
 /** Far below the 30 s of a lease. */
 const SOON_MS = 8_000;
+const OUTAGE_MS = 6_000;
 
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
   const { newDatabase } = useDatabases(server);
+
+  test('a payment goes out soon after an outage of six seconds', async () => {
+    const { sandbox, service, notify } = await setup({
+      environment: { NDS_DATABASE: await newDatabase(), NDS_DRAIN: '0ms' },
+    });
+    await sandbox.refuseConnections('fcm', true, { reset: true });
+    const queued = await notify(ANDROID_TOKEN, 'aa');
+    expect(await queued.json()).toMatchObject({ status: 'queued' });
+    await setTimeout(OUTAGE_MS);
+    await sandbox.refuseConnections('fcm', false);
+    const overAtMs = performance.now();
+    await sandbox.waitFor(({ token }) => token === ANDROID_TOKEN, 1);
+    expect(performance.now() - overAtMs).toBeLessThan(SOON_MS);
+    await service.settled();
+    const [row] = await service.store.findDeliveries({ limit: 1 });
+    expect(row?.status).toBe('delivered');
+    expect(row?.attempts.length).toBeGreaterThan(1);
+    expect(sandbox.received()).toHaveLength(1);
+  });
 
   test('a payment goes out soon after an outage although the answer to its claim was lost after the commit', async () => {
     const url = new URL(await newDatabase());
