@@ -5,8 +5,10 @@ import { afterEach, expect, test } from 'vitest';
 import type { Delivery } from '../../src/core/delivery.ts';
 import { type Store, StoreUnavailableError } from '../../src/core/ports/store.ts';
 import fc, { anyText } from '../support/properties.ts';
+import { storeLeasesContract } from './store-leases-contract.ts';
 import { storePlanContract } from './store-plan-contract.ts';
 import { storeQueueContract } from './store-queue-contract.ts';
+import { storeRecoveryContract } from './store-recovery-contract.ts';
 import {
   accept,
   claim,
@@ -34,7 +36,9 @@ export function storeContract(open: () => Promise<Store>): void {
     await Promise.all(opened.splice(0).map((store) => store.close()));
   });
 
+  storeLeasesContract(setup);
   storeQueueContract(setup);
+  storeRecoveryContract(setup);
   storePlanContract(setup);
   testsOfTheLog(setup);
   storeUpkeepContract(setup);

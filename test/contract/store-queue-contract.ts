@@ -1,4 +1,4 @@
-// The part of the Store contract about who sends what next: leases, due times, claims.
+// The part of the Store contract about the queue: what a claim takes, in which order, when to ask again, and what is counted.
 
 import { expect, test } from 'vitest';
 import type { Store } from '../../src/core/ports/store.ts';
@@ -8,7 +8,6 @@ import {
   claim,
   claimedIds,
   FAILED,
-  LEASE_MS,
   NOW,
   OWNER,
   sampleDelivery,
@@ -21,112 +20,9 @@ import {
 type Setup = () => Promise<Store>;
 
 export function storeQueueContract(setup: Setup): void {
-  testsOfLeases(setup);
   testsOfDueTimes(setup);
   testsOfSelection(setup);
-  testsOfState(setup);
-}
-
-function testsOfState(setup: Setup): void {
-  test('says how many deliveries are open and for how long the first of them has been due', async () => {
-    const store = await setup();
-    expect(await store.queueState({ nowMs: NOW })).toEqual({ deliveries: 0, oldestDueForMs: 0 });
-    await store.insert(accept(sampleDelivery(1)));
-    await wait(store, 2, NOW + 1_000);
-    await wait(store, 3, NOW + 3_000);
-
-    const at = (nowMs: number) => store.queueState({ nowMs });
-    expect(await at(NOW + 500)).toEqual({ deliveries: 3, oldestDueForMs: 0 });
-    expect(await at(NOW + 5_000)).toEqual({ deliveries: 3, oldestDueForMs: 4_000 });
-    await store.claimDue(claim({ nowMs: NOW + 5_000, limit: 1 }));
-    expect(await at(NOW + 5_000)).toEqual({ deliveries: 3, oldestDueForMs: 2_000 });
-    await store.settle(settlement(sampleDelivery(1)));
-    expect(await at(NOW + 5_000)).toEqual({ deliveries: 2, oldestDueForMs: 2_000 });
-  });
-}
-
-function testsOfLeases(setup: Setup): void {
-  test('claims a delivery only when the lease of the process that accepted it is over', async () => {
-    const store = await setup();
-    await store.insert(accept(sampleDelivery(1)));
-
-    expect(await store.claimDue(claim({ nowMs: NOW + LEASE_MS - 1 }))).toEqual({
-      deliveries: [],
-      nextDueAtMs: NOW + LEASE_MS,
-      nextUsefulUntilMs: undefined,
-    });
-    const { deliveries } = await store.claimDue(claim({ nowMs: NOW + LEASE_MS }));
-    expect(deliveries).toEqual([sampleDelivery(1)]);
-  });
-
-  test('refuses the settlement of an owner whose lease another has taken over', async () => {
-    const store = await setup();
-    await store.insert(accept(sampleDelivery(1)));
-    await store.claimDue(claim({ nowMs: NOW + LEASE_MS, owner: 'owner-b' }));
-
-    expect(await store.settle(settlement(sampleDelivery(1)))).toBe(false);
-    expect(await store.findDeliveries({ limit: 1 })).toMatchObject([
-      { status: 'queued', attempts: [] },
-    ]);
-    const byHolder = settlement(sampleDelivery(1), { status: 'delivered' }, { owner: 'owner-b' });
-    expect(await store.settle(byHolder)).toBe(true);
-  });
-
-  test('takes the settlement of an owner whose lease is over but taken by nobody', async () => {
-    const store = await setup();
-    await store.insert(accept(sampleDelivery(1)));
-    const late = { nowMs: NOW + 2 * LEASE_MS };
-
-    expect(await store.settle(settlement(sampleDelivery(1), { status: 'delivered' }, late))).toBe(
-      true,
-    );
-  });
-
-  test('refuses to settle a delivery twice, or one that it does not have', async () => {
-    const store = await setup();
-    await store.insert(accept(sampleDelivery(1)));
-
-    expect(await store.settle(settlement(sampleDelivery(1)))).toBe(true);
-    expect(await store.settle(settlement(sampleDelivery(1), { status: 'expired' }))).toBe(false);
-    expect(await store.settle(settlement(sampleDelivery(2)))).toBe(false);
-  });
-
-  test('gives up the lease of a delivery that waits for its next attempt', async () => {
-    const store = await setup();
-    await wait(store, 1, NOW + 1_000);
-
-    expect(await store.settle(settlement(sampleDelivery(1)))).toBe(false);
-    expect(await claimedIds(store, { nowMs: NOW + 1_000 })).toEqual([sampleId(1)]);
-  });
-
-  test('keeps the lease for a second attempt that starts at once', async () => {
-    const store = await setup();
-    await store.insert(accept(sampleDelivery(1)));
-    const keep = { keepLeaseUntilMs: NOW + 20_000 };
-    const next = { status: 'queued', dueAtMs: NOW } as const;
-    await store.settle(settlement(sampleDelivery(1), next, keep));
-
-    expect(await claimedIds(store, { nowMs: NOW + 19_999 })).toEqual([]);
-    expect(await store.settle(settlement(sampleDelivery(1)))).toBe(true);
-  });
-
-  test('makes what an owner leaves due at once, and nobody else’s', async () => {
-    const store = await setup();
-    await store.insert(accept(sampleDelivery(1)));
-    await store.insert(accept(sampleDelivery(2), { owner: 'owner-c' }));
-    await store.releaseLeases(OWNER);
-
-    expect(await claimedIds(store, { nowMs: NOW })).toEqual([sampleId(1)]);
-    expect(await store.settle(settlement(sampleDelivery(1)))).toBe(false);
-  });
-
-  test('leases a delivery to one of many claims that come in together', async () => {
-    const store = await setup();
-    for (const number of [1, 2, 3, 4, 5, 6]) await wait(store, number, NOW);
-    const claims = ['b', 'c', 'd'].map((owner) => claimedIds(store, { owner, limit: 3 }));
-
-    expect((await Promise.all(claims)).flat().sort()).toEqual([1, 2, 3, 4, 5, 6].map(sampleId));
-  });
+  testsOfCounts(setup);
 }
 
 function testsOfDueTimes(setup: Setup): void {
@@ -180,17 +76,6 @@ function testsOfDueTimes(setup: Setup): void {
     expect(await claimedIds(store, { nowMs: NOW + 3_600_000 })).toEqual([sampleId(1)]);
   });
 
-  test('counts the attempts that have ended', async () => {
-    const store = await setup();
-    await wait(store, 1, NOW);
-    await store.claimDue(claim({ owner: OWNER }));
-    const next = { status: 'queued', dueAtMs: NOW } as const;
-    const attempt = { ...FAILED, number: 2 };
-    await store.settle(settlement(sampleDelivery(1), next, { attempt }));
-
-    expect((await store.claimDue(claim())).deliveries).toMatchObject([{ attempts: 2 }]);
-  });
-
   test('claims every waiting delivery once, the earliest end of useful life first', async () => {
     const gaps = fc.array(fc.nat({ max: 50 }), { minLength: 1, maxLength: 30 });
     await fc.assert(
@@ -213,6 +98,18 @@ function testsOfDueTimes(setup: Setup): void {
       }),
       { numRuns: 10 },
     );
+  });
+
+  test('leaves what it claimed out of the times to ask again, and counts the leases of others', async () => {
+    const store = await setup();
+    await wait(store, 1, NOW);
+    await store.insert(accept(sampleDelivery(2), { leaseUntilMs: NOW + 700 }));
+    const first = await store.claimDue(claim({ leaseUntilMs: NOW + 500 }));
+
+    expect(first).toMatchObject({ deliveries: [{ id: sampleId(1) }], nextDueAtMs: NOW + 700 });
+    expect(first.nextUsefulUntilMs).toBeUndefined();
+    const second = await store.claimDue(claim({ owner: 'owner-c' }));
+    expect(second).toMatchObject({ deliveries: [], nextDueAtMs: NOW + 500 });
   });
 }
 
@@ -273,37 +170,34 @@ function testsOfSelection(setup: Setup): void {
       expect(await claimedIds(store, { nowMs: NOW + 10_000, select })).toEqual([sampleId(1)]);
     },
   );
+}
 
-  test('claims again what an earlier claim of the same owner leased and has not settled, and nothing else', async () => {
+function testsOfCounts(setup: Setup): void {
+  test('says how many deliveries are open and for how long the first of them has been due', async () => {
     const store = await setup();
-    for (const n of [1, 2, 3]) await wait(store, n, NOW);
-    const earlier = { owner: OWNER, leaseUntilMs: NOW + 500 };
-    await store.claimDue(claim({ ...earlier, limit: 2 }));
-    await store.claimDue(claim({ ...earlier, leaseUntilMs: NOW + 501 }));
-    const later = { status: 'queued', dueAtMs: NOW + 9_000 } as const;
-    await store.settle(settlement(sampleDelivery(2), later));
-    const again = (owner: string) => {
-      const select = { kind: 'unsent', leaseUntilMs: NOW + 500 } as const;
-      return claimedIds(store, { owner, select, nowMs: NOW + 600, leaseUntilMs: NOW + 30_600 });
-    };
+    expect(await store.queueState({ nowMs: NOW })).toEqual({ deliveries: 0, oldestDueForMs: 0 });
+    await store.insert(accept(sampleDelivery(1)));
+    await wait(store, 2, NOW + 1_000);
+    await wait(store, 3, NOW + 3_000);
 
-    expect(await again('owner-c')).toEqual([]);
-    expect(await again(OWNER)).toEqual([sampleId(1)]);
-    expect(await again(OWNER)).toEqual([]);
-    const free = await claimedIds(store, { nowMs: NOW + 600 });
-    expect(free).toEqual([sampleId(3)]);
+    const at = (nowMs: number) => store.queueState({ nowMs });
+    expect(await at(NOW + 500)).toEqual({ deliveries: 3, oldestDueForMs: 0 });
+    expect(await at(NOW + 5_000)).toEqual({ deliveries: 3, oldestDueForMs: 4_000 });
+    await store.claimDue(claim({ nowMs: NOW + 5_000, limit: 1 }));
+    expect(await at(NOW + 5_000)).toEqual({ deliveries: 3, oldestDueForMs: 2_000 });
+    await store.settle(settlement(sampleDelivery(1)));
+    expect(await at(NOW + 5_000)).toEqual({ deliveries: 2, oldestDueForMs: 2_000 });
   });
 
-  test('leaves what it claimed out of the times to ask again, and counts the leases of others', async () => {
+  test('counts the attempts that have ended', async () => {
     const store = await setup();
     await wait(store, 1, NOW);
-    await store.insert(accept(sampleDelivery(2), { leaseUntilMs: NOW + 700 }));
-    const first = await store.claimDue(claim({ leaseUntilMs: NOW + 500 }));
+    await store.claimDue(claim({ owner: OWNER }));
+    const next = { status: 'queued', dueAtMs: NOW } as const;
+    const attempt = { ...FAILED, number: 2 };
+    await store.settle(settlement(sampleDelivery(1), next, { attempt }));
 
-    expect(first).toMatchObject({ deliveries: [{ id: sampleId(1) }], nextDueAtMs: NOW + 700 });
-    expect(first.nextUsefulUntilMs).toBeUndefined();
-    const second = await store.claimDue(claim({ owner: 'owner-c' }));
-    expect(second).toMatchObject({ deliveries: [], nextDueAtMs: NOW + 500 });
+    expect((await store.claimDue(claim())).deliveries).toMatchObject([{ attempts: 2 }]);
   });
 
   test('counts the attempts that the provider left unanswered, each once', async () => {
