@@ -25,21 +25,6 @@ export interface Row {
   readonly keyHash: string | undefined;
 }
 
-/** A receipt in the future means that the clock was set back. */
-export function dateBack(row: Row, nowMs: number): void {
-  const { receivedAtMs, expiresAtMs, notification } = row.delivery;
-  const startMs = Math.max(receivedAtMs, expiresAtMs - notification.lifetimeMs);
-  const byMs = Math.max(0, startMs - nowMs);
-  row.dueAtMs -= byMs;
-  row.notBeforeMs -= byMs;
-  row.triedAtMs -= byMs;
-  row.delivery = {
-    ...row.delivery,
-    receivedAtMs: Math.min(receivedAtMs, nowMs),
-    expiresAtMs: expiresAtMs - byMs,
-  };
-}
-
 export function isFree(row: Row, nowMs: number): boolean {
   return row.owner === undefined || row.leaseUntilMs <= nowMs;
 }

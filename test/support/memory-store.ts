@@ -1,7 +1,7 @@
 // The Store port in memory, for tests of the core in virtual time. It passes the same contract suite as SQLite
 // (memory-store.test.ts), so that what the core's tests show of one holds for the other.
 
-import type { Attempt, Next } from '../../src/core/delivery.ts';
+import type { Next } from '../../src/core/delivery.ts';
 import type { Claim, ClaimResult, HastenOptions, Renewal } from '../../src/core/ports/plans.ts';
 import {
   type AcceptedDelivery,
@@ -14,16 +14,8 @@ import {
   type Store,
   StoreUnavailableError,
 } from '../../src/core/ports/store.ts';
-import {
-  choose,
-  dateBack,
-  hasten,
-  isFree,
-  least,
-  type Row,
-  search,
-  usefulUntil,
-} from './memory-rows.ts';
+import { dateBack, end, giveUp, record, release, requeue, rowOf } from './memory-row-changes.ts';
+import { choose, hasten, isFree, least, type Row, search, usefulUntil } from './memory-rows.ts';
 
 export interface Key {
   readonly deliveryId: string;
@@ -43,20 +35,10 @@ export class MemoryStore implements Store {
   readonly faults = new Map<string, Error>();
   #closed = false;
 
-  async insert({ delivery, owner, leaseUntilMs, duplicateKey }: AcceptedDelivery): Promise<void> {
+  async insert(accepted: AcceptedDelivery): Promise<void> {
     this.#enter('insert');
-    const row: Row = {
-      delivery,
-      status: 'queued',
-      dueAtMs: leaseUntilMs,
-      notBeforeMs: 0,
-      triedAtMs: 0,
-      owner,
-      leaseUntilMs,
-      repeats: 0,
-      attempts: new Map(),
-      keyHash: duplicateKey?.keyHash,
-    };
+    const { delivery, duplicateKey } = accepted;
+    const row = rowOf(accepted);
     this.rows.set(delivery.id, row);
     this.queue.add(row);
     if (duplicateKey === undefined) return;
@@ -69,21 +51,17 @@ export class MemoryStore implements Store {
     const row = this.#open(settlement.deliveryId);
     if (row === undefined || row.owner !== settlement.owner) return false;
     const { attempt, nowMs } = settlement;
-    if (attempt !== undefined) this.#record(row, attempt, nowMs);
+    if (attempt !== undefined) record(row, attempt, nowMs);
     const { next } = settlement;
     if (
       next.status === 'expired' &&
       row.delivery.expiresAtMs > (settlement.expiresAtMs ?? Infinity) + 1_000
     ) {
-      this.#requeue(
-        row,
-        { status: 'queued', dueAtMs: nowMs, notBeforeMs: nowMs + 10_000 },
-        undefined,
-      );
+      requeue(row, { dueAtMs: nowMs, notBeforeMs: nowMs + 10_000 }, undefined);
       return false;
     }
     if (next.status !== 'queued') this.#end(row, next, settlement);
-    else this.#requeue(row, next, settlement.keepLeaseUntilMs);
+    else requeue(row, next, settlement.keepLeaseUntilMs);
     return true;
   }
 
@@ -134,10 +112,7 @@ export class MemoryStore implements Store {
   async releaseLeases(owner: string): Promise<void> {
     this.#enter('releaseLeases');
     for (const row of this.queue) {
-      if (row.owner !== owner) continue;
-      row.owner = undefined;
-      row.leaseUntilMs = 0;
-      row.dueAtMs = 0;
+      if (row.owner === owner) release(row, 0);
     }
   }
 
@@ -146,11 +121,7 @@ export class MemoryStore implements Store {
     const open = [...this.queue];
     for (const row of open) {
       dateBack(row, nowMs);
-      if (row.owner === undefined) continue;
-      if (row.attempts.size === 0) row.delivery = { ...row.delivery, interrupted: true };
-      row.owner = undefined;
-      row.leaseUntilMs = 0;
-      row.dueAtMs = 0;
+      if (row.owner !== undefined) giveUp(row, 0);
     }
     return open.length;
   }
@@ -294,36 +265,12 @@ export class MemoryStore implements Store {
     );
   }
 
-  #record(row: Row, attempt: Attempt, nowMs: number): void {
-    row.attempts.set(attempt.number, attempt);
-    row.triedAtMs = nowMs;
-    const { outcome } = attempt;
-    const isNew = attempt.number > row.delivery.attempts;
-    const isUnanswered = isNew && outcome.kind === 'retry' && outcome.certainty === 'unanswered';
-    const unanswered = row.delivery.unanswered + (isUnanswered ? 1 : 0);
-    row.delivery = { ...row.delivery, attempts: attempt.number, unanswered };
-  }
-
-  #requeue(
-    row: Row,
-    next: Extract<Next, { status: 'queued' }>,
-    keepLeaseUntilMs: number | undefined,
-  ): void {
-    row.dueAtMs = next.dueAtMs;
-    row.notBeforeMs = next.notBeforeMs ?? 0;
-    if (keepLeaseUntilMs === undefined) row.owner = undefined;
-    row.leaseUntilMs = keepLeaseUntilMs ?? 0;
-  }
-
   #end(
     row: Row,
     next: Exclude<Next, { status: 'queued' }>,
     { wallMs, keepKey = false }: { readonly wallMs: number; readonly keepKey?: boolean },
   ): void {
-    row.status = next.status;
-    row.reason = next.reason;
-    row.settledAtMs = wallMs;
-    row.owner = undefined;
+    end(row, next, wallMs);
     this.queue.delete(row);
     if (next.status === 'delivered' || keepKey || row.keyHash === undefined) return;
     if (this.keys.get(row.keyHash)?.deliveryId === row.delivery.id) this.keys.delete(row.keyHash);

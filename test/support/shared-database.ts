@@ -10,7 +10,8 @@ import type {
 } from '../../src/core/ports/store.ts';
 import type { Beat } from '../../src/stores/postgres/machines/liveness.ts';
 import { FREE_ROWS, type NodeTable } from '../../src/stores/postgres/machines/node-table.ts';
-import { dateBack, type Row, usefulUntil } from './memory-rows.ts';
+import { dateBack, giveUp } from './memory-row-changes.ts';
+import { type Row, usefulUntil } from './memory-rows.ts';
 import { MemoryStore } from './memory-store.ts';
 
 /** A receipt that is less ahead is one of a machine whose clock differs. */
@@ -136,12 +137,4 @@ export class SharedDatabase extends MemoryStore {
     if (next.status !== 'queued') return row.status === next.status && row.settledAtMs === wallMs;
     return row.owner === undefined && row.dueAtMs === next.dueAtMs && row.triedAtMs === nowMs;
   }
-}
-
-/** The lease of a machine that is not there ends; what it sent is perhaps known to nobody. */
-function giveUp(row: Row, dueAtMs: number): void {
-  if (row.attempts.size === 0) row.delivery = { ...row.delivery, interrupted: true };
-  row.dueAtMs = dueAtMs;
-  row.owner = undefined;
-  row.leaseUntilMs = 0;
 }
