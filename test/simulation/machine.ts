@@ -103,7 +103,7 @@ export class Machine {
     journal.count(life.isServing ? 'crashes' : 'deaths_at_start');
     this.ground.keep();
     await life.end();
-    rules.attempts.died(life.number, () => this.world.survivor());
+    rules.punctuality.died(life.number, () => this.world.survivor());
     this.#begin(downMs);
   }
 
@@ -149,6 +149,6 @@ export class Machine {
     if (!isUp && this.#life === life) timeline.after(0, () => this.#crash(1_000));
     if (!isUp) return;
     journal.begins.set(number, timeline.nowMs);
-    rules.attempts.tookUp(life);
+    rules.punctuality.tookUp(life);
   }
 }

@@ -3,6 +3,7 @@
 import type { AnswerRules } from './answer-rules.ts';
 import type { AttemptRules } from './attempt-rules.ts';
 import type { Journal } from './journal.ts';
+import type { PunctualityRules } from './punctuality-rules.ts';
 import type { Timeline } from './timeline.ts';
 import type { Weather } from './weather.ts';
 
@@ -14,6 +15,7 @@ export interface RulesParts {
 
 export interface Rules {
   readonly attempts: AttemptRules;
+  readonly punctuality: PunctualityRules;
   readonly answers: AnswerRules;
 }
 

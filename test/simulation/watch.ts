@@ -105,6 +105,7 @@ export class Watch implements Sending {
     journal.count('attempts');
     const inFlight = this.#inFlight[provider];
     rules.attempts.started(attempt, this.#ruleMs, [...inFlight]);
+    rules.punctuality.started(attempt);
     this.#checkQuarantine(message);
     delivery.attempts.push(attempt);
     inFlight.add(attempt);

@@ -11,6 +11,7 @@ import type { Life } from './life.ts';
 import { Machine } from './machine.ts';
 import { Phones } from './phones.ts';
 import { ProviderModel } from './provider-model.ts';
+import { PunctualityRules } from './punctuality-rules.ts';
 import { createRandom, type Random } from './random.ts';
 import type { Rows } from './rows.ts';
 import type { Rules } from './rules.ts';
@@ -74,7 +75,11 @@ export class World {
           interruptions,
         }),
     );
-    this.rules = { attempts: new AttemptRules(this), answers: new AnswerRules(this) };
+    this.rules = {
+      attempts: new AttemptRules(this),
+      punctuality: new PunctualityRules(this),
+      answers: new AnswerRules(this),
+    };
     this.phones = new Phones(createRandom(seed, 'phones'), { count: PHONES, untilMs });
     this.providers = (['apns', 'fcm'] as const).map(
       (name) =>
