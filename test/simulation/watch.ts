@@ -7,9 +7,9 @@ import type { ServiceEvent } from '../../src/core/ports/observer.ts';
 import type { PushMessage, Trust } from '../../src/core/ports/provider.ts';
 import type { ProviderName } from '../../src/core/target.ts';
 import type { Core } from '../../src/service/core.ts';
-import { tokenHashOf } from './ids.ts';
 import type { AttemptRecord, CallRecord, DeliveryRecord, Journal } from './journal.ts';
 import { isThrownByModel, type Sending } from './provider-model.ts';
+import { Quarantines } from './quarantines.ts';
 import { noteStored } from './record-store.ts';
 import type { Rules } from './rules.ts';
 import { MAX_IN_FLIGHT, MAX_QUEUED } from './settings.ts';
@@ -34,15 +34,6 @@ interface Prepared {
   readonly receivedMs: number;
 }
 
-interface Quarantined {
-  readonly sinceMs: number;
-  readonly provider: ProviderName;
-  readonly untilMs: number;
-}
-
-/** The bad token's ten minutes: every quarantine lasts at least so long. */
-const LEAST_QUARANTINE_MS = 10 * 60_000;
-
 export class Watch implements Sending {
   /** The call that something is done for. */
   readonly calls = new AsyncLocalStorage<CallRecord>();
@@ -55,7 +46,7 @@ export class Watch implements Sending {
     apns_sandbox: new Set(),
     fcm: new Set(),
   };
-  readonly #quarantined = new Map<string, Quarantined>();
+  readonly #quarantines: Quarantines;
   /** Deliveries that go out without their keys. */
   readonly #unclaimed = new Set<string>();
   /** The outages that last, by their number. */
@@ -64,6 +55,7 @@ export class Watch implements Sending {
 
   constructor(parts: WatchParts) {
     this.#parts = parts;
+    this.#quarantines = new Quarantines(parts);
   }
 
   whenRunning(task: () => void): void {
@@ -106,7 +98,7 @@ export class Watch implements Sending {
     const inFlight = this.#inFlight[provider];
     rules.attempts.started(attempt, this.#ruleMs, [...inFlight]);
     rules.punctuality.started(attempt);
-    this.#checkQuarantine(message);
+    this.#quarantines.check(message);
     delivery.attempts.push(attempt);
     inFlight.add(attempt);
     this.#checkBounds(provider);
@@ -119,9 +111,7 @@ export class Watch implements Sending {
     if (kind !== undefined && kind !== 'retry' && attempt.hasThrown !== true) {
       this.#parts.journal.heard(this.#parts.life, attempt.provider);
     }
-    if (kind === 'delivered') {
-      this.#quarantined.delete(tokenHashOf(attempt.delivery.token));
-    }
+    if (kind === 'delivered') this.#quarantines.proved(attempt.delivery.id);
     if (kind === undefined || attempt.hasThrown === true) return;
     const { journal, life, timeline } = this.#parts;
     journal.outages.heard(kind, { life, provider: attempt.provider, atMs: timeline.nowMs });
@@ -155,7 +145,7 @@ export class Watch implements Sending {
         break;
       case 'late_answer':
         if (event.outcome !== 'retry') journal.heard(life, event.provider);
-        if (event.outcome === 'delivered') this.#prove(event.deliveryId);
+        if (event.outcome === 'delivered') this.#quarantines.proved(event.deliveryId);
         break;
       case 'token_held': {
         const { provider, tokenHash, heldForMs } = event;
@@ -178,17 +168,10 @@ export class Watch implements Sending {
         });
         break;
       case 'token_quarantined':
-        this.#quarantined.set(event.tokenHash, {
-          provider: event.provider,
-          sinceMs: timeline.nowMs,
-          untilMs: timeline.nowMs + LEAST_QUARANTINE_MS,
-        });
+        this.#quarantines.began(event.tokenHash, event.provider);
         break;
       case 'condemning_stopped':
-        for (const [hash, { provider }] of this.#quarantined) {
-          if (provider === event.provider) this.#quarantined.delete(hash);
-        }
-        journal.pardonsAtMs.set(event.provider, timeline.nowMs);
+        this.#quarantines.pardoned(event.provider);
         break;
       case 'internal_fault':
         if (!isThrownByModel(event.cause)) {
@@ -264,12 +247,6 @@ export class Watch implements Sending {
     rules.answers.accepted(delivery, this.#ruleMs);
   }
 
-  /** A push that arrives ends the quarantine of its token. */
-  #prove(deliveryId: string): void {
-    const delivery = this.#parts.journal.deliveries.get(deliveryId);
-    if (delivery !== undefined) this.#quarantined.delete(tokenHashOf(delivery.token));
-  }
-
   #checkBounds(provider: ProviderName): void {
     const { journal } = this.#parts;
     const inFlight = [...this.#inFlight[provider]];
@@ -294,23 +271,6 @@ export class Watch implements Sending {
       if (sent === inFlight) continue;
       this.#parts.journal.violate('places are given back', `${inFlight} taken, ${sent} sent`);
     }
-  }
-
-  #checkQuarantine({ token, id }: PushMessage): void {
-    const { journal, timeline } = this.#parts;
-    const tokenHash = tokenHashOf(token);
-    const entry = this.#quarantined.get(tokenHash);
-    if (entry === undefined || entry.untilMs <= timeline.nowMs) return;
-    // Others may have lifted it: where the store is not asked, the provider is.
-    const { call, isUnclaimed } = journal.deliveries.get(id) ?? {};
-    const isUnasked = isUnclaimed === true || call?.isQuestion === true;
-    if (journal.fleet !== undefined && isUnasked) {
-      this.#quarantined.delete(tokenHash);
-      return;
-    }
-    // By another machine: this one hears of it with the next key that it claims.
-    if ((journal.releasedAtMs.get(tokenHash) ?? -1) >= entry.sinceMs) return;
-    journal.violate('a token in quarantine is not asked for', id);
   }
 
   #checkLease(id: string): void {
