@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
@@ -18,11 +19,39 @@ const LONGEST = [
  * Folders whose tests change nothing outside themselves (`test/house/shared-process.test.ts`): their files share a process
  * and its modules, which takes a third less CPU time.
  */
-export const SHARING_FOLDERS = ['config', 'core', 'e2e', 'http', 'sources', 'stores'];
-/** But for those that count what the process has: threads, sockets, memory. */
-export const COUNTING_FILES = ['durability', 'reply-load'];
-const OTHERS = `!(${COUNTING_FILES.join('|')}).test.ts`;
-const SHARING = SHARING_FOLDERS.map((folder) => `test/${folder}/**/${OTHERS}`);
+export const SHARING_FOLDERS = [
+  'bench',
+  'config',
+  'core',
+  'e2e',
+  'endpoints',
+  'http',
+  'providers',
+  'sandbox',
+  'service',
+  'sources',
+  'stores',
+];
+/** Their files that do change something, or that count what the process has: threads, sockets, memory. */
+export const OWN_PROCESS_FILES = [
+  'bench/run',
+  'e2e/reply-load',
+  'endpoints/egress-proxy',
+  'providers/application-default-credentials',
+  'providers/fcm-access-token',
+  'providers/http2/client',
+  'providers/http2/connections',
+  'sandbox/connections',
+  'service/system',
+  'stores/sqlite/durability',
+].map((file) => `${file}.test.ts`);
+/** They need what npm does not bring with the rest: `npm run test:browser`, `test:foreign`, `test:postgres`. */
+const OTHER_SUITES = ['browser', 'foreign', 'postgres'];
+const OWN_PROCESS_FOLDERS = readdirSync(resolve(import.meta.dirname, 'test')).filter(
+  (folder) => ![...SHARING_FOLDERS, ...OTHER_SUITES].includes(folder),
+);
+const allOf = (folder: string) => `test/${folder}/**/*.test.ts`;
+const OWN_PROCESS = OWN_PROCESS_FILES.map((file) => `test/${file}`);
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -39,20 +68,26 @@ process.env.NODE_COMPILE_CACHE ??= resolve(import.meta.dirname, 'node_modules/.c
 export default defineConfig({
   test: {
     projects: [
-      { extends: true, test: { name: 'shared process', include: SHARING, isolate: false } },
+      {
+        extends: true,
+        test: {
+          name: 'shared process',
+          include: SHARING_FOLDERS.map(allOf),
+          exclude: OWN_PROCESS,
+          isolate: false,
+        },
+      },
       {
         extends: true,
         test: {
           name: 'own process',
-          include: ['test/**/*.test.ts'],
-          // The last need what npm does not bring with the rest: `npm run test:browser`, `test:foreign`, `test:postgres`.
-          exclude: [...SHARING, 'test/browser/**', 'test/foreign/**', 'test/postgres/**'],
+          include: [...OWN_PROCESS_FOLDERS.map(allOf), ...OWN_PROCESS],
         },
       },
     ],
     pool: 'forks',
-    // Of two cores, vitest would use one: it keeps one for itself, which it does not need.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // One more than there are cores: a sixth of the time a test waits for a process, a disk or a peer.
+    maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: LongestFirst },
     // No retries, and a test that was left out on purpose fails the run.
     retry: 0,

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { COUNTING_FILES, SHARING_FOLDERS } from '../../vitest.config.ts';
+import { OWN_PROCESS_FILES, SHARING_FOLDERS } from '../../vitest.config.ts';
 
 const TESTS = resolve(import.meta.dirname, '..');
 /** Mocks and false timers, the process's variables and folder, globals and prototypes. */
@@ -14,20 +14,19 @@ const CHANGES =
 const COUNTS =
   /\/proc\/self|getActiveResourcesInfo|process\.(?:memoryUsage|cpuUsage|resourceUsage)/;
 
+function needsOwnProcess(name: string): boolean {
+  const text = readFileSync(join(TESTS, name), 'utf8');
+  return CHANGES.test(text) || COUNTS.test(text);
+}
+
 test('files that share a process leave it as it was, and count nothing that it has', () => {
-  const changing = SHARING_FOLDERS.flatMap((folder) => {
+  const needing = SHARING_FOLDERS.flatMap((folder) => {
     const names = readdirSync(join(TESTS, folder), { recursive: true, encoding: 'utf8' });
     const files = names.filter((name) => name.endsWith('.ts'));
     expect(files.length, folder).toBeGreaterThan(2);
-    return files
-      .map((name) => join(folder, name))
-      .filter((name) => !COUNTING_FILES.some((file) => name.endsWith(`/${file}.test.ts`)))
-      .filter((name) => {
-        const text = readFileSync(join(TESTS, name), 'utf8');
-        return CHANGES.test(text) || COUNTS.test(text);
-      });
+    return files.map((name) => join(folder, name)).filter(needsOwnProcess);
   });
-  expect(changing).toEqual([]);
+  expect(needing.toSorted()).toEqual(OWN_PROCESS_FILES);
 });
 
 test.each([
