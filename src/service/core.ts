@@ -124,7 +124,7 @@ export function wireCore(given: {
     skew,
     observer,
     receipts,
-    mayRetry: () => store.mayRetry(),
+    mayRetry: (leasedAtMs) => store.mayRetry(leasedAtMs),
     onDelivered: receipts && ((delivery) => receipts.delivered(delivery)),
     onQueued: (lane, dueAtMs) => retrier.expect(lane, dueAtMs),
     onProviderBack: (lane) => void retrier.providerIsBack(lane),

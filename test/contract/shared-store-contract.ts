@@ -137,9 +137,12 @@ function testsOfMachines(open: () => Promise<SharedStoreSetup>): void {
 
     const wake = () => stopped.store.claimDue(claim({ owner: stopped.owner, nowMs: NOW + 8_000 }));
     // Its clock stood still, so it thinks that it is fresh: the database knows better.
-    expect(stopped.store.mayRetry()).toBe(true);
+    expect(stopped.store.mayRetry(NOW)).toBe(true);
     expect((await wake()).deliveries).toEqual([]);
     await stopped.live(1);
+    // What it leased under its old epoch is theirs, however much alive it is now.
+    expect(stopped.store.mayRetry(NOW)).toBe(false);
+    expect(stopped.store.mayRetry(stopped.clock.nowMs())).toBe(true);
     expect((await wake()).deliveries).toHaveLength(1);
   });
 
@@ -147,13 +150,13 @@ function testsOfMachines(open: () => Promise<SharedStoreSetup>): void {
     const { machine, breakBeats } = await open();
     const { store, clock, owner } = await machine();
     await wait(store, 1, NOW);
-    expect(store.mayRetry()).toBe(true);
+    expect(store.mayRetry(NOW)).toBe(true);
     const repair = await breakBeats();
     for (let second = 0; second < 3; second += 1) {
       clock.advance(1_000);
       await store.probe();
     }
-    expect(store.mayRetry()).toBe(false);
+    expect(store.mayRetry(NOW)).toBe(false);
     const request = claim({ owner, nowMs: clock.nowMs() });
     await expect(store.claimDue(request)).rejects.toMatchObject({ reason: 'unreachable' });
     await repair();

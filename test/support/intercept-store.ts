@@ -20,7 +20,7 @@ export function interceptStore(store: Store, run: Interceptor): Store {
     confirm: (input) => run('confirm', () => store.confirm(input)),
     renew: (input) => run('renew', () => store.renew(input)),
     claimDue: (input) => run('claimDue', () => store.claimDue(input)),
-    mayRetry: () => store.mayRetry(),
+    mayRetry: (leasedAtMs) => store.mayRetry(leasedAtMs),
     releaseLeases: (owner) => run('releaseLeases', () => store.releaseLeases(owner)),
     recover: (input) => run('recover', () => store.recover(input)),
     hasten: (input) => run('hasten', () => store.hasten(input)),

@@ -69,7 +69,7 @@ export async function joinMachine(
     store: {
       ...store,
       claimDue: claimWhileFresh(nodes, store.claimDue),
-      mayRetry: () => nodes.isFresh,
+      mayRetry: (leasedAtMs) => nodes.holds(leasedAtMs),
       onTrouble: (listener) => void listeners.push(listener),
       close: async () => {
         isClosed = true;

@@ -53,10 +53,10 @@ export interface Store {
   claimDue(claim: Claim): Promise<ClaimResult>;
 
   /**
-   * Whether this process may start another attempt of what it leases: not while the others that share the database may
-   * think it dead. Always true of a store that one process owns.
+   * Whether this process may start another attempt of what it leased at `leasedAtMs`, service time: not while the others
+   * that share the database may think it dead, nor if they thought so since. Always true of a store that one process owns.
    */
-  mayRetry(): boolean;
+  mayRetry(leasedAtMs: number): boolean;
 
   /** Gives up every lease of `owner`: what is still queued is due at once. */
   releaseLeases(owner: string): Promise<void>;

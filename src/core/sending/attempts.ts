@@ -169,6 +169,13 @@ export class Run {
   /** The store said that another machine has the delivery, or ended it. */
   isLost = false;
 
+  /** Service time; the delivery is leased since then, or a little longer. */
+  readonly beganAtMs: number;
+
+  constructor(beganAtMs: number) {
+    this.beganAtMs = beganAtMs;
+  }
+
   /** What shows that the phone got the push; never rejects, perhaps never resolves. */
   get proof(): Promise<Proof> {
     return this.#proof.promise;

@@ -12,7 +12,7 @@ export interface EnterParts {
   readonly clock: Clock;
   readonly quarantine: Quarantine;
   /** Whether others can not have what this process was sending: see `Store.mayRetry`. */
-  readonly mayRetry: () => boolean;
+  readonly mayRetry: (leasedAtMs: number) => boolean;
 }
 
 export interface Entering {
@@ -42,7 +42,7 @@ export async function enterLane(
   if (leftMs > 0) {
     const ticket = await lane.enter(trust, { waitMs: mayWait ? leftMs : 0 });
     const stoodStill = clock.nowMs() - askedAtMs >= STOOD_STILL_MS;
-    if (run.isLost || stoodStill || !(isFirst || mayRetry())) {
+    if (run.isLost || stoodStill || !(isFirst || mayRetry(run.beganAtMs))) {
       if (ticket !== undefined) lane.abandon(ticket);
       return undefined;
     }

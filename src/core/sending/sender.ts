@@ -99,7 +99,7 @@ export class Sender {
   send(delivery: Delivery, lane: Lane, options: SendOptions): Promise<SendEnd> {
     const proof = this.#proofs.get(delivery.id);
     if (proof !== undefined) return Promise.resolve(deliveredBy(proof));
-    const run = new Run();
+    const run = new Run(this.#parts.clock.nowMs());
     this.#runs.set(delivery.id, run);
     const forget = () => {
       if (this.#runs.get(delivery.id) === run) this.#runs.delete(delivery.id);
@@ -194,7 +194,7 @@ export class Sender {
         const unanswered = current.unanswered + (isUnanswered(outcome) ? 1 : 0);
         current = { ...current, unanswered };
         const isWorthIt = isRetriedAtOnce(outcome, { tries, unanswered }) && !lane.isOpen;
-        const isOnceMore = isWorthIt && this.#parts.mayRetry();
+        const isOnceMore = isWorthIt && this.#parts.mayRetry(run.beganAtMs);
         if (!isOnceMore || isTooLate(current, this.#parts.clock.nowMs())) {
           return this.#later(current, stored, sending, { outcome, attempt });
         }

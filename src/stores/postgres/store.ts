@@ -155,7 +155,7 @@ function createStore(parts: Parts, options: StoreParts): Store {
     confirm: (confirmation) => after(confirmation.deliveryId, () => confirm(confirmation)),
     renew: (renewal) => after(renewal.deliveryId, () => plans.renew(renewal)),
     claimDue: prepareClaim(database, parts),
-    mayRetry: () => nodes.isFresh,
+    mayRetry: (leasedAtMs) => nodes.holds(leasedAtMs),
     releaseLeases: plans.releaseLeases,
     recover: plans.recover,
     hasten: plans.hasten,

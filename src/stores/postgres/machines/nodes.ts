@@ -32,6 +32,7 @@ export class Nodes implements Peers {
   #url: string | null = null;
   #commitsAreSafe = true;
   #beatBeganAtMs = Number.NEGATIVE_INFINITY;
+  #enteredAtMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
   #beating: Promise<void> = Promise.resolve();
   #isStopped = false;
@@ -56,6 +57,11 @@ export class Nodes implements Peers {
   /** Whether others still count this machine among the living, for certain. */
   get isFresh(): boolean {
     return this.#parts.clock.nowMs() - this.#beatBeganAtMs < FRESH_MS;
+  }
+
+  /** Whether what this machine leased at `leasedAtMs`, service time, is still its own, for certain. */
+  holds(leasedAtMs: number): boolean {
+    return this.isFresh && leasedAtMs >= this.#enteredAtMs;
   }
 
   /** Beats at once if the last beat is old: after a stall of this process the others may still count it among the living. */
@@ -139,6 +145,7 @@ export class Nodes implements Peers {
 
   async #register(): Promise<void> {
     this.#epoch = await this.#parts.table.register(this.id, this.#url);
+    this.#enteredAtMs = this.#parts.clock.nowMs();
   }
 
   /** Never rejects: what is left is taken over once the epoch has stood still again. */

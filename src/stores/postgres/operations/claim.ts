@@ -60,14 +60,21 @@ function claimSql({ where, order }: { readonly where: string; readonly order: st
     ORDER BY queue.place NULLS FIRST, row_id`;
 }
 
-/** Rejects while others may think this machine dead: what was claimed by then may be theirs, and nothing of it is sent. */
+/**
+ * Rejects while others may think this machine dead, or if they thought so meanwhile: what was claimed by then may be theirs,
+ * and nothing of it is sent.
+ */
 export function claimWhileFresh(
-  nodes: Pick<Nodes, 'freshen' | 'isFresh'>,
+  nodes: Pick<Nodes, 'epoch' | 'freshen' | 'isFresh'>,
   claimFresh: (request: Claim) => Promise<ClaimResult>,
 ): (request: Claim) => Promise<ClaimResult> {
   return async (request) => {
-    const claimed = (await nodes.freshen()) ? await claimFresh(request) : undefined;
-    if (claimed === undefined || !nodes.isFresh) throw new StoreUnavailableError('unreachable');
+    const isFresh = await nodes.freshen();
+    const { epoch } = nodes;
+    const claimed = isFresh ? await claimFresh(request) : undefined;
+    if (claimed === undefined || !nodes.isFresh || nodes.epoch !== epoch) {
+      throw new StoreUnavailableError('unreachable');
+    }
     return claimed;
   };
 }
