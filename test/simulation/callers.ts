@@ -1,6 +1,7 @@
 // The callers: LSPs that post, repeat what they believe lost, and come in floods; strangers with invented
 // tokens; and those who wait for a phone's reply.
 
+import type { Origin } from '../../src/core/delivery.ts';
 import { CATALOGUE, completeNotification, type Notification } from '../../src/core/notification.ts';
 import type { PushMessage } from '../../src/core/ports/provider.ts';
 import type { Recipient } from '../../src/core/target.ts';
@@ -167,7 +168,7 @@ export class Callers {
     const parsed = parseBreezBody(Buffer.from(bodyOf(plan)));
     const { phone } = plan;
     const target = { app: 'default', platform: phone.platform, token: phone.token };
-    const recipient: Recipient = { target, source: 'notify' };
+    const recipient: Recipient = { target, source: 'notify', origin: originOf(life) };
     if (parsed.kind === 'ignored') throw new Error('callers send nothing to be ignored');
     if (parsed.kind === 'question') {
       this.#ask(life, plan, recipient, (replyId) =>
@@ -250,4 +251,10 @@ function bodyOf({ kind, subject }: Plan): string {
         data: { offer: 'lno1', invoiceRequest: subject },
       });
   }
+}
+
+/** As of a call over HTTP, whose delivery has the id of its request. */
+function originOf(life: Life): Origin {
+  const [door, source] = ['/api/v1/notify', 'notify'];
+  return { door, source, requestId: life.newId(), isBroadcast: false };
 }

@@ -27,6 +27,8 @@ const GRACE_MS = 5_000;
 export class Life {
   readonly number: number;
   readonly core: Core;
+  /** As HTTP gives one to each request. */
+  readonly newId: () => string;
   readonly #world: World;
   readonly #clock: LifeClock;
   readonly #opened: OpenedGround;
@@ -89,11 +91,13 @@ export class Life {
       questionOf: (message) => world.questionOf(message),
     });
     const config = readSimulatedConfig();
+    const ids = createSimulatedIds(createRandom(seed, `ids ${number}`), this.#clock);
+    this.newId = () => ids.deliveryId();
     this.core = wireCore({
       config,
       rules: new CurrentRules(rulesByApp(config, [])),
       clock: this.#clock,
-      ids: createSimulatedIds(createRandom(seed, `ids ${number}`), this.#clock),
+      ids,
       store: this.#store,
       providers: world.providers.map((model) => ({
         app: 'default',
