@@ -233,8 +233,9 @@ export class AttemptRules {
 }
 
 /** What was told queued, or is nobody's call any more, is kept while the credentials are wrong. */
-function isPromised({ call, life }: DeliveryRecord, earlier: AttemptRecord): boolean {
-  return (
-    call === undefined || call.told?.status === 'queued' || call.isQuestion || earlier.life !== life
-  );
+/** Its caller was told `queued`, or that of a repeat `duplicate`. */
+function isPromised(delivery: DeliveryRecord, earlier: AttemptRecord): boolean {
+  const { call, life, renewedAtMs } = delivery;
+  if (call === undefined || renewedAtMs !== undefined || earlier.life !== life) return true;
+  return call.told?.status === 'queued' || call.isQuestion;
 }

@@ -4,7 +4,7 @@
 import type { PushMessage } from '../../src/core/ports/provider.ts';
 import type { ProviderName } from '../../src/core/target.ts';
 import { tokenHashOf } from './ids.ts';
-import type { Journal } from './journal.ts';
+import type { DeliveryRecord, Journal } from './journal.ts';
 import type { Timeline } from './timeline.ts';
 
 interface Quarantined {
@@ -47,21 +47,20 @@ export class Quarantines {
     if (delivery !== undefined) this.#quarantined.delete(tokenHashOf(delivery.token));
   }
 
+  /** Another machine may have lifted it: where the store is not asked, the provider is, also by what waited before. */
+  accepted({ token, call, isUnclaimed }: DeliveryRecord): void {
+    const isUnasked = isUnclaimed === true || call?.isQuestion === true;
+    if (this.#journal.fleet !== undefined && isUnasked)
+      this.#quarantined.delete(tokenHashOf(token));
+  }
+
   /** A push for it leaves. */
   check({ token, id }: PushMessage): void {
-    const { deliveries, fleet, releasedAtMs } = this.#journal;
     const tokenHash = tokenHashOf(token);
     const entry = this.#quarantined.get(tokenHash);
     if (entry === undefined || entry.untilMs <= this.#timeline.nowMs) return;
-    // Others may have lifted it: where the store is not asked, the provider is.
-    const { call, isUnclaimed } = deliveries.get(id) ?? {};
-    const isUnasked = isUnclaimed === true || call?.isQuestion === true;
-    if (fleet !== undefined && isUnasked) {
-      this.#quarantined.delete(tokenHash);
-      return;
-    }
     // By another machine: this one hears of it with the next key that it claims.
-    if ((releasedAtMs.get(tokenHash) ?? -1) >= entry.sinceMs) return;
+    if ((this.#journal.releasedAtMs.get(tokenHash) ?? -1) >= entry.sinceMs) return;
     this.#journal.violate('a token in quarantine is not asked for', id);
   }
 }

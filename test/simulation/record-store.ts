@@ -51,9 +51,11 @@ export function recordCommits(
       const record = journal.deliveries.get(deliveryId);
       journal.note('settled', `${deliveryId} ${attempt?.number ?? '-'} ${next.status} ${isHeld}`);
       if (record === undefined) return isHeld;
-      // Renewed by another machine while this one ended it: it lives on.
+      // Renewed by another machine while this one ended it: it lives on, and the attempt is logged.
       if (!isHeld && next.status === 'expired' && record.renewedAtMs !== undefined) {
         delete record.seenEnd;
+        const isOwn = record.isLeased && record.leasedBy === life && record.final === undefined;
+        if (isOwn && attempt !== undefined) noteLogged(record, life, attempt);
       }
       if (!isHeld) return isHeld;
       if (attempt !== undefined) noteLogged(record, life, attempt);

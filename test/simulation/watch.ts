@@ -244,6 +244,7 @@ export class Watch implements Sending {
     if (known !== undefined) Object.assign(known, { call, isUnclaimed: true });
     journal.note('accepted', `${id} ${message.type} call ${call?.number ?? '-'}`);
     if (call !== undefined) call.deliveryId = id;
+    this.#quarantines.accepted(delivery);
     rules.answers.accepted(delivery, this.#ruleMs);
   }
 

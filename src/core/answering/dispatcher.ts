@@ -117,12 +117,14 @@ export class Dispatcher {
     failedFirst: string | undefined,
   ): Promise<Answer | string> {
     const { delivery, lane, push, calledAtMs } = call;
+    const { answerDeadlineMs, claimTimeoutMs, lookupTimeoutMs } = this.#parts.policy;
+    const answerByMs = calledAtMs + answerDeadlineMs;
     let claimed: Claimed;
     let isCounted = false;
     try {
       this.#refuseUnfit(delivery, lane);
       isCounted = true;
-      claimed = await this.#claims.claim(key, this.#keyed(delivery, key));
+      claimed = await this.#claims.claim(key, this.#keyed(delivery, key), answerByMs);
     } catch (error) {
       // A repeat is told so, whatever its token and its limits say.
       const deliveryId = await this.#repeats.findShared(key);
@@ -133,8 +135,7 @@ export class Dispatcher {
       const { deliveryId } = claimed;
       if (isCounted) this.#parts.limits.giveBack(delivery.target.app, delivery.tokenHash);
       // If the first one fails, this call claims the key, perhaps after another one, and looks whose it is.
-      const { answerDeadlineMs, claimTimeoutMs, lookupTimeoutMs } = this.#parts.policy;
-      const untilMs = calledAtMs + answerDeadlineMs - 2 * claimTimeoutMs - lookupTimeoutMs;
+      const untilMs = answerByMs - 2 * claimTimeoutMs - lookupTimeoutMs;
       const end = await this.#claims.follow(deliveryId, untilMs);
       if (end === 'failed' && deliveryId !== failedFirst) return deliveryId;
       const keepsKey = deliveryId === failedFirst;

@@ -62,22 +62,26 @@ export class KeyClaims {
     return this.#underWay.get(key);
   }
 
-  /** Rejects with a `ServiceError` if the token is in quarantine. Not while another call claims the key. */
-  claim(key: string, keyed: KeyedDelivery): Promise<Claimed> {
-    const claiming = this.#claim(keyed);
+  /**
+   * The store has until `answerByMs`, service time, at the latest. Rejects with a `ServiceError` if the token is in
+   * quarantine. Not while another call claims the key.
+   */
+  claim(key: string, keyed: KeyedDelivery, answerByMs: number): Promise<Claimed> {
+    const claiming = this.#claim(keyed, answerByMs);
     const done = () => this.#underWay.delete(key);
     this.#underWay.set(key, claiming.then(done, done));
     return claiming;
   }
 
-  async #claim(keyed: KeyedDelivery): Promise<Claimed> {
+  async #claim(keyed: KeyedDelivery, answerByMs: number): Promise<Claimed> {
     const { clock, policy, ledger } = this.#parts;
     const doubted = this.doubted(keyed.delivery.tokenHash);
     if (ledger.trouble !== undefined) return unclaimed(Promise.resolve('unavailable'));
     const claiming = this.#try(keyed);
     const { promise: over, resolve } = Promise.withResolvers<undefined>();
-    const timer = clock.after(policy.claimTimeoutMs, () => resolve(undefined));
     const askedAtMs = clock.nowMs();
+    const waitMs = Math.max(0, Math.min(policy.claimTimeoutMs, answerByMs - askedAtMs));
+    const timer = clock.after(waitMs, () => resolve(undefined));
     const claim = await Promise.race([claiming, over]);
     timer.cancel();
     // This process was stopped: others may have taken over what was written, and sent it.

@@ -84,6 +84,25 @@ test('a repeat that starts over does so under another id than that of the row it
   expect(ends).toEqual(['refused', 'duplicate', 'delivered']);
 });
 
+test('a repeat that starts over just before its deadline is answered in time, whatever the store does', async () => {
+  const { clock, one, other } = await setup();
+  answer(one.virtual, FAILED);
+  call(one.virtual, 'a');
+  await clock.run(100);
+  // The first one ends while the repeat renews it.
+  const refused = { kind: 'rejected', reason: 'refused', blame: 'message' } as const;
+  one.virtual.weather = () => ({ outcome: refused, endsAfterMs: 20, isTaken: false });
+  other.takesMs.set('renew', DEADLINE_MS - 100);
+  const startsAtMs = 100;
+  const repeat = call(other.virtual, 'a');
+  await clock.run(DEADLINE_MS - 200);
+  other.takesMs.set('claimKey', HANGING_MS);
+  answer(other.virtual, DELIVERED, 1_000);
+  await clock.run(1_000);
+  expect(other.asked.filter((name) => name === 'claimKey')).toHaveLength(2);
+  expect(repeat).toMatchObject({ code: 'store_unavailable', atMs: startsAtMs + DEADLINE_MS });
+});
+
 test('a repeat at another machine is answered in time although the row cannot be read', async () => {
   const { clock, one, other } = await setup();
   answer(one.virtual, DELIVERED, 60_000);
