@@ -90,6 +90,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     async start() {
       life = beginLife(environment, onEnd);
       if (logs !== undefined) {
+        mkdirSync(logs, { recursive: true });
         const file = join(logs, `machine-${number}.jsonl`);
         life.onLine((line) => appendFileSync(file, `${JSON.stringify(line)}\n`));
       }
