@@ -129,6 +129,27 @@ export function usefulUntilMs(expiresAtMs: number, lifetimeMs: number): number {
   return isRace(lifetimeMs) ? expiresAtMs - PHONE_NEEDS_MS : expiresAtMs;
 }
 
+/**
+ * The last attempt is planned this long before the useful life ends, so that a late timer or a slow claim
+ * does not make it too late.
+ */
+export const LAST_ATTEMPT_BEFORE_END_MS = 500;
+
+export function lastAttemptMs(usefulUntilMs: number): number {
+  return usefulUntilMs - LAST_ATTEMPT_BEFORE_END_MS;
+}
+
+/** The useful life of a delivery is over at `nowMs`, service time. */
+export function isTooLate(
+  delivery: {
+    readonly expiresAtMs: number;
+    readonly notification: Pick<Notification, 'lifetimeMs'>;
+  },
+  nowMs: number,
+): boolean {
+  return nowMs > usefulUntilMs(delivery.expiresAtMs, delivery.notification.lifetimeMs);
+}
+
 /** When the lifetime of a delivery in the log ends: it runs from the last repeat that gave it a new one. Wall time. */
 export function lifetimeEndMs(logged: {
   readonly receivedAtMs: number;

@@ -5,13 +5,29 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
 const TRACE = join(import.meta.dirname, '../../bench/trace.ts');
+/** docs/decisions/0008-files-on-the-way.md. */
+const BOUND = 51;
+
+function trace(...args: readonly string[]) {
+  return spawnSync(process.execPath, [TRACE, ...args], { encoding: 'utf8' });
+}
+
+test.each(['android', 'ios'])(
+  'a push for %s goes through no more files than decided',
+  {
+    timeout: 60_000,
+  },
+  (phones) => {
+    const { status, stdout, stderr } = trace('--phones', phones, '--max', String(BOUND));
+    expect(stdout, stderr).toMatch(/^\d+ files in the median of calls 2 to 100$/m);
+    expect(status, stderr).toBe(0);
+  },
+);
 
 test('lists the files that one POST runs and exits with 1 above the bound', {
   timeout: 60_000,
 }, () => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [TRACE, '--max', '3'], {
-    encoding: 'utf8',
-  });
+  const { status, stdout, stderr } = trace('--max', '3');
   expect(stdout, stderr).toMatch(/^ {2}99 of 99 {2}src\/core\/answering\/dispatcher\.ts$/m);
   expect(stdout).toMatch(/^ {2}99 of 99 {2}src\/providers\/fcm\/payload\.ts$/m);
   // Its module body runs at the start, none of its functions during a call.

@@ -13,11 +13,10 @@ import { subjectHashOf } from '../subject.ts';
 import { type Recipient, tokenKey } from '../target.ts';
 import type { Limits } from '../tokens/limits.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
-import { type Answer, tokenThrottled } from './answers.ts';
+import { type Answer, type Promised, tokenThrottled, Waits } from './answers.ts';
 import { findLane, type Lanes } from './find-lane.ts';
 import { type Claimed, KeyClaims } from './key-claims.ts';
 import { duplicateKey, Repeats, type RepeatsParts } from './repeats.ts';
-import { type Promised, Waits } from './waits.ts';
 
 /** A push under way: its first end, and what becomes of its row. */
 export interface Dispatch {

@@ -1,12 +1,11 @@
 // A delivery asks its lane for a place in flight, and may wait for it.
 
 import type { Delivery } from '../delivery.ts';
-import { usefulUntilMs } from '../notification.ts';
+import { lastAttemptMs, usefulUntilMs } from '../notification.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
 import type { Run } from './attempts.ts';
 import type { Lane, Ticket } from './lane.ts';
-import { lastAttemptMs } from './retry.ts';
 
 export interface EnterParts {
   readonly clock: Clock;

@@ -87,8 +87,3 @@ function expired(outcome: Outcome, unanswered: number): Next {
     ? { status: 'expired', reason: outcome.reason }
     : { status: 'expired' };
 }
-
-/** Its useful life is over. */
-export function isTooLate({ expiresAtMs, notification }: Delivery, nowMs: number): boolean {
-  return nowMs > usefulUntilMs(expiresAtMs, notification.lifetimeMs);
-}

@@ -3,6 +3,7 @@
 // that wait become due at once.
 
 import type { Delivery } from '../delivery.ts';
+import { LAST_ATTEMPT_BEFORE_END_MS } from '../notification.ts';
 import type { Policy } from '../policy.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { Observer } from '../ports/observer.ts';
@@ -11,7 +12,6 @@ import { type Store, StoreUnavailableError } from '../ports/store.ts';
 import type { Lane } from './lane.ts';
 import { LaneClaims } from './lane-claims.ts';
 import type { Ledger } from './ledger.ts';
-import { LAST_ATTEMPT_BEFORE_END_MS } from './retry.ts';
 import type { Sender } from './sender.ts';
 
 /** Few enough that building them all at once delays no other push for long. */

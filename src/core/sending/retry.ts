@@ -1,6 +1,7 @@
 // When a delivery is tried again. Pure: due times are fixed points of time since receipt, so that a probe, a
 // restart or an outage uses up none of them; a point that passed is skipped.
 
+import { lastAttemptMs } from '../notification.ts';
 import type { Outcome } from '../outcome.ts';
 
 const SECOND = 1_000;
@@ -23,14 +24,6 @@ const NEWS: Schedule = {
 const JITTER = 0.2;
 /** Nothing is tried again sooner than this, except the one attempt that follows at once. */
 const SHORTEST_PAUSE_MS = 500;
-/**
- * The last attempt is planned this long before the useful life ends, so that a late timer or a slow claim
- * does not make it too late.
- */
-export const LAST_ATTEMPT_BEFORE_END_MS = 500;
-export function lastAttemptMs(usefulUntilMs: number): number {
-  return usefulUntilMs - LAST_ATTEMPT_BEFORE_END_MS;
-}
 /** After this many unanswered attempts the next one waits; after `MAX_UNANSWERED` none follows. */
 const UNANSWERED_BEFORE_WAIT = 2;
 const UNANSWERED_WAIT_MS = 10 * SECOND;

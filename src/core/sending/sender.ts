@@ -9,6 +9,7 @@
 //   any other failure ──> queued for the next due time within the useful life, else expired
 
 import type { Attempt, Delivery } from '../delivery.ts';
+import { isTooLate } from '../notification.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { PreparedPush, PushMessage } from '../ports/provider.ts';
@@ -24,7 +25,7 @@ import {
 } from './endings.ts';
 import { type EnterParts, enterLane } from './enter.ts';
 import type { Lane } from './lane.ts';
-import { type Failed, isTooLate, NOT_TRIED, postpone } from './postpone.ts';
+import { type Failed, NOT_TRIED, postpone } from './postpone.ts';
 import { isRetriedAtOnce, isUnanswered } from './retry.ts';
 
 export interface SendOptions {
