@@ -127,23 +127,42 @@ test('refuses a database of a newer version that says so', async () => {
   await expect(open(file)).rejects.toMatchObject({ kind: 'migration_mismatch' });
 });
 
-test('refuses a database of the layout before the first release, and leaves it as it is', async () => {
-  const file = newFile();
-  const db = new Database(file);
-  db.exec(
-    `CREATE TABLE migrations (number INTEGER PRIMARY KEY, tag TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
-     INSERT INTO migrations (tag, hash) VALUES ('0000_log', 'x'), ('0001_journal', 'y');
-     CREATE TABLE journal (entry_id INTEGER PRIMARY KEY, sealed BLOB NOT NULL) STRICT`,
-  );
-  db.close();
-  const opening = open(file);
-  await expect(opening).rejects.toMatchObject({ kind: 'migration_mismatch' });
-  await expect(opening).rejects.toThrow(/layout of a development version.*move it aside/);
+const PLAIN_TABLES = [
+  '0000_plain_tables',
+  '0001_renewed_lifetimes',
+  '0002_awaited_receipts',
+  '0003_email_endpoints',
+  '0004_token_digests',
+  '0005_min_reader',
+];
 
-  const after = new Database(file, { readonly: true });
-  expect(after.prepare('SELECT count(*) FROM migrations').pluck().get()).toBe(2);
-  after.close();
-});
+test.each([
+  { layout: 'a journal', tags: ['0000_log', '0001_journal'] },
+  { layout: 'tables in six steps', tags: PLAIN_TABLES },
+  { layout: 'the first of these steps', tags: PLAIN_TABLES.slice(0, 1) },
+])(
+  'refuses a database of a development version with $layout, and leaves it as it is',
+  async ({ tags }) => {
+    const file = newFile();
+    const db = new Database(file);
+    db.exec(
+      `CREATE TABLE migrations (number INTEGER PRIMARY KEY, tag TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
+       CREATE TABLE deliveries (row_id INTEGER PRIMARY KEY, id TEXT NOT NULL) STRICT`,
+    );
+    const insert = db.prepare('INSERT INTO migrations (tag, hash) VALUES (?, ?)');
+    for (const tag of tags) insert.run(tag, `hash of ${tag}`);
+    db.close();
+    const opening = open(file);
+    await expect(opening).rejects.toMatchObject({ kind: 'migration_mismatch' });
+    await expect(opening).rejects.toThrow(/layout of a development version.*move it aside/);
+
+    const after = new Database(file, { readonly: true });
+    expect(after.prepare('SELECT tag FROM migrations ORDER BY number').pluck().all()).toEqual(tags);
+    const tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
+    expect(after.prepare(tables).pluck().all()).toEqual(['deliveries', 'migrations']);
+    after.close();
+  },
+);
 
 test('refuses a database whose migrations are not its own', async () => {
   const file = await makeDatabase();
@@ -151,7 +170,9 @@ test('refuses a database whose migrations are not its own', async () => {
   db.exec("UPDATE migrations SET hash = 'x' WHERE number = 1");
   db.close();
 
-  await expect(open(file)).rejects.toThrow(/0000_plain_tables/);
+  await expect(open(file)).rejects.toThrow(
+    /its migration 0000_tables is not the one this version knows/,
+  );
 });
 
 test.each([

@@ -9,9 +9,6 @@ import { prepareRows, type Reading } from '../reading.ts';
 
 type AppliedMigration = RowOf<typeof APPLIED_MIGRATIONS>;
 
-/** The first migration of the layout that no released version had. */
-const OLD_LAYOUT = '0000_log';
-
 /** Throws the refusal if this version cannot read the file. Changes nothing. */
 export function checkMigrations(db: Reading, file: string): void {
   const known = readMigrations('sqlite');
@@ -55,10 +52,10 @@ function refuseMismatch(
   { known, file }: { readonly known: readonly Migration[]; readonly file: string },
 ): number {
   const applied = findApplied(db);
-  if (applied[0]?.tag === OLD_LAYOUT) throw oldLayout(file);
-  // The table came with one of the migrations that this version knows.
-  const isThere = applied.length >= known.length;
-  const [schema] = isThere ? prepareRows(db, SCHEMA, '')() : [];
+  const [first] = applied;
+  // Every released version began with the same migration.
+  if (first !== undefined && first.tag !== known[0]?.tag) throw oldLayout(file);
+  const [schema] = first === undefined ? [] : prepareRows(db, SCHEMA, '')();
   const fault = faultOfTables(known, { applied, minReader: schema?.min_reader ?? 0 });
   if (fault !== undefined) throw migrationMismatch(file, fault);
   return applied.length;

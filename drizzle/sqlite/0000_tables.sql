@@ -34,6 +34,7 @@ CREATE TABLE `deliveries` (
 	`told_at_ms` integer,
 	`repeats` integer NOT NULL,
 	`repeated_at_ms` integer,
+	`renewed_at_ms` integer,
 	CONSTRAINT "deliveries_status_known" CHECK(status IN ('queued', 'delivered', 'unregistered', 'rejected', 'misconfigured', 'expired')),
 	CONSTRAINT "deliveries_settled_or_open" CHECK((status = 'queued') = (settled_at_ms IS NULL))
 ) STRICT;
@@ -137,6 +138,9 @@ CREATE INDEX `refusals_by_request` ON `refusals` (`request_id`) WHERE request_id
 CREATE INDEX `refusals_by_delivery` ON `refusals` (`delivery_id`) WHERE delivery_id IS NOT NULL;
 CREATE INDEX `refusals_by_kind` ON `refusals` (`door`,`code`,`at_ms`);
 CREATE INDEX `refusals_of_strangers` ON `refusals` (`at_ms`) WHERE known = 0;
+CREATE TABLE `schema` (
+	`min_reader` integer PRIMARY KEY NOT NULL
+) STRICT;
 CREATE TABLE `devices` (
 	`row_id` integer PRIMARY KEY NOT NULL,
 	`id` text NOT NULL,
@@ -170,6 +174,15 @@ CREATE TABLE `used_signatures` (
 	`expires_at_ms` integer NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX `used_signatures_by_end` ON `used_signatures` (`expires_at_ms`);
+CREATE TABLE `awaited_receipts` (
+	`row_id` integer PRIMARY KEY NOT NULL,
+	`accepted_at_ms` integer NOT NULL,
+	`until_ms` integer NOT NULL,
+	`token_sha256` text NOT NULL,
+	`subject_sha256` text,
+	FOREIGN KEY (`row_id`) REFERENCES `deliveries`(`row_id`) ON UPDATE no action ON DELETE cascade
+) STRICT;
+CREATE INDEX `awaited_receipts_by_end` ON `awaited_receipts` (`until_ms`);
 CREATE TABLE `receipts` (
 	`row_id` integer NOT NULL,
 	`number` integer NOT NULL,
@@ -200,7 +213,8 @@ CREATE TABLE `wake_histories` (
 	`demoted_at_ms` integer,
 	`knocks_at_ms` text NOT NULL,
 	`useless_knocks` integer NOT NULL,
-	`useless_at_ms` integer
+	`useless_at_ms` integer,
+	`token_sha256` text
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX `wake_histories_unanswered` ON `wake_histories` (`unanswered_since_ms`) WHERE unanswered >= 5 AND silent_since_ms IS NULL;
 CREATE INDEX `wake_histories_by_push` ON `wake_histories` (`last_push_at_ms`);
@@ -216,6 +230,17 @@ CREATE TABLE `wakes` (
 	`knock_result` text,
 	FOREIGN KEY (`row_id`) REFERENCES `deliveries`(`row_id`) ON UPDATE no action ON DELETE cascade
 ) STRICT;
+CREATE TABLE `digest_counts` (
+	`row_id` integer PRIMARY KEY NOT NULL,
+	`endpoint_id` text NOT NULL,
+	`type` text NOT NULL,
+	`app` text NOT NULL,
+	`reason` text NOT NULL,
+	`count` integer NOT NULL,
+	`from_ms` integer NOT NULL,
+	`to_ms` integer NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX `digest_counts_by_kind` ON `digest_counts` (`endpoint_id`,`type`,`app`,`reason`);
 CREATE TABLE `endpoint_attempts` (
 	`row_id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`endpoint_id` text NOT NULL,
@@ -245,6 +270,7 @@ CREATE TABLE `endpoints` (
 	`dropped_from_ms` integer,
 	`dropped_to_ms` integer,
 	`sealed` blob NOT NULL,
+	`digest` text,
 	CONSTRAINT "endpoints_status_known" CHECK(status IN ('enabled', 'disabled')),
 	CONSTRAINT "endpoints_dropped_whole" CHECK((dropped = 0) = (dropped_from_ms IS NULL))
 ) STRICT;
@@ -268,3 +294,4 @@ CREATE TABLE `events` (
 CREATE UNIQUE INDEX `events_by_id` ON `events` (`id`);
 CREATE INDEX `events_by_token` ON `events` (`token_hash`) WHERE token_hash IS NOT NULL;
 CREATE INDEX `events_by_device` ON `events` (`device_id`) WHERE device_id IS NOT NULL;
+CREATE INDEX `events_to_alert` ON `events` (`row_id`) WHERE type IN ('provider.down', 'provider.misconfigured', 'endpoint.disabled');

@@ -1,1 +1,0 @@
-ALTER TABLE `deliveries` ADD `renewed_at_ms` integer;

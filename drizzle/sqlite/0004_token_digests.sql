@@ -1,1 +1,0 @@
-ALTER TABLE `wake_histories` ADD `token_sha256` text;

@@ -1,3 +1,0 @@
-CREATE TABLE `schema` (
-	`min_reader` integer PRIMARY KEY NOT NULL
-) STRICT;
