@@ -36,14 +36,14 @@ interface ColumnInfo {
   readonly notnull: number;
 }
 
-test('has exactly the tables, columns and indexes of the schema, every table strict', async () => {
+test('has exactly the tables, columns, indexes and checks of the schema, every table strict', async () => {
   const file = newFile();
   await open(file);
   const db = new Database(file, { readonly: true });
   const all = Object.values({ ...schema, ...deviceSchema, ...eventSchema, ...receiptSchema });
   const tables = all.filter((value) => is(value, SQLiteTable));
   for (const table of tables) {
-    const { name, columns, indexes } = getTableConfig(table);
+    const { name, columns, indexes, checks } = getTableConfig(table);
     const found = db.prepare<[string], ColumnInfo>('SELECT * FROM pragma_table_xinfo(?)').all(name);
     expect(found.map((column) => [column.name, column.type.toLowerCase()])).toEqual(
       columns.map((column) => [column.name, column.getSQLType()]),
@@ -56,6 +56,15 @@ test('has exactly the tables, columns and indexes of the schema, every table str
       .pluck()
       .all(name);
     expect(foundIndexes).toEqual(indexes.map((index) => index.config.name).sort());
+    const made = db
+      .prepare<[string], string>('SELECT sql FROM sqlite_schema WHERE name = ?')
+      .pluck()
+      .get(name);
+    const constraints = [...(made ?? '').matchAll(/CONSTRAINT "(\w+)" CHECK/g)];
+    expect(constraints.map(([, check]) => check)).toEqual(checks.map((check) => check.name));
+    // A number as the key is the row's own; any other key would be kept twice.
+    const isNumbered = columns.some((column) => column.primary && column.dataType === 'number');
+    expect(made?.endsWith('STRICT, WITHOUT ROWID'), name).toBe(!isNumbered);
   }
   const listed = db
     .prepare<[], { name: string; strict: number }>(
@@ -225,6 +234,24 @@ test('docs/tables.md has every column of the tables that it describes, and no ot
     const { columns } = getTableConfig(tableNamed(name));
     expect(documented.toSorted()).toEqual(columns.map((column) => column.name).sort());
   }
+});
+
+test('docs/operating.md names every table', async () => {
+  const page = readFileSync(new URL('../../../docs/operating.md', import.meta.url), 'utf8');
+  const [, described = ''] = /^\| Table \| Holds \|\n([\s\S]*?)\n\n/m.exec(page) ?? [];
+  const cells = [...described.matchAll(/^\| (`[^|]*`) \|/gm)].map(([, cell = '']) => cell);
+  const named = cells.flatMap((cell) => cell.replaceAll('`', '').split(', '));
+  const file = newFile();
+  await open(file);
+  const db = new Database(file, { readonly: true });
+  const tables = db
+    .prepare<[], string>(
+      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+    )
+    .pluck()
+    .all();
+  db.close();
+  expect(named.toSorted()).toEqual(tables.toSorted());
 });
 
 function tableNamed(name: string): SQLiteTable {
