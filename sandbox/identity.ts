@@ -1,6 +1,6 @@
 // The throwaway keys of one sandbox: a certificate authority with a leaf for
 // loopback and for the providers' own names, an APNs signing key and a service-account key. Making them costs
-// some 100 ms (the RSA key), so they can be made once and reused. Every field
+// about 100 ms (the RSA key), so they can be made once and reused. Every field
 // is a string, so an identity survives JSON.
 import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -26,7 +26,7 @@ export interface Identity {
 }
 
 /**
- * A sender that cannot be told another address reaches the stand-ins by the providers' names, with
+ * A sender whose addresses cannot be configured reaches the stand-ins by the providers' names, with
  * a hosts file of its own (docs/performance.md).
  */
 const SERVER_NAMES = {

@@ -1,5 +1,5 @@
 // The worker thread that says when the next call is due. A timer of Node's wakes up to 1 ms late; waiting on a
-// futex wakes within some 50 µs and, unlike a busy loop, leaves the processor to the service.
+// futex wakes within about 50 µs and, unlike a busy loop, leaves the processor to the service.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';

@@ -1,5 +1,5 @@
-// The vendor's backend: an endpoint on this machine that is told of a phone whose app was deleted. It verifies what comes
-// in by the library of Standard Webhooks, as any receiver does.
+// The vendor's backend: an endpoint on this machine that gets the events of a phone whose app was deleted. It verifies
+// what comes in by the library of Standard Webhooks, as any receiver does.
 
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -103,7 +103,7 @@ async function demo(): Promise<number> {
     await service.settled();
     print(`${await formatLog(service)}\n`);
     print(`${await formatWakes(service)}\n`);
-    print('What the vendor’s backend is told of a phone whose app was deleted\n\n');
+    print('Events that the vendor’s backend gets of a phone whose app was deleted\n\n');
     const isTold = await backend.hearOfDeletedApp();
     print(isTold ? '\n' : '  and no more: two events should have come\n\n');
     print(

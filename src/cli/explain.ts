@@ -27,7 +27,7 @@ const STORE_PROBLEMS: Readonly<Record<string, string>> = {
   corrupt: 'the database is damaged: restore a backup, see docs/operating.md.',
   unreachable: 'PostgreSQL does not answer: check that it runs, and address, password and TLS.',
   locked: 'another process holds the database: end it.',
-  io: 'the file cannot be opened, read or written: check that it is no folder, its owner and mode, and the volume.',
+  io: 'the file cannot be opened, read or written: check that it is not a folder, and check its owner, its mode and the volume.',
 };
 
 /** Why the service cannot listen, after the port. */

@@ -223,7 +223,7 @@ export const SETTINGS_BY_KEY = {
   drainMs: {
     name: 'NDS_DRAIN',
     group: 'Stopping',
-    help: 'For how long calls are still taken after a stop began, while proxies learn of it; then callers that wait for a device’s reply wait on, up to NDS_REPLY_DEADLINE. Before NDS_GRACE. By default 10s with PostgreSQL, else 0s, which ends these waits, too.',
+    help: 'How long the service keeps accepting calls after a stop begins, so that proxies notice. Callers waiting for a device’s reply may then wait up to NDS_REPLY_DEADLINE; NDS_GRACE starts after that. Default: 10s with PostgreSQL, otherwise 0s, which also ends those waits.',
     schema: duration('0ms', '60s').optional(),
   },
   graceMs: {

@@ -122,7 +122,7 @@ export const ERRORS = {
     status: 409,
     title: 'E-mail endpoint',
     remedy:
-      'It has no secret, and what it was told in a digest is not told again; send it one event by `redeliver`.',
+      'E-mail endpoints have no secret, and a digest cannot be sent again. To send one event again, call `redeliver` with its id.',
   },
   endpoint_configured: {
     status: 409,

@@ -42,7 +42,7 @@ export interface Recipient {
 /** The app of a vendor that has only one, and of calls that name none. */
 export const DEFAULT_APP = 'default';
 
-/** Apple promises no fixed length; today's tokens have 64 hex digits, some 160. */
+/** Apple promises no fixed length; today's tokens have 64 or 160 hex digits. */
 export const MAX_APNS_TOKEN_CHARACTERS = 200;
 export const MAX_FCM_TOKEN_CHARACTERS = 4_096;
 export const MAX_APP_NAME_CHARACTERS = 64;

@@ -36,7 +36,7 @@ function afterAnswer(outgoing: ServerResponse, task: () => void): void {
   else outgoing.once('close', task);
 }
 
-/** Never throws: nobody is left to be told. */
+/** Never throws: nobody is left to catch it. */
 function take(
   { receipts, invalid, onInvalid, observer }: ReceiptParts,
   call: { readonly id: string; readonly body: Uint8Array; readonly address: string },

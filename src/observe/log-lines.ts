@@ -223,7 +223,7 @@ export const OBSERVED: ObservedLines = {
   },
   event_sent: {
     level: 'debug',
-    when: 'an endpoint was told of an event, or a call to it failed',
+    when: 'an event was sent to an endpoint, or a call to it failed',
     fields: { type: 'type', outcome: 'outcome', latencyMs: 'latency_ms' },
   },
   endpoint_failing: {
@@ -238,7 +238,7 @@ export const OBSERVED: ObservedLines = {
   },
   endpoint_disabled: {
     level: 'error',
-    when: 'an endpoint answered 410, or failed for five days, and is told nothing more',
+    when: 'an endpoint answered 410, or failed for five days, and gets no more events',
     fields: { endpointId: 'endpoint_id', ...REASON },
   },
   reply_waited: {

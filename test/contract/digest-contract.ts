@@ -1,5 +1,5 @@
-// What every adapter must do for e-mail endpoints: digests are counted with the fact, for those who asked, and taken off when
-// they were told; alerts are found with what was told of them.
+// What every adapter must do for e-mail endpoints: digests are counted with the fact, for those who asked, and subtracted when
+// they were mailed; alerts are found with when they were mailed.
 
 import { expect, test } from 'vitest';
 import type { DigestCount, EndpointAttempt } from '../../src/core/ports/events.ts';
@@ -112,7 +112,7 @@ export function digestContract(open: () => Promise<OpenedEvents>): void {
     ]);
   });
 
-  test('finds alerts alone, in their order, also behind what the endpoint was told of', async () => {
+  test('finds alerts alone, in their order, also behind what was mailed to the endpoint', async () => {
     const { events, down, end, alerts } = await setup(open);
     await down();
     await end({ beganAtMs: NOW + 1 });

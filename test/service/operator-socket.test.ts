@@ -131,7 +131,7 @@ test('without a place for a socket the service is told why, and goes on', async 
   expect(await open(() => operatorSocketOf(missing))).toBeUndefined();
   expect(await open(() => join(missing, 'sock'))).toBeUndefined();
   expect(told).toEqual([
-    expect.stringContaining(`${file} is no folder of this user alone`),
+    expect.stringContaining(`${file} is not a folder owned by this user with mode 0700`),
     'the socket cannot be made (ENOENT)',
     expect.stringMatching(/sock cannot be made \((EACCES|ENOENT)\)$/),
   ]);

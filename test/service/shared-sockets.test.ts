@@ -68,7 +68,7 @@ test('a folder that others could listen in is used by neither service nor comman
   mkdirSync(foreign, { mode: 0o700 });
   if (isRoot) chownSync(foreign, NOBODY, NOBODY);
   for (const folder of isRoot ? [open, link, file, foreign] : [open, link, file]) {
-    const refused = /is no folder of this user alone \(mode 0700\)/;
+    const refused = /is not a folder owned by this user with mode 0700/;
     await expect(makeSharedPath(DATABASE, 'a-machine', folder), folder).rejects.toThrow(refused);
     await expect(findSharedPath(DATABASE, folder), folder).rejects.toThrow(refused);
   }

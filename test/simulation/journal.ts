@@ -51,7 +51,7 @@ export interface DeliveryRecord {
   expiresMs: number;
   readonly acceptedAtMs: number;
   readonly attempts: AttemptRecord[];
-  /** What the process was told of its row, and whether it is there. */
+  /** What the process learned of its row, and whether it is there. */
   insert: 'pending' | 'told' | 'refused';
   isStored: boolean;
   /** The last appointment for another try that was committed, as the world's time. */
@@ -133,7 +133,7 @@ export class Journal {
   readonly begins = new Map<number, number>();
   /** When the wall clock jumped. */
   readonly jumpsAtMs: number[] = [];
-  /** Every hold that a process told of. */
+  /** Every hold that a process reported. */
   readonly allHolds: (Hold & { readonly tokenHash: string })[] = [];
   /** When doubt last pardoned a provider's tokens, their holds included. */
   readonly pardonsAtMs = new Map<ProviderName, number>();

@@ -27,7 +27,7 @@ export interface Sending {
   prepared(message: PushMessage): void;
   /** It sends one; gives the record of the try. */
   started(message: PushMessage, provider: ProviderName, trust: Trust): AttemptRecord;
-  /** It was told of the end. */
+  /** It knows of the end. */
   ended(attempt: AttemptRecord): void;
 }
 

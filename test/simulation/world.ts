@@ -20,7 +20,7 @@ import { drawFleet, drawWeather, type MachineWeather, type Weather } from './wea
 
 const START_MS = 1_754_049_600_000;
 const PHONES = 500;
-/** Calls come at some 14 a second, and most of them become deliveries. */
+/** Calls come at about 14 a second, and most of them become deliveries. */
 const DELIVERIES_PER_SECOND = 11;
 /** When the last call was answered and the weather is calm, everything ends within this. */
 const ENDING_MS = 300_000;

@@ -37,7 +37,7 @@ export function migrationsOf(kind: Kind): number {
   return readMigrations(kind).length;
 }
 
-/** A backend that is told of everything. */
+/** A backend that gets every event. */
 export async function tellBackend(running: Setup): Promise<Receiver> {
   const receiver = await startReceiver();
   const body = { url: receiver.url, enabled_events: ['*'] };

@@ -1,4 +1,4 @@
-// `nds trigger CALLER --url URL`: posts what a caller of nds would post, signed as it signs, and says what it is told.
+// `nds trigger CALLER --url URL`: posts what a caller of nds would post, signed as it signs, and prints the answer.
 
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';

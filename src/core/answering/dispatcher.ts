@@ -64,7 +64,7 @@ export class Dispatcher {
     return this.#waits.size;
   }
 
-  /** Takes a notification and answers as DESIGN says: delivered, queued, duplicate, or a `ServiceError`. */
+  /** Takes a notification and answers as docs/errors.md says: delivered, queued, duplicate, or a `ServiceError`. */
   async accept(notification: Notification, recipient: Recipient, asked?: Asked): Promise<Answer> {
     const { calledAtMs, failedFirst } = asked ?? { calledAtMs: this.#parts.clock.nowMs() };
     const prepared = this.#prepare(notification, recipient, asked);
@@ -125,7 +125,7 @@ export class Dispatcher {
       isCounted = true;
       claimed = await this.#claims.claim(key, this.#keyed(delivery, key), answerByMs);
     } catch (error) {
-      // A repeat is told so, whatever its token and its limits say.
+      // A repeat is answered as a repeat, whatever its token and its limits say.
       const deliveryId = await this.#repeats.findShared(key);
       if (deliveryId === undefined) throw error;
       claimed = { kind: 'held', deliveryId };

@@ -189,13 +189,13 @@ function unclaimed(row: Promise<Inserted>): Claimed {
   return { kind: 'free', isClaimed: false, row };
 }
 
-/** What came too late is no claim, but its row is there if it was taken. */
+/** A late answer no longer claims the key, but `taken` means that the row was stored. */
 function rowOf(claim: KeyClaim | 'unavailable' | 'refused'): Inserted {
   if (claim === 'unavailable' || claim === 'refused') return claim;
   return claim.kind === 'taken' ? 'stored' : 'unavailable';
 }
 
-/** A store that fails says nothing of the first call; the caller is told at the deadline. */
+/** A store that fails says nothing of the first call; the caller is answered at the deadline. */
 function unlessSick(error: unknown): never {
   if (error instanceof StoreUnavailableError) {
     throw new ServiceError('store_unavailable', { retryAfterSeconds: 1 }, { cause: error });

@@ -94,9 +94,9 @@ export class Repeats {
   }
 
   /**
-   * A delivery that is still open gets a new lifetime. Nothing if it ended in this moment. What this process gave up and the
-   * store has open all the same is believed to be open, unless its end is on its way there: a row can be written although
-   * the store seemed to fail.
+   * A delivery that is still open gets a new lifetime. Returns nothing if it has just ended. If this process gave it up but
+   * the store has it open, the store is right, because a row can be written although the store seemed to fail; unless the
+   * end of the delivery is still being written.
    */
   async answerShared(
     repeat: Repeat,
@@ -181,7 +181,10 @@ export class Repeats {
     }
   }
 
-  /** What another machine may have ended since is not known to stand, but for what this one sends. */
+  /**
+   * True if the delivery is certainly open. With a shared store, only if the store said so during this call or this
+   * machine is sending it: another machine may have ended any other.
+   */
   #isKnownToStand({ id, held, isFromStore }: First): boolean {
     if (held === undefined) return false;
     return !this.#isShared || isFromStore === true || this.#parts.sender.isSending(id);

@@ -1,4 +1,4 @@
-// The events that the vendor's backend can be told, and which of them an endpoint asked for.
+// The events that can be sent to the vendor's backend, and which of them an endpoint asked for.
 
 import type { DeliveryStatus } from '../delivery.ts';
 import type { Endpoint } from '../ports/events.ts';
@@ -30,7 +30,7 @@ export const EVENTS = {
 
 export type EventType = keyof typeof EVENTS;
 
-/** What e-mail endpoints are told of at once. Everything else waits for the digest. */
+/** What is mailed to e-mail endpoints at once. Everything else waits for the digest. */
 export const ALERTS = [
   'provider.down',
   'provider.misconfigured',
@@ -83,7 +83,7 @@ export function wishOf({ id, app, enabledEvents }: Endpoint): Wish {
   return { id, app, types: typesOf(enabledEvents) };
 }
 
-/** An endpoint is not told of itself. What concerns no app is told to all. */
+/** An endpoint gets no events about itself. Events that concern no app go to all endpoints. */
 export function isWished(
   { id, app, types }: Wish,
   event: {

@@ -34,8 +34,8 @@ export function register(
 }
 
 /**
- * Whether it is enabled, and since when it exists, is no matter of the configuration. One that was given up is tried
- * at its new address.
+ * The configuration does not change whether an endpoint is enabled, nor when it was created. One that was given up is
+ * tried again at its new address.
  */
 export function configure(
   one: ConfiguredEndpoint,

@@ -28,7 +28,7 @@ const START_PAUSE_MS = 5_000;
 
 export interface EndpointsParts extends Omit<LaneParts, 'ids'>, Pick<MailLaneParts, 'mail'> {
   readonly ids: Pick<Ids, 'fraction' | 'secret' | 'deliveryId'>;
-  /** From now on the observer is told of everything, or of nothing. */
+  /** The observer gets every event from `join` to `leave`. */
   readonly join: (observer: Observer) => void;
   readonly leave: (observer: Observer) => void;
 }
@@ -228,7 +228,7 @@ export class Endpoints implements Observer {
     this.#parts.mail.close();
   }
 
-  /** What e-mail endpoints are told from memory. */
+  /** Alerts for e-mail endpoints that are kept in memory alone. */
   #mail(event: ServiceEvent): void {
     const notice = noticeOf(event, {
       atMs: this.#parts.clock.wallMs(),
@@ -261,7 +261,10 @@ export class Endpoints implements Observer {
     });
   }
 
-  /** What it passed over stays behind it when it asks for more, but for alerts, which may be told later. */
+  /**
+   * Asking for more types does not send events before its cursor. E-mail endpoints keep the cursor that the store has,
+   * because alerts may be sent later.
+   */
   #put(endpoint: Endpoint, lane?: Lane): Promise<StoredEndpoint> {
     const cursor = lane === undefined || isEmail(lane) ? undefined : lane.progress.cursor;
     return this.#parts.store.putEndpoint(endpoint, cursor);

@@ -1,4 +1,4 @@
-// What follows when an endpoint cannot be told: when it is tried again, what is said of it, and when it is given up.
+// What happens when sending to an endpoint fails: when it is tried again, what the log says, and when it is given up.
 
 import type { Clock } from '../ports/clock.ts';
 import type { DisabledReason, Progress } from '../ports/events.ts';

@@ -1,5 +1,5 @@
-// What every endpoint has on its way, whatever its address is: what it asked for, how far it got, and what follows when
-// it cannot be told.
+// What all kinds of endpoints have in common: what the endpoint asked for, how far it got, and what happens when sending
+// to it fails.
 
 import type {
   Endpoint,
@@ -100,7 +100,7 @@ export abstract class Lane {
     this.#progress = { ...this.#progress, cursor };
   }
 
-  /** A failure that a stop of ours may have caused is none of the endpoint. */
+  /** A failure that our own shutdown may have caused does not count against the endpoint. */
   protected isMoot({ verdict }: Sent): boolean {
     return verdict === 'failed' && !this.rounds.mayRun;
   }

@@ -1,7 +1,7 @@
 // One e-mail endpoint on its way: what an operator has to know at once, and everything else as a digest.
 //
-// Its cursor is the last alert that it was told of. The store counts all its events as they are recorded; after the hour
-// or the day those counts are the digest, and what was told is taken off. One mail at a time. A mail that fails is tried
+// Its cursor is the last alert that was mailed to it. The store counts all its events as they are recorded; after the hour
+// or the day those counts are the digest, and what was mailed is subtracted. One mail at a time. A mail that fails is tried
 // again by the same schedule as calls (schedule.ts), with what came meanwhile.
 
 import type {
@@ -175,7 +175,7 @@ export class MailLane extends Lane {
     return isOver;
   }
 
-  /** One attempt for each event of a mail that was taken, so that each is known to be told. */
+  /** Notes one attempt for each event of a mail that was taken, so that the log shows each as sent. */
   async #note(
     endpoint: Endpoint,
     { about, digested }: Letter,

@@ -1,5 +1,5 @@
-// What follows for endpoints from what the core reports: that there may be something in the table, and what e-mail
-// endpoints are told of at once although it is in no table, because a store that fails could not be asked for it.
+// What the core's reports mean for endpoints: that there may be something in the table, and what is mailed to e-mail
+// endpoints at once although it is in no table, because a store that fails could not be asked for it.
 
 import type { Trouble } from '../ports/events.ts';
 import type { ServiceEvent } from '../ports/observer.ts';

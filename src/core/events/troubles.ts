@@ -1,5 +1,5 @@
-// Which troubles an e-mail endpoint is told of now. The same trouble is told once an hour: one that comes back earlier
-// is held, and told at the end of the hour if it still lasts.
+// Which troubles are mailed to an e-mail endpoint now. The same trouble is mailed once an hour: one that comes back
+// earlier is held, and mailed at the end of the hour if it still lasts.
 
 import type { Clock } from '../ports/clock.ts';
 import type { PendingAlert, Trouble, VendorEvent } from '../ports/events.ts';
@@ -18,10 +18,10 @@ interface Held {
   readonly dueAtMs: number;
 }
 
-/** All maps are by trouble; there are as many as apps, providers, endpoints, and reasons of the store. */
+/** All maps have the trouble as key. They are bounded by the number of apps, providers, endpoints and reasons of the store. */
 export class Troubles {
   readonly #clock: Clock;
-  /** What stands in no table, and is not told yet. */
+  /** Troubles that are in no table and were not mailed yet. */
   readonly #notices = new Map<string, Notice>();
   readonly #toldAtMs = new Map<string, number>();
   readonly #held = new Map<string, Held>();
@@ -51,7 +51,7 @@ export class Troubles {
     return due.map(({ trouble }) => trouble).slice(0, MAX_TROUBLES);
   }
 
-  /** Those that are told now; of the same trouble the last one. */
+  /** Those that are mailed now; of the same trouble the last one. */
   newOf(pending: readonly PendingAlert[]): readonly PendingAlert[] {
     const alerts = new Map<string, PendingAlert>();
     for (const alert of pending) {

@@ -77,7 +77,7 @@ const INTERNAL: Verdict = {
 const REPEATED: Verdict = {
   code: 'repeated',
   sentence:
-    'Not sent: the call repeated another one, and the database, which was slow, took its row when that was known; the first call has a delivery of its own.',
+    'Not sent: this call was a duplicate, but the slow database stored its row anyway; the first call has its own delivery.',
 };
 
 function interrupted({ receivedAtMs }: LoggedDelivery): Verdict {

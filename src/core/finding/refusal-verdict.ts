@@ -83,7 +83,7 @@ function reasonIn(quarantined: readonly QuarantineEntry[]): string {
   return entry === undefined ? '' : ` (${entry.reason})`;
 }
 
-/** As the caller was told it. */
+/** The same words as in the answer to the caller. */
 function remedyOf(code: string): string {
   return isErrorCode(code) ? lowerFirst(ERRORS[code].remedy) : 'docs/errors.md explains the code.';
 }

@@ -43,7 +43,7 @@ interface Watcher {
 
 export interface LiveEventsParts {
   readonly clock: Clock;
-  /** From now on the observer is told of everything, or of nothing. */
+  /** The observer gets every event from `join` to `leave`. */
   readonly join: (observer: Observer) => void;
   readonly leave: (observer: Observer) => void;
 }
@@ -108,7 +108,7 @@ export class LiveEvents implements Observer {
     };
   }
 
-  /** The service stops: nobody is told anything more. */
+  /** The service stops: watchers get nothing more. */
   close(): void {
     this.#isClosed = true;
     const watchers = [...this.#watchers];

@@ -1,4 +1,4 @@
-// The ports of what the vendor is told: where events and endpoints are kept, and how an event reaches an address. All
+// The ports of events for the vendor: where events and endpoints are kept, and how an event reaches an address. All
 // times are wall time.
 
 import type { EventType, MailType } from '../events/catalogue.ts';
@@ -24,7 +24,7 @@ export interface VendorEvent {
   readonly endpointId?: string | undefined;
 }
 
-/** What the vendor is told of a token that is not sent to any more. */
+/** What the event about a dead token needs. */
 export interface Condemned {
   readonly atMs: number;
   readonly deliveryId: string;
@@ -118,7 +118,7 @@ export interface AttemptNote {
   readonly disabledReason?: DisabledReason | undefined;
 }
 
-/** How many events of one kind an e-mail endpoint was not told of yet. */
+/** How many events of one kind were not mailed to an e-mail endpoint yet. */
 export interface DigestCount {
   readonly type: EventType;
   readonly app?: string | undefined;
@@ -129,10 +129,10 @@ export interface DigestCount {
   readonly toMs: number;
 }
 
-/** What an e-mail endpoint may have to be told at once. */
+/** An alert that may have to be mailed to an e-mail endpoint at once. */
 export interface PendingAlert {
   readonly event: RecordedEvent;
-  /** When it was told last of the same trouble: of this type, app, provider and endpoint. */
+  /** When the same trouble (type, app, provider and endpoint) was last mailed to it. */
   readonly toldAtMs?: number | undefined;
   /** Of a provider that works again. */
   readonly endedAtMs?: number | undefined;
@@ -187,7 +187,7 @@ export interface EventStore {
   pruneEvents(options: { readonly beforeMs: number; readonly limit: number }): Promise<number>;
 }
 
-/** Something that an e-mail endpoint is told of at once. */
+/** Something that is mailed to e-mail endpoints at once. */
 export interface Trouble {
   readonly type: EventType | MailType;
   readonly atMs: number;

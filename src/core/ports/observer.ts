@@ -213,7 +213,7 @@ export type ServiceEvent =
       readonly tokenHash: string;
     }
   | {
-      /** The vendor was told of an event, or was not. */
+      /** An event was sent to an endpoint, or sending it failed. */
       readonly name: 'event_sent';
       readonly type: EventType | MailType;
       readonly outcome: 'delivered' | 'refused' | 'gone' | 'failed';

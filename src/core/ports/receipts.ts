@@ -18,7 +18,7 @@ export interface ReceiptStore {
   /** A second knock is about to leave. False, and it must not, if there was one, a receipt came, or history forbids it. */
   recordKnock(knock: { readonly deliveryId: string; readonly atMs: number }): Promise<boolean>;
 
-  /** What became of the second knock at the provider. `NOT_SENT`: it did not leave, and was none. */
+  /** What became of the second knock at the provider. `NOT_SENT`: it was never sent and does not count as a knock. */
   recordKnockOutcome(end: { readonly deliveryId: string; readonly outcome: string }): Promise<void>;
 
   /** The phone replied to a question, which is no receipt and says as much. Nothing if it was asked for no receipt. */
@@ -72,7 +72,7 @@ export interface AcceptedPush {
   readonly awaited?: AwaitedReceipt | undefined;
 }
 
-/** Until when a receipt is waited for, and what the vendor is told of the payment. */
+/** Until when a receipt is waited for, and the SHA-256 by which the event names the payment. */
 export interface AwaitedReceipt {
   readonly untilMs: number;
   readonly subjectSha256?: string | undefined;

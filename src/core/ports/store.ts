@@ -95,7 +95,7 @@ export interface Store {
     readonly nowMs: number;
   }): Promise<string | undefined>;
 
-  /** Puts a token in quarantine, or replaces its entry. `about` is what the vendor is told of it. */
+  /** Puts a token in quarantine, or replaces its entry. `about` is what the event about it needs. */
   quarantine(entry: QuarantineEntry, about?: Condemned): Promise<void>;
   /** Ends a quarantine by hand, or because the device registered again. True if there was one. */
   releaseQuarantine(tokenHash: string): Promise<boolean>;

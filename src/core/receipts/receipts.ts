@@ -123,7 +123,7 @@ export class Receipts {
     }
   }
 
-  /** Has the vendor told of pushes that no receipt answered. True if there may be more. Rejects as the store does. */
+  /** Reports pushes that no receipt answered to the vendor. True if there may be more. Rejects as the store does. */
   async noteMissed(): Promise<boolean> {
     const { clock, rules, store } = this.#parts;
     if (!rules.hasReceipts) return false;

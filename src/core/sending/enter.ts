@@ -26,8 +26,8 @@ export interface Entering {
 const STOOD_STILL_MS = 4_500;
 
 /**
- * A place in flight. One whose last useful moment is here, or comes while it waits, goes past every share. None if another
- * machine may have taken the delivery over while it waited.
+ * Gets a place in flight. A delivery at its last useful moment, or one that reaches it while waiting, ignores the shares.
+ * None if another machine may have taken the delivery over while it waited.
  */
 export async function enterLane(
   { clock, quarantine, mayRetry }: EnterParts,

@@ -54,7 +54,7 @@ export class LaneClaims {
     return this.#withoutUnsent(claimed, leaseUntilMs);
   }
 
-  /** Claims of which nothing is in hand any more, the newest first: what was claimed again has the end of the newest. */
+  /** Claims with no delivery being sent, newest first: a row that was claimed twice has the newest lease. */
   unsent(): readonly number[] {
     const nowMs = this.#parts.clock.nowMs();
     // What their leases held is claimed like everything else.

@@ -55,7 +55,7 @@ export class Quarantine {
     return changed;
   }
 
-  /** Another machine's hold; it shortens none that this one was told of. */
+  /** Takes over another machine's hold, unless a longer one is known here. */
   learn(hold: QuarantineEntry): void {
     const knownMs = this.findHold(hold.tokenHash)?.untilMs ?? 0;
     if (hold.untilMs > knownMs) this.#held.use(hold.tokenHash, hold);

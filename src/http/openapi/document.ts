@@ -22,7 +22,7 @@ const TAGS = [
   { name: 'callers', description: 'The doors of LSPs and other services that wake phones.' },
   { name: 'devices', description: 'Registration of devices, and their replies.' },
   { name: 'operators', description: 'The log, and what can be done: keys of NDS_API_KEYS.' },
-  { name: 'events', description: 'What endpoints are told.' },
+  { name: 'events', description: 'Events that are sent to endpoints.' },
   { name: 'service', description: 'Health, and this description.' },
 ];
 

@@ -1,4 +1,4 @@
-// The description of the endpoints' routes, and of the events that endpoints are told.
+// The description of the endpoints' routes, and of the events that are sent to them.
 
 import { z } from 'zod';
 import type { ZodOpenApiPathItemObject, ZodOpenApiPathsObject } from 'zod-openapi';

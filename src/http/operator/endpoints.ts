@@ -1,4 +1,4 @@
-// The endpoints that the vendor's backend is told at: registered, changed, tested, looked at.
+// The endpoints to which events are sent: register, change, test and list them.
 
 import { z } from 'zod';
 import { ServiceError } from '../../core/errors.ts';

@@ -142,7 +142,7 @@ export class Http2Client implements PoolListener {
   }
 }
 
-/** Providers answer in a few hundred bytes; an HTML error page of a proxy may have some thousand. */
+/** Providers answer in a few hundred bytes; an HTML error page of a proxy may have a few thousand. */
 const MAX_BODY_BYTES = 65_536;
 
 /** One request on its way: it waits, is written, settles exactly once, and may hear a late answer after that. */

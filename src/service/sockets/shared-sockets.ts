@@ -90,7 +90,7 @@ function makeFolder(folder: string): void {
 function requirePrivate(folder: string): void {
   if (isPrivate(statOf(folder))) return;
   throw new SocketPlaceError(
-    `${folder} is no folder of this user alone (mode 0700), so that others could listen there: find out who made it, and remove it`,
+    `${folder} is not a folder owned by this user with mode 0700, so other users could listen there: find out who created it, then remove it`,
   );
 }
 

@@ -90,7 +90,7 @@ export async function openPostgresStore(
     const table = createNodeTable(database);
     const nodes = new Nodes({ id: owner, clock, table, times, onTakenOver, onGone });
     await database.warm();
-    // The last step: who fails to start must not count among the living.
+    // The last step: a machine that fails to start must not count as alive.
     await nodes.join();
     const parts = { database, sealer, times, nodes };
     const sides = { tellings: new Tellings(database, clock), deviceChanges: new Serial() };

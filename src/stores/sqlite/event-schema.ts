@@ -1,5 +1,5 @@
-// The tables of what the vendor is told: events in the order in which they were recorded, the endpoints that they go
-// to, what their digests have to tell, and the last attempts at each endpoint. All times are wall time.
+// The tables of the events for the vendor: events in the order in which they were recorded, the endpoints that they are
+// sent to, the counts of their digests, and the last attempts at each endpoint. All times are wall time.
 
 import { sql } from 'drizzle-orm';
 import {
@@ -16,7 +16,7 @@ import {
 export const events = sqliteTable(
   'events',
   {
-    // Never used twice: an endpoint remembers the last one that it was told.
+    // Never used twice: an endpoint remembers the last one that it got.
     rowId: integer('row_id').primaryKey({ autoIncrement: true }),
     /** The `webhook-id`. */
     id: text('id').notNull(),
@@ -41,14 +41,14 @@ export const events = sqliteTable(
     uniqueIndex('events_by_id').on(table.id),
     index('events_by_token').on(table.tokenHash).where(sql`token_hash IS NOT NULL`),
     index('events_by_device').on(table.deviceId).where(sql`device_id IS NOT NULL`),
-    // What an operator is told of at once: few among many.
+    // What is mailed to an operator at once: few among many.
     index('events_to_alert')
       .on(table.rowId)
       .where(sql`type IN ('provider.down', 'provider.misconfigured', 'endpoint.disabled')`),
   ],
 );
 
-/** Whom the vendor wants to be told. */
+/** Where the vendor wants events to be sent. */
 export const endpoints = sqliteTable(
   'endpoints',
   {
@@ -86,7 +86,7 @@ export const endpoints = sqliteTable(
   ],
 );
 
-/** How many events of each kind an e-mail endpoint was not told of yet: written with the events themselves. */
+/** How many events of each kind were not mailed to an e-mail endpoint yet: written with the events themselves. */
 export const digestCounts = sqliteTable(
   'digest_counts',
   {

@@ -24,7 +24,7 @@ export class Settlements {
     return true;
   }
 
-  /** A batch goes to the thread: what is told from now on comes too late for it. */
+  /** A batch goes to the thread: what callers are told from now on comes too late for it. */
   left(): void {
     this.#waiting.clear();
   }

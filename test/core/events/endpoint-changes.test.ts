@@ -31,7 +31,7 @@ test('the secret before a rotation signs for a day, and no longer', async () => 
   expect(signatures.map((signature) => signature.split(' ').length)).toEqual([2, 2, 1]);
 });
 
-test('an endpoint that asks for more is told of what is recorded from then on', async () => {
+test('an endpoint that asks for more gets what is recorded from then on', async () => {
   const { endpoints, calls, receiver, down, idle } = await setup();
   receiver.status = 204;
   await endpoints.start([BACKEND]);

@@ -1,4 +1,4 @@
-// What an e-mail endpoint is told of, and when: alerts and digests.
+// What is mailed to an e-mail endpoint, and when: alerts and digests.
 
 import { expect, test } from 'vitest';
 import { useFiles } from '../../stores/sqlite/files.ts';

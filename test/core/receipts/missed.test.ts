@@ -1,4 +1,4 @@
-// Pushes that no receipt answered, in virtual time: of which of them the vendor is told.
+// Pushes that no receipt answered, in virtual time: which of them become events.
 
 import { expect, test } from 'vitest';
 import type { Push, VirtualCore } from '../../support/virtual-core.ts';

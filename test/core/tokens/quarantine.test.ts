@@ -131,7 +131,7 @@ test('beyond the bounds what is oldest is forgotten, of what a restart loads as 
   expect(proven).toEqual(['newest', 'middle']);
 });
 
-test('another machine’s hold shortens none that this one was told of', () => {
+test('another machine’s hold shortens none that is known here', () => {
   const { clock, quarantine } = setup();
   const own = quarantine.hold(token('held'), { reason: 'TooManyRequests', forMs: 30_000 });
   quarantine.learn({ ...own, untilMs: clock.nowMs() + 10_000 });

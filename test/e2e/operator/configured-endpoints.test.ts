@@ -1,4 +1,4 @@
-// Endpoints of NDS_ENDPOINTS and of its file: told of what happens, changed there alone, read again by a reload.
+// Endpoints of NDS_ENDPOINTS and of its file: they get events, are changed there alone, read again by a reload.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

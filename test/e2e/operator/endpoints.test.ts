@@ -1,4 +1,4 @@
-// Endpoints and their events as a vendor's backend sees them: registered over HTTP, told of what happens, signed.
+// Endpoints and their events as a vendor's backend sees them: registered over HTTP, sent in order, signed.
 
 import { createHash } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';

@@ -1,4 +1,4 @@
-// The live stream: what is told of what happens, catching up after a cut, and that no reader holds anything up.
+// The live stream: which events a reader gets, catching up after a cut, and that no reader holds anything up.
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request } from 'node:http';

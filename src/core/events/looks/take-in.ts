@@ -19,7 +19,7 @@ export function takeIn(lane: Lane, stored: StoredEndpoint): boolean {
   const { endpoint, progress, isSentElsewhere = false } = stored;
   if (isEmail(lane) !== isEmail(stored)) return false;
   if (!isDeepStrictEqual(lane.endpoint, endpoint)) {
-    // What this machine passed is perhaps on its way into the store. Alerts that were held back may be told later.
+    // The cursor of this machine may still be on its way into the store. Alerts that were held back may be sent later.
     const isPassed = !isSentElsewhere && !isEmail(lane);
     const cursor = isPassed ? Math.max(progress.cursor, lane.progress.cursor) : progress.cursor;
     lane.change({ endpoint, progress: { ...progress, cursor } });

@@ -8,7 +8,7 @@ const POLL_MS = 5000;
 const CARDS_MS = 10_000;
 /** Events that come within it are one look at the list. */
 const GATHER_MS = 700;
-/** What happened is written a moment after it is told. */
+/** The stream reports an event a moment before the log has it. */
 const LATE_MS = 2500;
 /** The stream says something at once, and then every 15 s; a proxy that holds it up does not let it. */
 const FIRST_BYTE_MS = 4000;
@@ -133,7 +133,7 @@ function offline() {
   setMode('poll');
 }
 
-/** Reads the stream until it ends or is silent for too long, which a proxy may be the reason of. */
+/** Reads the stream until it ends, or is silent for too long, for example because a proxy holds it up. */
 async function readStream(stopped) {
   const end = new AbortController();
   let silence = setTimeout(() => end.abort(), FIRST_BYTE_MS);

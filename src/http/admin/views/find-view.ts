@@ -135,7 +135,7 @@ export function testPushButton(deviceId: string): Html {
   });
 }
 
-/** For a phone that is no device: its token is known to nobody but who looks for it. */
+/** For a phone that is not a registered device: only the person who searches knows its token. */
 function tokenButton({ found, deliveries, evidence }: Answer, question: string): Html {
   const [last] = deliveries;
   if (last === undefined || !found.includes('token') || evidence.devices.length > 0) return NOTHING;

@@ -1,4 +1,4 @@
-// Copies one table in the order of its keys, some hundred rows in a transaction. What is there already is the beginning:
+// Copies one table in the order of its keys, a few hundred rows in a transaction. What is there already is the beginning:
 // after an interruption it goes on behind the last row.
 
 import type { CopiedRow, CopiedValue, CopySource } from '../../copying.ts';

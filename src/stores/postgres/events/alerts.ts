@@ -1,4 +1,4 @@
-// What an e-mail endpoint may have to be told at once.
+// Alerts: events that may have to be mailed to an e-mail endpoint at once.
 
 import { ALERTS } from '../../../core/events/catalogue.ts';
 import type { PendingAlert } from '../../../core/ports/events.ts';

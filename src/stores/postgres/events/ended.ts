@@ -1,5 +1,5 @@
-// The ends of deliveries as events. A statement that ends some returns, while there is any endpoint, what can be told of
-// each; the events are written in its transaction.
+// The ends of deliveries as events. While there is any endpoint, a statement that ends deliveries returns what the event
+// of each needs; the events are written in its transaction.
 
 import type { DeliveryStatus } from '../../../core/delivery.ts';
 import type { RowOf, Rows } from '../../rows.ts';

@@ -1,5 +1,5 @@
-// The tables of what the vendor is told: events, the endpoints that they go to, what their
-// digests have to tell, and the last attempts at each endpoint.
+// The tables of the events for the vendor: events, the endpoints that they are sent to, the counts of their digests, and
+// the last attempts at each endpoint.
 //
 // Events are written by many transactions at once, which end in another order than they take their `row_id`s. An
 // endpoint that has got to one of them would pass over those that commit later. Events therefore get their `place` in the
@@ -23,7 +23,7 @@ export const events = pgTable(
   'events',
   {
     rowId: bigint('row_id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
-    /** In the order in which endpoints are told; NULL until it is read first. Never used twice. */
+    /** The order in which endpoints get events; NULL until the event is first read. Never used twice. */
     place: bigint('place', { mode: 'number' }),
     /** The `webhook-id`. */
     id: key('id').notNull(),
@@ -50,14 +50,14 @@ export const events = pgTable(
     uniqueIndex('events_by_id').on(table.id),
     index('events_by_token').on(table.tokenHash).where(sql`token_hash IS NOT NULL`),
     index('events_by_device').on(table.deviceId).where(sql`device_id IS NOT NULL`),
-    // What an operator is told of at once: few among many.
+    // What is mailed to an operator at once: few among many.
     index('events_to_alert')
       .on(table.place)
       .where(sql`type IN ('provider.down', 'provider.misconfigured', 'endpoint.disabled')`),
   ],
 );
 
-/** Whom the vendor wants to be told. */
+/** Where the vendor wants events to be sent. */
 export const endpoints = pgTable(
   'endpoints',
   {
@@ -97,7 +97,7 @@ export const endpoints = pgTable(
   ],
 );
 
-/** How many events of each kind an e-mail endpoint was not told of yet: written with the events themselves. */
+/** How many events of each kind were not mailed to an e-mail endpoint yet: written with the events themselves. */
 export const digestCounts = pgTable(
   'digest_counts',
   {

@@ -12,7 +12,7 @@ import { wall } from '../times.ts';
 import { isAnyWished, recordEvents } from './recording.ts';
 
 const TYPE = 'delivery.no_wake';
-/** A phone that found nobody for so long may have spoken in vain, and says nothing again. */
+/** If the service was down for this long, a receipt may have been lost: phones do not retry. */
 const DEAF_STOP_MS = 5_000;
 
 type Awaited = RowOf<typeof AWAITED_RECEIPTS>;
@@ -83,7 +83,7 @@ async function heard(run: Run, judged: readonly Awaited[]): Promise<readonly Awa
   );
 }
 
-/** Of devices that were deleted, and of phones that were forgotten, nothing is told. */
+/** Deleted devices and forgotten phones are not reported. */
 async function eventsOf(
   run: Run,
   awaited: readonly Awaited[],

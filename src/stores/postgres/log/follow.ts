@@ -66,7 +66,7 @@ async function findFollowed(
     );
 }
 
-/** Which of the last rows were told. */
+/** Which of the last rows were reported. */
 class Table {
   readonly #ids: Ids;
   #told: ReadonlySet<number> | undefined;

@@ -54,7 +54,7 @@ export class Nodes implements Peers {
     return this.#epoch;
   }
 
-  /** Whether others still count this machine among the living, for certain. */
+  /** True if the others certainly still count this machine as alive. */
   get isFresh(): boolean {
     return this.#parts.clock.nowMs() - this.#beatBeganAtMs < FRESH_MS;
   }
@@ -64,7 +64,7 @@ export class Nodes implements Peers {
     return this.isFresh && leasedAtMs >= this.#enteredAtMs;
   }
 
-  /** Beats at once if the last beat is old: after a stall of this process the others may still count it among the living. */
+  /** Beats at once if the last beat is old: after a stall of this process the others may still count it as alive. */
   async freshen(): Promise<boolean> {
     if (!this.isFresh && !this.#isStopped) {
       this.#beating = this.#beating.then(() => (this.isFresh ? undefined : this.#turn()));

@@ -115,8 +115,8 @@ function prepareHasten(database: Database, times: Times) {
 }
 
 /**
- * What a machine leased that is not among the living: it stopped, or died before anybody saw it. The living keep theirs;
- * those of the dying are taken over (nodes.ts).
+ * Makes due what is leased by a machine that is not in `nodes`: it stopped, or died before anybody noticed. Machines in
+ * `nodes` keep their leases, until the others declare one dead and take over what it has (machines/nodes.ts).
  */
 function prepareRecover(database: Database, times: Times) {
   return function recover({ nowMs }: { readonly nowMs: number }): Promise<number> {

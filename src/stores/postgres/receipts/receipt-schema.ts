@@ -48,8 +48,8 @@ export const receipts = pgTable(
 );
 
 /**
- * Pushes whose receipt the vendor is told of if it does not come (`delivery.no_wake`): each is deleted by its receipt, by
- * the phone's reply, or by the sweep that tells of it.
+ * Pushes waiting for a receipt. If none comes, the vendor gets `delivery.no_wake`. A row is deleted by its receipt, by the
+ * phone's reply, or by the sweep that records that event.
  */
 export const awaitedReceipts = pgTable(
   'awaited_receipts',

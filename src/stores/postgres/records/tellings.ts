@@ -24,7 +24,7 @@ export class Tellings {
     this.#clock = clock;
   }
 
-  /** The settlement as it is written, with what is told before it leaves. */
+  /** The settlement as it is written, with what callers were told before it leaves. */
   settling(settlement: Settlement): SettlementWrite {
     const write: SettlementWrite = { settlement, told: undefined };
     this.#settling.set(settlement.deliveryId, write);
@@ -45,7 +45,7 @@ export class Tellings {
     });
   }
 
-  /** These leave: what is told from now on comes too late for them. */
+  /** These leave: what callers are told from now on comes too late for them. */
   left(writes: readonly SettlementWrite[]): void {
     for (const write of writes) {
       const { deliveryId } = write.settlement;

@@ -10,7 +10,7 @@ import { wholeMs } from '../../values.ts';
 import type { EventRecording } from './recording.ts';
 
 const TYPE = 'delivery.no_wake';
-/** A phone that found nobody for so long may have spoken in vain, and says nothing again. */
+/** If the service was down for this long, a receipt may have been lost: phones do not retry. */
 const DEAF_STOP_MS = 5_000;
 
 type Awaited = RowOf<typeof AWAITED_RECEIPTS>;
@@ -39,7 +39,7 @@ export function prepareMissedReceipts(db: Database.Database, recording: EventRec
     `SELECT began_at_ms, ended_at_ms FROM gaps
      WHERE kind = 'stopped' AND ended_at_ms > ? AND ended_at_ms - began_at_ms >= ${DEAF_STOP_MS}`,
   );
-  // Of devices that were deleted, and of phones that were forgotten, nothing is told.
+  // Deleted devices and forgotten phones are not reported.
   const findMissed = db.prepare<[number], RowOf<typeof MISSED_DELIVERIES>>(
     `${MISSED_DELIVERIES.sql} WHERE row_id = ? AND token_hash <> '${FORGOTTEN_TOKEN}'
        AND (device_id IS NULL OR device_id IN (SELECT id FROM devices))`,

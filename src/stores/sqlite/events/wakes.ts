@@ -1,4 +1,4 @@
-// What the vendor is told of receipts: a push that woke its phone, a phone that fell silent, one that returned. The log
+// Events about receipts: a push that woke its phone, a phone that fell silent, a phone that returned. The log
 // has no token by then: its SHA-256 is in the phone's history.
 
 import type Database from 'better-sqlite3';

@@ -1,4 +1,4 @@
-// The port to receipts on the main thread: the writer keeps what is told, the reader answers.
+// The port to receipts on the main thread: the writer stores, the reader answers.
 
 import type { ReceiptStore } from '../../../core/ports/receipts.ts';
 import type { ReadCalls, WriteCalls } from '../protocol.ts';
