@@ -26,11 +26,11 @@ test.each([
 
 test('the days that are left end with the retention', () => {
   const options = { database: `${temporaryFolder()}/nds.sqlite`, deliveriesPerDay: 2_000_000 };
-  // 1.3 GB a day.
-  expect(daysLeft({ ...options, retentionMs: 30 * DAY_MS }, 6.5e9)).toBe(5);
-  expect(daysLeft({ ...options, retentionMs: 4 * DAY_MS }, 6.5e9)).toBe(Number.POSITIVE_INFINITY);
+  // 1.156 GB a day.
+  expect(daysLeft({ ...options, retentionMs: 30 * DAY_MS }, 5.78e9)).toBe(5);
+  expect(daysLeft({ ...options, retentionMs: 4 * DAY_MS }, 5.78e9)).toBe(Number.POSITIVE_INFINITY);
   expect(
-    daysLeft({ ...options, deliveriesPerDay: undefined, retentionMs: DAY_MS }, 6.5e9),
+    daysLeft({ ...options, deliveriesPerDay: undefined, retentionMs: DAY_MS }, 5.78e9),
   ).toBeUndefined();
 });
 

@@ -261,10 +261,7 @@ export class Endpoints implements Observer {
     });
   }
 
-  /**
-   * Asking for more types does not send events before its cursor. E-mail endpoints keep the cursor that the store has,
-   * because alerts may be sent later.
-   */
+  /** Asking for more types sends no earlier events. E-mail endpoints keep their cursor: alerts may be sent later. */
   #put(endpoint: Endpoint, lane?: Lane): Promise<StoredEndpoint> {
     const cursor = lane === undefined || isEmail(lane) ? undefined : lane.progress.cursor;
     return this.#parts.store.putEndpoint(endpoint, cursor);

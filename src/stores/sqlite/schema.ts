@@ -113,7 +113,7 @@ export const queue = sqliteTable(
     /** No attempt starts after. */
     usefulUntilMs: integer('useful_until_ms').notNull(),
     expiresAtMs: integer('expires_at_ms').notNull(),
-    /** 1 if somebody waits for it (core/delivery.ts, `isRace`), 0 if it is news. */
+    /** 1 if somebody waits for it (core/notification.ts, `isRace`), 0 if it is news. */
     race: integer('race').notNull(),
     /** Attempts that the provider left unanswered: each of these the phone may have got. */
     unanswered: integer('unanswered').notNull(),

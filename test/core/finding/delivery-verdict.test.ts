@@ -140,7 +140,7 @@ const CASES: readonly Case[] = [
   {
     is: { ...EXPIRED, reason: 'duplicate', attempts: [] },
     code: 'repeated',
-    says: 'Not sent: the call repeated another one, and the database, which was slow, took its row when that was known; the first call has a delivery of its own.',
+    says: 'Not sent: this call was a duplicate, but the slow database stored its row anyway; the first call has its own delivery.',
   },
   {
     is: { status: 'unregistered', reason: 'UNREGISTERED' },
