@@ -1,4 +1,4 @@
-// What the service tells of itself: the settings of its log and of its traces.
+// What the service reports: the settings of its log and of its traces.
 
 import { z } from 'zod';
 import { webUrl } from './values.ts';

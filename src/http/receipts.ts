@@ -14,7 +14,7 @@ export interface ReceiptParts {
   readonly clientAddressOf: ClientAddressOf | undefined;
   /** By address: how many invalid ids are few. */
   readonly invalid: Buckets;
-  /** An id that is none of ours, or too old. */
+  /** An id that this service did not issue, or that is too old. */
   readonly onInvalid: (refused: { readonly isLimited: boolean }) => void;
   readonly observer: Observer;
 }

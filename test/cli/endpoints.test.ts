@@ -1,4 +1,4 @@
-// `nds endpoints`: whom the service tells what happened, over the socket and while no service runs.
+// `nds endpoints`: where events are sent, over the socket and while no service runs.
 
 import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';

@@ -14,9 +14,7 @@ interface Printed {
 }
 
 export function addEndpoints(program: Command, end: (exitCode: number) => void): void {
-  const endpoints = program
-    .command('endpoints')
-    .description('whom the service tells what happened');
+  const endpoints = program.command('endpoints').description('where events are sent');
   addRegistered(endpoints);
   addSending(endpoints, end);
 }

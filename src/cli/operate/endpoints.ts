@@ -1,4 +1,4 @@
-// `nds endpoints add|list|show|update|delete|rotate`: whom the service tells what happened. A secret is printed where it
+// `nds endpoints add|list|show|update|delete|rotate`: where events are sent. A secret is printed where it
 // was just made, and nowhere else.
 
 import { z } from 'zod';

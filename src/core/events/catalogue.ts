@@ -37,7 +37,7 @@ export const ALERTS = [
   'endpoint.disabled',
 ] as const satisfies readonly EventType[];
 
-/** Mails that tell of no event of the table. */
+/** Mails that are not about one event of the table. */
 const MAILS = ['mail.digest', 'mail.store_failed', 'mail.endpoint_failing'] as const;
 
 export type MailType = (typeof MAILS)[number];

@@ -29,7 +29,7 @@ export interface MailLaneParts extends LaneBaseParts {
   readonly mail: MailSender;
 }
 
-/** One mail, what it tells of, and where the endpoint is when it has it. */
+/** One mail, what it is about, and the cursor of the endpoint once it has it. */
 interface Letter {
   readonly id: string;
   readonly mail: Mail;

@@ -6,7 +6,7 @@ export const SCOPES = ['read', 'operate', 'register', 'endpoints'] as const;
  * - `read`: the log, refusals, quarantine, apps, figures; devices without their URLs.
  * - `operate`: what changes the service: retry, forget, release, test pushes, reload.
  * - `register`: devices with their URLs, which grant the right to wake a phone.
- * - `endpoints`: whom the service tells what happened.
+ * - `endpoints`: where events are sent.
  */
 export type Scope = (typeof SCOPES)[number];
 

@@ -130,7 +130,7 @@ export class Receipts {
     const atMs = clock.wallMs();
     const endedBeforeMs = atMs - MISSED_AFTER_MS;
     const judged = { endedBeforeMs, judgedFromMs: endedBeforeMs - MISSED_UNTIL_MS };
-    // Who knows that none come forgets at once: another machine, with too few pushes to know, would tell of them.
+    // A machine that knows that no receipts come drops them at once: another one, with too few pushes to know, would report them.
     const times = { atMs, ...(this.isDeaf ? { endedBeforeMs: atMs, judgedFromMs: atMs } : judged) };
     return (await store.noteMissed({ ...times, limit: MISSED_BATCH })) === MISSED_BATCH;
   }

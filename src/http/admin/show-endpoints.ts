@@ -1,4 +1,4 @@
-// GET /admin/view/endpoints: whom the service tells what happened, and with what success.
+// GET /admin/view/endpoints: where events are sent, and with what success.
 
 import { z } from 'zod';
 import { healthDetail } from '../../core/events/health.ts';

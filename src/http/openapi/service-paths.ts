@@ -1,4 +1,4 @@
-// The description of the routes by which the service tells of itself.
+// The description of the routes by which the service describes itself.
 
 import { z } from 'zod';
 import type { ZodOpenApiPathsObject } from 'zod-openapi';

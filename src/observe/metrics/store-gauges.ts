@@ -12,7 +12,7 @@ export interface StoreGaugesParts {
   readonly clock: Clock;
   readonly store: Store;
   readonly ledger: Ledger;
-  /** Path of the database; absent if it is none of this machine. */
+  /** Path of the database; absent if the database is not a file of this machine. */
   readonly database: string | undefined;
 }
 

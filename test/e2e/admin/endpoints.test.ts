@@ -52,7 +52,7 @@ function actionsIn(html: string): readonly string[] {
   return [...found].map(([, method, path]) => `${method} ${path}`);
 }
 
-test('shows whom the service tells, what, and with what success', async () => {
+test('shows where events are sent, which, and with what success', async () => {
   const { view, running, id, lose, noted } = await start();
   await lose();
   await noted(1);

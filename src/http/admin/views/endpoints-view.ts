@@ -1,4 +1,4 @@
-// Whom the service tells what happened: how that goes, the last calls, and what can be done about it.
+// Where events are sent: how that goes, the last calls, and what can be done about it.
 
 import { html } from 'hono/html';
 import type { z } from 'zod';
