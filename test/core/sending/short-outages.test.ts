@@ -26,6 +26,12 @@ function refusedUntil(ms: number): Weather {
   };
 }
 
+function misconfiguredUntil(ms: number): Weather {
+  const outcome: Outcome = { kind: 'misconfigured', reason: 'InvalidProviderToken' };
+  return (push) =>
+    push.atMs < ms ? { outcome, endsAfterMs: 20, isTaken: false } : CALM(push);
+}
+
 function unavailable(retryAfterMs: number): Outcome {
   return { kind: 'retry', reason: 'UNAVAILABLE', certainty: 'answered', retryAfterMs };
 }
@@ -185,15 +191,20 @@ test('keeps a queued payment while the key is rotated for 40 s', async () => {
   virtual.weather = refusedUntil(2 * SECOND);
   const said = await told(virtual, 'a');
   await virtual.clock.run(500);
-  virtual.weather = (push) =>
-    push.atMs < 40 * SECOND
-      ? {
-          outcome: { kind: 'misconfigured', reason: 'InvalidProviderToken' },
-          endsAfterMs: 20,
-          isTaken: false,
-        }
-      : CALM(push);
+  virtual.weather = misconfiguredUntil(40 * SECOND);
   await virtual.clock.run(60 * SECOND);
+  expect(said).toEqual(['queued']);
+  expect(virtual.pushes.at(-1)).toMatchObject({ isTaken: true });
+});
+
+test('keeps queued news while the key is rotated for 240 s, and sends it within a minute after', async () => {
+  const virtual = await createVirtualCore();
+  virtual.weather = refusedUntil(2 * SECOND);
+  const news = { type: 'swap_updated', lifetimeMs: 24 * 3_600 * SECOND };
+  const said = await told(virtual, 'a', news);
+  await virtual.clock.run(500);
+  virtual.weather = misconfiguredUntil(240 * SECOND);
+  await virtual.clock.run(302 * SECOND);
   expect(said).toEqual(['queued']);
   expect(virtual.pushes.at(-1)).toMatchObject({ isTaken: true });
 });
@@ -227,14 +238,7 @@ test('sends what waited for the credentials as soon as another push shows that t
   virtual.weather = refusedUntil(2 * SECOND);
   await told(virtual, 'a');
   await virtual.clock.run(500);
-  virtual.weather = (push) =>
-    push.atMs < 15 * SECOND
-      ? {
-          outcome: { kind: 'misconfigured', reason: 'InvalidProviderToken' },
-          endsAfterMs: 20,
-          isTaken: false,
-        }
-      : CALM(push);
+  virtual.weather = misconfiguredUntil(15 * SECOND);
   await virtual.clock.run(20 * SECOND);
   const said = await told(virtual, 'b');
   await virtual.clock.run(2 * SECOND);
