@@ -207,7 +207,8 @@ test('a planned second knock does not leave once a reload forbids it', async () 
   expect(await pushesOf('a3', knocking)).toBe(2);
 });
 
-test('what is queued for an app that comes back is sent then', async () => {
+/** A service whose app `wallet` has one delivery queued, and has left the file of the apps since. */
+async function queueAndLeave(template: object) {
   const folder = temporaryFolder();
   const file = join(folder, 'apps.json');
   writeFileSync(file, '{}');
@@ -222,14 +223,32 @@ test('what is queued for an app that comes back is sent then', async () => {
   await reload({ wallet: app });
   const unavailable = { kind: 'fcm_error', error: 'UNAVAILABLE' } as const;
   running.sandbox.script({ provider: 'fcm', times: 1, fault: unavailable });
-  const body = JSON.stringify({ template: 'tx_confirmed', data: { tx_id: 'aa' } });
   const path = notifyPath(ANDROID_TOKEN, { app: 'wallet' });
-  const answer = await send(running.service.url, { path, body });
+  const answer = await send(running.service.url, { path, body: JSON.stringify(template) });
   expect(successOf(answer).status).toBe('queued');
   await reload({});
-  await driven.elapse(30_000);
+  return { ...driven, comeBack: () => reload({ wallet: app }) };
+}
+
+test('what is queued for an app that comes back is sent then', async () => {
+  const news = { template: 'tx_confirmed', data: { tx_id: 'aa' } };
+  const { running, elapse, comeBack } = await queueAndLeave(news);
+  await elapse(30_000);
   expect(running.sandbox.received()).toEqual([]);
-  await reload({ wallet: app });
-  await driven.elapse(1_000);
+  await comeBack();
+  await elapse(1_000);
   await running.sandbox.waitFor(() => true, 1);
+});
+
+test('what is queued for an app that is gone for good is ended by its age, also after a restart', async () => {
+  const race = { template: 'payment_received', data: { payment_hash: 'aa' } };
+  const { running, clock, elapse, rows } = await queueAndLeave(race);
+  await running.restart();
+  await elapse(50_000, 10_000);
+  expect(await rows()).toMatchObject([{ status: 'queued', app: 'wallet' }]);
+  await elapse(30_000, 10_000);
+  expect(await rows()).toMatchObject([{ status: 'expired', app: 'wallet' }]);
+  const queue = await running.service.store.queueState({ nowMs: clock.nowMs() });
+  expect(queue.deliveries).toBe(0);
+  expect(running.sandbox.received()).toEqual([]);
 });
