@@ -1,6 +1,7 @@
 // Forged calls: counted, reported to the operator when they repeat, and never a reason to refuse the true
 // caller. Nothing of them is kept.
 
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { ServiceEvent } from '../../src/core/ports/observer.ts';
 import { type Answer, type Call, problemOf, refusalOf, send } from '../support/callers.ts';
@@ -9,7 +10,7 @@ import { createWallet } from '../support/lightning-wallet.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { handleOf, pathOf, REGISTRY_ENVIRONMENT } from '../support/registry.ts';
 import { ANDROID_TOKEN, type Setup, setup } from '../support/service.ts';
-import { lsps5Call, resmicCall, sparkPaymentCall } from '../support/signed-calls.ts';
+import { lsps5Call, resmicCall, sparkPaymentCall, standardCall } from '../support/signed-calls.ts';
 
 const NOW_MS = 1_754_049_600_000;
 const SECRET = 'secret-of-the-device';
@@ -130,6 +131,28 @@ test('nor is a whole domain shut out, however it is spelt', async () => {
   }
   expect(refusals(running).filter(({ repeated }) => repeated)).toHaveLength(ALLOWED + 1);
   expect(successOf(await call('pay.example.com', DOMAIN_SECRET)).status).toBe('acknowledged');
+});
+
+test('400 forgeries at once limit neither themselves nor the true caller: Ed25519', async () => {
+  const running = await start({ NDS_TRUSTED_ADDRESS_HEADER: undefined });
+  const [caller, stranger] = [generateKeyPairSync('ed25519'), generateKeyPairSync('ed25519')];
+  const { x = '' } = caller.publicKey.export({ format: 'jwk' });
+  const secret = `whpk_${Buffer.from(x, 'base64url').toString('base64')}`;
+  const device = await registerPhone(running, { secrets: { standard: [secret] } });
+  const path = pathOf(device, 'standard');
+  const post = (id: string, { privateKey }: typeof caller) => {
+    const { body, headers } = standardCall({ path, secret, id }, { nowMs: NOW_MS });
+    const content = Buffer.from(`${id}.${headers['webhook-timestamp']}.${body}`);
+    const signature = `v1a,${sign(null, content, privateKey).toString('base64')}`;
+    const call = { path, body, headers: { ...headers, 'webhook-signature': signature } };
+    return send(running.service.url, call);
+  };
+  const forged = Array.from({ length: 400 }, (_, index) => post(`forged-${index}`, stranger));
+  const good = post('good', caller);
+  const isVerified = async (answer: Promise<Answer>) =>
+    expect(refusalOf(await answer)).toBe('401 bad_signature');
+  await Promise.all(forged.map(isVerified));
+  expect(successOf(await good).status).toBe('delivered');
 });
 
 test('in a flood of costly signatures the true caller finds its turn, and other URLs theirs', async () => {

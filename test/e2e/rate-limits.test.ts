@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { readSettings } from '../../src/config/config.ts';
 import { Limits } from '../../src/core/tokens/limits.ts';
-import { androidToken, SECOND, setupDriven, told } from '../support/driven-service.ts';
+import { androidToken, iosToken, SECOND, setupDriven, told } from '../support/driven-service.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { ANDROID_TOKEN, notifyPath } from '../support/service.ts';
 
@@ -112,6 +112,30 @@ test('an LSP with 98 stale webhooks of 120 loses none of its good calls', async 
       else expect([410, 429]).toContain(status);
     }
   }
+});
+
+test('after ten calls a second in a wrong environment an address loses none of its good calls', async () => {
+  const { running, clock, call } = await setupAddresses();
+  const tenTimesASecond = async (tokenOf: (number: number) => string) => {
+    const statuses: number[] = [];
+    for (let number = 0; number < 9; number += 1) {
+      statuses.push((await call('lsp', tokenOf(number))).status);
+      clock.advance(SECOND / 10);
+    }
+    return statuses;
+  };
+  const good = (number: number) => iosToken(1 + (number % 3));
+  expect(await tenTimesASecond(good)).toEqual(Array(9).fill(200));
+  const refused = await tenTimesASecond((number) => {
+    const token = iosToken(100 + number);
+    running.sandbox.script({ token, fault: { kind: 'reason', reason: 'BadDeviceToken' } });
+    return token;
+  });
+  expect(refused).toEqual([...Array(3).fill(422), ...Array(6).fill(429)]);
+  const never = iosToken(200);
+  expect(await call('lsp', never)).toMatchObject({ status: 429, retryAfter: '1' });
+  expect(await tenTimesASecond(good)).toEqual(Array(9).fill(200));
+  expect((await call('lsp', never)).status).toBe(200);
 });
 
 test('nothing that costs no push counts against an address', async () => {

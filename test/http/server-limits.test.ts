@@ -1,5 +1,7 @@
 // What becomes of connections that say nothing, too little or too much.
 
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Server } from 'node:http';
 import { Hono } from 'hono';
 import { expect, onTestFinished, test } from 'vitest';
 import type { HttpEnv } from '../../src/http/context.ts';
@@ -12,7 +14,10 @@ const HEADERS_MS = 300;
 const GET = 'GET /quick HTTP/1.1\r\nHost: a\r\n\r\n';
 
 /** A server whose `/slow` answers when the test says so. */
-async function setup(maxConnections = 100) {
+async function setup(
+  maxConnections = 100,
+  times: { headersMs?: number } = { headersMs: HEADERS_MS },
+) {
   const clock = new ManualClock();
   const ids = createSystemIds(clock, Buffer.alloc(32));
   const asked: string[] = [];
@@ -32,7 +37,7 @@ async function setup(maxConnections = 100) {
     {
       host: '127.0.0.1',
       port: 0,
-      headersMs: HEADERS_MS,
+      ...times,
       maxConnections,
       onRefused: () => {
         refused += 1;
@@ -54,6 +59,26 @@ async function setup(maxConnections = 100) {
   };
   return { clock, server, open, asked, untilAsked, release, refused: () => refused };
 }
+
+test('a head has 10 s and a whole request 30 s, which is looked at every second', async () => {
+  const { open, server } = await setup(100, {});
+  const served: Server[] = [];
+  const note = (message: unknown) => served.push((message as { readonly server: Server }).server);
+  subscribe('http.server.request.start', note);
+  onTestFinished(() => {
+    unsubscribe('http.server.request.start', note);
+  });
+  const raw = await open();
+  raw.write(GET);
+  await raw.head();
+  expect(served).toHaveLength(1);
+  expect(served[0]?.address()).toMatchObject({ port: server.port });
+  expect(served[0]).toMatchObject({
+    headersTimeout: 10_000,
+    requestTimeout: 30_000,
+    connectionsCheckingInterval: 1_000,
+  });
+});
 
 test('a connection that sends nothing is closed without a word', async () => {
   const { open } = await setup();

@@ -276,3 +276,10 @@ test('two sources cannot have one name', () => {
   expect(() => create('epay')).toThrow('There are two sources with the name epay.');
   expect(() => create('acme', 'acme')).toThrow('acme');
 });
+
+test('no signature but that of bLIP-55 waits for its turn', () => {
+  const generic = [genericConfig.parse(SIMPLE)];
+  const sources = [...createSources({ lsps5: LSPS5_DEFAULTS, generic }).values()];
+  const waiting = sources.filter(({ precheck }) => precheck !== undefined);
+  expect(waiting.map(({ name }) => name)).toEqual(['lsps5']);
+});

@@ -28,8 +28,7 @@ function refusedUntil(ms: number): Weather {
 
 function misconfiguredUntil(ms: number): Weather {
   const outcome: Outcome = { kind: 'misconfigured', reason: 'InvalidProviderToken' };
-  return (push) =>
-    push.atMs < ms ? { outcome, endsAfterMs: 20, isTaken: false } : CALM(push);
+  return (push) => (push.atMs < ms ? { outcome, endsAfterMs: 20, isTaken: false } : CALM(push));
 }
 
 function unavailable(retryAfterMs: number): Outcome {
