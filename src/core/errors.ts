@@ -244,7 +244,7 @@ export const ERRORS = {
     status: 503,
     title: 'Database unavailable',
     remedy:
-      'The push could not be stored for a retry: the database is full, locked, damaged or cannot be reached. /readyz says which. Repeat the call.',
+      'The database is full, locked, damaged or cannot be reached: /readyz says which. Repeat the call.',
   },
   no_reply: {
     status: 504,

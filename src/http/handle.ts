@@ -2,11 +2,13 @@
 // another door is as unknown as an invented or a deleted one: the same 404 after the same work.
 
 import { handleKey } from '../core/devices/registry.ts';
-import { ServiceError } from '../core/errors.ts';
+import { ERRORS, ServiceError } from '../core/errors.ts';
 import { type Device, type DeviceStore, type Door, HANDLE } from '../core/ports/devices.ts';
 import type { Ids } from '../core/ports/ids.ts';
 import { StoreUnavailableError } from '../core/ports/store.ts';
 import type { HttpContext } from './context.ts';
+
+const NOT_LOOKED_UP = `The handle could not be looked up, and no push was tried. ${ERRORS.store_unavailable.remedy}`;
 
 /** Throws `unknown_handle`, or `store_unavailable` where the registry cannot be read. */
 export async function resolveHandle(
@@ -17,8 +19,9 @@ export async function resolveHandle(
   const handle = c.req.param('handle') ?? '';
   c.set('handle', { door, handle });
   if (!HANDLE.test(handle)) throw new ServiceError('unknown_handle');
-  const device = await reading(() =>
-    devices.findDeviceByHandle(ids.fingerprint(handleKey(door, handle))),
+  const device = await reading(
+    () => devices.findDeviceByHandle(ids.fingerprint(handleKey(door, handle))),
+    NOT_LOOKED_UP,
   );
   if (device === undefined) throw new ServiceError('unknown_handle');
   c.set('app', device.target.app);
@@ -27,11 +30,14 @@ export async function resolveHandle(
 }
 
 /** A registry that cannot be read does not make a handle unknown: the caller should repeat the call. */
-export async function reading<Result>(read: () => Promise<Result>): Promise<Result> {
+export async function reading<Result>(
+  read: () => Promise<Result>,
+  detail: string = ERRORS.store_unavailable.remedy,
+): Promise<Result> {
   try {
     return await read();
   } catch (cause) {
     if (!(cause instanceof StoreUnavailableError)) throw cause;
-    throw new ServiceError('store_unavailable', { retryAfterSeconds: 1 }, { cause });
+    throw new ServiceError('store_unavailable', { retryAfterSeconds: 1, detail }, { cause });
   }
 }

@@ -9,8 +9,11 @@ import type { StoreUnavailableError } from '../../src/core/ports/store.ts';
 import { startService } from '../../src/main.ts';
 import { prepare } from '../../src/service/prepare.ts';
 import { createSystemClock } from '../../src/service/system.ts';
+import { problemOf, refusalOf } from '../support/callers.ts';
+import { registerPhone, wake } from '../support/device-calls.ts';
 import { androidToken, iosToken, SECOND, setupDriven } from '../support/driven-service.ts';
 import { KEYS, OPERATOR_ENVIRONMENT } from '../support/operator-calls.ts';
+import { REGISTRY_ENVIRONMENT } from '../support/registry.ts';
 import { ANDROID_TOKEN, createTestLog, IOS_TOKEN } from '../support/service.ts';
 
 const UNAVAILABLE = { kind: 'fcm_error', error: 'UNAVAILABLE' } as const;
@@ -47,7 +50,13 @@ for (const [reason, remedy] of REASONS) {
     expect((await pay(ANDROID_TOKEN, 'aa')).body.status).toBe('duplicate');
     sandbox.script({ provider: 'fcm', fault: UNAVAILABLE });
     const refused = await pay(ANDROID_TOKEN, 'bb');
-    expect(refused).toMatchObject({ status: 503, body: { code: 'store_unavailable' } });
+    expect(refused).toMatchObject({
+      status: 503,
+      body: {
+        code: 'store_unavailable',
+        detail: expect.stringMatching(/push could not be stored/),
+      },
+    });
     expect(Number(refused.retryAfter)).toBeGreaterThan(0);
     expect(storeCheck()).toEqual({ ready: false, detail: expect.stringMatching(remedy) });
     await elapse(10 * SECOND, SECOND);
@@ -63,6 +72,21 @@ for (const [reason, remedy] of REASONS) {
     expect((await rows()).map(({ id }) => id)).toEqual([kept.body.id]);
   });
 }
+
+test('a handle that a damaged database does not tell is 503, and no push is spoken of as tried', async () => {
+  const { running } = await setupDriven({ environment: REGISTRY_ENVIRONMENT });
+  const device = await registerPhone(running);
+  for (const name of ['nds.sqlite', 'nds.sqlite-wal']) {
+    const file = join(running.folder, name);
+    writeFileSync(file, readFileSync(file).fill(0x5a));
+  }
+  const answer = await wake(running, device, 'aa');
+  expect(refusalOf(answer)).toBe('503 store_unavailable');
+  expect(answer.headers['retry-after']).toBe('1');
+  const { detail } = problemOf(answer);
+  expect(detail).toMatch(/^The handle could not be looked up, and no push was tried\. .*\/readyz/);
+  expect(running.sandbox.received()).toEqual([]);
+});
 
 test('find does not say that nothing came while the store takes no rows', async () => {
   const { running, pay, store, elapse } = await setupDriven({ environment: OPERATOR_ENVIRONMENT });

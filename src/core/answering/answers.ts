@@ -2,7 +2,7 @@
 // deadline.
 
 import type { Delivery } from '../delivery.ts';
-import { ServiceError } from '../errors.ts';
+import { ERRORS, ServiceError } from '../errors.ts';
 import type { Policy } from '../policy.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { SendEnd } from '../sending/endings.ts';
@@ -23,7 +23,8 @@ export function notKept(row: Inserted | undefined): ServiceError {
 }
 
 export function storeUnavailable(): ServiceError {
-  return new ServiceError('store_unavailable', { retryAfterSeconds: 1 });
+  const detail = `The push could not be stored for a retry. ${ERRORS.store_unavailable.remedy}`;
+  return new ServiceError('store_unavailable', { retryAfterSeconds: 1, detail });
 }
 
 /** The answer to a call whose push ended undelivered. */

@@ -62,7 +62,7 @@ const CASES: readonly Case[] = [
   },
   {
     is: { code: 'store_unavailable', status: 503 },
-    says: `Refused with 503 store_unavailable ${AT}: the push could not be stored for a retry: the database is full, locked, damaged or cannot be reached. /readyz says which. Repeat the call.`,
+    says: `Refused with 503 store_unavailable ${AT}: the database is full, locked, damaged or cannot be reached: /readyz says which. Repeat the call.`,
   },
   {
     is: { code: 'duplicate', status: 200 },
