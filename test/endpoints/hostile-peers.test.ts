@@ -7,7 +7,7 @@ import { generate } from 'selfsigned';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseNetwork } from '../../src/endpoints/address.ts';
 import { createEventSender } from '../../src/endpoints/event-sender.ts';
-import { startLane } from '../core/events/lane-setup.ts';
+import { startOutbox } from '../core/events/outbox-setup.ts';
 import { useFiles } from '../stores/sqlite/files.ts';
 import { portOf } from '../support/event-receiver.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -153,8 +153,12 @@ async function call(clock: ManualClock, url: string) {
   const sender = createEventSender({ clock, networks });
   onTestFinished(() => sender.close());
   const opened = await open(newFile());
-  const { lane } = await startLane(opened, ['provider.*'], { clock, sender, endpoint: { url } });
-  const sending = lane.sendOnce({ id: 'evt_a', atMs: clock.wallMs(), type: 'test.ping' });
+  const { outbox } = await startOutbox(opened, ['provider.*'], {
+    clock,
+    sender,
+    endpoint: { url },
+  });
+  const sending = outbox.sendOnce({ id: 'evt_a', atMs: clock.wallMs(), type: 'test.ping' });
   return {
     attempts: async () => {
       await sending;

@@ -1,4 +1,4 @@
-// The endpoints of the vendor: registered, changed, tested, and each with its lane. While there is none, nobody listens
+// The endpoints of the vendor: registered, changed, tested, and each with its outbox. While there is none, nobody listens
 // and nothing is asked of the store.
 
 import { isDeepStrictEqual } from 'node:util';
@@ -16,17 +16,17 @@ import {
   type EndpointChanges,
   type EndpointDetails,
 } from './details.ts';
-import { EndpointLane, type LaneParts } from './lane.ts';
-import type { Lane } from './lane-base.ts';
+import { EndpointOutbox, type EndpointOutboxParts } from './endpoint-outbox.ts';
 import { Looks } from './looks/looks.ts';
 import { isEmail, refuseEmail, takeIn } from './looks/take-in.ts';
-import { MailLane, type MailLaneParts } from './mail-lane.ts';
+import { MailOutbox, type MailOutboxParts } from './mail-outbox.ts';
 import { isHint, noticeOf } from './notices.ts';
+import type { Outbox } from './outbox.ts';
 
 export const MAX_ENDPOINTS = 32;
 const START_PAUSE_MS = 5_000;
 
-export interface EndpointsParts extends Omit<LaneParts, 'ids'>, Pick<MailLaneParts, 'mail'> {
+export interface EndpointsParts extends Omit<EndpointOutboxParts & MailOutboxParts, 'ids'> {
   readonly ids: Pick<Ids, 'fraction' | 'secret' | 'deliveryId'>;
   /** The observer gets every event from `join` to `leave`. */
   readonly join: (observer: Observer) => void;
@@ -35,7 +35,7 @@ export interface EndpointsParts extends Omit<LaneParts, 'ids'>, Pick<MailLanePar
 
 export class Endpoints implements Observer {
   readonly #parts: EndpointsParts;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #outboxes = new Map<string, Outbox>();
   /** As the configuration had them last. */
   #configured: ReadonlyMap<string, ConfiguredEndpoint> = new Map();
   /** On their way into the store. */
@@ -81,15 +81,15 @@ export class Endpoints implements Observer {
     for (const stored of known) {
       const { id, isConfigured } = stored.endpoint;
       if (isConfigured && !names.has(id)) await this.#delete(id);
-      else if (!names.has(id) && !this.#lanes.has(id)) this.#add(stored);
+      else if (!names.has(id) && !this.#outboxes.has(id)) this.#add(stored);
     }
     for (const [id, one] of names) {
       // What did not change goes on where it is.
-      const lane = this.#lanes.get(id);
-      if (lane !== undefined && isDeepStrictEqual(this.#configured.get(id), one)) continue;
+      const outbox = this.#outboxes.get(id);
+      if (outbox !== undefined && isDeepStrictEqual(this.#configured.get(id), one)) continue;
       const earlier = known.find(({ endpoint }) => endpoint.id === id)?.endpoint;
-      const stored = await this.#put(configure(one, { earlier, nowMs: clock.wallMs() }), lane);
-      if (lane !== undefined && isEmail(lane) === isEmail(stored)) lane.change(stored);
+      const stored = await this.#put(configure(one, { earlier, nowMs: clock.wallMs() }), outbox);
+      if (outbox !== undefined && isEmail(outbox) === isEmail(stored)) outbox.change(stored);
       else this.#add(stored);
     }
     this.#configured = names;
@@ -101,10 +101,10 @@ export class Endpoints implements Observer {
     await this.#inTurn(async () => {
       const known = await this.#parts.store.listEndpoints();
       const ids = new Set(known.map(({ endpoint }) => endpoint.id));
-      for (const id of this.#lanes.keys()) if (!ids.has(id)) this.#drop(id);
+      for (const id of this.#outboxes.keys()) if (!ids.has(id)) this.#drop(id);
       for (const stored of known) {
-        const lane = this.#lanes.get(stored.endpoint.id);
-        if (lane === undefined || !takeIn(lane, stored)) this.#add(stored);
+        const outbox = this.#outboxes.get(stored.endpoint.id);
+        if (outbox === undefined || !takeIn(outbox, stored)) this.#add(stored);
       }
     });
   }
@@ -125,21 +125,21 @@ export class Endpoints implements Observer {
     return this.#parts.mail.fault;
   }
 
-  get all(): readonly Lane[] {
-    return [...this.#lanes.values()];
+  get all(): readonly Outbox[] {
+    return [...this.#outboxes.values()];
   }
 
   /** Throws `unknown_endpoint`. */
-  find(id: string): Lane {
-    const lane = this.#lanes.get(id);
-    if (lane === undefined) throw new ServiceError('unknown_endpoint');
-    return lane;
+  find(id: string): Outbox {
+    const outbox = this.#outboxes.get(id);
+    if (outbox === undefined) throw new ServiceError('unknown_endpoint');
+    return outbox;
   }
 
   /** With its secret, which is not shown again. Throws `bad_body` or `too_many_endpoints`. */
-  async create(details: EndpointDetails): Promise<Lane> {
+  async create(details: EndpointDetails): Promise<Outbox> {
     await checkDetails(details, this.#parts);
-    if (this.#lanes.size + this.#adding >= MAX_ENDPOINTS) {
+    if (this.#outboxes.size + this.#adding >= MAX_ENDPOINTS) {
       throw new ServiceError('too_many_endpoints', { detail: `There are ${MAX_ENDPOINTS}.` });
     }
     this.#adding += 1;
@@ -153,7 +153,7 @@ export class Endpoints implements Observer {
   }
 
   /** Of one of the configuration the status alone. Throws `endpoint_configured`. */
-  async change(id: string, { status, ...changes }: EndpointChanges): Promise<Lane> {
+  async change(id: string, { status, ...changes }: EndpointChanges): Promise<Outbox> {
     const isStatusOnly = Object.keys(changes).length === 0;
     const find = () => (isStatusOnly ? this.find(id) : this.#findOwn(id));
     await checkDetails(changes, this.#parts, find().endpoint);
@@ -171,13 +171,13 @@ export class Endpoints implements Observer {
   }
 
   #drop(id: string): void {
-    this.#lanes.get(id)?.stop();
-    this.#lanes.delete(id);
-    if (this.#lanes.size === 0) this.#stopListening();
+    this.#outboxes.get(id)?.stop();
+    this.#outboxes.delete(id);
+    if (this.#outboxes.size === 0) this.#stopListening();
   }
 
   /** The new secret is the first one; the earlier ones sign beside it for a day. Throws `email_endpoint`. */
-  async rotate(id: string): Promise<Lane> {
+  async rotate(id: string): Promise<Outbox> {
     const find = () => refuseEmail(this.#findOwn(id));
     const { ids, clock } = this.#parts;
     const renewed = (endpoint: Endpoint) => withNewSecret(endpoint, { ids, nowMs: clock.wallMs() });
@@ -194,18 +194,18 @@ export class Endpoints implements Observer {
 
   /** Sends an event once more, now. Throws `unknown_event`. */
   async redeliver(id: string, eventId: string): Promise<Sent> {
-    const lane = this.find(id);
+    const outbox = this.find(id);
     const event = await this.#parts.store.findEvent(eventId);
     if (event === undefined) throw new ServiceError('unknown_event');
-    return await lane.sendOnce(event);
+    return await outbox.sendOnce(event);
   }
 
   /** Everything that was recorded since then and is kept comes once more, in its order. Throws `email_endpoint`. */
   async rewind(id: string, sinceMs: number): Promise<void> {
     await this.#inTurn(async () => {
-      const lane = refuseEmail(this.find(id));
+      const outbox = refuseEmail(this.find(id));
       const progress = await this.#parts.store.rewind({ endpointId: id, sinceMs });
-      lane.change({ endpoint: lane.endpoint, progress });
+      outbox.change({ endpoint: outbox.endpoint, progress });
     });
   }
 
@@ -223,7 +223,7 @@ export class Endpoints implements Observer {
     this.#startAgain?.cancel();
     this.#stopListening();
     this.#looks.stop();
-    for (const lane of this.#lanes.values()) lane.stop();
+    for (const outbox of this.#outboxes.values()) outbox.stop();
     this.#parts.sender.close();
     this.#parts.mail.close();
   }
@@ -232,38 +232,38 @@ export class Endpoints implements Observer {
   #mail(event: ServiceEvent): void {
     const notice = noticeOf(event, {
       atMs: this.#parts.clock.wallMs(),
-      appOf: (id) => this.#lanes.get(id)?.endpoint.app,
+      appOf: (id) => this.#outboxes.get(id)?.endpoint.app,
     });
     const hasRecovered = event.name === 'store_recovered';
     if (notice === undefined && !hasRecovered) return;
-    for (const lane of this.#lanes.values()) {
-      if (!(lane instanceof MailLane)) continue;
-      if (hasRecovered) lane.storeRecovered();
-      if (notice !== undefined) lane.tell(notice);
+    for (const outbox of this.#outboxes.values()) {
+      if (!(outbox instanceof MailOutbox)) continue;
+      if (hasRecovered) outbox.storeRecovered();
+      if (notice !== undefined) outbox.tell(notice);
     }
   }
 
-  #add(stored: StoredEndpoint): Lane {
-    const lane: Lane = new (isEmail(stored) ? MailLane : EndpointLane)(this.#parts, stored);
-    this.#lanes.get(stored.endpoint.id)?.stop();
-    this.#lanes.set(stored.endpoint.id, lane);
-    if (this.#isClosed) lane.stop();
+  #add(stored: StoredEndpoint): Outbox {
+    const outbox: Outbox = new (isEmail(stored) ? MailOutbox : EndpointOutbox)(this.#parts, stored);
+    this.#outboxes.get(stored.endpoint.id)?.stop();
+    this.#outboxes.set(stored.endpoint.id, outbox);
+    if (this.#isClosed) outbox.stop();
     this.#listen();
-    lane.nudge();
-    return lane;
+    outbox.nudge();
+    return outbox;
   }
 
-  #replace(find: () => Lane, changed: (endpoint: Endpoint) => Endpoint): Promise<Lane> {
+  #replace(find: () => Outbox, changed: (endpoint: Endpoint) => Endpoint): Promise<Outbox> {
     return this.#inTurn(async () => {
-      const lane = find();
-      lane.change(await this.#put(changed(lane.endpoint), lane));
-      return lane;
+      const outbox = find();
+      outbox.change(await this.#put(changed(outbox.endpoint), outbox));
+      return outbox;
     });
   }
 
   /** Asking for more types sends no earlier events. E-mail endpoints keep their cursor: alerts may be sent later. */
-  #put(endpoint: Endpoint, lane?: Lane): Promise<StoredEndpoint> {
-    const cursor = lane === undefined || isEmail(lane) ? undefined : lane.progress.cursor;
+  #put(endpoint: Endpoint, outbox?: Outbox): Promise<StoredEndpoint> {
+    const cursor = outbox === undefined || isEmail(outbox) ? undefined : outbox.progress.cursor;
     return this.#parts.store.putEndpoint(endpoint, cursor);
   }
 
@@ -274,10 +274,10 @@ export class Endpoints implements Observer {
     return done;
   }
 
-  #findOwn(id: string): Lane {
-    const lane = this.find(id);
-    if (lane.endpoint.isConfigured) throw new ServiceError('endpoint_configured');
-    return lane;
+  #findOwn(id: string): Outbox {
+    const outbox = this.find(id);
+    if (outbox.endpoint.isConfigured) throw new ServiceError('endpoint_configured');
+    return outbox;
   }
 
   #listen(): void {
@@ -295,6 +295,6 @@ export class Endpoints implements Observer {
   }
 
   #nudgeAll(): void {
-    for (const lane of this.#lanes.values()) lane.nudge();
+    for (const outbox of this.#outboxes.values()) outbox.nudge();
   }
 }

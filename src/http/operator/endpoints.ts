@@ -5,7 +5,7 @@ import { ServiceError } from '../../core/errors.ts';
 import type { Sent } from '../../core/events/calls.ts';
 import { enabledEventNames } from '../../core/events/catalogue.ts';
 import { isEmailAddress } from '../../core/events/email-address.ts';
-import type { Lane } from '../../core/events/lane-base.ts';
+import type { Outbox } from '../../core/events/outbox.ts';
 import { readBody } from '../body.ts';
 import type { HttpContext } from '../context.ts';
 import { checkBody, parseJsonBody } from '../devices/device-body.ts';
@@ -130,7 +130,7 @@ type Handled = Promise<Response>;
 
 /** GET /api/v1/endpoints */
 export function handleListEndpoints({ endpoints }: OperatorParts, c: HttpContext): Response {
-  return json(c, { endpoints: endpoints.all.map((lane) => describeEndpoint(lane)) });
+  return json(c, { endpoints: endpoints.all.map((outbox) => describeEndpoint(outbox)) });
 }
 
 /** POST /api/v1/endpoints */
@@ -142,8 +142,8 @@ export async function handleCreateEndpoint(parts: OperatorParts, c: HttpContext)
   } = checkBody(createEndpointBody, parseJsonBody(await readBody(c)));
   requireApp(parts, body.app);
   const details = { ...body, url: email ?? body.url ?? '', enabledEvents };
-  const lane = await reading(() => parts.endpoints.create(details));
-  return json(c, describeEndpoint(lane, { withSecret: true }));
+  const outbox = await reading(() => parts.endpoints.create(details));
+  return json(c, describeEndpoint(outbox, { withSecret: true }));
 }
 
 /** GET /api/v1/endpoints/:id */
@@ -161,8 +161,8 @@ export async function handleChangeEndpoint(parts: OperatorParts, c: HttpContext)
   const events = enabled_events === undefined ? {} : { enabledEvents: enabled_events };
   const address = email === undefined ? {} : { url: email };
   const changes = { ...body, ...events, ...address };
-  const lane = await reading(() => parts.endpoints.change(idOf(c), changes));
-  return json(c, describeEndpoint(lane));
+  const outbox = await reading(() => parts.endpoints.change(idOf(c), changes));
+  return json(c, describeEndpoint(outbox));
 }
 
 /** DELETE /api/v1/endpoints/:id */
@@ -175,8 +175,8 @@ export async function handleDeleteEndpoint({ endpoints }: OperatorParts, c: Http
 
 /** POST /api/v1/endpoints/:id/secret/rotate */
 export async function handleRotate({ endpoints }: OperatorParts, c: HttpContext): Handled {
-  const lane = await reading(() => endpoints.rotate(idOf(c)));
-  return json(c, describeEndpoint(lane, { withSecret: true }));
+  const outbox = await reading(() => endpoints.rotate(idOf(c)));
+  return json(c, describeEndpoint(outbox, { withSecret: true }));
 }
 
 /** POST /api/v1/endpoints/:id/test */
@@ -222,7 +222,7 @@ function requireApp({ appNames }: OperatorParts, app: string | undefined): void 
 
 /** Without its secret, unless it was just made. */
 export function describeEndpoint(
-  { endpoint, progress }: Lane,
+  { endpoint, progress }: Outbox,
   { withSecret = false }: { readonly withSecret?: boolean } = {},
 ): z.output<typeof endpointAnswer> {
   return {

@@ -71,7 +71,7 @@ test('a store that fails is asked again, for what the configuration was last', a
   expect(ids()).toEqual(['ep_b']);
 });
 
-test('what did not change keeps its lane and its place, what changed is written, the rest is deleted', async () => {
+test('what did not change keeps its outbox and its place, what changed is written, the rest is deleted', async () => {
   const { endpoints, real, ids } = await setup();
   await real.putEndpoint(sampleEndpoint({ id: 'ep_own' }));
   await endpoints.start([entry('a'), entry('b', { description: 'first', app: 'wallet' })]);

@@ -10,7 +10,7 @@ import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { quarantineEntry, sampleId } from '../../contract/store-samples.ts';
 import { useFiles } from '../../stores/sqlite/files.ts';
-import { startLane } from './lane-setup.ts';
+import { startOutbox } from './outbox-setup.ts';
 
 const { newFile, open } = useFiles();
 const SECOND = 1_000;
@@ -26,7 +26,7 @@ test('an endpoint that is down for five days costs a bounded table, and is told 
 }, async () => {
   const file = newFile();
   const opened = await open(file);
-  const { clock, lane, calls, told, state, idle } = await startLane(opened, ['device.*']);
+  const { clock, outbox, calls, told, state, idle } = await startOutbox(opened, ['device.*']);
   const { store, events } = opened;
   const entry = quarantineEntry('a');
   const beganAtMs = clock.wallMs();
@@ -51,7 +51,7 @@ test('an endpoint that is down for five days costs a bounded table, and is told 
 
   state.answer = { kind: 'answered', status: 503 };
   await happen(1, 0);
-  lane.nudge();
+  outbox.nudge();
   const sizes: number[] = [];
   for (let second = 0; second < 19 * 60; second += 5) {
     clock.advance(5 * SECOND);
@@ -67,7 +67,7 @@ test('an endpoint that is down for five days costs a bounded table, and is told 
   // It was as large when the bound was reached, after 1,000 s.
   expect(sizes.at(-1)).toBeLessThan((sizes[18] ?? 0) * 1.02);
 
-  for (let hour = 0; lane.endpoint.status === 'enabled' && hour < 150; hour += 1) {
+  for (let hour = 0; outbox.endpoint.status === 'enabled' && hour < 150; hour += 1) {
     clock.advance(HOUR);
     await happen(180, 20 * SECOND);
     await idle();
@@ -75,7 +75,7 @@ test('an endpoint that is down for five days costs a bounded table, and is told 
     while ((await events.pruneEvents(aged)) > 0);
     sizes.push(statSync(file).size);
   }
-  expect(lane.endpoint).toMatchObject({ status: 'disabled', disabledReason: 'failing' });
+  expect(outbox.endpoint).toMatchObject({ status: 'disabled', disabledReason: 'failing' });
   expect(clock.wallMs() - beganAtMs).toBeLessThan(5 * DAY + 3 * HOUR);
   const warnings = told.flatMap((event) =>
     event.name === 'endpoint_failing' ? [event.failingForMs / HOUR] : [],
@@ -93,8 +93,8 @@ test('an endpoint that is down for five days costs a bounded table, and is told 
   const first = read<number>('SELECT at_ms FROM events ORDER BY row_id LIMIT 1') ?? 0;
   const before = calls.length;
   state.answer = { kind: 'answered', status: 200 };
-  const enabled = { ...lane.endpoint, status: 'enabled', disabledReason: undefined } as const;
-  lane.change(await events.putEndpoint(enabled));
+  const enabled = { ...outbox.endpoint, status: 'enabled', disabledReason: undefined } as const;
+  outbox.change(await events.putEndpoint(enabled));
   while (calls.length < before + 1 + left) await idle();
   const [notice, ...rest] = calls.slice(before);
   expect(notice?.type).toBe('events.dropped');

@@ -4,10 +4,18 @@ import { expect, test } from 'vitest';
 import type { MailResult } from '../../../src/core/ports/events.ts';
 import { useFiles } from '../../stores/sqlite/files.ts';
 import { sampleEndpoint } from '../../support/endpoints.ts';
-import { DAY, HOUR, kinds, MAIL_TAKEN, MINUTE, setupMailLane } from '../../support/mail-lane.ts';
+import {
+  DAY,
+  HOUR,
+  kinds,
+  MAIL_TAKEN,
+  MINUTE,
+  setupMailOutbox,
+} from '../../support/mail-outbox.ts';
 
 const files = useFiles();
-const setup = (changes: Parameters<typeof setupMailLane>[1] = {}) => setupMailLane(files, changes);
+const setup = (changes: Parameters<typeof setupMailOutbox>[1] = {}) =>
+  setupMailOutbox(files, changes);
 const DOWN: MailResult = { verdict: 'failed', reason: 'connection_refused' };
 
 test('repeats a mail that fails by the schedule, says so once, and loses nothing', async () => {
@@ -27,13 +35,13 @@ test('repeats a mail that fails by the schedule, says so once, and loses nothing
   expect(told.filter(({ name }) => name === 'mail_failed')).toEqual([
     { name: 'mail_failed', endpointId: 'ep_mail', reason: 'connection_refused', status: undefined },
   ]);
-  expect(running.lane.reason).toBe('connection_refused');
+  expect(running.outbox.reason).toBe('connection_refused');
   await down({ provider: 'apns' });
   state.answer = MAIL_TAKEN;
   clock.advance(40_000);
   await look();
   expect(kinds(running).at(-1)).toBe('provider.down+provider.down');
-  expect(running.lane).toMatchObject({
+  expect(running.outbox).toMatchObject({
     reason: undefined,
     progress: { failingSinceMs: undefined },
   });
@@ -71,11 +79,11 @@ test('is disabled after five days without a success, and keeps its counts', asyn
   const { clock, look, expire, state, told, events } = running;
   state.answer = DOWN;
   await expire(1);
-  for (let hour = 0; running.lane.endpoint.status === 'enabled' && hour < 200; hour += 1) {
+  for (let hour = 0; running.outbox.endpoint.status === 'enabled' && hour < 200; hour += 1) {
     clock.advance(HOUR);
     await look();
   }
-  expect(running.lane.endpoint).toMatchObject({ status: 'disabled', disabledReason: 'failing' });
+  expect(running.outbox.endpoint).toMatchObject({ status: 'disabled', disabledReason: 'failing' });
   expect(told.filter(({ name }) => name === 'endpoint_failing')).toHaveLength(3);
   expect(await events.readDigest('ep_mail')).toMatchObject([{ count: 1 }]);
   const [stored] = await events.listEndpoints();
@@ -84,9 +92,9 @@ test('is disabled after five days without a success, and keeps its counts', asyn
 
 test('tells of a store that fails from memory, once an hour, and not of one that works again', async () => {
   const running = await setup();
-  const { clock, look, state, lane } = running;
+  const { clock, look, state, outbox } = running;
   const sick = { type: 'mail.store_failed', reason: 'full' } as const;
-  const tell = (reason: string) => lane.tell({ ...sick, reason, atMs: clock.wallMs() });
+  const tell = (reason: string) => outbox.tell({ ...sick, reason, atMs: clock.wallMs() });
   /** The store is asked again every five seconds. */
   const pass = async (ms: number) => {
     clock.advance(ms);
@@ -106,7 +114,7 @@ test('tells of a store that fails from memory, once an hour, and not of one that
   await pass(50 * MINUTE);
   expect(running.sent).toHaveLength(3);
   tell('full');
-  lane.storeRecovered();
+  outbox.storeRecovered();
   await pass(2 * HOUR);
   expect(kinds(running)).toEqual(Array.from({ length: 3 }, () => 'mail.store_failed'));
 });
@@ -142,10 +150,10 @@ test('says a fault of our own with its stack, and goes on after a minute', async
 
 test('waits longer each time while store and mail server fail together', async () => {
   const running = await setup();
-  const { clock, look, state, lane, sent } = running;
+  const { clock, look, state, outbox, sent } = running;
   state.isSick = true;
   state.answer = DOWN;
-  lane.tell({ type: 'mail.store_failed', reason: 'io', atMs: clock.wallMs() });
+  outbox.tell({ type: 'mail.store_failed', reason: 'io', atMs: clock.wallMs() });
   for (let second = 0; second < 60; second += 1) {
     await look();
     clock.advance(1_000);
@@ -155,13 +163,13 @@ test('waits longer each time while store and mail server fail together', async (
 
 test('tells of another endpoint that fails or was disabled to those who asked for it', async () => {
   const running = await setup({ app: 'default', enabledEvents: ['endpoint.*'] });
-  const { clock, look, lane, events } = running;
+  const { clock, look, outbox, events } = running;
   const failing = { type: 'mail.endpoint_failing', endpointId: 'ep_a' } as const;
   const times = { atMs: clock.wallMs(), failingForMs: HOUR };
-  lane.tell({ ...failing, ...times, app: 'other' });
+  outbox.tell({ ...failing, ...times, app: 'other' });
   await look();
   expect(running.sent).toEqual([]);
-  lane.tell({ ...failing, ...times, reason: 'http_500' });
+  outbox.tell({ ...failing, ...times, reason: 'http_500' });
   await look();
   await events.putEndpoint(sampleEndpoint());
   await events.noteAttempt({

@@ -3,26 +3,26 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ServiceError } from '../../errors.ts';
 import type { StoredEndpoint } from '../../ports/events.ts';
-import type { Lane } from '../lane-base.ts';
+import type { Outbox } from '../outbox.ts';
 
 export function isEmail({ endpoint }: Pick<StoredEndpoint, 'endpoint'>): boolean {
   return endpoint.digest !== undefined;
 }
 
-export function refuseEmail(lane: Lane): Lane {
-  if (isEmail(lane)) throw new ServiceError('email_endpoint');
-  return lane;
+export function refuseEmail(outbox: Outbox): Outbox {
+  if (isEmail(outbox)) throw new ServiceError('email_endpoint');
+  return outbox;
 }
 
-/** False if its lane is of another kind. */
-export function takeIn(lane: Lane, stored: StoredEndpoint): boolean {
+/** False if its outbox is of another kind. */
+export function takeIn(outbox: Outbox, stored: StoredEndpoint): boolean {
   const { endpoint, progress, isSentElsewhere = false } = stored;
-  if (isEmail(lane) !== isEmail(stored)) return false;
-  if (!isDeepStrictEqual(lane.endpoint, endpoint)) {
+  if (isEmail(outbox) !== isEmail(stored)) return false;
+  if (!isDeepStrictEqual(outbox.endpoint, endpoint)) {
     // The cursor of this machine may still be on its way into the store. Alerts that were held back may be sent later.
-    const isPassed = !isSentElsewhere && !isEmail(lane);
-    const cursor = isPassed ? Math.max(progress.cursor, lane.progress.cursor) : progress.cursor;
-    lane.change({ endpoint, progress: { ...progress, cursor } });
-  } else if (isSentElsewhere) lane.follow(progress);
+    const isPassed = !isSentElsewhere && !isEmail(outbox);
+    const cursor = isPassed ? Math.max(progress.cursor, outbox.progress.cursor) : progress.cursor;
+    outbox.change({ endpoint, progress: { ...progress, cursor } });
+  } else if (isSentElsewhere) outbox.follow(progress);
   return true;
 }

@@ -1,4 +1,4 @@
-// One endpoint on its way through the events: one call at a time, in the order of the table.
+// The outbox of an endpoint that is called: one call at a time, in the order of the table.
 //
 // It reads the next events behind its cursor and sends them one after the other. While a call fails only that event is
 // tried, by the schedule (schedule.ts). An event that the endpoint refused three times is skipped. 410, or five days
@@ -8,18 +8,18 @@ import type { Dropped, RecordedEvent, StoredEndpoint, VendorEvent } from '../por
 import { droppedBodyOf } from './body.ts';
 import { EventCalls, type EventCallsParts, noteOf, type Sent } from './calls.ts';
 import { isWished } from './catalogue.ts';
-import { Lane, type LaneBaseParts } from './lane-base.ts';
+import { Outbox, type OutboxParts } from './outbox.ts';
 
 /** Read at once; few, so that what waits here is fresh. */
 const PAGE = 50;
 
-export type LaneParts = EventCallsParts & LaneBaseParts;
+export type EndpointOutboxParts = EventCallsParts & OutboxParts;
 
-export class EndpointLane extends Lane {
-  readonly #parts: LaneParts;
+export class EndpointOutbox extends Outbox {
+  readonly #parts: EndpointOutboxParts;
   readonly #calls: EventCalls;
 
-  constructor(parts: LaneParts, stored: StoredEndpoint) {
+  constructor(parts: EndpointOutboxParts, stored: StoredEndpoint) {
     super(parts, stored);
     this.#parts = parts;
     this.#calls = new EventCalls(parts);

@@ -1,6 +1,6 @@
 // An e-mail endpoint on a real store and in virtual time, with a sender that keeps what it was given.
 
-import { MailLane } from '../../src/core/events/mail-lane.ts';
+import { MailOutbox } from '../../src/core/events/mail-outbox.ts';
 import type { EventStore, Mail, MailResult, MailSender } from '../../src/core/ports/events.ts';
 import type { ServiceEvent } from '../../src/core/ports/observer.ts';
 import type { Outage } from '../../src/core/ports/records.ts';
@@ -26,7 +26,7 @@ interface State {
 }
 
 /** `files` are those of the test file. */
-export async function setupMailLane(
+export async function setupMailOutbox(
   { newFile, open }: ReturnType<typeof useFiles>,
   changes: Parameters<typeof sampleEmailEndpoint>[0] = {},
 ) {
@@ -55,7 +55,7 @@ export async function setupMailLane(
   const observer = { observe: (event: ServiceEvent) => void told.push(event) };
   const parts = { clock, ids: { fraction: () => 0.5 }, store, mail, observer };
   const endpoint = sampleEmailEndpoint({ createdAtMs: clock.wallMs(), ...changes });
-  let lane = new MailLane(parts, await events.putEndpoint(endpoint));
+  let outbox = new MailOutbox(parts, await events.putEndpoint(endpoint));
   const idle = async () => {
     for (let turns = 0; turns < 6; turns += 1) {
       await log.probe();
@@ -65,18 +65,18 @@ export async function setupMailLane(
   let number = 0;
   return {
     ...{ clock, events, records, sent, told, state, idle, log },
-    get lane() {
-      return lane;
+    get outbox() {
+      return outbox;
     },
     /** What happens every ten seconds. */
     look: async () => {
-      lane.nudge();
+      outbox.nudge();
       await idle();
     },
     restart: async () => {
-      lane.stop();
+      outbox.stop();
       const [stored] = await events.listEndpoints();
-      if (stored !== undefined) lane = new MailLane(parts, stored);
+      if (stored !== undefined) outbox = new MailOutbox(parts, stored);
     },
     down: async (outage: Partial<Outage> = {}): Promise<Outage> => {
       const begun = { ...FCM, beganAtMs: clock.wallMs(), ...outage };
@@ -96,16 +96,16 @@ export async function setupMailLane(
   };
 }
 
-type RunningMailLane = Awaited<ReturnType<typeof setupMailLane>>;
+type RunningMailOutbox = Awaited<ReturnType<typeof setupMailOutbox>>;
 
 /** What the mails were, in their order: the types of the troubles, or the kind. */
-export function kinds({ sent }: RunningMailLane): readonly string[] {
+export function kinds({ sent }: RunningMailOutbox): readonly string[] {
   return sent.map(({ mail }) =>
     mail.kind === 'alert' ? mail.troubles.map(({ type }) => type).join('+') : mail.kind,
   );
 }
 
-export function countsIn({ sent }: RunningMailLane, at: number): readonly string[] {
+export function countsIn({ sent }: RunningMailOutbox, at: number): readonly string[] {
   const mail = sent.at(at)?.mail;
   if (mail?.kind !== 'digest') return [];
   return mail.counts.map(({ type, reason, count }) => `${type} ${reason} ${count}`);

@@ -1,4 +1,4 @@
-// One e-mail endpoint on its way: what an operator has to know at once, and everything else as a digest.
+// The outbox of an e-mail endpoint: what an operator has to know at once, and everything else as a digest.
 //
 // Its cursor is the last alert that was mailed to it. The store counts all its events as they are recorded; after the hour
 // or the day those counts are the digest, and what was mailed is subtracted. One mail at a time. A mail that fails is tried
@@ -19,13 +19,13 @@ import { noteOf, type Sent } from './calls.ts';
 import { isWished } from './catalogue.ts';
 import { boundaryOf, digestId } from './digest.ts';
 import type { Concluded } from './failures.ts';
-import { Lane, type LaneBaseParts } from './lane-base.ts';
+import { Outbox, type OutboxParts } from './outbox.ts';
 import { MAX_TROUBLES, Troubles, troubleOf } from './troubles.ts';
 
 /** As many attempts as the store keeps. */
 const MAX_UNWRITTEN = 100;
 
-export interface MailLaneParts extends LaneBaseParts {
+export interface MailOutboxParts extends OutboxParts {
   readonly mail: MailSender;
 }
 
@@ -38,15 +38,15 @@ interface Letter {
   readonly digested?: readonly DigestCount[] | undefined;
 }
 
-export class MailLane extends Lane {
-  readonly #parts: MailLaneParts;
+export class MailOutbox extends Outbox {
+  readonly #parts: MailOutboxParts;
   readonly #troubles: Troubles;
   /** Up to which hour or day it has its digests. */
   #digestedUntilMs = 0;
   /** What a store that fails could not take. Without it the next digest would tell the same again. */
   #unwritten: AttemptNote[] = [];
 
-  constructor(parts: MailLaneParts, stored: StoredEndpoint) {
+  constructor(parts: MailOutboxParts, stored: StoredEndpoint) {
     super(parts, stored);
     this.#parts = parts;
     this.#troubles = new Troubles(parts.clock);

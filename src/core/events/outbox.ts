@@ -1,5 +1,4 @@
-// What all kinds of endpoints have in common: what the endpoint asked for, how far it got, and what happens when sending
-// to it fails.
+// The outbox of any endpoint: what the endpoint asked for, how far it got, and what happens when sending to it fails.
 
 import type {
   Endpoint,
@@ -13,19 +12,19 @@ import { type Wish, wishOf } from './catalogue.ts';
 import { type Concluded, Failures, type FailuresParts } from './failures.ts';
 import { Rounds } from './rounds.ts';
 
-export interface LaneBaseParts extends FailuresParts {
+export interface OutboxParts extends FailuresParts {
   readonly store: EventStore;
 }
 
-export abstract class Lane {
-  readonly #parts: LaneBaseParts;
+export abstract class Outbox {
+  readonly #parts: OutboxParts;
   readonly #failures: Failures;
   protected readonly rounds: Rounds;
   #endpoint: Endpoint;
   #wish: Wish;
   #progress: Progress;
 
-  constructor(parts: LaneBaseParts, { endpoint, progress }: StoredEndpoint) {
+  constructor(parts: OutboxParts, { endpoint, progress }: StoredEndpoint) {
     this.#parts = parts;
     this.#failures = new Failures(parts, endpoint.id, progress);
     this.rounds = new Rounds({

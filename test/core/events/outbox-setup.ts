@@ -1,8 +1,8 @@
-// One endpoint's lane on a real store, in virtual time, with a receiver that answers as a test wants. Every event must be as
+// One outbox on a real store, in virtual time, with a receiver that answers as a test wants. Every event must be as
 // the description of the API says.
 
 import { expect, onTestFinished } from 'vitest';
-import { EndpointLane } from '../../../src/core/events/lane.ts';
+import { EndpointOutbox } from '../../../src/core/events/endpoint-outbox.ts';
 import type { Endpoint, EventSender, SendResult } from '../../../src/core/ports/events.ts';
 import type { ServiceEvent } from '../../../src/core/ports/observer.ts';
 import type { OpenedStore } from '../../../src/stores/sqlite/store.ts';
@@ -10,13 +10,13 @@ import { faultOfEvent } from '../../support/described-events.ts';
 import { sampleEndpoint } from '../../support/endpoints.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
-export interface LaneCall {
+export interface OutboxCall {
   readonly id: string;
   readonly type: string;
   readonly data: unknown;
 }
 
-export async function startLane(
+export async function startOutbox(
   { events, store: log }: OpenedStore,
   enabledEvents: readonly string[],
   given: {
@@ -26,7 +26,7 @@ export async function startLane(
   } = {},
 ) {
   const { clock = new ManualClock() } = given;
-  const calls: LaneCall[] = [];
+  const calls: OutboxCall[] = [];
   const told: ServiceEvent[] = [];
   const faults: string[] = [];
   onTestFinished(() => expect(faults).toEqual([]));
@@ -53,7 +53,7 @@ export async function startLane(
   const parts = { clock, ids, store: events, sender, observer, userOf };
   return {
     ...{ clock, calls, told, state },
-    lane: new EndpointLane(parts, stored),
+    outbox: new EndpointOutbox(parts, stored),
     /** Everything that was asked of the store and of the receiver has ended. */
     idle: async () => {
       for (let turns = 0; turns < 4; turns += 1) {

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { retryDelayMs, verdictOf } from '../../../src/core/events/schedule.ts';
 import type { SendResult } from '../../../src/core/ports/events.ts';
 import { useFiles } from '../../stores/sqlite/files.ts';
-import { startLane } from './lane-setup.ts';
+import { startOutbox } from './outbox-setup.ts';
 
 const { newFile, open } = useFiles();
 const MINUTE = 60_000;
@@ -15,7 +15,7 @@ const DOWN: SendResult = { kind: 'answered', status: 503 };
 
 async function setup() {
   const opened = await open(newFile());
-  const started = await startLane(opened, ['provider.*']);
+  const started = await startOutbox(opened, ['provider.*']);
   let number = 0;
   return {
     ...started,
@@ -32,27 +32,27 @@ async function setup() {
 }
 
 test('sends what was recorded in its order, each once', async () => {
-  const { lane, calls, record, idle } = await setup();
+  const { outbox, calls, record, idle } = await setup();
   for (let count = 0; count < 5; count += 1) await record();
-  lane.nudge();
+  outbox.nudge();
   while (calls.length < 5) await idle();
-  lane.nudge();
+  outbox.nudge();
   await idle();
   const reasons = calls.map(({ data }) => JSON.stringify(data).slice(-5, -2));
   expect(reasons).toEqual(['"r1', '"r2', '"r3', '"r4', '"r5']);
-  expect(lane.progress.cursor).toBe(5);
+  expect(outbox.progress.cursor).toBe(5);
 });
 
 test('tries only the next event while calls fail, with one id, at growing gaps', async () => {
-  const { lane, calls, record, idle, clock, state } = await setup();
+  const { outbox, calls, record, idle, clock, state } = await setup();
   state.answer = DOWN;
   await record();
   await record();
-  lane.nudge();
+  outbox.nudge();
   await idle();
   for (const gapMs of [5_000, 10_000, 20_000]) {
     clock.advance(gapMs - 1);
-    lane.nudge();
+    outbox.nudge();
     await idle();
     const before = calls.length;
     clock.advance(1);
@@ -63,31 +63,31 @@ test('tries only the next event while calls fail, with one id, at growing gaps',
   state.answer = OK;
   clock.advance(40_000);
   await idle();
-  expect(lane.progress).toEqual({ cursor: 2, refused: 0, failingSinceMs: undefined });
+  expect(outbox.progress).toEqual({ cursor: 2, refused: 0, failingSinceMs: undefined });
 });
 
 test('skips an event that was refused three times, and notes it', async () => {
-  const { lane, calls, record, idle, clock, state, store } = await setup();
+  const { outbox, calls, record, idle, clock, state, store } = await setup();
   state.answer = { kind: 'answered', status: 404 };
   await record();
-  lane.nudge();
+  outbox.nudge();
   await idle();
   for (const gapMs of [5_000, 10_000]) {
     clock.advance(gapMs);
     await idle();
   }
   expect(calls).toHaveLength(3);
-  expect(lane.progress.cursor).toBe(1);
-  expect(lane.progress.failingSinceMs).toBeDefined();
+  expect(outbox.progress.cursor).toBe(1);
+  expect(outbox.progress.failingSinceMs).toBeDefined();
   const attempts = await store.listAttempts({ endpointId: 'ep_a', limit: 5 });
   expect(attempts.map(({ outcome }) => outcome)).toEqual(['skipped', 'failed', 'failed']);
 });
 
 test('a receiver that cannot keep up is called at half the rate each time, and at twice the rate after each success', async () => {
-  const { lane, calls, record, idle, clock, state } = await setup();
+  const { outbox, calls, record, idle, clock, state } = await setup();
   for (let count = 0; count < 5; count += 1) await record();
   state.next.push(...[429, 502, 504].map((status) => ({ kind: 'answered', status }) as const));
-  lane.nudge();
+  outbox.nudge();
   await idle();
   // The schedule of 5, 10 and 20 s, and what the pace adds to it; then the pace alone.
   const waits = [
@@ -112,15 +112,15 @@ test('a receiver that cannot keep up is called at half the rate each time, and a
 });
 
 test('410 disables at once, and others are told', async () => {
-  const { opened, lane, record, idle, state, told } = await setup();
-  const other = await startLane(opened, ['endpoint.*'], { endpoint: { id: 'ep_b' } });
+  const { opened, outbox, record, idle, state, told } = await setup();
+  const other = await startOutbox(opened, ['endpoint.*'], { endpoint: { id: 'ep_b' } });
   state.answer = { kind: 'answered', status: 410 };
   await record();
-  lane.nudge();
+  outbox.nudge();
   await idle();
-  expect(lane.endpoint).toMatchObject({ status: 'disabled', disabledReason: 'gone' });
+  expect(outbox.endpoint).toMatchObject({ status: 'disabled', disabledReason: 'gone' });
   expect(told.map(({ name }) => name)).toContain('endpoint_disabled');
-  other.lane.nudge();
+  other.outbox.nudge();
   while (other.calls.length === 0) await idle();
   expect(other.calls).toMatchObject([
     { type: 'endpoint.disabled', data: { endpoint_id: 'ep_a', reason: 'gone' } },
@@ -128,18 +128,18 @@ test('410 disables at once, and others are told', async () => {
 });
 
 test('five days down: warned three times, disabled, and told the number that it missed', async () => {
-  const { lane, calls, record, idle, state, store, clock, told } = await setup();
+  const { outbox, calls, record, idle, state, store, clock, told } = await setup();
   state.answer = DOWN;
   await record();
-  lane.nudge();
+  outbox.nudge();
   await idle();
-  for (let hour = 1; lane.endpoint.status === 'enabled' && hour < 200; hour += 1) {
+  for (let hour = 1; outbox.endpoint.status === 'enabled' && hour < 200; hour += 1) {
     await record();
     clock.advance(HOUR);
     await idle();
     await store.pruneEvents({ beforeMs: clock.wallMs() - DAY, limit: 500 });
   }
-  expect(lane.endpoint).toMatchObject({ status: 'disabled', disabledReason: 'failing' });
+  expect(outbox.endpoint).toMatchObject({ status: 'disabled', disabledReason: 'failing' });
   const warnings = told.filter(({ name }) => name === 'endpoint_failing');
   expect(warnings).toHaveLength(3);
   expect(calls.length).toBeLessThan(150);
@@ -150,11 +150,11 @@ test('five days down: warned three times, disabled, and told the number that it 
   expect(all.dropped?.count).toBe(recorded - all.events.length);
   state.answer = OK;
   const stored = await store.putEndpoint({
-    ...lane.endpoint,
+    ...outbox.endpoint,
     status: 'enabled',
     disabledReason: undefined,
   });
-  lane.change(stored);
+  outbox.change(stored);
   while (calls.length < before + 1 + all.events.length) await idle();
   const [notice, ...rest] = calls.slice(before);
   expect(notice?.type).toBe('events.dropped');
@@ -168,8 +168,8 @@ test('five days down: warned three times, disabled, and told the number that it 
 test('a restart forgets neither since when an endpoint fails nor which warnings it had', async () => {
   const { opened, clock, record, ...before } = await setup();
   const beganAtMs = clock.wallMs();
-  const failUntil = async ({ lane, idle }: typeof before, isOver: () => boolean) => {
-    lane.nudge();
+  const failUntil = async ({ outbox, idle }: typeof before, isOver: () => boolean) => {
+    outbox.nudge();
     await idle();
     while (!isOver()) {
       clock.advance(HOUR);
@@ -181,13 +181,13 @@ test('a restart forgets neither since when an endpoint fails nor which warnings 
   before.state.answer = DOWN;
   await record();
   await failUntil(before, () => clock.wallMs() >= beganAtMs + 2 * DAY);
-  before.lane.stop();
+  before.outbox.stop();
   expect(warnings(before)).toHaveLength(2);
 
-  const after = { ...before, ...(await startLane(opened, ['provider.*'], { clock })) };
+  const after = { ...before, ...(await startOutbox(opened, ['provider.*'], { clock })) };
   after.state.answer = DOWN;
   const givenUpAtMs = beganAtMs + 5 * DAY;
-  await failUntil(after, () => after.lane.endpoint.status === 'disabled');
+  await failUntil(after, () => after.outbox.endpoint.status === 'disabled');
   expect(warnings(after).map(Math.floor)).toEqual([3]);
   expect(clock.wallMs() - givenUpAtMs).toBeGreaterThanOrEqual(0);
   expect(clock.wallMs() - givenUpAtMs).toBeLessThan(3 * HOUR);

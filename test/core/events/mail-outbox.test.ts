@@ -2,10 +2,11 @@
 
 import { expect, test } from 'vitest';
 import { useFiles } from '../../stores/sqlite/files.ts';
-import { countsIn, DAY, HOUR, kinds, MINUTE, setupMailLane } from '../../support/mail-lane.ts';
+import { countsIn, DAY, HOUR, kinds, MINUTE, setupMailOutbox } from '../../support/mail-outbox.ts';
 
 const files = useFiles();
-const setup = (changes: Parameters<typeof setupMailLane>[1] = {}) => setupMailLane(files, changes);
+const setup = (changes: Parameters<typeof setupMailOutbox>[1] = {}) =>
+  setupMailOutbox(files, changes);
 
 test('tells of troubles at once, several in one mail, and of everything in a digest at midnight', async () => {
   const running = await setup();
