@@ -2,9 +2,9 @@
 // a webhook URL, a user. Reads while the service runs, changes nothing.
 
 import type { Environment } from '../config/config.ts';
-import { newestAsText, textOf } from '../core/finding/answer-text.ts';
 import { find as findInLog } from '../core/finding/find.ts';
-import { answerAsJson, deliveryAsJson } from '../core/finding/json.ts';
+import { newestAsText, textOf } from '../core/finding/find-text.ts';
+import { deliveryAsJson, findResultAsJson } from '../core/finding/json.ts';
 import { createSystemClock } from '../service/system.ts';
 import { print } from './print.ts';
 import { findLog, namesFor } from './read-log.ts';
@@ -38,7 +38,7 @@ export async function find(options: FindOptions, environment: Environment): Prom
     }
     const parts = { ...namesFor(environment, log, app), gather: log.gather, retentionMs, nowMs };
     const answer = await findInLog(text, parts, { sinceMs, limit });
-    print(json ? inJson(answerAsJson(answer)) : textOf(answer));
+    print(json ? inJson(findResultAsJson(answer)) : textOf(answer));
     return answer.found.length === 0 ? 1 : 0;
   } finally {
     await log.close();

@@ -4,6 +4,7 @@ import { Agent as HttpAgent, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import type { SecureContext } from 'node:tls';
 import type { Clock } from '../core/ports/clock.ts';
+import { withoutUndefined } from '../core/without-undefined.ts';
 import { type ProxyOptions, proxyFor } from '../providers/http2/proxy.ts';
 import { connectFailureOf } from '../providers/http2/transport-failures.ts';
 
@@ -25,14 +26,12 @@ const MAX_BODY_CHARACTERS = 1_000;
 export function httpGet(url: URL, options: GetOptions): Promise<GetResult> {
   const { promise, resolve } = Promise.withResolvers<GetResult>();
   const proxy = proxyFor(url, options);
-  const proxyEnv =
-    proxy === undefined ? {} : { proxyEnv: { HTTPS_PROXY: proxy.href, HTTP_PROXY: proxy.href } };
-  const { authorities } = options;
-  const secure = authorities === undefined ? {} : { secureContext: authorities };
+  const proxyEnv = proxy && { HTTPS_PROXY: proxy.href, HTTP_PROXY: proxy.href };
+  const secureContext = options.authorities;
   const request =
     url.protocol === 'https:'
-      ? requestHttps(url, { agent: new HttpsAgent({ ...proxyEnv, ...secure }) })
-      : requestHttp(url, { agent: new HttpAgent(proxyEnv) });
+      ? requestHttps(url, { agent: new HttpsAgent(withoutUndefined({ proxyEnv, secureContext })) })
+      : requestHttp(url, { agent: new HttpAgent(withoutUndefined({ proxyEnv })) });
   const timer = options.clock.after(TIMEOUT_MS, () => {
     resolve({ failure: 'timeout' });
     request.destroy();

@@ -25,6 +25,7 @@ import {
 } from '@opentelemetry/sdk-trace';
 import type { Clock } from '../core/ports/clock.ts';
 import type { EventNamed, Observer, ServiceEvent } from '../core/ports/observer.ts';
+import { withoutUndefined } from '../core/without-undefined.ts';
 
 /** Where a collector takes OTLP over HTTP, below its base URL (OpenTelemetry Protocol Exporter, "Endpoint URLs"). */
 const PATH = '/v1/traces';
@@ -180,10 +181,6 @@ function idsOf(deliveryId: string | undefined): SpanIds {
   if (deliveryId === undefined) return {};
   const traceId = deliveryId.replaceAll('-', '');
   return { traceId, spanId: traceId.slice(16) };
-}
-
-function withoutUndefined(attributes: Attributes): Attributes {
-  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined));
 }
 
 /** Random ids, but for a span whose ids are given. */

@@ -2,7 +2,7 @@
 
 import { HistoryReader } from '../core/finding/history.ts';
 import { tokenKey } from '../core/target.ts';
-import { Page } from '../http/admin/page.ts';
+import { AdminPage } from '../http/admin/page.ts';
 import type { AdminParts } from '../http/admin/parts.ts';
 import { Sessions } from '../http/admin/sessions.ts';
 import { SignIn } from '../http/admin/sign-in.ts';
@@ -25,7 +25,7 @@ export function adminParts(
   return {
     access,
     signIn,
-    page: new Page(),
+    page: new AdminPage(),
     operator,
     devices,
     readiness,

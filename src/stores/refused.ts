@@ -1,6 +1,6 @@
 // Why a database is not opened, the same for every adapter: the start and the commands print the message without a stack.
 
-export type Refusal =
+export type DatabaseRefusal =
   | 'unknown_key'
   | 'corrupt_database'
   | 'migration_mismatch'
@@ -18,9 +18,9 @@ export type Refusal =
  */
 export class DatabaseRefusedError extends Error {
   override readonly name = 'DatabaseRefusedError';
-  readonly kind: Refusal;
+  readonly kind: DatabaseRefusal;
 
-  constructor(kind: Refusal, message: string, options?: ErrorOptions) {
+  constructor(kind: DatabaseRefusal, message: string, options?: ErrorOptions) {
     super(message, options);
     this.kind = kind;
   }

@@ -1,7 +1,7 @@
 // What went wrong with a push, found afterwards: real failures in a running service, and the code that `nds find` names.
 
 import { expect, test } from 'vitest';
-import type { Answer } from '../../src/core/finding/find.ts';
+import type { FindResult } from '../../src/core/finding/find.ts';
 import { send } from '../support/callers.ts';
 import { androidToken, iosToken, SECOND, setupDriven } from '../support/driven-service.ts';
 import { findIn } from '../support/finding.ts';
@@ -14,14 +14,14 @@ const SECRET = 'a secret of resmic for tests';
 
 async function start(environment: Record<string, string> = {}) {
   const driven = await setupDriven({ environment: { ...REGISTRY_ENVIRONMENT, ...environment } });
-  const ask = async (known: string): Promise<Answer> => {
+  const ask = async (known: string): Promise<FindResult> => {
     await driven.store.idle();
     return await findIn(driven.running, known, driven.clock.wallMs());
   };
   return { ...driven, ask };
 }
 
-async function codeOf(answer: Promise<Answer>): Promise<string> {
+async function codeOf(answer: Promise<FindResult>): Promise<string> {
   return (await answer).verdict.code;
 }
 

@@ -5,7 +5,7 @@ import type { ProviderName } from '../../sandbox/records.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/sandbox.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { Clock } from '../../src/core/ports/clock.ts';
-import type { Provider, PushMessage, SendOptions } from '../../src/core/ports/provider.ts';
+import type { Provider, PushMessage, PushOptions } from '../../src/core/ports/provider.ts';
 import { createApnsProvider } from '../../src/providers/apns/apns-provider.ts';
 import { AccessTokenCache } from '../../src/providers/fcm/access-token-cache.ts';
 import { readCredentials } from '../../src/providers/fcm/credential-file.ts';
@@ -42,10 +42,10 @@ export interface OpenedProvider {
   readonly provider: Provider;
   readonly events: ConnectionEvent[];
   /** Sends to the usual token unless told otherwise. */
-  send(options?: TestSendOptions): Promise<Outcome>;
+  send(options?: TestPushOptions): Promise<Outcome>;
 }
 
-interface TestSendOptions extends Partial<SendOptions> {
+interface TestPushOptions extends Partial<PushOptions> {
   readonly token?: string;
 }
 

@@ -7,7 +7,7 @@ import type {
   PreparedPush,
   Provider,
   PushMessage,
-  SendOptions,
+  PushOptions,
   Trust,
 } from '../../src/core/ports/provider.ts';
 import { drawFate, type Fate } from './fates.ts';
@@ -64,7 +64,7 @@ export class ProviderModel {
     };
   }
 
-  #send(sending: Sending, message: PushMessage, options: SendOptions): Promise<Outcome> {
+  #send(sending: Sending, message: PushMessage, options: PushOptions): Promise<Outcome> {
     const { timeline, name } = this.#parts;
     const attempt = sending.started(message, name, options.trust);
     const fate = this.#drawFate(message.token, options);
@@ -106,7 +106,7 @@ export class ProviderModel {
     if (attempt.outcome.kind === 'retry') journal.count(`retry_${attempt.outcome.certainty}`);
   }
 
-  #answerLate(attempt: AttemptRecord, options: SendOptions): void {
+  #answerLate(attempt: AttemptRecord, options: PushOptions): void {
     const { late, delivery } = attempt;
     if (late === undefined) return;
     this.#parts.journal.note('late', `${delivery.id} ${late.outcome.kind}`);
@@ -122,7 +122,7 @@ export class ProviderModel {
     onTaken(message, attempt);
   }
 
-  #drawFate(token: string, { waitMs, timeoutMs }: SendOptions): Fate {
+  #drawFate(token: string, { waitMs, timeoutMs }: PushOptions): Fate {
     const { weather, timeline, name, random, phones, journal } = this.#parts;
     const { nowMs } = timeline;
     const sky =

@@ -2,7 +2,7 @@
 
 import { findSecrets } from '../../src/config/secret.ts';
 import { doorsOf } from '../../src/core/devices/doors.ts';
-import { type Answer, find } from '../../src/core/finding/find.ts';
+import { type FindResult, find } from '../../src/core/finding/find.ts';
 import { createSources } from '../../src/sources/all-sources.ts';
 import { LSPS5_DEFAULTS } from '../../src/sources/lsps5.ts';
 import { openReadOnly } from '../../src/stores/sqlite/read-only.ts';
@@ -11,7 +11,7 @@ import type { Setup } from './service.ts';
 const DAY_MS = 86_400_000;
 const DOORS = doorsOf(createSources({ lsps5: LSPS5_DEFAULTS, generic: [] }).keys());
 
-export async function findIn(running: Setup, known: string, nowMs: number): Promise<Answer> {
+export async function findIn(running: Setup, known: string, nowMs: number): Promise<FindResult> {
   await running.service.settled();
   const { NDS_DATABASE: databaseFile = '', NDS_SECRET: configured } = running.environment;
   const keys = findSecrets({ configured, previous: [], databaseFile });

@@ -12,8 +12,8 @@ import type { ServiceEvent } from '../../src/core/ports/observer.ts';
 import type {
   Provider,
   PushMessage,
+  PushOptions,
   ReceiptKey,
-  SendOptions,
 } from '../../src/core/ports/provider.ts';
 import { Skew } from '../../src/core/sending/attempts.ts';
 import type { ProviderName, Recipient } from '../../src/core/target.ts';
@@ -156,7 +156,7 @@ export async function createVirtualCore(options: VirtualCoreOptions = {}): Promi
     if (fault !== undefined) throw fault;
   };
 
-  const send = (message: PushMessage, given: SendOptions, isAlive: () => boolean) => {
+  const send = (message: PushMessage, given: PushOptions, isAlive: () => boolean) => {
     throwFault('send');
     const atMs = clock.nowMs() - startMs;
     const { token } = message;

@@ -3,6 +3,7 @@
 import { type ErrorCode, ServiceError } from '../errors.ts';
 import type { Notification } from '../notification.ts';
 import type { Recipient } from '../target.ts';
+import { withoutUndefined } from '../without-undefined.ts';
 import type { Answer } from './answers.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
@@ -54,8 +55,7 @@ export async function broadcast(
     }
     const failure = asServiceError(end.reason);
     failures.push(failure);
-    const { deliveryId } = failure.details;
-    const id = deliveryId === undefined ? {} : { id: deliveryId };
+    const id = withoutUndefined({ id: failure.details.deliveryId });
     return { ...id, status: 'failed', code: failure.code };
   });
   given.onEnds(deliveries);

@@ -10,7 +10,7 @@ import type {
 } from '../ports/events.ts';
 import type { Observer } from '../ports/observer.ts';
 import { bodyOf, MAX_BODY_BYTES } from './body.ts';
-import { isOverloaded, type Verdict, verdictOf } from './schedule.ts';
+import { isOverloaded, type SendVerdict, verdictOf } from './schedule.ts';
 import { signedHeaders } from './signature.ts';
 
 /** After a receiver that cannot keep up: from one event each 100 ms to one each 10 s. */
@@ -27,7 +27,7 @@ export interface EventCallsParts {
 
 /** What became of one call, or of one mail. */
 export interface Sent {
-  readonly verdict: Verdict;
+  readonly verdict: SendVerdict;
   /** Of HTTP or SMTP; absent without an answer. */
   readonly status?: number | undefined;
   /** Absent for a success. */

@@ -17,10 +17,10 @@ const NOT_ABOUT_THE_EVENT: ReadonlySet<number> = new Set([408, 410, 429]);
 /** Statuses of a receiver that cannot keep up. */
 const OVERLOADED: ReadonlySet<number> = new Set([429, 502, 504]);
 
-export type Verdict = 'delivered' | 'refused' | 'gone' | 'failed';
+export type SendVerdict = 'delivered' | 'refused' | 'gone' | 'failed';
 
 /** 2xx is success; a redirect is a failure. */
-export function verdictOf(result: SendResult): Verdict {
+export function verdictOf(result: SendResult): SendVerdict {
   if (result.kind === 'failed') return 'failed';
   const { status } = result;
   if (status >= 200 && status < 300) return 'delivered';

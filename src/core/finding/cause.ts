@@ -2,7 +2,7 @@
 
 import type { Gap, Outage } from '../ports/records.ts';
 import type { LoggedAttempt, LoggedDelivery } from '../ports/store.ts';
-import { durationOf, momentOf, nameOfProvider, stateOf, troubleOf } from './words.ts';
+import { durationOf, momentOf, nameOfProvider, providerTroubleOf, stateOf } from './words.ts';
 
 export interface Cause {
   readonly kind: 'stopped' | 'outage' | 'throttled' | 'other';
@@ -42,7 +42,7 @@ function untriedCause({ receivedAtMs, attempts, provider, status, reason }: Logg
   if (taken !== undefined && taken.startedAtMs - receivedAtMs < AT_ONCE_MS) {
     return { kind: 'other', text: `${name} took ${durationOf(taken.latencyMs)} to answer` };
   }
-  if (status === 'expired' && reason !== undefined && troubleOf(reason) === 'throttled') {
+  if (status === 'expired' && reason !== undefined && providerTroubleOf(reason) === 'throttled') {
     return { kind: 'throttled', text: `${name} held the token back (${reason})` };
   }
   const text = 'it waited for its first try, so the machine or its disk was busy';
@@ -56,7 +56,7 @@ function causeOfTries(
   const [first] = failed;
   const name = nameOfProvider(provider);
   const reason = first.reason ?? 'no answer';
-  switch (troubleOf(first.reason)) {
+  switch (providerTroubleOf(first.reason)) {
     case 'throttled':
       return { kind: 'throttled', text: `${name} held the token back (${reason})` };
     case 'silent': {

@@ -24,7 +24,7 @@ export interface FindOptions {
   readonly limit: number;
 }
 
-export interface Answer {
+export interface FindResult {
   /** What was asked for, in words that may be shown. */
   readonly asked: string;
   readonly found: readonly KeyKind[];
@@ -42,7 +42,11 @@ export interface JudgedDelivery {
   readonly verdict: Verdict;
 }
 
-export async function find(text: string, parts: FindParts, options: FindOptions): Promise<Answer> {
+export async function find(
+  text: string,
+  parts: FindParts,
+  options: FindOptions,
+): Promise<FindResult> {
   const { nowMs } = parts;
   const { keys, shown } = parseQuestion(text, parts);
   const evidence = relevant(await parts.gather({ ...options, keys }));

@@ -35,7 +35,7 @@ export interface History {
   readonly isComplete: boolean;
 }
 
-export function laneKey(app: string, provider: string): string {
+export function historyKey(app: string, provider: string): string {
   return `${app}\n${provider}`;
 }
 
@@ -98,7 +98,7 @@ class Tally {
     add(this.#counts, `${kind} ${beganAtMs}`, count);
     if (afterMs === undefined) return;
     add(latenciesOf(this.#ofHour, String(beganAtMs)), afterMs, count);
-    add(latenciesOf(this.#ofLane, laneKey(app, provider)), afterMs, count);
+    add(latenciesOf(this.#ofLane, historyKey(app, provider)), afterMs, count);
   }
 
   addRefusal({ beganAtMs, code, count }: RefusalCount): void {

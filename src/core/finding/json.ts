@@ -6,11 +6,11 @@ import type { Gap, Outage, Refusal } from '../ports/records.ts';
 import type { LoggedAttempt, LoggedDelivery, QuarantineEntry } from '../ports/store.ts';
 import { concludeWake, describeWake } from '../receipts/conclusion.ts';
 import type { Verdict } from './delivery-verdict.ts';
-import type { Answer } from './find.ts';
+import type { FindResult } from './find.ts';
 import type { Statistics } from './statistics.ts';
 import type { TimelineEntry } from './timeline.ts';
 
-export function answerAsJson(answer: Answer) {
+export function findResultAsJson(answer: FindResult) {
   const { asked, found, verdict, deliveries, evidence, timeline, completeSinceMs } = answer;
   return {
     asked,

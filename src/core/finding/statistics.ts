@@ -62,7 +62,7 @@ export async function readStatistics(
   return tally.read(sinceMs);
 }
 
-interface Lane {
+interface LaneCounts {
   readonly app: string;
   readonly provider: ProviderName;
   readonly byStatus: Map<string, number>;
@@ -76,7 +76,7 @@ interface Reason extends Omit<WhyNot, 'count' | 'tokens'> {
 }
 
 class Tally {
-  readonly #lanes = new Map<string, Lane>();
+  readonly #lanes = new Map<string, LaneCounts>();
   readonly #refused = new Map<string | undefined, number>();
   readonly #reasons = new Map<string, Reason>();
 
@@ -106,11 +106,11 @@ class Tally {
     };
   }
 
-  #laneOf(app: string, provider: ProviderName): Lane {
+  #laneOf(app: string, provider: ProviderName): LaneCounts {
     const name = `${app}\n${provider}`;
     const known = this.#lanes.get(name);
     if (known !== undefined) return known;
-    const lane: Lane = { app, provider, byStatus: new Map(), latencies: new Map() };
+    const lane: LaneCounts = { app, provider, byStatus: new Map(), latencies: new Map() };
     this.#lanes.set(name, lane);
     return lane;
   }
@@ -134,7 +134,7 @@ export function add<Key>(sums: Map<Key, number>, key: Key, count: number): void 
   sums.set(key, (sums.get(key) ?? 0) + count);
 }
 
-function figuresOf({ app, provider, byStatus, latencies }: Lane): LaneFigures {
+function figuresOf({ app, provider, byStatus, latencies }: LaneCounts): LaneFigures {
   const of = (status: string) => byStatus.get(status) ?? 0;
   const sorted = [...latencies].toSorted(([one], [other]) => one - other);
   return {

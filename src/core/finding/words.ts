@@ -48,10 +48,10 @@ export function timesOf(count: number): string {
 }
 
 /** What the reason of an attempt or an outage says of the provider. */
-export type Trouble = 'unreachable' | 'failing' | 'throttled' | 'silent' | 'refusing';
+export type ProviderTrouble = 'unreachable' | 'failing' | 'throttled' | 'silent' | 'refusing';
 
 /** In the order in which they are tried; what none of them knows is a refusal of our credentials. */
-const TROUBLES: readonly (readonly [RegExp, Trouble])[] = [
+const TROUBLES: readonly (readonly [RegExp, ProviderTrouble])[] = [
   [/^tls_untrusted$|^oauth_tls_untrusted$/, 'refusing'],
   [/^(?:dns|connect|connection|proxy|tls)_|^(?:not_http2|goaway|refused_stream)$/, 'unreachable'],
   [/^oauth_(?:unavailable|timeout)$/, 'unreachable'],
@@ -67,12 +67,12 @@ const TROUBLES: readonly (readonly [RegExp, Trouble])[] = [
   ],
 ];
 
-export function troubleOf(reason: string | undefined): Trouble {
+export function providerTroubleOf(reason: string | undefined): ProviderTrouble {
   if (reason === undefined) return 'silent';
   return TROUBLES.find(([pattern]) => pattern.test(reason))?.[1] ?? 'refusing';
 }
 
-const STATES: Readonly<Record<Trouble, string>> = {
+const STATES: Readonly<Record<ProviderTrouble, string>> = {
   unreachable: 'unreachable',
   failing: 'failing',
   throttled: 'throttling',
@@ -82,5 +82,5 @@ const STATES: Readonly<Record<Trouble, string>> = {
 
 /** What a provider was while it took no pushes. */
 export function stateOf(reason: string | undefined): string {
-  return STATES[troubleOf(reason)];
+  return STATES[providerTroubleOf(reason)];
 }

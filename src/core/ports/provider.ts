@@ -42,10 +42,10 @@ export interface PreparedPush {
   /** It had no room for the receipt's address. */
   readonly lacksReceipt?: boolean | undefined;
   /** Tries once. Settles within `waitMs` plus `timeoutMs` and never rejects. */
-  send(options: SendOptions): Promise<Outcome>;
+  send(options: PushOptions): Promise<Outcome>;
 }
 
-export interface SendOptions {
+export interface PushOptions {
   /** How long the request may wait here for credentials, a connection and a free stream. */
   readonly waitMs: number;
   /** How long the provider has for its answer, counted from the moment the request is written. */

@@ -90,7 +90,7 @@ export interface CountedRefusal {
 }
 
 /** Calls that repeated a delivery. */
-export interface Repeats {
+export interface CountedRepeats {
   readonly deliveryId: string;
   readonly calls: number;
   readonly lastAtMs: number;
@@ -99,7 +99,7 @@ export interface Repeats {
 export interface RefusalsWrite {
   readonly added: readonly Refusal[];
   readonly counted: readonly CountedRefusal[];
-  readonly repeats: readonly Repeats[];
+  readonly repeats: readonly CountedRepeats[];
 }
 
 /** Rows that share a bound: of one door and code, or all that name nobody known. */

@@ -7,10 +7,10 @@
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { Observer } from '../ports/observer.ts';
 import {
+  type CountedRepeats,
   REPEATED,
   type Records,
   type Refusal,
-  type Repeats,
   type SharedBound,
 } from '../ports/records.ts';
 import { StoreUnavailableError } from '../ports/store.ts';
@@ -67,7 +67,7 @@ export class Refusals {
   readonly #kinds = new Map<string, Kind>();
   readonly #changed = new Set<Kind>();
   /** By delivery, those that its row does not count yet. */
-  readonly #repeats = new Map<string, Repeats>();
+  readonly #repeats = new Map<string, CountedRepeats>();
   readonly #strangers: Buckets;
   readonly #callers: Buckets;
   /** Rows since the log was trimmed last, by what shares a bound; absent before the first. */
@@ -188,7 +188,7 @@ export class Refusals {
     return this.#changed.size > 0 || this.#repeats.size > 0;
   }
 
-  async #writeSome(kinds: readonly Kind[], repeats: readonly Repeats[]): Promise<void> {
+  async #writeSome(kinds: readonly Kind[], repeats: readonly CountedRepeats[]): Promise<void> {
     const added = kinds.filter(({ rowId }) => rowId === undefined);
     const counted = kinds.flatMap(({ rowId, count, lastAtMs }) =>
       rowId === undefined ? [] : [{ rowId, count, lastAtMs }],

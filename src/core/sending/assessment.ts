@@ -6,7 +6,7 @@ import { tokenSha256 } from '../events/body.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Observer } from '../ports/observer.ts';
-import type { Doubt, DoubtChange, Evidence } from '../tokens/doubt.ts';
+import type { Doubt, DoubtChange, TokenEvidence } from '../tokens/doubt.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
 import type { Lane } from './lane.ts';
 import type { Ledger } from './ledger.ts';
@@ -53,7 +53,7 @@ export function assess(
   }
 }
 
-function evidenceOf(quarantine: Quarantine, delivery: Delivery): Evidence {
+function evidenceOf(quarantine: Quarantine, delivery: Delivery): TokenEvidence {
   return {
     app: delivery.target.app,
     provider: delivery.provider,
@@ -68,7 +68,7 @@ type Death = Extract<Outcome, { kind: 'unregistered' | 'rejected' }>;
 
 function assessDeath(
   parts: AssessmentParts,
-  evidence: Evidence,
+  evidence: TokenEvidence,
   { delivery, outcome }: { readonly delivery: Delivery; readonly outcome: Death },
 ): Outcome {
   const { app, provider, tokenHash } = evidence;
@@ -105,14 +105,18 @@ function isOlderThanRegistration(delivery: Delivery, outcome: Death): boolean {
 /** One caller's mistake, unless nothing else of this app arrives. */
 function assessMisdirected(
   { doubt }: AssessmentParts,
-  evidence: Evidence,
+  evidence: TokenEvidence,
   { lane, outcome }: { readonly lane: Lane; readonly outcome: Death },
 ): Outcome {
   doubt.noteRefused(evidence, outcome.reason);
   return lane.deliveredLately ? outcome : { kind: 'misconfigured', reason: outcome.reason };
 }
 
-function tellDoubt(parts: AssessmentParts, evidence: Evidence, change: DoubtChange | undefined) {
+function tellDoubt(
+  parts: AssessmentParts,
+  evidence: TokenEvidence,
+  change: DoubtChange | undefined,
+) {
   if (change === undefined) return;
   const { app, provider } = evidence;
   const name = change.kind === 'began' ? 'condemning_stopped' : 'condemning_resumed';

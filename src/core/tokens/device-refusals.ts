@@ -23,7 +23,7 @@ export interface RefusalFigures {
   readonly isTotal: boolean;
 }
 
-interface Refusal {
+interface DeviceRefusal {
   readonly atMs: number;
   readonly device: string;
   readonly reason: string;
@@ -31,12 +31,12 @@ interface Refusal {
 
 export class DeviceRefusals {
   /** Oldest first. */
-  #refusals: readonly Refusal[] = [];
+  #refusals: readonly DeviceRefusal[] = [];
   /** Accepted pushes by minute, as far back as the figures go. */
   readonly #accepted = new Map<number, number>();
   #acceptedAtMs = Number.NEGATIVE_INFINITY;
 
-  refused(refusal: Refusal): void {
+  refused(refusal: DeviceRefusal): void {
     this.#refusals = [...this.#refusals, refusal].slice(-MAX_REFUSALS);
   }
 
@@ -77,7 +77,7 @@ export class DeviceRefusals {
 }
 
 function mostFrequent(
-  refusals: readonly Refusal[],
+  refusals: readonly DeviceRefusal[],
   nowMs: number,
 ): Pick<RefusalFigures, 'reason' | 'refused' | 'overMs'> | undefined {
   const byReason = Map.groupBy(refusals, ({ reason }) => reason);

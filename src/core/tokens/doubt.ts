@@ -25,7 +25,7 @@ const TRUSTED_AFTER_MS = 60 * MINUTE_MS;
 const MAX_EVIDENCE = 100;
 
 /** One answer about a token, as doubt needs to know it. */
-export interface Evidence {
+export interface TokenEvidence {
   readonly app: string;
   readonly provider: ProviderName;
   readonly tokenHash: string;
@@ -65,7 +65,7 @@ export class Doubt {
   }
 
   /** A trusted device's push was accepted, or its token called dead. */
-  weigh(evidence: Evidence, dead: boolean): DoubtChange | undefined {
+  weigh(evidence: TokenEvidence, dead: boolean): DoubtChange | undefined {
     const lane = this.#laneOf(evidence.app, evidence.provider);
     const nowMs = this.#clock.nowMs();
     if (!dead) lane.refusals.accepted(nowMs);
@@ -91,7 +91,7 @@ export class Doubt {
   }
 
   /** A device was refused for a reason that our configuration can have as well as the token. */
-  noteRefused(evidence: Evidence, reason: string): void {
+  noteRefused(evidence: TokenEvidence, reason: string): void {
     if (!isTrusted(evidence)) return;
     const lane = this.#laneOf(evidence.app, evidence.provider);
     const device = evidence.deviceId ?? evidence.tokenHash;
@@ -107,7 +107,7 @@ export class Doubt {
    * A proven token was called malformed. True if so many were that our message must be at fault (FCM answers
    * a message that is too large in the same shape).
    */
-  noteMalformed(evidence: Evidence): boolean {
+  noteMalformed(evidence: TokenEvidence): boolean {
     const lane = this.#laneOf(evidence.app, evidence.provider);
     lane.malformed.use(evidence.tokenHash, this.#clock.nowMs());
     return this.#isSupported(lane.malformed);
@@ -154,7 +154,7 @@ export class Doubt {
 }
 
 /** Who has the app, or a wallet's key of his own making, can register devices without any phone. */
-function isTrusted({ deviceId, registrar = 'backend', provenForMs }: Evidence): boolean {
+function isTrusted({ deviceId, registrar = 'backend', provenForMs }: TokenEvidence): boolean {
   if ((provenForMs ?? 0) >= TRUSTED_AFTER_MS) return true;
   return deviceId !== undefined && registrar === 'backend';
 }

@@ -6,7 +6,7 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { MailResult, MailSender } from '../../core/ports/events.ts';
 import { htmlOf, textOf } from './render.ts';
 import type { SmtpServer } from './smtp-settings.ts';
-import { pageOf } from './words.ts';
+import { contentOf } from './words.ts';
 
 /** To connect, until the greeting, and between two answers. */
 const PHASE_MS = 15_000;
@@ -42,7 +42,7 @@ export function createMailSender(options: MailSenderOptions): MailSender {
 
     async send({ to, id, mail }) {
       if (settings === undefined) return { verdict: 'failed', reason: 'smtp_not_configured' };
-      const page = pageOf(mail);
+      const page = contentOf(mail);
       const { from } = settings;
       const total = new AbortController();
       inFlight.add(total);

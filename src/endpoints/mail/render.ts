@@ -1,11 +1,11 @@
 // A page of words as plain text and as simple HTML, in which everything that we did not write ourselves is escaped.
 
 import { html } from 'hono/html';
-import type { Page, Section } from './words.ts';
+import type { MailContent, Section } from './words.ts';
 
 const FOOT = 'Sent by nds to an e-mail endpoint: docs/events.md says how to change it.';
 
-export function textOf({ sections }: Page, instance: string | undefined): string {
+export function textOf({ sections }: MailContent, instance: string | undefined): string {
   const parts = sections.map((section) => {
     const lines = [section.title, ...(section.lines ?? []), ...alignedRows(section)];
     return lines.map(oneLine).join('\n');
@@ -13,7 +13,7 @@ export function textOf({ sections }: Page, instance: string | undefined): string
   return `${[...parts, `-- \n${footOf(instance)}`].join('\n\n')}\n`;
 }
 
-export function htmlOf({ subject, sections }: Page, instance: string | undefined): string {
+export function htmlOf({ subject, sections }: MailContent, instance: string | undefined): string {
   const page = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>${subject}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">

@@ -20,12 +20,12 @@ export interface Section {
   readonly rows?: readonly (readonly [what: string, why: string, count: string])[];
 }
 
-export interface Page {
+export interface MailContent {
   readonly subject: string;
   readonly sections: readonly Section[];
 }
 
-export function pageOf(mail: Mail): Page {
+export function contentOf(mail: Mail): MailContent {
   switch (mail.kind) {
     case 'test':
       return {
@@ -39,7 +39,7 @@ export function pageOf(mail: Mail): Page {
       return { subject: `${title}${more}`, sections };
     }
     case 'digest':
-      return digestPage(mail.period, mail.counts);
+      return digestContent(mail.period, mail.counts);
   }
 }
 
@@ -96,7 +96,7 @@ function sectionOf(trouble: Trouble): Section {
   }
 }
 
-function digestPage(period: 'hourly' | 'daily', counts: readonly DigestCount[]): Page {
+function digestContent(period: 'hourly' | 'daily', counts: readonly DigestCount[]): MailContent {
   const total = sumOf(counts);
   const fromMs = Math.min(...counts.map((one) => one.fromMs));
   const toMs = Math.max(...counts.map((one) => one.toMs));

@@ -34,7 +34,7 @@ interface Content {
 }
 
 /** Read when the page is opened first. */
-export class Page {
+export class AdminPage {
   #content: Content | undefined;
 
   shell(c: HttpContext): Response {

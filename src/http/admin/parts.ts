@@ -9,14 +9,14 @@ import type { ProviderName, Target } from '../../core/target.ts';
 import type { Readiness } from '../health.ts';
 import type { OperatorParts } from '../operator/parts.ts';
 import type { AccessParts } from './access.ts';
-import type { Page } from './page.ts';
+import type { AdminPage } from './page.ts';
 import type { SignIn } from './sign-in.ts';
 import type { ShownProof } from './views/callers-view.ts';
 
 export interface AdminParts {
   readonly access: AccessParts;
   readonly signIn: SignIn;
-  readonly page: Page;
+  readonly page: AdminPage;
   readonly operator: OperatorParts;
   readonly devices: Pick<DeviceStore, 'findDevice'>;
   readonly readiness: () => Readiness;

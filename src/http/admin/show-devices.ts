@@ -2,7 +2,7 @@
 // must not stand in a URL.
 
 import { z } from 'zod';
-import type { Answer } from '../../core/finding/find.ts';
+import type { FindResult } from '../../core/finding/find.ts';
 import { MAX_QUESTION_CHARACTERS } from '../../core/finding/question.ts';
 import type { Device } from '../../core/ports/devices.ts';
 import { readBody } from '../body.ts';
@@ -58,7 +58,7 @@ async function readFound(parts: AdminParts, q: string): Promise<Found> {
 async function readDevice(
   { devices, wakesOf }: AdminParts,
   id: string,
-  answer: Answer,
+  answer: FindResult,
 ): Promise<ShownDevice | undefined> {
   const device: Device | undefined = await reading(() => devices.findDevice(id));
   if (device === undefined) return undefined;

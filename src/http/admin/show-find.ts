@@ -1,7 +1,7 @@
 // POST /admin/view/find: what is known of something. By POST, since what is looked for may be a token or a webhook URL.
 
 import { z } from 'zod';
-import { type Answer, find } from '../../core/finding/find.ts';
+import { type FindResult, find } from '../../core/finding/find.ts';
 import { MAX_QUESTION_CHARACTERS } from '../../core/finding/question.ts';
 import { readBody } from '../body.ts';
 import type { HttpContext } from '../context.ts';
@@ -36,7 +36,7 @@ export async function showFound(parts: AdminParts, c: HttpContext): Promise<Resp
 export function ask(
   { clock, log, findNames, retentionMs }: OperatorParts,
   q: string,
-): Promise<Answer> {
+): Promise<FindResult> {
   const names = { ...findNames(), gather: log.gather, retentionMs, nowMs: clock.wallMs() };
   return reading(() => find(q, names, { limit: FOUND }));
 }

@@ -11,6 +11,7 @@ import {
   type Platform,
   tokenFault,
 } from '../../core/target.ts';
+import { withoutUndefined } from '../../core/without-undefined.ts';
 
 const BOUNDS = DEVICE_BOUNDS;
 const MAX_FIELD_CHARACTERS = 100;
@@ -97,7 +98,7 @@ export function createDeviceBodies(
     parseRegistration: (body: unknown, app: string): DeviceDetails => {
       const parsed = checkBody(registration, body);
       checkToken(parsed.platform, parsed.token);
-      const { platform, user } = parsed;
+      const { platform, user, locale } = parsed;
       return {
         target: createTarget({
           app: parsed.app ?? app,
@@ -106,8 +107,7 @@ export function createDeviceBodies(
           appData: parsed.app_data,
           environment: parsed.environment,
         }),
-        ...(user === undefined ? {} : { user }),
-        ...(parsed.locale === undefined ? {} : { locale: parsed.locale }),
+        ...withoutUndefined({ user, locale }),
         nodeIds: parsed.lsp_node_ids ?? [],
         secrets: withoutUndefined(parsed.secrets ?? {}),
       };
@@ -115,14 +115,14 @@ export function createDeviceBodies(
     parseToken: (body: unknown): DeviceChanges => checkBody(rotation, body),
     parseChanges: (body: unknown): DeviceChanges => {
       const parsed = checkBody(changes, body);
+      const { token, user, locale, environment, secrets } = parsed;
       return {
-        ...(parsed.token === undefined ? {} : { token: parsed.token }),
-        ...(parsed.app_data === undefined ? {} : { appData: parsed.app_data }),
-        environment: parsed.environment,
-        ...(parsed.user === undefined ? {} : { user: parsed.user }),
-        ...(parsed.locale === undefined ? {} : { locale: parsed.locale }),
-        ...(parsed.lsp_node_ids === undefined ? {} : { nodeIds: parsed.lsp_node_ids }),
-        ...(parsed.secrets === undefined ? {} : { secrets: withoutUndefined(parsed.secrets) }),
+        ...withoutUndefined({ token, appData: parsed.app_data, user, locale }),
+        ...withoutUndefined({
+          nodeIds: parsed.lsp_node_ids,
+          secrets: secrets && withoutUndefined(secrets),
+        }),
+        environment,
       };
     },
   };
@@ -182,14 +182,4 @@ function isLocale(value: string): boolean {
   } catch {
     return false;
   }
-}
-
-function withoutUndefined<Value>(
-  record: Readonly<Record<string, Value | undefined>>,
-): Record<string, Value> {
-  const result: Record<string, Value> = {};
-  for (const [key, value] of Object.entries(record)) {
-    if (value !== undefined) result[key] = value;
-  }
-  return result;
 }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from 'zod-openapi';
 import type { ErrorCode } from '../../core/errors.ts';
 import type { Scope } from '../../core/operating/scopes.ts';
+import { withoutUndefined } from '../../core/without-undefined.ts';
 import { deliveryAnswer, findAnswer, statsAnswer } from '../operator/answers.ts';
 import { listAppsAnswer, reloadAnswer } from '../operator/apps.ts';
 import { listDeliveriesAnswer, listDeliveriesQuery, retryAnswer } from '../operator/deliveries.ts';
@@ -265,7 +266,7 @@ export function operation(
     tags: ['operators'],
     summary,
     security: [{ key: [scope] }],
-    ...(params === undefined ? {} : { requestParams: params }),
+    ...withoutUndefined({ requestParams: params }),
     responses: { ...ok(answer), ...problems([...OF_OPERATORS, ...codes]) },
   };
 }

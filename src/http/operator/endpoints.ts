@@ -6,6 +6,7 @@ import type { Sent } from '../../core/events/calls.ts';
 import { enabledEventNames } from '../../core/events/catalogue.ts';
 import { isEmailAddress } from '../../core/events/email-address.ts';
 import type { Outbox } from '../../core/events/outbox.ts';
+import { withoutUndefined } from '../../core/without-undefined.ts';
 import { readBody } from '../body.ts';
 import type { HttpContext } from '../context.ts';
 import { checkBody, parseJsonBody } from '../devices/device-body.ts';
@@ -153,14 +154,13 @@ export function handleReadEndpoint({ endpoints }: OperatorParts, c: HttpContext)
 
 /** PATCH /api/v1/endpoints/:id */
 export async function handleChangeEndpoint(parts: OperatorParts, c: HttpContext): Handled {
-  const { enabled_events, email, ...body } = checkBody(
-    changeEndpointBody,
-    parseJsonBody(await readBody(c)),
-  );
+  const {
+    enabled_events: enabledEvents,
+    email,
+    ...body
+  } = checkBody(changeEndpointBody, parseJsonBody(await readBody(c)));
   requireApp(parts, body.app);
-  const events = enabled_events === undefined ? {} : { enabledEvents: enabled_events };
-  const address = email === undefined ? {} : { url: email };
-  const changes = { ...body, ...events, ...address };
+  const changes = { ...body, ...withoutUndefined({ enabledEvents, url: email }) };
   const outbox = await reading(() => parts.endpoints.change(idOf(c), changes));
   return json(c, describeEndpoint(outbox));
 }

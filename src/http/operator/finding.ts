@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { find } from '../../core/finding/find.ts';
-import { answerAsJson, statisticsAsJson } from '../../core/finding/json.ts';
+import { findResultAsJson, statisticsAsJson } from '../../core/finding/json.ts';
 import { MAX_QUESTION_CHARACTERS } from '../../core/finding/question.ts';
 import { readStatistics } from '../../core/finding/statistics.ts';
 import { readBody } from '../body.ts';
@@ -69,5 +69,5 @@ async function answer(
       { sinceMs: sinceMs(from, clock), limit },
     ),
   );
-  return json(c, answerAsJson(found) satisfies z.input<typeof findAnswer>);
+  return json(c, findResultAsJson(found) satisfies z.input<typeof findAnswer>);
 }

@@ -13,7 +13,7 @@ import { createRequestMetrics } from './request-metrics.ts';
 import { createStoreGauges, type StoreGaugesParts } from './store-gauges.ts';
 import { createWakeMetrics } from './wake-metrics.ts';
 
-export interface Page {
+export interface MetricsPage {
   readonly contentType: string;
   readonly text: string;
 }
@@ -21,7 +21,7 @@ export interface Page {
 export interface Metrics {
   readonly observer: Observer;
   /** What Prometheus reads; the gauges are those of this moment. */
-  page(): Promise<Page>;
+  page(): Promise<MetricsPage>;
   stop(): void;
 }
 

@@ -7,7 +7,7 @@ import type {
   ProvableProvider,
   Prover,
   PushMessage,
-  SendOptions,
+  PushOptions,
   Trust,
 } from '../../core/ports/provider.ts';
 import type { PushFormat } from '../../core/push-format.ts';
@@ -108,7 +108,7 @@ class ApnsProvider implements ProvableProvider, Prover {
     return {
       excessBytes: payload.excessBytes,
       lacksReceipt: payload.lacksReceipt,
-      send: (options: SendOptions) => this.#send(message.token, payload, options),
+      send: (options: PushOptions) => this.#send(message.token, payload, options),
     };
   }
 
@@ -150,7 +150,7 @@ class ApnsProvider implements ProvableProvider, Prover {
     this.#client.observed(outcome);
   }
 
-  async #send(token: string, payload: ApnsPayload, options: SendOptions): Promise<Outcome> {
+  async #send(token: string, payload: ApnsPayload, options: PushOptions): Promise<Outcome> {
     // It becomes part of the path.
     if (!HEX_TOKEN.test(token)) {
       return { kind: 'rejected', reason: 'token_not_hex', blame: 'token' };

@@ -10,7 +10,7 @@ import type {
   ProviderHealth,
   ProviderTraffic,
   PushMessage,
-  SendOptions,
+  PushOptions,
 } from '../../core/ports/provider.ts';
 
 /** Reasons that may be the key's alone; a key may be limited to some topics or to one environment. */
@@ -84,7 +84,7 @@ export class TwoKeysProvider implements ProvableProvider {
   }
 
   /** A refused push was not processed, so that the other key may send it at once, in the time that is left. */
-  async #send(message: PushMessage, options: SendOptions): Promise<Outcome> {
+  async #send(message: PushMessage, options: PushOptions): Promise<Outcome> {
     const endMs = this.#clock.nowMs() + options.waitMs + options.timeoutMs;
     const [key, other] = this.#inOrder();
     const outcome = await this.#sendBy(key, message, options);
@@ -98,7 +98,7 @@ export class TwoKeysProvider implements ProvableProvider {
     });
   }
 
-  async #sendBy(key: Key, message: PushMessage, options: SendOptions): Promise<Outcome> {
+  async #sendBy(key: Key, message: PushMessage, options: PushOptions): Promise<Outcome> {
     return this.#noted(key, await key.provider.prepare(message).send(options));
   }
 

@@ -6,7 +6,7 @@ import type {
   ProvableProvider,
   Prover,
   PushMessage,
-  SendOptions,
+  PushOptions,
 } from '../../core/ports/provider.ts';
 import type { PushFormat } from '../../core/push-format.ts';
 import type { HttpResponse } from '../http2/client.ts';
@@ -114,7 +114,7 @@ class FcmProvider implements ProvableProvider, Prover {
     return {
       excessBytes: payload.excessBytes,
       lacksReceipt: payload.lacksReceipt,
-      send: (options: SendOptions) => this.#sendTo(message.token, payload.body, options),
+      send: (options: PushOptions) => this.#sendTo(message.token, payload.body, options),
     };
   }
 
@@ -151,14 +151,14 @@ class FcmProvider implements ProvableProvider, Prover {
     this.#client.observed(outcome);
   }
 
-  #sendTo(deviceToken: string, body: string, options: SendOptions): Promise<Outcome> {
+  #sendTo(deviceToken: string, body: string, options: PushOptions): Promise<Outcome> {
     // Google would answer a message without a recipient as it answers a malformed message.
     return deviceToken === ''
       ? Promise.resolve({ kind: 'rejected', reason: 'token_empty', blame: 'token' })
       : this.#send(body, options);
   }
 
-  async #send(body: string, options: SendOptions): Promise<Outcome> {
+  async #send(body: string, options: PushOptions): Promise<Outcome> {
     const startedAtMs = this.#clock.nowMs();
     let token = this.#tokens.current;
     if (token === undefined) {

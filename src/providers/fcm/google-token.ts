@@ -8,6 +8,7 @@ import { GoogleAuth, type GoogleAuthOptions, gaxios, gcpMetadata } from 'google-
 import { z } from 'zod';
 import type { Outcome, RetryCertainty } from '../../core/outcome.ts';
 import type { Clock } from '../../core/ports/clock.ts';
+import { withoutUndefined } from '../../core/without-undefined.ts';
 import { type ProxyOptions, proxyFor } from '../http2/proxy.ts';
 import { connectFailureOf, errorCode } from '../http2/transport-failures.ts';
 import type { CredentialJson } from './credential-file.ts';
@@ -137,10 +138,8 @@ function agentFor(url: URL, options: TokenOptions): HttpAgent {
   // Only metadata servers of clouds speak plain HTTP; they are on the same machine or link.
   if (url.protocol === 'http:') return new HttpAgent();
   const proxy = proxyFor(url, options);
-  return new HttpsAgent({
-    ...(options.authorities === undefined ? {} : { secureContext: options.authorities }),
-    ...(proxy === undefined ? {} : { proxyEnv: { HTTPS_PROXY: proxy.href } }),
-  });
+  const proxyEnv = proxy && { HTTPS_PROXY: proxy.href };
+  return new HttpsAgent(withoutUndefined({ secureContext: options.authorities, proxyEnv }));
 }
 
 function abortInLaterTurn(signal: AbortSignal): AbortSignal {

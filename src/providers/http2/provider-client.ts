@@ -6,7 +6,7 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type {
   ProviderHealth,
   ProviderTraffic,
-  SendOptions,
+  PushOptions,
   Trust,
 } from '../../core/ports/provider.ts';
 import type { HttpRequest, HttpResponse } from './client.ts';
@@ -76,7 +76,7 @@ export class ProviderClient {
   async send(
     request: HttpRequest,
     read: (response: HttpResponse) => Outcome,
-    { trust, waitMs, timeoutMs, onLate }: SendOptions,
+    { trust, waitMs, timeoutMs, onLate }: PushOptions,
   ): Promise<Outcome> {
     const tellLate = onLate && ((response: HttpResponse) => onLate(this.observed(read(response))));
     const result = await this.#clients

@@ -2,6 +2,7 @@
 // stands in `meta`, and a machine with another secret does not start.
 
 import { randomBytes } from 'node:crypto';
+import { META } from '../rows.ts';
 import { deliveryContext, deviceContext, endpointContext } from '../sealing/content.ts';
 import {
   findSealer,
@@ -18,8 +19,6 @@ import { copyUnfinished, damagedKeys, othersRun, unknownKey } from './errors.ts'
 import { inputOf } from './input.ts';
 import { rowsOf } from './reading.ts';
 
-/** Written and read by their names; `meta` is locked meanwhile, so that two machines that start do not make two keys. */
-export const META = { columns: { name: 'text', value: 'blob' }, sql: 'meta' } as const;
 /** In `meta` while a log is copied into this database: what it is copied from. */
 export const COPIED_FROM = 'copied_from';
 const SEALED = {
@@ -50,6 +49,7 @@ const RESEAL_MS = 60_000;
 export function openKeys(database: Database, keys: Keys, url: string): Promise<OpenedKeys> {
   return database.transaction(
     async (run) => {
+      // Two machines that start must not make two keys.
       await run('LOCK TABLE meta IN SHARE ROW EXCLUSIVE MODE');
       const current = new Sealer(keys.current);
       const found = await readKeys(run, keys, url);

@@ -2,7 +2,7 @@
 // what the operator must do, and both as they cross between the threads (the structured clone keeps no classes).
 
 import { StoreUnavailableError } from '../../core/ports/store.ts';
-import { DatabaseRefusedError, type Refusal } from '../refused.ts';
+import { type DatabaseRefusal, DatabaseRefusedError } from '../refused.ts';
 
 export type Reason = StoreUnavailableError['reason'];
 
@@ -113,7 +113,7 @@ export type Failure =
   | { readonly kind: 'unavailable'; readonly reason: Reason; readonly message: string }
   | {
       readonly kind: 'refused';
-      readonly refusal: Refusal;
+      readonly refusal: DatabaseRefusal;
       readonly message: string;
     }
   | { readonly kind: 'fault'; readonly name: string; readonly message: string };

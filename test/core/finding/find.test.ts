@@ -3,9 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { textOf } from '../../../src/core/finding/answer-text.ts';
 import { find } from '../../../src/core/finding/find.ts';
-import { answerAsJson } from '../../../src/core/finding/json.ts';
+import { textOf } from '../../../src/core/finding/find-text.ts';
+import { findResultAsJson } from '../../../src/core/finding/json.ts';
 import type { Evidence } from '../../../src/core/ports/log.ts';
 import {
   attempt,
@@ -131,7 +131,7 @@ test('what nobody knows says since when the log is complete, and where it is not
       '2026-11-26 18:02:22 (nds did not run). Either the caller never called, or it called another address; ' +
       'a call that was refused before it was read is found by its device, user or URL.',
   });
-  expect(answerAsJson(answer).log).toEqual({
+  expect(findResultAsJson(answer).log).toEqual({
     complete_since: '2026-11-26T17:12:22.682Z',
     gaps: [expect.objectContaining({ began_at: '2026-11-26T18:02:22.682Z' })],
   });
@@ -180,7 +180,7 @@ test('a repeat is told with its delivery, and alone where that is gone', async (
 
 test('JSON has everything in snake_case, and neither user nor token', async () => {
   const answer = await answerFor({ found: ['subject'], deliveries: [LATE], devices: [DEVICE] });
-  const json = answerAsJson(answer);
+  const json = findResultAsJson(answer);
   expect(json).toMatchObject({
     asked: 'payment 4bb06f8e…',
     verdict: { code: 'delivered_late_outage' },

@@ -1,7 +1,7 @@
 // When our own side is doubted instead of the tokens, on whose word, and for how long.
 
 import { expect, test } from 'vitest';
-import { Doubt, type Evidence } from '../../../src/core/tokens/doubt.ts';
+import { Doubt, type TokenEvidence } from '../../../src/core/tokens/doubt.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
 const MINUTE = 60_000;
@@ -14,12 +14,12 @@ function setup() {
     clock,
     doubt,
     verdict: () => doubt.of('default', 'fcm'),
-    die: (count: number, given: Partial<Evidence> = {}) =>
+    die: (count: number, given: Partial<TokenEvidence> = {}) =>
       Array.from({ length: count }, (_, n) => doubt.weigh(evidence(n, given), true)),
   };
 }
 
-function evidence(n: number, given: Partial<Evidence> = {}): Evidence {
+function evidence(n: number, given: Partial<TokenEvidence> = {}): TokenEvidence {
   return {
     app: 'default',
     provider: 'fcm',

@@ -3,13 +3,13 @@
 import { expect, test } from 'vitest';
 import type { DigestCount, Mail, Trouble } from '../../../src/core/ports/events.ts';
 import { htmlOf, textOf } from '../../../src/endpoints/mail/render.ts';
-import { pageOf } from '../../../src/endpoints/mail/words.ts';
+import { contentOf } from '../../../src/endpoints/mail/words.ts';
 
 const AT = Date.UTC(2026, 10, 26, 3);
 const COUNT = { type: 'delivery.expired', count: 1, fromMs: AT, toMs: AT + 60_000 } as const;
 
 function wordsOf(mail: Mail) {
-  const page = pageOf(mail);
+  const page = contentOf(mail);
   return { ...page, text: textOf(page, 'nds.example.com'), html: htmlOf(page, 'nds.example.com') };
 }
 

@@ -1,12 +1,15 @@
 // Who counts as dead, in virtual time.
 
 import { expect, test } from 'vitest';
-import { Liveness } from '../../../src/stores/postgres/machines/liveness.ts';
+import { MachineLiveness } from '../../../src/stores/postgres/machines/liveness.ts';
 
 const still = { id: 'still', beat: 7, epoch: 1 };
 
 /** Reads once a second from `fromMs` on; what the last read found dead. */
-function watch(liveness: Liveness, { fromMs, seconds }: { fromMs: number; seconds: number }) {
+function watch(
+  liveness: MachineLiveness,
+  { fromMs, seconds }: { fromMs: number; seconds: number },
+) {
   let dead: readonly string[] = [];
   for (let second = 0; second <= seconds; second += 1) {
     const beats = [still, { id: 'alive', beat: fromMs + second, epoch: 1 }];
@@ -16,19 +19,19 @@ function watch(liveness: Liveness, { fromMs, seconds }: { fromMs: number; second
 }
 
 test('declares dead whose counter stood still for six seconds, and nobody else', () => {
-  const liveness = new Liveness();
+  const liveness = new MachineLiveness();
   expect(watch(liveness, { fromMs: 0, seconds: 5 })).toEqual([]);
   expect(watch(liveness, { fromMs: 6_000, seconds: 0 })).toEqual(['still']);
 });
 
 test('declares nobody dead after fewer than four reads, however long they took', () => {
-  const liveness = new Liveness();
+  const liveness = new MachineLiveness();
   for (const nowMs of [0, 10_000, 20_000]) expect(liveness.read([still], nowMs)).toEqual([]);
   expect(liveness.read([still], 20_001)).toEqual([still]);
 });
 
 test('counts again from the start after a read that failed: a restart of the database makes nobody dead', () => {
-  const liveness = new Liveness();
+  const liveness = new MachineLiveness();
   watch(liveness, { fromMs: 0, seconds: 5 });
   liveness.readFailed();
   expect(watch(liveness, { fromMs: 15_000, seconds: 5 })).toEqual([]);
@@ -37,7 +40,7 @@ test('counts again from the start after a read that failed: a restart of the dat
 
 test('counts again from the start when the counter or the epoch changes', () => {
   for (const change of [{ beat: 8 }, { epoch: 2 }]) {
-    const liveness = new Liveness();
+    const liveness = new MachineLiveness();
     watch(liveness, { fromMs: 0, seconds: 5 });
     expect(liveness.read([{ ...still, ...change }], 6_000)).toEqual([]);
     expect(liveness.read([{ ...still, ...change }], 11_999)).toEqual([]);
@@ -45,7 +48,7 @@ test('counts again from the start when the counter or the epoch changes', () => 
 });
 
 test('forgets a machine that left', () => {
-  const liveness = new Liveness();
+  const liveness = new MachineLiveness();
   watch(liveness, { fromMs: 0, seconds: 5 });
   liveness.read([], 6_000);
   expect(liveness.read([still], 7_000)).toEqual([]);

@@ -2,8 +2,8 @@
 // same as text for a support ticket.
 
 import { html } from 'hono/html';
-import { MAX_IN_FULL, shortUser, textOf } from '../../../core/finding/answer-text.ts';
-import type { Answer, JudgedDelivery } from '../../../core/finding/find.ts';
+import type { FindResult, JudgedDelivery } from '../../../core/finding/find.ts';
+import { MAX_IN_FULL, shortUser, textOf } from '../../../core/finding/find-text.ts';
 import { shortId } from '../../../core/finding/lines.ts';
 import type { TimelineEntry } from '../../../core/finding/timeline.ts';
 import { dayOf } from '../../../core/finding/words.ts';
@@ -23,7 +23,7 @@ import {
 import { type LogRow, renderRows } from './log-view.ts';
 
 export interface AnswerParts {
-  readonly answer: Answer;
+  readonly answer: FindResult;
   /** What was looked for; it goes back to who typed it, and nowhere else. */
   readonly question: string;
   readonly scopes: Scopes;
@@ -55,7 +55,7 @@ ${quarantined.length === 0 ? '' : html`<h2>Not sent to</h2><ul class="cards">${q
 }
 
 /** Each links to all that is known of it. */
-function renderList({ deliveries, evidence }: Answer): Html {
+function renderList({ deliveries, evidence }: FindResult): Html {
   const rows: readonly LogRow[] = [
     ...deliveries.map(({ delivery }) => {
       return { kind: 'delivery', atMs: delivery.receivedAtMs, delivery } as const;
@@ -136,7 +136,7 @@ export function testPushButton(deviceId: string): Html {
 }
 
 /** For a phone that is not a registered device: only the person who searches knows its token. */
-function tokenButton({ found, deliveries, evidence }: Answer, question: string): Html {
+function tokenButton({ found, deliveries, evidence }: FindResult, question: string): Html {
   const [last] = deliveries;
   if (last === undefined || !found.includes('token') || evidence.devices.length > 0) return NOTHING;
   const { app, platform, provider } = last.delivery;

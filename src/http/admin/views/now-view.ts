@@ -2,7 +2,7 @@
 
 import { html } from 'hono/html';
 import { STATUSES } from '../../../core/delivery.ts';
-import { type History, laneKey } from '../../../core/finding/history.ts';
+import { type History, historyKey } from '../../../core/finding/history.ts';
 import { durationOf } from '../../../core/finding/words.ts';
 import { renderCharts } from './chart.ts';
 import { badge, type Html, NOTHING, timeOf } from './elements.ts';
@@ -21,7 +21,7 @@ export interface LaneCard {
 }
 
 /** Whatever readiness says that is no lane's: the store, the clock, an endpoint. */
-export interface Trouble {
+export interface ShownTrouble {
   readonly status: 'broken' | 'degraded';
   readonly name: string;
   readonly detail: string;
@@ -29,7 +29,7 @@ export interface Trouble {
 
 export interface NowParts {
   readonly cards: readonly LaneCard[];
-  readonly troubles: readonly Trouble[];
+  readonly troubles: readonly ShownTrouble[];
   readonly history: History;
   /** Absent where one machine owns the store. */
   readonly machines?: ShownMachines | undefined;
@@ -45,7 +45,7 @@ ${renderCharts(history)}`;
 
 function renderCard(card: LaneCard, { p99OfLane }: History, inFlight: string): Html {
   const { app, provider, status, detail, lastSuccessAtMs, waiting, oldestForMs } = card;
-  const p99 = p99OfLane.get(laneKey(app, provider));
+  const p99 = p99OfLane.get(historyKey(app, provider));
   const oldest = oldestForMs === undefined ? '' : `, the oldest ${durationOf(oldestForMs)}`;
   return html`<h2>${badge(status)} ${app}/${provider}</h2>${detail === undefined ? '' : html`<p>${detail}</p>`}
 <dl><dt>last success</dt><dd>${lastSuccessAtMs === undefined ? 'none known' : timeOf(lastSuccessAtMs, 'day')}</dd><dt>p99, 24 h</dt><dd>${p99 === undefined ? '–' : durationOf(p99)}</dd><dt>${inFlight}</dt><dd>${card.inFlight}</dd><dt>waiting</dt><dd>${waiting}${oldest}</dd></dl>`;

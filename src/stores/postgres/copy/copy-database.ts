@@ -3,11 +3,12 @@
 
 import type { Clock } from '../../../core/ports/clock.ts';
 import type { CopySource } from '../../copying.ts';
+import { META } from '../../rows.ts';
 import { KEY_ID, type Keys } from '../../sealing/keys.ts';
 import { Sealer } from '../../sealing/seal.ts';
 import { Database, type Run } from '../database.ts';
 import { copyChanged, copyIncomplete, notEmpty, refusalOf } from '../errors.ts';
-import { COPIED_FROM, META, storeKeys } from '../keys.ts';
+import { COPIED_FROM, storeKeys } from '../keys.ts';
 import { applyMigrations } from '../migrations.ts';
 import { rowsOf } from '../reading.ts';
 import { copyTable } from './copy-table.ts';

@@ -4,16 +4,13 @@
 import { FORGOTTEN_TOKEN } from '../../../core/ports/operating.ts';
 import type { AcceptedPush, ReceiptStore } from '../../../core/ports/receipts.ts';
 import type { NewEvent } from '../../events.ts';
+import { DEAF_STOP_MS, MISSED, wasHeard } from '../../missed.ts';
 import { AWAITED_RECEIPTS, MISSED_DELIVERIES } from '../../receipt-rows.ts';
 import { type RowOf, rows } from '../../rows.ts';
 import type { Run } from '../database.ts';
 import { change, select } from '../statements.ts';
 import { wall } from '../times.ts';
 import { isAnyWished, recordEvents } from './recording.ts';
-
-const TYPE = 'delivery.no_wake';
-/** If the service was down for this long, a receipt may have been lost: phones do not retry. */
-const DEAF_STOP_MS = 5_000;
 
 type Awaited = RowOf<typeof AWAITED_RECEIPTS>;
 
@@ -24,7 +21,7 @@ export async function expectReceipt(
   run: Run,
   { deliveryId, atMs, tokenSha256, awaited }: AcceptedPush,
 ): Promise<void> {
-  if (awaited === undefined || !(await isAnyWished(run, [TYPE]))) return;
+  if (awaited === undefined || !(await isAnyWished(run, [MISSED]))) return;
   const { untilMs, subjectSha256 = null } = awaited;
   // Only for the push that was recorded just now: after a crash a delivery may be pushed twice.
   await change(
@@ -78,9 +75,7 @@ async function heard(run: Run, judged: readonly Awaited[]): Promise<readonly Awa
        AND ended_at - began_at >= interval '${DEAF_STOP_MS} milliseconds'`,
     { first: wall(first) },
   );
-  return judged.filter(({ accepted_at_ms, until_ms }) =>
-    stops.every((stop) => stop.ended_at_ms <= accepted_at_ms || stop.began_at_ms >= until_ms),
-  );
+  return judged.filter((row) => wasHeard(row, stops));
 }
 
 /** Deleted devices and forgotten phones are not reported. */
@@ -102,7 +97,7 @@ async function eventsOf(
     if (row === undefined) return [];
     return [
       {
-        ...{ atMs, type: TYPE, app: row.app, provider: row.provider, deliveryId: row.id },
+        ...{ atMs, type: MISSED, app: row.app, provider: row.provider, deliveryId: row.id },
         ...{ deviceId: row.device_id ?? undefined, notificationType: row.type },
         ...{ tokenHash: row.token_hash, tokenSha256: token_sha256 },
         subjectSha256: subject_sha256 ?? undefined,

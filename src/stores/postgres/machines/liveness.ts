@@ -18,7 +18,7 @@ interface Seen {
   reads: number;
 }
 
-export class Liveness {
+export class MachineLiveness {
   #seen = new Map<string, Seen>();
 
   /** All counters, as they were read at one moment. Returns those that belong to the dead. */

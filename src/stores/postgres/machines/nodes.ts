@@ -5,7 +5,7 @@
 import type { Clock, Timer } from '../../../core/ports/clock.ts';
 import type { Peer, Peers } from '../../../core/ports/peers.ts';
 import type { Times } from '../times.ts';
-import { type Beat, Liveness } from './liveness.ts';
+import { type Beat, MachineLiveness } from './liveness.ts';
 import { FREE_ROWS, type NodeTable } from './node-table.ts';
 
 const BEAT_EVERY_MS = 1_000;
@@ -26,7 +26,7 @@ export interface NodesParts {
 
 export class Nodes implements Peers {
   readonly #parts: NodesParts;
-  readonly #liveness = new Liveness();
+  readonly #liveness = new MachineLiveness();
   #others: ReadonlySet<string> = new Set();
   #epoch = 0;
   #url: string | null = null;

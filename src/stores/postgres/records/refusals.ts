@@ -2,10 +2,10 @@
 
 import type {
   CountedRefusal,
+  CountedRepeats,
   Records,
   Refusal,
   RefusalsWrite,
-  Repeats,
 } from '../../../core/ports/records.ts';
 import { maybeFingerprint } from '../../values.ts';
 import type { Run } from '../database.ts';
@@ -38,7 +38,7 @@ async function writeCounts(run: Run, counted: readonly CountedRefusal[]): Promis
 }
 
 /** Sorted, so that two machines never wait for each other. */
-async function writeRepeats(run: Run, repeats: readonly Repeats[]): Promise<void> {
+async function writeRepeats(run: Run, repeats: readonly CountedRepeats[]): Promise<void> {
   if (repeats.length === 0) return;
   await change(
     run,

@@ -4,14 +4,11 @@
 import type Database from 'better-sqlite3';
 import { FORGOTTEN_TOKEN } from '../../../core/ports/operating.ts';
 import type { AcceptedPush, ReceiptStore } from '../../../core/ports/receipts.ts';
+import { DEAF_STOP_MS, MISSED, wasHeard } from '../../missed.ts';
 import { AWAITED_RECEIPTS, MISSED_DELIVERIES } from '../../receipt-rows.ts';
 import type { RowOf } from '../../rows.ts';
 import { wholeMs } from '../../values.ts';
 import type { EventRecording } from './recording.ts';
-
-const TYPE = 'delivery.no_wake';
-/** If the service was down for this long, a receipt may have been lost: phones do not retry. */
-const DEAF_STOP_MS = 5_000;
 
 type Awaited = RowOf<typeof AWAITED_RECEIPTS>;
 interface Stop {
@@ -51,7 +48,7 @@ export function prepareMissedReceipts(db: Database.Database, recording: EventRec
     if (missed === undefined) return;
     recording.record({
       atMs,
-      type: TYPE,
+      type: MISSED,
       app: missed.app,
       provider: missed.provider,
       deliveryId: missed.id,
@@ -66,7 +63,7 @@ export function prepareMissedReceipts(db: Database.Database, recording: EventRec
   return {
     /** Nothing, if no endpoint asked for it or the phone never sent a receipt. */
     expect({ deliveryId, atMs, tokenSha256, awaited }: AcceptedPush): void {
-      if (awaited === undefined || !recording.isWished(TYPE)) return;
+      if (awaited === undefined || !recording.isWished(MISSED)) return;
       const { untilMs, subjectSha256 = null } = awaited;
       expect.run({
         ...{ deliveryId, tokenSha256, subjectSha256 },
@@ -80,10 +77,7 @@ export function prepareMissedReceipts(db: Database.Database, recording: EventRec
       const first = Math.min(...over.map((row) => row.accepted_at_ms));
       const stops = over.length === 0 ? [] : findStops.all(first);
       for (const row of over) {
-        const wasHeard = stops.every(
-          (stop) => stop.ended_at_ms <= row.accepted_at_ms || stop.began_at_ms >= row.until_ms,
-        );
-        if (wasHeard && row.until_ms >= judgedFromMs) tell(row, atMs);
+        if (row.until_ms >= judgedFromMs && wasHeard(row, stops)) tell(row, atMs);
         forget.run(row.row_id);
       }
       return over.length;

@@ -5,7 +5,7 @@ import type Database from 'better-sqlite3';
 import type { DeliveryStatus } from '../../../core/delivery.ts';
 import type { Told } from '../../../core/ports/records.ts';
 import type { OPEN_DELIVERIES, RowOf } from '../../rows.ts';
-import { wholeMs } from '../../values.ts';
+import { DEVICE_DELETED, wholeMs } from '../../values.ts';
 import type { EventRecording } from '../events/recording.ts';
 
 /** How exactly it is known when a device was seen: one write a day, and not one for each push. */
@@ -15,9 +15,6 @@ export type OpenRow = Pick<
   RowOf<typeof OPEN_DELIVERIES>,
   'row_id' | 'id' | 'token_hash' | 'key_hash'
 >;
-
-/** The reason of a delivery whose device was deleted before it was delivered. */
-export const DEVICE_DELETED = 'device_deleted';
 
 export interface End {
   readonly status: Exclude<DeliveryStatus, 'queued'>;

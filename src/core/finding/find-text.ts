@@ -4,7 +4,7 @@
 import type { LoggedDevice } from '../ports/log.ts';
 import { REPEATED } from '../ports/records.ts';
 import type { LoggedDelivery } from '../ports/store.ts';
-import type { Answer } from './find.ts';
+import type { FindResult } from './find.ts';
 import { lineOfDelivery, lineOfRefusal, shortId } from './lines.ts';
 import type { TimelineEntry } from './timeline.ts';
 import { dayOf } from './words.ts';
@@ -17,7 +17,7 @@ const TEXT_COLUMN = 25;
 /** After the mark of one of several deliveries. */
 const MARK_COLUMN = 4;
 
-export function textOf(answer: Answer): string {
+export function textOf(answer: FindResult): string {
   const lines = [
     ...headOf(answer),
     ...(answer.deliveries.length > MAX_IN_FULL ? listOf(answer) : timelineLines(answer)),
@@ -32,7 +32,7 @@ function textColumnOf(line: string): number {
   return line.startsWith('[') ? MARK_COLUMN : 0;
 }
 
-function headOf({ asked, found, deliveries, evidence }: Answer): readonly string[] {
+function headOf({ asked, found, deliveries, evidence }: FindResult): readonly string[] {
   const { devices } = evidence;
   if (found.length === 0) return [asked];
   const [only, ...others] = deliveries;
@@ -92,7 +92,7 @@ function withDays<Item>(
   });
 }
 
-function timelineLines({ timeline, deliveries }: Answer): readonly string[] {
+function timelineLines({ timeline, deliveries }: FindResult): readonly string[] {
   const ids = deliveries.map(({ delivery }) => delivery.id).toReversed();
   const line = (entry: TimelineEntry) => {
     const mark = ids.length < 2 ? -1 : ids.indexOf(entry.deliveryId ?? '');
@@ -103,7 +103,7 @@ function timelineLines({ timeline, deliveries }: Answer): readonly string[] {
   return withDays(timeline, { atMs: ({ atMs }) => atMs, line });
 }
 
-function listOf({ deliveries, evidence }: Answer): readonly string[] {
+function listOf({ deliveries, evidence }: FindResult): readonly string[] {
   const lines = [
     ...deliveries.map(({ delivery }) => ({
       atMs: delivery.receivedAtMs,
