@@ -12,7 +12,7 @@ import { NOT_SENT, type PushRecord, type ReceiptStore } from '../ports/receipts.
 import { Attempts, type AttemptsParts } from '../sending/attempts.ts';
 import type { Lane } from '../sending/lane.ts';
 import type { Ledger } from '../sending/ledger.ts';
-import { Recent } from '../tokens/quarantine.ts';
+import { Recent } from '../tokens/recent.ts';
 import { answeredOf, knockRefusal, overdueAfterMs } from './history.ts';
 import type { Pulse } from './pulse.ts';
 

@@ -1,7 +1,7 @@
 // Whether receipts in general still come. If they fell by half, it is probably our own address that phones cannot reach,
 // and then no phone is judged by its silence.
 
-import { Recent } from '../tokens/quarantine.ts';
+import { Recent } from '../tokens/recent.ts';
 
 const KEPT = 200;
 const WINDOW_MS = 3_600_000;

@@ -9,7 +9,7 @@ import type { AwaitedReceipt, RecordedReceipt } from '../ports/receipts.ts';
 import { BY_PHONE } from '../sending/attempts.ts';
 import type { Lane } from '../sending/lane.ts';
 import { type Target, tokenKey } from '../target.ts';
-import { Recent } from '../tokens/quarantine.ts';
+import { Recent } from '../tokens/recent.ts';
 import type { WakeHistory } from './history.ts';
 import { Knocks, type KnocksParts } from './knocks.ts';
 import { parseReceipt } from './parse-receipt.ts';

@@ -7,7 +7,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Registrar } from '../ports/devices.ts';
 import type { ProviderName } from '../target.ts';
 import { DeviceRefusals, type RefusalFigures } from './device-refusals.ts';
-import { Recent } from './quarantine.ts';
+import { Recent } from './recent.ts';
 
 const MINUTE_MS = 60_000;
 /** The last sends to trusted devices that are looked at: enough that a wave of reinstalled apps is a part. */

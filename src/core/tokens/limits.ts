@@ -4,7 +4,7 @@ import type { CurrentRules } from '../app-rules.ts';
 import { ServiceError } from '../errors.ts';
 import type { LimitName } from '../limit-name.ts';
 import type { Clock } from '../ports/clock.ts';
-import { Recent } from './quarantine.ts';
+import { Recent } from './recent.ts';
 
 export interface Rate {
   /** Calls that may come at once. */

@@ -6,6 +6,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Trust } from '../ports/provider.ts';
 import type { QuarantineEntry } from '../ports/store.ts';
 import type { ProviderName } from '../target.ts';
+import { Recent } from './recent.ts';
 
 export interface QuarantineOptions {
   /** How long a dead token is answered without asking the provider. */
@@ -159,49 +160,4 @@ function notFromFuture(entry: QuarantineEntry, nowMs: number): QuarantineEntry {
   const aheadMs = entry.sinceMs - nowMs;
   if (aheadMs <= 0) return entry;
   return { ...entry, sinceMs: nowMs, untilMs: entry.untilMs - aheadMs };
-}
-
-/** A bounded Map that forgets what was not used for longest. */
-export class Recent<Value> {
-  readonly #values = new Map<string, Value>();
-  readonly #max: number;
-
-  constructor(max: number) {
-    this.#max = max;
-  }
-
-  /** Without counting as a use. */
-  get(key: string): Value | undefined {
-    return this.#values.get(key);
-  }
-
-  has(key: string): boolean {
-    return this.#values.has(key);
-  }
-
-  use(key: string, value: Value): void {
-    this.#values.delete(key);
-    this.#values.set(key, value);
-    if (this.#values.size <= this.#max) return;
-    const oldest = this.#values.keys().next();
-    if (!oldest.done) this.#values.delete(oldest.value);
-  }
-
-  /** The one that was used last comes last. */
-  values(): readonly Value[] {
-    return [...this.#values.values()];
-  }
-
-  /** How many values the condition holds for. */
-  count(condition: (value: Value) => boolean): number {
-    return [...this.#values.values()].filter(condition).length;
-  }
-
-  clear(): void {
-    this.#values.clear();
-  }
-
-  delete(key: string): boolean {
-    return this.#values.delete(key);
-  }
 }
