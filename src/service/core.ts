@@ -216,7 +216,7 @@ export async function recoverCore(core: Core, store: Store, clock: Clock): Promi
     if (!(error instanceof StoreUnavailableError) || error.reason !== 'full') throw error;
   }
   const [quarantined, proven] = await Promise.all([
-    store.listQuarantine({ nowMs: clock.nowMs(), limit: remembered }),
+    store.listQuarantine({ wallMs: clock.wallMs(), limit: remembered }),
     store.listProvenTokens(PROVEN_PER_REMEMBERED * remembered),
   ]);
   for (const entry of core.quarantine.load(quarantined, proven)) void core.ledger.quarantine(entry);

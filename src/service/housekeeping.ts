@@ -70,8 +70,9 @@ export function startHousekeeping(parts: {
   const prune = async () => {
     let pruned = 0;
     try {
-      const beforeMs = clock.wallMs() - retentionMs;
-      pruned = await store.prune({ beforeMs, nowMs: clock.nowMs(), limit: PRUNE_BATCH });
+      const times = { nowMs: clock.nowMs(), wallMs: clock.wallMs() };
+      const beforeMs = times.wallMs - retentionMs;
+      pruned = await store.prune({ ...times, beforeMs, limit: PRUNE_BATCH });
       pruned += await parts.records.prune({
         refusedBeforeMs: clock.wallMs() - Math.min(REFUSALS_KEPT_MS, retentionMs),
         endedBeforeMs: beforeMs,

@@ -80,14 +80,14 @@ async function expectForgotten({ store, devices, operating }: OpenedOperating): 
     reason: 'device_deleted',
     settledAtMs: NOW + 5,
   });
-  const { entries } = await operating.listQuarantine({ nowMs: NOW, limit: 9 });
+  const { entries } = await operating.listQuarantine({ wallMs: NOW, limit: 9 });
   expect(entries.map(({ tokenHash }) => tokenHash)).toEqual([sampleFingerprint('token 2')]);
 }
 
 export function operatingContract({ newPlace, open }: Places): void {
   test('an empty log is one empty page', async () => {
     const { operating } = await open(await newPlace());
-    const query = { limit: 10, nowMs: NOW };
+    const query = { limit: 10, wallMs: NOW };
     expect(await operating.listDeliveries(query)).toEqual({ entries: [] });
     expect(await operating.listRefusals(query)).toEqual({ entries: [] });
     expect(await operating.listDevices(query)).toEqual({ entries: [] });
@@ -268,12 +268,12 @@ export function operatingContract({ newPlace, open }: Places): void {
       }),
     );
     for (const entry of entries) await store.quarantine(entry);
-    const held = await operating.listQuarantine({ limit: 1, nowMs: NOW + 50 });
-    const others = await operating.listQuarantine({ limit: 5, nowMs: NOW + 50, cursor: held.next });
+    const held = await operating.listQuarantine({ limit: 1, wallMs: NOW + 50 });
+    const others = await operating.listQuarantine({ limit: 5, wallMs: NOW + 50, cursor: held.next });
     const found = [...held.entries, ...others.entries].map(({ tokenHash }) => tokenHash);
     const late = entries.slice(1).map(({ tokenHash }) => tokenHash);
     expect(found.toSorted()).toEqual(late.toSorted());
-    expect(await operating.listQuarantine({ limit: 5, nowMs: NOW, app: 'b' })).toEqual({
+    expect(await operating.listQuarantine({ limit: 5, wallMs: NOW, app: 'b' })).toEqual({
       entries: [],
     });
   });

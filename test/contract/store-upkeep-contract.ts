@@ -42,7 +42,7 @@ function testsOfDuplicateKeys(setup: Setup): void {
     await store.insert(accept(sampleDelivery(1), { duplicateKey }));
     const later = { keyHash, nowMs: NOW + DAY_MS };
     expect(await store.findDuplicate(later)).toBe(sampleId(1));
-    await store.prune({ beforeMs: NOW - DAY_MS, nowMs: NOW + DAY_MS, limit: 10 });
+    await store.prune({ beforeMs: NOW - DAY_MS, nowMs: NOW + DAY_MS, wallMs: NOW + DAY_MS, limit: 10 });
     expect(await store.findDuplicate(later)).toBe(sampleId(1));
 
     await store.settle(settlement(sampleDelivery(1)));
@@ -108,9 +108,9 @@ function testsOfQuarantine(setup: Setup): void {
     const ended = quarantineEntry('c', { untilMs: NOW });
     for (const entry of [first, second, replacement, ended]) await store.quarantine(entry);
 
-    expect(await store.listQuarantine({ nowMs: NOW, limit: 10 })).toEqual([replacement, second]);
-    expect(await store.listQuarantine({ nowMs: NOW, limit: 1 })).toEqual([replacement]);
-    expect(await store.listQuarantine({ nowMs: NOW + 1_000, limit: 10 })).toEqual([]);
+    expect(await store.listQuarantine({ wallMs: NOW, limit: 10 })).toEqual([replacement, second]);
+    expect(await store.listQuarantine({ wallMs: NOW, limit: 1 })).toEqual([replacement]);
+    expect(await store.listQuarantine({ wallMs: NOW + 1_000, limit: 10 })).toEqual([]);
   });
 
   test('ends a quarantine by hand and tells whether there was one', async () => {
@@ -120,12 +120,12 @@ function testsOfQuarantine(setup: Setup): void {
     expect(await store.releaseQuarantine(sampleFingerprint('a'))).toBe(true);
     expect(await store.releaseQuarantine(sampleFingerprint('a'))).toBe(false);
     expect(await store.releaseQuarantine('nonsense')).toBe(false);
-    expect(await store.listQuarantine({ nowMs: NOW, limit: 10 })).toEqual([]);
+    expect(await store.listQuarantine({ wallMs: NOW, limit: 10 })).toEqual([]);
   });
 }
 
 function testsOfRetention(setup: Setup): void {
-  const options = { beforeMs: NOW + 3, nowMs: NOW + 500, limit: 1_000 };
+  const options = { beforeMs: NOW + 3, nowMs: NOW + 500, wallMs: NOW + 500, limit: 1_000 };
 
   test('prunes settled deliveries received before a time, and no open ones', async () => {
     const store = await setup();
@@ -153,7 +153,7 @@ function testsOfRetention(setup: Setup): void {
 
     expect(await store.prune(options)).toBe(2);
     expect(await store.findDuplicate({ keyHash, nowMs: NOW })).toBeUndefined();
-    expect(await store.listQuarantine({ nowMs: NOW, limit: 9 })).toHaveLength(1);
+    expect(await store.listQuarantine({ wallMs: NOW, limit: 9 })).toHaveLength(1);
   });
 
   test('keeps a duplicate key that outlives the row of its delivery', async () => {

@@ -24,8 +24,8 @@ async function setup(options: SetupOptions = {}) {
     ...driven,
     sandbox: driven.running.sandbox,
     quarantined: () => {
-      const nowMs = driven.clock.nowMs();
-      return driven.running.service.store.listQuarantine({ nowMs, limit: 100 });
+      const wallMs = driven.clock.wallMs();
+      return driven.running.service.store.listQuarantine({ wallMs, limit: 100 });
     },
     /** Makes tokens proven: a push arrived at each. */
     prove: async (tokens: readonly string[]) => {

@@ -69,7 +69,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     first.sandbox.script({ provider: 'fcm', fault: UNREGISTERED });
     expect(await payAt(first, ANDROID_TOKEN, 'aa')).toMatchObject({ status: 410 });
     const isKnown = async () =>
-      (await other.service.store.listQuarantine({ nowMs: Date.now(), limit: 1 })).length > 0;
+      (await other.service.store.listQuarantine({ wallMs: Date.now(), limit: 1 })).length > 0;
     while (!(await isKnown())) await other.service.store.probe();
     // Known to be dead at every machine.
     expect(await other.pay(ANDROID_TOKEN, 'aa')).toMatchObject({ status: 410 });
@@ -88,7 +88,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     let entries: readonly QuarantineEntry[] = [];
     // The caller does not wait for it.
     while (entries.length === 0) {
-      entries = await store.listQuarantine({ nowMs: Date.now(), limit: 1 });
+      entries = await store.listQuarantine({ wallMs: Date.now(), limit: 1 });
     }
     for (const { tokenHash } of entries) await store.releaseQuarantine(tokenHash);
     expect(await payAt(first, ANDROID_TOKEN, 'cc')).toMatchObject({ status: 200 });

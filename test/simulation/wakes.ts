@@ -189,9 +189,9 @@ class WakeWorld {
   /** What housekeeping does, as long as there is anything to come. */
   #sweep(): void {
     this.#timeline.after(SWEEP_EVERY_MS, async () => {
-      const [nowMs, beforeMs] = [this.#clock.nowMs(), this.#clock.wallMs() - KEPT_MS];
+      const [nowMs, wallMs] = [this.#clock.nowMs(), this.#clock.wallMs()];
       await this.#core.receipts?.noteSilent();
-      await this.#store.prune({ nowMs, beforeMs, limit: 1_000_000 });
+      await this.#store.prune({ nowMs, wallMs, beforeMs: wallMs - KEPT_MS, limit: 1_000_000 });
       this.#core.duplicates.sweep();
       if (this.#store.rows.size > 0) this.#sweep();
     });

@@ -185,9 +185,9 @@ export class MemoryStore implements Store {
     return this.quarantined.delete(tokenHash);
   }
 
-  async listQuarantine({ nowMs, limit }: { readonly nowMs: number; readonly limit: number }) {
+  async listQuarantine({ wallMs, limit }: { readonly wallMs: number; readonly limit: number }) {
     this.#enter('listQuarantine');
-    const entries = [...this.quarantined.values()].filter(({ untilMs }) => untilMs > nowMs);
+    const entries = [...this.quarantined.values()].filter(({ untilMs }) => untilMs > wallMs);
     return entries.toSorted((one, other) => other.sinceMs - one.sinceMs).slice(0, limit);
   }
 
@@ -206,6 +206,7 @@ export class MemoryStore implements Store {
   async prune(options: {
     readonly beforeMs: number;
     readonly nowMs: number;
+    readonly wallMs: number;
     readonly limit: number;
   }) {
     this.#enter('prune');
@@ -219,7 +220,7 @@ export class MemoryStore implements Store {
       ([, key]) => key.expiresAtMs <= options.nowMs && this.#open(key.deliveryId) === undefined,
     );
     for (const [keyHash] of keys) this.keys.delete(keyHash);
-    const ended = [...this.quarantined.values()].filter((one) => one.untilMs <= options.nowMs);
+    const ended = [...this.quarantined.values()].filter((one) => one.untilMs <= options.wallMs);
     for (const { tokenHash } of ended) this.quarantined.delete(tokenHash);
     return old.length + keys.length + ended.length;
   }

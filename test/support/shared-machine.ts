@@ -44,7 +44,7 @@ export async function joinMachine(
   database: SharedDatabase,
   { id, clock, link = direct, watch = (store) => store, onTakenOver, onGone }: SharedMachineOptions,
 ): Promise<SharedMachine> {
-  const times = new Times();
+  const times = new Times(clock);
   const listeners: ((reason: StoreUnavailableError['reason']) => void)[] = [];
   let isClosed = false;
   const run: Link = async (name, statement) => {
@@ -103,6 +103,7 @@ function inServiceTime(given: {
 }): Store {
   const { database, times, clock, claimant } = given;
   const at = (ms: number) => Date.parse(times.at(ms));
+  const atWall = (ms: number) => Date.parse(times.atWall(ms));
   const endAt = (ms: number) => Date.parse(times.endAt(ms));
   const maybeFrom = (ms: number | undefined) => (ms === undefined ? undefined : times.from(ms));
   const inRow = (delivery: Delivery): Delivery => ({
@@ -126,13 +127,13 @@ function inServiceTime(given: {
   });
   const entryIn = (entry: QuarantineEntry): QuarantineEntry => ({
     ...entry,
-    sinceMs: at(entry.sinceMs),
-    untilMs: at(entry.untilMs),
+    sinceMs: atWall(entry.sinceMs),
+    untilMs: atWall(entry.untilMs),
   });
   const entryFrom = (entry: QuarantineEntry): QuarantineEntry => ({
     ...entry,
-    sinceMs: times.from(entry.sinceMs),
-    untilMs: times.from(entry.untilMs),
+    sinceMs: times.wallFrom(entry.sinceMs),
+    untilMs: times.wallFrom(entry.untilMs),
   });
   const selectIn = (select: ClaimSelection): ClaimSelection => {
     if (select.kind === 'last_moment') {
@@ -193,11 +194,16 @@ function inServiceTime(given: {
     findDuplicate: ({ keyHash, nowMs }) => database.findDuplicate({ keyHash, nowMs: at(nowMs) }),
     quarantine: (entry) => database.quarantine(entryIn(entry)),
     releaseQuarantine: (tokenHash) => database.releaseQuarantine(tokenHash),
-    listQuarantine: async ({ nowMs, limit }) =>
-      (await database.listQuarantine({ nowMs: at(nowMs), limit })).map(entryFrom),
+    listQuarantine: async ({ wallMs, limit }) =>
+      (await database.listQuarantine({ wallMs: atWall(wallMs), limit })).map(entryFrom),
     listProvenTokens: (limit) => database.listProvenTokens(limit),
     findDeliveries: (query) => database.findDeliveries(query),
-    prune: (options) => database.prune({ ...options, nowMs: at(options.nowMs) }),
+    prune: (options) =>
+      database.prune({
+        ...options,
+        nowMs: at(options.nowMs),
+        wallMs: atWall(options.wallMs),
+      }),
     probe: () => database.probe(),
     onTrouble: () => {},
     recordReply: (reply) => database.recordReply(reply),

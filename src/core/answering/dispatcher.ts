@@ -255,8 +255,8 @@ export class Dispatcher {
     const { clock, quarantine } = this.#parts;
     const { lifetimeMs } = delivery.notification;
     const hold = quarantine.findHold(delivery.tokenHash);
-    if (hold !== undefined && hold.untilMs > usefulUntilMs(delivery.expiresAtMs, lifetimeMs)) {
-      throw tokenThrottled(hold.untilMs - clock.nowMs(), { reason: hold.reason });
+    if (hold !== undefined && hold.endsAtMs > usefulUntilMs(delivery.expiresAtMs, lifetimeMs)) {
+      throw tokenThrottled(hold.endsAtMs - clock.nowMs(), { reason: hold.entry.reason });
     }
     if (isRace(lifetimeMs) && !lane.mayQueue(lifetimeMs) && !lane.takesAttempts) {
       throw new ServiceError('provider_unavailable', { retryAfterSeconds: 1 });

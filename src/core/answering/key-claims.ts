@@ -160,7 +160,7 @@ export class KeyClaims {
         return claim;
       case 'quarantined': {
         const { kind, reason, untilMs } = claim.entry;
-        if (kind === 'throttled') throw tokenThrottled(untilMs - clock.nowMs(), { reason });
+        if (kind === 'throttled') throw tokenThrottled(untilMs - clock.wallMs(), { reason });
         const code = kind === 'unregistered' ? 'token_unregistered' : 'token_rejected';
         throw new ServiceError(code, { reason });
       }

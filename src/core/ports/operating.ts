@@ -43,12 +43,13 @@ export interface DevicePageQuery extends PageQuery {
   readonly app?: string | undefined;
 }
 
+/** As the rows have them. */
 export type QuarantineCursor = Pick<QuarantineEntry, 'sinceMs' | 'tokenHash'>;
 
 export interface QuarantinePageQuery extends PageQuery<QuarantineCursor> {
   readonly app?: string | undefined;
   /** Entries that have ended by then are left out. */
-  readonly nowMs: number;
+  readonly wallMs: number;
 }
 
 export interface WaitingInLane {

@@ -99,9 +99,9 @@ export interface Store {
   quarantine(entry: QuarantineEntry, about?: Condemned): Promise<void>;
   /** Ends a quarantine by hand, or because the device registered again. True if there was one. */
   releaseQuarantine(tokenHash: string): Promise<boolean>;
-  /** Quarantines that have not ended at `nowMs`, newest first. */
+  /** Quarantines that have not ended at `wallMs`, newest first. */
   listQuarantine(options: {
-    readonly nowMs: number;
+    readonly wallMs: number;
     readonly limit: number;
   }): Promise<readonly QuarantineEntry[]>;
 
@@ -118,6 +118,7 @@ export interface Store {
   prune(options: {
     readonly beforeMs: number;
     readonly nowMs: number;
+    readonly wallMs: number;
     readonly limit: number;
   }): Promise<number>;
 
@@ -211,6 +212,7 @@ export interface QuarantineEntry {
   readonly kind: 'unregistered' | 'bad_token' | 'throttled';
   /** From our own tables. */
   readonly reason: string;
+  /** Wall time, as `untilMs`, which is what the clock will show if it is not set until then. */
   readonly sinceMs: number;
   readonly untilMs: number;
   /** The provider's own timestamp, Unix milliseconds. */

@@ -54,14 +54,14 @@ export function postpone(
   }
   const held = parts.quarantine.findHold(delivery.tokenHash);
   const isCrowdedOut = attempt === undefined && !isThrottledToken(outcome) && !lane.isOpen;
-  const planned = planRetry({ ...input, outcome, isCrowdedOut, heldUntilMs: held?.untilMs });
+  const planned = planRetry({ ...input, outcome, isCrowdedOut, heldUntilMs: held?.endsAtMs });
   const mayWait = isPromised || lane.mayQueue(lifetimeMs);
   if (planned !== undefined && mayWait) return { next: { status: 'queued', ...planned }, outcome };
   const isHeld = held !== undefined && isThrottledToken(outcome);
   return {
     next: expired(outcome, delivery.unanswered),
     outcome,
-    ...(isHeld ? { heldForMs: held.untilMs - nowMs } : {}),
+    ...(isHeld ? { heldForMs: held.endsAtMs - nowMs } : {}),
     ...(mayWait ? {} : { isOutage: true }),
   };
 }

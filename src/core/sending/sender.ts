@@ -272,7 +272,7 @@ export class Sender {
       const end: SendEnd = { next: { status, reason: refused.reason } };
       return this.#endings.settle(delivery, stored, { end });
     }
-    const reason = this.#parts.quarantine.findHold(tokenHash)?.reason ?? 'throttled';
+    const reason = this.#parts.quarantine.findHold(tokenHash)?.entry.reason ?? 'throttled';
     const outcome: Outcome = { kind: 'retry', reason, certainty: 'throttled_token' };
     return this.#later(delivery, stored, sending, { outcome });
   }

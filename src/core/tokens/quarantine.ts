@@ -24,11 +24,18 @@ export interface TokenOf {
   readonly tokenHash: string;
 }
 
+/** The entry has wall times, for the log and its readers; what is sent is decided by service time. */
+interface Kept {
+  readonly entry: QuarantineEntry;
+  /** Service time. */
+  readonly endsAtMs: number;
+}
+
 export class Quarantine {
   readonly #clock: Clock;
   readonly #options: QuarantineOptions;
-  readonly #refused: Recent<QuarantineEntry>;
-  readonly #held: Recent<QuarantineEntry>;
+  readonly #refused: Recent<Kept>;
+  readonly #held: Recent<Kept>;
   /** Since when (service time) each token is known to work. */
   readonly #proven: Recent<number>;
 
@@ -45,12 +52,13 @@ export class Quarantine {
     entries: readonly QuarantineEntry[],
     provenTokens: readonly string[],
   ): readonly QuarantineEntry[] {
-    const nowMs = this.#clock.nowMs();
+    const wallMs = this.#clock.wallMs();
     const changed: QuarantineEntry[] = [];
     for (const stored of entries.toReversed()) {
-      const entry = notFromFuture(stored, nowMs);
+      const entry = notFromFuture(stored, wallMs);
       if (entry !== stored) changed.push(entry);
-      this.#entriesOf(entry).use(entry.tokenHash, entry);
+      const kept = entry.kind === 'throttled' ? this.#held : this.#refused;
+      kept.use(entry.tokenHash, this.#kept(entry));
     }
     for (const tokenHash of provenTokens.toReversed()) this.#proven.use(tokenHash, 0);
     return changed;
@@ -58,24 +66,25 @@ export class Quarantine {
 
   /** Takes over another machine's hold, unless a longer one is known here. */
   learn(hold: QuarantineEntry): void {
-    const knownMs = this.findHold(hold.tokenHash)?.untilMs ?? 0;
-    if (hold.untilMs > knownMs) this.#held.use(hold.tokenHash, hold);
+    const learned = this.#kept(hold);
+    const knownMs = this.findHold(hold.tokenHash)?.endsAtMs ?? 0;
+    if (learned.endsAtMs > knownMs) this.#held.use(hold.tokenHash, learned);
   }
 
   /** The entry of a token that is refused without asking the provider. */
   find(tokenHash: string): QuarantineEntry | undefined {
-    return this.#lasting(this.#refused, tokenHash);
+    return this.#lasting(this.#refused, tokenHash)?.entry;
   }
 
-  /** The entry of a token that the provider throttles: nothing is sent to it before `untilMs`. */
-  findHold(tokenHash: string): QuarantineEntry | undefined {
+  /** The entry of a token that the provider throttles: nothing is sent to it before `endsAtMs`. */
+  findHold(tokenHash: string): Kept | undefined {
     return this.#lasting(this.#held, tokenHash);
   }
 
   /** How many tokens are refused now. */
   countRefused(): number {
     const nowMs = this.#clock.nowMs();
-    return this.#refused.count(({ untilMs }) => untilMs > nowMs);
+    return this.#refused.count(({ endsAtMs }) => endsAtMs > nowMs);
   }
 
   trustOf(tokenHash: string): Trust {
@@ -96,7 +105,7 @@ export class Quarantine {
 
   /** The store says that another machine released the token; a hold stays, and so does an entry that is newer. */
   absolve(entry: QuarantineEntry): void {
-    if (this.#refused.get(entry.tokenHash) === entry) this.#refused.delete(entry.tokenHash);
+    if (this.#refused.get(entry.tokenHash)?.entry === entry) this.#refused.delete(entry.tokenHash);
   }
 
   /** Forgets all that is known of the token, that it worked as well. */
@@ -118,46 +127,49 @@ export class Quarantine {
   ): QuarantineEntry {
     const { unregisteredMs, badTokenMs } = this.#options;
     const isDead = outcome.kind === 'unregistered';
-    const sinceMs = this.#clock.nowMs();
+    const forMs = isDead ? unregisteredMs : badTokenMs;
+    const sinceMs = this.#clock.wallMs();
     const providerSinceMs = isDead ? outcome.sinceMs : undefined;
     const entry: QuarantineEntry = {
       ...token,
       kind: isDead ? 'unregistered' : 'bad_token',
       reason: outcome.reason,
       sinceMs,
-      untilMs: sinceMs + (isDead ? unregisteredMs : badTokenMs),
+      untilMs: sinceMs + forMs,
       providerSinceMs,
     };
     if (isDead) this.#proven.delete(token.tokenHash);
-    this.#refused.use(token.tokenHash, entry);
+    this.#refused.use(token.tokenHash, this.#kept(entry));
     return entry;
   }
 
   /** Holds a throttled token back, never shorter than an earlier answer said. The entry has to be stored. */
   hold(token: TokenOf, { reason, forMs }: { readonly reason: string; readonly forMs: number }) {
-    const sinceMs = this.#clock.nowMs();
-    const earlierMs = this.findHold(token.tokenHash)?.untilMs ?? 0;
-    const untilMs = Math.max(sinceMs + forMs, earlierMs);
+    const nowMs = this.#clock.nowMs();
+    const sinceMs = this.#clock.wallMs();
+    const earlierMs = this.findHold(token.tokenHash)?.endsAtMs ?? 0;
+    const endsAtMs = Math.max(nowMs + forMs, earlierMs);
+    const untilMs = sinceMs + endsAtMs - nowMs;
     const entry: QuarantineEntry = { ...token, kind: 'throttled', reason, sinceMs, untilMs };
-    this.#held.use(token.tokenHash, entry);
+    this.#held.use(token.tokenHash, { entry, endsAtMs });
     return entry;
   }
 
-  #entriesOf({ kind }: QuarantineEntry): Recent<QuarantineEntry> {
-    return kind === 'throttled' ? this.#held : this.#refused;
+  #kept(entry: QuarantineEntry): Kept {
+    return { entry, endsAtMs: this.#clock.nowMs() + entry.untilMs - this.#clock.wallMs() };
   }
 
-  #lasting(entries: Recent<QuarantineEntry>, tokenHash: string): QuarantineEntry | undefined {
-    const entry = entries.get(tokenHash);
-    if (entry === undefined || entry.untilMs > this.#clock.nowMs()) return entry;
+  #lasting(entries: Recent<Kept>, tokenHash: string): Kept | undefined {
+    const kept = entries.get(tokenHash);
+    if (kept === undefined || kept.endsAtMs > this.#clock.nowMs()) return kept;
     entries.delete(tokenHash);
     return undefined;
   }
 }
 
 /** The clock was set back while the service was down: the entry counts as made now, and lasts no longer. */
-function notFromFuture(entry: QuarantineEntry, nowMs: number): QuarantineEntry {
-  const aheadMs = entry.sinceMs - nowMs;
+function notFromFuture(entry: QuarantineEntry, wallMs: number): QuarantineEntry {
+  const aheadMs = entry.sinceMs - wallMs;
   if (aheadMs <= 0) return entry;
-  return { ...entry, sinceMs: nowMs, untilMs: entry.untilMs - aheadMs };
+  return { ...entry, sinceMs: wallMs, untilMs: entry.untilMs - aheadMs };
 }

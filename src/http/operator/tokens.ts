@@ -50,7 +50,7 @@ export async function handleListQuarantine(
   c: HttpContext,
 ): Promise<Response> {
   const query = checkQuery(listQuarantineQuery, c);
-  const page = await reading(() => operating.listQuarantine({ ...query, nowMs: clock.nowMs() }));
+  const page = await reading(() => operating.listQuarantine({ ...query, wallMs: clock.wallMs() }));
   return json(c, {
     quarantine: page.entries.map(quarantineAsJson),
     next: page.next && `${page.next.sinceMs}-${page.next.tokenHash}`,

@@ -31,7 +31,7 @@ export async function openReadOnly(options: {
     throw refusalOf(url, error);
   });
   // A command that ends has no service time: times are the database's.
-  const reading = { sealer, times: new Times() };
+  const reading = { sealer, times: new Times(clock) };
   return {
     lookupKey,
     findDeliveries: prepareSearch(database),

@@ -84,7 +84,7 @@ export async function openPostgresStore(
     await applyMigrations(database, url);
     const { sealer, lookupKey, resealedRows } = await openKeys(database, keys, url);
     if (resealedRows !== undefined) onEvent?.({ name: 'key_rotated', resealedRows });
-    const times = new Times();
+    const times = new Times(clock);
     const owner = randomBytes(NODE_ID_BYTES).toString('base64url');
     const { onTakenOver, onGone } = options;
     const table = createNodeTable(database);

@@ -2,13 +2,19 @@
 // then follows its monotonic time. What one machine plans others must read alike: service times are stored as the
 // database's own time, by the difference that each machine measures (nodes.ts, once a second).
 
+import type { Clock } from '../../core/ports/clock.ts';
 import { wholeEndMs, wholeMs } from '../values.ts';
 
 /** Closer clocks count as equal: an answer's way through the network is not known better. */
 const EQUAL_MS = 50;
 
 export class Times {
+  readonly #clock: Pick<Clock, 'wallMs' | 'nowMs'>;
   #aheadMs = 0;
+
+  constructor(clock: Pick<Clock, 'wallMs' | 'nowMs'>) {
+    this.#clock = clock;
+  }
 
   /** How far the database's clock is ahead of this machine's service time. */
   get aheadMs(): number {
@@ -43,6 +49,21 @@ export class Times {
   /** A moment of the database as this machine's service time. */
   from(databaseMs: number): number {
     return databaseMs - this.#aheadMs;
+  }
+
+  /** A moment of this machine's wall clock, as it goes now, as the database's. */
+  atWall(wallMs: number): string {
+    return this.at(wallMs - this.#steppedMs());
+  }
+
+  /** A moment of the database as this machine's wall clock, as it goes now. */
+  wallFrom(databaseMs: number): number {
+    return this.from(databaseMs) + this.#steppedMs();
+  }
+
+  /** By how much the wall clock was set since service time began. */
+  #steppedMs(): number {
+    return Math.round(this.#clock.wallMs() - this.#clock.nowMs());
   }
 }
 

@@ -186,6 +186,7 @@ export interface ExpiryOptions {
 export interface PruneOptions {
   readonly beforeMs: number;
   readonly nowMs: number;
+  readonly wallMs: number;
   readonly limit: number;
 }
 
@@ -220,7 +221,7 @@ export interface DuplicateQuery {
 }
 
 export interface QuarantineQuery {
-  readonly nowMs: number;
+  readonly wallMs: number;
   readonly limit: number;
 }
 

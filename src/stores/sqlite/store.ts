@@ -265,11 +265,11 @@ async function listProvenTokens(
 
 async function prune(
   writer: WorkerLink<WriteCalls>,
-  { beforeMs, nowMs, limit }: PruneOptions,
+  { limit, ...times }: PruneOptions,
 ): Promise<number> {
   let gone = 0;
   while (gone < limit) {
-    const input = { beforeMs, nowMs, limit: Math.min(PRUNE_DELIVERIES, limit - gone) };
+    const input = { ...times, limit: Math.min(PRUNE_DELIVERIES, limit - gone) };
     const pruned = await writer.call({ kind: 'prune', input });
     if (pruned === 0) break;
     gone += pruned;

@@ -69,7 +69,7 @@ test('a hold delays and does not refuse, and a push that arrives does not end it
   quarantine.hold(token('a'), { reason: 'TooManyRequests', forMs: 30_000 });
   quarantine.prove('a');
   expect(quarantine.find('a')).toBeUndefined();
-  expect(quarantine.findHold('a')).toMatchObject({ kind: 'throttled' });
+  expect(quarantine.findHold('a')?.entry).toMatchObject({ kind: 'throttled' });
   clock.advance(30_000);
   expect(quarantine.findHold('a')).toBeUndefined();
 });
@@ -101,7 +101,7 @@ test('a restart remembers refusals, holds and proven tokens; who worked then is 
   later.load(entries, ['worked']);
   expect(later.find('dead')?.kind).toBe('unregistered');
   expect(later.find('held')).toBeUndefined();
-  expect(later.findHold('held')?.kind).toBe('throttled');
+  expect(later.findHold('held')?.entry.kind).toBe('throttled');
   expect(later.provenForMs('worked')).toBeGreaterThan(HOUR);
 });
 
@@ -135,8 +135,8 @@ test('another machine’s hold shortens none that is known here', () => {
   const { clock, quarantine } = setup();
   const own = quarantine.hold(token('held'), { reason: 'TooManyRequests', forMs: 30_000 });
   quarantine.learn({ ...own, untilMs: clock.nowMs() + 10_000 });
-  expect(quarantine.findHold('held')?.untilMs).toBe(own.untilMs);
+  expect(quarantine.findHold('held')?.entry).toBe(own);
   const longer = { ...own, untilMs: own.untilMs + 1 };
   quarantine.learn(longer);
-  expect(quarantine.findHold('held')).toBe(longer);
+  expect(quarantine.findHold('held')?.entry).toBe(longer);
 });

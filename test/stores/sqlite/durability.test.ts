@@ -225,7 +225,7 @@ test('starts no thread for queries before the first query of an operator', async
     readdirSync('/proc/self/task')
       .map((thread) => readFileSync(`/proc/self/task/${thread}/comm`, 'utf8').trim())
       .filter((name) => name.startsWith('store'));
-  await store.listQuarantine({ nowMs: 0, limit: 10 });
+  await store.listQuarantine({ wallMs: 0, limit: 10 });
   await store.listProvenTokens(10);
   expect(threads()).toEqual(['store writer']);
 

@@ -81,7 +81,7 @@ export async function devicePage(
 
 export async function quarantinePage(
   run: Run,
-  { cursor, nowMs, app, limit: wanted }: QuarantinePageQuery,
+  { cursor, wallMs, app, limit: wanted }: QuarantinePageQuery,
   times: Times,
 ): Promise<Page<QuarantineEntry, QuarantineCursor>> {
   const limit = boundedLimit(wanted);
@@ -92,15 +92,19 @@ export async function quarantinePage(
        AND until > @now AND (@app::text IS NULL OR app = @app)
      ORDER BY since DESC, token_hash DESC LIMIT @limit`,
     {
-      since: cursor === undefined ? null : times.at(cursor.sinceMs),
+      since: cursor === undefined ? null : wall(cursor.sinceMs),
       tokenHash: cursor?.tokenHash ?? '',
-      now: times.at(nowMs),
+      now: times.atWall(wallMs),
       app: app ?? null,
       limit,
     },
   );
-  const entries = rows.map((row) => toQuarantined(row, times));
-  return { entries, next: entries.length === limit ? entries.at(-1) : undefined };
+  const last = rows.length === limit ? rows.at(-1) : undefined;
+  return {
+    entries: rows.map((row) => toQuarantined(row, times)),
+    // The row's own time: that of an entry changes with the clocks.
+    next: last && { sinceMs: last.since_ms, tokenHash: last.token_hash },
+  };
 }
 
 const BOUNDS_COLUMNS = { first: 'integer?', last: 'integer?' } as const;

@@ -1,4 +1,4 @@
-// Quarantines as this machine reads them: their times are the database's.
+// Quarantines as this machine reads them: a row has the database's times, an entry those of the wall clock.
 
 import type { QuarantineEntry } from '../../../core/ports/store.ts';
 import { toQuarantineEntry } from '../../domain.ts';
@@ -8,7 +8,7 @@ import type { Times } from '../times.ts';
 export function toQuarantined(row: RowOf<typeof QUARANTINED>, times: Times): QuarantineEntry {
   return toQuarantineEntry({
     ...row,
-    since_ms: times.from(row.since_ms),
-    until_ms: times.from(row.until_ms),
+    since_ms: times.wallFrom(row.since_ms),
+    until_ms: times.wallFrom(row.until_ms),
   });
 }

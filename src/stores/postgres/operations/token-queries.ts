@@ -1,11 +1,11 @@
 // What the log knows about tokens, duplicate keys and the queue.
 
 import type { QuarantineEntry, QueueState, Store } from '../../../core/ports/store.ts';
-import { toQuarantineEntry } from '../../domain.ts';
 import { QUARANTINED, TOKENS } from '../../rows.ts';
 import type { Database } from '../database.ts';
 import { rowsOf, selectOf } from '../reading.ts';
 import type { Times } from '../times.ts';
+import { toQuarantined } from './quarantined.ts';
 
 /** Looked at in one statement. */
 const TOKEN_PAGE_ROWS = 10_000;
@@ -31,20 +31,14 @@ export function prepareTokenQueries(database: Database, times: Times) {
     },
 
     async listQuarantine({
-      nowMs,
+      wallMs,
       limit,
     }: Parameters<Store['listQuarantine']>[0]): Promise<readonly QuarantineEntry[]> {
       const { rows } = await database.run(
         `${selectOf(QUARANTINED)} WHERE until > $1 ORDER BY since DESC LIMIT $2`,
-        [times.at(nowMs), limit],
+        [times.atWall(wallMs), limit],
       );
-      return rowsOf(QUARANTINED, rows).map((row) =>
-        toQuarantineEntry({
-          ...row,
-          since_ms: times.from(row.since_ms),
-          until_ms: times.from(row.until_ms),
-        }),
-      );
+      return rowsOf(QUARANTINED, rows).map((row) => toQuarantined(row, times));
     },
 
     /** Page by page, so that none takes long. */

@@ -27,7 +27,7 @@ export function prepareUpkeep(database: Database, times: Times) {
              OR (quarantine.kind = 'throttled' AND quarantine.until < excluded.until)`,
           [
             ...[fingerprint(tokenHash), app, provider, kind, reason],
-            ...[times.at(sinceMs), times.at(untilMs), maybeWall(providerSinceMs)],
+            ...[times.atWall(sinceMs), times.atWall(untilMs), maybeWall(providerSinceMs)],
           ],
         );
         if (about === undefined) return;

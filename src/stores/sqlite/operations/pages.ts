@@ -113,16 +113,16 @@ function prepareQuarantinePage(db: Database.Database) {
   const find = prepareRows(
     db,
     QUARANTINED,
-    `WHERE (since_ms, token_hash) < (@sinceMs, @tokenHash) AND until_ms > @nowMs
+    `WHERE (since_ms, token_hash) < (@sinceMs, @tokenHash) AND until_ms > @wallMs
        AND (@app IS NULL OR app = @app)
      ORDER BY since_ms DESC, token_hash DESC LIMIT @limit`,
   );
 
   return function page(query: QuarantinePageQuery): Page<QuarantineEntry, QuarantineCursor> {
-    const { cursor, nowMs, app = null } = query;
+    const { cursor, wallMs, app = null } = query;
     const { sinceMs, tokenHash } = cursor ?? { sinceMs: Number.MAX_SAFE_INTEGER, tokenHash: '' };
     const limit = boundedLimit(query.limit);
-    const entries = find({ sinceMs, tokenHash, nowMs, app, limit }).map(toQuarantineEntry);
+    const entries = find({ sinceMs, tokenHash, wallMs, app, limit }).map(toQuarantineEntry);
     return { entries, next: entries.length === limit ? entries.at(-1) : undefined };
   };
 }

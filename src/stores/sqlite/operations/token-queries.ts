@@ -25,8 +25,8 @@ export function prepareTokenQueries(db: Database.Database) {
   );
 
   return {
-    listQuarantine: ({ nowMs, limit }: QuarantineQuery): readonly QuarantineEntry[] =>
-      findQuarantined.all(nowMs, limit).map(toQuarantineEntry),
+    listQuarantine: ({ wallMs, limit }: QuarantineQuery): readonly QuarantineEntry[] =>
+      findQuarantined.all(wallMs, limit).map(toQuarantineEntry),
 
     /** A page at a time, so that another query waits for a page and not for the whole log. */
     provenTokens({ beforeRowId, maxRows }: TokenPageQuery): TokenPage {

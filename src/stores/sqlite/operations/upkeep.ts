@@ -72,10 +72,10 @@ function preparePrune(db: Database.Database) {
        SELECT token_hash FROM quarantine WHERE until_ms <= ? LIMIT ?)`,
   );
 
-  return function prune({ beforeMs, nowMs, limit }: PruneOptions): number {
+  return function prune({ beforeMs, nowMs, wallMs, limit }: PruneOptions): number {
     let gone = deleteDeliveries.run({ beforeMs, limit }).changes;
     gone += deleteKeys.run(nowMs, limit - gone).changes;
-    gone += deleteQuarantines.run(nowMs, limit - gone).changes;
+    gone += deleteQuarantines.run(wallMs, limit - gone).changes;
     return gone;
   };
 }
