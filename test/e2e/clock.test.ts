@@ -2,10 +2,17 @@
 // notice, and a restart afterwards loses nothing.
 
 import { expect, test } from 'vitest';
-import { HOUR, MINUTE, SECOND, setupDriven } from '../support/driven-service.ts';
+import { findAnswer } from '../../src/http/operator/answers.ts';
+import { listDeliveriesAnswer } from '../../src/http/operator/deliveries.ts';
+import { listQuarantineAnswer } from '../../src/http/operator/tokens.ts';
+import { readDevice, registerPhone, wake } from '../support/device-calls.ts';
+import { DAY, HOUR, MINUTE, SECOND, setupDriven } from '../support/driven-service.ts';
+import { findIn } from '../support/finding.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { OPERATOR_ENVIRONMENT, operate, told } from '../support/operator-calls.ts';
 import { ANDROID_TOKEN, IOS_TOKEN, setup as setupService } from '../support/service.ts';
 
+const DEAD = { kind: 'reason', reason: 'Unregistered' } as const;
 const UNAVAILABLE = { kind: 'fcm_error', error: 'UNAVAILABLE' } as const;
 
 for (const jumpMs of [5 * HOUR, -5 * HOUR]) {
@@ -15,7 +22,7 @@ for (const jumpMs of [5 * HOUR, -5 * HOUR]) {
     const { pay, running, clock, elapse } = await setupDriven();
     const { sandbox } = running;
     const first = await pay(ANDROID_TOKEN, 'aa');
-    sandbox.script({ provider: 'apns', fault: { kind: 'reason', reason: 'Unregistered' } });
+    sandbox.script({ provider: 'apns', fault: DEAD });
     expect((await pay(IOS_TOKEN, 'aa')).status).toBe(410);
     sandbox.script({ provider: 'fcm', fault: UNAVAILABLE });
     const queued = await pay(ANDROID_TOKEN, 'bb');
@@ -40,6 +47,69 @@ for (const jumpMs of [5 * HOUR, -5 * HOUR]) {
     const [push] = running.sandbox.received();
     const wallSeconds = Math.floor(clock.wallMs() / SECOND);
     expect(push?.apns?.expiration).toBe(wallSeconds + 60);
+  });
+}
+
+for (const jumpMs of [HOUR, -HOUR]) {
+  const way = jumpMs > 0 ? 'forward' : 'back';
+
+  test(`rows and answers have the times of the wall clock after a jump ${way}`, async () => {
+    const { running, clock } = await setupDriven({ environment: OPERATOR_ENVIRONMENT });
+    const read = async (path: string) => told(await operate(running, { path }));
+    clock.jump(jumpMs);
+    const android = await registerPhone(running);
+    const ios = await registerPhone(running, { platform: 'ios', token: IOS_TOKEN });
+    // A device is seen once a day at most.
+    clock.advance(DAY);
+    const now = new Date(clock.wallMs()).toISOString();
+    const until = new Date(clock.wallMs() + DAY).toISOString();
+    running.sandbox.script({ provider: 'apns', fault: DEAD });
+    expect((await wake(running, android, 'aa')).status).toBe(200);
+    expect((await wake(running, ios, 'bb')).status).toBe(410);
+    clock.advance(MINUTE);
+    expect((await wake(running, ios, 'cc')).status).toBe(410);
+    await running.service.settled();
+
+    const { deliveries } = listDeliveriesAnswer.parse(await read('/deliveries'));
+    expect(deliveries).toMatchObject([
+      { status: 'unregistered', received_at: now, settled_at: now },
+      { status: 'delivered', received_at: now, settled_at: now },
+    ]);
+    expect(await readDevice(running, android.id)).toMatchObject({ seen_at: now });
+    expect(await readDevice(running, ios.id)).toMatchObject({ dead_since: now });
+    const { quarantine } = listQuarantineAnswer.parse(await read('/quarantine'));
+    expect(quarantine).toMatchObject([{ kind: 'unregistered', since: now, until }]);
+    const found = findAnswer.parse(await read(`/find?q=${IOS_TOKEN}`));
+    expect(found.quarantine).toEqual(quarantine);
+    const moment = now.slice(0, 19).replace('T', ' ');
+    expect(found.verdict.sentence).toContain(`the provider said at ${moment}`);
+    expect(found.timeline).toMatchObject([
+      ...['received', 'try 1', 'answered', 'quarantine'].map((what) => ({ what, at: now })),
+      { what: 'refused', at: new Date(clock.wallMs()).toISOString() },
+    ]);
+    // `nds find` reads the row itself.
+    const { evidence } = await findIn(running, IOS_TOKEN, clock.wallMs());
+    const times = { sinceMs: Date.parse(now), untilMs: Date.parse(until) };
+    expect(evidence.quarantined).toMatchObject([times]);
+  });
+
+  test(`a hold has the times of the wall clock after a jump ${way}, and is said to last`, async () => {
+    const { running, clock, pay } = await setupDriven({ environment: OPERATOR_ENVIRONMENT });
+    clock.jump(jumpMs);
+    const fault = { kind: 'reason', reason: 'TooManyRequests', retryAfterSeconds: 20 } as const;
+    running.sandbox.script({ provider: 'apns', fault });
+    expect((await pay(IOS_TOKEN, 'aa')).body.status).toBe('queued');
+    await running.service.settled();
+    const since = new Date(clock.wallMs()).toISOString();
+    const until = new Date(clock.wallMs() + 20 * SECOND).toISOString();
+    const found = await operate(running, { path: `/find?q=${IOS_TOKEN}` });
+    expect(findAnswer.parse(told(found))).toMatchObject({
+      verdict: { code: 'queued_throttled' },
+      quarantine: [{ kind: 'throttled', since, until }],
+    });
+    clock.advance(20 * SECOND);
+    const left = listQuarantineAnswer.parse(told(await operate(running, { path: '/quarantine' })));
+    expect(left.quarantine).toEqual([]);
   });
 }
 

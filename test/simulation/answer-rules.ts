@@ -202,8 +202,8 @@ export class AnswerRules {
     const tokenHash = tokenHashOf(call.token);
     const holds = journal.allHolds.filter((hold) => hold.tokenHash === tokenHash);
     if (holds.some(({ untilMs }) => untilMs > timeline.nowMs)) return;
-    // A hold ends by the service's time, which follows the wall clock over a restart.
-    if (journal.isHoldShifted(call.token)) return;
+    // Over a restart a hold ends by the wall clock.
+    if (holds.some(({ setAtMs }) => journal.hasJumped(setAtMs))) return;
     this.#violate('only a token that is held back is refused as such', `call ${call.number}`);
   }
 

@@ -140,8 +140,8 @@ export class AttemptRules {
       const endedAtMs = journal.ends.get(hold.life)?.atMs ?? 0;
       if (endedAtMs < hold.setAtMs + STOP_MS) return;
       if (hadDiskTrouble(weather, hold.setAtMs, endedAtMs)) return;
-      // A hold ends by the service's time, which follows the wall clock over a restart.
-      if (journal.hasJumpedSince(hold.life)) return;
+      // Over a restart a hold ends by the wall clock.
+      if (journal.hasJumped(hold.setAtMs)) return;
     }
     const leftMs = hold.untilMs - timeline.nowMs;
     this.#violate('a token that is held back is not asked for', `${delivery.id}: ${leftMs} ms`);

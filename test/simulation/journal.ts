@@ -221,8 +221,12 @@ export class Journal {
 
   /** Whether the wall clock jumped since a life began: a later life's service time differs from its own. */
   hasJumpedSince(life: number, untilMs = Number.POSITIVE_INFINITY): boolean {
-    const beganAtMs = this.begins.get(life) ?? 0;
-    return this.jumpsAtMs.some((atMs) => atMs >= beganAtMs && atMs <= untilMs);
+    return this.hasJumped(this.begins.get(life) ?? 0, untilMs);
+  }
+
+  /** Whether the wall clock jumped in between: a later life takes wall times of a row from before for others. */
+  hasJumped(fromMs: number, untilMs = Number.POSITIVE_INFINITY): boolean {
+    return this.jumpsAtMs.some((atMs) => atMs >= fromMs && atMs <= untilMs);
   }
 
   /** Whether a hold of this token was set in a life since which the wall clock jumped. */

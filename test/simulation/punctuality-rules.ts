@@ -73,6 +73,8 @@ export class PunctualityRules {
         if (delivery.final !== undefined || this.#isHeld(delivery)) continue;
         if (delivery.attempts.some((attempt) => attempt.life === life.number)) continue;
         if (delivery.due?.life === life.number) continue;
+        // A row counts as received now if the clock was set back, and how long it may not be tried counts from then.
+        if (journal.isHoldShifted(delivery.token)) continue;
         const provider = providerFor(delivery.platform, delivery.token);
         this.#mustNotWait(delivery, { provider, life: life.number, dueAtMs: beganAtMs });
       }

@@ -63,7 +63,8 @@ export class Times {
 
   /** By how much the wall clock was set since service time began. */
   #steppedMs(): number {
-    return Math.round(this.#clock.wallMs() - this.#clock.nowMs());
+    const steppedMs = Math.round(this.#clock.wallMs() - this.#clock.nowMs());
+    return Math.abs(steppedMs) < EQUAL_MS ? 0 : steppedMs;
   }
 }
 

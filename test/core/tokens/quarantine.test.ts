@@ -119,6 +119,53 @@ test('a clock that was set back before a restart makes no refusal or hold longer
   expect(later.findHold('a')).toBeUndefined();
 });
 
+for (const jumpMs of [HOUR, -HOUR]) {
+  const way = jumpMs > 0 ? 'forward' : 'back';
+
+  test(`an entry has the times of a wall clock that was set ${way}, and its length as before`, () => {
+    const { clock, quarantine } = setup();
+    quarantine.hold(token('early'), { reason: 'TooManyRequests', forMs: 60_000 });
+    clock.jump(jumpMs);
+    const sinceMs = clock.wallMs();
+    const bad = quarantine.condemn(token('bad'), BAD);
+    expect(bad).toMatchObject({ sinceMs, untilMs: sinceMs + OPTIONS.badTokenMs });
+    // Never shorter than the earlier answer said, before the clock was set.
+    const held = quarantine.hold(token('early'), { reason: 'TooManyRequests', forMs: 1_000 });
+    expect(held).toMatchObject({ sinceMs, untilMs: sinceMs + 60_000 });
+    clock.advance(59_999);
+    expect(quarantine.findHold('early')?.entry).toBe(held);
+    clock.advance(1);
+    expect(quarantine.findHold('early')).toBeUndefined();
+    clock.advance(OPTIONS.badTokenMs - 60_001);
+    expect(quarantine.find('bad')).toBe(bad);
+    clock.advance(1);
+    expect(quarantine.find('bad')).toBeUndefined();
+  });
+
+  test(`a restart changes no refusal that began after the wall clock was set ${way}`, () => {
+    const { clock: before, quarantine: earlier } = setup();
+    before.jump(jumpMs);
+    const bad = earlier.condemn(token('bad'), BAD);
+    before.advance(60_000);
+    const clock = new ManualClock(before.wallMs());
+    const later = new Quarantine(clock, OPTIONS);
+    expect(later.load([bad], [])).toEqual([]);
+    clock.advance(OPTIONS.badTokenMs - 60_001);
+    expect(later.find('bad')).toBe(bad);
+    clock.advance(1);
+    expect(later.find('bad')).toBeUndefined();
+  });
+
+  test(`another machine’s hold ends by service time after the wall clock was set ${way}`, () => {
+    const { clock, quarantine } = setup();
+    clock.jump(jumpMs);
+    const sinceMs = clock.wallMs();
+    const of = { ...token('held'), kind: 'throttled', reason: 'TooManyRequests' } as const;
+    quarantine.learn({ ...of, sinceMs, untilMs: sinceMs + 30_000 });
+    expect(quarantine.findHold('held')?.endsAtMs).toBe(clock.nowMs() + 30_000);
+  });
+}
+
 test('beyond the bounds what is oldest is forgotten, of what a restart loads as well', () => {
   const { quarantine } = setup();
   for (const name of ['1', '2', '3', '4']) quarantine.condemn(token(name), BAD);
