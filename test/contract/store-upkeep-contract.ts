@@ -42,7 +42,12 @@ function testsOfDuplicateKeys(setup: Setup): void {
     await store.insert(accept(sampleDelivery(1), { duplicateKey }));
     const later = { keyHash, nowMs: NOW + DAY_MS };
     expect(await store.findDuplicate(later)).toBe(sampleId(1));
-    await store.prune({ beforeMs: NOW - DAY_MS, nowMs: NOW + DAY_MS, wallMs: NOW + DAY_MS, limit: 10 });
+    await store.prune({
+      beforeMs: NOW - DAY_MS,
+      nowMs: NOW + DAY_MS,
+      wallMs: NOW + DAY_MS,
+      limit: 10,
+    });
     expect(await store.findDuplicate(later)).toBe(sampleId(1));
 
     await store.settle(settlement(sampleDelivery(1)));

@@ -2,7 +2,7 @@
 // times as `timestamptz`: SQLite's `due_at_ms` is `due_at` here. Other tables are in the folders of what they are for.
 // drizzle-kit writes the migrations from these files; the service runs plain SQL.
 //
-// Two clocks, as in SQLite. Service time (every time in `queue`, `expires_at`, `until`) is that of this database: a machine
+// Two clocks, as in SQLite. Those that decide (in `queue` and `quarantine`, `expires_at`) are that of this database: a machine
 // adds what its own clock differs by (times.ts). Wall time is what the machine's clock said.
 
 import { sql } from 'drizzle-orm';

@@ -4,7 +4,7 @@
 // prepared SQL: loading drizzle costs every thread a third of a second and over 100 MB.
 //
 // Two clocks (core/ports/clock.ts). Service time (the wall clock at the start of the process, then monotonic): every
-// time in `queue` and of what ends later (`expires_at_ms`, `until_ms`). Wall time: all others. All are Unix milliseconds.
+// time in `queue`, and every `expires_at_ms`. Wall time: all others. All are Unix milliseconds.
 
 import { sql } from 'drizzle-orm';
 import {
