@@ -268,12 +268,9 @@ export function operatingContract({ newPlace, open }: Places): void {
       }),
     );
     for (const entry of entries) await store.quarantine(entry);
-    const held = await operating.listQuarantine({ limit: 1, wallMs: NOW + 50 });
-    const others = await operating.listQuarantine({
-      limit: 5,
-      wallMs: NOW + 50,
-      cursor: held.next,
-    });
+    const wallMs = NOW + 50;
+    const held = await operating.listQuarantine({ limit: 1, wallMs });
+    const others = await operating.listQuarantine({ limit: 5, wallMs, cursor: held.next });
     const found = [...held.entries, ...others.entries].map(({ tokenHash }) => tokenHash);
     const late = entries.slice(1).map(({ tokenHash }) => tokenHash);
     expect(found.toSorted()).toEqual(late.toSorted());
