@@ -66,6 +66,8 @@ for (const jumpMs of [HOUR, -HOUR]) {
     running.sandbox.script({ provider: 'apns', fault: DEAD });
     expect((await wake(running, android, 'aa')).status).toBe(200);
     expect((await wake(running, ios, 'bb')).status).toBe(410);
+    // A caller is answered before the end is written.
+    await running.service.settled();
     clock.advance(MINUTE);
     expect((await wake(running, ios, 'cc')).status).toBe(410);
     await running.service.settled();
