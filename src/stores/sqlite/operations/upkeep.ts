@@ -72,7 +72,14 @@ function preparePrune(db: Database.Database) {
        SELECT token_hash FROM quarantine WHERE until_ms <= ? LIMIT ?)`,
   );
 
+  // The wall clock was set back: an entry counts as made now, and lasts no longer than it would have.
+  const dateBack = db.prepare(
+    `UPDATE quarantine SET since_ms = @wallMs, until_ms = until_ms - (since_ms - @wallMs)
+     WHERE since_ms > @wallMs`,
+  );
+
   return function prune({ beforeMs, nowMs, wallMs, limit }: PruneOptions): number {
+    dateBack.run({ wallMs: wholeMs(wallMs) });
     let gone = deleteDeliveries.run({ beforeMs, limit }).changes;
     gone += deleteKeys.run(nowMs, limit - gone).changes;
     gone += deleteQuarantines.run(wallMs, limit - gone).changes;
