@@ -59,7 +59,10 @@ export class Nodes implements Peers {
     return this.#parts.clock.nowMs() - this.#beatBeganAtMs < FRESH_MS;
   }
 
-  /** Whether what this machine leased at `leasedAtMs`, service time, is still its own, for certain. */
+  /**
+   * Whether what this machine leased at `leasedAtMs`, service time, is still its own: not what it leased before others
+   * declared it dead. A lease of the milliseconds in which they still free its old ones may be freed with them.
+   */
   holds(leasedAtMs: number): boolean {
     return this.isFresh && leasedAtMs >= this.#enteredAtMs;
   }

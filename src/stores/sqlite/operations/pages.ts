@@ -21,7 +21,7 @@ import { DEVICES, LOGGED_ATTEMPTS, LOGGED_DELIVERIES, QUARANTINED, REFUSALS } fr
 import type { Sealer } from '../../sealing/seal.ts';
 import { prepareRows, type Values } from '../reading.ts';
 
-/** Some 10 ms, in which a handle before its push has to wait. */
+/** About 10 ms, during which a handle that is looked up for a push has to wait. */
 const SCANNED_ROWS = 20_000;
 const MAX_PER_MILLISECOND = 1_000;
 
