@@ -51,7 +51,7 @@ export class Duplicates {
   find(key: string): FirstCall | undefined {
     const entry = this.#byKey.get(key);
     if (entry === undefined) return undefined;
-    if (this.#isHeld(entry)) return entry;
+    if (isHeld(entry, this.#clock.nowMs())) return entry;
     this.#remove(entry);
     return undefined;
   }
@@ -106,13 +106,10 @@ export class Duplicates {
 
   /** Drops expired keys; called periodically, so that a service without calls keeps none. */
   sweep(): void {
+    const nowMs = this.#clock.nowMs();
     for (const entry of this.#byKey.values()) {
-      if (!this.#isHeld(entry)) this.#remove(entry);
+      if (!isHeld(entry, nowMs)) this.#remove(entry);
     }
-  }
-
-  #isHeld({ isOpen, expiresAtMs }: Entry): boolean {
-    return isOpen || expiresAtMs > this.#clock.nowMs();
   }
 
   #forgetOldest(): void {
@@ -124,4 +121,8 @@ export class Duplicates {
     if (this.#byKey.get(entry.key) === entry) this.#byKey.delete(entry.key);
     this.#byDelivery.delete(entry.deliveryId);
   }
+}
+
+function isHeld({ isOpen, expiresAtMs }: Entry, nowMs: number): boolean {
+  return isOpen || expiresAtMs > nowMs;
 }

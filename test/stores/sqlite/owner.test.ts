@@ -189,6 +189,17 @@ test('confirms no delivery that goes to a file which was deleted a moment ago', 
   });
 });
 
+test('promises no retry from a file which was deleted a moment ago, and keeps what is over', async () => {
+  const { file, store } = await setup();
+  const [waits, ends] = [sampleDelivery(500), sampleDelivery(501)];
+  await Promise.all([waits, ends].map((delivery) => store.insert(accept(delivery))));
+  rmSync(file);
+
+  expect(await store.settle(settlement(ends))).toBe(true);
+  const queued = { status: 'queued', dueAtMs: waits.receivedAtMs } as const;
+  await expect(store.settle(settlement(waits, queued))).rejects.toMatchObject({ reason: 'moved' });
+});
+
 test('goes on when the file is back at its path', async () => {
   const { file, store } = await setup();
   renameSync(file, `${file}.aside`);
