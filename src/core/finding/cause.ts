@@ -102,6 +102,11 @@ export function overlapping<Kind extends Period>(
   );
 }
 
+/** nds does not run. */
+export function isPresentStop({ kind, endedAtMs }: Gap): boolean {
+  return kind === 'stopped' && endedAtMs === undefined;
+}
+
 export function ofLane(
   { app, provider }: Pick<LoggedDelivery, 'app' | 'provider'>,
   outages: readonly Outage[],

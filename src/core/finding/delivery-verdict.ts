@@ -4,7 +4,7 @@ import { lifetimeEndMs, usefulUntilMs } from '../notification.ts';
 import type { DeliveryWake } from '../ports/receipts.ts';
 import type { LoggedDelivery, QuarantineEntry } from '../ports/store.ts';
 import { describePhone, describeWake } from '../receipts/conclusion.ts';
-import { type Circumstances, findCause, ofLane } from './cause.ts';
+import { type Circumstances, findCause, isPresentStop, ofLane } from './cause.ts';
 import { durationOf, momentOf, nameOfProvider, stateOf } from './words.ts';
 
 export interface Verdict {
@@ -225,9 +225,18 @@ function judgeQueued(delivery: LoggedDelivery, around: Surroundings): Verdict {
   const { nowMs } = around;
   const endsAtMs = usefulUntilMs(lifetimeEndMs(delivery), lifetimeMs);
   const until = `until ${momentOf(endsAtMs, receivedAtMs)}`;
+  const stop = around.gaps.findLast(isPresentStop);
+  const stopped =
+    stop && `nds has not been running since ${momentOf(stop.beganAtMs, receivedAtMs)}`;
   if (nowMs > lifetimeEndMs(delivery)) {
-    const sentence = `Still open although it was useful only ${until}: nds does not run, or does not get to it; see whether it is up.`;
+    const why = stopped ?? 'nds does not run, or does not get to it; see whether it is up';
+    const sentence = `Still open although it was useful only ${until}: ${why}.`;
     return { code: 'queued_overdue', sentence };
+  }
+  if (stopped !== undefined) {
+    const first = attempts.length === 0 ? ' A first try may have been under way then.' : '';
+    const sentence = `Waiting: ${stopped}; start it, and it tries this push ${until}.${first}`;
+    return { code: 'queued_stopped', sentence };
   }
   const held = around.quarantined.find(({ kind }) => kind === 'throttled');
   if (held !== undefined && held.untilMs > nowMs) {

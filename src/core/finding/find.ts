@@ -5,7 +5,7 @@ import type { Evidence, KeyKind, LogQuestion } from '../ports/log.ts';
 import { type Gap, type Outage, REPEATED, type Refusal } from '../ports/records.ts';
 import type { LoggedDelivery, QuarantineEntry } from '../ports/store.ts';
 import { REFUSALS_KEPT_MS } from '../records/refusals.ts';
-import { ofLane, overlapping } from './cause.ts';
+import { isPresentStop, ofLane, overlapping } from './cause.ts';
 import { judgeDelivery, type Verdict } from './delivery-verdict.ts';
 import { type Names, parseQuestion } from './question.ts';
 import { judgeRefusals } from './refusal-verdict.ts';
@@ -49,7 +49,7 @@ export async function find(
 ): Promise<FindResult> {
   const { nowMs } = parts;
   const { keys, shown } = parseQuestion(text, parts);
-  const evidence = relevant(await parts.gather({ ...options, keys }));
+  const evidence = relevant(withPresentStop(await parts.gather({ ...options, keys }), nowMs));
   const { found, outages, gaps, quarantined } = evidence;
   const deliveries = evidence.deliveries.map((delivery) => {
     const around = { outages: ofLane(delivery, outages), gaps: overlapping(gaps, delivery) };
@@ -67,6 +67,16 @@ export async function find(
     timeline: evidence.found.length === 0 ? [] : timelineOf(evidence),
     completeSinceMs,
   };
+}
+
+/** A running service gives a sign of life each second. */
+const SILENT_AFTER_MS = 5_000;
+
+/** A killed process wrote no gap: that is left to the next start, and who asks before it must hear of the stop, too. */
+function withPresentStop(evidence: Evidence, nowMs: number): Evidence {
+  const { gaps, aliveUntilMs: beganAtMs = nowMs } = evidence;
+  if (nowMs - beganAtMs < SILENT_AFTER_MS || gaps.some(isPresentStop)) return evidence;
+  return { ...evidence, gaps: [...gaps, { kind: 'stopped', beganAtMs, unlogged: 0 }] };
 }
 
 /** Without the outages and gaps that touched nothing of it; with nothing at all, every gap may be the reason. */

@@ -132,9 +132,14 @@ function entriesOfGap({ kind, beganAtMs, endedAtMs, unlogged }: Gap): readonly T
     kind === 'stopped'
       ? ['stopped', 'nds was not running', 'started']
       : ['log stops', `the database took no rows; ${unlogged} pushes left none`, 'log goes on'];
-  const lasts = kind === 'store' && endedAtMs === undefined;
-  const began = { atMs: beganAtMs, what, text: lasts ? 'the database takes no rows' : text };
-  return endedAtMs === undefined ? [began] : [began, { atMs: endedAtMs, what: end, text: '' }];
+  if (endedAtMs === undefined) {
+    const present = kind === 'stopped' ? 'nds is not running' : 'the database takes no rows';
+    return [{ atMs: beganAtMs, what, text: present }];
+  }
+  return [
+    { atMs: beganAtMs, what, text },
+    { atMs: endedAtMs, what: end, text: '' },
+  ];
 }
 
 function entryOfQuarantine({

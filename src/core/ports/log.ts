@@ -53,6 +53,8 @@ export interface Evidence {
   readonly gaps: readonly Gap[];
   /** When the log was made, as far as it is known: its first entry. */
   readonly madeAtMs?: number | undefined;
+  /** When the process that has the log gave its last sign of life, wall time; absent if it ended in order or none is known. */
+  readonly aliveUntilMs?: number | undefined;
 }
 
 export interface LoggedDevice {

@@ -11,6 +11,7 @@ import { corruptDatabase, nodeReasonOf, reasonOf, unusableLocation } from './err
 import { findKeys } from './file/keys.ts';
 import { checkMigrations } from './file/migrations.ts';
 import { openForReading } from './file/open-reading.ts';
+import { findSignOfLife } from './file/owner.ts';
 import { prepareCount } from './operations/count.ts';
 import { prepareFollow } from './operations/follow.ts';
 import { prepareGather } from './operations/gather.ts';
@@ -42,11 +43,12 @@ export function openReadOnly(options: {
     try {
       checkMigrations(db, file);
       const { lookupKey, sealer } = findKeys(db, keys, file);
+      const gather = prepareGather(db, sealer);
       return {
         lookupKey,
         findDeliveries: prepareSearch(db),
         findWake: prepareReceiptQueries(db).findWake,
-        gather: prepareGather(db, sealer),
+        gather: (question) => ({ ...gather(question), aliveUntilMs: findSignOfLife(file) }),
         countPage: prepareCount(db),
         follow: prepareFollow(db),
         close: () => db.close(),

@@ -236,6 +236,29 @@ const CASES: readonly Case[] = [
     says: 'Still open although it was useful only until 18:13:14: nds does not run, or does not get to it; see whether it is up.',
   },
   {
+    // Who waits for a service that is gone, waits in vain, whatever the provider does.
+    is: { status: 'queued', settledAtMs: undefined, attempts: [attempt(1, 2, 'UNAVAILABLE')] },
+    around: {
+      nowMs: CALLED + 9_000,
+      outages: [{ ...OUTAGE, endedAtMs: undefined }],
+      gaps: [{ ...STOPPED, beganAtMs: CALLED + 3_000 }],
+    },
+    code: 'queued_stopped',
+    says: 'Waiting: nds has not been running since 18:12:25; start it, and it tries this push until 18:13:14.',
+  },
+  {
+    is: { status: 'queued', settledAtMs: undefined, attempts: [] },
+    around: { nowMs: CALLED + 9_000, gaps: [{ ...STOPPED, beganAtMs: CALLED + 3_000 }] },
+    code: 'queued_stopped',
+    says: 'Waiting: nds has not been running since 18:12:25; start it, and it tries this push until 18:13:14. A first try may have been under way then.',
+  },
+  {
+    is: { status: 'queued', settledAtMs: undefined, attempts: [attempt(1, 2, 'timeout')] },
+    around: { gaps: [{ ...STOPPED, beganAtMs: CALLED + 3_000 }] },
+    code: 'queued_overdue',
+    says: 'Still open although it was useful only until 18:13:14: nds has not been running since 18:12:25.',
+  },
+  {
     // A repeat gave it a new lifetime.
     is: {
       ...RENEWED,

@@ -79,6 +79,23 @@ test('an outage and a stop of the service stand in the line of time', async () =
   expect(answer.timeline.filter(({ what }) => what === 'outage')).toHaveLength(1);
 });
 
+const WAITING = sampleLogged({ status: 'queued', settledAtMs: undefined, attempts: [] });
+
+test('a service that was killed does not run, although it could not write that down', async () => {
+  const evidence = { found: ['subject'], deliveries: [WAITING] } as const;
+  const answer = await answerFor({ ...evidence, aliveUntilMs: CALLED + 1_000 });
+  expect(answer.verdict.code).toBe('queued_stopped');
+  expect(textOf(answer)).toContain('18:12:23.682  stopped    nds is not running\n');
+  const gap = { kind: 'stopped', began_at: new Date(CALLED + 1_000).toISOString() };
+  expect(findResultAsJson(answer).log.gaps).toEqual([expect.objectContaining(gap)]);
+  // Its next sign of life is not due yet; and what an orderly stop wrote counts.
+  const alive = await answerFor({ ...evidence, aliveUntilMs: CALLED + 58_000 });
+  expect(alive.evidence.gaps).toEqual([]);
+  const stopped = { kind: 'stopped', beganAtMs: CALLED + 500, unlogged: 0 } as const;
+  const orderly = { ...evidence, gaps: [stopped], aliveUntilMs: CALLED - 60_000 };
+  expect((await answerFor(orderly)).evidence.gaps).toEqual([stopped]);
+});
+
 test('of several, what happened last counts, and the sentence says how much else there is', async () => {
   const [one, two] = [
     sampleLogged(),

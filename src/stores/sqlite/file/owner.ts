@@ -34,8 +34,8 @@ export interface OwnerLock {
 export function takeOwnership(path: string, owner: Owner): OwnerLock {
   // SQLite follows links, too, for the files that it puts beside the database.
   const file = realpathSync(path);
-  const description = `${file}.owner.json`;
-  const aliveUntilMs = statSync(description, { throwIfNoEntry: false })?.mtimeMs;
+  const description = descriptionOf(file);
+  const aliveUntilMs = findSignOfLife(file);
   let held = take();
   let wasAlive = false;
 
@@ -72,6 +72,15 @@ export function takeOwnership(path: string, owner: Owner): OwnerLock {
       held.db.close();
     },
   };
+}
+
+/** When the process that has the file was alive last, wall time; absent if it ended in order, or the file is a copy. */
+export function findSignOfLife(path: string): number | undefined {
+  return statSync(descriptionOf(realpathSync(path)), { throwIfNoEntry: false })?.mtimeMs;
+}
+
+function descriptionOf(file: string): string {
+  return `${file}.owner.json`;
 }
 
 function setTime(file: string, unixMs: number): void {
