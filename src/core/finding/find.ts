@@ -81,20 +81,23 @@ function withPresentStop(evidence: Evidence, nowMs: number): Evidence {
 
 /** Without the outages and gaps that touched nothing of it; with nothing at all, every gap may be the reason. */
 function relevant(evidence: Evidence): Evidence {
-  const { deliveries, refusals } = evidence;
-  const periods = [
-    ...deliveries,
-    ...refusals.map(({ atMs, lastAtMs }) => ({ receivedAtMs: atMs, settledAtMs: lastAtMs })),
-  ];
-  const touches = (period: Outage | Gap) =>
-    periods.some((delivery) => overlapping([period], delivery).length > 0);
-  const apps = new Set([...deliveries, ...refusals].map(({ app }) => app));
+  // A refused call names no provider: each one of its app may be the reason.
+  const refusals = evidence.refusals.map(({ app, atMs, lastAtMs }) => {
+    return { app, provider: undefined, receivedAtMs: atMs, settledAtMs: lastAtMs };
+  });
+  const calls = [...evidence.deliveries, ...refusals];
+  const touchedBy = (period: Outage | Gap) =>
+    calls.filter((call) => overlapping([period], call).length > 0);
+  const isRelevant = (outage: Outage) =>
+    touchedBy(outage).some(
+      ({ app, provider = outage.provider }) => app === outage.app && provider === outage.provider,
+    );
   // Before the first gap ended there was no log.
   const gaps = evidence.gaps.filter(({ beganAtMs }) => beganAtMs > 0);
   return {
     ...evidence,
-    outages: evidence.outages.filter((outage) => apps.has(outage.app) && touches(outage)),
-    gaps: periods.length === 0 ? gaps : gaps.filter(touches),
+    outages: evidence.outages.filter(isRelevant),
+    gaps: calls.length === 0 ? gaps : gaps.filter((gap) => touchedBy(gap).length > 0),
   };
 }
 

@@ -7,6 +7,7 @@ import { find } from '../../../src/core/finding/find.ts';
 import { textOf } from '../../../src/core/finding/find-text.ts';
 import { findResultAsJson } from '../../../src/core/finding/json.ts';
 import type { Evidence } from '../../../src/core/ports/log.ts';
+import type { Outage } from '../../../src/core/ports/records.ts';
 import {
   attempt,
   CALLED,
@@ -66,10 +67,11 @@ test('tells a late payment in one line of time and one sentence', async () => {
 const DOWN = { app: 'default', provider: 'fcm', reason: 'UNAVAILABLE' } as const;
 
 test('an outage and a stop of the service stand in the line of time', async () => {
-  const outages = [
+  const outages: readonly Outage[] = [
     { ...DOWN, beganAtMs: CALLED - 1_000, endedAtMs: CALLED + 14_000 },
-    // Of another app, and long before.
+    // Of another app, of a provider that it does not go to, and long before.
     { ...DOWN, app: 'other', beganAtMs: CALLED },
+    { ...DOWN, provider: 'apns', beganAtMs: CALLED },
     { ...DOWN, beganAtMs: 1, endedAtMs: 2 },
   ];
   const answer = await answerFor({ found: ['subject'], deliveries: [LATE], outages });
@@ -77,6 +79,10 @@ test('an outage and a stop of the service stand in the line of time', async () =
   expect(text).toContain('18:12:21.682  outage     fcm  failing: UNAVAILABLE\n');
   expect(text).toContain('18:12:36.682  recovered  fcm\n');
   expect(answer.timeline.filter(({ what }) => what === 'outage')).toHaveLength(1);
+  // Whether a refused call was to go by APNs or FCM is not known.
+  const refusals = [sampleRefusal({ code: 'provider_unavailable', status: 503 })];
+  const { evidence } = await answerFor({ found: ['user'], refusals, outages });
+  expect(evidence.outages.map(({ provider }) => provider)).toEqual(['fcm', 'apns']);
 });
 
 const WAITING = sampleLogged({ status: 'queued', settledAtMs: undefined, attempts: [] });
