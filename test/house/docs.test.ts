@@ -179,6 +179,13 @@ test('every variable that a page names is a setting', () => {
   expect(unknown).toEqual([]);
 });
 
+test('no variable has a comment behind its value, which systemd and Docker take as a part of it', () => {
+  const commented = PAGES.flatMap((page) =>
+    [...read(page).matchAll(/^[A-Z_]+=.*[ \t]#.*$/gm)].map(([line]) => `${page}: ${line}`),
+  );
+  expect(commented).toEqual([]);
+});
+
 test('the README stays under 200 lines', () => {
   expect(readFileSync(join(ROOT, 'README.md'), 'utf8').split('\n').length).toBeLessThan(200);
 });
