@@ -121,7 +121,12 @@ test('is served without a key, and so is its page', async () => {
     expect(text.replaceAll('<wbr />', '')).toContain(path);
   }
   // The policy would block whatever is inline, and no other host is asked.
-  expect(text).not.toMatch(/<script|<style|style=|\son\w+=|(?:src|href)="(?!\/|#)/);
+  expect(text).not.toMatch(/<script|<style|style=|\son\w+=|(?:src|href)="(?!\/|#|data:,")/);
+  // Without an icon a browser asks for /favicon.ico, which would stand among the refused calls.
+  expect(text).toContain('<link rel="icon" href="data:,"');
+  expect(page.headers.get('content-security-policy')).toContain('img-src data:;');
+  // On a phone, what it is stands above the long list of routes.
+  expect(text.indexOf('<h1>')).toBeLessThan(text.indexOf('<nav>'));
 
   const style = await fetch(`${service.url}/docs/style.css`);
   expect([style.status, style.headers.get('content-type')]).toEqual([

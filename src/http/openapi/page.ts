@@ -27,9 +27,15 @@ export async function renderPage(document: ApiDocument): Promise<string> {
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>${info.title}: API</title>
+        <link rel="icon" href="data:," />
         <link rel="stylesheet" href="/docs/style.css" />
       </head>
       <body>
+        <header>
+          <h1>${info.title}</h1>
+          <p>Version ${info.version} · <a href="/openapi.json">openapi.json</a> (OpenAPI 3.1)</p>
+          ${(info.description ?? '').split('\n\n').map((text) => html`<p>${prose(text)}</p>`)}
+        </header>
         <nav>
           ${sections.map(
             (section) => html`<h2>${section.tag.name}</h2>
@@ -39,9 +45,6 @@ export async function renderPage(document: ApiDocument): Promise<string> {
           )}
         </nav>
         <main>
-          <h1>${info.title}</h1>
-          <p>Version ${info.version} · <a href="/openapi.json">openapi.json</a> (OpenAPI 3.1)</p>
-          ${(info.description ?? '').split('\n\n').map((text) => html`<p>${prose(text)}</p>`)}
           ${sections.map(
             (section) => html`<h2>${section.tag.name}</h2>
               <p>${section.tag.description ?? ''}</p>

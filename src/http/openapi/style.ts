@@ -4,7 +4,7 @@ export const STYLE = `:root { color-scheme: light dark; --line: #8884; --soft: #
 * { box-sizing: border-box; }
 html { scroll-padding-top: 1rem; }
 body { margin: 0; font: 15px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
-main { max-width: 54rem; padding: 1rem; }
+header, main { max-width: 54rem; padding: 1rem; }
 nav { padding: 1rem; border-bottom: 1px solid var(--line); font-size: 13px; }
 nav h2 { font-size: 13px; margin: .5rem 0 .25rem; }
 nav ul { list-style: none; margin: 0; padding: 0; }
@@ -28,8 +28,9 @@ dt { font-weight: 600; }
 dt:target, dt:target + dd { background: var(--soft); }
 dd { margin: 0; min-width: 0; }
 @media (min-width: 60rem) {
-  body { display: grid; grid-template-columns: 19rem 1fr; }
-  nav { position: sticky; top: 0; height: 100vh; overflow-y: auto; border-right: 1px solid var(--line); border-bottom: 0; }
-  main { padding: 1.5rem 2rem; }
+  body { display: grid; grid-template: auto 1fr / 19rem 1fr; }
+  nav { grid-area: 1 / 1 / 3; position: sticky; top: 0; height: 100vh; overflow-y: auto; border-right: 1px solid var(--line); border-bottom: 0; }
+  header, main { grid-column: 2; padding: 1.5rem 2rem 0; }
+  main { padding: 0 2rem 1.5rem; }
 }
 `;
