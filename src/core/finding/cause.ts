@@ -107,6 +107,18 @@ export function isPresentStop({ kind, endedAtMs }: Gap): boolean {
   return kind === 'stopped' && endedAtMs === undefined;
 }
 
+/** Before a kill the last sign of life is up to a second old: what happened in that second came before the stop. */
+export function afterWhatHappened(gap: Gap, deliveries: readonly LoggedDelivery[]): Gap {
+  const { kind, beganAtMs, endedAtMs = Number.POSITIVE_INFINITY } = gap;
+  if (kind !== 'stopped') return gap;
+  const moments = deliveries.flatMap(({ receivedAtMs, toldAtMs = receivedAtMs, attempts }) => [
+    ...[receivedAtMs, toldAtMs],
+    ...attempts.map(({ startedAtMs, latencyMs }) => startedAtMs + latencyMs),
+  ]);
+  const later = moments.filter((atMs) => atMs > beganAtMs && atMs < endedAtMs);
+  return { ...gap, beganAtMs: Math.max(beganAtMs, ...later) };
+}
+
 export function ofLane(
   { app, provider }: Pick<LoggedDelivery, 'app' | 'provider'>,
   outages: readonly Outage[],

@@ -5,7 +5,7 @@ import type { Evidence, KeyKind, LogQuestion } from '../ports/log.ts';
 import { type Gap, type Outage, REPEATED, type Refusal } from '../ports/records.ts';
 import type { LoggedDelivery, QuarantineEntry } from '../ports/store.ts';
 import { REFUSALS_KEPT_MS } from '../records/refusals.ts';
-import { isPresentStop, ofLane, overlapping } from './cause.ts';
+import { afterWhatHappened, isPresentStop, ofLane, overlapping } from './cause.ts';
 import { judgeDelivery, type Verdict } from './delivery-verdict.ts';
 import { type Names, parseQuestion } from './question.ts';
 import { judgeRefusals } from './refusal-verdict.ts';
@@ -93,7 +93,9 @@ function relevant(evidence: Evidence): Evidence {
       ({ app, provider = outage.provider }) => app === outage.app && provider === outage.provider,
     );
   // Before the first gap ended there was no log.
-  const gaps = evidence.gaps.filter(({ beganAtMs }) => beganAtMs > 0);
+  const gaps = evidence.gaps
+    .filter(({ beganAtMs }) => beganAtMs > 0)
+    .map((gap) => afterWhatHappened(gap, evidence.deliveries));
   return {
     ...evidence,
     outages: evidence.outages.filter(isRelevant),

@@ -102,6 +102,18 @@ test('a service that was killed does not run, although it could not write that d
   expect((await answerFor(orderly)).evidence.gaps).toEqual([stopped]);
 });
 
+test('what happened after the last sign of life of a killed service stands before its stop', async () => {
+  const sign = { kind: 'stopped', beganAtMs: CALLED - 400, unlogged: 0 } as const;
+  const gaps = [{ ...sign, endedAtMs: CALLED + 14_200 }];
+  const answer = await answerFor({ found: ['subject'], deliveries: [LATE], gaps });
+  expect(answer.timeline.map(({ what }) => what)).toEqual([
+    ...['received', 'try 1', 'answered', 'stopped', 'started', 'try 2'],
+  ]);
+  const aliveUntilMs = CALLED - 400;
+  const waiting = await answerFor({ found: ['subject'], deliveries: [WAITING], aliveUntilMs });
+  expect(waiting.timeline.map(({ what }) => what)).toEqual(['received', 'stopped']);
+});
+
 test('of several, what happened last counts, and the sentence says how much else there is', async () => {
   const [one, two] = [
     sampleLogged(),
