@@ -117,7 +117,8 @@ async function demo(): Promise<number> {
     }
     return failed.length === 0 && isTold ? 0 : 1;
   } catch (error) {
-    process.stderr.write(`The demo failed (options: npm run demo -- --help).\n${explain(error)}\n`);
+    const options = 'another port: npm run demo -- --port 18080; all options: --help';
+    process.stderr.write(`The demo failed (${options}).\n${explain(error)}\n`);
     return 1;
   } finally {
     await service?.stop();

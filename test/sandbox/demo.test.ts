@@ -137,7 +137,8 @@ test('explains a taken port and an unknown option, and leaves nothing', {
   const args = ['--once', '--port', String(first.port)];
   const taken = await startProgram({ program: DEMO, args, environment, folder }).ended;
   expect(taken.code).toBe(1);
-  expect(taken.stderr).toContain('port');
+  expect(taken.stderr).toContain(`Cannot listen on port ${first.port}`);
+  expect(taken.stderr).toContain('npm run demo -- --port 18080');
   expect(taken.stderr).not.toMatch(/^ {4}at /m);
   const unknown = await startProgram({ program: DEMO, args: ['--twice'], environment, folder })
     .ended;

@@ -85,7 +85,8 @@ class Tally {
     add(lane.byStatus, status, count);
     if (afterMs !== undefined) add(lane.latencies, afterMs, count);
     if (status === 'delivered' || status === 'queued') return;
-    const kind = { status, reason: reason ?? 'no reason', app, provider };
+    // Of an end without a reason the log says `delivery_overdue`: nothing could send it in time.
+    const kind = { status, reason: reason ?? 'overdue', app, provider };
     this.#addReason(kind, tokenHash, count);
   }
 

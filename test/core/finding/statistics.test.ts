@@ -38,6 +38,7 @@ test('counts why not by reason, with how many tokens', async () => {
     failed('unregistered', 'c', 'UNREGISTERED'),
     failed('misconfigured', 'a', 'NOT_FOUND'),
     failed('queued', 'a'),
+    failed('expired', 'e'),
     { ...failed('rejected', 'd', 'BadDeviceToken'), app: 'wallet', provider: 'apns' as const },
   ];
   const refusals = [
@@ -48,13 +49,15 @@ test('counts why not by reason, with how many tokens', async () => {
   ];
   const read = await readStatistics(pagesOf({ deliveries, refusals }), { sinceMs: 1 });
   expect(read.lanes).toMatchObject([
-    { ...LANE, delivered: 1, expired: 3, rejected: 2, queued: 1 },
+    { ...LANE, delivered: 1, expired: 4, rejected: 2, queued: 1 },
     { app: 'wallet', provider: 'apns', delivered: 0, rejected: 1, p50Ms: undefined },
   ]);
   expect(read.refused).toEqual([
     { app: 'default', count: 210 },
     { app: undefined, count: 3 },
   ]);
+  const overdue = { status: 'expired', reason: 'overdue', ...LANE, count: 1, tokens: 1 };
+  expect(read.whyNot).toContainEqual(overdue);
   expect(read.whyNot.slice(0, 3)).toEqual([
     { status: 'refused', reason: 'bad_signature', app: 'default', count: 210, tokens: 0 },
     { status: 'expired', reason: 'UNAVAILABLE', ...LANE, count: 3, tokens: 2 },
