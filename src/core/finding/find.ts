@@ -48,7 +48,7 @@ export async function find(
   options: FindOptions,
 ): Promise<FindResult> {
   const { nowMs } = parts;
-  const { keys, shown } = parseQuestion(text, parts);
+  const { keys, shown, isTooShort = false } = parseQuestion(text, parts);
   const evidence = relevant(withPresentStop(await parts.gather({ ...options, keys }), nowMs));
   const { found, outages, gaps, quarantined } = evidence;
   const deliveries = evidence.deliveries.map((delivery) => {
@@ -61,7 +61,7 @@ export async function find(
   return {
     asked: askedFor(found, shown, evidence),
     found,
-    verdict: judgeAll(evidence, { deliveries, completeSinceMs, nowMs }),
+    verdict: judgeAll(evidence, { deliveries, completeSinceMs, nowMs, isTooShort }),
     deliveries,
     evidence,
     timeline: evidence.found.length === 0 ? [] : timelineOf(evidence),
@@ -148,6 +148,7 @@ interface Judged {
   readonly deliveries: readonly JudgedDelivery[];
   readonly completeSinceMs: number;
   readonly nowMs: number;
+  readonly isTooShort: boolean;
 }
 
 /** What happened last counts; before it the sentence says how much else there is. */
@@ -213,7 +214,8 @@ function plural(count: number, word: string): string {
   return count === 1 ? `1 ${word}` : `${count} ${word.replace(/y$/, 'ies')}`;
 }
 
-function judgeNothing(evidence: Evidence, { completeSinceMs, nowMs }: Judged): Verdict {
+function judgeNothing(evidence: Evidence, judged: Judged): Verdict {
+  const { completeSinceMs, nowMs, isTooShort } = judged;
   const { devices, refusals, quarantined } = evidence;
   const [repeat] = refusals;
   if (repeat !== undefined) return judgeRefusals([repeat, ...refusals.slice(1)], []);
@@ -227,7 +229,10 @@ function judgeNothing(evidence: Evidence, { completeSinceMs, nowMs }: Judged): V
     return { code: 'quarantined', sentence };
   }
   if (device === undefined) {
-    const sentence = `Nothing known of it: no call that names it came since ${since}${gaps}. Either the caller never called, or it called another address; a call that was refused before it was read is found by its device, user or URL.`;
+    const short = isTooShort
+      ? ' A part of a hash or id needs 8 characters or more from its beginning.'
+      : '';
+    const sentence = `Nothing known of it: no call that names it came since ${since}${gaps}.${short} Either the caller never called, or it called another address; a call that was refused before it was read is found by its device, user or URL.`;
     return { code: 'nothing_known', sentence };
   }
   if (device.deadSinceMs !== undefined) {

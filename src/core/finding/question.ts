@@ -32,6 +32,8 @@ export interface Asked {
   /** How a hash or id begins; absent where nothing may be shown: a token, a handle, a name. */
   readonly shown?: string | undefined;
   readonly keys: readonly LogKey[];
+  /** It may be the beginning of a hash or id, of which it is too little. */
+  readonly isTooShort?: boolean | undefined;
 }
 
 /** No keys if the log cannot have it: too short, or nothing but blanks. */
@@ -65,8 +67,10 @@ function parseUrl(url: string, names: Names): Asked {
 function parseValue(given: string, names: Names): Asked {
   // Mail programs break long hashes, and problems name requests as URNs.
   const value = given.replaceAll(/\s/g, '').replace(/^urn:uuid:/i, '');
+  const isTooShort = /^[0-9a-f]{1,7}(?:…|\.+)?$/i.test(value);
   if (value.length < LEAST_CHARACTERS) {
-    return { keys: [...wholeSubjects(value, given, names), ...userKeys(given, names)] };
+    const keys = [...wholeSubjects(value, given, names), ...userKeys(given, names)];
+    return { keys, isTooShort };
   }
   const id = readId(value);
   const keys = [
@@ -77,7 +81,7 @@ function parseValue(given: string, names: Names): Asked {
     ...(HANDLE.test(value) ? handleKeys(value, names) : []),
     ...userKeys(given, names),
   ];
-  return { shown: isId(value) ? abbreviate(value) : undefined, keys };
+  return { shown: isId(value) ? abbreviate(value) : undefined, keys, isTooShort };
 }
 
 interface Id {

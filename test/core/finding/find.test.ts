@@ -172,6 +172,17 @@ test('what nobody knows says since when the log is complete, and where it is not
   });
 });
 
+test('says of a part that is too short that it was not looked for', async () => {
+  const short = 'A part of a hash or id needs 8 characters or more from its beginning.';
+  for (const text of ['4bb06f8', '4BB06F8…', '4bb06f8...']) {
+    expect((await answerFor({}, text)).verdict.sentence, text).toContain(short);
+  }
+  // As long as it must be, and what can only be a whole name.
+  for (const text of ['4bb06f8e', 'alice']) {
+    expect((await answerFor({}, text)).verdict.sentence, text).not.toContain(short);
+  }
+});
+
 test('a device that nobody called for, and one whose token is dead', async () => {
   const never = await answerFor({ found: ['user'], devices: [DEVICE] });
   expect(never.verdict.code).toBe('never_called');
