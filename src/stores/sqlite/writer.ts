@@ -83,13 +83,15 @@ export class Writer {
   /** One reply for each operation. Those that succeeded are on the disk when this returns. */
   runBatch(operations: readonly WriteOperation[]): readonly WriteReply[] {
     try {
+      const looks = operations.filter(({ kind }) => kind === 'check_file' || kind === 'probe');
+      // Also of a process whose file is gone.
+      for (const { kind, input } of looks) {
+        if (kind === 'check_file') this.#ownership?.noteAlive(input.aliveAtMs);
+      }
       const { fileCheck } = this.#connect();
       // Each look is a system call or two, which a push would pay for.
       if (!operations.every(isAnEnd)) fileCheck.check();
-      for (const { kind, input } of operations) {
-        if (kind === 'check_file' || kind === 'probe') this.#ownership?.keep();
-        if (kind === 'check_file') this.#ownership?.noteAlive(input.aliveAtMs);
-      }
+      if (looks.length > 0) this.#ownership?.keep();
       this.#sinceCheckpoint += operations.length;
       return this.#runTogether(operations) ?? this.#runApart(operations);
     } catch (error) {

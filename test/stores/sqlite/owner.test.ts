@@ -173,6 +173,8 @@ test.each(DAMAGES)(
     await told;
 
     expect(heard).toEqual([reason]);
+    // The process itself is still alive.
+    expect(statSync(`${file}.owner.json`).mtimeMs).toBe(clock.wallMs());
     const insert = store.insert(accept(sampleDelivery(500)));
     await expect(insert).rejects.toMatchObject({ reason });
     await expect(store.probe()).rejects.toMatchObject({ reason });
