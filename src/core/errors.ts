@@ -260,7 +260,7 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** The statuses of refusals, and the 200 that some callers need for what can never succeed. */
+/** The statuses of refusals, and 200, which some callers need for a call that can never succeed. */
 export type ErrorStatus = (typeof ERRORS)[ErrorCode]['status'] | 200;
 
 export interface ErrorDetails {
@@ -271,7 +271,7 @@ export interface ErrorDetails {
   readonly retryAfterSeconds?: number;
   /** The delivery that failed, if one was logged. */
   readonly deliveryId?: string | undefined;
-  /** That delivery is an earlier call's, which this one repeated. */
+  /** Set if that delivery belongs to an earlier call, which this one repeated. */
   readonly isRepeat?: boolean | undefined;
   readonly limit?: LimitName | undefined;
   /** The provider's reason, from our own tables. */

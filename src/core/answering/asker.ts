@@ -93,7 +93,7 @@ export class Asker {
     return this.#recording.idle();
   }
 
-  /** Answers every later caller with `shutting_down`. Resolves when nobody waits any more: at the last deadline. */
+  /** Answers every later caller with `shutting_down`. Resolves when no caller waits: at the last deadline. */
   async close(): Promise<void> {
     this.#draining = true;
     if (this.#callers === 0) return;
@@ -194,7 +194,7 @@ export class Asker {
     return promise;
   }
 
-  /** Waits for the end of the push: taken or failed; what can be retried is retried meanwhile. */
+  /** Waits until the push is taken or has failed for good; retries happen meanwhile. */
   async #follow(wait: Wait, dispatch: Dispatch): Promise<void> {
     const settled = (end: SendEnd) => {
       if (end.next.status === 'delivered') {
@@ -211,10 +211,10 @@ export class Asker {
       unwatch();
     };
     const end = await dispatch.end;
-    // It ended before it could be watched: its time was over, or its token dead, from the start.
+    // It ended before it could be watched: its time was already over, or its token already dead.
     settled(end);
     if (end.next.status !== 'queued') return;
-    // What is not in the store is never tried again.
+    // A delivery that is not in the store is never tried again.
     const row = await dispatch.row;
     if (row !== 'stored') this.#finish(wait, 'failed', { refusal: notKept(row) });
   }

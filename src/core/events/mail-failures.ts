@@ -1,4 +1,4 @@
-// Why a mail was not taken, and what the operator does next. docs/events.md lists this table.
+// Why a mail was not accepted, and what the operator does next. docs/events.md lists this table.
 
 export const MAIL_FAILURES = {
   smtp_not_configured: 'Set NDS_SMTP_URL and NDS_SMTP_FROM.',

@@ -1,5 +1,5 @@
-// `nds find` and GET /api/v1/find: was it sent, and what happened? One question, everything that the log knows of it in
-// one line of time, and one sentence that says what happened and what to do.
+// `nds find` and GET /api/v1/find: was it sent, and what happened? One question, everything that the log knows about it
+// in one timeline, and one sentence that says what happened and what to do.
 
 import type { Evidence, KeyKind, LogQuestion } from '../ports/log.ts';
 import { type Gap, type Outage, REPEATED, type Refusal } from '../ports/records.ts';
@@ -25,7 +25,7 @@ export interface FindOptions {
 }
 
 export interface FindResult {
-  /** What was asked for, in words that may be shown. */
+  /** The question, in words that may be shown. */
   readonly asked: string;
   readonly found: readonly KeyKind[];
   readonly verdict: Verdict;
@@ -33,7 +33,7 @@ export interface FindResult {
   readonly deliveries: readonly JudgedDelivery[];
   readonly evidence: Evidence;
   readonly timeline: readonly TimelineEntry[];
-  /** Since when every call has left a trace, but for the gaps. */
+  /** Since when every call has left a trace, except in the gaps. */
   readonly completeSinceMs: number;
 }
 
@@ -69,7 +69,7 @@ export async function find(
   };
 }
 
-/** Without the outages and gaps that touched nothing of it; with nothing at all, every gap may be the reason. */
+/** Leaves out outages and gaps that touched none of the findings; if nothing was found, any gap may be the reason. */
 function relevant(evidence: Evidence): Evidence {
   const { deliveries, refusals } = evidence;
   const periods = [
@@ -79,7 +79,7 @@ function relevant(evidence: Evidence): Evidence {
   const touches = (period: Outage | Gap) =>
     periods.some((delivery) => overlapping([period], delivery).length > 0);
   const apps = new Set([...deliveries, ...refusals].map(({ app }) => app));
-  // Before the first gap ended there was no log.
+  // The log began when the first gap ended.
   const gaps = evidence.gaps.filter(({ beganAtMs }) => beganAtMs > 0);
   return {
     ...evidence,
@@ -88,7 +88,7 @@ function relevant(evidence: Evidence): Evidence {
   };
 }
 
-/** Retention and the log's own age; before that nothing can be said. */
+/** The later of the retention's begin and the log's own; nothing is known about earlier times. */
 function completeSince(
   { madeAtMs = 0 }: Evidence,
   { nowMs, retentionMs }: Pick<FindParts, 'nowMs' | 'retentionMs'>,
@@ -135,7 +135,7 @@ interface Judged {
   readonly nowMs: number;
 }
 
-/** What happened last counts; before it the sentence says how much else there is. */
+/** The last event decides; the sentence first says how much else was found. */
 function judgeAll(evidence: Evidence, judged: Judged): Verdict {
   const { quarantined } = evidence;
   const refusals = evidence.refusals.filter(({ code }) => code !== REPEATED);
@@ -176,7 +176,7 @@ function sameAs(last: Refusal, refusals: readonly Refusal[]): readonly [Refusal,
   return [last, ...others];
 }
 
-/** Nothing if the last is all there is. */
+/** Undefined if there is nothing besides the last. */
 function countOthers(
   deliveries: readonly JudgedDelivery[],
   refusals: readonly Refusal[],

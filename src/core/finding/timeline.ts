@@ -1,4 +1,4 @@
-// Everything that was found as lines of one time, the oldest first.
+// Everything that was found, as the lines of one timeline, the oldest first.
 
 import type { Evidence } from '../ports/log.ts';
 import type { DeliveryWake } from '../ports/receipts.ts';
@@ -70,7 +70,7 @@ export function entriesOfDelivery(delivery: LoggedDelivery): readonly TimelineEn
   return end === undefined ? entries : [...entries, end];
 }
 
-/** What the phone said, and the second push. */
+/** The phone's receipts, and the second push. */
 function entriesOfWake(
   { receipts, knockedAtMs, knockOutcome = 'not_sent' }: DeliveryWake,
   deliveryId: string,
@@ -85,7 +85,7 @@ function entriesOfWake(
   return [{ atMs: knockedAtMs, what: 'knock', text, deliveryId }, ...said];
 }
 
-/** An end that no attempt tells: the time was over, or the device was deleted. */
+/** An end without an attempt: the time was over, or the device was deleted. */
 function endWithoutAttempt(delivery: LoggedDelivery): TimelineEntry | undefined {
   const { id: deliveryId, status, reason, settledAtMs, attempts } = delivery;
   if (settledAtMs === undefined || attempts.at(-1)?.outcome === status) return undefined;
@@ -98,7 +98,7 @@ function callOf({ source, door, type }: LoggedDelivery): string {
   return [source, route, type].filter((part) => part !== undefined).join(', ');
 }
 
-/** What a provider's answer was: its reason says more than `retry`. */
+/** The outcome of an attempt: its reason says more than `retry`. */
 function endOf(outcome: string, reason: string | undefined): string {
   if (reason === undefined) return outcome;
   return outcome === 'retry' ? reason : `${outcome} (${reason})`;
