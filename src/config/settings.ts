@@ -42,7 +42,7 @@ export const SETTINGS_BY_KEY = {
   httpAddress: {
     name: 'NOTIFY_HTTP_ADDRESS',
     group: 'Listening',
-    help: 'Where to listen, HOST:PORT or :PORT. Wins over PORT.',
+    help: 'Where to listen, HOST:PORT or :PORT. Takes precedence over PORT.',
     example: '0.0.0.0:8080',
     schema: listenAddress.optional(),
   },

@@ -75,7 +75,7 @@ export const ERRORS = {
   },
   unknown_token: {
     status: 404,
-    title: 'Nothing is known of this token',
+    title: 'Unknown token',
     remedy: 'Check the fingerprint; it is that of app and token, as the log shows it.',
   },
   unknown_endpoint: {
@@ -148,8 +148,8 @@ export const ERRORS = {
   },
   reload_failed: {
     status: 409,
-    title: 'Configuration not taken over',
-    remedy: 'Correct what `errors` lists; everything is as it was before.',
+    title: 'Configuration not applied',
+    remedy: 'Correct what `errors` lists; the old configuration stays in use.',
   },
   token_unregistered: {
     status: 410,

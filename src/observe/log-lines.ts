@@ -82,7 +82,7 @@ export const OBSERVED: ObservedLines = {
   },
   internal_fault: {
     level: 'error',
-    when: 'an error of our own ended what it belonged to, or the process',
+    when: 'an internal error ended the operation in which it occurred, or the process',
     fields: { where: 'where', ...DELIVERY, cause: 'cause' },
   },
   token_held: {
@@ -107,7 +107,7 @@ export const OBSERVED: ObservedLines = {
   },
   lease_lost: {
     level: 'warn',
-    when: 'an end came too late: the delivery had been taken up again',
+    when: 'the end of a delivery came too late: it was already being sent again',
     fields: DELIVERY,
   },
   delivery_overdue: {
@@ -128,7 +128,7 @@ export const OBSERVED: ObservedLines = {
   },
   condemning_stopped: {
     level: 'error',
-    when: 'tokens that worked come back dead in numbers; none is quarantined meanwhile',
+    when: 'many tokens that worked are suddenly reported dead; none is quarantined meanwhile',
     fields: { ...LANE, detail: 'detail' },
   },
   condemning_resumed: {
@@ -203,7 +203,7 @@ export const OBSERVED: ObservedLines = {
   },
   knock_judged: {
     level: 'info',
-    when: 'it is known what a second push was good for',
+    when: 'the result of a second push is known',
     fields: { ...PHONES, result: 'result', ...DELIVERY },
   },
   device_silent: {
@@ -233,7 +233,7 @@ export const OBSERVED: ObservedLines = {
   },
   mail_failed: {
     level: 'warn',
-    when: 'a mail to an e-mail endpoint could not be sent; it is tried again, and this is said once',
+    when: 'a mail to an e-mail endpoint could not be sent; it is tried again, and this line is written once',
     fields: { endpointId: 'endpoint_id', ...REASON, status: 'status' },
   },
   endpoint_disabled: {

@@ -52,7 +52,7 @@ export const standardWebhooks: Source = {
     });
     const content = Buffer.concat([Buffer.from(`${id}.${timestamp}.`), body]);
     if (matchesStandardWebhook(signature, content, secrets)) return;
-    refuse(`No entry of the header ${prefix}signature fits the call and any key of this URL.`);
+    refuse(`No entry of the header ${prefix}signature matches the call under any key of this URL.`);
   },
 
   parse({ headers, body }) {

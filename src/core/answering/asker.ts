@@ -134,7 +134,7 @@ export class Asker {
       throw new ServiceError('overloaded', { limit: 'reply_waits', retryAfterSeconds: 1 });
     }
     if ((this.#callersByTarget.get(targetKey) ?? 0) >= this.#options.maxWaitsPerTarget) {
-      const detail = `${this.#options.maxWaitsPerTarget} callers wait for a reply of this device already.`;
+      const detail = `${this.#options.maxWaitsPerTarget} callers already wait for a reply of this device.`;
       const limit = 'reply_waits_of_device';
       throw new ServiceError('rate_limited', { detail, limit, retryAfterSeconds: 1 });
     }

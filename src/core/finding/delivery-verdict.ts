@@ -226,12 +226,12 @@ function judgeQueued(delivery: LoggedDelivery, around: Surroundings): Verdict {
   const endsAtMs = usefulUntilMs(lifetimeEndMs(delivery), lifetimeMs);
   const until = `until ${momentOf(endsAtMs, receivedAtMs)}`;
   if (nowMs > lifetimeEndMs(delivery)) {
-    const sentence = `Still open although it was useful only ${until}: nds does not run, or does not get to it; see whether it is up.`;
+    const sentence = `Still open although it was useful only ${until}: nds is not running, or is behind; check whether it is up.`;
     return { code: 'queued_overdue', sentence };
   }
   const held = around.quarantined.find(({ kind }) => kind === 'throttled');
   if (held !== undefined && held.untilMs > nowMs) {
-    const sentence = `Waiting: ${nameOfProvider(provider)} takes no more pushes for this token until ${momentOf(held.untilMs, receivedAtMs)} (${held.reason}); it is tried again by itself ${until}.`;
+    const sentence = `Waiting: ${nameOfProvider(provider)} takes no more pushes for this token until ${momentOf(held.untilMs, receivedAtMs)} (${held.reason}); it is tried again automatically ${until}.`;
     return { code: 'queued_throttled', sentence };
   }
   const outage = ofLane(delivery, around.outages).findLast((one) => one.endedAtMs === undefined);
@@ -245,5 +245,5 @@ function judgeQueued(delivery: LoggedDelivery, around: Surroundings): Verdict {
   }
   const why =
     last === undefined ? 'its first try' : `its next try after ${last.reason ?? 'no answer'}`;
-  return { code: 'queued', sentence: `Waiting for ${why}; it is tried by itself ${until}.` };
+  return { code: 'queued', sentence: `Waiting for ${why}; it is tried automatically ${until}.` };
 }

@@ -212,7 +212,7 @@ function judgeNothing(evidence: Evidence, { completeSinceMs, nowMs }: Judged): V
     return { code: 'quarantined', sentence };
   }
   if (device === undefined) {
-    const sentence = `Nothing known of it: no call that names it came since ${since}${gaps}. Either the caller never called, or it called another address; a call that was refused before it was read is found by its device, user or URL.`;
+    const sentence = `Nothing known about it: no call that names it came since ${since}${gaps}. Either the caller never called, or it called another address; a call that was refused before it was read is found by its device, user or URL.`;
     return { code: 'nothing_known', sentence };
   }
   if (device.deadSinceMs !== undefined) {
@@ -234,5 +234,5 @@ function tellGaps({ gaps }: Evidence, sinceMs: number, nowMs: number): string {
     return `${length} at ${momentOf(beganAtMs)} (${kind === 'stopped' ? 'nds did not run' : 'no rows were written'})`;
   });
   const more = open.length > told.length ? ` and ${open.length - told.length} more` : '';
-  return `, but for ${told.join(' and ')}${more}`;
+  return `, except for ${told.join(' and ')}${more}`;
 }

@@ -58,7 +58,7 @@ export function entriesOfDelivery(delivery: LoggedDelivery): readonly TimelineEn
     });
   }
   if (repeatedAtMs !== undefined && repeats > 0) {
-    const times = repeats === 1 ? '' : `${timesOf(repeats)} till now, each `;
+    const times = repeats === 1 ? '' : `${timesOf(repeats)} so far, each `;
     const text = `${times}answered 200 duplicate`;
     entries.push({ atMs: repeatedAtMs, what: 'repeated', text, deliveryId });
   }
@@ -131,7 +131,11 @@ function entriesOfGap({ kind, beganAtMs, endedAtMs, unlogged }: Gap): readonly T
   const [what, text, end] =
     kind === 'stopped'
       ? ['stopped', 'nds was not running', 'started']
-      : ['log stops', `the database took no rows; ${unlogged} pushes left none`, 'log goes on'];
+      : [
+          'log stops',
+          `the database took no rows; ${unlogged} pushes are not in the log`,
+          'log goes on',
+        ];
   const lasts = kind === 'store' && endedAtMs === undefined;
   const began = { atMs: beganAtMs, what, text: lasts ? 'the database takes no rows' : text };
   return endedAtMs === undefined ? [began] : [began, { atMs: endedAtMs, what: end, text: '' }];

@@ -97,7 +97,7 @@ function describeReceipt({ stage, why, n }: Receipt, at: string): string {
 function describeSilence(wake: DeliveryWake, nowMs: number): string {
   if (nowMs < lifetimeEndMs(wake)) return 'no receipt yet';
   const { answered, pushes } = answeredOf(wake);
-  if (!wake.isSender) return 'no receipt; this phone never sent one for a push before it';
+  if (!wake.isSender) return 'no receipt; this phone has never sent one before';
   return `no receipt; this phone sent one for ${answered} of its last ${pushes} pushes`;
 }
 

@@ -85,7 +85,7 @@ function sectionOf(trouble: Trouble): Section {
         title: `The database fails: ${reason}`,
         lines: [
           `Since ${utc(atMs)}: ${storeRemedy(reason)}.`,
-          'Pushes go out all the same, and the log lacks them.',
+          'Pushes still go out, but the log does not have them.',
         ],
       };
     default: {

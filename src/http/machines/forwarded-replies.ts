@@ -45,7 +45,7 @@ export function createForwardedRepliesApp(parts: ForwardedRepliesParts): App {
     const fault = faultOfForwarded(key, call, own);
     if (fault !== undefined) return c.text(REFUSALS[fault].text, REFUSALS[fault].status);
     const isTaken = await exchange.deliver(c.req.param('id'), body);
-    return isTaken ? c.text('') : c.text('Nobody waits for a reply with this id.\n', 404);
+    return isTaken ? c.text('') : c.text('No caller waits for a reply with this id.\n', 404);
   });
   app.notFound((c) => c.text('Only other machines of this service are served here.\n', 405));
   app.onError((cause, c) => {

@@ -113,7 +113,7 @@ function deliveryPaths(): ZodOpenApiPathsObject {
     },
     '/api/v1/test-pushes': {
       post: {
-        ...operation('pushTest', 'Send a push and see which way it takes', {
+        ...operation('pushTest', 'Send a push and see how it is delivered', {
           scope: 'operate',
           answer: testPushAnswer,
           codes: [...OF_BODIES, 'bad_body', ...OF_PUSHES],
@@ -129,7 +129,7 @@ function deliveryPaths(): ZodOpenApiPathsObject {
 function findingPaths(): ZodOpenApiPathsObject {
   return {
     '/api/v1/find': {
-      get: operation('find', 'Everything that is known of a hash, an id or a user', {
+      get: operation('find', 'Everything that is known about a hash, an id or a user', {
         scope: 'read',
         params: { query: findQuery },
         answer: findAnswer,
@@ -145,7 +145,7 @@ function findingPaths(): ZodOpenApiPathsObject {
       },
     },
     '/api/v1/stats': {
-      get: operation('readStats', 'Figures of a period, and why not', {
+      get: operation('readStats', 'Figures of a period, and why pushes failed', {
         scope: 'read',
         params: { query: statsQuery },
         answer: statsAnswer,
@@ -182,7 +182,7 @@ function tokenPaths(): ZodOpenApiPathsObject {
       }),
     },
     '/api/v1/users/{user}': {
-      delete: operation('forgetUser', 'Delete all that is known of a user', {
+      delete: operation('forgetUser', 'Delete everything that is known about a user', {
         scope: 'operate',
         params: { path: ofUser, query: forgetUserQuery },
         answer: forgetAnswer,
@@ -190,7 +190,7 @@ function tokenPaths(): ZodOpenApiPathsObject {
       }),
     },
     '/api/v1/tokens/{fingerprint}': {
-      delete: operation('forgetToken', 'Delete all that is known of a token', {
+      delete: operation('forgetToken', 'Delete everything that is known about a token', {
         scope: 'operate',
         params: { path: ofToken },
         answer: forgetAnswer,

@@ -41,7 +41,7 @@ export function handleStream(
   if (c.req.method === 'HEAD') return c.body(null, 200, { 'Content-Type': 'text/event-stream' });
   if (events.isClosed) throw new ServiceError('shutting_down', { retryAfterSeconds: 1 });
   if (events.watchers >= MAX_READERS) {
-    const detail = `${MAX_READERS} readers have the stream already.`;
+    const detail = `${MAX_READERS} readers already have the stream.`;
     throw new ServiceError('overloaded', { detail, limit: 'stream_readers', retryAfterSeconds: 5 });
   }
   const { outgoing, principal } = c.env;

@@ -32,7 +32,7 @@ export function createDeliveryMetrics(
   });
   const lastSuccess = new Gauge({
     name: 'nds_provider_last_success_timestamp_seconds',
-    help: 'When the provider took a push last, Unix time; 0 before the first since the start.',
+    help: 'When the provider last took a push, Unix time; 0 before the first since the start.',
     labelNames: ['app', 'provider'],
     registers,
   });

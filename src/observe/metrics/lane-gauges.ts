@@ -32,7 +32,7 @@ export function createLaneGauges(registry: Registry, parts: LaneGaugesParts): ()
   });
   const connections = new Counter({
     name: 'nds_connections_total',
-    help: 'Connections to the provider that were opened, or could not be.',
+    help: 'Connections to the provider that were opened, or failed to open.',
     labelNames: ['app', 'provider', 'result'],
     registers,
   });
@@ -49,7 +49,7 @@ export function createLaneGauges(registry: Registry, parts: LaneGaugesParts): ()
   });
   const clockSkew = new Gauge({
     name: 'nds_clock_skew_seconds',
-    help: 'By how much Google’s clock is ahead of this machine’s; whole seconds, 0 before the first answer.',
+    help: 'How far Google’s clock is ahead of this machine’s; whole seconds, 0 before the first answer.',
     registers,
   });
 

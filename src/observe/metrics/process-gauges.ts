@@ -33,7 +33,7 @@ export function createProcessGauges(
   const registers = [registry];
   const lag = new Gauge({
     name: 'nds_eventloop_lag_seconds',
-    help: 'The longest time for which the event loop was late since the last scrape.',
+    help: 'The longest delay of the event loop since the last scrape.',
     registers,
   });
   const info = new Gauge({

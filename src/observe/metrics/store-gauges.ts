@@ -31,7 +31,7 @@ export function createStoreGauges(
   const queued = gauge('nds_queue_deliveries', 'Open deliveries, being sent or waiting.');
   const oldest = gauge(
     'nds_queue_oldest_due_seconds',
-    'For how long the delivery that is due longest has been due; 0 if none is.',
+    'How long the most overdue delivery has been due; 0 if none is.',
   );
   const readQueue = async () => {
     const state = await inTime(clock, store.queueState({ nowMs: clock.nowMs() }));

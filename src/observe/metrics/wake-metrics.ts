@@ -18,7 +18,7 @@ export function createWakeMetrics(registry: Registry, known: KnownNames) {
   const registers = [registry];
   const wakes = new Counter({
     name: 'nds_wakes_total',
-    help: 'Receipts of phones that a push started, by how far they came.',
+    help: 'Receipts of phones that a push started, by how far they got.',
     labelNames: ['app', 'platform', 'type', 'stage'],
     registers,
   });

@@ -26,7 +26,8 @@ const ANY_ADDRESS: readonly string[] = ['::', '0.0.0.0'];
 const ANY_PORT = 9;
 
 const REMEDIES: Readonly<Record<ForwardFailure, string>> = {
-  too_many: 'more replies came at once than machines forward: nothing if it was an attack',
+  too_many:
+    'more replies came at once than machines forward; if it was an attack, there is nothing to do',
   store: 'PostgreSQL did not say where the machine is: /readyz has the reason',
   no_address: 'set NDS_NODE_ADDRESS on every machine',
   refused: 'give all machines the same NDS_SECRET, and set their clocks',

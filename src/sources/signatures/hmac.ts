@@ -57,7 +57,7 @@ export function requireHmacText(
     .filter((signature) => signature !== undefined);
   if (signatures.length === 0) refuse(`${where} is malformed.`);
   if (!matchesHmac(signatures, algorithm, input)) {
-    refuse(`${where} does not fit the body and any secret of this URL.`);
+    refuse(`${where} does not match the body under any secret of this URL.`);
   }
 }
 

@@ -53,7 +53,7 @@ function renderProvider({
   proofs,
 }: ShownApp['providers'][number]) {
   return html`<p>${badge(status)} ${name}${environment === undefined ? '' : `, ${environment}`}</p>${detail === undefined ? '' : html`<p>${detail}</p>`}
-${proofs.length === 0 ? html`<p class="fine">Its keys were not tried since the start: nds doctor does.</p>` : proofs.map(({ isProven, text }) => html`<p class="fine"><b class="badge ${isProven ? 'good' : 'bad'}">${isProven ? 'proven' : 'not proven'}</b> ${text}</p>`)}`;
+${proofs.length === 0 ? html`<p class="fine">Its keys were not checked since the start: run nds doctor.</p>` : proofs.map(({ isProven, text }) => html`<p class="fine"><b class="badge ${isProven ? 'good' : 'bad'}">${isProven ? 'proven' : 'not proven'}</b> ${text}</p>`)}`;
 }
 
 function renderUrl({ door, caller, url, headers, example }: CallerUrl): Html {

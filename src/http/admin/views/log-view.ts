@@ -15,7 +15,7 @@ export function renderLog(
   rows: readonly LogRow[],
   { isFiltered }: { readonly isFiltered: boolean },
 ): Html {
-  const nothing = isFiltered ? 'Nothing that these filters let through.' : 'Nothing yet.';
+  const nothing = isFiltered ? 'Nothing matches these filters.' : 'Nothing yet.';
   const shown = rows.length === 0 ? html`<li id="none">${nothing}</li>` : renderRows(rows);
   return html`<ol id="log" class="log">${shown}</ol>`;
 }
