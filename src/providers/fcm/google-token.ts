@@ -150,7 +150,7 @@ function abortInLaterTurn(signal: AbortSignal): AbortSignal {
 
 let loading: Promise<unknown> | undefined;
 
-/** The library imports its fetch with its first request, so a dummy request without a target is made. */
+/** The library imports its fetch with its first request, so a first request to `data:,` loads it. */
 function loadLibrary(): Promise<unknown> {
   loading ??= new gaxios.Gaxios().request({ url: 'data:,' });
   return loading;
