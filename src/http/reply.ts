@@ -6,7 +6,7 @@ import { readBody } from './body.ts';
 import type { HttpContext } from './context.ts';
 import { succeedWithoutWords } from './success.ts';
 
-/** With the machine before it where several share a store. */
+/** Preceded by the machine if several share a store. */
 const REPLY_ID = /^(?:[A-Za-z0-9_-]{22}){1,2}$/;
 
 /**

@@ -23,7 +23,7 @@ import {
 import { bodyOf, ok } from './device-paths.ts';
 import { OF_BODIES, problems } from './problems.ts';
 
-/** What every one of these routes can answer; `not_found` where no key is configured. */
+/** Refusals of all these routes; `not_found` if no key is configured. */
 const OF_OPERATORS: readonly ErrorCode[] = [
   'unauthorized',
   'insufficient_scope',
@@ -31,7 +31,7 @@ const OF_OPERATORS: readonly ErrorCode[] = [
   'rate_limited',
   'store_unavailable',
 ];
-/** What a push can be refused with before an attempt. */
+/** Refusals of a push before an attempt. */
 const OF_PUSHES: readonly ErrorCode[] = [
   'unknown_app',
   'unknown_device',

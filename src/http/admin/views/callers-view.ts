@@ -1,4 +1,4 @@
-// The apps with what is known of their keys, and for each caller its URL and a line to try it with.
+// The apps with what is known about their keys, and for each caller its URL and a `curl` line to try it.
 
 import { html } from 'hono/html';
 import { badge, copyButton, type Html } from './elements.ts';
@@ -14,7 +14,7 @@ export interface ShownApp {
   }[];
 }
 
-/** What a provider said of one key when it was asked last. */
+/** What a provider last said about one key. */
 export interface ShownProof {
   readonly isProven: boolean;
   readonly text: string;

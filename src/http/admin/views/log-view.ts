@@ -1,5 +1,5 @@
-// The newest deliveries and refused calls as rows, each a link to all that is known of it. A row keeps its id for ever,
-// so that the script changes rows in their place.
+// The newest deliveries and refused calls as rows, each a link to all that is known of it. A row always keeps its id,
+// so that the script can update it in place.
 
 import { html } from 'hono/html';
 import { durationOf } from '../../../core/finding/words.ts';
