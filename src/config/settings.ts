@@ -29,7 +29,7 @@ export interface Setting {
   readonly name: string;
   readonly group: string;
   readonly help: string;
-  /** As it would be written; absent if there is none. */
+  /** As an operator would write it; absent if there is none. */
   readonly defaultText?: string;
   readonly example?: string;
   /** Never printed. */
@@ -37,7 +37,7 @@ export interface Setting {
   readonly schema: z.ZodType;
 }
 
-/** By the name that the code has for it, in the order of the documentation. */
+/** By the name in the code, in the order of the documentation. */
 export const SETTINGS_BY_KEY = {
   httpAddress: {
     name: 'NOTIFY_HTTP_ADDRESS',

@@ -1,5 +1,5 @@
-// What the core tells its observers, as lines of the log: every event with its level and its fields. docs/logging.md
-// lists this table, and the compiler compares it with the events of the core.
+// What the core reports to its observers, as lines of the log: every event with its level and its fields.
+// docs/logging.md lists this table, and the compiler compares it with the events of the core.
 
 import type { RefusedDelivery, ServiceEvent } from '../core/ports/observer.ts';
 import type { FieldName, Level, Line } from './log-fields.ts';
@@ -17,7 +17,7 @@ type Fields = Readonly<Record<string, FieldName | PartOfLine>>;
 
 type ObservedLines = {
   readonly [Name in ServiceEvent['name']]: Line & {
-    /** From the event's names to those of the log; of a part, its own. */
+    /** Maps the event's names to those of the log; for a nested part, its own map. */
     readonly fields: {
       readonly [Field in Exclude<keyof EventOf<Name>, 'name'>]-?: FieldName | PartOfLine;
     };
@@ -275,7 +275,7 @@ export function namesIn(fields: Fields): readonly FieldName[] {
 
 function readable(field: FieldName, value: unknown): unknown {
   if (field === 'cause') return stackOf(value);
-  // Clocks count in nanoseconds, people do not.
+  // Rounded, because clocks count in nanoseconds and people do not.
   return typeof value === 'number' ? Math.round(10 * value) / 10 : value;
 }
 

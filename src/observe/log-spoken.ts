@@ -1,4 +1,5 @@
-// What the service says of itself in its log: every event with its level and its fields. docs/logging.md lists this table.
+// What the service reports about itself in its log: every event with its level and its fields. docs/logging.md lists
+// this table.
 
 import type { FieldName, Line } from './log-fields.ts';
 
@@ -112,7 +113,7 @@ export const SPOKEN = {
 export type SpokenName = keyof typeof SPOKEN;
 type Spoken<Name extends SpokenName> = (typeof SPOKEN)[Name];
 
-/** At which levels an event may be said. */
+/** The levels that an event may have. */
 export type SpokenLevel<Name extends SpokenName> =
   Spoken<Name> extends { errorIf: string }
     ? Spoken<Name>['level'] | 'error'

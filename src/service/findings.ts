@@ -1,11 +1,11 @@
-// What can be found when the service is examined: every code with its level and what to do. docs/troubleshooting.md
-// lists this table.
+// Everything that an examination of the service can find: every code with its level and what to do.
+// docs/troubleshooting.md lists this table.
 
 export type Level = 'ok' | 'warning' | 'broken';
 
 export interface Kind {
   readonly level: Level;
-  /** Shows that the configuration is wrong, whatever the state of networks, clocks and disks: a deploy must end. */
+  /** Proves that the configuration is wrong, whatever the state of networks, clocks and disks: a deploy must end. */
   readonly endsDeploy?: true;
   readonly title: string;
   readonly remedy?: string;
@@ -203,12 +203,12 @@ export const FINDINGS = {
 export type FindingCode = keyof typeof FINDINGS;
 
 export interface Finding {
-  /** What was looked at: `settings`, `database`, `default/apns`. */
+  /** What was checked: `settings`, `database`, `default/apns`. */
   readonly check: string;
   readonly code: FindingCode;
   /** What was found, with the values that matter; no secrets. */
   readonly text: string;
-  /** What to do, if it can be said better than by the code's own remedy. */
+  /** What to do, if it is more specific than the code's own remedy. */
   readonly remedy?: string | undefined;
 }
 

@@ -88,7 +88,7 @@ export function createDeliveryMetrics(
       if (status !== 'delivered') return;
       durations.observe({ provider, type: typeOf(type) }, sinceReceiptMs / 1_000);
     },
-    /** Ended by a sweep of the log, which knows no more of it. */
+    /** Ended by a sweep of the log, which knows nothing else about it. */
     overdue(): void {
       deliveries.inc({ app: UNKNOWN, provider: UNKNOWN, type: UNKNOWN, status: 'expired' });
     },

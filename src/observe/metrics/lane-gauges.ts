@@ -7,14 +7,14 @@ import type { Doubt } from '../../core/tokens/doubt.ts';
 import type { Quarantine } from '../../core/tokens/quarantine.ts';
 
 export interface LaneGaugesParts {
-  /** As they are now: a reload may add and remove some. */
+  /** The current ones: a reload may add and remove some. */
   readonly lanes: () => readonly Lane[];
   readonly quarantine: Quarantine;
   readonly doubt: Doubt;
   readonly skew: Skew;
 }
 
-/** Returns what reads all of them. */
+/** Returns a function that reads all of them. */
 export function createLaneGauges(registry: Registry, parts: LaneGaugesParts): () => void {
   const { quarantine, doubt, skew } = parts;
   const registers = [registry];

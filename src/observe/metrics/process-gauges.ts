@@ -71,7 +71,7 @@ export function createProcessGauges(
 
   return {
     collect: () => {
-      // Each measurement contains the time for which the timer was meant to sleep.
+      // Each measurement includes the time for which the timer was meant to sleep.
       lag.set(Math.max(0, delays.max / NANOSECONDS - RESOLUTION_MS / 1_000));
       delays.reset();
       memory.set(process.memoryUsage.rss());

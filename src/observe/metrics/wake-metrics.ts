@@ -1,4 +1,4 @@
-// What phones said of the pushes that started them, and what second knocks were good for.
+// What phones said about the pushes that started them, and the results of second knocks.
 
 import { Counter, Histogram, type Registry } from '@prometheus-io/client';
 import type { EventNamed } from '../../core/ports/observer.ts';
