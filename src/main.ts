@@ -76,7 +76,7 @@ export interface Overrides {
   readonly proves?: boolean | undefined;
 }
 
-/** Starts what was prepared. If it throws, nothing of it is left running. */
+/** Starts a prepared service. If it throws, nothing is left running. */
 export async function startService(
   prepared: Prepared,
   log: Log,

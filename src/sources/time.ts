@@ -31,7 +31,7 @@ export function parseRfc3339(text: string): number | undefined {
   return midnightMs + minutes * MINUTE_MS + milliseconds;
 }
 
-/** Digits alone: the libraries differ on `1.5` and `5x`. Undefined for anything else. */
+/** Only digits: the libraries differ on `1.5` and `5x`. Undefined for anything else. */
 export function parseDigits(text: string): number | undefined {
   return /^[0-9]{1,15}$/.test(text) ? Number(text) : undefined;
 }

@@ -114,7 +114,7 @@ export class Asker {
   /**
    * The device's reply. Rejects with a `ServiceError`: `no_reply` at the deadline, what the
    * push was refused with, `overloaded` or `rate_limited` beyond the bounds. When `hungUp` is aborted the
-   * caller's place is free at once; the push goes on.
+   * caller's place is free at once; the push continues.
    */
   async ask(question: Question, hungUp: AbortSignal): Promise<Reply> {
     const { origin: _, ...recipient } = question.recipient;

@@ -192,7 +192,7 @@ export class Endpoints implements Observer {
     return { eventId, sent: await this.find(id).sendOnce(event) };
   }
 
-  /** Sends an event once more, now. Throws `unknown_event`. */
+  /** Sends an event again, now. Throws `unknown_event`. */
   async redeliver(id: string, eventId: string): Promise<Sent> {
     const outbox = this.find(id);
     const event = await this.#parts.store.findEvent(eventId);

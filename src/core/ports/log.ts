@@ -77,7 +77,7 @@ export interface CountOptions {
 export interface CountedPage {
   readonly deliveries: readonly DeliveryCount[];
   readonly refusals: readonly RefusalCount[];
-  /** Where to go on; absent at the end. */
+  /** Where to continue; absent at the end. */
   readonly nextRowId?: number | undefined;
 }
 

@@ -58,7 +58,7 @@ export type ServiceEvent =
       readonly outcome: Outcome['kind'];
     }
   | {
-      /** A fault of our own: it ended what it belonged to and nothing else. */
+      /** An internal error: it ended the operation in which it occurred and nothing else. */
       readonly name: 'internal_fault';
       readonly where: string;
       readonly deliveryId?: string;

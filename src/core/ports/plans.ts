@@ -27,8 +27,8 @@ export interface Claim {
 /**
  * - `due`: due at `nowMs`; the earliest end of useful life first, which puts races before news.
  * - `probe`: due or not; the one tried longest ago first, those never tried before all others.
- * - `last_moment`: due or not, leased by nobody (not even by a lease that is over), with a useful life that ends
- *   by `usefulUntilByMs`; the earliest end first.
+ * - `last_moment`: due or not, without a lease (not even an expired one), with a useful life that ends by
+ *   `usefulUntilByMs`; the earliest end first.
  * - `unsent`: leased to the claim's own owner until exactly `leaseUntilMs`, due or not: leased by an earlier claim and
  *   not being sent.
  */

@@ -4,7 +4,7 @@
 const MINUTE_MS = 60_000;
 /** Older evidence says nothing about today's configuration. */
 const EVIDENCE_MS = 10 * MINUTE_MS;
-/** How far back the figures go while the evidence goes on. */
+/** How far back the figures go while there is new evidence. */
 const FIGURES_MS = 60 * MINUTE_MS;
 /** This many different devices point to our side: two may be one person's phones. */
 const DEVICES_FOR_DOUBT = 3;

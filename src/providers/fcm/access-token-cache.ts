@@ -53,7 +53,7 @@ export class AccessTokenCache {
     return token !== undefined && this.#clock.nowMs() < token.expiresAtMs ? token : undefined;
   }
 
-  /** Waits for a token, at most `waitMs`; the fetch goes on for those that come later. Never rejects. */
+  /** Waits for a token, at most `waitMs`; the fetch continues for later callers. Never rejects. */
   wait(waitMs: number): Promise<TokenResult> {
     const token = this.current;
     if (token !== undefined) return Promise.resolve({ kind: 'token', token });
@@ -73,7 +73,7 @@ export class AccessTokenCache {
     });
   }
 
-  /** FCM refused `token`. True if another one is or will be available: trying once more makes sense. */
+  /** FCM refused `token`. True if another one is or will be available: trying again makes sense. */
   replaceRefused(token: AccessToken): boolean {
     if (token !== this.#token) return true;
     const nowMs = this.#clock.nowMs();

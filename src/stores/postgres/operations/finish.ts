@@ -41,7 +41,7 @@ export const FINISH = `
     SELECT * FROM gone
     WHERE reason IS DISTINCT FROM '${DEVICE_DELETED}' AND EXISTS (SELECT FROM endpoints))`;
 
-/** The columns of \`ended\` that nobody but the caller's own answer sets. */
+/** The columns of \`ended\` that only the caller's own answer sets. */
 export const UNTOLD = `NULL::text AS told, NULL::integer AS told_status, NULL::timestamptz AS told_at`;
 
 /** Removes what identifies a person from a row of \`deliveries\`. */

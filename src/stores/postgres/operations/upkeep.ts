@@ -66,7 +66,7 @@ export function prepareUpkeep(database: Database, times: Times) {
 function preparePrune(database: Database, times: Times) {
   async function pruneSome(beforeMs: number, nowMs: number, limit: number): Promise<number> {
     return await database.transaction(async (run) => {
-      // Rows lie in the order of receipt, so only the oldest have to be looked at.
+      // Rows lie in the order of receipt, so only the oldest have to be read.
       const deliveries = await run(
         `DELETE FROM deliveries WHERE row_id IN (
            SELECT row_id FROM deliveries WHERE row_id IN (

@@ -135,7 +135,7 @@ export async function pruneRecords(
   run: Run,
   { refusedBeforeMs, endedBeforeMs, limit }: Parameters<Records['prune']>[0],
 ): Promise<number> {
-  // Rows lie nearly in the order of their first refusal, so only the oldest have to be looked at.
+  // Rows lie nearly in the order of their first refusal, so only the oldest have to be read.
   let gone = await change(
     run,
     `DELETE FROM refusals WHERE row_id IN (

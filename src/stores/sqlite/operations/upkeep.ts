@@ -54,7 +54,7 @@ function prepareQuarantine(db: Database.Database, recording: EventRecording) {
 }
 
 function preparePrune(db: Database.Database) {
-  // Rows lie in the order of receipt, so only the oldest have to be looked at.
+  // Rows lie in the order of receipt, so only the oldest have to be read.
   const deleteDeliveries = db.prepare(
     `DELETE FROM deliveries WHERE row_id IN (
        SELECT row_id FROM (
