@@ -1,5 +1,5 @@
-// The memory of proofs, in a small database of its own beside the log, `<file>.proofs`. Not in the log, because `nds
-// doctor` also runs beside a service that owns the log, and before there is a log. With a plain file two processes
+// The memory of proofs, in a small database of its own beside the log, `<file>.proofs`. Not in the log, because
+// `nds doctor` also runs beside a service that owns the log, and before there is a log. With a plain file two processes
 // could not agree on which one asks.
 
 import Database from 'better-sqlite3';
