@@ -14,8 +14,9 @@ if (Number.parseInt(process.versions.node, 10) < NEEDED_MAJOR) {
   // Without a handler this signal opens Node's inspector, which runs any code that it is sent.
   process.on('SIGUSR1', () => {});
   const { enableCompileCache } = await import('node:module');
-  // The store's threads read the variable. Beside the packages, since a folder that others can write to could bring
-  // foreign code. Without a cache each of three threads strips the types of its files again: 200 ms of CPU, 30 MB.
+  // The store's threads read the variable. The cache is beside the packages, since a folder that others can write to
+  // could bring foreign code. Without a cache each of three threads strips the types of its files again: 200 ms of CPU,
+  // 30 MB.
   process.env.NODE_COMPILE_CACHE ||= fileURLToPath(
     new URL('../node_modules/.cache/nds', import.meta.url),
   );

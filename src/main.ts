@@ -38,7 +38,7 @@ export interface Load {
 }
 
 export interface Service {
-  /** Where it listens, as a URL. */
+  /** The URL at which it listens. */
   readonly url: string;
   /** Where Prometheus reads; absent if NDS_METRICS_ADDRESS is not set. */
   readonly metricsUrl: string | undefined;
@@ -68,7 +68,7 @@ export interface Service {
 /** What differs between `npm start`, the demo and tests. */
 export interface Overrides {
   readonly clock?: Clock;
-  /** Puts something between the service and its store: failures, or a recorder. */
+  /** Wraps the store, for example with failures or a recorder. */
   readonly wrapStore?: (store: Store) => Store;
   /** The variables that have another value now than at the start: a reload says that they need a restart. */
   readonly changedNames?: (() => readonly string[]) | undefined;
@@ -76,7 +76,7 @@ export interface Overrides {
   readonly proves?: boolean | undefined;
 }
 
-/** Starts what was prepared. If it throws, nothing of it is left running. */
+/** Starts a prepared service. If it throws, nothing is left running. */
 export async function startService(
   prepared: Prepared,
   log: Log,

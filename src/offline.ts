@@ -27,17 +27,17 @@ export interface OfflineService {
   close(): Promise<void>;
 }
 
-/** The caller of a command reads its answer, and needs no log. */
+/** The user of a command reads its answer and needs no log. */
 const SILENT: Log = {
   observer: { observe: () => {} },
   say: () => {},
   close: async () => {},
 };
 
-/** The log is that of the service: a command is no part of it. */
+/** The log is the service's; a command does not write to it. */
 const NO_RECORDER = { written: async () => {}, openGap: () => undefined };
 
-/** Rejects with a `DatabaseRefusedError` if a service runs all the same, and with a `ConfigError`. */
+/** Rejects with a `DatabaseRefusedError` if a service does run, and with a `ConfigError`. */
 export async function serveOffline({
   environment,
   clock,

@@ -28,7 +28,7 @@ export type Storing = Omit<OpenedStore, 'sqliteVersion'> & {
 export interface StoringParts {
   readonly clock: Clock;
   readonly observer: Observer;
-  /** What a machine that stopped or died left may be claimed, now or later. */
+  /** Deliveries that a stopped or dead machine left may be claimed, now or later. */
   readonly onLeft: () => void;
 }
 
@@ -81,7 +81,9 @@ export async function openStore(config: Config, log: Log, parts: StoringParts): 
   });
 }
 
-/** The libraries come late: the first proof needs them, not the start. Undefined if there is no place to remember. */
+/**
+ * The libraries are loaded late: the first proof needs them, not the start. Undefined if proofs cannot be remembered.
+ */
 export async function openMemory(database: string, clock: Clock): Promise<ProofMemory | undefined> {
   if (isServer(database)) {
     const { openProofMemory } = await import('./stores/postgres/proofs.ts');
@@ -89,10 +91,10 @@ export async function openMemory(database: string, clock: Clock): Promise<ProofM
   }
   const { openProofMemory } = await import('./stores/sqlite/proofs.ts');
   try {
-    // Two rows of a file that nobody waits to be synced, so that this thread may write it.
+    // Writes two small rows without waiting for a sync, so this thread may do it.
     return openProofMemory(database);
   } catch {
-    // The disk is full or not ours: the proof says that Apple was not asked.
+    // The disk is full or not writable: the proof says that Apple was not asked.
     return undefined;
   }
 }

@@ -1,5 +1,5 @@
-// The credentials of one app, wherever they were written: read, checked for the forms in which they are spoilt, and
-// reported by the name of the setting or field that has them.
+// The credentials of one app, wherever they were written: read, checked for common forms of damage, and reported by the
+// name of the setting or field.
 
 import { checkFcmCredentials } from '../providers/fcm/credential-file.ts';
 import { readNamedText } from './files.ts';
@@ -21,7 +21,7 @@ export interface ApnsCredentials {
   readonly topic: string;
   readonly environment: 'production' | 'sandbox';
   readonly endpoint: string;
-  /** Where the pushes to builds from Xcode go, if the app has both environments; `endpoint` is production then. */
+  /** Where pushes to builds from Xcode go, if the app has both environments; `endpoint` is then production. */
   readonly sandboxEndpoint?: string | undefined;
 }
 
@@ -32,7 +32,7 @@ export interface FcmCredentials {
   readonly endpoint: string;
 }
 
-/** Where a credential may stand: in a setting itself, or in the file that another one names. */
+/** Where a credential may be: in a setting itself, or in the file that another setting names. */
 export interface Places<Value> {
   readonly content: Value;
   readonly file: Value;

@@ -1,5 +1,5 @@
-// What may be said of an app beside its credentials: which types it knows, how it wants its pushes written, titles,
-// lifetimes and limits.
+// The settings of an app besides its credentials: the types it knows, the format of its pushes, titles, lifetimes and
+// limits.
 
 import { z } from 'zod';
 import { DEFAULT_FORMAT } from '../core/push-format.ts';
@@ -19,7 +19,7 @@ const anyKeyName = z
   .string()
   .regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, 'must be a name of letters, digits, `_`, `.` and `-`')
   .refine((name) => !RESERVED.test(name), RESERVED_WORDS);
-/** The receipt's own name is free for the receipt alone. */
+/** Only the receipt may use its own name. */
 const keyName = anyKeyName.refine((name) => !/^nds$/i.test(name), RESERVED_WORDS);
 
 const { keys: names } = DEFAULT_FORMAT;
@@ -45,7 +45,7 @@ export const APP_SETTINGS_SHAPE = {
   analytics_label: z.boolean('must be true or false').optional(),
   /** Whether its pushes carry a receipt address (docs/wallet/receipts.md). */
   receipts: z.boolean('must be true or false').optional(),
-  /** Whether a phone that sends no receipt in its usual time is pushed to once more. */
+  /** Whether a phone that sends no receipt in its usual time gets a second push. */
   second_knock: z.boolean('must be true or false').optional(),
   token_rate: rate.optional(),
   token_form: z.boolean('must be true or false').optional(),
@@ -53,5 +53,5 @@ export const APP_SETTINGS_SHAPE = {
 
 const shape = z.strictObject(APP_SETTINGS_SHAPE);
 
-/** All of it may be absent: then what the service does for every app. */
+/** Every field may be absent: the service's own setting then applies. */
 export type AppSettings = z.output<typeof shape>;

@@ -52,13 +52,13 @@ const appsJson = z.record(
 export type NamedApp = z.output<typeof appsJson>[string];
 
 export interface GivenApps {
-  /** The setting that has them, for messages. */
+  /** The setting that contains them, for messages. */
   readonly setting: 'NDS_APPS' | 'NDS_APPS_FILE';
-  /** In their order; absent, with faults, if they cannot be read as what they should be. */
+  /** In their order; absent, with faults, if they cannot be read. */
   readonly apps: readonly { readonly name: string; readonly app: NamedApp }[] | undefined;
 }
 
-/** Reads the apps from wherever they were given; none if there are none. */
+/** Reads the apps from the setting or its file; none if neither is set. */
 export function parseApps(
   {
     apps: json,

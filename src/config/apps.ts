@@ -17,7 +17,7 @@ export interface App {
 
 export interface LoadedApps {
   readonly apps: readonly App[];
-  /** Every app that is configured, faulty ones too; absent if what names them cannot be read. */
+  /** Every configured app, including faulty ones; absent if the list cannot be read. */
   readonly names: readonly string[] | undefined;
   /** The setting that has the JSON of the apps. */
   readonly setting: string;
@@ -25,7 +25,7 @@ export interface LoadedApps {
 
 const NOTHING = `No provider is configured. For APNs set APNS_KEY_FILE, APNS_KEY_ID, APNS_TEAM_ID, APNS_TOPIC and APNS_ENVIRONMENT; for FCM set GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_APPLICATION_CREDENTIALS_JSON. To try the service without accounts run \`npm run demo\`.`;
 
-/** Reads all apps and adds what is wrong to `faults`. */
+/** Reads all apps and adds faults to `faults`. */
 export function loadApps(settings: Given, faults: string[]): LoadedApps {
   const plain = {
     name: DEFAULT_APP,
@@ -65,7 +65,7 @@ function namedApp(
   };
 }
 
-/** Nobody could tell which credentials count. */
+/** It would be unclear which credentials count. */
 function settingsOfDefault(setting: string, app: NamedApp, faults: string[]): AppSettings {
   const { apns, fcm, ...settings } = app;
   if (apns !== undefined || fcm !== undefined) {

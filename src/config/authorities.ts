@@ -8,7 +8,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 /** An ASN.1 sequence, which every certificate in DER is. */
 const DER_START = 0x30;
 
-/** Node ignores what it cannot read of a list of authorities, so each one is read here first. */
+/** Node ignores unreadable entries in a list of authorities, so each one is read here first. */
 export function readAuthorities(path: string | undefined, faults: string[]): string | undefined {
   if (path === undefined) return undefined;
   const bytes = readNamedFile({ name: NAME, path, forContent: MOVE_TO_FILE }, faults);

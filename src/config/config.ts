@@ -25,14 +25,16 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export interface ReadSettings {
   /** The settings whose values are valid. */
   readonly values: Partial<Config>;
-  /** The names that are set, whether their values are valid or not: what is set is never reported as missing. */
+  /**
+   * The names that are set, whether or not their values are valid: a setting that is set is never reported as missing.
+   */
   readonly given: ReadonlySet<string>;
-  /** What is set and means nothing here, each in a sentence. */
+  /** A sentence for each variable that is set but has no effect here. */
   readonly ignored: readonly string[];
   readonly faults: readonly string[];
 }
 
-/** Settings of which only one may be set, because it would not be clear which of them counts. */
+/** Settings of which only one may be set, because otherwise it would be unclear which one counts. */
 const EXCLUSIVE: readonly (readonly [string, string])[] = [
   ['APNS_KEY', 'APNS_KEY_FILE'],
   ['GOOGLE_APPLICATION_CREDENTIALS_JSON', 'GOOGLE_APPLICATION_CREDENTIALS'],

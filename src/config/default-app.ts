@@ -55,14 +55,14 @@ export function defaultFcm({ values, given }: Given, faults: string[]): FcmCrede
   const { googleCredentialsJson: content, googleCredentialsFile: file } = values;
   const hasCredentials = given.has(names.content) || given.has(names.file);
   if (!hasCredentials) {
-    // breez/notify's way: the machine that it runs on has the credentials.
+    // As with breez/notify: the machine that it runs on has the credentials.
     return project === undefined
       ? undefined
       : { credentials: 'default', projectId: project, endpoint };
   }
   const hasProject = given.has('GOOGLE_CLOUD_PROJECT');
   const input = { project, hasProject, endpoint };
-  // breez/notify has the content in the variable of the path.
+  // breez/notify has the content in the variable for the path.
   if (file !== undefined && /^\s*\{/.test(file)) {
     const places = { content: file, file: undefined };
     return readFcmCredentials(

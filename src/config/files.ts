@@ -1,5 +1,5 @@
-// Files that the configuration names. A value is repeated in a message only if it can be nothing but a path:
-// keys and passwords end up in the variables that are meant for the paths of their files.
+// Files that the configuration names. A message repeats a value only if it must be a path: keys and passwords are
+// sometimes put into the variables for the paths of their files.
 
 import { accessSync, constants, readFileSync } from 'node:fs';
 
@@ -12,7 +12,7 @@ const LONG_SEGMENT_CHARACTERS = 20;
 /** A scheme, which is longer than the letter of a drive, or SQLite's `:memory:`. */
 const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]+:|^:/;
 
-/** Whether a value can be nothing but the path of a file, so that it may be printed. */
+/** Whether a value is certainly the path of a file, so that it may be printed. */
 export function looksLikePath(value: string): boolean {
   const path = value.replace(DRIVE, '/');
   if (path.length > MAX_SHOWN_CHARACTERS || !PATH_CHARACTERS.test(path)) return false;
@@ -40,7 +40,7 @@ export function canBeRead(path: string): boolean {
   }
 }
 
-/** The path for a message, or words that say nothing of the value. */
+/** The path for a message, or words that reveal nothing about the value. */
 export function showPath(value: string): string {
   return looksLikePath(value) ? value : 'a file';
 }
@@ -53,19 +53,19 @@ function looksRandom(segment: string): boolean {
   );
 }
 
-/** Whether a value is what a file would hold. */
+/** Whether a value is the content of a file rather than its path. */
 function looksLikeContent(value: string): boolean {
   return /[\r\n\0]|-----BEGIN|^\s*["'[{]/.test(value) || value.length > MAX_SHOWN_CHARACTERS;
 }
 
-/** For files whose content no other setting takes. */
+/** For files whose content cannot be put into another setting. */
 export const MOVE_TO_FILE = 'write it to a file and give the path of that file';
 
 export interface NamedFile {
   /** What the operator set: a variable, or a field of a file. */
   readonly name: string;
   readonly path: string;
-  /** What to do with a file's content that was given in place of its path. */
+  /** What to do if a file's content was given instead of its path. */
   readonly forContent: string;
 }
 
@@ -89,7 +89,7 @@ export function readNamedText(file: NamedFile, faults: string[]): string | undef
   return readNamedFile(file, faults)?.toString('utf8');
 }
 
-/** What is wrong with the encoding of a text that was read as UTF-8; Node and JSON take none of it. */
+/** What is wrong with the encoding of a text that was read as UTF-8; Node and JSON reject such texts. */
 export function faultOfEncoding(text: string): string | undefined {
   if (text.startsWith('\ufeff'))
     return 'begins with a byte order mark: save it as UTF-8 without one';

@@ -1,19 +1,19 @@
-// What a credential is instead of what it should be: the forms in which consoles, shells and editors spoil a
-// key. The sentences follow the name of a variable or field, and none repeats anything of the value.
+// Recognises the forms in which consoles, shells and editors damage a key. The sentences follow the name of a variable
+// or field, and none repeats any part of the value.
 
 import { createPrivateKey } from 'node:crypto';
 import { faultOfEncoding, looksLikePath } from './files.ts';
 
 const QUOTED = /^\s*(["']).*\1\s*$/s;
 
-/** What was given, and what takes a path in its place. */
+/** The given text, and the setting that takes a path instead. */
 export interface Pasted {
   readonly text: string;
   /** Absent if the text came from a file. */
   readonly pathVariable?: string | undefined;
 }
 
-/** What is wrong with the form of an APNs key; nothing if OpenSSL reads it, or if only its provider can say. */
+/** What is wrong with the form of an APNs key; undefined if OpenSSL reads it, or if only the provider can tell. */
 export function faultOfPem({ text, pathVariable }: Pasted): string | undefined {
   if (isPrivateKey(text)) return undefined;
   if (!text.includes('-----BEGIN')) {

@@ -34,20 +34,20 @@ export function forwardingKey(secret: string): Uint8Array {
 }
 
 /**
- * A secret beside the database protects a copy of the database alone (a backup, a lost volume snapshot of
- * the file), not one of the whole folder: main warns so.
+ * A secret beside the database protects a copy of only the database (a backup, a lost snapshot of the file), not a copy
+ * of the whole folder; the start warns about that.
  */
 export function loadSecrets(options: {
   readonly configured: string | undefined;
   readonly previous: readonly string[];
-  /** Absent where no secret can be made: the configured one must be there. */
+  /** Absent if no secret can be made: then one must be configured. */
   readonly databaseFile?: string | undefined;
 }): Secrets {
   const madeFile = options.databaseFile && secretFile(options.databaseFile);
   const [made, ...replaced] = madeFile === undefined ? [] : readMade(madeFile);
   const previous = [...options.previous, ...replaced];
   if (options.configured !== undefined) {
-    // Moving from the made secret to a configured one is a rotation like any other.
+    // Changing from the generated secret to a configured one is a rotation like any other.
     const older = made === undefined ? previous : [...previous, made];
     return { current: encryptionKey(options.configured), previous: older.map(encryptionKey) };
   }
@@ -57,8 +57,8 @@ export function loadSecrets(options: {
 }
 
 /**
- * The same for commands that only read: makes no secret. Without any, no key is known, and a database that has one
- * says that it was made with another secret.
+ * The same for commands that only read: makes no secret. Without a secret no key is known, and a database that has one
+ * reports that it was made with another secret.
  */
 export function findSecrets(options: {
   readonly configured: string | undefined;
@@ -110,8 +110,8 @@ function readMade(file: string): readonly string[] {
 }
 
 /**
- * Makes another secret in place of the made one, and has `reseal` write the database under it. Whenever this breaks off,
- * the file holds the secret that the database is under.
+ * Replaces the generated secret, and has `reseal` write the database under the new one. If this is interrupted at any
+ * point, the file contains the secret that the database is under.
  */
 export function replaceMadeSecret(databaseFile: string, reseal: (secrets: Secrets) => void): void {
   const file = secretFile(databaseFile);
@@ -124,7 +124,7 @@ export function replaceMadeSecret(databaseFile: string, reseal: (secrets: Secret
   writeWhole(file, [secret]);
 }
 
-/** Whether the database has a secret of our own making. */
+/** Whether the database has a generated secret. */
 export function hasMadeSecret(databaseFile: string): boolean {
   return readMade(secretFile(databaseFile)).length > 0;
 }
@@ -133,14 +133,14 @@ function randomSecret(): string {
   return randomBytes(32).toString('base64url');
 }
 
-/** Written through to the disk before anything is encrypted with it. */
+/** Synced to the disk before anything is encrypted with it. */
 function makeSecret(file: string): string {
   const secret = randomSecret();
   writeNew(file, [secret]);
   return secret;
 }
 
-/** At every moment the file is whole: with what it had before, or with this. */
+/** At every moment the file is complete, with the old or the new content. */
 function writeWhole(file: string, secrets: readonly string[]): void {
   const next = `${file}.next`;
   rmSync(next, { force: true });

@@ -29,7 +29,7 @@ export interface Setting {
   readonly name: string;
   readonly group: string;
   readonly help: string;
-  /** As it would be written; absent if there is none. */
+  /** As an operator would write it; absent if there is none. */
   readonly defaultText?: string;
   readonly example?: string;
   /** Never printed. */
@@ -37,12 +37,12 @@ export interface Setting {
   readonly schema: z.ZodType;
 }
 
-/** By the name that the code has for it, in the order of the documentation. */
+/** By the name in the code, in the order of the documentation. */
 export const SETTINGS_BY_KEY = {
   httpAddress: {
     name: 'NOTIFY_HTTP_ADDRESS',
     group: 'Listening',
-    help: 'Where to listen, HOST:PORT or :PORT. Wins over PORT.',
+    help: 'Where to listen, HOST:PORT or :PORT. Takes precedence over PORT.',
     example: '0.0.0.0:8080',
     schema: listenAddress.optional(),
   },

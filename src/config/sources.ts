@@ -15,7 +15,7 @@ import { parsePastedJson } from './pasted-credentials.ts';
 
 export interface SignedSources {
   readonly sources: ReadonlyMap<string, Source>;
-  /** How the generic ones among them are read. */
+  /** The configuration of the generic ones among them. */
   readonly generic: readonly GenericConfig[];
   readonly domains: ReadonlyMap<string, Domain>;
   readonly secretsOf: (app: string, source: string) => readonly string[];
@@ -73,7 +73,7 @@ export function loadSources(
     generic: given.generic,
     ownTypes: {
       names: given.generic.flatMap(({ type }) => Object.values(type.names)),
-      // What could not be read may have named any.
+      // A part that could not be read may have named any type.
       any: takesAnyType || given.generic.length > 0 || faults.length > faultsBefore,
     },
     domains: new Map(Object.entries(given.domains)),
@@ -84,7 +84,7 @@ export function loadSources(
   };
 }
 
-/** What is wrong with a secret of a source: calls signed by one of another form would always be 401. */
+/** What is wrong with a secret of a source: with a malformed one every signed call would be 401. */
 export function secretFaults(sources: ReadonlyMap<string, Source>) {
   return (source: string, secret: string) => sources.get(source)?.secretFault?.(secret);
 }
@@ -97,7 +97,7 @@ export function namesWithSecrets(sources: ReadonlyMap<string, Source>): readonly
 
 type Given = z.output<typeof shape>;
 
-/** Secrets under a misspelt name would only ever be answered 401. */
+/** Calls signed with secrets under a misspelt name would always get 401. */
 function faultsOfSecrets(
   { secrets }: Given,
   sources: ReadonlyMap<string, Source>,
@@ -119,7 +119,7 @@ function faultsOfSecrets(
 }
 
 function faultsOfApps({ secrets, domains }: Given, apps: readonly string[]): readonly string[] {
-  // Without any app, that is the fault to report.
+  // If there is no app at all, that is reported instead.
   if (apps.length === 0) return [];
   const named = [
     ...Object.keys(secrets).map((app) => [`secrets.${app}`, app] as const),

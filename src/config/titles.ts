@@ -11,7 +11,7 @@ const locKey = z.strictObject({ loc_key: text });
 const FORM =
   'must be a text, texts by language such as {"en": "Incoming payment", "de": "Zahlung kommt an"}, or {"loc_key": "…"}';
 
-/** What is allowed at the place of a title. */
+/** The allowed forms of a title. */
 export const title = z.unknown().transform((value, context): Title => {
   const plain = text.safeParse(value);
   if (plain.success) return plain.data;

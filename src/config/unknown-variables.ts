@@ -1,15 +1,18 @@
-// Variables that are no setting: one with the prefix of a setting is a fault, since a misspelt name would leave the default
-// in force; those of breez/notify are ignored, so that this service starts in its place.
+// Variables that are not settings: one with the prefix of a setting is a fault, since a misspelt name would leave the
+// default in force. Those of breez/notify are ignored, so that this service can replace it.
 
 const PREFIX = /^(NDS|APNS|FCM|NOTIFY)_/;
 /**
- * What Kubernetes and Docker links set in every container for a service that is called `nds`, `apns` and so on
- * (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
+ * Variables that Kubernetes and Docker links set in every container for a service that is called `nds`, `apns` and so
+ * on (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
  */
 const OF_A_CLUSTER =
   /_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
 
-/** Of breez/notify (config/config.go, breezsdk/cmd/main.go), where the first is required; and why it means nothing here. */
+/**
+ * Variables of breez/notify (config/config.go, breezsdk/cmd/main.go), which requires the first; and why they have no
+ * effect here.
+ */
 const OF_BREEZ_NOTIFY: Readonly<Record<string, string>> = {
   NOTIFY_WORKERS_NUM: 'as many pushes are in flight as come, up to NDS_MAX_IN_FLIGHT',
   NOTIFIER_ENV: 'config.env is not read, and .env in the working directory always is',

@@ -1,5 +1,5 @@
-// What a variable of the configuration may hold: numbers, times, rates, addresses. A value that does not
-// fit is refused with what would; nothing falls back to a default in silence.
+// What a variable of the configuration may hold: numbers, times, rates, addresses. An invalid value is refused with a
+// sentence that says what is valid; nothing falls back to a default in silence.
 
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
@@ -26,7 +26,7 @@ export const database = z.string().superRefine((value, context) => {
 
 /** Such as `mysql://`; the drive letter of a path is one character. */
 const OTHER_SERVER = /^[a-z][a-z0-9+.-]+:\/\//i;
-/** Of libpq's modes those that say for certain whether the connection is encrypted. */
+/** Those of libpq's modes that define for certain whether the connection is encrypted. */
 const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'];
 
 function faultOfServer(value: string): string | undefined {
@@ -70,7 +70,6 @@ export const httpsOrigin = z
   .refine(isOrigin, 'must be an https address such as https://host or https://host:port, no more')
   .transform((value) => value.replace(/\/+$/, ''));
 
-/** What further paths are added to. */
 /** Only what the transport can use; the message repeats nothing, because a proxy's URL may hold a password. */
 export const egressProxy = z.string().transform((value, context) => {
   const url = URL.canParse(value) ? new URL(value) : undefined;
@@ -82,6 +81,7 @@ export const egressProxy = z.string().transform((value, context) => {
   return z.NEVER;
 });
 
+/** A base URL, to which paths are added. */
 export const webUrl = z
   .url({
     protocol: /^https?$/,
@@ -137,7 +137,7 @@ export const rate = z
   })
   .refine(({ burst, perSecond }) => burst >= 1 && perSecond > 0, 'both parts must be above 0');
 
-/** A lifetime that the phone needs whole would leave no time to send in. */
+/** The phone needs the last seconds of a lifetime, so a shorter one would leave no time to send. */
 export const lifetime = duration('0ms', '28d').refine(
   (ms) => usefulUntilMs(ms, ms) > 0,
   'must be above 8s: the phone needs the last 8 seconds of a lifetime',
@@ -186,7 +186,7 @@ function listOf(value: string): readonly string[] {
 const MIN_SECRET_CHARACTERS = 16;
 const TOO_SHORT = `must have at least ${MIN_SECRET_CHARACTERS} characters`;
 
-/** A secret with a comma could never be written into the list of earlier ones. */
+/** A secret with a comma could not be put into the list of earlier ones. */
 export const secret = z
   .string()
   .min(MIN_SECRET_CHARACTERS, TOO_SHORT)

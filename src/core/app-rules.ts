@@ -28,7 +28,7 @@ export interface AppRules {
 }
 
 export interface RulesByApp {
-  /** Of the service, for what an app does not say. */
+  /** The service's own, for whatever an app does not set. */
   readonly ofAll: AppRules;
   readonly byApp: ReadonlyMap<string, AppRules>;
 }
@@ -41,7 +41,7 @@ export class CurrentRules {
     this.#now = rules;
   }
 
-  /** Those of the service for an app that does not exist, which is refused elsewhere. */
+  /** For an app that does not exist, the service's own rules; such a call is refused elsewhere. */
   of(app: string): AppRules {
     return this.#now.byApp.get(app) ?? this.#now.ofAll;
   }
@@ -63,7 +63,7 @@ export function knowsType({ types }: AppRules, type: string): boolean {
 }
 
 /**
- * The notification as this recipient gets it; nothing if it is news that the app does not know. Throws
+ * The notification as this recipient gets it; undefined if it is news that the app does not know. Throws
  * `type_not_supported` for a race that it does not know: a 200 would let the caller hold a payment for a push that
  * nobody sends.
  */

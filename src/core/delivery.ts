@@ -41,7 +41,7 @@ export interface Delivery {
   /** When that device was registered with this token last, wall time. */
   readonly registeredAtMs?: number | undefined;
   readonly provider: ProviderName;
-  /** Absent where no call asked for it, and after a restart. */
+  /** Absent if no call asked for it, and after a restart. */
   readonly origin?: Origin | undefined;
   readonly notification: Notification;
   /** Fingerprint of app and token. */
@@ -54,7 +54,7 @@ export interface Delivery {
   readonly expiresAtMs: number;
   /** Attempts that ended so far. */
   readonly attempts: number;
-  /** How many of them the provider left `unanswered`: each of these the phone may have got. */
+  /** How many of them the provider left `unanswered`: the phone may have got each of these. */
   readonly unanswered: number;
   /**
    * The process ended before the first attempt of an earlier run was recorded: the push was perhaps sent. If
@@ -73,7 +73,7 @@ export interface Attempt {
   readonly outcome: Outcome;
 }
 
-/** What a delivery becomes when an attempt has ended or its time is over. */
+/** The state of a delivery after an attempt has ended or its time is over. */
 export type Next =
   | {
       readonly status: 'queued';

@@ -75,7 +75,7 @@ export const ERRORS = {
   },
   unknown_token: {
     status: 404,
-    title: 'Nothing is known of this token',
+    title: 'Unknown token',
     remedy: 'Check the fingerprint; it is that of app and token, as the log shows it.',
   },
   unknown_endpoint: {
@@ -148,8 +148,8 @@ export const ERRORS = {
   },
   reload_failed: {
     status: 409,
-    title: 'Configuration not taken over',
-    remedy: 'Correct what `errors` lists; everything is as it was before.',
+    title: 'Configuration not applied',
+    remedy: 'Correct what `errors` lists; the old configuration stays in use.',
   },
   token_unregistered: {
     status: 410,
@@ -260,7 +260,7 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** The statuses of refusals, and the 200 that some callers need for what can never succeed. */
+/** The statuses of refusals, and 200, which some callers need for a call that can never succeed. */
 export type ErrorStatus = (typeof ERRORS)[ErrorCode]['status'] | 200;
 
 export interface ErrorDetails {
@@ -271,7 +271,7 @@ export interface ErrorDetails {
   readonly retryAfterSeconds?: number;
   /** The delivery that failed, if one was logged. */
   readonly deliveryId?: string | undefined;
-  /** That delivery is an earlier call's, which this one repeated. */
+  /** Set if that delivery belongs to an earlier call, which this one repeated. */
   readonly isRepeat?: boolean | undefined;
   readonly limit?: LimitName | undefined;
   /** The provider's reason, from our own tables. */

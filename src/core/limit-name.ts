@@ -1,6 +1,6 @@
 // The limits that a call can reach.
 
-/** What may run out: of calls, of places, of devices. The log names it for a refused call. */
+/** Limits on calls, places and devices. The log names it for a refused call. */
 export type LimitName =
   | 'token_rate'
   | 'global_rate'

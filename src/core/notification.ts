@@ -65,7 +65,7 @@ export const CATALOGUE: Readonly<Record<string, BuiltInKind>> = {
   lsps5_expiry_soon: { title: 'Payment about to expire', lifetimeMs: 4 * HOUR },
   lsps5_liquidity_management_request: { title: 'Liquidity request', lifetimeMs: DAY },
   lsps5_webhook_registered: { title: 'Notifications enabled', lifetimeMs: DAY },
-  // News of what has happened already.
+  // News about something that has happened already.
   spark_payment_received: { title: 'Payment received', lifetimeMs: DAY },
   spark_lightning_receive_finished: { title: 'Payment received', lifetimeMs: DAY },
   spark_lightning_send_finished: { title: 'Payment sent', lifetimeMs: DAY },
@@ -84,7 +84,7 @@ export function completeNotification(
 ): Notification {
   const kind = kindOf(parsed.type, catalogue);
   const { lifetimeMs } = kind;
-  // The source knows more of this one event, for example that it failed.
+  // The source knows more about this event, for example that it failed.
   if (parsed.title !== undefined) return { ...parsed, title: parsed.title, lifetimeMs };
   const { title } = kind;
   if (typeof title === 'string') return { ...parsed, title, lifetimeMs };
@@ -116,7 +116,7 @@ function textFor(byLanguage: ReadonlyMap<string, string>, locale = ''): string {
 const LONGEST_RACE_MS = 60_000;
 const PHONE_NEEDS_MS = 8_000;
 
-/** Somebody waits for the phone, for a minute at most (lspd holds a payment for 60 s). All else is news. */
+/** Somebody waits for the phone, for a minute at most (lspd holds a payment for 60 s). Everything else is news. */
 export function isRace(lifetimeMs: number): boolean {
   return lifetimeMs <= LONGEST_RACE_MS;
 }

@@ -12,7 +12,7 @@
  * | `throttled_token` | not taken: too many pushes for this token (APNs `TooManyRequests`, FCM's quota per device or topic) | the token |
  * | `throttled_project` | not taken: too many pushes for the project (FCM's quota per project) | our pace |
  * | `throttled` | not taken: a 429 that does not say whose limit it is | the token, unless several tokens get one |
- * | `not_started` | not written: no connection or free stream came in time | nobody |
+ * | `not_started` | not written: no connection or free stream came in time | none |
  */
 export type RetryCertainty =
   | 'not_processed'

@@ -7,19 +7,19 @@ export interface Policy {
   readonly attemptTimeoutMs: number;
   /** The same for a probe of a provider that is down. */
   readonly probeTimeoutMs: number;
-  /** The caller is answered after this at the latest. */
+  /** The caller is answered within this time. */
   readonly answerDeadlineMs: number;
   /** How long a push waits for the store to say whether it is a repeat from before a restart. */
   readonly lookupTimeoutMs: number;
-  /** How long a push waits for its key in a store that several machines share, before it goes out without. */
+  /** How long a push waits for its key in a store that several machines share, before it goes out without the key. */
   readonly claimTimeoutMs: number;
-  /** How often a repeat looks what became of a first call at another machine. */
+  /** How often a repeat checks what became of the first call at another machine. */
   readonly followEveryMs: number;
   /** A claim outlasts the longest wait for a place and two attempts. */
   readonly leaseMs: number;
-  /** When a provider is back, news that waited goes out over this; races go at once. */
+  /** When a provider is back, waiting news goes out spread over this time; races go at once. */
   readonly newsSpreadMs: number;
-  /** What was tried less than this ago is not hastened. */
+  /** A delivery that was tried less than this ago is not made due earlier. */
   readonly restMs: number;
   /** How soon a repeat of a queued delivery may be tried. */
   readonly renewedDueMs: number;

@@ -34,7 +34,7 @@ export const DEFAULT_FORMAT: PushFormat = {
 };
 
 /**
- * News that asks nothing of the app. For a week Android demotes the sender of high-priority pushes that show
+ * News that needs no action by the app. For a week Android demotes the sender of high-priority pushes that show
  * nothing ("Set and manage Android message priority").
  */
 const BUILT_IN_NORMAL: ReadonlySet<string> = new Set([

@@ -1,5 +1,5 @@
 // The fingerprint under which a notification's subject (payment hash, swap id, transaction id) is found again, in full
-// or by its first eight characters: that is what people read to each other and what other programs print.
+// or by its first eight characters, which people read out and other programs print.
 
 import type { Ids } from './ports/ids.ts';
 
@@ -28,7 +28,7 @@ export function subjectPrefixHash(fingerprint: Fingerprint, prefix: string): str
   return fingerprint(`subject prefix\n${prefix.toLowerCase()}`).slice(0, 8);
 }
 
-/** One spelling of a subject: the hex digits of hashes and UUIDs in lower case, others as they are. */
+/** The normal form of a subject: the hex digits of hashes and UUIDs in lower case, others as they are. */
 export function normalSubject(subject: string): string {
   return isHex(subject) ? subject.toLowerCase() : subject;
 }

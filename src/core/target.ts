@@ -23,7 +23,7 @@ export interface Target {
   readonly appData?: string | undefined;
 }
 
-/** Whom a notification is for, and how it came. */
+/** The recipient of a notification, and how it came. */
 export interface Recipient {
   readonly target: Target;
   /** The registered device; absent for the token form. */
@@ -58,9 +58,9 @@ const PREFIXED_HEX = /^0x[0-9a-f]*$/i;
 const NOTHING = new Set(['null', 'nil', 'none', 'undefined', 'nan', 'true', 'false']);
 
 /**
- * The only way to make a target. The hex digits of an APNs token may be written in capitals: lower case is
- * the one spelling that the service keeps and sends, so that duplicates, limits, quarantine and registry see
- * one token. FCM tokens are case-sensitive and stay as they are.
+ * The only way to make a target. An APNs token may have capital hex digits; the service keeps and sends it in lower
+ * case, so that duplicates, limits, quarantine and registry see one token. FCM tokens are case-sensitive and stay as
+ * they are.
  */
 export function createTarget(given: Target): Target {
   const { platform, token } = given;
@@ -108,7 +108,7 @@ const FORM: Readonly<Record<Platform, string>> = {
 
 /**
  * One key for everything that is kept per token (quarantine, limits): the same token under two apps is two. So is one
- * that a caller sends to the sandbox: what that says of the token says nothing of it in production.
+ * that a caller sends to the sandbox: an answer there says nothing about the token in production.
  */
 export function tokenKey({ app, token, environment }: Target): string {
   return environment === 'sandbox' ? `${app}\n${token}\nsandbox` : `${app}\n${token}`;

@@ -1,5 +1,5 @@
-// For readers who tell a field that is absent from one that is undefined: Node's options, OpenTelemetry, changes that are
-// spread over what there was.
+// For code that treats an absent field differently from an undefined one: Node's options, OpenTelemetry, changes that
+// are spread over an existing object.
 
 /** The fields that have a value. */
 export function withoutUndefined<Fields extends object>(fields: Fields): Defined<Fields> {
@@ -7,7 +7,7 @@ export function withoutUndefined<Fields extends object>(fields: Fields): Defined
   return Object.fromEntries(defined) as Defined<Fields>;
 }
 
-/** Fields whose names are known may be absent; a record has the others. */
+/** Fields with known names become optional; a record only loses undefined values. */
 type Defined<Fields> = string extends keyof Fields
   ? { [Name in keyof Fields]-?: Exclude<Fields[Name], undefined> }
   : Partial<Fields>;

@@ -1,5 +1,5 @@
-// The log and its secret, read beside a running service without a lock or a change, and what the log says of rates and
-// of pushes that a provider accepted.
+// The log and its secret, read beside a running service without a lock or a change, and what the log says about rates
+// and about pushes that a provider accepted.
 
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -100,7 +100,7 @@ function refusal(error: unknown): Finding {
 
 function sampleOf(found: readonly LoggedDelivery[], clock: Clock): LogSample {
   const oldest = found.at(-1);
-  // An hour at least: the first calls of a new log come close together.
+  // At least an hour, because the first calls of a new log come close together.
   const overMs = Math.max(HOUR_MS, clock.wallMs() - (oldest?.receivedAtMs ?? 0));
   return {
     deliveriesPerDay: oldest === undefined ? undefined : (found.length * DAY_MS) / overMs,

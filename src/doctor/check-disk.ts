@@ -7,7 +7,7 @@ import type { Finding, FindingCode } from '../service/findings.ts';
 /** What a delivery to a registered device takes in the log, with its attempt (docs/performance.md). */
 const BYTES_PER_DELIVERY = 578;
 const DAY_MS = 86_400_000;
-/** Below it SQLite cannot open a WAL database under load for long. */
+/** With less, SQLite cannot open a WAL database under load for long. */
 const FULL_BYTES = 16 * 1_024 * 1_024;
 const LOW_DAYS = 14;
 const LOW_SHARE = 0.1;
@@ -17,7 +17,7 @@ const PLENTY_BYTES = 1_024 ** 3;
 export interface DiskOptions {
   readonly database: string;
   readonly retentionMs: number;
-  /** Of the log's last deliveries; absent without a log. */
+  /** The rate of the log's last deliveries; absent without a log. */
   readonly deliveriesPerDay?: number | undefined;
 }
 
@@ -46,7 +46,7 @@ export function verdictOf(room: {
   return isLow ? 'disk_low' : 'disk_ok';
 }
 
-/** Infinite if the log stops growing before, because old deliveries leave it. */
+/** Infinite if the log stops growing before that, because old deliveries are deleted. */
 export function daysLeft(
   { database, retentionMs, deliveriesPerDay }: DiskOptions,
   freeBytes: number,
@@ -69,7 +69,7 @@ function sizeOf(bytes: number): string {
   return gib >= 1 ? `${gib.toFixed(1)} GiB` : `${Math.floor(bytes / 1_024 ** 2)} MiB`;
 }
 
-/** The folder itself, or the one in which it will be made. */
+/** The folder itself, or the one in which it will be created. */
 export function nearestFolder(folder: string): string {
   const isThere = statSync(folder, { throwIfNoEntry: false }) !== undefined;
   const parent = dirname(folder);

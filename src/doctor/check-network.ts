@@ -1,4 +1,4 @@
-// The clock against Google's, and our own address from outside in.
+// Compares the clock with Google's, and calls our own address from outside.
 
 import type { Finding } from '../service/findings.ts';
 import { type GetOptions, httpGet } from './http-get.ts';
@@ -12,7 +12,7 @@ export interface ClockCheck {
   readonly skewMs?: number | undefined;
 }
 
-/** Any answer of Google carries the date, the one that there is no such page too. */
+/** Every answer from Google has the date, even a 404. */
 export async function checkClock(endpoint: string, options: GetOptions): Promise<ClockCheck> {
   const check = 'clock';
   const result = await httpGet(new URL(endpoint), options);

@@ -1,4 +1,4 @@
-// A PostgreSQL that machines share: whether it is one that nds can work with, and what it promises.
+// Checks whether nds can work with a PostgreSQL that machines share, and what that PostgreSQL promises.
 
 import type { Secrets } from '../config/secret.ts';
 import type { Clock } from '../core/ports/clock.ts';
@@ -9,7 +9,9 @@ import { DatabaseRefusedError } from '../stores/refused.ts';
 const MIN_VERSION = 160_000;
 /** In one region it is 1 or 2 ms, and a call waits for two or three of them before its push, 250 ms at most. */
 const SLOW_MS = 20;
-/** As for Google's clock: machines compare theirs with the database's, so that less does no harm. */
+/**
+ * The same as for Google's clock: machines compare theirs with the database's, so a smaller difference does no harm.
+ */
 const TOLERANCE_MS = 5_000;
 const SHOWN_RIGHTS = 3;
 
@@ -18,7 +20,7 @@ export async function checkPostgres(
   url: string,
   { keys, clock }: { readonly keys: Secrets; readonly clock: Clock },
 ): Promise<readonly Finding[]> {
-  // The driver is loaded for those only who have such a database.
+  // The driver is loaded only if there is such a database.
   const { inspectServer } = await import('../stores/postgres/inspect.ts');
   let found: InspectedServer;
   try {

@@ -21,7 +21,7 @@ import type { GetOptions } from './http-get.ts';
 
 const GOOGLE = 'https://fcm.googleapis.com';
 
-/** Findings in the order in which they are read; settings first, since all else depends on them. Never rejects. */
+/** Findings in reading order; settings first, since everything else depends on them. Never rejects. */
 export async function examine(environment: Environment, clock: Clock): Promise<readonly Finding[]> {
   let prepared: Prepared;
   try {
@@ -74,7 +74,7 @@ async function examineStore(config: Partial<Config>, clock: Clock): Promise<Stor
   return { findings: [finding, ofSecret, disk], sample };
 }
 
-/** Every fault by itself, as the service's start would list them. */
+/** Each fault separately, as the start of the service would list them. */
 function faultsOf(error: unknown): readonly Finding[] {
   if (!(error instanceof ConfigError)) return [failed('settings', error)];
   return error.faults.map((text) => ({ check: 'settings', code: 'settings_wrong', text }));
@@ -88,7 +88,7 @@ function networkOf(
   config: Config,
   clock: Clock,
 ): { readonly outwards: GetOptions; readonly google: GetOptions } {
-  // It was read without faults when the settings were.
+  // The settings were read without faults, so this has none.
   const ca = readAuthorities(config.providerCaFile, []);
   const { httpsProxy: proxy, noProxy } = config;
   const outwards = { clock, proxy, noProxy };
@@ -123,7 +123,7 @@ async function proveAll(
 async function openMemory(database: string, clock: Clock): Promise<ProofMemory | undefined> {
   try {
     if (!isServer(database)) return openProofMemory(database);
-    // The driver is loaded for those only who have such a database.
+    // The driver is loaded only if there is such a database.
     const postgres = await import('../stores/postgres/proofs.ts');
     return postgres.openProofMemory(database, clock);
   } catch {
@@ -136,7 +136,7 @@ interface Result {
   readonly finding: Finding;
 }
 
-/** A check that fails by a fault of ours is a finding, and the others go on. */
+/** A check that fails because of an internal error is a finding, and the others continue. */
 async function guarded<Found extends Result>(
   check: string,
   run: () => Promise<Found>,

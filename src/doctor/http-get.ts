@@ -19,7 +19,7 @@ export type GetResult =
   | { readonly failure: string };
 
 const TIMEOUT_MS = 5_000;
-/** What `/healthz` answers has 20; more is another program's page. */
+/** The answer of `/healthz` has 20 bytes; more is another program's page. */
 const MAX_BODY_CHARACTERS = 1_000;
 
 /** Never rejects; `failure` is a reason of our own tables. Follows no redirect. */

@@ -1,17 +1,17 @@
-// Which addresses events may go to: public unicast, and the networks that the configuration allows. What is embedded in
-// an IPv6 address (IPv4-mapped, NAT64) is judged as the IPv4 address that it is.
+// Which addresses events may go to: public unicast, and the networks that the configuration allows. An IPv4 address
+// that is embedded in an IPv6 address (IPv4-mapped, NAT64) is judged as IPv4.
 
 import ipaddr from 'ipaddr.js';
 
 export type Network = readonly [ipaddr.IPv4 | ipaddr.IPv6, number];
 
-/** RFC 4291: all global unicast; what was assigned elsewhere is for special purposes. */
+/** RFC 4291: all global unicast addresses; other assignments are for special purposes. */
 const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
 /** RFC 6052: NAT64. The last 32 bits are an IPv4 address. */
 const NAT64 = ipaddr.IPv6.parseCIDR('64:ff9b::/96');
 /** RFC 9637, which the library may not know yet. */
 const DOCUMENTATION = ipaddr.IPv6.parseCIDR('3fff::/20');
-/** Services that speak no HTTP lie below; so nobody makes us talk to a mail server. */
+/** Services other than HTTP have lower ports, so nobody can make us talk to a mail server. */
 const FIRST_UNPRIVILEGED_PORT = 1_024;
 
 /** Undefined if the text is no network. */
@@ -66,7 +66,7 @@ function portOf({ port, protocol }: URL): number {
   return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
 }
 
-/** The address that stands in the URL itself; the URL parser has read every spelling of IPv4. */
+/** The address in the URL itself; the URL parser has normalised every spelling of IPv4. */
 export function literalOf({ hostname }: URL): string | undefined {
   const host = hostname.replace(/^\[|\]$/g, '');
   return ipaddr.isValid(host) ? host : undefined;

@@ -1,5 +1,5 @@
-// POSTs events by Node's own http and https: connections of their own, every address checked when it is dialled, no
-// redirects, no proxy but one that is configured for events, little read of an answer and nothing kept.
+// POSTs events by Node's own http and https: separate connections, every address checked when it is dialled, no
+// redirects, no proxy except the one that is configured for events. Little of an answer is read, and nothing kept.
 
 import { lookup } from 'node:dns';
 import http from 'node:http';
@@ -34,7 +34,7 @@ export type Resolve = (hostname: string) => Promise<readonly Address[]>;
 export interface EventSenderOptions extends AddressRules {
   readonly clock: Clock;
   readonly resolve?: Resolve | undefined;
-  /** Through which all calls go but those to networks of one's own. It dials, so names are checked before alone. */
+  /** Used for all calls except those to the vendor's own networks. It dials, so names can only be checked before. */
   readonly proxy?: URL | undefined;
   /** PEM of authorities that are trusted beside Node's own. */
   readonly ca?: string | undefined;
@@ -89,7 +89,7 @@ export function createEventSender(options: EventSenderOptions): EventSender {
     const isSecure = url.protocol === 'https:';
     const addresses = await addressesOf(url);
     if (addresses.length === 0) {
-      // A closed network may know no names of the world outside: its proxy does.
+      // A closed network may be unable to resolve outside names; its proxy can.
       if (options.proxy !== undefined && isSecure) return { agent: proxied };
       return { fault: UNKNOWN_HOST };
     }
@@ -133,7 +133,7 @@ export function createEventSender(options: EventSenderOptions): EventSender {
   };
 }
 
-/** The name is looked up for the connection itself, so that no later answer can differ from the checked one. */
+/** The check uses the lookup of the connection itself, so that no later answer can differ from the checked one. */
 function checkedLookup(
   rules: AddressRules,
   { resolve, protocol }: { readonly resolve: Resolve; readonly protocol: string },
@@ -169,8 +169,8 @@ function resolveAll(hostname: string): Promise<readonly Address[]> {
 }
 
 /**
- * One name at a time, and none for longer than a call may take. Node looks up two names at once in the whole process: the
- * other one stays for Apple and Google.
+ * One name at a time, and none for longer than a call may take. Node looks up two names at once in the whole process:
+ * the other place stays free for Apple and Google.
  */
 function boundedResolve(resolve: Resolve, clock: Clock): Resolve {
   let last: Promise<unknown> = Promise.resolve();
@@ -183,11 +183,11 @@ function boundedResolve(resolve: Resolve, clock: Clock): Resolve {
   };
 }
 
-/** The status counts; what follows is read in bounds, so that the connection can be used again, and thrown away. */
+/** Only the status counts; the body is read within bounds, so that the connection can be reused, and discarded. */
 function answerOf(request: http.ClientRequest, body: string, clock: Clock): Promise<SendResult> {
   const { promise, resolve } = Promise.withResolvers<SendResult>();
   const limit = clock.after(TIMEOUT_MS, () => {
-    // First, because a request that waits for its tunnel tells nothing of its end.
+    // Registered first, because a request that waits for its tunnel does not report its end.
     resolve({ kind: 'failed', reason: 'timeout' });
     request.destroy();
   });
@@ -200,7 +200,7 @@ function answerOf(request: http.ClientRequest, body: string, clock: Clock): Prom
       size += chunk.length;
       if (size > MAX_READ_BYTES) request.destroy();
     });
-    // What breaks off after the status changes nothing.
+    // A failure after the status changes nothing.
     response.on('error', () => undefined);
   });
   request.on('error', (error) => resolve({ kind: 'failed', reason: failureOf(error) }));

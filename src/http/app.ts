@@ -1,5 +1,5 @@
-// The routes: what is served at which path and by which method, 405 at a known path, 404 elsewhere, and the one
-// way in which every call fails.
+// The routes: what is served at which path and by which method, 405 at a known path, 404 elsewhere, and the common form
+// of all failures.
 
 import { type Handler, Hono } from 'hono';
 import { DOMAIN_SOURCE } from '../core/devices/doors.ts';
@@ -47,7 +47,7 @@ export interface AppParts extends ObservingParts {
 
 export type App = Hono<HttpEnv>;
 
-/** The only thing that a client may expect (RFC 9110 section 10.1.1); Node itself answers it. */
+/** The only expectation of a client that is allowed (RFC 9110 section 10.1.1); Node itself answers it. */
 const CONTINUE = '100-continue';
 
 export function createApp(parts: AppParts): App {
@@ -81,7 +81,7 @@ type Handlers = Readonly<Partial<Record<Method, (c: HttpContext) => Response | P
 
 interface ServeOptions {
   readonly maxBodyBytes?: number | undefined;
-  /** For whom the path exists; for everybody if absent. */
+  /** The callers for whom the path exists; all if absent. */
   readonly isServed?: (c: HttpContext) => boolean;
 }
 
@@ -123,7 +123,7 @@ function routeWebhooks(app: App, { notify, webhooks, exchange }: AppParts): void
   serve(app, '/api/v1/webhooks/:source/:handle', { POST: (c) => handleWebhook(webhooks, c) });
 }
 
-/** Before the devices, one of whose paths is a pattern that fits an operators' path, too. */
+/** Before the devices, because one of their paths is a pattern that also matches an operators' path. */
 function routeOperators(app: App, { operator }: AppParts): void {
   for (const [path, routes] of Map.groupBy(OPERATOR_ROUTES, (route) => route.path)) {
     const scopes = routes.map(({ scope }) => scope);
@@ -137,7 +137,7 @@ function routeOperators(app: App, { operator }: AppParts): void {
   }
 }
 
-/** Bodies of any size and encoding are answered alike, so nothing looks at them before. */
+/** The answer is the same for bodies of any size and encoding, so nothing checks them before. */
 function routeReceipts(app: App, { receipts }: AppParts): void {
   app.post('/r/:id', (c) => handleReceipt(receipts, c));
   app.all('/r/:id', () => {
@@ -186,7 +186,7 @@ function fail(parts: AppParts, c: HttpContext, error: ServiceError): Response {
   return refuse(c, error, requestId);
 }
 
-/** A caller that broke off in the middle of its body is no fault of ours. */
+/** If a caller broke off in the middle of its body, that is not a fault of ours. */
 function asServiceError(error: unknown, { env }: HttpContext): ServiceError {
   if (error instanceof ServiceError) return error;
   const { incoming } = env;

@@ -39,7 +39,9 @@ export type Caller =
   | { readonly kind: 'app'; readonly app: string };
 
 const BEARER = /^Bearer ([\x21-\x7e]{1,512})$/i;
-/** Wrong keys from one address, which are answered 401; beyond, 429. A right key is never refused for them. */
+/**
+ * Wrong keys from one address that are answered 401; beyond this, 429. A right key is never refused because of them.
+ */
 const WRONG_KEYS = { burst: 100, perSecond: 1 };
 const MAX_ADDRESSES = 10_000;
 
@@ -72,7 +74,7 @@ export class Authenticator {
     );
   }
 
-  /** Who calls, if the call says so. Throws `unauthorized` for a key that is unknown. */
+  /** The caller, if the call names one. Throws `unauthorized` for a key that is unknown. */
   identify({ incoming, principal }: CallerEnv): Caller | undefined {
     if (principal !== undefined) return { kind: 'principal', principal };
     const header = incoming.headers.authorization;

@@ -9,7 +9,7 @@ const MAX_BODY_BYTES = 65_536;
 
 /** For every route that reads a body. Throws `unsupported_encoding` or `body_too_large`. */
 export function takesBody(maxBytes: number = MAX_BODY_BYTES): MiddlewareHandler<HttpEnv> {
-  // Counts while it reads, for a body whose length nobody announced. It builds a web stream for every request.
+  // Counts while it reads, for a body without a known length. It builds a web stream for every request.
   const countingLimit: MiddlewareHandler<HttpEnv> = bodyLimit({
     maxSize: maxBytes,
     onError: () => {

@@ -9,25 +9,25 @@ import type { Recipient } from '../core/target.ts';
 export interface HttpEnv {
   /** Node's own request and response: read only, Hono writes every answer. */
   readonly Bindings: HttpBindings & {
-    /** From a listener whose callers need no key. */
+    /** Set by a listener whose callers need no key. */
     readonly principal?: Principal | undefined;
   };
   readonly Variables: {
-    /** Of every request; its caller has it as `Request-Id`. */
+    /** Every request has one; its caller gets it as `Request-Id`. */
     readonly requestId: string;
     /** No route serves the path. */
     readonly isUnrouted?: boolean;
-    /** What the observer hears of a call, as it becomes known. */
+    /** What is reported to the observer about a call, as it becomes known. */
     readonly source?: string;
     readonly app?: string;
     readonly type?: string;
     readonly told?: string;
     readonly refusal?: ServiceError;
-    /** Why a notification was taken and not pushed. */
+    /** Why a notification was accepted and not pushed. */
     readonly ignoredFor?: ErrorCode;
     /** What became of each delivery that the answer is about. */
     readonly deliveries?: readonly EndedDelivery[];
-    /** Whom the call is for and what it is about. */
+    /** The recipient and the subject of the call. */
     readonly recipient?: Named;
     readonly handle?: { readonly door: string; readonly handle: string };
     readonly subject?: string | undefined;
@@ -39,11 +39,11 @@ export interface HttpEnv {
 }
 
 export interface EndedDelivery {
-  /** Absent where it was refused before it was one. */
+  /** Absent if the call was refused before there was a delivery. */
   readonly id?: string | undefined;
   readonly status: string;
   readonly code?: ErrorCode;
-  /** Whom it was for, if not the call's only recipient. */
+  /** The recipient, if the call has several. */
   readonly recipient?: Named | undefined;
 }
 

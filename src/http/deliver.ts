@@ -1,7 +1,7 @@
 // What every webhook route does with a parsed call: push and answer, ignore, or hold the caller for a reply.
 //
-// A 200 has an empty body: lspd neither reads nor closes the body of a 2xx, and Go then keeps the connection and two
-// goroutines for ever. The headers say what happened.
+// A 200 has an empty body: lspd neither reads nor closes the body of a 2xx, and Go then never frees the connection and
+// two goroutines. The headers say what happened.
 
 import type { Asker } from '../core/answering/asker.ts';
 import { type BroadcastAnswer, broadcast } from '../core/answering/broadcast.ts';
@@ -99,7 +99,7 @@ export async function deliverToUser(
   return succeed(c, await broadcast(parts.dispatcher, { id, sent, onEnds }));
 }
 
-/** What the log keeps of the call beside its delivery. */
+/** What the log keeps about the call beside its delivery. */
 function originOf(
   c: HttpContext,
   { source }: Recipient,
@@ -108,7 +108,7 @@ function originOf(
   return { door: routeOf(c), source, requestId: c.get('requestId'), isBroadcast };
 }
 
-/** News of a type that the app does not know: a push would only make the phone show a bare title. */
+/** News with a type that the app does not know: a push would only make the phone show a bare title. */
 function ignoreUnknown(
   { observer }: DeliveryParts,
   c: HttpContext,

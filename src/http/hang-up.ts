@@ -4,8 +4,8 @@ import type { HttpContext } from './context.ts';
 
 /**
  * Aborted when the connection closes before the answer was sent, and when the caller ends its side while it
- * waits: in TCP that looks the same as leaving. One that ended its side right behind the request is still
- * there and gets its answer.
+ * waits: in TCP that looks the same as leaving. A caller that ended its side right after the request is still there and
+ * gets its answer.
  */
 export function hangUpSignal({ env }: HttpContext): AbortSignal {
   const { incoming, outgoing } = env;

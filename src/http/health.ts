@@ -1,5 +1,5 @@
-// GET /healthz says that the process is alive and depends on nothing; GET /readyz says whether it can
-// deliver and, if not, what is wrong. Calls by strangers cannot change either.
+// GET /healthz says that the process is alive, whatever else fails; GET /readyz says whether it can deliver and, if
+// not, what is wrong. Calls from strangers cannot change either.
 
 import type { HttpContext } from './context.ts';
 import { json } from './success.ts';
@@ -14,7 +14,7 @@ export interface Readiness {
 
 export interface ReadinessCheck {
   readonly ready: boolean;
-  /** Of an app at a provider: `degraded` is ready, but pushes fail that should not. */
+  /** For an app at a provider: `degraded` means ready, but pushes fail that should not. */
   readonly status?: 'ready' | 'degraded' | 'broken';
   readonly detail?: string | undefined;
 }

@@ -1,5 +1,5 @@
-// Whom a call named that was refused, that repeated another or that was ignored, by fingerprint: made from what its
-// door learnt before it ended, and only for such calls, since fingerprints take time.
+// What a refused, repeated or ignored call named, as fingerprints: made from what its door knew when it ended, and only
+// for such calls, since fingerprints take time.
 
 import { handleKey } from '../core/devices/registry.ts';
 import type { ServiceError } from '../core/errors.ts';
@@ -13,18 +13,18 @@ import type { EndedDelivery, HttpContext, Named } from './context.ts';
 import type { ClientAddressOf } from './limits/client-address.ts';
 
 const MAX_FIELDS = 8;
-/** A handle is what it is by its form; anything longer is no attempt at one. */
+/** Anything longer was not meant as a handle. */
 const MAX_HANDLE_CHARACTERS = 64;
-/** The callers' own names may be anything, a token as well: only what looks like a field of ours is kept. */
+/** A caller's own field names may be anything, even a token: only names that look like ours are kept. */
 const FIELD = /^[a-z][a-z_]{0,31}\d?(\.(\d{1,3}|[a-z][a-z_]{0,31}\d?)){0,4}$/;
 
 export interface NamingParts {
   readonly ids: Ids;
-  /** Absent where no proxy is trusted. */
+  /** Absent if no proxy is trusted. */
   readonly clientAddressOf: ClientAddressOf | undefined;
 }
 
-/** What of the call left no delivery of its own: itself, or some of the devices that it was for. */
+/** The parts of the call without a delivery of their own: the call itself, or some of its devices. */
 export function refusedDeliveries(
   parts: NamingParts,
   c: HttpContext,

@@ -1,8 +1,8 @@
 // The routes of the Breez family: POST /api/v1/notify and /notify with a token in the query, and
 // POST /api/v1/notify/:handle and /n/:handle for a registered device.
 //
-// The query has platform, token, app_data, app, environment. Of repeated values the first counts, `+` is a blank and
-// unknown parameters are ignored, as in breez/notify.
+// The query has platform, token, app_data, app, environment. If a parameter is repeated, the first counts, `+` is a
+// blank and unknown parameters are ignored, as in breez/notify.
 
 import { NOTIFY_DOOR } from '../core/devices/doors.ts';
 import { recipientOf } from '../core/devices/registry.ts';
@@ -30,14 +30,14 @@ export interface NotifyParts extends DeliveryParts {
   readonly devices: DeviceStore;
   /** Reads a body of the Breez family; throws `bad_body`. */
   readonly parse: (bytes: Uint8Array) => Parsed;
-  /** Absent where no proxy is trusted. */
+  /** Absent if no proxy is trusted. */
   readonly clientAddressOf: ClientAddressOf | undefined;
   readonly addressLimit: AddressLimit;
-  /** Whether a push would have to show what the provider thinks of the token. */
+  /** Whether only a push can show whether the provider accepts the token. */
   readonly isUnknownToken: (target: Target) => boolean;
 }
 
-/** Size, query, body, and then whatever the notification asks for. */
+/** Checks size, query and body, then does what the notification asks for. */
 export async function handleNotify(parts: NotifyParts, c: HttpContext): Promise<Response> {
   const bytes = await readBody(c);
   const target = parseTarget(c.req.url);

@@ -1,5 +1,5 @@
-// What the observer hears of every request: its id and route, how long its answer took, what its caller was told, and
-// whom it named if nothing was delivered for it.
+// What is reported to the observer about every request: its id and route, how long its answer took, what its caller was
+// told, and what it named if nothing was delivered for it.
 
 import type { MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
@@ -11,7 +11,7 @@ import { OPERATOR_SOURCE, REPEATED } from '../core/ports/records.ts';
 import type { EndedDelivery, HttpContext, HttpEnv } from './context.ts';
 import { type NamingParts, refusedDeliveries } from './named-call.ts';
 
-/** The doors of webhooks by the beginning of their path; that of a signed webhook is known when its source is. */
+/** The doors of webhooks by the beginning of their path; for signed webhooks the source decides. */
 const CALL_DOORS: Readonly<Record<string, string>> = {
   '/api/v1/notify': NOTIFY_DOOR,
   '/notify': NOTIFY_DOOR,
@@ -28,7 +28,7 @@ const OTHER_DOORS: Readonly<Record<string, string>> = {
   '/admin': OPERATOR_SOURCE,
 };
 
-/** All names of doors but those of signed sources. */
+/** All names of doors except those of signed sources. */
 export const DOORS: readonly string[] = [
   ...new Set([...Object.values(CALL_DOORS), ...Object.values(OTHER_DOORS)]),
 ];
@@ -70,7 +70,7 @@ export function observeRequests(parts: ObservingParts): MiddlewareHandler<HttpEn
   };
 }
 
-/** What became of each thing that the call asked for. */
+/** The result of each part of the call. */
 function fates(
   parts: NamingParts,
   c: HttpContext,
@@ -87,7 +87,7 @@ function fates(
   return { deliveries, refused: refusedDeliveries(parts, c, { refusal, ended }) };
 }
 
-/** A repeat that was refused says nothing of the delivery that it repeated. */
+/** A refused repeat says nothing about the delivery that it repeated. */
 function deliveryOf(refusal: ServiceError | undefined): readonly EndedDelivery[] {
   const { deliveryId: id, isRepeat } = refusal?.details ?? {};
   if (refusal === undefined || id === undefined || isRepeat === true) return [];

@@ -57,7 +57,7 @@ export function problemHeaders({ code, details }: ServiceError): Record<string, 
 }
 
 /**
- * The answer to a refused call. Some callers must get 200 for what can never succeed, or they would repeat
+ * The answer to a refused call. Some callers must get 200 for a call that can never succeed, because they would repeat
  * it for months: they get a success whose JSON names the code.
  */
 export function refuse(c: HttpContext, error: ServiceError, requestId: string): Response {
@@ -67,7 +67,7 @@ export function refuse(c: HttpContext, error: ServiceError, requestId: string): 
     return succeed(c, acknowledged);
   }
   const headers = problemHeaders(error);
-  // What was not read of the body would be taken for the next request.
+  // The unread rest of the body would be taken for the next request.
   if (hasUnreadBody(c)) headers.Connection = 'close';
   return c.body(problemBody(error, requestId), status, headers);
 }

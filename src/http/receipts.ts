@@ -1,4 +1,4 @@
-// POST /r/:id, where a phone says that a push started it. The answer is 204 whatever comes. It is sent before the id is
+// POST /r/:id, where a phone says that a push started it. The answer is always 204. It is sent before the id is
 // looked at, so that neither the answer nor its time says whether the id is valid.
 
 import type { ServerResponse } from 'node:http';
@@ -12,7 +12,7 @@ import type { ClientAddressOf } from './limits/client-address.ts';
 export interface ReceiptParts {
   readonly receipts: Pick<Receipts, 'take'> | undefined;
   readonly clientAddressOf: ClientAddressOf | undefined;
-  /** By address: how many invalid ids are few. */
+  /** Invalid ids per address that are acceptable. */
   readonly invalid: Buckets;
   /** An id that this service did not issue, or that is too old. */
   readonly onInvalid: (refused: { readonly isLimited: boolean }) => void;
@@ -25,18 +25,18 @@ export async function handleReceipt(parts: ReceiptParts, c: HttpContext): Promis
   const address = parts.clientAddressOf?.(incoming) ?? incoming.socket.remoteAddress ?? '';
   const body = await readSmallBody(c);
   afterAnswer(outgoing, () => take(parts, { id: c.req.param('id') ?? '', body, address }));
-  // What was not read would be taken for the next call on this connection, which would wait for ever.
+  // The unread rest would be taken for the next call on this connection, which would then never end.
   if (body.byteLength > MAX_RECEIPT_BYTES) c.header('connection', 'close');
   return c.body(null, 204);
 }
 
-/** Runs the task when the answer was given to the socket, or cannot be because the connection closed. */
+/** Runs the task when the answer was handed to the socket, or when the connection closed first. */
 function afterAnswer(outgoing: ServerResponse, task: () => void): void {
   if (outgoing.closed) task();
   else outgoing.once('close', task);
 }
 
-/** Never throws: nobody is left to catch it. */
+/** Never throws, because no caller is left to catch it. */
 function take(
   { receipts, invalid, onInvalid, observer }: ReceiptParts,
   call: { readonly id: string; readonly body: Uint8Array; readonly address: string },
@@ -64,7 +64,7 @@ async function readSmallBody(c: HttpContext): Promise<Uint8Array> {
     }
     if (size > MAX_RECEIPT_BYTES) await reader.cancel();
   } catch {
-    // The phone broke off: that it called is what counts.
+    // The phone broke off; it counts that it called.
   }
   return Buffer.concat(chunks);
 }

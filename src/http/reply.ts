@@ -6,7 +6,7 @@ import { readBody } from './body.ts';
 import type { HttpContext } from './context.ts';
 import { succeedWithoutWords } from './success.ts';
 
-/** With the machine before it where several share a store. */
+/** Preceded by the machine if several share a store. */
 const REPLY_ID = /^(?:[A-Za-z0-9_-]{22}){1,2}$/;
 
 /**
@@ -17,7 +17,7 @@ export async function handleReply(exchange: ReplyExchange, c: HttpContext): Prom
   const body = await readBody(c);
   const id = c.req.param('id') ?? '';
   if (!REPLY_ID.test(id) || !(await exchange.deliver(id, body))) {
-    throw new ServiceError('not_found', { detail: 'Nobody waits for a reply with this id.' });
+    throw new ServiceError('not_found', { detail: 'No caller waits for a reply with this id.' });
   }
   return succeedWithoutWords(c);
 }

@@ -1,5 +1,5 @@
-// The listeners, at a port and at a Unix socket: time limits, input that is no HTTP, and a close that lets every answer
-// under way finish.
+// The listeners, at a port and at a Unix socket: time limits, input that is not HTTP, and a close that lets every
+// pending answer finish.
 
 import { createServer, type Server } from 'node:http';
 import { type ListenOptions, Socket } from 'node:net';
@@ -14,30 +14,30 @@ import { type ConnectionLimits, Connections } from './limits/connections.ts';
 import { problemBody, problemHeaders } from './problem.ts';
 
 /**
- * Go's HTTP client keeps idle connections for 90 s and does not repeat a POST whose connection was closed
- * while it was sent: we keep them longer than it does.
+ * Go's HTTP client keeps idle connections for 90 s and does not repeat a POST whose connection was closed while it was
+ * sent. We therefore keep them longer.
  */
 const KEEP_ALIVE_MS = 95_000;
-/** A caller that sends its request more slowly is not a webhook. */
+/** A caller that sends its request more slowly than this is not a webhook. */
 const REQUEST_MS = 30_000;
 /** Also for a connection that sends nothing at all. */
 const HEADERS_MS = 10_000;
 /** How often Node looks for connections beyond these limits. */
 const CHECK_EVERY_MS = 1_000;
-/** How long a caller has to read the answer to what was no HTTP, before its connection is destroyed. */
+/** How long a caller has to read the answer to malformed input, before its connection is destroyed. */
 const LAST_WORDS_MS = 1_000;
 
 /** Only its owner may connect to a socket that is made under this mask: no execution, nothing for others. */
 const SOCKET_UMASK = 0o177;
-/** Callers may all come at once. */
+/** All callers may connect at once. */
 const BACKLOG = 4_096;
 
 interface ListenerOptions extends ConnectionLimits {
-  /** What came was no HTTP, or had no address that the app could be asked for. */
+  /** The input was not HTTP, or its request target was unusable. */
   readonly onMalformed?: ((requestId: string) => void) | undefined;
-  /** In real time: 10 s unless a test has no patience. */
+  /** In real time: 10 s, or less in a test. */
   readonly headersMs?: number;
-  /** For whom everybody counts who can connect. */
+  /** The principal of everybody who can connect. */
   readonly principal?: Principal | undefined;
 }
 
@@ -47,14 +47,14 @@ export interface ServerOptions extends ListenerOptions {
 }
 
 export interface SocketServerOptions extends ListenerOptions {
-  /** Where nothing is yet. */
+  /** A path at which nothing exists yet. */
   readonly path: string;
 }
 
 export interface Listener {
   /** From now on every answer ends its connection; new ones are still taken. */
   drain(): void;
-  /** Takes no new connections, closes idle ones, and resolves when the last answer is out. */
+  /** Takes no new connections, closes idle ones, and resolves when the last answer is sent. */
   close(): Promise<void>;
   /** Destroys what is still open. */
   destroy(): void;
@@ -83,7 +83,7 @@ export async function startServer(
   return { host: address.address, port: address.port, ...listener };
 }
 
-/** A Unix socket of mode 0600 from its first moment on; it is removed at the close. */
+/** A Unix socket that has mode 0600 from its creation on; it is removed at the close. */
 export async function startSocketServer(
   app: App,
   parts: ServerParts,
@@ -109,7 +109,7 @@ function createListener(
       ? app.fetch
       : (request, env) => app.fetch(request, { ...env, principal });
   const listener = getRequestListener(fetch, {
-    // A Host or a request target that is no URL never reaches the app.
+    // A Host or request target that is not a URL never reaches the app.
     errorHandler: () => {
       const requestId = ids.deliveryId();
       onMalformed?.(requestId);
@@ -124,7 +124,7 @@ function createListener(
     // Node would refuse a missing one by itself, without a problem.
     requireHostHeader: false,
   });
-  // A caller that ends its side behind its request still gets the answer. Node has no option for this property.
+  // A caller that ends its side after its request still gets the answer. Node has no option for this property.
   Object.assign(server, { httpAllowHalfOpen: true });
   const connections = new Connections(options, listener);
   server.on('connection', (socket) => connections.add(socket));
@@ -168,7 +168,7 @@ function answerMalformed(
 ): void {
   const end = (socket: Duplex) => {
     if (socket instanceof Socket && connections.endAfterAnswers(socket)) return;
-    // A connection that never sent anything was opened in reserve, and Go's client complains of an answer.
+    // A connection that never sent anything was opened in reserve, and Go's client complains about an answer.
     const isSilent = socket instanceof Socket && socket.bytesRead === 0;
     if (!socket.writable || isSilent) {
       socket.destroy();

@@ -15,10 +15,10 @@ export interface SignedCallParts {
   readonly clock: Clock;
   readonly observer: Observer;
   readonly sources: ReadonlyMap<string, Source>;
-  /** Absent where no proxy is trusted. */
+  /** Absent if no proxy is trusted. */
   readonly clientAddressOf: ClientAddressOf | undefined;
   readonly forgeries: Forgeries;
-  /** The Lightning node that made a signature which was refused, as far as there is time to find out. */
+  /** The Lightning node that made a refused signature, if a limit leaves time to find out. */
   readonly signerOf: (source: Source, request: SourceRequest) => string | undefined;
   readonly signatureGate: SignatureGate;
 }
@@ -37,7 +37,7 @@ export interface SignatureToCheck {
   readonly credentials: SourceCredentials;
   /** The app whose device or domain it is. */
   readonly app: string;
-  /** The device or domain that the URL means, however it is written: forgeries are counted by it. */
+  /** The device or domain that the URL means, in any spelling of the URL: forgeries are counted by it. */
   readonly url: string;
 }
 

@@ -20,7 +20,7 @@ import {
 export interface WebhookParts extends DeliveryParts, SignedCallParts {
   readonly ids: Ids;
   readonly devices: DeviceStore;
-  /** Secrets that the configuration has for a source of an app, beside those of the device. */
+  /** Secrets from the configuration for a source of an app, in addition to those of the device. */
   readonly secretsOf: (app: string, source: string) => readonly string[];
 }
 
@@ -46,7 +46,7 @@ async function handleFrom(parts: WebhookParts, c: HttpContext, source: Source): 
   const device = await resolveHandle(parts, c, source.name);
   const { app } = device.target;
   const credentials = credentialsOf(parts, device, source);
-  // A renewed handle means the same device.
+  // A new handle of a device still means the same device.
   const url = `${source.name}\n${device.id}`;
   await authenticate(parts, c, { source, request, credentials, app, url });
   const parsed = source.parse(request, credentials);

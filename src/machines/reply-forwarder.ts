@@ -1,5 +1,5 @@
 // Replies of devices among several machines: one that another machine waits for goes to that machine's private listener,
-// whose address comes from the store alone. There nothing is forwarded again.
+// whose address comes only from the store. That machine does not forward again.
 
 import http from 'node:http';
 import { FORWARDED_PATH, forwardHeaders, machineOf } from '../core/answering/forwarding.ts';
@@ -8,9 +8,9 @@ import type { Clock } from '../core/ports/clock.ts';
 import type { Peer, Peers } from '../core/ports/peers.ts';
 import type { LocalReplyExchange, ReplyExchange } from '../core/ports/replies.ts';
 
-/** From the look at the store to the other machine's answer. */
+/** From reading the store to the other machine's answer. */
 const FORWARD_MS = 1_000;
-/** At once: anybody may send replies. */
+/** At once; bounded, because anybody may send replies. */
 const MAX_FORWARDS = 64;
 
 export type ForwardFailure =
@@ -111,7 +111,7 @@ export class ReplyForwarder implements ReplyExchange {
       });
       request.on('error', reject);
       request.on('response', (response) => {
-        // What follows the status is a line for people.
+        // The body is a line for people.
         response.on('error', () => {});
         response.resume();
         resolve(response.statusCode ?? 0);

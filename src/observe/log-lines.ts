@@ -1,5 +1,5 @@
-// What the core tells its observers, as lines of the log: every event with its level and its fields. docs/logging.md
-// lists this table, and the compiler compares it with the events of the core.
+// What the core reports to its observers, as lines of the log: every event with its level and its fields.
+// docs/logging.md lists this table, and the compiler compares it with the events of the core.
 
 import type { RefusedDelivery, ServiceEvent } from '../core/ports/observer.ts';
 import type { FieldName, Level, Line } from './log-fields.ts';
@@ -17,7 +17,7 @@ type Fields = Readonly<Record<string, FieldName | PartOfLine>>;
 
 type ObservedLines = {
   readonly [Name in ServiceEvent['name']]: Line & {
-    /** From the event's names to those of the log; of a part, its own. */
+    /** Maps the event's names to those of the log; for a nested part, its own map. */
     readonly fields: {
       readonly [Field in Exclude<keyof EventOf<Name>, 'name'>]-?: FieldName | PartOfLine;
     };
@@ -82,7 +82,7 @@ export const OBSERVED: ObservedLines = {
   },
   internal_fault: {
     level: 'error',
-    when: 'an error of our own ended what it belonged to, or the process',
+    when: 'an internal error ended the operation in which it occurred, or the process',
     fields: { where: 'where', ...DELIVERY, cause: 'cause' },
   },
   token_held: {
@@ -107,7 +107,7 @@ export const OBSERVED: ObservedLines = {
   },
   lease_lost: {
     level: 'warn',
-    when: 'an end came too late: the delivery had been taken up again',
+    when: 'the end of a delivery came too late: it was already being sent again',
     fields: DELIVERY,
   },
   delivery_overdue: {
@@ -128,7 +128,7 @@ export const OBSERVED: ObservedLines = {
   },
   condemning_stopped: {
     level: 'error',
-    when: 'tokens that worked come back dead in numbers; none is quarantined meanwhile',
+    when: 'many tokens that worked are suddenly reported dead; none is quarantined meanwhile',
     fields: { ...LANE, detail: 'detail' },
   },
   condemning_resumed: {
@@ -203,7 +203,7 @@ export const OBSERVED: ObservedLines = {
   },
   knock_judged: {
     level: 'info',
-    when: 'it is known what a second push was good for',
+    when: 'the result of a second push is known',
     fields: { ...PHONES, result: 'result', ...DELIVERY },
   },
   device_silent: {
@@ -233,7 +233,7 @@ export const OBSERVED: ObservedLines = {
   },
   mail_failed: {
     level: 'warn',
-    when: 'a mail to an e-mail endpoint could not be sent; it is tried again, and this is said once',
+    when: 'a mail to an e-mail endpoint could not be sent; it is tried again, and this line is written once',
     fields: { endpointId: 'endpoint_id', ...REASON, status: 'status' },
   },
   endpoint_disabled: {
@@ -275,7 +275,7 @@ export function namesIn(fields: Fields): readonly FieldName[] {
 
 function readable(field: FieldName, value: unknown): unknown {
   if (field === 'cause') return stackOf(value);
-  // Clocks count in nanoseconds, people do not.
+  // Rounded, because clocks count in nanoseconds and people do not.
   return typeof value === 'number' ? Math.round(10 * value) / 10 : value;
 }
 

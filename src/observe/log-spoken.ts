@@ -1,4 +1,5 @@
-// What the service says of itself in its log: every event with its level and its fields. docs/logging.md lists this table.
+// What the service reports about itself in its log: every event with its level and its fields. docs/logging.md lists
+// this table.
 
 import type { FieldName, Line } from './log-fields.ts';
 
@@ -44,7 +45,7 @@ export const SPOKEN = {
   },
   invalid_receipts: {
     level: 'info',
-    when: 'receipts came to addresses that are none of ours or older than an hour; once a minute at most',
+    when: 'receipts came with ids that are invalid or older than an hour; once a minute at most',
     fields: ['count'],
   },
   address_limited: {
@@ -64,12 +65,12 @@ export const SPOKEN = {
   },
   reload_failed: {
     level: 'error',
-    when: 'the files of a reload could not be used, and everything is as it was',
+    when: 'the files of a reload could not be used, and the old configuration stays in use',
     fields: ['faults'],
   },
   variable_ignored: {
     level: 'warn',
-    when: 'a variable of breez/notify is set that means nothing here; once, at the start',
+    when: 'a variable of breez/notify is set that has no effect here; once, at the start',
     fields: ['detail'],
   },
   secret_beside_database: {
@@ -99,12 +100,12 @@ export const SPOKEN = {
   },
   machine_suspended: {
     level: 'warn',
-    when: 'the machine stood still; what was due is sent at once',
+    when: 'the machine was suspended; overdue deliveries are sent at once',
     fields: ['lost_ms'],
   },
   internal_fault: {
     level: 'error',
-    when: 'an error of our own ended what it belonged to, or the process',
+    when: 'an internal error ended the operation in which it occurred, or the process',
     fields: ['where', 'cause'],
   },
 } as const satisfies Record<string, Line & { readonly fields: readonly FieldName[] }>;
@@ -112,7 +113,7 @@ export const SPOKEN = {
 export type SpokenName = keyof typeof SPOKEN;
 type Spoken<Name extends SpokenName> = (typeof SPOKEN)[Name];
 
-/** At which levels an event may be said. */
+/** The levels that an event may have. */
 export type SpokenLevel<Name extends SpokenName> =
   Spoken<Name> extends { errorIf: string }
     ? Spoken<Name>['level'] | 'error'

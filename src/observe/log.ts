@@ -1,5 +1,6 @@
-// The log on standard output: one JSON line for every settled delivery and for whatever needs a look, or a short line
-// in a terminal. It gets events and reasons of our own tables, never a request, so there is nothing to redact.
+// The log on standard output: one JSON line for every settled delivery and for everything that needs attention, or a
+// short line in a terminal. It gets only events and reasons of our own tables, never a request, so there is nothing to
+// redact.
 //
 // A log that cannot be written must neither end nor delay the service: without a reader, or with a full disk, lines are
 // dropped.
@@ -27,7 +28,7 @@ export interface Log {
 /** Lines gather up to this size, or for this long after the first of them, before they are written. */
 const MIN_BYTES = 4_096;
 const GATHER_MS = 200;
-/** What may wait for a slow reader; further lines are dropped. */
+/** How much may wait for a slow reader; further lines are dropped. */
 const MAX_BYTES = 4 * 1_024 * 1_024;
 /** How long the end of the process waits for a reader. */
 const CLOSE_MS = 1_000;
@@ -69,7 +70,7 @@ function write(
 
 function logEvent(logger: Logger, event: ServiceEvent): void {
   const level = levelOf(event);
-  // Most events are for debugging: they must cost nothing while that level is off.
+  // Most events are for debugging and must cost nothing while that level is off.
   if (!logger.isLevelEnabled(level)) return;
   write(logger, { level, event: event.name, fields: fieldsOf(event) });
 }
@@ -103,7 +104,7 @@ function openOutput(fileDescriptor: number, clock: Clock): Output {
     isFailing = false;
   });
   const flushSync = destination.flushSync.bind(destination);
-  // Into a full disk or closed pipe it would write for ever (sonic-boom 4.2.1 tries again after any error).
+  // With a full disk or closed pipe it would never stop (sonic-boom 4.2.1 tries again after any error).
   destination.flushSync = () => {
     if (isFailing) return;
     try {

@@ -1,5 +1,5 @@
-// Spans for OpenTelemetry: a call, its attempts at the provider, the store's transactions. Made of the core's events when
-// they are over, so that nothing waits for a span. Loaded only when OTEL_EXPORTER_OTLP_ENDPOINT is set.
+// Spans for OpenTelemetry: a call, its attempts at the provider, the store's transactions. Made from the core's events
+// after they ended, so that nothing waits for a span. Loaded only when OTEL_EXPORTER_OTLP_ENDPOINT is set.
 
 import {
   type Attributes,
@@ -29,9 +29,9 @@ import { withoutUndefined } from '../core/without-undefined.ts';
 
 /** Where a collector takes OTLP over HTTP, below its base URL (OpenTelemetry Protocol Exporter, "Endpoint URLs"). */
 const PATH = '/v1/traces';
-/** A collector that does not answer must not hold up the end of the process. */
+/** A collector that does not answer must not delay the end of the process. */
 const EXPORT_TIMEOUT_MS = 1_000;
-/** Further spans are dropped, such as while the collector is away. */
+/** Further spans are dropped, for example while the collector is down. */
 const MAX_WAITING = 8_192;
 /** A repeat is a span of its own in the trace of the first call. */
 const REPEATED = 'duplicate';
@@ -175,7 +175,7 @@ function attemptSpan(event: EventNamed<'attempt_ended'>): EndedSpan {
 
 /**
  * A delivery's id is its trace's id, and its second half the id of the call's span. So a delivery's trace can be found
- * without a search, and an attempt long after the call belongs to it with nothing kept in memory.
+ * without a search, and an attempt long after the call belongs to it without anything in memory.
  */
 function idsOf(deliveryId: string | undefined): SpanIds {
   if (deliveryId === undefined) return {};
@@ -183,7 +183,7 @@ function idsOf(deliveryId: string | undefined): SpanIds {
   return { traceId, spanId: traceId.slice(16) };
 }
 
-/** Random ids, but for a span whose ids are given. */
+/** Random ids, except for a span whose ids are given. */
 class GivenIds implements IdGenerator {
   readonly #random = new RandomIdGenerator();
   next: SpanIds = {};

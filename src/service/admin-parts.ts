@@ -1,4 +1,4 @@
-// The page, put together from the configuration and what the operators' routes have.
+// Assembles the page from the configuration and the parts of the operators' routes.
 
 import { HistoryReader } from '../core/finding/history.ts';
 import { tokenKey } from '../core/target.ts';

@@ -1,4 +1,5 @@
-// From the configuration to the rules and the push format of each app: what an app does not say is as for all apps.
+// Makes the rules and the push format of each app from the configuration: whatever an app does not set is as for all
+// apps.
 
 import type { AppSettings } from '../config/app-settings.ts';
 import type { App } from '../config/apps.ts';

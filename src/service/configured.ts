@@ -1,5 +1,5 @@
-// What was configured for an app at a provider, without its secrets: for the words in which doctor, readiness and the
-// log name the value that is wrong.
+// What is configured for an app at a provider, without secrets: doctor, readiness and the log use it to name the wrong
+// value.
 
 import { createHash } from 'node:crypto';
 import type { ApnsCredentials, FcmCredentials } from '../config/app-credentials.ts';
@@ -17,7 +17,7 @@ export type Configured =
       readonly provider: 'fcm';
       /** Where pushes go. */
       readonly projectId: string;
-      /** The credential's own, if it names one. */
+      /** The credential's own project, if it names one. */
       readonly credentialProjectId?: string | undefined;
       /** The service account's address. */
       readonly account?: string | undefined;
@@ -47,7 +47,7 @@ function configuredFcm({ credentials, projectId, endpoint }: FcmCredentials): Co
   };
 }
 
-/** Stands for one key of these credentials where nothing of them may be written. */
+/** Identifies one key of these credentials where no part of them may be written. */
 export function fingerprintOf(
   configured: Configured,
   credentials: ApnsCredentials | FcmCredentials,
@@ -56,7 +56,7 @@ export function fingerprintOf(
   return createHash('sha256').update(judged).digest('hex');
 }
 
-/** The values that the provider judges, as the operator knows them. */
+/** The values that the provider checks, as the operator knows them. */
 export function valuesOf(configured: Configured): string {
   if (configured.provider === 'apns') {
     const { keyId, teamId, topic, environment } = configured;
@@ -70,7 +70,7 @@ export function valuesOf(configured: Configured): string {
   return `project ${projectId}${from}${account === undefined ? '' : `, account ${account}`}`;
 }
 
-/** What several devices that are refused for this reason say about these values. */
+/** What it says about these values if several devices are refused for this reason. */
 export function likelyCause(configured: Configured, reason: string): string {
   if (configured.provider === 'fcm') {
     return reason === 'THIRD_PARTY_AUTH_ERROR'

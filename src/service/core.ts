@@ -1,5 +1,5 @@
-// Wires the core's classes to each other. The service and the simulation are built by this one function, so
-// that what is proven of one holds for the other.
+// Wires the core's classes to each other. The service and the simulation are built by this one function, so that what
+// is proven for one holds for the other.
 
 import type { Config } from '../config/config.ts';
 import { Asker } from '../core/answering/asker.ts';
@@ -28,19 +28,22 @@ import { Quarantine } from '../core/tokens/quarantine.ts';
 import { AppLanes } from './lanes.ts';
 import type { AppProvider } from './providers.ts';
 
-/** A mistake in the settings that made a token bad may be corrected at any time: ask again soon. */
+/** Short, because a wrong setting that made a token bad may be corrected at any time. */
 const BAD_TOKEN_MS = 10 * 60_000;
 /** Callers that may wait for one device's reply: a phone that does not answer must not use up all waits. */
 const MAX_WAITS_PER_TARGET = 8;
-/** For a place in flight: a second less than the default of NDS_ANSWER_DEADLINE, and then it is stored for later. */
+/**
+ * The longest wait for a place in flight: a second less than the default of NDS_ANSWER_DEADLINE. After that the
+ * delivery is stored for later.
+ */
 const MAX_QUEUE_MS = 4_000;
 /** Tokens that are known to work take 100 bytes each; a key or a quarantined token up to 450. */
 const PROVEN_PER_REMEMBERED = 2;
 
-/** What works together in one process. */
+/** The objects of the core in one process. */
 export interface Core {
   readonly owner: string;
-  /** Keys and tokens that are kept in memory, of each at most so many. */
+  /** How many keys and tokens are kept in memory, each kind on its own. */
   readonly remembered: number;
   readonly lanes: AppLanes;
   readonly ledger: Ledger;
@@ -206,13 +209,13 @@ export function createRecorder(
   });
 }
 
-/** Makes what an earlier process left behind due, and remembers which tokens are dead and which worked. */
+/** Makes the deliveries of an earlier process due, and loads which tokens are dead and which worked. */
 export async function recoverCore(core: Core, store: Store, clock: Clock): Promise<void> {
   const { remembered } = core;
   try {
     await store.recover({ nowMs: clock.nowMs() });
   } catch (error) {
-    // On a full disk the service starts all the same: what was under way is due when the lease on it ends.
+    // The service also starts on a full disk: deliveries that were under way are due when their leases end.
     if (!(error instanceof StoreUnavailableError) || error.reason !== 'full') throw error;
   }
   const [quarantined, proven] = await Promise.all([

@@ -1,11 +1,11 @@
-// What can be found when the service is examined: every code with its level and what to do. docs/troubleshooting.md
-// lists this table.
+// Everything that an examination of the service can find: every code with its level and what to do.
+// docs/troubleshooting.md lists this table.
 
 export type Level = 'ok' | 'warning' | 'broken';
 
 export interface Kind {
   readonly level: Level;
-  /** Shows that the configuration is wrong, whatever the state of networks, clocks and disks: a deploy must end. */
+  /** Proves that the configuration is wrong, whatever the state of networks, clocks and disks: a deploy must end. */
   readonly endsDeploy?: true;
   readonly title: string;
   readonly remedy?: string;
@@ -106,7 +106,7 @@ export const FINDINGS = {
   },
   clock_unknown: {
     level: 'warning',
-    title: 'Google did not answer, so the clock was compared with nothing.',
+    title: 'Google did not answer, so the clock could not be compared.',
     remedy: 'See why Google cannot be reached: network, HTTPS_PROXY, firewall.',
   },
   external_url_ok: { level: 'ok', title: 'The service answers at its external URL.' },
@@ -121,7 +121,7 @@ export const FINDINGS = {
   },
   external_url_wrong: {
     level: 'warning',
-    title: 'Something else than this service answers at NOTIFY_EXTERNAL_URL.',
+    title: 'Something other than this service answers at NOTIFY_EXTERNAL_URL.',
     remedy: 'Correct the URL or the proxy in front: GET /healthz must reach the service.',
   },
   apns_proven: { level: 'ok', title: 'Apple accepts the key, its id and the team.' },
@@ -153,7 +153,8 @@ export const FINDINGS = {
   },
   apns_not_asked: {
     level: 'warning',
-    title: 'Apple was not asked: less than 10 minutes ago it was, or that cannot be remembered.',
+    title:
+      'Apple was not asked: it was asked less than 10 minutes ago, or the time of asking cannot be stored.',
     remedy:
       'Look again later. If it stays: make the folder of NDS_DATABASE writable, or start a machine, which makes the tables of an empty PostgreSQL.',
   },
@@ -194,7 +195,7 @@ export const FINDINGS = {
   },
   check_failed: {
     level: 'warning',
-    title: 'A check ended with an error of our own.',
+    title: 'A check failed because of an internal error.',
     remedy: 'Please report it with the text.',
   },
 } as const satisfies Record<string, Kind>;
@@ -202,12 +203,12 @@ export const FINDINGS = {
 export type FindingCode = keyof typeof FINDINGS;
 
 export interface Finding {
-  /** What was looked at: `settings`, `database`, `default/apns`. */
+  /** What was checked: `settings`, `database`, `default/apns`. */
   readonly check: string;
   readonly code: FindingCode;
   /** What was found, with the values that matter; no secrets. */
   readonly text: string;
-  /** What to do, if it can be said better than by the code's own remedy. */
+  /** What to do, if it is more specific than the code's own remedy. */
   readonly remedy?: string | undefined;
 }
 

@@ -15,16 +15,16 @@ import type { Duplicates } from '../core/tokens/duplicates.ts';
 const PRUNE_EVERY_MS = 10 * 60_000;
 /** The window of a payment, of which there are most, is 25 s. A sweep takes a millisecond for 50,000 keys. */
 const SWEEP_EVERY_MS = 10_000;
-/** How long a delivery whose lifetime is over, and which no lane looks at, stays open. */
+/** How long a delivery stays open after its lifetime if no lane handles it. */
 const EXPIRE_EVERY_MS = 10_000;
 /** A phone is silent after a day at the earliest. */
 const SILENT_EVERY_MS = 60_000;
 const MISSED_EVERY_MS = 10_000;
-/** Small enough that an insert waits a millisecond, not a second. */
+/** Small enough that an insert waits milliseconds, not seconds. */
 const PRUNE_BATCH = 500;
 const PAUSE_MS = 50;
 
-/** What an endpoint misses for longer it does not need to hear. */
+/** Older events are no longer useful to an endpoint. */
 const EVENTS_KEPT_MS = 86_400_000;
 
 export interface Housekeeping {

@@ -1,4 +1,4 @@
-// The HTTP side of the service, put together from the core and the configuration.
+// Assembles the HTTP side of the service from the core and the configuration.
 
 import type { Config } from '../config/config.ts';
 import { namesWithSecrets, type SignedSources, secretFaults } from '../config/sources.ts';
@@ -46,10 +46,10 @@ import type { KnownProofs } from './start-proofs.ts';
 
 const MAX_APPS = 1_000;
 const MAX_ADDRESSES = 50_000;
-/** Of one address: phones behind a carrier's address that were off for an hour. */
+/** Limit for one address: it may be a carrier's, with many phones that were off for an hour. */
 const INVALID_RECEIPTS = { burst: 20, perSecond: 1 };
 const REPORT_EVERY_MS = 60_000;
-/** Of refused signatures: who made them is worth a look at a few. */
+/** Recovering the signer of a refused signature costs time, so only a few are recovered. */
 const RECOVERED_SIGNERS = { burst: 5, perSecond: 1 };
 
 export interface HttpAppParts {
@@ -65,18 +65,18 @@ export interface HttpAppParts {
   readonly recorder: Pick<Recorder, 'written' | 'openGap'>;
   readonly events: LiveEvents;
   readonly endpoints: Endpoints;
-  /** The variables that have another value now than at the start. */
+  /** The variables that have changed since the start. */
   readonly changedNames: () => readonly string[];
   readonly log: Log;
   readonly observer: Observer;
   readonly readiness: () => Readiness;
-  /** Where replies go that may be another machine's; the core's own if absent. */
+  /** Takes replies that another machine may wait for; the core's own if absent. */
   readonly exchange?: ReplyExchange | undefined;
-  /** The machines that share the store; absent where none do. */
+  /** The machines that share the store; absent if none do. */
   readonly machineList?: MachineList | undefined;
-  /** How phones woke; absent where nobody keeps it. */
+  /** How phones woke; absent if that is not kept. */
   readonly wakes?: Pick<ReceiptStore, 'findHistory'> | undefined;
-  /** Absent where no key is tried. */
+  /** Absent if no key is checked. */
   readonly proofs?: KnownProofs | undefined;
 }
 
@@ -108,7 +108,7 @@ export function createHttpApp(parts: HttpAppParts): App {
     webhooks: {
       ...delivery,
       ids,
-      // Asked for at each call: a reload may change them.
+      // Read at each call, because a reload may change them.
       get sources() {
         return live.sources.sources;
       },
@@ -169,7 +169,7 @@ function notifyParts({
   };
 }
 
-/** A few are phones that were off for an hour; an address that sends many guesses. */
+/** A few come from phones that were off for an hour; an address that sends many is guessing. */
 function reportInvalidReceipts({ clock, log }: HttpAppParts) {
   const countInvalid = reportCounts(clock, REPORT_EVERY_MS, (count) =>
     log.say('info', 'invalid_receipts', { count }),
@@ -181,7 +181,7 @@ function reportInvalidReceipts({ clock, log }: HttpAppParts) {
     isLimited ? countLimited() : countInvalid();
 }
 
-/** One line without query, address or body; a fault of our own keeps its cause. */
+/** One line without query, address or body; for an internal error with its cause. */
 function logRefusal(log: Log, { requestId, method, route, error }: RefusedRequest): void {
   const isOurs = error.status === 500;
   log.say(isOurs ? 'error' : 'info', 'request_refused', {
@@ -240,7 +240,7 @@ function devicesParts(parts: HttpAppParts, registry: Registry): DevicesParts {
   };
 }
 
-/** Made when the sources change, since a schema takes a while. */
+/** Made only when the sources change, since a schema takes a while. */
 function createBodies(live: HttpAppParts['live']): () => DeviceBodies {
   let madeFor: SignedSources['sources'] | undefined;
   let bodies: DeviceBodies | undefined;

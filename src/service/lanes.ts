@@ -35,7 +35,7 @@ export class AppLanes implements Lanes {
     return this.#all.some((lane) => lane.app === app);
   }
 
-  /** Lanes that stay keep what is in flight and their breaker, and send by their new provider from now on. */
+  /** Lanes that stay keep their pushes in flight and their breaker, and use their new provider from now on. */
   replace(providers: readonly AppProvider[]): {
     readonly added: readonly Lane[];
     readonly removed: readonly Lane[];
@@ -59,7 +59,7 @@ export class AppLanes implements Lanes {
 
   missing(target: Target): ServiceError {
     const { app, environment } = target;
-    // Which apps there are is not told to strangers.
+    // Strangers must not learn which apps exist.
     if (!this.hasApp(app)) return new ServiceError('unknown_app');
     const inJson = 'of this app in NDS_APPS or NDS_APPS_FILE';
     const provider = providerFor(target.platform, target.token);
@@ -79,7 +79,7 @@ export class AppLanes implements Lanes {
   }
 }
 
-/** What a target may say to get there: nothing gets the app's only environment, or production. */
+/** The keys under which a target finds this lane: without an environment the app's only one, or production. */
 function keysOf(
   { app, provider }: Lane,
   environment: ApnsEnvironment | undefined,

@@ -1,5 +1,5 @@
-// How the service stops: not ready, no new calls, pushes in flight may end, everything else is given back to the
-// store for the next process. Nothing waits longer than the grace period and a second.
+// How the service stops: it is not ready, takes no new calls, lets pushes in flight finish, and gives everything else
+// back to the store for the next process. Nothing waits longer than the grace period and a second.
 
 import type { Config } from '../config/config.ts';
 import { isServer } from '../config/files.ts';
@@ -15,7 +15,7 @@ import type { Sender } from '../core/sending/sender.ts';
 import type { Listener } from '../http/server.ts';
 import type { LiveApps } from './live-apps.ts';
 
-/** For all that comes after the sends: answers on their way out, the last commit, the connections. */
+/** Time for the steps after the sends: answers on their way out, the last commit, the connections. */
 const LAST_SECOND_MS = 1_000;
 
 export interface StopParts {
@@ -35,7 +35,7 @@ export interface StopParts {
   readonly live: Pick<LiveApps, 'close'>;
 }
 
-/** Proxies need a few seconds to learn that a machine of several is not ready any more. */
+/** Proxies need a few seconds to notice that one of several machines is no longer ready. */
 const SHARED_DRAIN_MS = 10_000;
 
 export function drainMsOf({ drainMs, database }: Pick<Config, 'drainMs' | 'database'>): number {
@@ -43,7 +43,7 @@ export function drainMsOf({ drainMs, database }: Pick<Config, 'drainMs' | 'datab
 }
 
 /**
- * Calls are still taken for so long, while readiness is red and every answer ends its connection. Then new ones are
+ * Calls are still taken for this long, while readiness is red and every answer closes its connection. Then new ones are
  * refused, and those that wait for a device keep waiting until their own deadline.
  */
 export async function drain(
@@ -78,7 +78,7 @@ export async function stopService(parts: StopParts): Promise<void> {
   const lastSecond = startLimit(clock, LAST_SECOND_MS);
   await lastSecond.atMost(Promise.all(listeners.map((listener) => listener.close())));
   for (const listener of listeners) listener.destroy();
-  // A push may end before its row is committed; its end must reach the log before the lease is given up.
+  // A push may end before its row is committed; its end must be in the log before the lease is given up.
   await lastSecond.atMost(Promise.all([sender.recorded(), parts.asker.recorded()]));
   ledger.close();
   await lastSecond.atMost(parts.recorder.close());
@@ -98,7 +98,7 @@ async function giveBack({ ledger, store, owner }: StopParts): Promise<void> {
 }
 
 interface Limit {
-  /** Waits for the work, but not beyond the limit, which began when it was started. */
+  /** Waits for the work, but not beyond the limit, which runs from the start of the work. */
   atMost(work: Promise<unknown>): Promise<void>;
   cancel(): void;
 }

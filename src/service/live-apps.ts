@@ -1,5 +1,5 @@
-// The apps and sources as they are now. A reload reads their files again and takes over all of it at one moment, or
-// nothing: calls in flight end with what they began with. Endpoints follow, as fast as the store takes them.
+// The current apps and sources. A reload reads their files again and applies all changes at one moment, or none: calls
+// in flight finish with the old ones. Endpoints follow as fast as the store takes them.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/config.ts';
@@ -26,7 +26,7 @@ export interface ReloadReport {
   readonly kept: readonly string[];
 }
 
-/** What takes over the rest of what was read. */
+/** Applies the rest of a reload. */
 export interface ReloadParts {
   readonly lanes: AppLanes;
   readonly retrier: Retrier;
@@ -43,7 +43,7 @@ export class LiveApps {
   readonly rules: CurrentRules;
   readonly #config: Config;
   readonly #readAgain: Prepared['readAgain'];
-  /** Providers that only end what is in flight. */
+  /** Providers that only finish their pushes in flight. */
   readonly #retired = new Map<Provider, Timer>();
   #now: AppsAndSources;
   #reloading: Promise<unknown> = Promise.resolve();
@@ -65,7 +65,7 @@ export class LiveApps {
     return this.#now.sources;
   }
 
-  /** One at a time. Rejects with a `ConfigError`; then everything is as before. */
+  /** One at a time. Rejects with a `ConfigError` and then changes nothing. */
   reload(parts: ReloadParts): Promise<ReloadReport> {
     const reload = () => this.#reload(parts);
     const done = this.#reloading.then(reload, reload);
@@ -90,7 +90,7 @@ export class LiveApps {
       throw new Error('the service stopped during the reload');
     }
     const rules = rulesByApp(this.#config, read.apps);
-    // Nothing below waits: a call sees all of the old configuration or all of the new one.
+    // There is no `await` below: a call sees either all of the old configuration or all of the new one.
     this.#now = read;
     this.rules.replace(rules);
     retrier.changeLanes(lanes.replace(read.providers));
@@ -107,7 +107,7 @@ export class LiveApps {
     };
   }
 
-  /** Its pushes in flight, and those that wait for a place, end first. */
+  /** Its pushes in flight, and those that wait for a place, finish first. */
   #retire(provider: Provider): void {
     const timer = this.#clock.after(RETIRE_AFTER_MS, () => {
       this.#retired.delete(provider);
@@ -121,7 +121,7 @@ function nameOf({ app, provider }: AppProvider): string {
   return `${app}/${provider.name}`;
 }
 
-/** One that changed is closed and opened. */
+/** A changed endpoint counts as closed and opened. */
 function compare(
   before: readonly ConfiguredEndpoint[],
   after: readonly ConfiguredEndpoint[],

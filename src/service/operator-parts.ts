@@ -1,4 +1,4 @@
-// The operators' routes, put together from the core and the configuration.
+// Assembles the operators' routes from the core and the configuration.
 
 import { ConfigError } from '../config/config.ts';
 import { ServiceError } from '../core/errors.ts';
@@ -60,7 +60,7 @@ export function operatorParts(
   };
 }
 
-/** "Nothing came" would be wrong of calls that the store could not take. */
+/** "Nothing came" would be wrong for calls that the store could not take. */
 function withOpenGap(log: LogReader, recorder: Pick<Recorder, 'openGap'>): LogReader {
   const gather: LogReader['gather'] = async (question) => {
     const evidence = await log.gather(question);
@@ -82,7 +82,7 @@ function statesOf(providers: readonly AppProvider[], { checks }: Readiness): rea
   });
 }
 
-/** What is wrong names variables, files and fields, never their values. */
+/** Faults name variables, files and fields, never their values. */
 async function reload({ live, core, endpoints, changedNames }: HttpAppParts): Promise<Reloaded> {
   try {
     const needs_restart = changedNames();

@@ -1,5 +1,5 @@
 // Everything that can be wrong before the service starts, gathered into one message: variables, files,
-// keys. Nothing listens and nothing is written until all of it is right.
+// keys. The service does not listen and writes nothing until everything is right.
 
 import { type App, type LoadedApps, loadApps } from '../config/apps.ts';
 import { readAuthorities } from '../config/authorities.ts';
@@ -23,29 +23,29 @@ import type { Clock } from '../core/ports/clock.ts';
 import { Skew } from '../core/sending/attempts.ts';
 import { type AppProvider, openProviders } from './providers.ts';
 
-/** What a reload can change. */
+/** The part of the configuration that a reload can change. */
 export interface AppsAndSources {
   readonly apps: readonly App[];
   readonly providers: readonly AppProvider[];
   readonly sources: SignedSources;
-  /** Those of NDS_ENDPOINTS. */
+  /** The endpoints of NDS_ENDPOINTS. */
   readonly endpoints: readonly ConfiguredEndpoint[];
 }
 
 export interface Prepared extends AppsAndSources {
   readonly config: Config;
-  /** Variables that are set and mean nothing here, each in a sentence. */
+  /** A sentence for each variable that is set but has no effect here. */
   readonly ignored: readonly string[];
-  /** What Google's answers say of this machine's clock. */
+  /** What Google's answers say about this machine's clock. */
   readonly skew: Skew;
   /**
-   * Reads the files of apps, keys, sources and endpoints again and opens the providers that differ from `known`. Throws a
-   * `ConfigError`, and then nothing new is open.
+   * Reads the files of apps, keys, sources and endpoints again and opens the providers that differ from `known`. Throws
+   * a `ConfigError`; nothing new is then open.
    */
   readAgain(known: readonly AppProvider[]): Promise<AppsAndSources>;
 }
 
-/** How much a type that callers may have made up must resemble a known one to be taken for it. */
+/** How similar a type that callers may have named must be to a known one to count as misspelt. */
 const MAX_TYPOS = 2;
 
 /** Throws a `ConfigError` that lists every fault and how to fix it. */
@@ -57,7 +57,7 @@ export async function prepare(environment: Environment, clock: Clock): Promise<P
 }
 
 interface Given {
-  /** As it was at the start: the files may change, the variables need a restart. */
+  /** The settings from the start: files may change, but variables need a restart. */
   readonly environment: Environment;
   readonly clock: Clock;
   readonly skew: Skew;
@@ -113,14 +113,14 @@ function requireForRegistering({ values, given }: ReadSettings, faults: string[]
   }
 }
 
-/** A key for an app that does not exist would be refused at every registration, in the field. */
+/** A key for an app that does not exist would only fail later, at every registration. */
 function checkAppKeys(
   { appKeys = [], backendKeys = [], apiKeys = [] }: Partial<Config>,
   faults: string[],
   { apps }: { readonly apps: readonly string[] },
 ): void {
   for (const [index, { app, key }] of appKeys.entries()) {
-    // By its number: the text before the `=` may be a part of a key.
+    // Named by its number, because the text before the `=` may be a part of a key.
     const entry = `NDS_APP_KEYS: entry ${index + 1}`;
     if (apps.length > 0 && !apps.includes(app)) {
       faults.push(`${entry} names an app that does not exist; there are: ${apps.join(', ')}`);
@@ -158,8 +158,8 @@ function checkReceipts(
 }
 
 /**
- * A misspelt type would keep the built-in title and lifetime. Callers of the generic and the `standard` source name
- * types of their own, so that with them only a name that is almost a known one is a fault.
+ * A misspelt type would keep the built-in title and lifetime. Callers of the generic and the `standard` source use
+ * types of their own, so with these sources only a name that is almost a known one is a fault.
  */
 function checkTypes(
   config: Partial<Config>,
@@ -192,11 +192,11 @@ function checkTypes(
   }
 }
 
-/** What comes to this address may come from the other machines alone. */
+/** Only the other machines may reach this address. */
 function checkNodeAddress({ values }: ReadSettings, faults: string[]): void {
   const { nodeAddress, database, httpAddress, port = 0, metricsAddress } = values;
   if (nodeAddress === undefined) return;
-  // Without one it has a fault of its own.
+  // A missing database is reported separately.
   if (database !== undefined && !isServer(database)) {
     faults.push('NDS_NODE_ADDRESS needs NDS_DATABASE=postgres://…, which machines share');
   }

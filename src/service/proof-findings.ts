@@ -1,4 +1,4 @@
-// A proof in words: what it shows of which values, for the log at start and for `nds doctor`.
+// A proof in words: what it shows about which values, for the log at start and for `nds doctor`.
 
 import { apnsRemedyFor } from '../providers/apns/response.ts';
 import { fcmRemedyFor } from '../providers/fcm/response.ts';
@@ -9,9 +9,9 @@ import type { AppProvider } from './providers.ts';
 
 /** Beyond it a clock explains a refused signature: Google allows 5 minutes, Apple's bound is not documented. */
 const CLOCK_EXPLAINS_FROM_MS = 30_000;
-/** Reasons that a wrong clock has as well as a wrong key. */
+/** Reasons that a wrong clock can cause as well as a wrong key. */
 const MAYBE_CLOCK = new Set(['InvalidProviderToken', 'oauth_invalid_grant']);
-/** A token that was signed a moment ago can be expired by a wrong clock only. */
+/** Only a wrong clock can make a token expired that was signed a moment ago. */
 const SURELY_CLOCK = 'ExpiredProviderToken';
 const NAMES = { apns: 'Apple', fcm: 'Google' } as const;
 
@@ -35,7 +35,7 @@ export async function proveProvider(
     if (proof === undefined) return [];
     const check = `${app}/${provider.name}${index === 0 ? '' : ' (second key)'}`;
     const finding = findingOf({ check, configured }, proof, circumstances());
-    // During a rotation pushes go by the other key.
+    // During a rotation pushes use the other key.
     const isSpare = hasProven && finding.code === 'apns_refused';
     return [isSpare ? { ...finding, code: 'apns_key_refused' } : finding];
   });

@@ -1,14 +1,14 @@
 // Proves one set of credentials at its provider: nothing reaches a phone, and Apple is asked at most once in ten
-// minutes about the same credentials, over restarts, by all machines and `nds doctor` together.
+// minutes about the same credentials, by all machines and `nds doctor` together, even after restarts.
 
 import type { Outcome } from '../core/outcome.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { EarlierProof, ProofMemory } from '../core/ports/proofs.ts';
 import type { ProvableKey } from './providers.ts';
 
-/** Apple slows down and cuts off who sends many bad tokens; a process that is restarted in a loop must not. */
+/** Apple slows down and cuts off senders of many bad tokens; a process that restarts in a loop must not become one. */
 const APPLE_ASKED_EVERY_MS = 10 * 60_000;
-/** Machines that start together: one asks, and the others read the answer. */
+/** If machines start together, one asks, and the others read its answer. */
 const LOOK_EVERY_MS = 1_000;
 const MAX_LOOKS = 6;
 
@@ -75,7 +75,7 @@ async function remember(
     if (wasAsked(outcome)) await memory?.record(credentials, outcome);
     else await memory?.release(credentials);
   } catch {
-    // The claim stays without an answer, and Apple is left alone for its ten minutes.
+    // The claim stays without an answer, and Apple is not asked for ten minutes.
   }
 }
 
@@ -90,7 +90,7 @@ function recall(
   return { ...readProof(outcome), ageMs };
 }
 
-/** Whether the request may have come to the provider. */
+/** Whether the request may have reached the provider. */
 function wasAsked(outcome: Outcome): boolean {
   if (outcome.kind === 'misconfigured') return !isOfTheWay(outcome.reason);
   if (outcome.kind !== 'retry') return true;
@@ -121,12 +121,12 @@ function readProof(outcome: Outcome): KeyProof {
   }
 }
 
-/** A certificate that is not trusted: somebody stands between us and the provider, and nobody judged our credentials. */
+/** The certificate is not trusted: something is between us and the provider, and our credentials were not checked. */
 function isOfTheWay(reason: string): boolean {
   return reason === 'tls_untrusted' || reason === 'oauth_tls_untrusted';
 }
 
-/** "Too much" and "too often" are no failures of the provider. */
+/** "Too much" and "too often" are not failures of the provider. */
 function isAnswerAboutUs({ reason, certainty }: Extract<Outcome, { kind: 'retry' }>): boolean {
   return certainty.startsWith('throttled') || reason === 'TooManyProviderTokenUpdates';
 }

@@ -25,23 +25,23 @@ export interface AppProvider {
   readonly environment?: ApnsEnvironment | undefined;
   /** For the start-up report: where its pushes go. */
   readonly address: string;
-  /** What it was opened with: as long as that stays the same, a reload keeps it and its connections. */
+  /** The configuration that it was opened with: a reload keeps it and its connections as long as this is the same. */
   readonly openedWith?: unknown;
   /** In the order in which they are used. */
   readonly keys?: readonly ProvableKey[] | undefined;
 }
 
-/** One set of credentials of an app at a provider, to be proven. */
+/** One set of credentials of an app at a provider, for a proof. */
 export interface ProvableKey {
   readonly prover: Prover;
   readonly configured: Configured;
-  /** Changes with everything that the provider judges. */
+  /** Changes with every value that the provider checks. */
   readonly credentials: string;
 }
 
 /**
- * Opens the providers of all apps, but for those of `known` that are still as they should be, and adds every credential
- * that is no good to `faults`.
+ * Opens the providers of all apps, except those of `known` that have not changed, and adds unusable credentials to
+ * `faults`.
  */
 export async function openProviders(
   apps: readonly App[],

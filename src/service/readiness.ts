@@ -21,9 +21,9 @@ export interface ReadinessParts {
   readonly node?: string | undefined;
   /** False if a crash of the database may lose what was committed. */
   readonly commitsAreSafe?: (() => boolean) | undefined;
-  /** Of what is not needed to deliver. */
+  /** Entries for parts that are not needed to deliver. */
   readonly others?: (() => Readonly<Record<string, ReadinessCheck>>) | undefined;
-  /** What is configured for a lane, to name the value that is probably wrong. */
+  /** The configuration of a lane, to name the value that is probably wrong. */
   readonly configuredFor?: ((lane: Lane) => Configured | undefined) | undefined;
 }
 
@@ -33,7 +33,7 @@ const NO_RECEIPTS =
 const UNSAFE_COMMITS =
   'synchronous_commit is off: a crash of PostgreSQL loses what was answered 200; set it to on';
 
-/** Reads only what is known; asks neither providers nor disk. */
+/** Uses only what is known already; asks neither providers nor disk. */
 export function readReadiness(parts: ReadinessParts): Readiness {
   const checks: Record<string, ReadinessCheck> = { store: storeCheck(parts.ledger) };
   for (const lane of parts.lanes) {

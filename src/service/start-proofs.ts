@@ -7,7 +7,7 @@ import { type Finding, levelOf } from './findings.ts';
 import { proveProvider } from './proof-findings.ts';
 import type { AppProvider } from './providers.ts';
 
-/** What was found out about an app at a provider. */
+/** The findings about an app at a provider. */
 export interface ProvenLane {
   readonly app: string;
   readonly provider: string;
@@ -20,7 +20,7 @@ export interface StartProofsParts {
   readonly clock: Clock;
   readonly skew: Skew;
   readonly connected: Promise<unknown>;
-  /** Called at most once, if Apple is to be asked; `undefined` if it cannot be opened. */
+  /** Called at most once, before Apple is asked; `undefined` if it cannot be opened. */
   readonly openMemory: () => Promise<ProofMemory | undefined>;
 }
 
@@ -41,7 +41,7 @@ export function startProofs(
   return proofs;
 }
 
-/** What came out of the proofs so far. */
+/** The results of the proofs so far. */
 export class KnownProofs {
   readonly #lanes = new Map<string, ProvenLane>();
 

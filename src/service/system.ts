@@ -1,4 +1,4 @@
-// The machine's clock and chance: the only place that reads them. Everything else gets the ports.
+// The machine's clock and randomness: only this file reads them. Everything else gets the ports.
 
 import { createHmac, createSecretKey, hkdfSync, randomBytes } from 'node:crypto';
 import { v7 } from 'uuid';
@@ -8,7 +8,7 @@ import type { Ids } from '../core/ports/ids.ts';
 export interface TimeSources {
   /** Unix milliseconds; an administrator or NTP may set it. */
   wallMs(): number;
-  /** Milliseconds since any moment; stands still while the machine is suspended. */
+  /** Milliseconds since an arbitrary moment; stands still while the machine is suspended. */
   monotonicMs(): number;
 }
 
@@ -23,8 +23,8 @@ const SUSPENDED_FROM_MS = 5_000;
 
 export interface SystemClock extends Clock {
   /**
-   * Looks every second whether the machine was suspended, during which monotonic time stands still, and moves service
-   * time on by as much: what was due in between is due at once. Cancel it when the service stops.
+   * Checks every second whether the machine was suspended, during which monotonic time stands still, and moves service
+   * time on by as much: deliveries that were due in between are due at once. Cancel it when the service stops.
    */
   followSuspensions(onSuspended: (ms: number) => void): Timer;
 }
@@ -87,9 +87,9 @@ const SECRET_BYTES = 16;
 const FINGERPRINT_BYTES = 16;
 const DERIVED_KEY_BYTES = 32;
 
-/** Chance from the operating system; fingerprints under `lookupKey`, which the store keeps. */
+/** Randomness from the operating system; fingerprints under `lookupKey`, which the store keeps. */
 export function createSystemIds(clock: Clock, lookupKey: Uint8Array): Ids {
-  // Made once: a raw key would be turned into a key object, six times the cost of the HMAC, at every call.
+  // Made once: with a raw key every call would make a key object, at six times the cost of the HMAC.
   const key = createSecretKey(lookupKey);
   return {
     deliveryId: () => v7({ msecs: Math.floor(clock.wallMs()) }),

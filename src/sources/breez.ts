@@ -76,7 +76,7 @@ function nwcEvent(event: string): Parsed {
   });
 }
 
-/** Bodies that name themselves by `template`. */
+/** Bodies with a `template`. */
 const TEMPLATES: Readonly<Record<string, Shape>> = {
   payment_received: shape(z.object({ payment_hash: required }), ({ payment_hash }) =>
     notification({
@@ -140,7 +140,7 @@ const TEMPLATES: Readonly<Record<string, Shape>> = {
 
 const INVOICE_REQUEST = 'invoice_request';
 
-/** Bodies that name themselves by `event`: Boltz. */
+/** Bodies with an `event`: Boltz. */
 const EVENTS: Readonly<Record<string, Shape>> = {
   'swap.update': swapUpdated,
   'invoice.request': shape(
@@ -185,7 +185,7 @@ export function parseBreezBody(bytes: Uint8Array): Parsed {
   throw badBody(faults);
 }
 
-/** What the description of the API says of these bodies, by the value of `template` or `event`. */
+/** What the description of the API says about these bodies, by the value of `template` or `event`. */
 export function breezBodies(): Readonly<Record<string, z.ZodType>> {
   const bodies = (key: 'template' | 'event', shapes: Readonly<Record<string, Shape>>) =>
     Object.entries(shapes).map(([name, { fields }]) => {

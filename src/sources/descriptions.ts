@@ -1,5 +1,5 @@
-// What the description of the API says of the built-in sources. Their bodies are the schemas that validate calls; a
-// generic source is known to its vendor alone and is not described.
+// What the description of the API says about the built-in sources. Their bodies are the schemas that validate calls; a
+// generic source is known only to its vendor and is not described.
 
 import { z } from 'zod';
 import type {

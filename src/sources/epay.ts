@@ -9,7 +9,7 @@ import { REPEAT_WINDOW_MS } from './time.ts';
 
 const NAME = 'epay';
 
-/** What `status` says in words. Only `success` has been seen; other words leave it to the boolean. */
+/** The meaning of `status`. Only `success` has been seen; with other words the boolean decides. */
 const SUCCESS = /^(?:success|successful|succeeded|completed?|paid)$/i;
 const FAILURE = /^(?:fail|failed|failure|declined|rejected|cancell?ed|expired|error|reversed)$/i;
 const OPEN = /^(?:pending|processing|initiated|created)$/i;
@@ -31,7 +31,7 @@ export const epayBody = z.object({
 export const epay: Source = {
   name: NAME,
 
-  /** Epay wants 200 for whatever it sent: what a repeat cannot change is for the operator alone. */
+  /** Epay wants 200 for every call: failures that a repeat cannot change are reported only to the operator. */
   statuses: {
     token_unregistered: 200,
     token_rejected: 200,
@@ -39,7 +39,7 @@ export const epay: Source = {
     push_too_large: 200,
   },
 
-  /** Nothing to check: the caller knows the handle. */
+  /** There is nothing to check except the handle. */
   authenticate() {},
 
   parse({ body }) {

@@ -60,13 +60,13 @@ function fill(config: GenericConfig, request: SourceRequest, body: Uint8Array): 
   );
 }
 
-/** Only an id in the body has the body read before its signature is checked. */
+/** Only if the id is in the body, the body is read before its signature is checked. */
 function signedId(config: GenericConfig, request: SourceRequest): string {
   const isInBody = typeof config.id === 'string';
   return readId(config, request, isInBody ? readGenericBody(config, request) : undefined) ?? '';
 }
 
-/** Names that stand twice are refused: which of them was meant, and which was signed? */
+/** Repeated names are refused, because it is unclear which one was meant or signed. */
 function parseForm(text: string): Readonly<Record<string, string>> {
   const fields = [...new URLSearchParams(text.trim())];
   const names = new Set(fields.map(([name]) => name));
@@ -82,7 +82,7 @@ export function requireText(body: unknown, pointer: string): string {
   throw badBody([{ field: pointer, message: 'is required: a text or a number' }]);
 }
 
-/** Ids are numbers as often as texts; their digits are taken as they were written. */
+/** Many ids are numbers; their digits are taken as they were written. */
 export function textAt(body: unknown, pointer: string): string | undefined {
   const value = resolvePointer(body, pointer);
   if (typeof value === 'string') return value;

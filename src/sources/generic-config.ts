@@ -1,5 +1,5 @@
-// The shape of a generic signed source: what an operator writes to connect a service without code. Faults
-// say what would fit. What each key means is in docs/sources/generic.md.
+// The shape of a generic signed source: what an operator writes to connect a service without code. Faults say what
+// would be valid. What each key means is in docs/sources/generic.md.
 
 import { z } from 'zod';
 import { isJsonPointer } from './json-pointer.ts';
@@ -7,7 +7,7 @@ import { isJsonPointer } from './json-pointer.ts';
 const NAME = 'must be lower-case letters, digits and `_`, and begin with a letter';
 const PUSH_TYPE = 'must be letters, digits and `_`, such as `payment_received`';
 
-/** Misspelt keys are faults: a check that was meant and is not made would be worse. */
+/** Misspelt keys are faults: silently skipping an intended check would be worse. */
 function section<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.strictObject(shape, {
     error: (issue) =>
@@ -91,7 +91,7 @@ const type = section({
   names: z.record(z.string(), pushType).default({}),
   /** The caller's names that are answered 200 without a push. */
   ignored: z.array(z.string('must be a text')).default([]),
-  /** What becomes of the names that are neither in `names` nor in `ignored`. */
+  /** What happens to names that are neither in `names` nor in `ignored`. */
   others: z.enum(['pushed', 'ignored'], 'must be pushed or ignored').default('pushed'),
 });
 
@@ -112,10 +112,10 @@ export const genericConfig = section({
   id: z
     .union([pointer, z.strictObject({ header })], 'must be a JSON pointer or {"header": …}')
     .optional(),
-  /** What an operator searches for, such as a payment hash; the id unless it is named. */
+  /** What an operator searches for, such as a payment hash; by default the id. */
   subject: pointer.optional(),
   title: title.optional(),
-  /** Fields of the push beside `id`, `source` and `type`. Whatever is named here, Apple and Google can read. */
+  /** Fields of the push beside `id`, `source` and `type`. Apple and Google can read these. */
   payload: z
     .record(
       z.string().regex(/^[A-Za-z0-9_]{1,64}$/),
@@ -134,7 +134,7 @@ export type GenericConfig = z.output<typeof genericConfig>;
 type Given = Pick<GenericConfig, 'body' | 'signature' | 'timestamp' | 'id' | 'payload'>;
 type FaultBetween = readonly [path: readonly string[], message: string];
 
-/** What no key can say for itself: a check that was meant and could not be made is a fault. */
+/** Faults between keys: an intended check that cannot be made is a fault. */
 function faultsBetween(config: Given): readonly FaultBetween[] {
   const { signature, timestamp, id, payload } = config;
   const signed = (name: Placeholder) => holds(signature.signs, name);
@@ -193,7 +193,7 @@ function holds(signs: string, placeholder: Placeholder): boolean {
   return signs.includes(placeholder);
 }
 
-/** Whether the body itself is not signed, only its id, with or without a time. */
+/** Whether only the id is signed, with or without a time, and not the body. */
 function isIdAlone(signs: string): boolean {
   return holds(signs, '{id}') && !holds(signs, '{body}') && !holds(signs, '{sorted_body}');
 }

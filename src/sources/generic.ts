@@ -119,7 +119,7 @@ function payloadOf(
   return deepPayloadOf({ ...Object.fromEntries(more), id, source: config.name, type });
 }
 
-/** Without an id a replay is known by its signed time and bytes, as long as that time is fresh. */
+/** Without an id a replay is recognised by its signed time and bytes, as long as that time is fresh. */
 function duplicateOf(
   config: GenericConfig,
   call: { readonly request: SourceRequest; readonly name: string; readonly id: string | undefined },
@@ -138,7 +138,7 @@ function subjectOf({ subject }: GenericConfig, body: unknown): string | undefine
   return found === '' ? undefined : found;
 }
 
-/** A title that the body lacks is the catalogue's. */
+/** If the body has no title, the catalogue's is used. */
 function titleOf({ title }: GenericConfig, body: unknown): string | undefined {
   if (title === undefined) return undefined;
   if ('text' in title) return title.text;

@@ -1,5 +1,5 @@
-// JSON pointers (RFC 6901), read only. The libraries walk up the prototype chain or throw at a scalar, and
-// none takes a number with its literal digits for a leaf.
+// JSON pointers (RFC 6901), read only. The libraries walk up the prototype chain or throw at a scalar, and none treats
+// a number with its literal digits as a leaf.
 
 /** `` (the whole), `/a/0/b`; `~1` stands for `/` and `~0` for `~`. */
 const POINTER = /^(?:\/(?:[^~/]|~[01])*)*$/;

@@ -1,4 +1,4 @@
-// PaymentFlow and Payment API document the same webhook under two names: one source, which differs in its
+// PaymentFlow and Payment API document the same webhook under two names: one source here, which differs only in its
 // name and its signature header. The header of the other service is not accepted.
 
 import { z } from 'zod';

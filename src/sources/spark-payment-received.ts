@@ -35,7 +35,9 @@ export const sparkPaymentReceivedBody = named.extend(envelope.shape);
 export const sparkPaymentReceived: Source = {
   name: 'spark_payment_received',
 
-  /** What a repeat cannot change is answered 200: the domain's next payment would wait behind it. */
+  /**
+   * Failures that a repeat cannot change are answered 200, because the domain's next payment would wait behind them.
+   */
   statuses: {
     unknown_user: 200,
     token_unregistered: 200,

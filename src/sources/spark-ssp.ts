@@ -53,7 +53,7 @@ export const sparkSspBody = (): z.ZodType => {
   const details = Object.values(DETAILS).flat();
   return common.extend(Object.fromEntries(details.map(([, from, schema]) => [from, schema])));
 };
-/** Only id and type are sure. */
+/** Only id and type are always present. */
 const common = z.object({
   id: requiredString,
   network: optionalString,

@@ -14,7 +14,7 @@ import {
 } from './signatures/standard-webhooks.ts';
 import { parseDigits, REPEAT_WINDOW_MS, requireFresh } from './time.ts';
 
-/** The names of the headers, and Svix's own for the same three. Where both are whole, the first counts. */
+/** The names of the headers, and Svix's own for the same three. If both sets are complete, the first counts. */
 const PREFIXES = ['webhook-', 'svix-'] as const;
 const PARTS = ['id', 'timestamp', 'signature'] as const;
 
@@ -52,7 +52,7 @@ export const standardWebhooks: Source = {
     });
     const content = Buffer.concat([Buffer.from(`${id}.${timestamp}.`), body]);
     if (matchesStandardWebhook(signature, content, secrets)) return;
-    refuse(`No entry of the header ${prefix}signature fits the call and any key of this URL.`);
+    refuse(`No entry of the header ${prefix}signature matches the call under any key of this URL.`);
   },
 
   parse({ headers, body }) {
@@ -69,7 +69,7 @@ interface SignedHeaders {
   readonly signature: string;
 }
 
-/** Throws `bad_signature` unless one set of names is whole: one header of each set makes no third. */
+/** Throws `bad_signature` unless one set of names is complete: headers of the two sets are not combined. */
 function requireHeaders(headers: SourceRequest['headers']): SignedHeaders {
   for (const prefix of PREFIXES) {
     const [id, timestamp, signature] = PARTS.map((part) => headers[prefix + part]);
@@ -81,7 +81,7 @@ function requireHeaders(headers: SourceRequest['headers']): SignedHeaders {
   return refuse(`The header ${prefix ?? PREFIXES[0]}${missing} is missing.`);
 }
 
-/** Undefined for what is no body of the Breez family, but can be an event by its `type`. */
+/** Undefined if the body is not of the Breez family but can be an event by its `type`. */
 function parseAsBreez(body: Uint8Array, value: unknown): Parsed | undefined {
   const canBeEvent = typed.safeParse(value).success || !breezName.safeParse(value).success;
   try {
@@ -104,7 +104,7 @@ function parseStandard(value: unknown, id: string): Parsed {
   };
 }
 
-/** The id is what makes a repeat, also of a body that would have a key of its own elsewhere. */
+/** The id identifies a repeat, even for a body that has a key of its own at other doors. */
 function withKey(parsed: Parsed, id: string): Parsed {
   if (parsed.kind !== 'notification') return parsed;
   const duplicateOf = { key: id, windowMs: REPEAT_WINDOW_MS };

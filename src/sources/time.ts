@@ -9,17 +9,17 @@ const RFC_3339 =
 const MAX_CHARACTERS = 64;
 const MINUTE_MS = 60_000;
 
-/** Senders repeat an event for days. Where no signed time ends it, a replay is recognised for as long. */
+/** Senders repeat an event for days. If no signed time limits it, a replay is recognised for this long. */
 export const REPEAT_WINDOW_MS = 7 * 24 * 60 * MINUTE_MS;
 
-/** Unix milliseconds; undefined for what is not a date-time of RFC 3339, which always has a zone. */
+/** Unix milliseconds; undefined unless the text is a date-time of RFC 3339, which always has a zone. */
 export function parseRfc3339(text: string): number | undefined {
   const match = text.length <= MAX_CHARACTERS ? RFC_3339.exec(text) : null;
   if (match === null) return undefined;
   const [, year, month, day, hour, minute, second, fraction = '', sign, zoneHour, zoneMinute] =
     match;
   const midnightMs = Date.parse(`${year}-${month}-${day}T00:00:00Z`);
-  // Date.parse takes a 31st of February for the 3rd of March.
+  // Date.parse reads a 31st of February as the 3rd of March.
   const isDay = new Date(midnightMs || 0).toISOString().startsWith(`${year}-${month}-${day}`);
   const isTime = Number(hour) < 24 && Number(minute) < 60 && Number(second) <= 60;
   const isZone = Number(zoneHour ?? 0) < 24 && Number(zoneMinute ?? 0) < 60;
@@ -31,7 +31,7 @@ export function parseRfc3339(text: string): number | undefined {
   return midnightMs + minutes * MINUTE_MS + milliseconds;
 }
 
-/** Digits alone: the libraries differ on `1.5` and `5x`. Undefined for anything else. */
+/** Only digits: the libraries differ on `1.5` and `5x`. Undefined for anything else. */
 export function parseDigits(text: string): number | undefined {
   return /^[0-9]{1,15}$/.test(text) ? Number(text) : undefined;
 }

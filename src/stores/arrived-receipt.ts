@@ -1,4 +1,4 @@
-// What a receipt says beside what is known of its delivery and phone: pure, and the same whatever keeps it.
+// What a receipt changes, given what is known about its delivery and phone: pure, and the same for every store.
 
 import type { ArrivedReceipt, RecordedReceipt } from '../core/ports/receipts.ts';
 import {
@@ -20,7 +20,7 @@ interface Known {
   readonly isRepeated: boolean;
 }
 
-/** `history` is what becomes of the phone's if the receipt is kept. */
+/** `history` is the phone's new history if the receipt is kept. */
 export function recordingOf(
   row: RowOf<typeof WOKEN_DELIVERIES>,
   { receipt, atMs, ...arrived }: ArrivedReceipt,

@@ -1,4 +1,4 @@
-// A database as it is copied into another one: table by table, in the order of its keys.
+// A database that is copied into another one: table by table, in the order of its keys.
 
 import type { OpenedKeys } from './sealing/keys.ts';
 
@@ -15,10 +15,10 @@ export interface CopiedPage {
   readonly limit: number;
 }
 
-/** Nobody writes it meanwhile. */
+/** Nothing writes to it meanwhile. */
 export interface CopySource {
   readonly keys: OpenedKeys;
-  /** Another one if anything was written since: what was copied before does not fit any more. */
+  /** Differs if anything was written since: rows that were copied before then no longer match. */
   readonly state: Uint8Array;
   tables(): readonly string[];
   count(table: string): number;

@@ -1,4 +1,4 @@
-// Counted rows of the log as they are read, and where the next page of them begins.
+// Counts of log rows as they are read, and where the next page begins.
 
 import { STATUSES } from '../core/delivery.ts';
 import type { DeliveryCount, RefusalCount } from '../core/ports/log.ts';
@@ -6,10 +6,10 @@ import type { WaitingInLane } from '../core/ports/operating.ts';
 import type { RowOf, Rows } from './rows.ts';
 import { nameOf, PROVIDERS } from './values.ts';
 
-/** No period is longer than one such span. */
+/** Longer than any period, so that the whole period is one span. */
 export const ONE_SPAN_MS = Number.MAX_SAFE_INTEGER;
 
-/** A row may have been written so much later than its neighbours. */
+/** A row may have been written up to this much later than its neighbours. */
 const DISORDER_MS = 60_000;
 
 export const DELIVERY_COLUMNS = {
@@ -20,7 +20,7 @@ export const DELIVERY_COLUMNS = {
   reason: 'text?',
   /** Of those that were not delivered. */
   token_hash: 'text?',
-  /** Of those that a provider took, as far as an attempt has it. */
+  /** Of those that a provider took, as far as an attempt has the time. */
   after_ms: 'integer?',
   count: 'integer',
 } as const;

@@ -6,7 +6,7 @@ import { openDeviceContent } from './sealing/content.ts';
 import type { Sealer } from './sealing/seal.ts';
 import { nameOf, optional, REGISTRARS, toTarget } from './values.ts';
 
-/** Nothing if it cannot be decrypted: it is as if the device were not there. */
+/** Undefined if it cannot be decrypted: the device then counts as missing. */
 export function toDevice(sealer: Sealer, row: RowOf<typeof DEVICES>): Device | undefined {
   const content = openDeviceContent(sealer, row);
   if (content === undefined) return undefined;

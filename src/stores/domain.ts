@@ -14,12 +14,12 @@ import { openDelivery } from './sealing/content.ts';
 import type { Sealer } from './sealing/seal.ts';
 import { nameOf, optional, PLATFORMS, PROVIDERS, QUARANTINE_KINDS, toTarget } from './values.ts';
 
-/** The request that a delivery came by, kept where its id does not say so already. */
+/** The request id of a delivery, stored only if it differs from the delivery's id. */
 export function requestIdOf({ id, origin }: Delivery): string | null {
   return origin === undefined || origin.requestId === id ? null : origin.requestId;
 }
 
-/** Nothing if its content cannot be decrypted. */
+/** Undefined if its content cannot be decrypted. */
 export function toDelivery(
   sealer: Sealer,
   row: RowOf<typeof CLAIMED_DELIVERIES>,

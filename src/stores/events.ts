@@ -32,7 +32,7 @@ import type { RowOf } from './rows.ts';
 import { openDelivery, openEndpoint } from './sealing/content.ts';
 import type { Sealer } from './sealing/seal.ts';
 
-/** Nothing for one that cannot be decrypted: it is as if it were not there. */
+/** Undefined for an endpoint that cannot be decrypted: it then counts as missing. */
 export function toEndpoint(
   row: RowOf<typeof ENDPOINTS>,
   sealer: Sealer,
@@ -60,7 +60,7 @@ export function toEndpoint(
   };
 }
 
-/** As both databases keep it; the rest they keep in their own ways. */
+/** The fields that both databases keep alike. */
 export function endpointValues(endpoint: Endpoint) {
   return {
     id: endpoint.id,
@@ -73,7 +73,7 @@ export function endpointValues(endpoint: Endpoint) {
   };
 }
 
-/** A type of a later release, after which an earlier one runs, is passed over. */
+/** Skips types of a later release, if an earlier release runs again after it. */
 export function toEvent(row: RowOf<typeof EVENTS>): readonly RecordedEvent[] {
   if (!isEventType(row.type)) return [];
   return [
@@ -107,7 +107,7 @@ export function toEndpointAttempt(row: RowOf<typeof ENDPOINT_ATTEMPTS>): Endpoin
   };
 }
 
-/** A type of a later release is passed over. */
+/** Types of a later release are skipped. */
 export function toDigestCount(row: RowOf<typeof DIGEST_COUNTS>): readonly DigestCount[] {
   const { type, app, reason, count, from_ms: fromMs, to_ms: toMs } = row;
   if (!isEventType(type)) return [];
@@ -117,7 +117,7 @@ export function toDigestCount(row: RowOf<typeof DIGEST_COUNTS>): readonly Digest
 /** What an endpoint asked for, with its row. */
 export interface StoredWish extends Wish {
   readonly rowId: number;
-  /** Of an e-mail endpoint, which has every event in its counts. */
+  /** For an e-mail endpoint, whose counts contain every event. */
   readonly hasDigest: boolean;
 }
 
@@ -127,12 +127,12 @@ export function toWish(row: RowOf<typeof WISHES>): StoredWish {
   return { rowId, id, app: app ?? undefined, types, hasDigest: digest !== null };
 }
 
-/** An event before it has its id. */
+/** An event that has no id yet. */
 export interface NewEvent extends Omit<VendorEvent, 'id'> {
   readonly tokenHash?: string | undefined;
 }
 
-/** The end of a delivery whose content is still there. */
+/** The end of a delivery whose content is not erased yet. */
 export function toEndEvent(
   row: RowOf<typeof ENDED_DELIVERIES>,
   { type, reason, wallMs }: Ending,
@@ -161,7 +161,7 @@ interface Ending {
   readonly wallMs: number;
 }
 
-/** Of events that are about to be deleted, those that an endpoint lacks. */
+/** Those events, among the ones about to be deleted, that an endpoint did not get. */
 export function lackingOf(
   gone: readonly RowOf<typeof DROPPED_EVENTS>[],
   { wish, cursor }: { readonly wish: Wish; readonly cursor: number },

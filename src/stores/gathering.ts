@@ -1,16 +1,16 @@
-// What a question to the log leads to from what was found already: pure steps between the readings.
+// What else to look up after the first findings of a question: pure steps between the reads.
 
 import type { Device } from '../core/ports/devices.ts';
 import type { LoggedDevice, LogKey } from '../core/ports/log.ts';
 import type { LoggedDelivery } from '../core/ports/store.ts';
 
 export const MAX_GATHERED_ROWS = 1_000;
-/** A question names a device, or the few of a user; a short beginning of an id may name thousands. */
+/** A question names a device, or a user's few devices; a short beginning of an id may match thousands. */
 export const MAX_GATHERED_DEVICES = 20;
 
 /** Outages and gaps are few: one row for each time that a provider was down or the process was stopped. */
 export const MAX_PERIODS = 1_000;
-/** Body and signature take so long at most. */
+/** Reading the body and checking the signature takes at most this long. */
 export const LONGEST_REQUEST_MS = 30_000;
 export const MAX_COUNTED = 20;
 
@@ -20,7 +20,8 @@ export interface FoundDevice {
 }
 
 /**
- * When the calls of these requests came: ids of version 7 say so. A row of refusals has the id of its first call alone.
+ * When the calls with these request ids came, which ids of version 7 show. A row of refusals has only the id of its
+ * first call.
  */
 export function timesOf(keys: readonly LogKey[]): readonly number[] {
   const dated = keys.filter(

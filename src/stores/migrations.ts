@@ -29,7 +29,7 @@ export function readMigrations(database: 'sqlite' | 'postgres'): readonly Migrat
   });
 }
 
-/** What keeps this version from the tables; nothing if it may use them, once what it knows more is applied. */
+/** Why this version may not use the tables; undefined if it may, once its newer migrations are applied. */
 export function faultOfTables(
   known: readonly Migration[],
   { applied, minReader }: AppliedTables,

@@ -1,4 +1,4 @@
-// Pages of a log whose rows lie in the order of time: each looks at a bounded range of rows, and says where to go on.
+// Pages of a log whose rows lie in the order of time: each reads a bounded range of rows, and says where to continue.
 
 import type { Page } from '../core/ports/operating.ts';
 
@@ -11,7 +11,7 @@ export interface Bounds {
 
 export interface Range {
   readonly from: number;
-  /** Not in the range itself. */
+  /** Exclusive. */
   readonly before: number;
   readonly limit: number;
 }

@@ -14,7 +14,7 @@ export const outcomeSchema = z.discriminatedUnion('kind', [
     reason: z.string(),
     blame: z.enum(['token', 'sender', 'message']),
   }),
-  // How certain it is that nothing was sent does not matter any more.
+  // By now the certainty of the failure no longer matters.
   z.object({
     kind: z.literal('retry'),
     reason: z.string(),

@@ -11,7 +11,7 @@ export type DatabaseRefusal =
  * The database cannot be opened as it is. `kind` says why, the message what to do, in a sentence or two: print it
  * without a stack.
  * - `unknown_key`: written under an encryption key that the configuration does not name.
- * - `corrupt_database`: no database of ours, or damaged.
+ * - `corrupt_database`: not one of our databases, or damaged.
  * - `migration_mismatch`: written by another version, or its migrations were changed.
  * - `database_in_use`: another process owns it.
  * - `unusable_location`: its folder or file cannot be used.

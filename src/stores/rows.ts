@@ -1,5 +1,5 @@
-// The rows that statements read, each declared with the tables that it comes from: the list of columns and the type
-// are made of one declaration, and a test holds every declaration against what SQLite returns. The names are SQLite's;
+// The rows that statements read, each declared with the tables that it comes from: one declaration gives the list of
+// columns and the type, and a test compares every declaration with what SQLite returns. The names are SQLite's;
 // PostgreSQL reads its own columns under them (postgres/reading.ts).
 
 export type Column = 'integer' | 'text' | 'blob' | 'integer?' | 'text?' | 'blob?';
@@ -21,7 +21,7 @@ export interface Rows<Columns> {
   readonly sql: string;
 }
 
-/** Of tables whose columns are read as they are. */
+/** For tables whose columns are read as they are. */
 export interface TableRows<Columns> extends Rows<Columns> {
   readonly tables: string;
 }
@@ -38,7 +38,7 @@ export function rows<const Columns extends Readonly<Record<string, Column>>>(
   return { tables, columns, sql: `SELECT ${Object.keys(columns).join(', ')} FROM ${tables}` };
 }
 
-/** Whether the database returned what was declared. */
+/** Whether the database returned the declared columns. */
 export function isRow<Columns extends Readonly<Record<string, Column>>>(
   { columns }: Rows<Columns>,
   found: unknown,
@@ -227,7 +227,7 @@ export const ERASED_DEVICES = rows('devices', {
   token_hash: 'text',
 });
 
-/** What was found of a user or token to forget. */
+/** Ids and hashes of a user or token that is to be forgotten. */
 export interface Traces {
   readonly devices: readonly RowOf<typeof ERASED_DEVICES>[];
   /** Tokens that no other device has. */

@@ -17,12 +17,14 @@ export const QUARANTINE_KINDS = [
 /** The reason of a delivery whose device was deleted before it was delivered. */
 export const DEVICE_DELETED = 'device_deleted';
 
-/** Jitter may hand in fractions. Throws a RangeError for what is no time or duration. */
+/** Jitter may give fractions. Throws a RangeError for a value that is not a time or duration. */
 export function wholeMs(ms: number): number {
   return checked(Math.round(ms));
 }
 
-/** For ends: never later than it was, since a fraction more would be an attempt after the useful life. */
+/**
+ * For ends: rounds so that it is never later, since even a fraction more could allow an attempt after the useful life.
+ */
 export function wholeEndMs(ms: number): number {
   return checked(Math.floor(ms));
 }
@@ -49,7 +51,7 @@ export function nameOf<Name extends string>(names: readonly Name[], text: string
   return name;
 }
 
-/** A column that may be NULL as an optional field: nothing, or the field alone. */
+/** A column that may be NULL as an optional field: an empty object, or the field. */
 export function optional<Name extends string, Value>(
   name: Name,
   value: Value | null | undefined,
@@ -57,7 +59,7 @@ export function optional<Name extends string, Value>(
   return value === null || value === undefined ? {} : ({ [name]: value } as Record<Name, Value>);
 }
 
-/** Where to, from the columns of a row and its decrypted content. */
+/** The target, from the columns of a row and its decrypted content. */
 export function toTarget(
   { app, platform }: { readonly app: string; readonly platform: string },
   { token, appData, environment }: Pick<Target, 'token' | 'appData' | 'environment'>,

@@ -91,7 +91,7 @@ test('finds each kind of thing, and keeps what is secret out of the address', as
       isPublic ? `#find?${new URLSearchParams({ q: question })}` : '#find',
     );
   }
-  expect(await search(page, 'cd'.repeat(32))).toMatch(/^Nothing known of it/);
+  expect(await search(page, 'cd'.repeat(32))).toMatch(/^Nothing known about it/);
   // Each row of the line of time is a link that holds.
   await search(page, HASH);
   const row = page.locator('.timeline a.row').first();
@@ -167,7 +167,7 @@ test('filters stand in the address, and survive a reload', async () => {
   await page.locator('#log li').nth(1).waitFor({ state: 'detached' });
   expect(await outcomes(page)).toEqual(['refused 404']);
   await page.goto(`${url}/admin/#now?status=expired`);
-  await page.getByText('Nothing that these filters let through.').waitFor();
+  await page.getByText('Nothing matches these filters.').waitFor();
 });
 
 test('tries again, sends a test push and releases a token', async () => {

@@ -144,7 +144,7 @@ test('forget takes a user and a token out of registry and log', async () => {
   await running.service.settled();
   expect(await nds('find', id)).toMatchObject({
     code: 1,
-    stdout: expect.stringContaining('Nothing known of it'),
+    stdout: expect.stringContaining('Nothing known about it'),
   });
   await running.notify(IOS_TOKEN, PAYMENT_HASH);
   await running.service.settled();

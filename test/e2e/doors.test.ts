@@ -70,7 +70,7 @@ test('serves every path with a slash at its end, too', async () => {
   const reply = await post(running, `/api/v1/response/${'A'.repeat(22)}/`);
   expect([refusalOf(reply), problemOf(reply).detail]).toEqual([
     '404 not_found',
-    'Nobody waits for a reply with this id.',
+    'No caller waits for a reply with this id.',
   ]);
   const described = await callRegistry(running, { path: `/${device.id}/` });
   expect(described.status).toBe(200);

@@ -124,7 +124,7 @@ test('what nobody sent is not found, and the exit code says so', async () => {
   await expect(asking).rejects.toMatchObject({
     code: 1,
     stdout: expect.stringMatching(
-      /^4bb06f8e…\nNothing known of it: no call that names it came since/,
+      /^4bb06f8e…\nNothing known about it: no call that names it came since/,
     ),
   });
 });

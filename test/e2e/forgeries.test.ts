@@ -204,6 +204,6 @@ test('a problem says what to fix, and nothing about how close it was', async () 
     details.add(problemOf(await send(running.service.url, call)).detail);
   }
   expect([...details]).toEqual([
-    'The header x-signature does not fit the body and any secret of this URL.',
+    'The header x-signature does not match the body under any secret of this URL.',
   ]);
 });

@@ -56,7 +56,7 @@ export const EVENT_SETTINGS = {
     name: 'NDS_ENDPOINT_PROXY',
     group: 'Events',
     secret: true,
-    help: 'A proxy, http://[user:password@]host:port, through which events go by CONNECT, but for those to NDS_ENDPOINT_NETWORKS. HTTPS_PROXY is not used for events.',
+    help: 'A proxy, http://[user:password@]host:port, through which events go by CONNECT, except those to NDS_ENDPOINT_NETWORKS. HTTPS_PROXY is not used for events.',
     example: 'http://proxy.internal:3128',
     schema: egressProxy.optional(),
   },

@@ -1,4 +1,4 @@
-// What a caller is answered, and when: as soon as what is known of the push and its row allows it, or at the answer
+// Decides what a caller is answered and when: as soon as enough is known about the push and its row, or at the answer
 // deadline.
 
 import type { Delivery } from '../delivery.ts';
@@ -13,7 +13,7 @@ import type { Dispatch } from './dispatcher.ts';
 export interface Answer {
   readonly id: string;
   readonly status: 'delivered' | 'queued' | 'duplicate' | 'ignored';
-  /** Only where the store could not take the row of a push that was delivered all the same. */
+  /** Present only if a push was delivered although the store could not take its row. */
   readonly logged?: false;
 }
 
@@ -77,7 +77,7 @@ interface Known {
   over: boolean;
 }
 
-/** Nothing while what is missing may still come. "Queued" is answered only for what is in the store. */
+/** Undefined while a missing part may still arrive. "Queued" is answered only for deliveries that are in the store. */
 function answerOf(delivery: Delivery, known: Known): Answer | ServiceError | undefined {
   const { id } = delivery;
   const { end, row, over } = known;
@@ -129,7 +129,7 @@ export class Waits {
     const { clock, policy } = this.#parts;
     const { promise: answered, resolve, reject } = Promise.withResolvers<Answer>();
     const known: Known = { end: undefined, row: undefined, over: false };
-    // Called two or three times; what comes after the answer changes nothing.
+    // Called two or three times; calls after the answer change nothing.
     const decide = () => {
       const answer = answerOf(delivery, known);
       if (answer === undefined) return;

@@ -93,7 +93,7 @@ export class Asker {
     return this.#recording.idle();
   }
 
-  /** Answers every later caller with `shutting_down`. Resolves when nobody waits any more: at the last deadline. */
+  /** Answers every later caller with `shutting_down`. Resolves when no caller waits: at the last deadline. */
   async close(): Promise<void> {
     this.#draining = true;
     if (this.#callers === 0) return;
@@ -114,7 +114,7 @@ export class Asker {
   /**
    * The device's reply. Rejects with a `ServiceError`: `no_reply` at the deadline, what the
    * push was refused with, `overloaded` or `rate_limited` beyond the bounds. When `hungUp` is aborted the
-   * caller's place is free at once; the push goes on.
+   * caller's place is free at once; the push continues.
    */
   async ask(question: Question, hungUp: AbortSignal): Promise<Reply> {
     const { origin: _, ...recipient } = question.recipient;
@@ -134,7 +134,7 @@ export class Asker {
       throw new ServiceError('overloaded', { limit: 'reply_waits', retryAfterSeconds: 1 });
     }
     if ((this.#callersByTarget.get(targetKey) ?? 0) >= this.#options.maxWaitsPerTarget) {
-      const detail = `${this.#options.maxWaitsPerTarget} callers wait for a reply of this device already.`;
+      const detail = `${this.#options.maxWaitsPerTarget} callers already wait for a reply of this device.`;
       const limit = 'reply_waits_of_device';
       throw new ServiceError('rate_limited', { detail, limit, retryAfterSeconds: 1 });
     }
@@ -194,7 +194,7 @@ export class Asker {
     return promise;
   }
 
-  /** Waits for the end of the push: taken or failed; what can be retried is retried meanwhile. */
+  /** Waits until the push is taken or has failed for good; retries happen meanwhile. */
   async #follow(wait: Wait, dispatch: Dispatch): Promise<void> {
     const settled = (end: SendEnd) => {
       if (end.next.status === 'delivered') {
@@ -211,10 +211,10 @@ export class Asker {
       unwatch();
     };
     const end = await dispatch.end;
-    // It ended before it could be watched: its time was over, or its token dead, from the start.
+    // It ended before it could be watched: its time was already over, or its token already dead.
     settled(end);
     if (end.next.status !== 'queued') return;
-    // What is not in the store is never tried again.
+    // A delivery that is not in the store is never tried again.
     const row = await dispatch.row;
     if (row !== 'stored') this.#finish(wait, 'failed', { refusal: notKept(row) });
   }

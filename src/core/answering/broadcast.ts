@@ -1,4 +1,4 @@
-// One notification for several devices of a user: each has its own delivery, the best end is the answer.
+// One notification for several devices of a user: each has its own delivery, and the best outcome is the answer.
 
 import { type ErrorCode, ServiceError } from '../errors.ts';
 import type { Notification } from '../notification.ts';

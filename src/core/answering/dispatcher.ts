@@ -72,7 +72,7 @@ export class Dispatcher {
     if (key !== undefined && this.#mustClaim(key)) {
       const claiming = this.#claims.underWay(key);
       if (claiming !== undefined) {
-        // It may go out unclaimed, and then memory alone knows of it.
+        // That call may go out unclaimed, and then only memory knows about it.
         await claiming;
         return await this.accept(notification, recipient, { calledAtMs, failedFirst });
       }
@@ -99,8 +99,8 @@ export class Dispatcher {
   }
 
   /**
-   * A first call that is under way here answers its repeats, and while the store is sick memory has to do; of all others
-   * the store that machines share knows more.
+   * A first call that is under way here answers its repeats, and memory has to suffice while the store fails. About all
+   * other calls the store that machines share knows more.
    */
   #mustClaim(key: string): boolean {
     const { duplicates, ledger } = this.#parts;
@@ -109,7 +109,10 @@ export class Dispatcher {
     return this.#claims.isNeeded && !isKnown;
   }
 
-  /** The id of the first call if that failed or ended meanwhile: then this call is the first one, and has to claim the key again. */
+  /**
+   * The id of the first call if that call failed or ended meanwhile: this call is then the first, and claims the key
+   * again.
+   */
   async #acceptShared(
     call: Prepared & { readonly calledAtMs: number },
     key: string,
@@ -133,7 +136,7 @@ export class Dispatcher {
     if (claimed.kind === 'held') {
       const { deliveryId } = claimed;
       if (isCounted) this.#parts.limits.giveBack(delivery.target.app, delivery.tokenHash);
-      // If the first one fails, this call claims the key, perhaps after another one, and looks whose it is.
+      // If the first call fails, this call claims the key, perhaps after yet another call, and reads who has it.
       const untilMs = answerByMs - 2 * claimTimeoutMs - lookupTimeoutMs;
       const end = await this.#claims.follow(deliveryId, untilMs);
       if (end === 'failed' && deliveryId !== failedFirst) return deliveryId;
@@ -167,7 +170,7 @@ export class Dispatcher {
     const { target, deviceId, registrar, registeredAtMs, origin } = recipient;
     const lane = findLane(lanes, target);
     const { subject } = notification;
-    // The store may yet get the row of a call that is looked at again.
+    // If a call is checked again, the row of its first check may still reach the store, so it needs another id.
     const hasOwnId = asked !== undefined || origin?.isBroadcast === true;
     const delivery: Delivery = {
       id: hasOwnId || origin === undefined ? ids.deliveryId() : origin.requestId,
@@ -241,7 +244,7 @@ export class Dispatcher {
   }
 
   #refuseQuarantined(delivery: Delivery): void {
-    // What this machine remembers another one may have changed; the provider knows.
+    // Another machine may have changed what this one remembers; the provider knows.
     const doubted = this.#claims.isNeeded ? this.#claims.doubted(delivery.tokenHash) : undefined;
     if (doubted !== undefined) this.#parts.quarantine.absolve(doubted);
     const entry = this.#parts.quarantine.find(delivery.tokenHash);
@@ -283,7 +286,7 @@ export class Dispatcher {
   }
 }
 
-/** A call that is looked at again keeps its deadline. */
+/** A call that is checked again keeps its deadline. */
 interface Asked {
   readonly calledAtMs: number;
   /** The delivery that had its key and failed. */

@@ -12,14 +12,14 @@ export interface Lanes {
   missing(target: Target): ServiceError;
 }
 
-/** Which lane a token goes by; without an environment the app's own, or production where it has both. */
+/** The lane that a token uses; without an environment the app's own, or production if the app has both. */
 export function laneKey(app: string, provider: 'apns' | 'fcm', environment = ''): string {
   return `${app}\n${provider}\n${environment}`;
 }
 
 /**
  * The lane by which a push to this target would go. Throws `unknown_app` or `provider_not_configured`. A token of one
- * environment of APNs is never tried at the other: BadDeviceToken there would say nothing of it.
+ * environment of APNs is never tried at the other: BadDeviceToken there would say nothing about it.
  */
 export function findLane(lanes: Lanes, target: Target): Lane {
   const { app, platform, token, environment } = target;

@@ -1,6 +1,6 @@
-// A device's reply that came to another machine than the one that asked: which machine that is, and the signature by which
-// it knows that one of the others forwards it. The signature covers method, path, machine, epoch, time and body; what is
-// sent a second time finds the id used.
+// A device's reply that came to a machine other than the one that asked: finds the machine that asked, and signs the
+// forwarded request so that this machine can trust it. The signature covers method, path, machine, epoch, time and
+// body; a request that is sent again is refused because its id was used.
 
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 
@@ -16,7 +16,7 @@ export const FORWARD_HEADERS = {
   signature: 'nds-signature',
 } as const;
 
-/** The id under which a device replies; the machine that asks stands before the secret. */
+/** The id under which a device replies: the machine that asks, then the secret. */
 export function replyIdOf(machine: string | undefined, secret: string): string {
   return `${machine ?? ''}${secret}`;
 }
@@ -33,7 +33,7 @@ export interface ForwardedCall {
   readonly body: Uint8Array;
 }
 
-/** For whom a call is: the machine, and the epoch under which the sender knows it. */
+/** The machine that a call is for, and the epoch under which the sender knows it. */
 export interface Addressed {
   readonly machine: string;
   readonly epoch: number;
@@ -56,7 +56,7 @@ export function forwardHeaders(
 
 export type ForwardFault = 'unsigned' | 'stale' | 'other_machine' | 'other_epoch';
 
-/** Why this machine does not take what another one says to forward; `undefined` if it does. */
+/** Why this machine refuses a forwarded request; `undefined` if it accepts it. */
 export function faultOfForwarded(
   key: Uint8Array,
   call: ForwardedCall & { readonly header: (name: string) => string | undefined },
@@ -76,7 +76,7 @@ export function faultOfForwarded(
   return epoch === String(own.epoch) ? undefined : 'other_epoch';
 }
 
-/** No part can hold a line break, so that no two calls are written alike. */
+/** No part can contain a line break, so two different calls never give the same text. */
 function digestOf(
   key: Uint8Array,
   { method, path, body }: ForwardedCall,

@@ -1,6 +1,6 @@
 // Duplicate keys of a store that several machines share. The key is written together with the row before the push, so that
-// of two machines that get the same call one pushes; the other waits for what becomes of it. While the store is sick, or
-// does not answer in time, the push goes out without: at worst a second one is sent for the same event.
+// of two machines that get the same call one pushes; the other waits for what becomes of it. While the store fails or
+// does not answer in time, the push goes out without a claim: at worst a second push is sent for the same event.
 
 import type { Delivery } from '../delivery.ts';
 import { ServiceError } from '../errors.ts';
@@ -18,7 +18,7 @@ import type { Inserted, Ledger } from '../sending/ledger.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
 import { tokenThrottled } from './answers.ts';
 
-/** Half of what makes a machine dead for others, and many times what a claim may take. */
+/** Half of the time after which others declare a machine dead, and many times what a claim may take. */
 const STOPPED_MS = 3_000;
 
 export interface KeyClaimsParts {
@@ -39,7 +39,7 @@ export type Claimed =
   | { readonly kind: 'free'; readonly isClaimed: boolean; readonly row: Promise<Inserted> }
   | { readonly kind: 'held'; readonly deliveryId: string };
 
-/** What became of the delivery that holds a key: `open` at the deadline, too. */
+/** What became of the delivery that holds a key; `open` also if the deadline came first. */
 export type FirstEnd = 'open' | 'delivered' | 'failed';
 
 export class KeyClaims {
@@ -52,12 +52,12 @@ export class KeyClaims {
     this.#parts = parts;
   }
 
-  /** False if this process owns the store: then its memory has the keys. */
+  /** False if this process owns the store: its memory then has the keys. */
   get isNeeded(): boolean {
     return this.#parts.store.claimKey !== undefined;
   }
 
-  /** While another call of this process is about to learn whether it is the first of its key. Never rejects. */
+  /** Pending while another call of this process finds out whether it is the first with this key. Never rejects. */
   underWay(key: string): Promise<unknown> | undefined {
     return this.#underWay.get(key);
   }
@@ -84,16 +84,16 @@ export class KeyClaims {
     const timer = clock.after(waitMs, () => resolve(undefined));
     const claim = await Promise.race([claiming, over]);
     timer.cancel();
-    // This process was stopped: others may have taken over what was written, and sent it.
+    // This process stood still: other machines may have taken over the row, and sent it.
     if (clock.nowMs() - askedAtMs >= STOPPED_MS) {
       throw new ServiceError('store_unavailable', { retryAfterSeconds: 1 });
     }
-    // The row may still come: what is sent meanwhile is settled in it.
+    // The row may still be written; then this push is settled in it.
     if (claim === undefined) return unclaimed(claiming.then(rowOf));
     return this.#believe(claim, doubted);
   }
 
-  /** Looks at the row every so often until its first attempt has an end, or for so long, however slow the store is. */
+  /** Polls the row until its first attempt has ended or until `untilMs`, however slow the store is. */
   async follow(deliveryId: string, untilMs: number): Promise<FirstEnd> {
     const { clock } = this.#parts;
     const { promise: over, resolve } = Promise.withResolvers<FirstEnd>();
@@ -108,7 +108,7 @@ export class KeyClaims {
     }
   }
 
-  /** Calls that follow a delivery wait no longer. */
+  /** Ends the wait of all calls that follow a delivery. */
   hurry(): void {
     for (const end of this.#following) end();
   }
@@ -125,12 +125,12 @@ export class KeyClaims {
     }
   }
 
-  /** It goes out without its key. */
+  /** Reports that the push goes out without its key. */
   tellUnclaimed({ id: deliveryId, provider, target: { app } }: Delivery): void {
     this.#parts.observer.observe({ name: 'key_unclaimed', deliveryId, app, provider });
   }
 
-  /** Memory knows the first call: what the store may still write of this one ends without a push. */
+  /** Memory knows the first call: if the store still writes a row for this one, that row ends without a push. */
   giveUp({ id: deliveryId }: Delivery, row: Promise<Inserted>): void {
     const { owner, clock, ledger } = this.#parts;
     const end = { status: 'expired', reason: 'duplicate' } as const;
@@ -140,7 +140,7 @@ export class KeyClaims {
     });
   }
 
-  /** A refusal that this machine remembers, and that another one may have lifted meanwhile. */
+  /** A refusal that this machine remembers, but that another machine may have lifted. */
   doubted(tokenHash: string): QuarantineEntry | undefined {
     const { quarantine, ledger } = this.#parts;
     const entry = quarantine.find(tokenHash);
@@ -195,7 +195,7 @@ function rowOf(claim: KeyClaim | 'unavailable' | 'refused'): Inserted {
   return claim.kind === 'taken' ? 'stored' : 'unavailable';
 }
 
-/** A store that fails says nothing of the first call; the caller is answered at the deadline. */
+/** A store that fails says nothing about the first call; the caller is answered at the deadline. */
 function unlessSick(error: unknown): never {
   if (error instanceof StoreUnavailableError) {
     throw new ServiceError('store_unavailable', { retryAfterSeconds: 1 }, { cause: error });

@@ -27,11 +27,11 @@ export interface RepeatsParts {
   readonly sender: Sender;
   readonly duplicates: Duplicates;
   readonly observer: Observer;
-  /** A delivery was given a new lifetime: the retrier may have to look at it earlier. */
+  /** Called when a delivery got a new lifetime: the retrier may have to check it earlier. */
   readonly onRenewed: (lane: Lane, dueAtMs: number) => void;
 }
 
-/** The delivery that holds a duplicate key; known from the store alone if no call `held` it in this process. */
+/** The delivery that holds a duplicate key; known only from the store if no call `held` it in this process. */
 export interface First {
   readonly id: string;
   readonly held?: FirstCall;
@@ -39,7 +39,7 @@ export interface First {
   readonly isFromStore?: true;
 }
 
-/** The delivery that a repeat would be, if it were none. */
+/** The delivery that a call would make if it were not a repeat. */
 export interface Repeat {
   readonly delivery: Delivery;
   readonly lane: Lane;
@@ -51,7 +51,7 @@ type Renewed = 'renewed' | 'closed';
 interface SharedFirst {
   readonly id: string;
   readonly end: FirstEnd;
-  /** It ended, and the store was asked again whose the key is: only what may have arrived keeps one. */
+  /** It ended, and the store says that it still holds the key: only a delivery that may have arrived keeps its key. */
   readonly keepsKey: boolean;
 }
 
@@ -74,7 +74,7 @@ export class Repeats {
     );
   }
 
-  /** Must run right before the key is held: nothing may come between. */
+  /** Must run right before the key is held, with no `await` between. */
   findHeld(key: string | undefined): First | undefined {
     const held = key === undefined ? undefined : this.#parts.duplicates.find(key);
     return held === undefined ? undefined : { id: held.deliveryId, held };
@@ -143,8 +143,8 @@ export class Repeats {
   }
 
   /**
-   * Waits for the first call: if it is refused, the repeat is refused for the same reason. Nothing if its delivery
-   * failed while the repeat waited for the store: then this call is the first.
+   * Waits for the first call: if it is refused, the repeat is refused for the same reason. Undefined if the delivery
+   * failed while the repeat waited for the store: this call is then the first.
    */
   async answer(repeat: Repeat, first: First): Promise<Answer | undefined> {
     const { type } = repeat.delivery.notification;
@@ -162,7 +162,7 @@ export class Repeats {
   }
 
   /**
-   * The caller does not wait beyond its deadline: what is known by then is that the first call was taken, unless only the
+   * The caller does not wait beyond its deadline. By then it is known that the first call was taken, unless only the
    * store can say what became of it.
    */
   async #renewInTime(repeat: Repeat, first: First): Promise<Renewed | undefined> {
@@ -182,15 +182,15 @@ export class Repeats {
   }
 
   /**
-   * True if the delivery is certainly open. With a shared store, only if the store said so during this call or this
-   * machine is sending it: another machine may have ended any other.
+   * True if the delivery is certainly open. With a shared store that is certain only if the store said so during this
+   * call, or if this machine is sending it: another machine may have ended any other delivery.
    */
   #isKnownToStand({ id, held, isFromStore }: First): boolean {
     if (held === undefined) return false;
     return !this.#isShared || isFromStore === true || this.#parts.sender.isSending(id);
   }
 
-  /** Refuses what may not be queued now; changes nothing if the delivery has ended meanwhile. */
+  /** Refuses a delivery that may not be queued now; changes nothing if the delivery has ended meanwhile. */
   async #renew({ delivery, lane }: Repeat, deliveryId: string): Promise<Renewed> {
     const { clock, ledger, sender, policy, duplicates, onRenewed } = this.#parts;
     const { notification, expiresAtMs } = delivery;
@@ -207,7 +207,7 @@ export class Repeats {
     });
     if (renewed === 'unavailable') throw storeUnavailable();
     if (renewed === 'closed') {
-      // Another machine may have ended it: the store is asked again whose the key is.
+      // Another machine may have ended it: the store is asked again who has the key.
       if (this.#isShared && !duplicates.hasArrived(deliveryId)) duplicates.release(deliveryId);
       return renewed;
     }

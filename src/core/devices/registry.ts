@@ -2,7 +2,7 @@
 //
 //   backend   knows every wallet of its vendor: the same device again keeps its handles, the quarantine of its token ends
 //   app       an app key ships inside the app, so it may only add: it never reads or overwrites another device
-//   self      a wallet that signed its registration: the same, and its public key is its user
+//   self      a wallet that signed its registration: as with `app`, and its public key is its user
 
 import { ServiceError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -21,7 +21,7 @@ import type { Ledger } from '../sending/ledger.ts';
 import { type ApnsEnvironment, createTarget, type Recipient, tokenKey } from '../target.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
 
-/** What of a device its vendor may change later. */
+/** The fields of a device that its vendor may change later. */
 export type DeviceChanges = Partial<Omit<DeviceDetails, 'target'>> & {
   readonly token?: string;
   readonly appData?: string;
@@ -46,12 +46,12 @@ export function recipientOf(device: Device, source: string): Recipient {
   return { target, deviceId, registrar, registeredAtMs, locale, source };
 }
 
-/** What a handle is looked up by: it is valid at one door only. */
+/** The fingerprint that finds a handle, which is valid at one door only. */
 export function handleKey(door: Door, handle: string): string {
   return `handle\n${door}\n${handle}`;
 }
 
-/** What a user's devices are found by. Users of two apps have nothing in common. */
+/** The fingerprint that finds a user's devices. The same user name in two apps means two users. */
 export function userKey(app: string, user: string): string {
   return `user\n${app}\n${user}`;
 }
@@ -70,7 +70,7 @@ export class Registry {
     return this.#parts.doors;
   }
 
-  /** Adds a device, or returns the backend's own one of the same identity with what is new taken over. */
+  /** Adds a device, or updates and returns the backend's own device of the same identity. */
   async register(
     details: DeviceDetails,
     registrar: Registrar,
@@ -129,7 +129,7 @@ export class Registry {
     });
   }
 
-  /** A new URL for one door; the old one is worth nothing from now on. */
+  /** Makes a new URL for one door; the old one is invalid from now on. */
   async renewHandle(id: string, door: Door): Promise<Device> {
     if (!this.#parts.doors.includes(door)) throw new ServiceError('unknown_source');
     return await this.#inTurn(id, async () => {
@@ -171,7 +171,7 @@ export class Registry {
     return changed;
   }
 
-  /** A user that gets a device by a change has the same limit as for registrations. */
+  /** If a change gives a device to another user, that user's limit applies as for a registration. */
   async #requireRoom({ target, user: owner }: Device, user: string | undefined): Promise<void> {
     if (user === undefined || user === owner) return;
     const ofUser = await this.findByUser(target.app, user);
@@ -180,8 +180,8 @@ export class Registry {
   }
 
   /**
-   * A change is read, made and written; two at once would undo each other, and a revoked URL come back to
-   * life. So those of one device follow each other.
+   * A change reads, modifies and writes a device. Two changes at once would undo each other and could restore a revoked
+   * URL, so the changes of one device run one after the other.
    */
   async #inTurn<Result>(id: string, work: () => Promise<Result>): Promise<Result> {
     const before = this.#changing.get(id) ?? Promise.resolve();
@@ -194,7 +194,7 @@ export class Registry {
     }
   }
 
-  /** The backend registered a device that it has: what it says of it is new, the handles stay. */
+  /** The backend registered a device again: the new fields replace the old ones, the handles stay. */
   async #refresh(id: string, details: DeviceDetails): Promise<Device> {
     const known = await this.find(id);
     const nowMs = this.#parts.clock.wallMs();
@@ -222,7 +222,7 @@ export class Registry {
     throw new ServiceError('device_exists');
   }
 
-  /** The vendor vouches for the token: what a provider said of it earlier is forgotten. */
+  /** The vendor vouches for the token: what a provider said about it earlier is forgotten. */
   async #pardon({ target }: Device): Promise<void> {
     const tokenHash = this.#parts.ids.fingerprint(tokenKey(target));
     this.#parts.quarantine.release(tokenHash);

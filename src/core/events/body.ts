@@ -1,4 +1,4 @@
-// The body of a call to an endpoint: `{type, timestamp, data}`. test/house holds it against the published schemas.
+// The body of a call to an endpoint: `{type, timestamp, data}`. A test compares it with the published schemas.
 
 import { createHash } from 'node:crypto';
 import type { Dropped, VendorEvent } from '../ports/events.ts';
@@ -17,7 +17,7 @@ export function subjectSha256(subject: string): string {
   return sha256(normalSubject(subject));
 }
 
-/** `user` is the one for whom the device is registered now. */
+/** `user` is the user for whom the device is registered now. */
 export function bodyOf(event: VendorEvent, user: string | undefined): string {
   return write(event, {
     delivery_id: event.deliveryId,

@@ -21,14 +21,14 @@ export interface EventCallsParts {
   readonly clock: Clock;
   readonly sender: EventSender;
   readonly observer: Observer;
-  /** For whom a device is registered now. */
+  /** The user for whom a device is registered now. */
   readonly userOf: (deviceId: string) => Promise<string | undefined>;
 }
 
 /** What became of one call, or of one mail. */
 export interface Sent {
   readonly verdict: SendVerdict;
-  /** Of HTTP or SMTP; absent without an answer. */
+  /** The status of HTTP or SMTP; absent without an answer. */
   readonly status?: number | undefined;
   /** Absent for a success. */
   readonly reason?: string | undefined;
@@ -60,7 +60,7 @@ export class EventCalls {
     this.#wake?.();
   }
 
-  /** Rejects only if it cannot be read for whom a device is registered. */
+  /** Rejects only if the user of the device cannot be read. */
   async send({ url, secrets }: Endpoint, event: VendorEvent, given?: string): Promise<Sent> {
     const { clock, sender, observer, userOf } = this.#parts;
     const { id, type, deviceId } = event;

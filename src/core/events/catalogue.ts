@@ -3,7 +3,7 @@
 import type { DeliveryStatus } from '../delivery.ts';
 import type { Endpoint } from '../ports/events.ts';
 
-/** Those that `named` says must be asked for by name: there is one for nearly every push. */
+/** Types with `named` must be asked for by name: nearly every push has such an event. */
 export const EVENTS = {
   'delivery.delivered': { named: true, when: 'Apple or Google took the push' },
   'delivery.woke': { named: true, when: 'the phone said that the push woke it' },
@@ -46,7 +46,7 @@ export function isMailType(name: string): name is MailType {
   return MAILS.some((type) => type === name);
 }
 
-/** Told to one endpoint whether it asked for them or not; they are not in the table. */
+/** Sent to an endpoint whether it asked for them or not; they are not in the table. */
 const TOLD_ANYWAY: ReadonlySet<string> = new Set<EventType>(['events.dropped', 'test.ping']);
 
 const NAMES = Object.keys(EVENTS).filter(isEventType);
@@ -55,7 +55,7 @@ export function isEventType(name: string): name is EventType {
   return Object.hasOwn(EVENTS, name);
 }
 
-/** What may be asked for: every type that is not told anyway, `*`, and groups such as `delivery.*`. */
+/** What may be asked for: every type that is not always sent, `*`, and groups such as `delivery.*`. */
 export function enabledEventNames(): readonly string[] {
   const types = NAMES.filter((name) => !TOLD_ANYWAY.has(name));
   const groups = new Set(types.map((name) => `${name.slice(0, name.indexOf('.'))}.*`));
@@ -96,7 +96,7 @@ export function isWished(
   return isOfApp && types.has(event.type) && event.endpointId !== id;
 }
 
-/** The event that the end of a delivery is. */
+/** The event for the end of a delivery. */
 export function eventOfEnd(status: Exclude<DeliveryStatus, 'queued'>): EventType {
   switch (status) {
     case 'delivered':

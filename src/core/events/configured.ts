@@ -1,4 +1,4 @@
-// How an endpoint comes to be and changes: by an operator, or as it stands in the configuration.
+// Makes and changes endpoints, for an operator or from the configuration.
 
 import type { Endpoint } from '../ports/events.ts';
 import type { Ids } from '../ports/ids.ts';
@@ -34,8 +34,8 @@ export function register(
 }
 
 /**
- * The configuration does not change whether an endpoint is enabled, nor when it was created. One that was given up is
- * tried again at its new address.
+ * The configuration does not change whether an endpoint is enabled, nor when it was created. An endpoint that was
+ * disabled after failures is tried again at its new address.
  */
 export function configure(
   one: ConfiguredEndpoint,

@@ -1,4 +1,4 @@
-// What can be said of an endpoint when it is registered or changed, and what of it does not fit together.
+// The fields of an endpoint when it is registered or changed, and which of them do not fit together.
 
 import { ServiceError } from '../errors.ts';
 import type { Fault } from '../fault.ts';
@@ -22,11 +22,11 @@ export type EndpointChanges = Partial<EndpointDetails> & {
 /** An endpoint of the configuration. */
 export interface ConfiguredEndpoint extends EndpointDetails {
   readonly name: string;
-  /** None of an e-mail endpoint. */
+  /** An e-mail endpoint has none. */
   readonly secret?: string | undefined;
 }
 
-/** What judges an address that an endpoint is to have; the words do not repeat it. */
+/** Checks the address of a new or changed endpoint; the messages do not repeat it. */
 export interface AddressJudges {
   readonly sender: { faultOf(url: string): Promise<string | undefined> };
   readonly mail: { readonly fault: string | undefined };
@@ -49,7 +49,7 @@ export async function checkDetails(
   if (fault !== undefined) refuse(isEmail ? 'email' : 'url', fault);
 }
 
-/** The digest that an endpoint with this address has; none of an https URL. */
+/** The digest of an endpoint with this address; an https URL has none. */
 export function digestOf({ url, digest = 'daily' }: EndpointDetails): DigestPeriod | undefined {
   return isEmailAddress(url) ? digest : undefined;
 }

@@ -1,4 +1,4 @@
-// When a digest is due, and by which id it is known.
+// When a digest is due, and its id.
 
 import type { DigestCount, DigestPeriod } from '../ports/events.ts';
 
@@ -6,7 +6,7 @@ const PERIOD_MS: Readonly<Record<DigestPeriod, number>> = {
   hourly: 3_600_000,
   daily: 86_400_000,
 };
-/** What happened right before the full hour is recorded by then. */
+/** By then everything that happened right before the full hour is recorded. */
 const GRACE_MS = 60_000;
 
 /** The last full hour or midnight, UTC, for which a digest may be sent. */

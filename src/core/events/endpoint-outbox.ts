@@ -2,7 +2,8 @@
 //
 // It reads the next events behind its cursor and sends them one after the other. While a call fails only that event is
 // tried, by the schedule (schedule.ts). An event that the endpoint refused three times is skipped. 410, or five days
-// without a success, disables the endpoint. What was deleted before the endpoint had it comes first, as one event.
+// without a success, disables the endpoint. Events that were deleted before the endpoint had them are reported first,
+// as one event.
 
 import type { Dropped, RecordedEvent, StoredEndpoint, VendorEvent } from '../ports/events.ts';
 import { droppedBodyOf } from './body.ts';
@@ -10,7 +11,7 @@ import { EventCalls, type EventCallsParts, noteOf, type Sent } from './calls.ts'
 import { isWished } from './catalogue.ts';
 import { Outbox, type OutboxParts } from './outbox.ts';
 
-/** Read at once; few, so that what waits here is fresh. */
+/** Events read at once; few, so that the events in memory are not out of date. */
 const PAGE = 50;
 
 export type EndpointOutboxParts = EventCallsParts & OutboxParts;
@@ -63,7 +64,7 @@ export class EndpointOutbox extends Outbox {
     if (!this.rounds.mayRun) return false;
     const before = this.progress;
     const sent = await this.#calls.send(this.endpoint, event);
-    // Changed or sent back in the table meanwhile.
+    // The endpoint was changed, or sent back in the table, meanwhile.
     if (this.progress !== before || this.isMoot(sent)) return false;
     return await this.#conclude(event, sent, { cursor: event.rowId });
   }
@@ -80,7 +81,7 @@ export class EndpointOutbox extends Outbox {
     return await this.#conclude(event, sent, { cursor: before.cursor, dropped });
   }
 
-  /** Notes the attempt. True if the next event may be sent. */
+  /** Records the attempt. True if the next event may be sent. */
   async #conclude(
     event: VendorEvent,
     sent: Sent,
@@ -96,7 +97,7 @@ export class EndpointOutbox extends Outbox {
       disabledReason,
     });
     if (sent.verdict === 'delivered' && dropped === undefined) {
-      // Nobody waits for it: a service that is killed before sends the event once more.
+      // Not awaited: if the service is killed before it is written, the event is sent again.
       noted.catch(() => undefined);
       return true;
     }

@@ -1,5 +1,5 @@
-// The endpoints of the vendor: registered, changed, tested, and each with its outbox. While there is none, nobody listens
-// and nothing is asked of the store.
+// The endpoints of the vendor: registers, changes and tests them, and runs an outbox for each. While there are none, it
+// neither listens to the core nor asks the store.
 
 import { isDeepStrictEqual } from 'node:util';
 import { ServiceError } from '../errors.ts';
@@ -36,9 +36,9 @@ export interface EndpointsParts extends Omit<EndpointOutboxParts & MailOutboxPar
 export class Endpoints implements Observer {
   readonly #parts: EndpointsParts;
   readonly #outboxes = new Map<string, Outbox>();
-  /** As the configuration had them last. */
+  /** Those of the configuration, as it was read last. */
   #configured: ReadonlyMap<string, ConfiguredEndpoint> = new Map();
-  /** On their way into the store. */
+  /** Being written to the store. */
   #adding = 0;
   #lastTurn: Promise<unknown> = Promise.resolve();
   #isListening = false;
@@ -67,13 +67,13 @@ export class Endpoints implements Observer {
     }
   }
 
-  /** What is stored, to be looked at and changed while no service runs: no event goes out by itself. */
+  /** Loads the stored endpoints, to show and change them while no service runs: no events are sent on their own. */
   async startSilently(): Promise<void> {
     this.#isClosed = true;
     for (const stored of await this.#parts.store.listEndpoints()) this.#add(stored);
   }
 
-  /** Takes over the endpoints of the configuration, and deletes those that have left it. */
+  /** Applies the endpoints of the configuration, and deletes those that were removed from it. */
   async #load(configured: readonly ConfiguredEndpoint[]): Promise<void> {
     const { store, clock } = this.#parts;
     const known = await store.listEndpoints();
@@ -84,7 +84,7 @@ export class Endpoints implements Observer {
       else if (!names.has(id) && !this.#outboxes.has(id)) this.#add(stored);
     }
     for (const [id, one] of names) {
-      // What did not change goes on where it is.
+      // Unchanged endpoints continue where they are.
       const outbox = this.#outboxes.get(id);
       if (outbox !== undefined && isDeepStrictEqual(this.#configured.get(id), one)) continue;
       const earlier = known.find(({ endpoint }) => endpoint.id === id)?.endpoint;
@@ -95,7 +95,7 @@ export class Endpoints implements Observer {
     this.#configured = names;
   }
 
-  /** Takes in what other machines changed. Rejects if the store cannot be read; does nothing if it is not shared. */
+  /** Reads what other machines changed. Rejects if the store cannot be read; does nothing if it is not shared. */
   async refresh(): Promise<void> {
     if (!this.#parts.store.isShared || this.#isClosed) return;
     await this.#inTurn(async () => {
@@ -114,7 +114,7 @@ export class Endpoints implements Observer {
     this.#nudgeAll();
   }
 
-  /** The store says itself what is wrong with it. */
+  /** The store reports its own failure. */
   #report(cause: unknown): void {
     if (cause instanceof StoreUnavailableError) return;
     this.#parts.observer.observe({ name: 'internal_fault', where: 'endpoint', cause });
@@ -152,12 +152,12 @@ export class Endpoints implements Observer {
     }
   }
 
-  /** Of one of the configuration the status alone. Throws `endpoint_configured`. */
+  /** Of an endpoint in the configuration only the status can be changed. Throws `endpoint_configured`. */
   async change(id: string, { status, ...changes }: EndpointChanges): Promise<Outbox> {
     const isStatusOnly = Object.keys(changes).length === 0;
     const find = () => (isStatusOnly ? this.find(id) : this.#findOwn(id));
     await checkDetails(changes, this.#parts, find().endpoint);
-    // As it is now: a look at its new address takes a while.
+    // Read again, because the check of its new address takes a while.
     return await this.#replace(find, (endpoint) => withChanges(endpoint, { status, ...changes }));
   }
 
@@ -184,7 +184,7 @@ export class Endpoints implements Observer {
     return await this.#replace(find, renewed);
   }
 
-  /** One call, now, also to an endpoint that is disabled. */
+  /** Makes one call now, even to a disabled endpoint. */
   async test(id: string): Promise<{ readonly eventId: string; readonly sent: Sent }> {
     const { ids, clock } = this.#parts;
     const eventId = `evt_${ids.deliveryId()}`;
@@ -192,7 +192,7 @@ export class Endpoints implements Observer {
     return { eventId, sent: await this.find(id).sendOnce(event) };
   }
 
-  /** Sends an event once more, now. Throws `unknown_event`. */
+  /** Sends an event again, now. Throws `unknown_event`. */
   async redeliver(id: string, eventId: string): Promise<Sent> {
     const outbox = this.find(id);
     const event = await this.#parts.store.findEvent(eventId);
@@ -200,7 +200,7 @@ export class Endpoints implements Observer {
     return await outbox.sendOnce(event);
   }
 
-  /** Everything that was recorded since then and is kept comes once more, in its order. Throws `email_endpoint`. */
+  /** Sends everything again that was recorded since then and is kept, in its order. Throws `email_endpoint`. */
   async rewind(id: string, sinceMs: number): Promise<void> {
     await this.#inTurn(async () => {
       const outbox = refuseEmail(this.find(id));
@@ -228,7 +228,7 @@ export class Endpoints implements Observer {
     this.#parts.mail.close();
   }
 
-  /** Alerts for e-mail endpoints that are kept in memory alone. */
+  /** Alerts for e-mail endpoints that are kept only in memory. */
   #mail(event: ServiceEvent): void {
     const notice = noticeOf(event, {
       atMs: this.#parts.clock.wallMs(),
@@ -267,7 +267,7 @@ export class Endpoints implements Observer {
     return this.#parts.store.putEndpoint(endpoint, cursor);
   }
 
-  /** One change at a time, so that none is based on what another one replaces. */
+  /** One change at a time, so that no change is based on outdated fields. */
   #inTurn<Result>(task: () => Promise<Result>): Promise<Result> {
     const done = this.#lastTurn.then(task);
     this.#lastTurn = done.catch(() => undefined);

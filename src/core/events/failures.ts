@@ -13,10 +13,10 @@ export interface FailuresParts {
   readonly observer: Observer;
 }
 
-/** How far an endpoint is after an attempt. */
+/** The progress of an endpoint after an attempt. */
 export interface Concluded {
   readonly progress: Progress;
-  /** It has what was sent, or will never get it. */
+  /** The event was delivered, or is skipped. */
   readonly isOver: boolean;
   readonly isSkipped: boolean;
   readonly disabledReason?: DisabledReason | undefined;
@@ -40,7 +40,7 @@ export class Failures {
     return this.#reason;
   }
 
-  /** `cursor` is where the endpoint is if the attempt was its last one. */
+  /** `cursor` is the endpoint's new position if this event needs no further attempt. */
   conclude({ verdict }: Sent, before: Progress, cursor: number): Concluded {
     const refused = before.refused + (verdict === 'refused' ? 1 : 0);
     const isOver = verdict === 'delivered' || refused >= MAX_REFUSALS;
@@ -55,19 +55,19 @@ export class Failures {
     return { progress, isOver, isSkipped: isOver && verdict !== 'delivered', disabledReason };
   }
 
-  /** It has what was sent. */
+  /** The event was delivered. */
   succeeded(): void {
     this.#count = 0;
     this.#warned = 0;
     this.#reason = undefined;
   }
 
-  /** What is next is tried as if it were the first, after a skipped event and after a change. */
+  /** Starts the schedule again for the next event, after a skipped event and after a change. */
   restart(): void {
     this.#count = 0;
   }
 
-  /** Another machine sends, and warns. */
+  /** Another machine sends and warns instead. */
   follow(progress: Progress): void {
     this.#warned = warningsDue(this.#forMs(progress));
     if (progress.failingSinceMs === undefined) this.#reason = undefined;

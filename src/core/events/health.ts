@@ -1,4 +1,4 @@
-// What an operator should know of an endpoint that takes no events: for readiness and for the page.
+// What an operator should know about an endpoint that accepts no events: for readiness and for the page.
 
 import type { StoredEndpoint } from '../ports/events.ts';
 import { warningsDue } from './schedule.ts';
@@ -6,8 +6,8 @@ import { warningsDue } from './schedule.ts';
 const HOUR_MS = 3_600_000;
 
 /**
- * Absent if all is well, or if it was disabled by hand. It says so after an hour of failure, as the log does; an e-mail
- * endpoint lacks `mailFault` at once.
+ * Absent if all is well, or if it was disabled by hand. A failure is reported after an hour, as in the log; a missing
+ * mail setting (`mailFault`) at once.
  */
 export function healthDetail(
   { endpoint, progress, reason }: StoredEndpoint & { readonly reason?: string | undefined },

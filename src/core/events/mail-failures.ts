@@ -1,4 +1,4 @@
-// Why a mail was not taken, and what the operator does next. docs/events.md lists this table.
+// Why a mail was not accepted, and what the operator does next. docs/events.md lists this table.
 
 export const MAIL_FAILURES = {
   smtp_not_configured: 'Set NDS_SMTP_URL and NDS_SMTP_FROM.',
@@ -14,8 +14,8 @@ export const MAIL_FAILURES = {
   login_refused: 'Check user and password in NDS_SMTP_URL.',
   sender_refused: 'The server does not take mails from NDS_SMTP_FROM.',
   recipient_refused: 'The server does not take mails to this address.',
-  mail_refused: 'The server did not want this mail: its log says why.',
-  bad_answer: 'The server refused the connection, or is no mail server.',
+  mail_refused: 'The server rejected this mail: its log says why.',
+  bad_answer: 'The server refused the connection, or is not a mail server.',
 } as const satisfies Record<string, string>;
 
 export type MailFailure = keyof typeof MAIL_FAILURES;

@@ -29,7 +29,7 @@ export interface MailOutboxParts extends OutboxParts {
   readonly mail: MailSender;
 }
 
-/** One mail, what it is about, and the cursor of the endpoint once it has it. */
+/** One mail, its events, and the cursor of the endpoint once the mail is accepted. */
 interface Letter {
   readonly id: string;
   readonly mail: Mail;
@@ -41,9 +41,9 @@ interface Letter {
 export class MailOutbox extends Outbox {
   readonly #parts: MailOutboxParts;
   readonly #troubles: Troubles;
-  /** Up to which hour or day it has its digests. */
+  /** The hour or day up to which digests were sent. */
   #digestedUntilMs = 0;
-  /** What a store that fails could not take. Without it the next digest would tell the same again. */
+  /** Records that a failing store could not take. Without them the next digest would repeat the same events. */
   #unwritten: AttemptNote[] = [];
 
   constructor(parts: MailOutboxParts, stored: StoredEndpoint) {
@@ -57,7 +57,7 @@ export class MailOutbox extends Outbox {
     super.change(stored);
   }
 
-  /** What is in no table: a store that fails, another endpoint that fails. Nothing is asked of the store before. */
+  /** Takes a trouble that is in no table: a failing store, or another endpoint that fails. Does not read the store. */
   tell(trouble: Trouble): void {
     const { type, endpointId, app } = trouble;
     const asEvent = { type: 'endpoint.disabled', endpointId, app };
@@ -114,7 +114,7 @@ export class MailOutbox extends Outbox {
         pending.filter(({ event }) => isWished(this.wish, event)),
       );
       if (alerts.length > 0) return letterOf(alerts, last);
-      // Known; what is skipped here is looked at again after a restart.
+      // These are known already; after a restart they are read again.
       this.skipTo(Math.max(last, this.progress.cursor));
     }
     const held = this.#troubles.heldUntilNow();
@@ -155,7 +155,7 @@ export class MailOutbox extends Outbox {
     return { ...result, latencyMs };
   }
 
-  /** Notes the attempt. True if the next mail may be sent. */
+  /** Records the attempt. True if the next mail may be sent. */
   async #conclude(letter: Letter, sent: Sent): Promise<boolean> {
     const { observer, clock } = this.#parts;
     const { mail } = letter;
@@ -175,7 +175,7 @@ export class MailOutbox extends Outbox {
     return isOver;
   }
 
-  /** Notes one attempt for each event of a mail that was taken, so that the log shows each as sent. */
+  /** Records one attempt for each event of an accepted mail, so that the log shows each as sent. */
   async #note(
     endpoint: Endpoint,
     { about, digested }: Letter,
@@ -207,7 +207,7 @@ function letterOf(alerts: readonly PendingAlert[], cursor: number): Letter {
   return { id: mailId(about), mail: { kind: 'alert', troubles }, about, cursor };
 }
 
-/** Another one for another content: a mailbox that drops what comes twice must not drop what is new. */
+/** Differs when the content differs: a mailbox that drops repeats must not drop new content. */
 function mailId(about: Letter['about']): string {
   const id = about.at(-1)?.id ?? '';
   return about.length === 1 ? id : `${id}_${about.length}`;

@@ -1,5 +1,5 @@
-// What the core's reports mean for endpoints: that there may be something in the table, and what is mailed to e-mail
-// endpoints at once although it is in no table, because a store that fails could not be asked for it.
+// What the core's reports mean for endpoints: that the table may have new events, and which alerts are mailed at once
+// from memory, because a failing store could not be asked for them.
 
 import type { Trouble } from '../ports/events.ts';
 import type { ServiceEvent } from '../ports/observer.ts';
@@ -15,7 +15,7 @@ const HINTS: ReadonlySet<ServiceEvent['name']> = new Set([
   'device_returned',
 ]);
 
-/** Whether there may be something to tell after this. */
+/** Whether this report may have led to an event. */
 export function isHint({ name }: ServiceEvent): boolean {
   return HINTS.has(name);
 }

@@ -1,4 +1,5 @@
-// The outbox of any endpoint: what the endpoint asked for, how far it got, and what happens when sending to it fails.
+// The outbox of any endpoint: what the endpoint asked for, how far it has got, and what happens when sending to it
+// fails.
 
 import type {
   Endpoint,
@@ -56,12 +57,12 @@ export abstract class Outbox {
     return this.#wish;
   }
 
-  /** Something was recorded that it may want. Does nothing while it waits for its next try. */
+  /** Called when an event was recorded that the endpoint may want. Does nothing while it waits for its next try. */
   nudge(): void {
     this.rounds.ask();
   }
 
-  /** It was changed, or goes back in the table: it is tried at once. */
+  /** Called when the endpoint was changed, or sent back in the table: it is tried at once. */
   change({ endpoint, progress }: StoredEndpoint): void {
     this.#endpoint = endpoint;
     this.#wish = wishOf(endpoint);
@@ -70,7 +71,7 @@ export abstract class Outbox {
     this.rounds.askNow();
   }
 
-  /** How far it got, as long as another machine sends to it. */
+  /** Sets how far it has got while another machine sends to it. */
   follow(progress: Progress): void {
     this.#progress = progress;
     this.#failures.follow(progress);
@@ -80,7 +81,7 @@ export abstract class Outbox {
     this.rounds.stop();
   }
 
-  /** Sends one event now, whatever the state of the endpoint, and notes the attempt. */
+  /** Sends one event now, whatever the state of the endpoint, and records the attempt. */
   async sendOnce(event: VendorEvent): Promise<Sent> {
     const { store, clock } = this.#parts;
     const sent = await this.sendOne(event);
@@ -88,13 +89,13 @@ export abstract class Outbox {
     return sent;
   }
 
-  /** Nothing but the call, or the mail. */
+  /** Makes only the call, or sends only the mail. */
   protected abstract sendOne(event: VendorEvent): Promise<Sent>;
 
   /** Resolves to true if there may be more to send. Rejects if the store cannot be asked. */
   protected abstract sendNext(): Promise<boolean>;
 
-  /** What it did not ask for is behind it. */
+  /** Passes over events that it did not ask for. */
   protected skipTo(cursor: number): void {
     this.#progress = { ...this.#progress, cursor };
   }
@@ -104,7 +105,10 @@ export abstract class Outbox {
     return verdict === 'failed' && !this.rounds.mayRun;
   }
 
-  /** Where it is after an attempt, and when it is tried again. `cursor` is where it is if that was the last attempt. */
+  /**
+   * Updates its progress after an attempt and when it is tried next. `cursor` is its new position if this was the
+   * event's last attempt.
+   */
   protected conclude(sent: Sent, cursor: number): Concluded & { readonly isFirstFailure: boolean } {
     const concluded = this.#failures.conclude(sent, this.#progress, cursor);
     const { progress, isOver, isSkipped, disabledReason } = concluded;

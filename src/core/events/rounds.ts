@@ -1,4 +1,4 @@
-// The work of one endpoint, round by round: never two at once, again if it was asked for meanwhile, with pauses.
+// The work of one endpoint in rounds: never two at once, again if another was requested meanwhile, with pauses.
 
 import type { Clock, Timer } from '../ports/clock.ts';
 import { StoreUnavailableError } from '../ports/store.ts';
@@ -13,7 +13,7 @@ export interface RoundsParts {
   /** Resolves to true if there may be more to do. Rejects if the store cannot be asked. */
   readonly round: () => Promise<boolean>;
   readonly mayRun: () => boolean;
-  /** A round threw what does not come from a store that fails. */
+  /** Called when a round throws for another reason than a failing store. */
   readonly onFault: (cause: unknown) => void;
 }
 
@@ -33,7 +33,7 @@ export class Rounds {
     return !this.#isStopped && this.#parts.mayRun();
   }
 
-  /** There may be something to do. Does nothing during a pause. */
+  /** Starts a round if there may be work. Does nothing during a pause. */
   ask(): void {
     if (this.#pause === undefined) this.#start();
   }
@@ -79,7 +79,7 @@ export class Rounds {
         goesOn = (await this.#parts.round()) || (this.#isAskedAgain && this.#pause === undefined);
       }
     } catch (error) {
-      // The store says itself what is wrong with it; here it is only asked again.
+      // The store reports its own failure; this only asks it again.
       const isStore = error instanceof StoreUnavailableError;
       if (!isStore) this.#parts.onFault(error);
       if (this.#pause === undefined) this.pause(isStore ? STORE_PAUSE_MS : FAULT_PAUSE_MS);

@@ -1,4 +1,4 @@
-// When an endpoint that fails is tried again, what its answers mean, and when it is given up.
+// When a failing endpoint is tried again, what its answers mean, and when it is disabled.
 
 import type { SendResult } from '../ports/events.ts';
 
@@ -6,13 +6,13 @@ const FIRST_MS = 5_000;
 const LONGEST_MS = 3_600_000;
 const JITTER = 0.2;
 const DAY_MS = 86_400_000;
-/** Of failure without one success: then the endpoint is disabled. */
+/** After this long without a success the endpoint is disabled. */
 export const GIVE_UP_MS = 5 * DAY_MS;
-/** An event that was refused so often is not tried again. */
+/** An event that was refused this often is not tried again. */
 export const MAX_REFUSALS = 3;
 /** How long an endpoint fails until the log says so. */
 const WARN_MS = [3_600_000, DAY_MS, 3 * DAY_MS] as const;
-/** Statuses of 4xx that say nothing of the event. */
+/** Statuses of 4xx that say nothing about the event. */
 const NOT_ABOUT_THE_EVENT: ReadonlySet<number> = new Set([408, 410, 429]);
 /** Statuses of a receiver that cannot keep up. */
 const OVERLOADED: ReadonlySet<number> = new Set([429, 502, 504]);
@@ -45,7 +45,7 @@ export function retryDelayMs(
   return Math.max(jitteredMs, Math.min(retryAfterMs, LONGEST_MS));
 }
 
-/** How many warnings are due for an endpoint that has failed for so long. */
+/** How many warnings are due for an endpoint that has failed for this long. */
 export function warningsDue(failingForMs: number): number {
   return WARN_MS.filter((ms) => failingForMs >= ms).length;
 }

@@ -8,7 +8,8 @@ export const SEND_FAILURES = {
   connection_lost: 'The receiver closed the connection before it answered: its log says why.',
   bad_certificate:
     'The certificate is not valid for this host; NODE_EXTRA_CA_CERTS trusts an authority of your own.',
-  timeout: 'The receiver did not answer within 15 s: let it answer first, then work.',
+  timeout:
+    'The receiver did not answer within 15 s: let it answer first, and process the event afterwards.',
 } as const;
 
 export type SendFailure = keyof typeof SEND_FAILURES;

@@ -1,5 +1,5 @@
-// Which troubles are mailed to an e-mail endpoint now. The same trouble is mailed once an hour: one that comes back
-// earlier is held, and mailed at the end of the hour if it still lasts.
+// Which troubles are mailed to an e-mail endpoint now. The same trouble is mailed at most once an hour: one that
+// returns earlier is held, and mailed at the end of the hour if it still lasts.
 
 import type { Clock } from '../ports/clock.ts';
 import type { PendingAlert, Trouble, VendorEvent } from '../ports/events.ts';
@@ -37,7 +37,7 @@ export class Troubles {
     if (!this.#notices.has(key)) this.#notices.set(key, { trouble, dueAtMs });
   }
 
-  /** What is over before it was due is not told. */
+  /** A trouble that is over before it was due is not mailed. */
   end(type: Trouble['type']): void {
     const nowMs = this.#clock.wallMs();
     for (const [key, { trouble, dueAtMs }] of this.#notices) {
@@ -51,13 +51,13 @@ export class Troubles {
     return due.map(({ trouble }) => trouble).slice(0, MAX_TROUBLES);
   }
 
-  /** Those that are mailed now; of the same trouble the last one. */
+  /** The alerts to mail now; for the same trouble only the last one. */
   newOf(pending: readonly PendingAlert[]): readonly PendingAlert[] {
     const alerts = new Map<string, PendingAlert>();
     for (const alert of pending) {
       const { event, toldAtMs = Number.NEGATIVE_INFINITY, endedAtMs } = alert;
       const key = keyOf(event);
-      // Told since, with this one or with one that came later.
+      // Mailed already, with this event or a later one.
       if (toldAtMs >= event.atMs) continue;
       const dueAtMs = toldAtMs + ONCE_IN_MS;
       if (dueAtMs <= event.atMs) alerts.set(key, alert);
@@ -66,7 +66,7 @@ export class Troubles {
     return [...alerts.values()];
   }
 
-  /** The place of an event that was held for long enough. */
+  /** The row of an event that was held for long enough. */
   heldUntilNow(): number | undefined {
     const nowMs = this.#clock.wallMs();
     return [...this.#held.values()].find(({ dueAtMs }) => dueAtMs <= nowMs)?.rowId;
@@ -90,7 +90,7 @@ export function troubleOf(event: VendorEvent, endedAtMs?: number): Trouble {
   return { type, atMs, endedAtMs, app, provider, reason, endpointId, deliveryId };
 }
 
-/** What fails for another reason is the same trouble, but of the store: there each needs another remedy. */
+/** Another reason is still the same trouble, except for the store, where each reason needs another remedy. */
 function keyOf({ type, app, provider, endpointId, reason }: Omit<Trouble, 'atMs'>): string {
   const cause = type === 'mail.store_failed' ? reason : undefined;
   return [type, app, provider, endpointId, cause].join('\n');

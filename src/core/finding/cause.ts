@@ -1,4 +1,5 @@
-// Why a delivery took longer than it should: what the log says of the time in which it was open, else its own attempts.
+// Why a delivery took longer than it should: judged by what the log says about the time while it was open, otherwise by
+// its own attempts.
 
 import type { Gap, Outage } from '../ports/records.ts';
 import type { LoggedAttempt, LoggedDelivery } from '../ports/store.ts';
@@ -35,7 +36,7 @@ export function findCause(delivery: LoggedDelivery, { outages, gaps }: Circumsta
   return first === undefined ? untriedCause(delivery) : causeOfTries(delivery, [first, ...others]);
 }
 
-/** No try failed: it waited for its own, or for the provider's answer. */
+/** No try failed: the delivery waited for its first try, or for the provider's answer. */
 function untriedCause({ receivedAtMs, attempts, provider, status, reason }: LoggedDelivery): Cause {
   const name = nameOfProvider(provider);
   const [taken] = attempts;

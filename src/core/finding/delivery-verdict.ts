@@ -19,14 +19,14 @@ export interface Surroundings extends Circumstances {
   readonly nowMs: number;
 }
 
-/** From here on a push counts as late: callers are promised that most take less. */
+/** From here on a push counts as late: callers are promised that most take less time. */
 const LATE_FROM_MS = 1_000;
 const SENDING_FOR_MS = 10_000;
 
 export function judgeDelivery(delivery: LoggedDelivery, around: Surroundings): Verdict {
   const { code, sentence } = judgeEnd(delivery, around);
   const { status, wake } = delivery;
-  // A phone that was reached too late, or by a push that nobody knows to have arrived.
+  // The phone was reached too late, or by a push that was not known to have arrived.
   if (status === 'delivered' || wake === undefined || wake.receipts.length === 0) {
     return { code, sentence };
   }
@@ -57,7 +57,7 @@ function judgeEnd(delivery: LoggedDelivery, around: Surroundings): Verdict {
   }
 }
 
-/** Several phones that are refused for a reason of their tokens mean that the configuration is wrong. */
+/** If several phones are refused for a reason that concerns their tokens, the configuration is wrong. */
 function judgeMisconfigured({ provider, app, reason = '' }: LoggedDelivery): Verdict {
   const name = nameOfProvider(provider);
   const rule = Object.hasOwn(REJECTIONS, reason) ? REJECTIONS[reason] : undefined;
@@ -117,7 +117,7 @@ function judgeDelivered(delivery: LoggedDelivery, around: Surroundings): Verdict
   };
 }
 
-/** The phone's own word ended it. */
+/** The delivery ended because the phone itself answered. */
 function judgeProven(delivery: LoggedDelivery, { nowMs }: Surroundings): Verdict {
   const { provider, receivedAtMs, answeredAtMs, wake } = delivery;
   const name = nameOfProvider(provider);
@@ -229,7 +229,7 @@ function judgeQueued(delivery: LoggedDelivery, around: Surroundings): Verdict {
   const stopped =
     stop && `nds has not been running since ${momentOf(stop.beganAtMs, receivedAtMs)}`;
   if (nowMs > lifetimeEndMs(delivery)) {
-    const why = stopped ?? 'nds does not run, or does not get to it; see whether it is up';
+    const why = stopped ?? 'nds is not running, or is behind; check whether it is up';
     const sentence = `Still open although it was useful only ${until}: ${why}.`;
     return { code: 'queued_overdue', sentence };
   }
@@ -240,7 +240,7 @@ function judgeQueued(delivery: LoggedDelivery, around: Surroundings): Verdict {
   }
   const held = around.quarantined.find(({ kind }) => kind === 'throttled');
   if (held !== undefined && held.untilMs > nowMs) {
-    const sentence = `Waiting: ${nameOfProvider(provider)} takes no more pushes for this token until ${momentOf(held.untilMs, receivedAtMs)} (${held.reason}); it is tried again by itself ${until}.`;
+    const sentence = `Waiting: ${nameOfProvider(provider)} takes no more pushes for this token until ${momentOf(held.untilMs, receivedAtMs)} (${held.reason}); it is tried again automatically ${until}.`;
     return { code: 'queued_throttled', sentence };
   }
   const outage = ofLane(delivery, around.outages).findLast((one) => one.endedAtMs === undefined);
@@ -254,5 +254,5 @@ function judgeQueued(delivery: LoggedDelivery, around: Surroundings): Verdict {
   }
   const why =
     last === undefined ? 'its first try' : `its next try after ${last.reason ?? 'no answer'}`;
-  return { code: 'queued', sentence: `Waiting for ${why}; it is tried by itself ${until}.` };
+  return { code: 'queued', sentence: `Waiting for ${why}; it is tried automatically ${until}.` };
 }

@@ -1,5 +1,5 @@
-// The answer of `nds find`, and of the page for a support ticket, as a person reads it in 80 columns: whom it is about,
-// one line of time, and a sentence.
+// The answer of `nds find`, and of the page for a support ticket, as a person reads it in 80 columns: the phone or
+// user, one timeline, and a sentence.
 
 import type { LoggedDevice } from '../ports/log.ts';
 import { REPEATED } from '../ports/records.ts';
@@ -12,7 +12,7 @@ import { onOneLine, wrap } from './wrap.ts';
 
 /** More deliveries than these are one line each. */
 export const MAX_IN_FULL = 3;
-/** Where the text of a line begins: after the time and what happened. */
+/** Column of a line's text: after the time and what happened. */
 const TEXT_COLUMN = 25;
 /** After the mark of one of several deliveries. */
 const MARK_COLUMN = 4;
@@ -26,7 +26,7 @@ export function textOf(answer: FindResult): string {
   return lines.map((line) => `${wrap(line, textColumnOf(line))}\n`).join('');
 }
 
-/** Below which column a line goes on. */
+/** Column at which a wrapped line continues. */
 function textColumnOf(line: string): number {
   if (/^(?: |\d\d:\d\d:\d\d\.)/.test(line)) return TEXT_COLUMN;
   return line.startsWith('[') ? MARK_COLUMN : 0;
@@ -79,7 +79,7 @@ function markOf(index: number): string {
   return `[${index + 1}]`;
 }
 
-/** A line with the day wherever a new one begins. */
+/** A line with the date wherever a new day begins. */
 function withDays<Item>(
   items: readonly Item[],
   { atMs, line }: { readonly atMs: (item: Item) => number; readonly line: (item: Item) => string },

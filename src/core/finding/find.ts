@@ -1,5 +1,5 @@
-// `nds find` and GET /api/v1/find: was it sent, and what happened? One question, everything that the log knows of it in
-// one line of time, and one sentence that says what happened and what to do.
+// `nds find` and GET /api/v1/find: was it sent, and what happened? One question, everything that the log knows about it
+// in one timeline, and one sentence that says what happened and what to do.
 
 import type { Evidence, KeyKind, LogQuestion } from '../ports/log.ts';
 import { type Gap, type Outage, REPEATED, type Refusal } from '../ports/records.ts';
@@ -25,7 +25,7 @@ export interface FindOptions {
 }
 
 export interface FindResult {
-  /** What was asked for, in words that may be shown. */
+  /** The question, in words that may be shown. */
   readonly asked: string;
   readonly found: readonly KeyKind[];
   readonly verdict: Verdict;
@@ -33,7 +33,7 @@ export interface FindResult {
   readonly deliveries: readonly JudgedDelivery[];
   readonly evidence: Evidence;
   readonly timeline: readonly TimelineEntry[];
-  /** Since when every call has left a trace, but for the gaps. */
+  /** Since when every call has left a trace, except in the gaps. */
   readonly completeSinceMs: number;
 }
 
@@ -72,14 +72,14 @@ export async function find(
 /** A running service gives a sign of life each second. */
 const SILENT_AFTER_MS = 5_000;
 
-/** A killed process wrote no gap: that is left to the next start, and who asks before it must hear of the stop, too. */
+/** A killed process wrote no gap: the next start does. A search before that start must show the stop, too. */
 function withPresentStop(evidence: Evidence, nowMs: number): Evidence {
   const { gaps, aliveUntilMs: beganAtMs = nowMs } = evidence;
   if (nowMs - beganAtMs < SILENT_AFTER_MS || gaps.some(isPresentStop)) return evidence;
   return { ...evidence, gaps: [...gaps, { kind: 'stopped', beganAtMs, unlogged: 0 }] };
 }
 
-/** Without the outages and gaps that touched nothing of it; with nothing at all, every gap may be the reason. */
+/** Leaves out outages and gaps that touched none of the findings; if nothing was found, any gap may be the reason. */
 function relevant(evidence: Evidence): Evidence {
   // A refused call names no provider: each one of its app may be the reason.
   const refusals = evidence.refusals.map(({ app, atMs, lastAtMs }) => {
@@ -92,7 +92,7 @@ function relevant(evidence: Evidence): Evidence {
     touchedBy(outage).some(
       ({ app, provider = outage.provider }) => app === outage.app && provider === outage.provider,
     );
-  // Before the first gap ended there was no log.
+  // The log began when the first gap ended.
   const gaps = evidence.gaps
     .filter(({ beganAtMs }) => beganAtMs > 0)
     .map((gap) => afterWhatHappened(gap, evidence.deliveries));
@@ -103,7 +103,7 @@ function relevant(evidence: Evidence): Evidence {
   };
 }
 
-/** Retention and the log's own age; before that nothing can be said. */
+/** The later of the retention's begin and the log's own; nothing is known about earlier times. */
 function completeSince(
   { madeAtMs = 0 }: Evidence,
   { nowMs, retentionMs }: Pick<FindParts, 'nowMs' | 'retentionMs'>,
@@ -151,7 +151,7 @@ interface Judged {
   readonly isTooShort: boolean;
 }
 
-/** What happened last counts; before it the sentence says how much else there is. */
+/** The last event decides; the sentence first says how much else was found. */
 function judgeAll(evidence: Evidence, judged: Judged): Verdict {
   const { quarantined } = evidence;
   const refusals = evidence.refusals.filter(({ code }) => code !== REPEATED);
@@ -192,7 +192,7 @@ function sameAs(last: Refusal, refusals: readonly Refusal[]): readonly [Refusal,
   return [last, ...others];
 }
 
-/** Nothing if the last is all there is. */
+/** Undefined if there is nothing besides the last. */
 function countOthers(
   deliveries: readonly JudgedDelivery[],
   refusals: readonly Refusal[],
@@ -232,7 +232,7 @@ function judgeNothing(evidence: Evidence, judged: Judged): Verdict {
     const short = isTooShort
       ? ' A part of a hash or id needs 8 characters or more from its beginning.'
       : '';
-    const sentence = `Nothing known of it: no call that names it came since ${since}${gaps}.${short} Either the caller never called, or it called another address; a call that was refused before it was read is found by its device, user or URL.`;
+    const sentence = `Nothing known about it: no call that names it came since ${since}${gaps}.${short} Either the caller never called, or it called another address; a call that was refused before it was read is found by its device, user or URL.`;
     return { code: 'nothing_known', sentence };
   }
   if (device.deadSinceMs !== undefined) {
@@ -254,5 +254,5 @@ function tellGaps({ gaps }: Evidence, sinceMs: number, nowMs: number): string {
     return `${length} at ${momentOf(beganAtMs)} (${kind === 'stopped' ? 'nds did not run' : 'no rows were written'})`;
   });
   const more = open.length > told.length ? ` and ${open.length - told.length} more` : '';
-  return `, but for ${told.join(' and ')}${more}`;
+  return `, except for ${told.join(' and ')}${more}`;
 }

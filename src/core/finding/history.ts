@@ -1,5 +1,5 @@
-// The last hours of the log, hour by hour: how many pushes ended how, and how fast those were that arrived. Read at most
-// twice a minute, however many look.
+// The last hours of the log, hour by hour: how many pushes ended how, and how fast those were that arrived. Read at
+// most twice a minute, however many viewers there are.
 
 import type { Clock } from '../ports/clock.ts';
 import type { DeliveryCount, RefusalCount } from '../ports/log.ts';
@@ -9,9 +9,9 @@ import { add, type CountPage, percentileOf } from './statistics.ts';
 export const HOUR_MS = 3_600_000;
 export const HOURS = 24;
 const FRESH_MS = 30_000;
-/** Read in some milliseconds. */
+/** Takes a few milliseconds to read. */
 const PAGE_ROWS = 2_000;
-/** Some seconds of reading in all. What is older is left out, and the history says so. */
+/** A few seconds of reading in all. Older rows are left out, and the history says so. */
 const MAX_PAGES = 500;
 
 export interface Hour {
@@ -56,7 +56,7 @@ export class HistoryReader {
     }
     const history = readHistory(this.#countPage, this.#clock.wallMs());
     this.#latest = { atMs: nowMs, history };
-    // The next one who looks tries again.
+    // The next viewer tries again.
     history.catch(() => {
       this.#latest = undefined;
     });

@@ -21,7 +21,7 @@ const FINGERPRINT_CHARACTERS = 32;
 /** A SHA-256: a payment hash, a transaction id. */
 const HASH_CHARACTERS = 64;
 
-/** What keys are made of: a token is another one in each app, a handle at each door. */
+/** What keys are computed from: a token has a different key in each app, a handle at each door. */
 export interface Names {
   readonly fingerprint: Ids['fingerprint'];
   readonly apps: readonly string[];
@@ -36,7 +36,7 @@ export interface Asked {
   readonly isTooShort?: boolean | undefined;
 }
 
-/** No keys if the log cannot have it: too short, or nothing but blanks. */
+/** No keys if the log cannot contain it: too short, or only blanks. */
 export function parseQuestion(text: string, names: Names): Asked {
   const given = text
     .trim()
@@ -48,7 +48,7 @@ export function parseQuestion(text: string, names: Names): Asked {
 
 const URL_FORM = /^(?:[a-z]+:\/\/|\/)|\?.*token=/i;
 
-/** Of a webhook URL the token in its query, or the handle at the end of its path. */
+/** For a webhook URL, the token in its query or the handle at the end of its path. */
 function parseUrl(url: string, names: Names): Asked {
   const [path = '', query = ''] = url.split('#', 1)[0]?.split('?', 2) ?? [];
   const parameters = new URLSearchParams(query);

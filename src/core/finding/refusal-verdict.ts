@@ -27,7 +27,7 @@ export function judgeRefusals(
   if (last.code === REPEATED) {
     return {
       code,
-      sentence: `A repeat of a call that was taken before (${when}): nothing was sent again.`,
+      sentence: `A repeat of a call that was accepted before (${when}): nothing was sent again.`,
     };
   }
   const sentence = `Refused with ${last.status} ${last.code} ${when}: ${whyOf(last, quarantined)}`;
@@ -42,7 +42,7 @@ function whyOf(refusal: Refusal, quarantined: readonly QuarantineEntry[]): strin
         ? `the signature does not fit the body: compare the secret at the caller with the one here${ofSource(source)}.`
         : `the call was signed by the node ${nodeId.slice(0, 12)}…, which this device does not allow: register the device with this node id if it is the right LSP.`;
     case 'stale_timestamp':
-      return 'the time in the call is missing or more than minutes away from ours: check the clock of the caller.';
+      return 'the time in the call is missing, or minutes away from ours: check the clock of the caller.';
     case 'rate_limited':
       if (limit === 'wrong_keys') {
         return 'too many wrong keys came from the same address: correct the key at the caller.';

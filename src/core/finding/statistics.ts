@@ -5,9 +5,9 @@ import type { CountedPage, CountOptions, DeliveryCount, RefusalCount } from '../
 import { REPEATED } from '../ports/records.ts';
 import type { ProviderName } from '../target.ts';
 
-/** Read in some milliseconds. */
+/** Takes a few milliseconds to read. */
 const PAGE_ROWS = 2_000;
-/** Above this, `tokens` says at least so many. */
+/** Above this, `tokens` is a lower bound. */
 const MAX_TOKENS_COUNTED = 10_000;
 
 export type CountPage = (options: CountOptions) => CountedPage | Promise<CountedPage>;
@@ -41,7 +41,7 @@ export interface WhyNot {
   readonly app?: string | undefined;
   readonly provider?: ProviderName | undefined;
   readonly count: number;
-  /** How many different ones, as far as they were known. */
+  /** How many different tokens, as far as they are known. */
   readonly tokens: number;
 }
 
@@ -66,7 +66,7 @@ interface LaneCounts {
   readonly app: string;
   readonly provider: ProviderName;
   readonly byStatus: Map<string, number>;
-  /** How many took so many milliseconds. */
+  /** How many deliveries took each number of milliseconds. */
   readonly latencies: Map<number, number>;
 }
 

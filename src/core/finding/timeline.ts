@@ -1,4 +1,4 @@
-// Everything that was found as lines of one time, the oldest first.
+// Everything that was found, as the lines of one timeline, the oldest first.
 
 import type { Evidence } from '../ports/log.ts';
 import type { DeliveryWake } from '../ports/receipts.ts';
@@ -58,7 +58,7 @@ export function entriesOfDelivery(delivery: LoggedDelivery): readonly TimelineEn
     });
   }
   if (repeatedAtMs !== undefined && repeats > 0) {
-    const times = repeats === 1 ? '' : `${timesOf(repeats)} till now, each `;
+    const times = repeats === 1 ? '' : `${timesOf(repeats)} so far, each `;
     const text = `${times}answered 200 duplicate`;
     entries.push({ atMs: repeatedAtMs, what: 'repeated', text, deliveryId });
   }
@@ -70,7 +70,7 @@ export function entriesOfDelivery(delivery: LoggedDelivery): readonly TimelineEn
   return end === undefined ? entries : [...entries, end];
 }
 
-/** What the phone said, and the second push. */
+/** The phone's receipts, and the second push. */
 function entriesOfWake(
   { receipts, knockedAtMs, knockOutcome = 'not_sent' }: DeliveryWake,
   deliveryId: string,
@@ -85,7 +85,7 @@ function entriesOfWake(
   return [{ atMs: knockedAtMs, what: 'knock', text, deliveryId }, ...said];
 }
 
-/** An end that no attempt tells: the time was over, or the device was deleted. */
+/** An end without an attempt: the time was over, or the device was deleted. */
 function endWithoutAttempt(delivery: LoggedDelivery): TimelineEntry | undefined {
   const { id: deliveryId, status, reason, settledAtMs, attempts } = delivery;
   if (settledAtMs === undefined || attempts.at(-1)?.outcome === status) return undefined;
@@ -98,7 +98,7 @@ function callOf({ source, door, type }: LoggedDelivery): string {
   return [source, route, type].filter((part) => part !== undefined).join(', ');
 }
 
-/** What a provider's answer was: its reason says more than `retry`. */
+/** The outcome of an attempt: its reason says more than `retry`. */
 function endOf(outcome: string, reason: string | undefined): string {
   if (reason === undefined) return outcome;
   return outcome === 'retry' ? reason : `${outcome} (${reason})`;
@@ -131,7 +131,11 @@ function entriesOfGap({ kind, beganAtMs, endedAtMs, unlogged }: Gap): readonly T
   const [what, text, end] =
     kind === 'stopped'
       ? ['stopped', 'nds was not running', 'started']
-      : ['log stops', `the database took no rows; ${unlogged} pushes left none`, 'log goes on'];
+      : [
+          'log stops',
+          `the database took no rows; ${unlogged} pushes are not in the log`,
+          'log goes on',
+        ];
   if (endedAtMs === undefined) {
     const present = kind === 'stopped' ? 'nds is not running' : 'the database takes no rows';
     return [{ atMs: beganAtMs, what, text: present }];

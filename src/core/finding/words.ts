@@ -22,7 +22,7 @@ export function dayOf(wallMs: number): string {
   return new Date(wallMs).toISOString().slice(0, 10);
 }
 
-/** The day too, where it is another one than that of `beside`. */
+/** With the date if it differs from that of `beside`. */
 export function momentOf(wallMs: number, beside?: number): string {
   const isSameDay = beside !== undefined && dayOf(wallMs) === dayOf(beside);
   return isSameDay ? timeOfDay(wallMs) : `${dayOf(wallMs)} ${timeOfDay(wallMs)}`;
@@ -47,10 +47,10 @@ export function timesOf(count: number): string {
   return count === 2 ? 'twice' : `${count} times`;
 }
 
-/** What the reason of an attempt or an outage says of the provider. */
+/** What the reason of an attempt or an outage says about the provider. */
 export type ProviderTrouble = 'unreachable' | 'failing' | 'throttled' | 'silent' | 'refusing';
 
-/** In the order in which they are tried; what none of them knows is a refusal of our credentials. */
+/** In the order in which they are tried; a reason that none of them matches is a refusal of our credentials. */
 const TROUBLES: readonly (readonly [RegExp, ProviderTrouble])[] = [
   [/^tls_untrusted$|^oauth_tls_untrusted$/, 'refusing'],
   [/^(?:dns|connect|connection|proxy|tls)_|^(?:not_http2|goaway|refused_stream)$/, 'unreachable'],
@@ -80,7 +80,7 @@ const STATES: Readonly<Record<ProviderTrouble, string>> = {
   refusing: 'refusing our credentials',
 };
 
-/** What a provider was while it took no pushes. */
+/** The state of a provider that took no pushes. */
 export function stateOf(reason: string | undefined): string {
   return STATES[providerTroubleOf(reason)];
 }

@@ -1,12 +1,12 @@
 // What happens now, for those who watch: deliveries, attempts and refused calls, with the newest of them kept for a
-// watcher that was cut off. While nobody watches, nothing is heard and nothing is kept.
+// watcher that was cut off. Without a watcher it listens to nothing and keeps nothing.
 
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { EventNamed, Observer, ServiceEvent } from '../ports/observer.ts';
 
 /** About ten seconds of a hundred pushes a second. */
 const KEPT = 4_096;
-/** How long a watcher may be away and still miss nothing. */
+/** How long a watcher may be away without missing an event. */
 const AWAY_MS = 5 * 60_000;
 
 type ToldName =
@@ -52,7 +52,7 @@ export class LiveEvents implements Observer {
   readonly #parts: LiveEventsParts;
   readonly #watchers = new Set<Watcher>();
   #kept: LiveEvent[] = [];
-  /** Everything after this number was heard. */
+  /** No event after this number was missed. */
   #completeSince = 0;
   #last = 0;
   #isListening = false;
@@ -83,7 +83,7 @@ export class LiveEvents implements Observer {
     for (const { onEvent } of this.#watchers) onEvent(live);
   }
 
-  /** The events after that number, oldest first; nothing if some of them are not kept any more. */
+  /** The events after that number, oldest first; undefined if some of them are no longer kept. */
   since(number: number): readonly LiveEvent[] | undefined {
     const first = Math.max(this.#completeSince, this.#last - KEPT);
     if (number > this.#last || number < first) return undefined;
@@ -121,7 +121,7 @@ export class LiveEvents implements Observer {
     this.#leaving?.cancel();
     if (this.#isListening) return;
     this.#isListening = true;
-    // Numbers from before are of events after which some were not heard.
+    // Events may have been missed after all earlier numbers.
     this.#last += 1;
     this.#completeSince = this.#last;
     this.#parts.join(this);

@@ -18,13 +18,13 @@ export interface OperationsParts {
   readonly quarantine: Quarantine;
   readonly lanes: { readonly all: readonly Lane[] };
   readonly retrier: Retrier;
-  /** Resolves when what was refused so far is in the log: it must not come there after it was forgotten. */
+  /** Resolves when the refusals so far are in the log: none may be written after it was forgotten. */
   readonly refusalsWritten: () => Promise<void>;
 }
 
 /**
- * What becomes of a delivery that should be tried at once: an attempt starts, one is under way already, or the provider
- * fails and the delivery is among those that may be its next probe.
+ * What happens to a delivery that should be tried at once: an attempt starts, one is under way already, or the provider
+ * is failing and the delivery may be chosen as its next probe.
  */
 export type Retried = 'starts' | 'under_way' | 'waits_for_provider';
 
@@ -91,7 +91,7 @@ export class Operations {
     if (!(await this.#release(tokenHash))) throw new ServiceError('unknown_token');
   }
 
-  /** The log first: a release that was answered must survive a restart. */
+  /** The log first, because a confirmed release must survive a restart. */
   async #release(tokenHash: string): Promise<boolean> {
     const { store, quarantine } = this.#parts;
     const wasStored = await store.releaseQuarantine(tokenHash);

@@ -1,4 +1,4 @@
-// A push that an operator sends to see which way it takes: to a token, a handle or a device, of any type, through the
+// A push that an operator sends to see how it is delivered: to a token, a handle or a device, of any type, through the
 // same checks, lane and log as every other.
 
 import type { Dispatch, Dispatcher } from '../answering/dispatcher.ts';
@@ -183,7 +183,7 @@ async function sendAndWatch(
   }
 }
 
-/** Why it is not delivered: of what waits, why its last attempt failed. */
+/** Why it is not delivered; for a waiting delivery, why its last attempt failed. */
 function reasonOf(
   end: SendEnd | undefined,
   attempts: readonly EventNamed<'attempt_ended'>[],
@@ -194,7 +194,7 @@ function reasonOf(
   return reason ?? attempts.at(-1)?.reason;
 }
 
-/** The address at which the phone would reply, open from before the push. */
+/** The address at which the phone would reply; it opens before the push. */
 function openReply({ clock, exchange, externalUrl = '' }: TestPushParts) {
   const replyId = exchange.newId();
   const startMs = clock.nowMs();

@@ -1,5 +1,5 @@
-// Devices and their handles: what a vendor's backend, an app or a wallet registers, and the port to where
-// it is kept. A handle identifies a device at one door only.
+// Devices and their handles: what a vendor's backend, an app or a wallet registers, and the port to their store. A
+// handle identifies a device at one door only.
 
 import type { Target } from '../target.ts';
 
@@ -12,7 +12,7 @@ export const HANDLE = /^[A-Za-z0-9_-]{22}$/;
 /** Who registered a device, which decides who may touch it. */
 export type Registrar = 'backend' | 'app' | 'self';
 
-/** What the registering side says of a device. */
+/** What the registering side says about a device. */
 export interface DeviceDetails {
   readonly target: Target;
   /** Whose device it is: for example the wallet's public key. */
@@ -40,7 +40,7 @@ export interface Device extends DeviceDetails {
   readonly deadSinceMs?: number;
 }
 
-/** Fingerprints under which a device is found; the store never sees a way back to the values. */
+/** Fingerprints by which a device is found; the store cannot get back to the values. */
 export interface DeviceHashes {
   /** Of app and token, as in the log. */
   readonly tokenHash: string;
@@ -64,8 +64,8 @@ export interface StoredDevice {
 export interface DeviceStore {
   /**
    * Adds a device. Refuses, and writes nothing, if its user has `maxPerUser` devices already or there are
-   * `maxDevices` in all. With `reuse`, a device of the same identity that was registered by the backend is
-   * returned as it is kept, with its handles, and nothing is added; the caller may update it then.
+   * `maxDevices` in all. With `reuse`, a device of the same identity that the backend registered is returned as it is
+   * stored, with its handles, and nothing is added; the caller may then update it.
    */
   addDevice(options: {
     readonly added: StoredDevice;
@@ -75,15 +75,15 @@ export interface DeviceStore {
   }): Promise<AddedDevice>;
 
   /**
-   * Replaces a device and its hashes; handles that are missing now are revoked, new ones are added. False
-   * if it is not there, or if another backend device has the new identity already.
+   * Replaces a device and its hashes; handles that are missing now are revoked, new ones are added. False if it does
+   * not exist, or if another backend device has the new identity already.
    */
   replaceDevice(replaced: StoredDevice): Promise<boolean>;
 
   /**
    * Deletes a device with its handles and erases token and payload of its open deliveries, which end as
-   * `rejected` with the reason `device_deleted`; so do those to the same token that name no device, unless
-   * another device has it. False if it is not there.
+   * `rejected` with the reason `device_deleted`; so do those to the same token that name no device, unless another
+   * device has it. False if it does not exist.
    */
   deleteDevice(options: { readonly id: string; readonly wallMs: number }): Promise<boolean>;
 

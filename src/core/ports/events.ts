@@ -55,7 +55,7 @@ export interface Endpoint {
   readonly url: string;
   /** Only an e-mail endpoint has one. */
   readonly digest?: DigestPeriod | undefined;
-  /** The newest first; none of an e-mail endpoint. */
+  /** The newest first; an e-mail endpoint has none. */
   readonly secrets: readonly EndpointSecret[];
   /** Absent for all apps. */
   readonly app?: string | undefined;
@@ -68,7 +68,7 @@ export interface Endpoint {
   readonly createdAtMs: number;
 }
 
-/** How far an endpoint got. */
+/** How far an endpoint has got. */
 export interface Progress {
   /** `rowId` of the last event that it has, or that was skipped. */
   readonly cursor: number;
@@ -81,7 +81,7 @@ export interface Progress {
 export interface StoredEndpoint {
   readonly endpoint: Endpoint;
   readonly progress: Progress;
-  /** This machine does not send to it: the store alone knows how far it got. */
+  /** This machine does not send to it: only the store knows how far it has got. */
   readonly isSentElsewhere?: boolean | undefined;
 }
 
@@ -108,11 +108,11 @@ export interface EndpointAttempt {
 export interface AttemptNote {
   readonly endpointId: string;
   readonly attempt: EndpointAttempt;
-  /** Absent for a test and for an event that was sent again: they change nothing else. */
+  /** Absent for a test and for an event that was sent again by hand: these change nothing else. */
   readonly progress?: Progress | undefined;
-  /** What of `Dropped` the endpoint knows now. */
+  /** The part of `Dropped` that was reported to the endpoint. */
   readonly told?: Dropped | undefined;
-  /** What was in its digest, and need not be in the next one. */
+  /** The counts that were in its digest, and are left out of the next one. */
   readonly digested?: readonly DigestCount[] | undefined;
   /** The endpoint is disabled by this attempt. */
   readonly disabledReason?: DisabledReason | undefined;
@@ -147,8 +147,8 @@ export interface EventStore {
   readonly isShared?: boolean | undefined;
   listEndpoints(): Promise<readonly StoredEndpoint[]>;
   /**
-   * Adds it, with everything that is recorded from now on before it, or replaces the one with its id, which then is at
-   * `cursor` at least.
+   * Adds an endpoint, which then gets everything that is recorded from now on, or replaces the one with its id, whose
+   * cursor is then `cursor` at least.
    */
   putEndpoint(endpoint: Endpoint, cursor?: number): Promise<StoredEndpoint>;
   /** False if there is none. */
@@ -171,19 +171,19 @@ export interface EventStore {
     readonly limit: number;
   }): Promise<readonly PendingAlert[]>;
   /**
-   * What the next digest of an e-mail endpoint has to tell: a few hundred counts at most, those of most events first.
-   * Nothing if another machine sends to it.
+   * The counts for the next digest of an e-mail endpoint: a few hundred at most, the highest first. Undefined if
+   * another machine sends to it.
    */
   readDigest(endpointId: string): Promise<readonly DigestCount[] | undefined>;
   findEvent(id: string): Promise<RecordedEvent | undefined>;
-  /** Resolves when it is written. A service that is killed before sends the event once more. */
+  /** Resolves when it is written. If the service is killed before that, the event is sent again. */
   noteAttempt(note: AttemptNote): Promise<void>;
   /** Newest first. */
   listAttempts(query: {
     readonly endpointId: string;
     readonly limit: number;
   }): Promise<readonly EndpointAttempt[]>;
-  /** Deletes up to `limit` events from before, and counts them for the endpoints that lack them. */
+  /** Deletes up to `limit` older events, and counts them for the endpoints that did not get them. */
   pruneEvents(options: { readonly beforeMs: number; readonly limit: number }): Promise<number>;
 }
 
@@ -221,7 +221,7 @@ export interface MailResult {
 export interface MailSender {
   /** What is missing to send mails, in words for the operator. */
   readonly fault: string | undefined;
-  /** Hands one mail to the server; the same `id` each time that it is tried. Never rejects. */
+  /** Hands one mail to the server; `id` is the same at each try. Never rejects. */
   send(request: {
     readonly to: string;
     readonly id: string;

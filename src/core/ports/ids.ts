@@ -1,4 +1,4 @@
-// The port for chance: identifiers, jitter, and the keyed fingerprint under which secrets are remembered.
+// The port for randomness: identifiers, jitter, and the keyed fingerprint under which secrets are remembered.
 
 export interface Ids {
   /**
@@ -15,6 +15,9 @@ export interface Ids {
    * payment hash or other value that the log must find again but never show.
    */
   fingerprint(value: string): string;
-  /** A key for this purpose alone: fingerprints are shown to operators, and callers choose what some of them are of. */
+  /**
+   * A key for this purpose only: fingerprints are shown to operators, and callers choose some of the values behind
+   * them.
+   */
   deriveKey(purpose: string): Uint8Array;
 }

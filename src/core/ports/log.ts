@@ -1,4 +1,4 @@
-// The port to what the log knows: everything about something that an operator asks for, and figures over a period.
+// The port for reading the log: everything about what an operator asks for, and figures over a period.
 // All times are wall time.
 
 import type { DeliveryStatus } from '../delivery.ts';
@@ -8,9 +8,9 @@ import type { Gap, Outage, Refusal } from './records.ts';
 import type { LoggedDelivery, QuarantineEntry } from './store.ts';
 
 export interface LogReader {
-  /** Everything about what was asked, as it was at one moment. */
+  /** Everything about the question, from one snapshot. */
   gather(question: LogQuestion): Promise<Evidence>;
-  /** Counts one page of rows, so that a long period holds up no other query. */
+  /** Counts one page of rows, so that a long period delays no other query. */
   countPage(options: CountOptions): Promise<CountedPage>;
 }
 
@@ -27,7 +27,7 @@ export interface LogKey {
 }
 
 export interface LogQuestion {
-  /** What is found by any of them is about the question. */
+  /** A row that any of them finds belongs to the answer. */
   readonly keys: readonly LogKey[];
   readonly sinceMs?: number | undefined;
   /** Deliveries and refusals, the newest of each; 1 to 1,000. */
@@ -43,15 +43,12 @@ export interface Evidence {
   readonly refusals: readonly Refusal[];
   readonly devices: readonly LoggedDevice[];
   readonly quarantined: readonly QuarantineEntry[];
-  /**
-   * The id of the request is not in the log by itself: these refusals were counted at its time, and it is probably one of
-   * them.
-   */
+  /** The request id has no row of its own: these refusals were counted at its time, and it is probably one of them. */
   readonly isGuess: boolean;
-  /** All that are kept, of any app, and of the log itself; oldest first. */
+  /** All that are kept, for any app and for the log itself; oldest first. */
   readonly outages: readonly Outage[];
   readonly gaps: readonly Gap[];
-  /** When the log was made, as far as it is known: its first entry. */
+  /** When the log was made: its first entry, as far as that is known. */
   readonly madeAtMs?: number | undefined;
   /** When the process that has the log gave its last sign of life, wall time; absent if it ended in order or none is known. */
   readonly aliveUntilMs?: number | undefined;
@@ -75,14 +72,14 @@ export interface CountOptions {
   /** Where the page before ended. */
   readonly beforeRowId?: number | undefined;
   readonly maxRows: number;
-  /** Counts each span of so many milliseconds of wall time by itself; the whole period together if absent. */
+  /** Counts each span of this many milliseconds of wall time separately; the whole period together if absent. */
   readonly spanMs?: number | undefined;
 }
 
 export interface CountedPage {
   readonly deliveries: readonly DeliveryCount[];
   readonly refusals: readonly RefusalCount[];
-  /** Where to go on; absent at the end. */
+  /** Where to continue; absent at the end. */
   readonly nextRowId?: number | undefined;
 }
 

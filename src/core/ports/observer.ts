@@ -7,7 +7,10 @@ import type { Outcome } from '../outcome.ts';
 import type { Platform, ProviderName } from '../target.ts';
 import type { NamedCall, REPEATED } from './records.ts';
 
-/** Why nothing was delivered, whom the call named, and what makes it one that not everybody can invent. */
+/**
+ * Why nothing was delivered, which device, token or user the call named, and whether it names something that a stranger
+ * could not know.
+ */
 export interface RefusedDelivery extends NamedCall {
   readonly code: ErrorCode | typeof REPEATED;
   /** It came by the URL of a configured domain. */
@@ -55,7 +58,7 @@ export type ServiceEvent =
       readonly outcome: Outcome['kind'];
     }
   | {
-      /** A fault of our own: it ended what it belonged to and nothing else. */
+      /** An internal error: it ended the operation in which it occurred and nothing else. */
       readonly name: 'internal_fault';
       readonly where: string;
       readonly deliveryId?: string;
@@ -73,13 +76,13 @@ export type ServiceEvent =
   | {
       /** News of a type that the configuration of its app does not name. */
       readonly name: 'unknown_type_ignored';
-      /** As its caller was told. */
+      /** What its caller was told. */
       readonly id: string;
       readonly app: string;
       readonly type: string;
     }
   | {
-      /** The store did not say in time whether another machine has the same call: the push went out all the same. */
+      /** The store did not say in time whether another machine has the same call; the push went out anyway. */
       readonly name: 'key_unclaimed';
       readonly deliveryId: string;
       readonly app: string;
@@ -124,7 +127,7 @@ export type ServiceEvent =
       readonly source: string;
       readonly app: string;
       readonly code: string;
-      /** The allowance is used up: an attack, or a secret that differs. */
+      /** True if the allowance is used up: an attack, or a secret that differs. */
       readonly repeated: boolean;
     }
   | {
@@ -133,7 +136,7 @@ export type ServiceEvent =
       readonly unseen: number;
     }
   | {
-      /** A transaction of the store ended, committed or not; looks at the file do not count. */
+      /** A transaction of the store ended, committed or not; checks of the file do not count. */
       readonly name: 'store_batch_ended';
       readonly operations: number;
       /** From handing it to the store's thread to its answer. */
@@ -163,7 +166,7 @@ export type ServiceEvent =
       readonly code?: ErrorCode | undefined;
       /** Its deliveries, each with what became of it or the code of its refusal. */
       readonly deliveries?: readonly { readonly id: string; readonly told: string }[] | undefined;
-      /** What left no delivery of its own: refused, repeated, or ignored although it asked for a push. */
+      /** The parts that left no delivery of their own: refused, repeated, or ignored although they asked for a push. */
       readonly refused?: readonly RefusedDelivery[] | undefined;
     }
   | {
@@ -206,7 +209,7 @@ export type ServiceEvent =
       readonly unanswered: number;
     }
   | {
-      /** A silent phone sent a receipt; Android delivers with less priority than was asked for. */
+      /** A silent phone sent a receipt; or Android delivers with less priority than was asked for. */
       readonly name: 'device_returned' | 'device_demoted';
       readonly app: string;
       readonly platform: Platform;
@@ -220,14 +223,14 @@ export type ServiceEvent =
       readonly latencyMs: number;
     }
   | {
-      /** Told after an hour, a day and three days. */
+      /** Reported after an hour, a day and three days. */
       readonly name: 'endpoint_failing';
       readonly endpointId: string;
       readonly reason: string;
       readonly failingForMs: number;
     }
   | {
-      /** The first failure since the last mail that was taken. */
+      /** The first failure since the last mail that was accepted. */
       readonly name: 'mail_failed';
       readonly endpointId: string;
       readonly reason: string;

@@ -1,4 +1,4 @@
-// The port to what an operator lists and changes in the log and the registry, beside the ports that deliveries need.
+// The port for what an operator lists and changes in the log and the registry, beside the ports that deliveries need.
 
 import type { DeliveryStatus } from '../delivery.ts';
 import type { ProviderName } from '../target.ts';
@@ -60,17 +60,17 @@ export interface WaitingInLane {
   readonly oldestAtMs: number;
 }
 
-/** What a delivery is at the moment when it should be tried at once. */
+/** The state of a delivery when an operator wants it tried at once. */
 export type Hurried =
   | { readonly kind: 'unknown' | 'ended' }
-  /** Somebody sends it at this moment. */
+  /** It is being sent at this moment. */
   | { readonly kind: 'under_way' }
-  /** Nothing may start an attempt before, service time. */
+  /** No attempt may start before this, service time. */
   | { readonly kind: 'held'; readonly untilMs: number }
   /** It is due now. */
   | { readonly kind: 'due'; readonly app: string; readonly provider: ProviderName };
 
-/** Whom the log and the registry have to forget. */
+/** The users and tokens that the log and the registry have to forget. */
 export interface Forgotten {
   readonly userHashes: readonly string[];
   readonly tokenHashes: readonly string[];
@@ -94,9 +94,9 @@ export interface OperatingStore {
 
   /**
    * Deletes the devices of these users and tokens with their handles and quarantines, ends their open deliveries as
-   * `rejected` with the reason `device_deleted`, and takes the fingerprints and the device out of their rows in the
-   * log. A token that another user's device has too stays known, but not in the rows of the deleted devices. Step by
-   * step, the devices last: after an interruption the same call finishes the rest. Returns what is gone.
+   * `rejected` with the reason `device_deleted`, and removes the fingerprints and the device from their rows in the
+   * log. A token that another user's device has too stays known, but not in the rows of the deleted devices. Works in
+   * steps, the devices last: after an interruption the same call finishes the rest. Returns what was deleted.
    */
   forget(options: Forgotten & { readonly wallMs: number }): Promise<ForgetResult>;
 }

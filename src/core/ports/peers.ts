@@ -1,4 +1,4 @@
-// The port to the machines that share the store: who they are and where they listen for each other.
+// The port to the machines that share the store: their names and where they listen for each other.
 
 export interface Peer {
   /** Absent if it does not listen for others. */
@@ -11,11 +11,14 @@ export interface Peer {
 export interface MachineState {
   readonly id: string;
   readonly startedAtMs: number;
-  /** Since its last sign of life. Up to a second if it lives; from six on others may take over what it left. */
+  /**
+   * Since its last sign of life. At most a second while it lives; from six seconds on others may take over what it
+   * left.
+   */
   readonly silentForMs: number;
-  /** Deliveries that it has taken and not ended or put off: what others take over should it die. */
+  /** Deliveries that it has leased: others take these over if it dies. */
   readonly deliveries: number;
-  /** That it sees now, the earliest first. */
+  /** The outages that it sees now, the earliest first. */
   readonly outages: readonly OpenOutage[];
 }
 
@@ -36,7 +39,7 @@ export interface Peers {
   find(id: string): Promise<Peer | undefined>;
 }
 
-/** The machines as an operator looks at them. */
+/** The machines as an operator sees them. */
 export interface MachineList {
   /** This machine. */
   readonly id: string;

@@ -1,4 +1,4 @@
-// What the log is asked to do with the plans of open deliveries: claims of what is due, and changes from outside. Times are
+// What the log does with the plans of open deliveries: claims of due deliveries, and changes from outside. Times are
 // service time, unless they are named wall.
 
 import type { Delivery } from '../delivery.ts';
@@ -17,7 +17,7 @@ export interface Claim {
   readonly app: string;
   readonly provider: ProviderName;
   readonly nowMs: number;
-  /** When a row that cannot be decrypted was settled. */
+  /** Wall time to record for a row that is settled because it cannot be decrypted. */
   readonly wallMs: number;
   readonly select: ClaimSelection;
   readonly leaseUntilMs: number;
@@ -27,10 +27,10 @@ export interface Claim {
 /**
  * - `due`: due at `nowMs`; the earliest end of useful life first, which puts races before news.
  * - `probe`: due or not; the one tried longest ago first, those never tried before all others.
- * - `last_moment`: due or not, leased by nobody (not even by a lease that is over), with a useful life that ends
- *   by `usefulUntilByMs`; the earliest end first.
- * - `unsent`: leased to the claim's own owner until exactly `leaseUntilMs`, due or not: what an earlier claim leased that
- *   nobody sends.
+ * - `last_moment`: due or not, without a lease (not even an expired one), with a useful life that ends by
+ *   `usefulUntilByMs`; the earliest end first.
+ * - `unsent`: leased to the claim's own owner until exactly `leaseUntilMs`, due or not: leased by an earlier claim and
+ *   not being sent.
  */
 export type ClaimSelection =
   | { readonly kind: 'due' }
@@ -38,7 +38,7 @@ export type ClaimSelection =
   | { readonly kind: 'last_moment'; readonly usefulUntilByMs: number }
   | { readonly kind: 'unsent'; readonly leaseUntilMs: number };
 
-/** The moment that the selection compares with. */
+/** The time that the selection compares with. */
 export function momentOf({ select, nowMs }: Pick<Claim, 'select' | 'nowMs'>): number {
   switch (select.kind) {
     case 'due':
@@ -51,12 +51,12 @@ export function momentOf({ select, nowMs }: Pick<Claim, 'select' | 'nowMs'>): nu
   }
 }
 
-/** What is still queued for the app and provider, the claimed ones left out; absent if nothing is. */
+/** What is still queued for the app and provider, without the claimed deliveries; absent if nothing is. */
 export interface ClaimResult {
   readonly deliveries: readonly Delivery[];
   /** The earliest instant at which something is due and not held, or a lease ends. */
   readonly nextDueAtMs?: number | undefined;
-  /** The earliest end of useful life among what nobody leases. */
+  /** The earliest end of useful life among deliveries that are not leased. */
   readonly nextUsefulUntilMs?: number | undefined;
 }
 

@@ -1,5 +1,5 @@
 // The port to the memory of proofs: when each set of credentials was last shown to a provider that must not be asked
-// often, and what it answered. Shared by `nds doctor` and all machines, which run side by side, and kept over restarts.
+// often, and what it answered. `nds doctor` and all machines share it, and it survives restarts.
 
 import type { Outcome } from '../outcome.ts';
 
@@ -22,7 +22,7 @@ export interface ProofMemory {
   ): Promise<EarlierProof | undefined>;
   /** What the provider answered to the claim. */
   record(credentials: string, outcome: Outcome): Promise<void>;
-  /** The provider was not reached: the claim counts as never made. */
+  /** The provider was not reached: the claim is withdrawn. */
   release(credentials: string): Promise<void>;
   close(): Promise<void>;
 }

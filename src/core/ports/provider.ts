@@ -3,11 +3,11 @@
 import type { Outcome } from '../outcome.ts';
 import type { Platform, ProviderName } from '../target.ts';
 
-/** Everything a provider needs to build its request; no field is optional reading for an adapter. */
+/** Everything a provider needs to build its request; an adapter must use every field. */
 export interface PushMessage {
   /** Delivery id in the form of a lower-case UUID; APNs gets it as `apns-id`. A second knock has an id of its own. */
   readonly id: string;
-  /** By what a push replaces an earlier one on an iPhone; absent: by its id. */
+  /** The collapse id by which a push replaces an earlier one on an iPhone; absent: its id. */
   readonly collapseId?: string | undefined;
   readonly platform: Platform;
   readonly token: string;
@@ -17,7 +17,7 @@ export interface PushMessage {
   readonly title: string;
   /** Sent instead of the title where it is set. */
   readonly titleLocKey?: string | undefined;
-  /** Unix seconds of the wall clock after which the provider must not deliver any more (`apns-expiration`). */
+  /** Unix seconds of the wall clock after which the provider must no longer deliver (`apns-expiration`). */
   readonly expiresAtUnixSeconds: number;
   /** Milliseconds of the lifetime that are left (FCM `ttl`). */
   readonly remainingMs: number;
@@ -64,16 +64,18 @@ export interface PushOptions {
 
 export type Trust = 'proven' | 'unproven';
 
-/** What a start-up check or readiness says of a provider. */
+/** What a start-up check or readiness says about a provider. */
 export interface ProviderHealth {
   readonly ready: boolean;
   /** From our own tables: what is wrong and what to do. */
   readonly detail?: string;
 }
 
-/** What the provider's connections carry and have gone through since the start. */
+/** Figures of the provider's connections: open streams, and what happened since the start. */
 export interface ProviderTraffic {
-  /** HTTP/2 streams that are open now, those that are only listened to after their deadline included. */
+  /**
+   * HTTP/2 streams that are open now, including those whose deadline has passed and that only wait for a late answer.
+   */
   readonly streams: number;
   readonly connectionsOpened: number;
   readonly connectionsFailed: number;
@@ -88,7 +90,7 @@ export interface Provider {
   /** What is known now, without asking the provider. */
   health(): ProviderHealth;
   traffic(): ProviderTraffic;
-  /** Ends idle connections at once and those in use when their attempts have settled. */
+  /** Closes idle connections at once, and connections in use when their attempts have settled. */
   close(): Promise<void>;
 }
 
@@ -99,7 +101,7 @@ export interface Prover {
    * `BadDeviceToken` proves key, key id and team. FCM validates a message to a topic without sending it.
    */
   prove(): Promise<Outcome>;
-  /** An earlier process was answered so, a moment ago: health counts it as if this process had been. */
+  /** An earlier process got this answer a moment ago: health counts it as this process's own. */
   recall(outcome: Outcome): void;
 }
 

@@ -1,4 +1,5 @@
-// The log as a command reads it: nothing is changed, and nothing is owned. A file is read at once, a server is waited for.
+// The log as a command reads it: nothing is changed, and nothing is owned. Reading a file is synchronous; a server is
+// awaited.
 
 import type { CountedPage, CountOptions, Evidence, LogQuestion } from './log.ts';
 import type { Refusal } from './records.ts';
@@ -17,12 +18,12 @@ export interface ReadableLog {
   close(): Read<void>;
 }
 
-/** For a reader that looks again and again. */
+/** For a reader that polls. */
 export interface Follow {
   end(): Read<Place>;
   /** Up to `limit` of each, the oldest first. */
   after(place: Place, limit: number): Read<News>;
-  /** What became of earlier ones; without those that were pruned. */
+  /** The present state of earlier ones, without those that were pruned. */
   deliveries(rowIds: readonly number[]): Read<readonly FollowedDelivery[]>;
 }
 

@@ -1,12 +1,15 @@
-// The port to what the log keeps of receipts and of the wakes of phones. Times are wall time; every operation is one
-// transaction, and rejects as those of the `Store` do.
+// The port to receipts and wakes of phones in the log. Times are wall time; every operation is one transaction, and
+// rejects as those of the `Store` do.
 
 import type { WakeHistory } from '../receipts/history.ts';
 import type { Receipt } from '../receipts/receipt.ts';
 import type { Platform, ProviderName } from '../target.ts';
 
 export interface ReceiptStore {
-  /** The provider took a push that asks for a receipt, or could not. Nothing if there is no such delivery. */
+  /**
+   * The provider took a push that asks for a receipt, or that could not carry the address for one. Undefined if there
+   * is no such delivery.
+   */
   recordPush(push: AcceptedPush): Promise<PushRecord | undefined>;
 
   /**
@@ -15,19 +18,24 @@ export interface ReceiptStore {
    */
   recordReceipt(arrived: ArrivedReceipt): Promise<RecordedReceipt | undefined>;
 
-  /** A second knock is about to leave. False, and it must not, if there was one, a receipt came, or history forbids it. */
+  /**
+   * A second knock is about to leave. False, and it must not leave, if there was one, a receipt came, or history
+   * forbids it.
+   */
   recordKnock(knock: { readonly deliveryId: string; readonly atMs: number }): Promise<boolean>;
 
   /** What became of the second knock at the provider. `NOT_SENT`: it was never sent and does not count as a knock. */
   recordKnockOutcome(end: { readonly deliveryId: string; readonly outcome: string }): Promise<void>;
 
-  /** The phone replied to a question, which is no receipt and says as much. Nothing if it was asked for no receipt. */
+  /**
+   * The phone replied to a question: not a receipt, but the same proof. Undefined if it was not asked for a receipt.
+   */
   recordReplied(reply: {
     readonly deliveryId: string;
     readonly atMs: number;
   }): Promise<RepliedPhone | undefined>;
 
-  /** Its time is over. False if a receipt came. `isHeld`: it counts against further knocks. */
+  /** The time of a second knock is over. False if a receipt came. `isHeld`: it counts against further knocks. */
   recordUselessKnock(end: {
     readonly deliveryId: string;
     readonly atMs: number;
@@ -43,7 +51,8 @@ export interface ReceiptStore {
 
   /**
    * Forgets up to `limit` pushes whose time was over before `endedBeforeMs` and that no receipt answered, oldest first,
-   * and tells the vendor of those whose time was over at `judgedFromMs` or later. Returns how many it forgot.
+   * and records the vendor's event for those whose time was over at `judgedFromMs` or later. Returns how many it
+   * forgot.
    */
   noteMissed(options: {
     readonly atMs: number;
@@ -56,7 +65,7 @@ export interface ReceiptStore {
   findHistory(tokenHash: string): Promise<WakeHistory | undefined>;
 }
 
-/** The outcome of a second knock that something forbade in its last moment. */
+/** The outcome of a second knock that was forbidden at the last moment. */
 export const NOT_SENT = 'not_sent';
 
 export interface AcceptedPush {
@@ -64,11 +73,11 @@ export interface AcceptedPush {
   readonly atMs: number;
   /** False: the push had no room for the address, or left too late for one. */
   readonly isAsked: boolean;
-  /** False while receipts in general do not come: the phone is not blamed for the one that is missing. */
+  /** False while receipts in general do not come: then a missing one is not held against the phone. */
   readonly isJudged: boolean;
-  /** By which the vendor finds the user of the phone (`VendorEvent`), also when the log has no token any longer. */
+  /** By which the vendor finds the user of the phone (`VendorEvent`), even when the log no longer has the token. */
   readonly tokenSha256: string;
-  /** If its receipt is missed. */
+  /** For the event if no receipt comes. */
   readonly awaited?: AwaitedReceipt | undefined;
 }
 
@@ -114,7 +123,7 @@ export interface RecordedReceipt {
   readonly deviceId?: string | undefined;
   readonly attempts: number;
   readonly receivedAtMs: number;
-  /** False for a repeat, and beyond those that are kept. */
+  /** False for a repeat, and for a receipt beyond those that are kept. */
   readonly isKept: boolean;
   readonly isFirst: boolean;
   /** It ended the delivery. */
@@ -136,7 +145,7 @@ export interface SilentPhone {
   readonly unanswered: number;
 }
 
-/** What the log says of one delivery's wake. */
+/** What the log says about one delivery's wake. */
 export interface DeliveryWake {
   /** Of the call, of the last repeat that gave it a new lifetime, and how long that is. */
   readonly receivedAtMs: number;

@@ -1,4 +1,4 @@
-// The port to what the log keeps beside deliveries and never makes anybody wait: what callers were told, refused calls,
+// The port to what the log keeps beside deliveries, for which no caller waits: what callers were told, refused calls,
 // outages of the providers, and the gaps of the log itself. All times are wall time.
 
 import type { ProviderName } from '../target.ts';
@@ -15,10 +15,10 @@ export interface Told {
 
 /** The code of a call that repeated an earlier one: taken, but without a delivery of its own. */
 export const REPEATED = 'duplicate';
-/** The source of what operators were refused: their mistakes lost no push. */
+/** The source of refusals that operators got: their mistakes lost no push. */
 export const OPERATOR_SOURCE = 'operator';
 
-/** Whom a call named that was refused, that repeated another, or that was ignored: by fingerprint alone. */
+/** The device, token or payment that a refused, repeated or ignored call named: only as fingerprints. */
 export interface NamedCall {
   /** Which limit was reached. */
   readonly limit?: string | undefined;
@@ -38,11 +38,11 @@ export interface NamedCall {
 
 /** Calls of one kind that were refused within a minute. */
 export interface Refusal extends NamedCall {
-  /** When the first was refused, and when the last. */
+  /** When the first and the last of them were refused. */
   readonly atMs: number;
   readonly lastAtMs: number;
   readonly count: number;
-  /** Of the first; those of the others lie in time between the two. */
+  /** Of the first; the ids of the others lie between the two times. */
   readonly requestId?: string | undefined;
   /** The pattern of the route; `*` for a path that is not served. */
   readonly door: string;
@@ -102,17 +102,17 @@ export interface RefusalsWrite {
   readonly repeats: readonly CountedRepeats[];
 }
 
-/** Rows that share a bound: of one door and code, or all that name nobody known. */
+/** Rows that share a bound: those of one door and code, or all that name nothing known. */
 export type SharedBound = { readonly door: string; readonly code: string } | 'strangers';
 
 /**
  * Promises reject with `StoreUnavailableError` when the database cannot take the operation: nothing was written.
- * Whatever a caller can invent is bounded by who calls this port.
+ * The caller of this port bounds what callers can invent.
  */
 export interface Records {
   /**
-   * Goes with the next write of anything, within a second, and makes no transaction of its own. Lost if that fails or
-   * the process is killed before; without effect on a delivery that is not in the log.
+   * Is written with the next transaction, within a second, and makes none of its own. Lost if that fails or the process
+   * is killed before; has no effect on a delivery that is not in the log.
    */
   tell(told: Told): void;
 
@@ -132,8 +132,8 @@ export interface Records {
   recordGap(gap: Gap): Promise<void>;
 
   /**
-   * A process begins to write the log. The time since the last one did is a gap, and what was out at its end counts as
-   * out until then.
+   * A process begins to write the log. The time since the last process wrote is a gap, and outages that were open at
+   * its end count as open until now.
    */
   begin(options: { readonly wallMs: number }): Promise<void>;
 

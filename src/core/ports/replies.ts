@@ -6,15 +6,15 @@
  * carries the bytes to the instance that opened the id.
  */
 export interface ReplyExchange {
-  /** An id that nobody can guess. Of machines that share a store it names the one that will open it. */
+  /** An id that cannot be guessed. If several machines share a store, it names the one that will open it. */
   newId(): string;
   /** Makes `id` answerable; `onReply` is called at most once. */
   open(id: string, onReply: (body: Uint8Array) => void): Promise<void> | void;
   /** The id is unknown from now on. */
   close(id: string): void;
   /**
-   * Hands a reply over. False if the id was never opened, is used or closed: the caller does not learn which. Rejects
-   * with the `ServiceError` `machine_unreachable` if the machine that opened it does not answer.
+   * Hands a reply over. False if the id was never opened, was used or is closed; the caller does not learn which.
+   * Rejects with the `ServiceError` `machine_unreachable` if the machine that opened it does not answer.
    */
   deliver(id: string, body: Uint8Array): Promise<boolean>;
 }

@@ -1,4 +1,4 @@
-// What the description of the API says of a source's calls. It is read by people and by programs that make clients;
+// What the description of the API says about a source's calls. It is read by people and by programs that make clients;
 // no call is checked against it.
 
 import type { z } from 'zod';

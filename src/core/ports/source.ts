@@ -7,7 +7,7 @@ export type Parsed =
   | {
       readonly kind: 'notification';
       readonly notification: ParsedNotification;
-      /** Whom it is for, where the URL names no device: a wallet's public key. */
+      /** The recipient where the URL names no device: a wallet's public key. */
       readonly user?: string;
     }
   /** Understood, and no push is due: answered 200 `ignored`. */
@@ -46,19 +46,22 @@ export interface Source {
   /** What is wrong with a secret that could never match; never quotes it. Absent: any text is a secret. */
   readonly secretFault?: (secret: string) => string | undefined;
   /**
-   * Throws `bad_signature` or `stale_timestamp`. Reads nothing of the body before the signature is checked, but
-   * where the caller signs a field of it: then also `bad_body`.
+   * Throws `bad_signature` or `stale_timestamp`. Does not read the body before the signature is checked, unless the
+   * caller signs a field of it: then it may also throw `bad_body`.
    */
   authenticate(request: SourceRequest, credentials: SourceCredentials): void;
   /** Throws `bad_body`. */
   parse(request: SourceRequest, credentials: SourceCredentials): Parsed;
   /**
    * Where `authenticate` is costly (secp256k1, 0.2 ms): the checks that come before it and cost nothing.
-   * Throws as `authenticate` does. What passes may wait for a place, because only so many are verified a second.
+   * Throws as `authenticate` does. A call that passes may wait for its turn, because the number of verifications per
+   * second is limited.
    */
   precheck?(request: SourceRequest): void;
   /** The Lightning node that signed, whether it may or not; recovering it takes 0.2 ms. */
   signerOf?(request: SourceRequest): string | undefined;
-  /** Where this caller needs another status for the same refusal; all others are those of the errors' table. */
+  /**
+   * Where this caller needs another status for the same refusal; all other codes have the status of the errors' table.
+   */
   readonly statuses: Readonly<Partial<Record<ErrorCode, ErrorStatus>>>;
 }

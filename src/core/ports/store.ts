@@ -22,9 +22,9 @@ export interface Store {
   insert(accepted: AcceptedDelivery): Promise<void>;
 
   /**
-   * Only of a store that several machines share: of one that a single process owns, memory has the keys, and the row is
-   * written beside the push. Asked before the push of a call with a duplicate key: writes key and row together, as
-   * `insert` would, if nobody has the key and the token is not in quarantine.
+   * Present only in a store that several machines share. If a single process owns the store, its memory has the keys,
+   * and the row is written while the push is sent. Called before the push of a call with a duplicate key: writes key
+   * and row together, as `insert` would, if nobody has the key and the token is not in quarantine.
    */
   claimKey?(keyed: KeyedDelivery): Promise<KeyClaim>;
 
@@ -36,9 +36,9 @@ export interface Store {
   settle(settlement: Settlement): Promise<boolean>;
 
   /**
-   * Settles an open delivery as delivered, whatever process holds its lease: the provider's late answer or the phone
-   * itself proves the push. `attempts`, in the order of their numbers, replace the recorded ones of these numbers.
-   * False, and nothing written, if the delivery is not open.
+   * Settles an open delivery as delivered, whichever process holds its lease, because the provider's late answer or the
+   * phone itself proves the push. `attempts`, in the order of their numbers, replace the recorded ones of these
+   * numbers. False, and nothing written, if the delivery is not open.
    */
   confirm(confirmation: Confirmation): Promise<boolean>;
 
@@ -53,8 +53,8 @@ export interface Store {
   claimDue(claim: Claim): Promise<ClaimResult>;
 
   /**
-   * Whether this process may start another attempt of what it leased at `leasedAtMs`, service time: not while the others
-   * that share the database may think it dead, nor if they thought so since. Always true of a store that one process owns.
+   * Whether this process may start another attempt of what it leased at `leasedAtMs`, service time: not while the other
+   * machines may consider it dead, nor if they did so since. Always true for a store that one process owns.
    */
   mayRetry(leasedAtMs: number): boolean;
 
@@ -62,16 +62,16 @@ export interface Store {
   releaseLeases(owner: string): Promise<void>;
 
   /**
-   * Run once at start, before anything is accepted. Nothing is leased any more; planned times stay as they
-   * were, but what was leased when the process ended is due at once, and `interrupted` if no attempt of it was
-   * recorded. A delivery whose receipt lies in the future (the wall clock was set back) is treated as received
-   * at `nowMs`, keeping its lifetime. Returns how many are open.
+   * Run once at start, before anything is accepted. Clears all leases; planned times stay as they were, but what was
+   * leased when the process ended is due at once, and `interrupted` if no attempt of it was recorded. A delivery whose
+   * receipt lies in the future (the wall clock was set back) is treated as received at `nowMs`, keeping its lifetime.
+   * Returns how many are open.
    */
   recover(options: { readonly nowMs: number }): Promise<number>;
 
   /**
    * The provider's outage is over. Queued races of that app and provider become due at once, news within
-   * `newsSpreadMs`, evenly; nobody later than planned. `notBeforeMs` still holds; a race that was tried
+   * `newsSpreadMs`, evenly; none later than planned. `notBeforeMs` still holds; a race that was tried
    * less than `restMs` ago is due when these have passed, and such news keeps its time. Returns how many were moved.
    */
   hasten(options: HastenOptions): Promise<number>;
@@ -123,7 +123,7 @@ export interface Store {
   }): Promise<number>;
 
   /**
-   * Writes and removes a row, and looks whether the file that is open is still the one at its path. Rejects
+   * Writes and removes a row, and checks that the open file is still the one at its path. Rejects
    * with the reason if the database cannot take a row or the file was moved, deleted or replaced.
    */
   probe(): Promise<void>;
@@ -140,27 +140,27 @@ export interface Store {
     readonly answeredAtMs: number;
   }): Promise<void>;
 
-  /** Finishes what was asked, closes the database. Later calls reject. */
+  /** Finishes pending operations, then closes the database. Later calls reject. */
   close(): Promise<void>;
 }
 
 export interface QueueState {
   /** Being sent or waiting. */
   readonly deliveries: number;
-  /** 0 if none is due. What is held back or being sent is not due. */
+  /** 0 if none is due. Deliveries that are held back or being sent are not due. */
   readonly oldestDueForMs: number;
 }
 
 export interface AcceptedDelivery {
   readonly delivery: Delivery;
   readonly owner: string;
-  /** Service time, as all times here that are not named wall. */
+  /** Service time, like all times here that are not named wall. */
   readonly leaseUntilMs: number;
   /** Kept only if the window is long enough to matter across a restart. */
   readonly duplicateKey?: { readonly keyHash: string; readonly expiresAtMs: number };
 }
 
-/** With the key, however short its window. */
+/** Includes the key, however short its window is. */
 export type KeyedDelivery = AcceptedDelivery & Required<Pick<AcceptedDelivery, 'duplicateKey'>>;
 
 /**
@@ -184,8 +184,8 @@ export interface Settlement {
   /** Keeps the lease until then; for a second attempt that starts at once. */
   readonly keepLeaseUntilMs?: number;
   /**
-   * The end of its lifetime as this machine knows it. A store that machines share refuses `expired`, and leaves the delivery to
-   * anyone, if a repeat at another one has moved that end meanwhile.
+   * The end of its lifetime as this machine knows it. A shared store refuses `expired`, and releases the delivery for
+   * any machine, if a repeat at another machine has moved that end meanwhile.
    */
   readonly expiresAtMs?: number;
   /** Keeps the duplicate key for the rest of its window although the delivery ended undelivered. */
@@ -212,7 +212,7 @@ export interface QuarantineEntry {
   readonly kind: 'unregistered' | 'bad_token' | 'throttled';
   /** From our own tables. */
   readonly reason: string;
-  /** Wall time, as `untilMs`, which is what the clock will show if it is not set until then. */
+  /** Wall time, like `untilMs`, which is what the clock will show unless it is set before. */
   readonly sinceMs: number;
   readonly untilMs: number;
   /** The provider's own timestamp, Unix milliseconds. */

@@ -1,5 +1,5 @@
-// What can be said of the wake that a push was to cause, and no more: which of the silent causes it was (lost, stopped by
-// force, notifications off), nobody here can know.
+// What can be concluded about the wake that a push should cause. The service cannot know why a phone is silent (push
+// lost, app stopped by force, notifications off).
 
 import { lifetimeEndMs, usefulUntilMs } from '../notification.ts';
 import type { DeliveryWake } from '../ports/receipts.ts';
@@ -9,13 +9,13 @@ import { isDemoted, type Receipt, STAGES } from './receipt.ts';
 /**
  * - `woke`: the phone started within the useful life. `late`: after it.
  * - `demoted`: it started, and Android had taken the priority away.
- * - `no_receipt`: none came from a phone that sends them. `unknown`: none came, and it never sent one.
+ * - `no_receipt`: none came from a phone that sends them. `unknown`: none came, and the phone never sent one.
  */
 export type WakeKind = 'woke' | 'late' | 'demoted' | 'no_receipt' | 'unknown';
 
 export interface WakeConclusion {
   readonly kind: WakeKind;
-  /** How far the phone came. */
+  /** How far the phone got. */
   readonly stage?: Receipt['stage'] | undefined;
   readonly why?: Receipt['why'];
 }
@@ -52,19 +52,19 @@ function furthestOf(receipts: readonly Receipt[]): Receipt['stage'] | undefined 
 
 /**
  * Such as "Apple took it at +41 ms, the phone started at +1.9 s, connected at +3.2 s, done at +4.0 s", each counted
- * from the receipt of the call. While the push is of use at `nowMs`, a receipt may still come.
+ * from the receipt of the call. While the push is useful at `nowMs`, a receipt may still come.
  */
 export function describeWake(wake: DeliveryWake, nowMs = Number.POSITIVE_INFINITY): string {
   const { provider, acceptedAtMs } = wake;
   const phone = describePhone(wake, nowMs);
-  // Where the phone proved that it got the push, its own word is the acceptance.
+  // If the phone answered before the provider, its receipt also counts as the acceptance.
   const isProven = (wokenAtMsOf(wake) ?? Number.POSITIVE_INFINITY) <= (acceptedAtMs ?? 0);
   if (!wake.isAsked || acceptedAtMs === undefined || isProven) return phone;
   const name = provider === 'fcm' ? 'Google' : 'Apple';
   return `${name} took it at ${sinceCall(wake, acceptedAtMs)}, ${phone}`;
 }
 
-/** The same of the phone alone. */
+/** The same for the phone only. */
 export function describePhone(wake: DeliveryWake, nowMs = Number.POSITIVE_INFINITY): string {
   if (!wake.isAsked)
     return 'the push asked for no receipt: it had no room for the address, or left an hour after the call';
@@ -97,7 +97,7 @@ function describeReceipt({ stage, why, n }: Receipt, at: string): string {
 function describeSilence(wake: DeliveryWake, nowMs: number): string {
   if (nowMs < lifetimeEndMs(wake)) return 'no receipt yet';
   const { answered, pushes } = answeredOf(wake);
-  if (!wake.isSender) return 'no receipt; this phone never sent one for a push before it';
+  if (!wake.isSender) return 'no receipt; this phone has never sent one before';
   return `no receipt; this phone sent one for ${answered} of its last ${pushes} pushes`;
 }
 

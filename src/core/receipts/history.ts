@@ -1,5 +1,5 @@
-// What is known of one phone's wakes, and what follows from it: when a receipt is overdue, whether a second push may
-// go, whether the phone fell silent. Pure; the store keeps it by the fingerprint of the token.
+// What is known about one phone's wakes, and what follows from it: when a receipt is overdue, whether a second push may
+// be sent, whether the phone fell silent. Pure; the store keeps it by the fingerprint of the token.
 
 import type { Receipt } from './receipt.ts';
 import { isDemoted } from './receipt.ts';
@@ -21,11 +21,11 @@ export interface WakeHistory {
   readonly lastPushAtMs?: number | undefined;
   readonly lastWakeAtMs?: number | undefined;
   readonly silentSinceMs?: number | undefined;
-  /** When Android delivered with less priority than was asked for last. */
+  /** When Android last delivered with less priority than was asked for. */
   readonly demotedAtMs?: number | undefined;
   /** The last second knocks. */
   readonly knocksAtMs: readonly number[];
-  /** Second knocks in a row that no receipt followed. */
+  /** Second knocks in a row without a receipt after them. */
   readonly uselessKnocks: number;
   readonly uselessAtMs?: number | undefined;
 }
@@ -53,10 +53,10 @@ const USELESS_KNOCKS = 2;
 const DEMOTED_MS = 7 * DAY_MS;
 export const SILENT_PUSHES = 5;
 export const SILENT_OVER_MS = DAY_MS;
-/** A phone that was pushed to so lately may still wake. */
+/** A phone that got a push this recently may still wake. */
 export const STILL_WAKING_MS = 60_000;
 
-/** The provider took a push that asks for a receipt. Unless it is judged, only an answer counts. */
+/** The provider took a push that asks for a receipt. If it is not judged, only a receipt counts, not its absence. */
 export function afterPush(
   history: WakeHistory,
   push: {
@@ -119,7 +119,7 @@ export function knockResultOf({ n }: Receipt): 'rescued' | 'late' {
   return n === 2 ? 'rescued' : 'late';
 }
 
-/** The phone replied to a question, which shows that it woke as well as a receipt does. */
+/** The phone replied to a question, which proves like a receipt that it woke. */
 export function afterReply(
   history: WakeHistory,
   { atMs, number }: { readonly atMs: number; readonly number: number | undefined },
@@ -130,7 +130,7 @@ export function afterReply(
     recent: markAnswered(history, number),
     unanswered: 0,
     unansweredSinceMs: undefined,
-    // Only a phone that sends receipts is one that may be missed.
+    // Only from a phone that sends receipts can one be missing.
     lastWakeAtMs: lastWakeAtMs === undefined ? undefined : atMs,
     silentSinceMs: undefined,
   };
@@ -145,7 +145,7 @@ export function afterKnock(history: WakeHistory, atMs: number): WakeHistory {
   return { ...history, knocksAtMs: [...history.knocksAtMs, atMs].slice(-KNOCKS_A_DAY) };
 }
 
-/** The knock of this moment did not leave. */
+/** The knock that was just recorded was not sent. */
 export function withoutKnock(history: WakeHistory, knockedAtMs: number): WakeHistory {
   return { ...history, knocksAtMs: history.knocksAtMs.filter((atMs) => atMs !== knockedAtMs) };
 }
@@ -181,7 +181,7 @@ export function knockRefusal(history: WakeHistory, wallMs: number): KnockRefusal
   return undefined;
 }
 
-/** Of how many of its newest pushes a receipt came. */
+/** For how many of its newest pushes a receipt came. */
 export function answeredOf({ recent }: Pick<WakeHistory, 'recent'>): {
   readonly answered: number;
   readonly pushes: number;

@@ -1,5 +1,5 @@
-// The second knock: one more push of a race whose phone should have sent a receipt by now. What it needs is kept in
-// memory, so that a restart forgets it, and it is recorded before it leaves, so that no delivery is knocked twice.
+// The second knock: one more push of a race whose phone should have sent a receipt by now. Its plan is kept in memory,
+// so a restart forgets it. It is recorded before it leaves, so that no delivery is knocked twice.
 
 import type { CurrentRules } from '../app-rules.ts';
 import type { Delivery } from '../delivery.ts';
@@ -16,7 +16,7 @@ import { Recent } from '../tokens/recent.ts';
 import { answeredOf, knockRefusal, overdueAfterMs } from './history.ts';
 import type { Pulse } from './pulse.ts';
 
-/** A phone that was heard of, or pushed to, so lately is perhaps still at work. */
+/** A phone that replied, or got a push, this recently may still be at work. */
 const QUIET_MS = 30_000;
 const MAX_WATCHED = 20_000;
 const MAX_PHONES = 50_000;
@@ -37,14 +37,14 @@ interface Watch {
   readonly lane: Lane;
   readonly receipt: ReceiptKey;
   readonly acceptedAtMs: number;
-  /** Of the knock, and of the end of the lifetime. */
+  /** The timers of the knock and of the end of the lifetime. */
   timer: Timer | undefined;
   endTimer: Timer | undefined;
   isWoken: boolean;
   isKnocked: boolean;
 }
 
-/** What this process heard of a phone, and the newest races that it sent there. Service time. */
+/** When this process last got a sign of life from a phone, and the newest races that it sent there. Service time. */
 interface Phone {
   heardAtMs: number;
   races: readonly { readonly deliveryId: string; readonly atMs: number }[];
@@ -67,7 +67,7 @@ export class Knocks {
     return this.#watches.size;
   }
 
-  /** The provider took a race. Must be called before its receipt can be looked at: a phone may be quick. */
+  /** The provider took a race. Must be called before its receipt can be processed: a phone may be quick. */
   watch(delivery: Delivery, lane: Lane, receipt: ReceiptKey): void {
     if (this.#stopped || this.#watches.size >= MAX_WATCHED) return;
     const acceptedAtMs = this.#parts.clock.nowMs();
@@ -94,7 +94,7 @@ export class Knocks {
     this.#wakeAt(watch, watch.acceptedAtMs + overdueAfterMs(history));
   }
 
-  /** Nothing is expected of this delivery. */
+  /** No receipt is expected for this delivery. */
   forget(deliveryId: string): void {
     const watch = this.#watches.get(deliveryId);
     watch?.timer?.cancel();
@@ -122,7 +122,7 @@ export class Knocks {
     for (const deliveryId of [...this.#watches.keys()]) this.forget(deliveryId);
   }
 
-  /** Whether a second knock of this delivery has left; nothing if it is not watched. */
+  /** Whether a second knock of this delivery has left; undefined if it is not watched. */
   hasKnocked(deliveryId: string): boolean | undefined {
     return this.#watches.get(deliveryId)?.isKnocked;
   }
@@ -132,7 +132,7 @@ export class Knocks {
     const atMs = this.#parts.clock.nowMs();
     const phone = this.#phones.get(tokenHash);
     const others = (phone?.races ?? []).filter(({ deliveryId }) => deliveryId !== id);
-    // Two are enough to know another one than this.
+    // Two are enough to find one that is not this delivery.
     const races = [...others.slice(-1), { deliveryId: id, atMs }];
     const heardAtMs = phone?.heardAtMs ?? Number.NEGATIVE_INFINITY;
     this.#phones.use(tokenHash, { heardAtMs, races });
@@ -168,7 +168,7 @@ export class Knocks {
     return hasReceipts && hasSecondKnock;
   }
 
-  /** When the phone will have been left alone for long enough. */
+  /** When the phone has had enough quiet time for a second knock. */
   #quietAtMs({ id, tokenHash }: Delivery): number {
     const phone = this.#phones.get(tokenHash);
     if (phone === undefined) return Number.NEGATIVE_INFINITY;
@@ -200,7 +200,7 @@ export class Knocks {
     await ledger.beside('record_knock', recordEnd, deliveryId);
   }
 
-  /** What became of it. The log took its time: whatever forbids a knock is looked at once more. */
+  /** Sends the knock and returns the outcome. Writing to the log took time, so all conditions are checked again. */
   async #push(watch: Watch, push: PreparedPush): Promise<string> {
     const { clock, quarantine } = this.#parts;
     const { delivery, lane } = watch;
@@ -236,13 +236,13 @@ export class Knocks {
     observer.observe({ name: 'knock_judged', deliveryId, app, platform, result: 'useless' });
   }
 
-  /** Whether a receipt or a reply came to another machine; nothing if the log does not say. */
+  /** Whether a receipt or a reply came to another machine; undefined if the log does not say. */
   async #hasCome(deliveryId: string): Promise<boolean | undefined> {
     try {
       const wake = await this.#parts.store.findWake(deliveryId);
       return wake !== undefined && (wake.receipts.length > 0 || wake.answeredAtMs !== undefined);
     } catch {
-      // What is not known is not counted.
+      // An unknown result is not counted.
       return undefined;
     }
   }

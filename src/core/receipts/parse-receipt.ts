@@ -1,10 +1,10 @@
-// Reads what a phone sent. Whatever cannot be read is left out: that the address was called at all shows that the phone is
-// awake. Apart from receipt.ts because the store's threads, which load that file, need no zod: 3 MB and 25 ms each.
+// Reads what a phone sent. Unreadable fields are left out: the call itself shows that the phone is awake. Apart from
+// receipt.ts because the store's threads, which load that file, need no zod: 3 MB and 25 ms each.
 
 import { z } from 'zod';
 import { MAX_RECEIPT_BYTES, PRIORITIES, REASONS, type Receipt, STAGES } from './receipt.ts';
 
-/** No push is kept longer. */
+/** Providers keep no push longer than this. */
 const MAX_SINCE_ARRIVAL_MS = 86_400_000;
 
 const receiptSchema = z.object({
@@ -31,7 +31,7 @@ function readJson(body: Uint8Array): unknown {
   try {
     return JSON.parse(Buffer.from(body).toString());
   } catch {
-    // No JSON, so no words of the phone's; the receipt itself counts.
+    // Not JSON: there are no fields, but the receipt itself counts.
     return undefined;
   }
 }

@@ -1,13 +1,13 @@
-// Whether receipts in general still come. If they fell by half, it is probably our own address that phones cannot reach,
-// and then no phone is judged by its silence.
+// Whether receipts in general still come. If they fell by half, phones probably cannot reach our own address, and then
+// no phone is judged by its silence.
 
 import { Recent } from '../tokens/recent.ts';
 
 const KEPT = 200;
 const WINDOW_MS = 3_600_000;
-/** Fewer expected receipts say nothing. */
+/** Fewer expected receipts than this prove nothing. */
 const ENOUGH = 5;
-/** So many phones are looked at however long ago it was: a small vendor's next push may be hours away. */
+/** This many phones count regardless of age: a small vendor's next push may be hours away. */
 const LEAST = 2 * ENOUGH;
 
 interface Judged {
@@ -17,12 +17,12 @@ interface Judged {
 }
 
 export class Pulse {
-  /** The newest of each phone: what one phone does, often or not, is one phone's affair. */
+  /** Only the newest push of each phone, so that one busy phone does not decide for all. */
   readonly #judged = new Recent<Judged>(KEPT);
 
-  /** A push whose time is over. `expected` is the share of the phone's earlier pushes that a receipt came of. */
+  /** A push whose time is over. `expected` is the share of the phone's earlier pushes for which a receipt came. */
   note(tokenHash: string, judged: Judged): void {
-    // A phone that never sent one says nothing, not even by its first.
+    // A phone that never sent one proves nothing, not even by its first.
     if (judged.expected === 0) this.#judged.delete(tokenHash);
     else this.#judged.use(tokenHash, judged);
   }

@@ -1,5 +1,5 @@
-// The id in a receipt's address: a delivery's id and 128 bits of an HMAC over it. It is checked without a table, at any
-// machine and after any restart, and is valid for an hour.
+// The id in a receipt's address: a delivery's id and 128 bits of an HMAC over it. Any machine can check it without a
+// table, also after a restart, and it is valid for an hour.
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Ids } from '../ports/ids.ts';
@@ -31,7 +31,7 @@ export class ReceiptIds {
     return wallMs - timeOf(bytesOf(deliveryId)) <= ASKED_UNTIL_MS;
   }
 
-  /** The delivery that it was made for; nothing for every other id, after the same work. */
+  /** The delivery that it was made for; undefined for any other id, after the same work. */
   verify(receiptId: string, wallMs: number): string | undefined {
     const isWellFormed = RECEIPT_ID.test(receiptId);
     const bytes = isWellFormed
@@ -39,7 +39,7 @@ export class ReceiptIds {
       : Buffer.alloc(UUID_BYTES + TAG_BYTES);
     const id = bytes.subarray(0, UUID_BYTES);
     const isOurs = timingSafeEqual(this.#tagOf(id), bytes.subarray(UUID_BYTES));
-    // One from the future is as old as the clock was set back.
+    // An id from the future is as old as the time by which the clock was set back.
     const isFresh = wallMs - timeOf(id) <= VALID_MS;
     return isWellFormed && isOurs && isFresh ? uuidOf(id) : undefined;
   }

@@ -1,4 +1,4 @@
-// What a phone says of a push that started it.
+// What a phone says about a push that started it.
 
 export const STAGES = ['started', 'connected', 'done', 'failed'] as const;
 export const REASONS = ['quota', 'locked', 'no_network', 'timeout', 'other'] as const;

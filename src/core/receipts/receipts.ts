@@ -1,5 +1,5 @@
-// Receipts from phones: the address that a push carries, what a receipt that arrives changes, and what is expected of
-// the phone once the provider took the push. Without receipts in an app's configuration nothing here happens.
+// Receipts from phones: the address that a push carries, what a receipt that arrives changes, and which receipt is
+// expected once the provider took the push. Does nothing for apps without receipts in their configuration.
 
 import type { Delivery } from '../delivery.ts';
 import { subjectSha256, tokenSha256 } from '../events/body.ts';
@@ -16,30 +16,33 @@ import { parseReceipt } from './parse-receipt.ts';
 import type { Receipt } from './receipt.ts';
 import { ReceiptIds } from './receipt-id.ts';
 
-/** A phone that repeats itself is not written down again and again: 8 are kept, and repeats of a stage are none. */
+/** Limits writes for a phone that repeats itself: the log keeps 8 receipts and ignores repeats of a stage. */
 const MAX_WRITTEN = 16;
 const MAX_COUNTED = 20_000;
 const FORGET_AFTER_MS = 90 * 86_400_000;
 const SWEEP_BATCH = 500;
-/** Each is an event: so many take the store 2 ms. */
+/** Each may be an event: this many take the store 2 ms. */
 const MISSED_BATCH = 100;
-/** After a push's lifetime: a receipt may be on its way, and that none come at all shows in the pulse by then. */
+/**
+ * Wait after a push's lifetime: a receipt may still be under way, and by then the pulse shows whether receipts come at
+ * all.
+ */
 const MISSED_AFTER_MS = 60_000;
-/** What the store could not say for so long is not told any more. */
+/** An event that the store could not give for this long is no longer recorded. */
 const MISSED_UNTIL_MS = 3_600_000;
 
 export interface ReceiptsParts extends KnocksParts {
   readonly externalUrl: string | undefined;
   /** The lane of a target; throws if its app was removed. */
   readonly laneOf: (target: Target) => Lane;
-  /** Asked for when it is needed: the sender asks here for what its pushes carry. */
+  /** A function, because the sender itself asks this class what its pushes carry. */
   readonly sender: () => ProvenSender;
 }
 
-/** What sends, and what the phone's own word changes there. */
+/** The part of the sender that a phone's receipt or reply changes. */
 export interface ProvenSender {
   messageOf(delivery: Delivery): PushMessage;
-  /** True if this process is sending the delivery or writing its end, and sees to its end. */
+  /** True if this process is sending the delivery or writing its end, and will end it. */
   proveByPhone(deliveryId: string): boolean;
   /** The log is asked to end it: until it has answered, nothing may be sent. */
   holdForPhone(deliveryId: string): () => void;
@@ -100,7 +103,7 @@ export class Receipts {
     void this.#recordReplied(id);
   }
 
-  /** How the phone of this target woke so far; nothing if it was never asked. Rejects as the store does. */
+  /** How the phone of this target woke so far; undefined if it was never asked. Rejects as the store does. */
   async historyOf(target: Target): Promise<WakeHistory | undefined> {
     const { ids, store } = this.#parts;
     return await store.findHistory(ids.fingerprint(tokenKey(target)));
@@ -130,7 +133,8 @@ export class Receipts {
     const atMs = clock.wallMs();
     const endedBeforeMs = atMs - MISSED_AFTER_MS;
     const judged = { endedBeforeMs, judgedFromMs: endedBeforeMs - MISSED_UNTIL_MS };
-    // A machine that knows that no receipts come drops them at once: another one, with too few pushes to know, would report them.
+    // A machine that knows that no receipts come drops them at once, because another machine with too few pushes to
+    // know that would report them.
     const times = { atMs, ...(this.isDeaf ? { endedBeforeMs: atMs, judgedFromMs: atMs } : judged) };
     return (await store.noteMissed({ ...times, limit: MISSED_BATCH })) === MISSED_BATCH;
   }
@@ -196,7 +200,7 @@ export class Receipts {
     const release = endsOpen ? sender.holdForPhone(deliveryId) : () => {};
     const record = () => store.recordReceipt({ deliveryId, receipt, atMs, endsOpen, isKnocked });
     const recorded = await ledger.beside('record_receipt', record, deliveryId);
-    // A sick store may lose the receipt, but not that the phone must get no further push.
+    // A failing store may lose the receipt, but must not forget that the phone needs no further push.
     if (endsOpen && ledger.trouble !== undefined) {
       await ledger.confirm({ deliveryId, ...BY_PHONE, nowMs: clock.nowMs(), wallMs: atMs });
     }

@@ -1,11 +1,11 @@
-// Outages of the providers and gaps of the log on their way into it. There are few; what a failing store cannot take is
-// kept until it works again.
+// Outages of the providers and gaps of the log on their way into it. They are few; those that a failing store cannot
+// take are kept until it works again.
 
 import type { Clock } from '../ports/clock.ts';
 import type { EventNamed } from '../ports/observer.ts';
 import type { Gap, Outage, Records } from '../ports/records.ts';
 
-/** What waits for a store that fails: beyond, the oldest is given up. */
+/** Entries that wait for a failing store; beyond this, the oldest is dropped. */
 const MAX_UNWRITTEN = 1_000;
 
 type BreakerChanged = EventNamed<'breaker_changed'>;
@@ -56,7 +56,7 @@ export class Incidents {
     this.#storeFailedAtMs ??= this.#parts.clock.wallMs();
   }
 
-  /** The gap that lasts, which the log cannot have yet. */
+  /** The open gap, which the log cannot contain yet. */
   openGap(): Gap | undefined {
     if (this.#storeFailedAtMs === undefined) return undefined;
     return { kind: 'store', beganAtMs: this.#storeFailedAtMs, unlogged: 0 };
@@ -78,7 +78,7 @@ export class Incidents {
     this.#write(() => records.recordGap(gap));
   }
 
-  /** Resolves when what was noted so far is in the log, or waits for the store. Never rejects. */
+  /** Resolves when all entries so far are in the log, or wait for the store. Never rejects. */
   written(): Promise<void> {
     return this.#writing;
   }

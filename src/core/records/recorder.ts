@@ -1,4 +1,4 @@
-// Listens to the core's events and keeps in the log what an operator will ask for and no delivery has: what callers were
+// Listens to the core's events and records what an operator will ask for and no delivery contains: what callers were
 // told, refusals and repeats, outages, gaps. Nothing waits for it.
 
 import type { Clock } from '../ports/clock.ts';

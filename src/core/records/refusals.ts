@@ -1,5 +1,5 @@
-// Refused calls on their way into the log: the same again within a minute counts up, and everything that a caller can
-// invent is bounded, so that a flood neither fills the disk nor washes out the refusal that is asked for.
+// Refused calls on their way into the log. Repeats within a minute only raise a count, and everything that a caller can
+// invent is bounded, so that a flood neither fills the disk nor displaces the refusal that an operator looks for.
 //
 //   known caller (device, handle, domain, proven token) ── 20 kinds at once, one more a second each
 //   strangers ── 20 new kinds a second in all              beyond: one row a minute for each door and code that counts
@@ -16,21 +16,21 @@ import {
 import { StoreUnavailableError } from '../ports/store.ts';
 import { Buckets } from '../tokens/limits.ts';
 
-/** Refused calls are asked for while they are fresh, and there may be many. */
+/** Operators ask about recent refusals only, and there may be many. */
 export const REFUSALS_KEPT_MS = 7 * 86_400_000;
 
-/** How long the same refusal again only counts. */
+/** How long a repeated refusal only raises a count. */
 const SAME_MS = 60_000;
 const FLUSH_MS = 1_000;
-/** Of different refusals within a minute; beyond, they are counted by door and code. */
+/** Different refusals within a minute; beyond this, they are counted by door and code. */
 const MAX_KINDS = 10_000;
-/** Rows of one transaction, and of one flush: the rest waits a second. */
+/** Rows of one transaction and of one flush; the rest waits a second. */
 const WRITE_ROWS = 200;
 const FLUSH_ROWS = 2_000;
 const STRANGERS = { burst: 20, perSecond: 20 };
 const ONE_CALLER = { burst: 20, perSecond: 1 };
 const MAX_CALLERS = 10_000;
-/** The bounds of the log: once so many came, what is beyond is deleted. */
+/** The bounds of the log: after this many new rows, those beyond the bound are deleted. */
 const BOUNDS = {
   kind: { rows: 20_000, after: 2_000 },
   strangers: { rows: 10_000, after: 1_000 },
@@ -44,7 +44,7 @@ export interface RefusalsParts {
   readonly clock: Clock;
   readonly records: Records;
   readonly observer: Observer;
-  /** The database is known to fail: nothing is kept for it. */
+  /** True while the database is known to fail: nothing is kept for it. */
   readonly isStoreSick: () => boolean;
 }
 
@@ -66,11 +66,11 @@ export class Refusals {
   /** The oldest first. */
   readonly #kinds = new Map<string, Kind>();
   readonly #changed = new Set<Kind>();
-  /** By delivery, those that its row does not count yet. */
+  /** By delivery, the repeats that its row does not count yet. */
   readonly #repeats = new Map<string, CountedRepeats>();
   readonly #strangers: Buckets;
   readonly #callers: Buckets;
-  /** Rows since the log was trimmed last, by what shares a bound; absent before the first. */
+  /** Rows since the log was last trimmed, by bound; absent before the first. */
   readonly #sinceTrim = new Map<string, number>();
   #timer: Timer | undefined;
   #flushing: Promise<void> = Promise.resolve();
@@ -87,7 +87,7 @@ export class Refusals {
     return this.#kinds.size;
   }
 
-  /** Calls that were lost because the store failed, since this was asked last. */
+  /** Calls that were lost because the store failed, since the last call of this method. */
   takeDropped(): number {
     const dropped = this.#dropped;
     this.#dropped = 0;
@@ -201,7 +201,10 @@ export class Refusals {
     for (const { call } of added) await this.#trimIfDue(call);
   }
 
-  /** The store fails, which who writes deliveries reports; or a row is wrong, which is a fault of ours. */
+  /**
+   * Either the store fails, which is reported by the writers of deliveries, or a row is wrong, which is a fault of
+   * ours.
+   */
   #lose(kinds: readonly Kind[], cause: unknown): void {
     for (const kind of kinds) {
       this.#dropped += kind.count - kind.written;
@@ -217,7 +220,7 @@ export class Refusals {
     if (!isKnown) await this.#trim('strangers', BOUNDS.strangers);
   }
 
-  /** Trims at the first row of this process as well: what an earlier one left is not known. */
+  /** Also trims at the first row of this process, because it is not known how many rows an earlier process left. */
   async #trim(
     of: SharedBound,
     { rows, after }: { readonly rows: number; readonly after: number },
@@ -237,7 +240,7 @@ function toRefusal({ call, atMs, lastAtMs, count }: Kind): Refusal {
   return { ...call, atMs, lastAtMs, count };
 }
 
-/** All that makes two refusals the same: everything but the request id. A line break is in none of it. */
+/** What makes two refusals the same: everything except the request id. No part contains a line break. */
 function keyOf(call: RefusedCall): string {
   const { door, source, app, code, status, limit, fields, isKnown } = call;
   const kind = [door, source, app, code, status, limit, fields, isKnown];
@@ -254,7 +257,7 @@ function keyOf(call: RefusedCall): string {
   ].join('\n');
 }
 
-/** Beyond the bounds only door and code are kept, and who called if we know it and there is room. */
+/** Beyond the bounds only door and code are kept, and the caller if it is known and there is room. */
 function withoutName(call: RefusedCall, isFull: boolean): RefusedCall {
   const { door, code, status, isKnown } = call;
   if (!isKnown || isFull) return { door, code, status, isKnown };

@@ -1,5 +1,5 @@
 // What an outcome says beyond its own delivery: about the token (quarantine, hold, proof) and about our
-// configuration (doubt). Returns the outcome as the delivery has to take it.
+// configuration (doubt). Returns the outcome that applies to the delivery.
 
 import type { Delivery } from '../delivery.ts';
 import { tokenSha256 } from '../events/body.ts';
@@ -14,7 +14,7 @@ import type { Ledger } from './ledger.ts';
 /** FCM's 400 whose only detail is an FcmError: a malformed token as a rule, a message too large at times. */
 export const MALFORMED_TOKEN = 'malformed_token';
 
-/** APNs: a token of the other environment, or none at all. */
+/** APNs: a token of the other environment, or no token at all. */
 const BAD_DEVICE_TOKEN = 'BadDeviceToken';
 
 export interface AssessmentParts {
@@ -123,7 +123,7 @@ function tellDoubt(
   parts.observer.observe({ name, app, provider, detail: parts.doubt.of(app, provider) ?? '' });
   if (change.kind === 'ended') return;
   const pardoned = change.pardoned.filter((tokenHash) => parts.quarantine.release(tokenHash));
-  // They had worked, and were forgotten as such only because they were condemned.
+  // These had worked, and only lost that status because they were condemned.
   for (const tokenHash of pardoned) parts.quarantine.prove(tokenHash);
   void parts.ledger.pardon(pardoned);
 }

@@ -1,4 +1,5 @@
-// One attempt at a provider, and its report to the lane, the quarantine and the observers; and what else may prove it.
+// One attempt at a provider, and its report to the lane, the quarantine and the observers; and other proof that it
+// arrived.
 
 import type { Attempt, Delivery } from '../delivery.ts';
 import type { Outcome } from '../outcome.ts';
@@ -25,9 +26,9 @@ export interface ReceiptKeys {
 }
 
 export interface AttemptOptions {
-  /** The place in flight; given back here, whatever happens. */
+  /** The place in flight; always given back here. */
   readonly ticket: Ticket;
-  /** What to send, if it was built already. */
+  /** The push, if it was built already. */
   readonly push: PreparedPush | undefined;
   /** Called once if the provider took the push after the deadline of an unanswered attempt. */
   readonly onProof: (attempt: Attempt) => void;
@@ -76,7 +77,7 @@ export class Attempts {
     return this.#tell(delivery, ended(outcome));
   }
 
-  /** The message as it is now: what is left of the lifetime shrinks with every attempt. */
+  /** Builds the message for this moment: the remaining lifetime shrinks with every attempt. */
   messageOf(delivery: Delivery): PushMessage {
     const { clock, skew, receipts } = this.#parts;
     const { target, notification } = delivery;
@@ -147,7 +148,7 @@ export class Attempts {
   }
 }
 
-/** What shows that a push arrived: the provider's late answer to an attempt, or the phone's own word. */
+/** Proof that a push arrived: the provider's late answer to an attempt, or a reply or receipt from the phone. */
 export interface Proof {
   /** Those that the provider took, in the order of their numbers. */
   readonly attempts: readonly Attempt[];
@@ -164,19 +165,19 @@ export class Run {
   readonly #proof = Promise.withResolvers<Proof>();
   #provenBy: Proof | undefined;
   #expiresAtMs: number | undefined;
-  /** The attempt that was under way when the delivery was proven, and the proof, on their way into the log. */
+  /** Writes the attempt that was under way when the delivery was proven, and the proof, to the log. */
   recording: Promise<void> | undefined;
   /** The store said that another machine has the delivery, or ended it. */
   isLost = false;
 
-  /** Service time; the delivery is leased since then, or a little longer. */
+  /** Service time; the delivery has been leased since then, or a little longer. */
   readonly beganAtMs: number;
 
   constructor(beganAtMs: number) {
     this.beganAtMs = beganAtMs;
   }
 
-  /** What shows that the phone got the push; never rejects, perhaps never resolves. */
+  /** Resolves with proof that the phone got the push; never rejects, and may never resolve. */
   get proof(): Promise<Proof> {
     return this.#proof.promise;
   }
@@ -227,17 +228,17 @@ export class Skew {
     this.#offsetMs = serverUnixMs - this.#clock.wallMs();
   }
 
-  /** What to add to this machine's wall time to get the true time; 0 within the tolerance. */
+  /** Milliseconds to add to this machine's wall time to get the true time; 0 within the tolerance. */
   get correctionMs(): number {
     return Math.abs(this.#offsetMs) > SKEW_TOLERANCE_MS ? this.#offsetMs : 0;
   }
 
-  /** By how much Google's clock is ahead of this machine's, as measured last; 0 before the first measurement. */
+  /** How far Google's clock is ahead of this machine's by the last measurement; 0 before the first. */
   get offsetMs(): number {
     return this.#offsetMs;
   }
 
-  /** What readiness says of it. */
+  /** What readiness says about it. */
   get detail(): string | undefined {
     if (this.correctionMs === 0) return undefined;
     const seconds = Math.round(Math.abs(this.#offsetMs) / 1_000);

@@ -6,21 +6,21 @@ const ROUNDS_TO_OPEN = 3;
 const TOKENS_TO_OPEN = 2;
 const SHORTEST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
-/** The pause between probes is this part of the outage's age. */
+/** The pause between probes is this fraction of the outage's age. */
 const PAUSE_PER_AGE = 1 / 20;
-/** However long a provider's Retry-After is, a probe goes after this: payments wait for a minute at most. */
+/** A probe is sent after this, even if a provider's Retry-After is longer: payments wait for a minute at most. */
 const LONGEST_RETRY_AFTER_MS = 10_000;
-/** A closed lane that has not failed for so long has no outage: a failure an hour ago says nothing. */
+/** A closed lane without a failure for this long has no outage: a failure an hour ago says nothing. */
 const IDLE_MS = 60_000;
 
 /** Permission to try. */
 export interface Pass {
   /**
-   * The round in which the attempt counts. All that was in flight when a failure came belongs to its round:
-   * one lost connection with a thousand sends on it is one failure.
+   * The round in which the attempt counts. All attempts that were in flight at a failure belong to its round: one lost
+   * connection with a thousand sends is one failure.
    */
   readonly round: number;
-  /** The number of the probe that it is; absent for any other attempt. */
+  /** The number of this probe; absent for any other attempt. */
   readonly probe?: number;
 }
 
@@ -106,7 +106,7 @@ export class Breaker {
     if (round === this.#round) {
       this.#round += 1;
       this.#rounds += 1;
-      // A Retry-After holds, whatever else fails before it is over.
+      // A Retry-After stays in force, even if other attempts fail before it is over.
       this.#nextProbeAtMs = Math.max(this.#nextProbeAtMs, nowMs + pauseMs);
     }
     if (this.#open || this.#rounds < ROUNDS_TO_OPEN || this.#tokens.size < TOKENS_TO_OPEN) {

@@ -16,18 +16,18 @@ export interface SendEnd {
   readonly next: Next;
   /** The last outcome, as the core understood it; absent if no attempt took place. */
   readonly outcome?: Outcome | undefined;
-  /** The provider holds the token back for so long, beyond the useful life. */
+  /** How long the provider holds the token back, if that is beyond the useful life. */
   readonly heldForMs?: number;
-  /** The provider has been failing for so long that a race may not wait for it. */
+  /** The provider has been failing for too long for a race to wait for it. */
   readonly isOutage?: boolean;
 }
 
-/** The end of a delivery that this proves to have arrived. */
+/** The end of a delivery that this proof shows to have arrived. */
 export function deliveredBy({ attempts, reason }: Proof): SendEnd {
   return { next: { status: 'delivered', reason }, outcome: attempts[0]?.outcome };
 }
 
-/** The end that an outcome means which no other attempt follows. */
+/** The end of a delivery after an outcome that is not retried. */
 export function endOf(outcome: Exclude<Outcome, { kind: 'retry' }>): SendEnd {
   if (outcome.kind === 'delivered') return { next: { status: 'delivered' }, outcome };
   return { next: { status: outcome.kind, reason: outcome.reason }, outcome };
@@ -44,7 +44,7 @@ export interface EndingsParts {
   readonly onDelivered?: ((delivery: Delivery) => void) | undefined;
 }
 
-/** What is known of a delivery that the store ended because its phone said that it got the push. */
+/** What is known about a delivery that the store ended because its phone said that it got the push. */
 export interface EndedByPhone {
   readonly deliveryId: string;
   readonly app: string;
@@ -60,14 +60,14 @@ export class Endings {
   readonly #parts: EndingsParts;
   readonly #recording = new Pending();
   readonly #watchers = new Map<string, (end: SendEnd) => void>();
-  /** Deliveries whose end is on its way into the log. */
+  /** Deliveries whose end is being written to the log. */
   readonly #ending = new Set<string>();
 
   constructor(parts: EndingsParts) {
     this.#parts = parts;
   }
 
-  /** Whether its end is on its way into the log. */
+  /** Whether its end is being written to the log. */
   isEnding(deliveryId: string): boolean {
     return this.#ending.has(deliveryId);
   }
@@ -108,7 +108,7 @@ export class Endings {
     return this.#tellWatcher(delivery.id, { ...end, next });
   }
 
-  /** The delivery stays queued; resolves with whether a row says so, or will when the store works again. */
+  /** The delivery stays queued; resolves to true if a row says so, or will say so when the store works again. */
   recordQueued(
     delivery: Delivery,
     stored: Promise<boolean>,
@@ -117,7 +117,7 @@ export class Endings {
     return this.#record(delivery, stored, { next, attempt });
   }
 
-  /** The attempt is followed by another at once, under the same lease, unless that is `onLost`. */
+  /** Another attempt follows at once under the same lease; `onLost` is called if that lease is lost. */
   recordRetryAtOnce(
     delivery: Delivery,
     stored: Promise<boolean>,
@@ -130,7 +130,7 @@ export class Endings {
     return this.#record(delivery, stored, { attempt, next, keepLeaseUntilMs }, onLost);
   }
 
-  /** An attempt of this run was proven: as soon as the row is there, it is delivered. */
+  /** An attempt of this run was proven: the row becomes `delivered` as soon as it exists. */
   async confirmStored(delivery: Delivery, stored: Promise<boolean>, proof: Proof): Promise<void> {
     if (await stored) await this.confirm(delivery, proof);
     else this.#closeDelivered(delivery, proof);
@@ -159,7 +159,7 @@ export class Endings {
     this.#tellWatcher(deliveryId, { next: { status: 'expired' } });
   }
 
-  /** The database refused to record that the delivery stays queued, and the ledger ended it there. */
+  /** The database refused to record that the delivery stays queued, so the ledger has ended it in the database. */
   refused(delivery: Delivery): SendEnd {
     const next = { status: 'expired', reason: INTERNAL_ERROR } as const;
     this.#parts.duplicates.release(delivery.id);
@@ -180,7 +180,7 @@ export class Endings {
     return this.settle(delivery, stored, { end });
   }
 
-  /** The store ended a delivery that its phone proved, and that nobody here was sending. */
+  /** The store ended a delivery that its phone proved, and that this process was not sending. */
   endedByPhone({ deliveryId, receivedAtMs, app, provider, type, attempts }: EndedByPhone): void {
     const { duplicates, observer, clock } = this.#parts;
     const next = { status: 'delivered', reason: 'receipt' } as const;
@@ -222,7 +222,7 @@ export class Endings {
     });
   }
 
-  /** Resolves with true when the log has it, or the ledger keeps it until the store works again. */
+  /** Resolves to true when the log has it, or the ledger keeps it until the store works again. */
   #record(
     delivery: Delivery,
     stored: Promise<boolean>,
@@ -267,7 +267,7 @@ export class Pending {
     return work;
   }
 
-  /** Resolves when nothing is under way, what was added meanwhile included. */
+  /** Resolves when nothing is under way, including work that was added meanwhile. */
   async idle(): Promise<void> {
     while (this.#work.size > 0) await Promise.allSettled(this.#work);
   }

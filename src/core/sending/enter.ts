@@ -10,7 +10,7 @@ import type { Lane, Ticket } from './lane.ts';
 export interface EnterParts {
   readonly clock: Clock;
   readonly quarantine: Quarantine;
-  /** Whether others can not have what this process was sending: see `Store.mayRetry`. */
+  /** Whether this process still owns what it was sending: see `Store.mayRetry`. */
   readonly mayRetry: (leasedAtMs: number) => boolean;
 }
 
@@ -18,16 +18,19 @@ export interface Entering {
   readonly lane: Lane;
   readonly run: Run;
   readonly mayWait: boolean;
-  /** The first attempt of a call goes out however sick the store is. */
+  /** The first attempt of a call goes out even if the store fails. */
   readonly isFirst: boolean;
 }
 
-/** Longer than a lane lets anything wait, and sooner than others call a machine dead: this process stood still. */
+/**
+ * Longer than a lane lets a delivery wait, and shorter than the time after which others declare a machine dead: such a
+ * wait means that this process stood still.
+ */
 const STOOD_STILL_MS = 4_500;
 
 /**
- * Gets a place in flight. A delivery at its last useful moment, or one that reaches it while waiting, ignores the shares.
- * None if another machine may have taken the delivery over while it waited.
+ * Gets a place in flight. A delivery at its last useful moment, or one that reaches it while waiting, ignores the
+ * shares. No place if another machine may have taken the delivery over while it waited.
  */
 export async function enterLane(
   { clock, quarantine, mayRetry }: EnterParts,

@@ -1,6 +1,6 @@
-// What one lane claims from the store. A claim may leave rows leased to this machine although it does not send them: its
-// answer was lost, perhaps after the commit, or a row's earlier run had ended in the store and not yet here. Such claims are
-// kept by the end of their leases and made again; else their rows would wait for that end.
+// The claims of one lane at the store. A claim may leave rows leased to this machine although it does not send them:
+// its answer was lost, perhaps after the commit, or a row's earlier run had ended in the store and not yet here. Such
+// claims are remembered until their leases end, and repeated; otherwise their rows would wait for that end.
 
 import type { Clock } from '../ports/clock.ts';
 import type { ClaimResult, ClaimSelection } from '../ports/plans.ts';
@@ -21,7 +21,7 @@ export interface LaneClaimsParts {
 
 export class LaneClaims {
   readonly #parts: LaneClaimsParts;
-  /** By the end of the leases, the deliveries that must not be sent yet; none where the answer was lost. */
+  /** By end of lease: the deliveries that must not be sent yet; none if the answer was lost. */
   readonly #unsent = new Map<number, readonly string[]>();
   #lastLeaseUntilMs = Number.NEGATIVE_INFINITY;
 
@@ -33,7 +33,10 @@ export class LaneClaims {
     return this.#unsent.size > 0;
   }
 
-  /** What was claimed, less what must not be sent before an earlier record of it is written. One claim at a time. */
+  /**
+   * Returns the claimed deliveries, without those that must not be sent before an earlier record of them is written.
+   * One claim at a time.
+   */
   async claim({ select, limit }: { readonly select: ClaimSelection; readonly limit: number }) {
     const { owner, clock, store, lane } = this.#parts;
     const leaseUntilMs = this.#nextLeaseUntilMs();
@@ -54,10 +57,10 @@ export class LaneClaims {
     return this.#withoutUnsent(claimed, leaseUntilMs);
   }
 
-  /** Claims with no delivery being sent, newest first: a row that was claimed twice has the newest lease. */
+  /** Claims of which no delivery is being sent, newest first: a row that was claimed twice has the newest lease. */
   unsent(): readonly number[] {
     const nowMs = this.#parts.clock.nowMs();
-    // What their leases held is claimed like everything else.
+    // Their leases are over, so their rows are claimed like all others.
     for (const until of this.#unsent.keys()) if (until <= nowMs) this.#unsent.delete(until);
     return [...this.#unsent]
       .filter(([, ids]) => !ids.some((id) => this.#isInHand(id)))
@@ -65,7 +68,7 @@ export class LaneClaims {
       .toReversed();
   }
 
-  /** Claims again what one of these claims leased and nobody sends. */
+  /** Claims again the rows that one of these claims leased and that are not being sent. */
   async claimAgain(leaseUntilMs: number, limit: number): Promise<ClaimResult> {
     const claimed = await this.claim({ select: { kind: 'unsent', leaseUntilMs }, limit });
     this.#unsent.delete(leaseUntilMs);
@@ -80,13 +83,13 @@ export class LaneClaims {
     return { ...claimed, deliveries: deliveries.filter(({ id }) => !inHand.includes(id)) };
   }
 
-  /** An earlier record of it has yet to be written, or the answer to be heard. */
+  /** An earlier record of it is not written yet, or an answer is still expected. */
   #isInHand(deliveryId: string): boolean {
     const { ledger, sender } = this.#parts;
     return ledger.awaitsSettling(deliveryId) || sender.hasInHand(deliveryId);
   }
 
-  /** No two claims of the lane have the same: rows keep whole milliseconds. */
+  /** Unique among the claims of the lane; whole milliseconds, as rows keep them. */
   #nextLeaseUntilMs(): number {
     const { clock, leaseMs } = this.#parts;
     const wishedMs = Math.ceil(clock.nowMs() + leaseMs);
@@ -95,7 +98,7 @@ export class LaneClaims {
   }
 }
 
-/** Nobody knows whether the rows were leased. */
+/** It is not known whether the rows were leased. */
 function isLost(error: unknown): boolean {
   return error instanceof StoreUnavailableError && error.reason === 'unreachable';
 }

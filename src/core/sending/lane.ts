@@ -1,6 +1,6 @@
 // The lane of one app at one provider: a bounded pool of sends in flight, a bounded queue before it, a breaker
-// and the pace that a project's quota allows. Lanes share nothing, so that a provider that
-// hangs delays no push to another one.
+// and the pace that a project's quota allows. Lanes share nothing, so that a provider that hangs delays no push to
+// another.
 
 import { isRace } from '../notification.ts';
 import type { Outcome } from '../outcome.ts';
@@ -11,11 +11,11 @@ import { Breaker, type Pass } from './breaker.ts';
 export interface LaneOptions {
   /** Sends in flight at once. */
   readonly maxInFlight: number;
-  /** The part of `maxInFlight` that tokens which never worked may take. */
+  /** The share of `maxInFlight` for tokens that never worked. */
   readonly maxUnprovenInFlight: number;
   /** Deliveries that wait in memory for a place in flight. */
   readonly maxQueued: number;
-  /** How long one waits there before it is kept for a later attempt instead. */
+  /** How long a delivery waits there before it is kept for a later attempt instead. */
   readonly maxQueueMs: number;
 }
 
@@ -33,9 +33,11 @@ export interface Ticket {
 }
 
 export interface EnterOptions {
-  /** Whether a delivery that finds no place in flight waits for one, and no longer than this. */
+  /** Whether and how long a delivery that finds no place in flight waits for one. */
   readonly waitMs: number;
-  /** The last attempt within the useful life goes while the breaker is open and past its share of the places. */
+  /**
+   * The last attempt within the useful life is made even if the breaker is open or its share of the places is used up.
+   */
   readonly isLastMoment?: boolean;
 }
 
@@ -48,18 +50,18 @@ export interface LaneReport {
 /** How a report changed the breaker. */
 export type BreakerChange = 'opened' | 'closed' | undefined;
 
-/** How long the last push says something: one that arrived of the credentials, one that failed of the provider. */
+/** How long the last push is evidence: about the credentials if it arrived, about the provider if it failed. */
 const LATELY_MS = 600_000;
 /** An outage older than a race's useful life (60 s less the 8 s that a phone needs) takes no more races. */
 const LONGEST_OUTAGE_FOR_RACES_MS = 52_000;
-/** A quota of the project halves what is in flight, down to this, at most once a second. */
+/** A project's quota error halves the number in flight, down to this, at most once a second. */
 const SLOWEST_PACE = 8;
 const SLOW_DOWN_EVERY_MS = 1_000;
 /** A 429 that names no quota is the project's if this many different tokens get one within this time. */
 const TOKENS_OF_PROJECT = 3;
 const PROJECT_WINDOW_MS = 5_000;
 
-/** Last attempts take places beyond `maxInFlight`, up to so many times as many in all. */
+/** Last attempts take places beyond `maxInFlight`, up to this many times `maxInFlight` in all. */
 const LAST_MOMENT_PLACES = 2;
 
 interface Waiter {
@@ -69,7 +71,7 @@ interface Waiter {
 
 export class Lane {
   readonly app: string;
-  /** A reload may replace it; what was prepared by the old one is sent by the old one. */
+  /** A reload may replace it; pushes that the old one prepared are sent by the old one. */
   provider: Provider;
   readonly #clock: Clock;
   readonly #options: LaneOptions;
@@ -102,8 +104,8 @@ export class Lane {
   }
 
   /**
-   * Whether the provider failed and may still fail. Without traffic nothing probes an open breaker, and after
-   * a while it says nothing about the provider any more.
+   * Whether the provider failed and may still fail. Without traffic nothing probes an open breaker, and after a while
+   * it no longer says anything about the provider.
    */
   get isFailing(): boolean {
     return this.isOpen && this.#breaker.failureAgeMs(this.#clock.nowMs()) < LATELY_MS;
@@ -114,7 +116,7 @@ export class Lane {
     return this.#breaker.probeDueAtMs(this.#clock.nowMs());
   }
 
-  /** Whether a delivery of such a lifetime may be left for later: a payer's money must not wait for an outage. */
+  /** Whether a delivery with this lifetime may be left for later: a payer's money must not wait for an outage. */
   mayQueue(lifetimeMs: number): boolean {
     if (!isRace(lifetimeMs)) return true;
     return this.#breaker.outageAgeMs(this.#clock.nowMs()) < LONGEST_OUTAGE_FOR_RACES_MS;
@@ -139,7 +141,7 @@ export class Lane {
     return this.#waiting.proven.size + this.#waiting.unproven.size;
   }
 
-  /** How many more deliveries would find a place in flight at once, if all were for such tokens. */
+  /** How many more deliveries would find a place in flight at once, if all were for tokens of this kind. */
   freePlaces(trust: Trust): number {
     const free = this.#pace - this.#taken - this.#waiting.proven.size;
     if (trust === 'proven') return Math.max(0, free);
@@ -199,13 +201,13 @@ export class Lane {
     return change;
   }
 
-  /** An answer that came after its attempt's deadline: the provider works, nothing more. */
+  /** An answer that came after its attempt's deadline shows only that the provider works. */
   hear(outcome: Outcome): BreakerChange {
     if (outcome.kind === 'retry') return undefined;
     return this.#noteAnswer(outcome);
   }
 
-  /** True once, when a push arrives after the provider had refused our credentials: what waits is due. */
+  /** True once, when a push arrives after the provider had refused our credentials: waiting deliveries are then due. */
   isAcceptedAgain(outcome: Outcome): boolean {
     if (outcome.kind !== 'delivered' || !this.#isRefused) return false;
     this.#isRefused = false;

@@ -1,5 +1,5 @@
-// The core's access to the store. A failing database never stops a push, is reported by readiness, and gets what it
-// missed as soon as it works again. A row that the database refuses ends that delivery alone.
+// The core's access to the store. A failing database never stops a push, is reported by readiness, and gets the missing
+// records as soon as it works again. A row that the database refuses ends only that delivery.
 
 import type { Clock } from '../ports/clock.ts';
 import type { Condemned } from '../ports/events.ts';
@@ -15,7 +15,10 @@ import {
 } from '../ports/store.ts';
 
 const RETRY_MS = 1_000;
-/** Deliveries whose records a failing store could not take. Above this, the oldest are given up and sent again. */
+/**
+ * Deliveries whose records a failing store could not take. Above this, the oldest records are dropped, and their
+ * deliveries sent again.
+ */
 const MAX_PENDING = 20_000;
 /** Deliveries that are written at once when the store works again: one transaction of the store. */
 const FLUSH_BATCH = 500;
@@ -24,14 +27,14 @@ export interface LedgerParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly observer: Observer;
-  /** Called when the store works again and has everything: what is due there may have changed. */
+  /** Called when the store works again and has all records: other deliveries may be due there now. */
   readonly onRecovered: () => void;
 }
 
 /** Whether the row of an accepted delivery is there; `refused` is a fault of ours, not of the disk. */
 export type Inserted = 'stored' | 'unavailable' | 'refused';
 
-/** What became of a write: done, to be tried again when the store works again, or refused for good. */
+/** The result of a write: done, to be tried again when the store works again, or refused for good. */
 type Written<Result> =
   | { readonly kind: 'done'; readonly result: Result }
   | { readonly kind: 'unavailable' }
@@ -44,7 +47,7 @@ export class Ledger {
   readonly #parts: LedgerParts;
   /** By delivery, in the order in which they have to be written. */
   readonly #pending = new Map<string, Write[]>();
-  /** What the store does not have yet of the quarantine; of what it cannot take, the latest. */
+  /** Quarantine entries that the store does not have yet; of those that it cannot take, the latest. */
   readonly #quarantining = new Map<QuarantineEntry, Condemned | undefined>();
   #trouble: StoreUnavailableError['reason'] | undefined;
   /** Deliveries without a row since the store failed. */
@@ -57,7 +60,7 @@ export class Ledger {
     parts.store.onTrouble((reason) => this.#noteTrouble(reason));
   }
 
-  /** What is wrong with the store; nothing if it works. */
+  /** What is wrong with the store; undefined if it works. */
   get trouble(): StoreUnavailableError['reason'] | undefined {
     return this.#trouble;
   }
@@ -77,7 +80,7 @@ export class Ledger {
 
   /**
    * Records an attempt or an end; keeps it and tries again while the store cannot take it. False if the database
-   * refused the record, which ended the delivery. `onLost` hears that another machine has it. Never rejects.
+   * refused the record, which ended the delivery. `onLost` is called if another machine has it. Never rejects.
    */
   async settle(settlement: Settlement, onLost?: () => void): Promise<boolean> {
     const settle = () => this.#trySettle(settlement, onLost);
@@ -105,7 +108,7 @@ export class Ledger {
     return (await this.#inOrder(deliveryId, confirm)) !== 'refused' && isOpen;
   }
 
-  /** What became of a repeat's wish for more time: `closed` if the delivery is not open any more. */
+  /** The result of giving a repeated delivery a new lifetime: `closed` if the delivery is no longer open. */
   async renew(renewal: Renewal): Promise<'renewed' | 'closed' | 'unavailable'> {
     const { deliveryId } = renewal;
     const written = await this.#write('renew', () => this.#parts.store.renew(renewal), deliveryId);
@@ -121,12 +124,12 @@ export class Ledger {
     if (!oldest.done) this.#quarantining.delete(oldest.value);
   }
 
-  /** Whether the store may not know yet what this process knows of the token. */
+  /** Whether this process may know more about the token than the store does yet. */
   isQuarantining(entry: QuarantineEntry): boolean {
     return this.#quarantining.has(entry);
   }
 
-  /** For what is kept beside deliveries and is lost while the store is sick. Never rejects. */
+  /** For records beside deliveries, which are lost while the store fails. Never rejects. */
   async beside<Result>(
     where: string,
     write: () => Promise<Result>,
@@ -153,7 +156,7 @@ export class Ledger {
     }
   }
 
-  /** Writes what is still waiting, once. */
+  /** Tries once to write what is still waiting. */
   async flush(): Promise<void> {
     const deliveryIds = [...this.#pending.keys()];
     for (let from = 0; from < deliveryIds.length; from += FLUSH_BATCH) {
@@ -172,12 +175,12 @@ export class Ledger {
   async #writeQuarantine(entry: QuarantineEntry, about: Condemned | undefined): Promise<void> {
     const write = () => this.#parts.store.quarantine(entry, about);
     const { kind } = await this.#write('quarantine', write);
-    // Where one process owns the store, memory is believed before it, and a restart costs one push more.
+    // If one process owns the store, memory comes before the store, and a restart costs one more push.
     const isKept = kind === 'unavailable' && this.#parts.store.claimKey !== undefined;
     if (!isKept) this.#quarantining.delete(entry);
   }
 
-  /** Writes, or keeps for later behind what this delivery has waiting. */
+  /** Writes a record, or keeps it for later, behind the delivery's other waiting records. */
   async #inOrder(deliveryId: string, write: Write): Promise<WriteEnd> {
     const earlier = this.#pending.get(deliveryId);
     if (earlier !== undefined) {
@@ -225,7 +228,7 @@ export class Ledger {
     return (await this.#write('confirm', confirm, deliveryId)).kind;
   }
 
-  /** The database refuses what this attempt left behind: the delivery ends without it. */
+  /** The database refuses the record of this attempt: the delivery ends without it. */
   async #endRefused({ deliveryId, owner, nowMs, wallMs, next }: Settlement): Promise<void> {
     const status = next.status === 'queued' ? 'expired' : next.status;
     const bare: Settlement = {

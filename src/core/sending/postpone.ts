@@ -22,17 +22,17 @@ export interface PostponeParts {
 }
 
 export interface Failed {
-  /** With what the last attempt ended, or why there was none. */
+  /** How the last attempt ended, or why there was none. */
   readonly outcome: Outcome;
   readonly attempt?: Attempt | undefined;
 }
 
-/** The provider was not asked: its breaker is open or the queue before it too long. */
+/** The provider was not asked: its breaker is open or the queue before it is too long. */
 export const NOT_TRIED: Failed = {
   outcome: { kind: 'retry', reason: 'provider_unavailable', certainty: 'not_started' },
 };
 
-/** `next` is `queued`, or `expired` with what the caller has to know. */
+/** `next` is `queued`, or `expired` with the reason for the caller. */
 export function postpone(
   parts: PostponeParts,
   { delivery, lane }: { readonly delivery: Delivery; readonly lane: Lane },

@@ -1,4 +1,4 @@
-// Claims what is due in the store and sends it again, lane by lane. While a lane's breaker is open it claims one
+// Claims due deliveries in the store and sends them again, lane by lane. While a lane's breaker is open it claims one
 // delivery at a time as the probe, and those whose useful life is about to end; when the provider is back, races
 // that wait become due at once.
 
@@ -20,16 +20,16 @@ const STORE_PAUSE_MS = 1_000;
 /** All places are taken; the next one is free as soon as a provider answers. */
 const PLACES_PAUSE_MS = 25;
 /**
- * While tokens that never worked use up their share, every so often a batch is looked through for proven ones,
- * which have places, and the others are put back: calls with invented tokens must not delay other retries.
+ * While tokens that never worked use up their share, a batch is searched at intervals for proven ones, which have
+ * places, and the others are put back: calls with invented tokens must not delay other retries.
  */
 const LOOK_PAST_EVERY_MS = 100;
 /** Most of them are put back without being built. */
 const LOOK_PAST_BATCH = 200;
-/** How often it is looked whether what was claimed too early can be sent now. */
+/** How often to check whether deliveries that were claimed too early can be sent now. */
 const UNSENT_PAUSE_MS = 100;
 const STORED = Promise.resolve(true);
-/** Whatever is in the store was answered `queued`, or its caller is gone. */
+/** Every delivery in the store was answered `queued`, or its caller is gone. */
 const PROMISED = () => true;
 
 export interface RetrierParts {
@@ -48,7 +48,7 @@ interface Round {
   timer?: Timer;
   wakeAtMs: number;
   running: boolean;
-  /** Woken while it ran: what it saw may be out of date. */
+  /** It was woken while it ran, so what it read may be out of date. */
   wokenMeanwhile: boolean;
   lookedPastAtMs: number;
   readonly claims: LaneClaims;
@@ -70,7 +70,7 @@ export class Retrier {
     for (const lane of parts.lanes) this.#add(lane);
   }
 
-  /** A reload added and removed lanes: what waits for a removed one stays in the store until its time is over. */
+  /** A reload added and removed lanes: deliveries for a removed lane stay in the store until their time is over. */
   changeLanes({
     added,
     removed,
@@ -98,18 +98,18 @@ export class Retrier {
     return round;
   }
 
-  /** Looks for what an earlier run left open, or what a failing store could not return. */
+  /** Looks for deliveries that an earlier run left open, or that a failing store could not return. */
   start(): void {
     for (const round of this.#rounds.values()) this.#wake(round, this.#parts.clock.nowMs());
   }
 
-  /** Claims nothing more; what was claimed runs on. */
+  /** Claims nothing more; claimed deliveries continue. */
   stop(): void {
     this.#stopped = true;
     for (const round of this.#rounds.values()) round.timer?.cancel();
   }
 
-  /** Something of this lane will be due at `dueAtMs`; it can be the probe of an open breaker before that. */
+  /** A delivery of this lane will be due at `dueAtMs`; before that it can be the probe of an open breaker. */
   expect(lane: Lane, dueAtMs: number): void {
     const round = this.#rounds.get(lane);
     if (round === undefined) return;
@@ -128,7 +128,7 @@ export class Retrier {
         restMs: policy.restMs,
       });
     } catch (error) {
-      // What waits keeps its own times.
+      // Waiting deliveries keep their own times.
       this.#tellFault(error);
     }
     this.expect(lane, clock.nowMs());
@@ -174,12 +174,12 @@ export class Retrier {
     const nextAtMs = round.lane.isOpen
       ? await this.#turnWhileOpen(round)
       : await this.#turnWhileClosed(round);
-    // Leases that end without a plan for their deliveries.
+    // Leases may end without a plan for their deliveries.
     const pauseMs = round.claims.hasUnsent ? UNSENT_PAUSE_MS : policy.leaseMs;
     return Math.min(nextAtMs, clock.nowMs() + pauseMs);
   }
 
-  /** What earlier claims leased and nobody sends. */
+  /** Sends deliveries that earlier claims leased and that are not being sent. */
   async #sendUnsent({ claims, lane }: Round): Promise<void> {
     for (const leaseUntilMs of claims.unsent()) {
       const { deliveries } = await claims.claimAgain(leaseUntilMs, LOOK_PAST_BATCH);
@@ -208,11 +208,11 @@ export class Retrier {
     if (last.deliveries.length === BATCH) return clock.nowMs();
     const probed = await this.#probe(round);
     const lastMomentMs = (last.nextUsefulUntilMs ?? NEVER) - LAST_ATTEMPT_BEFORE_END_MS;
-    // What is left, if anything, can be the next probe.
+    // One of the remaining deliveries, if any, can be the next probe.
     return Math.max(Math.min(probed, lastMomentMs), clock.nowMs() + PLACES_PAUSE_MS);
   }
 
-  /** Deliveries at the end of their useful life go past the breaker and every share of the places. */
+  /** Deliveries at the end of their useful life ignore the breaker and the shares of the places. */
   async #sendLastMoments(round: Round): Promise<ClaimResult> {
     const usefulUntilByMs = this.#parts.clock.nowMs() + LAST_ATTEMPT_BEFORE_END_MS;
     const plan: Plan = {
@@ -238,12 +238,12 @@ export class Retrier {
     return nextDueAtMs ?? NEVER;
   }
 
-  /** Not at once where a probe is due but found no place: what hangs there has to end first. */
+  /** Later if a probe is due but found no place: a hanging attempt has to end first. */
   #probeAtMs(lane: Lane): number {
     return Math.max(lane.probeDueAtMs, this.#parts.clock.nowMs() + PLACES_PAUSE_MS);
   }
 
-  /** What to claim while the breaker is closed; while all places are taken, last moments every so often. */
+  /** What to claim while the breaker is closed; while all places are taken, only last moments, at intervals. */
   #plan(round: Round): Plan | undefined {
     const { lane } = round;
     const nowMs = this.#parts.clock.nowMs();
@@ -258,7 +258,7 @@ export class Retrier {
 
   async #claim({ claims }: Round, plan: Plan): Promise<ClaimResult> {
     const claimed = await claims.claim(plan);
-    // After a stop, the leases are given back with all others.
+    // After a stop, these leases are given back with all others.
     return this.#stopped ? { ...claimed, deliveries: [] } : claimed;
   }
 

@@ -28,11 +28,11 @@ const SHORTEST_PAUSE_MS = 500;
 const UNANSWERED_BEFORE_WAIT = 2;
 const UNANSWERED_WAIT_MS = 10 * SECOND;
 export const MAX_UNANSWERED = 4;
-/** However long a provider's Retry-After is, a delivery waits no longer for the provider: see the breaker. */
+/** A delivery waits no longer than this, even if a provider's Retry-After is longer: see the breaker. */
 const LONGEST_RETRY_AFTER_MS = 10 * SECOND;
-/** A delivery that found no place in flight has missed nothing: it asks again after this at the latest. */
+/** A delivery that found no place in flight has used up nothing: it asks again after this at the latest. */
 const CROWDED_GAP_MS = 3 * SECOND;
-/** A delivery whose caller was answered `queued` waits so long for someone to fix the credentials. */
+/** A delivery whose caller was answered `queued` waits this long for someone to fix the credentials. */
 const MISCONFIGURED_GAP_MS = 60 * SECOND;
 
 export interface RetryInput {
@@ -45,7 +45,7 @@ export interface RetryInput {
   readonly unanswered: number;
   /** Chance, from 0 to 1. */
   readonly fraction: number;
-  /** What the last attempt ended with. */
+  /** How the last attempt ended. */
   readonly outcome: Outcome;
   /** Until when the token is held back, if it is. */
   readonly heldUntilMs?: number | undefined;
@@ -89,8 +89,8 @@ export function holdMs(outcome: Outcome, input: Omit<RetryInput, 'outcome'>): nu
 }
 
 /**
- * Whether a failed attempt is followed by one more at once, on a fresh connection: what certainly was not
- * processed, and the first end that leaves it open. The id and the collapse id stay, so a phone shows one.
+ * Whether another attempt follows at once, on a fresh connection: if the push was certainly not processed, and after
+ * the first uncertain end. The id and the collapse id stay, so a phone shows one.
  */
 export function isRetriedAtOnce(
   outcome: Outcome,
@@ -128,7 +128,7 @@ function nextPointMs(input: Omit<RetryInput, 'outcome'>): number {
     if (atMs >= earliestMs) return atMs;
     before = point;
   }
-  // One step back: jitter may have moved its point past now.
+  // One step back, because jitter may have moved that point past now.
   const passed = Math.floor((nowMs - receivedAtMs - before) / stepMs) - 1;
   for (let step = Math.max(0, passed); ; step += 1) {
     const atMs = receivedAtMs + before + (step + stretch) * stepMs;

@@ -29,9 +29,9 @@ import { type Failed, NOT_TRIED, postpone } from './postpone.ts';
 import { isRetriedAtOnce, isUnanswered } from './retry.ts';
 
 export interface SendOptions {
-  /** Whether the row exists; without one nothing is left for later. */
+  /** Whether the row exists; a delivery without one cannot be left for later. */
   readonly stored: Promise<boolean>;
-  /** What the first attempt sends, if it was built already. */
+  /** The push of the first attempt, if it was built already. */
   readonly prepared?: PreparedPush | undefined;
   /** Whether a delivery that finds no place in flight waits for one. `queue` by default. */
   readonly patience?: 'queue' | 'none';
@@ -59,7 +59,7 @@ export class Sender {
   readonly #endings: Endings;
   /** By delivery id, while they are being sent. */
   readonly #runs = new Map<string, Run>();
-  /** Proofs on their way into the store: what was claimed meanwhile must not be sent. */
+  /** Proofs that are being written to the store: such a delivery must not be sent, even if claimed meanwhile. */
   readonly #proofs = new Map<string, Proof>();
 
   constructor(parts: SenderParts) {
@@ -72,12 +72,12 @@ export class Sender {
     return this.#sending.size;
   }
 
-  /** Resolves when no send runs; what has ended is on its way into the store. */
+  /** Resolves when no send runs; the ends may still be on their way into the store. */
   idle(): Promise<void> {
     return this.#sending.idle();
   }
 
-  /** Resolves when what has ended is in the log, or kept until the store works again. */
+  /** Resolves when all ends are in the log, or kept until the store works again. */
   recorded(): Promise<void> {
     return this.#endings.recorded();
   }
@@ -114,12 +114,12 @@ export class Sender {
     return this.#sending.add(sent);
   }
 
-  /** A repeat of the call arrived: the lifetime of what is being sent runs from now. */
+  /** A repeat of the call arrived: the lifetime of the delivery that is being sent starts again. */
   renew(deliveryId: string, expiresAtMs: number): void {
     this.#runs.get(deliveryId)?.renew(expiresAtMs);
   }
 
-  /** A machine that was thought dead may claim what it still sends. */
+  /** A machine that was declared dead may claim deliveries that it is still sending. */
   isSending(deliveryId: string): boolean {
     return this.#runs.has(deliveryId);
   }
@@ -135,13 +135,13 @@ export class Sender {
     return this.hasInHand(deliveryId);
   }
 
-  /** The store is asked to end a delivery that the phone proved: what was claimed meanwhile must not be sent. */
+  /** The store is asked to end a delivery that the phone proved: it must not be sent, even if claimed meanwhile. */
   holdForPhone(deliveryId: string): () => void {
     this.#proofs.set(deliveryId, BY_PHONE);
     return () => this.#release(deliveryId);
   }
 
-  /** A claim that was answered in the same moment is looked at first. */
+  /** After a claim that was answered at the same moment has been checked. */
   #release(deliveryId: string): void {
     this.#parts.clock.after(0, () => this.#proofs.delete(deliveryId));
   }
@@ -237,7 +237,7 @@ export class Sender {
   ): Promise<void> {
     const attempt = await attempting;
     if (attempt.outcome.kind === 'delivered') {
-      // At once: a delivered attempt of an open delivery must not outlive a crash.
+      // Both in one write: after a crash, no open delivery may have a delivered attempt.
       const attempts = [...proof.attempts, attempt];
       await this.#endings.confirmStored(delivery, stored, { ...proof, attempts });
       return;
@@ -277,7 +277,7 @@ export class Sender {
     return this.#later(delivery, stored, sending, { outcome });
   }
 
-  /** Ends when the row says that the delivery waits: until then the retrier cannot claim it. */
+  /** Resolves when the row says that the delivery waits: until then the retrier cannot claim it. */
   async #later(
     delivery: Delivery,
     stored: Promise<boolean>,

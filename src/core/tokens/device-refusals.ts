@@ -1,22 +1,22 @@
-// Devices that a provider refuses although they are the vendor's: a wrong environment, topic or project refuses all of
-// them, a device of a development build only itself. Counts per reason against what was accepted, for readiness.
+// Refusals of the vendor's own devices: with a wrong environment, topic or project all of them are refused, with a
+// development build only that one device. Counts per reason against what was accepted, for readiness.
 
 const MINUTE_MS = 60_000;
-/** What was seen longer ago says nothing of today's configuration. */
+/** Older evidence says nothing about today's configuration. */
 const EVIDENCE_MS = 10 * MINUTE_MS;
-/** How far back the figures go while the evidence goes on. */
+/** How far back the figures go while there is new evidence. */
 const FIGURES_MS = 60 * MINUTE_MS;
-/** So many different devices mean our side: two may be one person's phones. */
+/** This many different devices point to our side: two may be one person's phones. */
 const DEVICES_FOR_DOUBT = 3;
 /** Below this share they are development builds among the others. */
 const DEGRADED_FROM = 0.1;
 const MAX_REFUSALS = 1_000;
 
-/** What several devices met. */
+/** A refusal that several devices got. */
 export interface RefusalFigures {
   readonly reason: string;
   readonly refused: number;
-  /** All answers meanwhile, the refused ones among them. */
+  /** All answers in that time, including refusals. */
   readonly answers: number;
   readonly overMs: number;
   /** No push was accepted since. */

@@ -1,7 +1,7 @@
 // Doubt about our own side. When suddenly many tokens that worked seem dead, when several trusted devices are
 // refused for their environment, topic or sender, or when several proven tokens are called malformed, the configuration
-// or the message is at fault and not the tokens. Strangers can make tokens: only registered devices count, and tokens
-// that have worked for an hour. A verdict ends with the evidence for it.
+// or the message is at fault, not the tokens. Strangers can make tokens: only registered devices count, and tokens that
+// have worked for an hour. A verdict ends with the evidence for it.
 
 import type { Clock } from '../ports/clock.ts';
 import type { Registrar } from '../ports/devices.ts';
@@ -10,17 +10,17 @@ import { DeviceRefusals, type RefusalFigures } from './device-refusals.ts';
 import { Recent } from './recent.ts';
 
 const MINUTE_MS = 60_000;
-/** The last sends to trusted devices that are looked at: enough that a wave of reinstalled apps is a part. */
+/** How many of the last sends to trusted devices count: enough that a wave of reinstalled apps is only a part. */
 const WINDOW_SENDS = 40;
-/** More dead devices than this among them raise doubt: half of the window, all different. */
+/** More dead devices than this among them raise doubt: half of the window, each a different device. */
 const DEAD_ABOVE = WINDOW_SENDS / 2;
 /** A wrong environment or project shows within a minute at a vendor's rate. */
 const DEATHS_WITHIN_MS = MINUTE_MS;
-/** What was seen longer ago says nothing of today's configuration. */
+/** Older evidence says nothing about today's configuration. */
 const EVIDENCE_MS = 10 * MINUTE_MS;
 /** This many different tokens raise doubt: two may be one person's phones. */
 const TOKENS_FOR_DOUBT = 3;
-/** A token that has worked for so long was not made for an attack. */
+/** A token that has worked for this long was not made for an attack. */
 const TRUSTED_AFTER_MS = 60 * MINUTE_MS;
 const MAX_EVIDENCE = 100;
 
@@ -30,7 +30,7 @@ export interface TokenEvidence {
   readonly provider: ProviderName;
   readonly tokenHash: string;
   readonly deviceId?: string | undefined;
-  /** Who registered that device; not known of a delivery from before a restart. */
+  /** Who registered that device; unknown for a delivery from before a restart. */
   readonly registrar?: Registrar | undefined;
   /** For how long the token has been known to work; `undefined` if it never did. */
   readonly provenForMs: number | undefined;
@@ -90,7 +90,7 @@ export class Doubt {
     return this.#isDeathDoubted(this.#laneOf(app, provider));
   }
 
-  /** A device was refused for a reason that our configuration can have as well as the token. */
+  /** A device was refused for a reason that may lie in our configuration as well as in the token. */
   noteRefused(evidence: TokenEvidence, reason: string): void {
     if (!isTrusted(evidence)) return;
     const lane = this.#laneOf(evidence.app, evidence.provider);
@@ -98,14 +98,14 @@ export class Doubt {
     lane.refusals.refused({ atMs: this.#clock.nowMs(), device, reason });
   }
 
-  /** What several devices met, for readiness. */
+  /** Refusals that several devices got, for readiness. */
   refusals(app: string, provider: ProviderName): RefusalFigures | undefined {
     return this.#laneOf(app, provider).refusals.figures(this.#clock.nowMs());
   }
 
   /**
-   * A proven token was called malformed. True if so many were that our message must be at fault (FCM answers
-   * a message that is too large in the same shape).
+   * A proven token was called malformed. True if there were so many that our message must be at fault (FCM gives the
+   * same answer for a message that is too large).
    */
   noteMalformed(evidence: TokenEvidence): boolean {
     const lane = this.#laneOf(evidence.app, evidence.provider);
@@ -113,7 +113,7 @@ export class Doubt {
     return this.#isSupported(lane.malformed);
   }
 
-  /** What is doubted about an app, for readiness; nothing if nothing is. */
+  /** The doubt about an app, for readiness; undefined if there is none. */
   of(app: string, provider: ProviderName): string | undefined {
     const lane = this.#laneOf(app, provider);
     const settings =
@@ -153,7 +153,7 @@ export class Doubt {
   }
 }
 
-/** Who has the app, or a wallet's key of his own making, can register devices without any phone. */
+/** Anyone who has the app, or makes a wallet key, can register devices without a phone. */
 function isTrusted({ deviceId, registrar = 'backend', provenForMs }: TokenEvidence): boolean {
   if ((provenForMs ?? 0) >= TRUSTED_AFTER_MS) return true;
   return deviceId !== undefined && registrar === 'backend';

@@ -1,4 +1,4 @@
-// Which notification was taken already. Keys live in memory; those whose window outlasts a restart are also in
+// Which notifications were accepted already. Keys live in memory; those whose window outlasts a restart are also in
 // the store. A key is released when its delivery ends undelivered, so that a failed first call blocks nothing.
 
 import type { Clock } from '../ports/clock.ts';
@@ -26,8 +26,8 @@ export interface DuplicatesOptions {
 }
 
 /**
- * Deliveries that ended undelivered and are remembered as such: the store may learn it later, or not while it is
- * sick, and must not be believed until then.
+ * How many undelivered ends are remembered: the store gets such an end later, or not while it fails, and must not be
+ * trusted before that.
  */
 const MAX_FAILED = 20_000;
 
@@ -94,7 +94,7 @@ export class Duplicates {
     if (!oldest.done) this.#failed.delete(oldest.value);
   }
 
-  /** Whether this process saw the delivery end undelivered, whatever the store still says of its key. */
+  /** Whether this process saw the delivery end undelivered, whatever the store still says about its key. */
   hasFailed(deliveryId: string): boolean {
     return this.#failed.has(deliveryId);
   }

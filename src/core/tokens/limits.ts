@@ -9,7 +9,7 @@ import { Recent } from './recent.ts';
 export interface Rate {
   /** Calls that may come at once. */
   readonly burst: number;
-  /** Calls that come back every second. */
+  /** Calls that are added every second. */
   readonly perSecond: number;
 }
 
@@ -18,7 +18,7 @@ export interface LimitsOptions {
   /** For apps whose tokens have another rate. */
   readonly rules?: CurrentRules | undefined;
   readonly global: Rate;
-  /** Tokens that are remembered; beyond, those that were quiet longest are forgotten. */
+  /** Tokens that are remembered; beyond this, those that were quiet longest are forgotten. */
   readonly maxTokens: number;
 }
 

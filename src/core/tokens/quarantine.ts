@@ -1,5 +1,5 @@
-// What is known about tokens: which a provider called dead or bad and until when they are refused, which are
-// throttled and until when they are held back, and which ever worked.
+// What is known about tokens: which ones a provider called dead or bad and until when they are refused, which are
+// throttled and until when they are held back, and which ones ever worked.
 
 import type { Outcome } from '../outcome.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -11,7 +11,7 @@ import { Recent } from './recent.ts';
 export interface QuarantineOptions {
   /** How long a dead token is answered without asking the provider. */
   readonly unregisteredMs: number;
-  /** How long a bad token is; short, because a mistake in the vendor's settings may be fixed any minute. */
+  /** How long for a bad token; short, because a mistake in the vendor's settings may be fixed any minute. */
   readonly badTokenMs: number;
   readonly maxEntries: number;
   readonly maxProvenTokens: number;
@@ -24,7 +24,7 @@ export interface TokenOf {
   readonly tokenHash: string;
 }
 
-/** The entry has wall times, for the log and its readers; what is sent is decided by service time. */
+/** The entry has wall times, for the log and its readers; service time decides what is sent. */
 interface Kept {
   readonly entry: QuarantineEntry;
   /** Service time. */
@@ -47,7 +47,10 @@ export class Quarantine {
     this.#proven = new Recent(options.maxProvenTokens);
   }
 
-  /** What the log remembers, at start; both newest first. Returns entries that changed and have to be stored. */
+  /**
+   * Loads what the log remembers, at start; both lists newest first. Returns entries that changed and have to be
+   * stored.
+   */
   load(
     entries: readonly QuarantineEntry[],
     provenTokens: readonly string[],
@@ -97,7 +100,7 @@ export class Quarantine {
     return sinceMs === undefined ? undefined : this.#clock.nowMs() - sinceMs;
   }
 
-  /** Forgets what a provider said of the token. */
+  /** Forgets what a provider said about the token. */
   release(tokenHash: string): boolean {
     const wasHeld = this.#held.delete(tokenHash);
     return this.#refused.delete(tokenHash) || wasHeld;
@@ -108,7 +111,7 @@ export class Quarantine {
     if (this.#refused.get(entry.tokenHash)?.entry === entry) this.#refused.delete(entry.tokenHash);
   }
 
-  /** Forgets all that is known of the token, that it worked as well. */
+  /** Forgets everything about the token, including that it worked. */
   forget(tokenHash: string): void {
     this.release(tokenHash);
     this.#proven.delete(tokenHash);
@@ -143,7 +146,7 @@ export class Quarantine {
     return entry;
   }
 
-  /** Holds a throttled token back, never shorter than an earlier answer said. The entry has to be stored. */
+  /** Holds a throttled token back, at least as long as an earlier answer said. The entry has to be stored. */
   hold(token: TokenOf, { reason, forMs }: { readonly reason: string; readonly forMs: number }) {
     const nowMs = this.#clock.nowMs();
     const sinceMs = this.#clock.wallMs();

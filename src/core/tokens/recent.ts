@@ -1,4 +1,4 @@
-// A bounded memory of tokens, phones and whatever else anybody may invent: what was not used for longest is forgotten.
+// A bounded memory of tokens, phones and other values that strangers can invent: the least recently used is forgotten.
 
 /** `max` values at most. */
 export class Recent<Value> {
@@ -26,7 +26,7 @@ export class Recent<Value> {
     if (!oldest.done) this.#values.delete(oldest.value);
   }
 
-  /** The one that was used last comes last. */
+  /** The most recently used comes last. */
   values(): readonly Value[] {
     return [...this.#values.values()];
   }

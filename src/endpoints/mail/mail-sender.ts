@@ -1,5 +1,6 @@
-// Hands mails to the operator's mail server by nodemailer, which is loaded with the first mail. Bounded in time; STARTTLS
-// and the certificate are insisted on unless the configuration says otherwise; nothing that the server says is kept.
+// Hands mails to the operator's mail server by nodemailer, which is loaded with the first mail. Bounded in time;
+// STARTTLS and a valid certificate are required unless the configuration says otherwise; the server's words are not
+// kept.
 
 import type { MailFailure } from '../../core/events/mail-failures.ts';
 import type { Clock } from '../../core/ports/clock.ts';
@@ -10,7 +11,7 @@ import { contentOf } from './words.ts';
 
 /** To connect, until the greeting, and between two answers. */
 const PHASE_MS = 15_000;
-/** Of one mail: a server that drips must not hold it for ever. */
+/** For one mail: a server that sends single bytes must not delay it forever. */
 const TOTAL_MS = 60_000;
 const MAX_ANSWER_BYTES = 16_384;
 const NOT_CONFIGURED = 'needs NDS_SMTP_URL and NDS_SMTP_FROM, which are not set';
@@ -53,7 +54,7 @@ export function createMailSender(options: MailSenderOptions): MailSender {
           from,
           to: { name: '', address: to },
           envelope: { from, to: [to] },
-          // The same at each try, by which a mail that comes twice is known.
+          // The same at each try, so that a repeated mail can be recognised.
           messageId: `<${id}@${from.slice(from.indexOf('@') + 1)}>`,
           date: new Date(clock.wallMs()),
           subject: `[nds${instance === undefined ? '' : ` ${instance}`}] ${page.subject}`,
@@ -100,7 +101,7 @@ async function openTransport({ server, hasStartTls }: MailSettings, ca: string |
   });
 }
 
-/** What nodemailer knows of a failure (its errors.js): which step, and what the server answered. */
+/** What nodemailer reports about a failure (its errors.js): which step, and what the server answered. */
 function resultOf(error: unknown): MailResult {
   const { code, originalCode = '', command = '', responseCode } = readError(error);
   const status = responseCode;

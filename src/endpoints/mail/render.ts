@@ -1,4 +1,4 @@
-// A page of words as plain text and as simple HTML, in which everything that we did not write ourselves is escaped.
+// Renders a page as plain text and as simple HTML; everything that we did not write ourselves is escaped.
 
 import { html } from 'hono/html';
 import type { MailContent, Section } from './words.ts';
@@ -50,7 +50,7 @@ function footOf(instance: string | undefined): string {
   return instance === undefined ? FOOT : `${instance}. ${FOOT}`;
 }
 
-/** What a provider called its reason is one line, whatever it is. */
+/** A provider's reason is always reduced to one line. */
 function oneLine(text: string): string {
   return text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ');
 }

@@ -13,7 +13,7 @@ export interface SmtpServer {
 const DEFAULT_PORT = 587;
 const DEFAULT_SECURE_PORT = 465;
 
-/** Undefined for what is no such URL; options in a query would say what the settings have to. */
+/** Undefined for any other URL; options in a query are refused, because the settings decide these. */
 export function parseSmtpUrl(text: string): SmtpServer | undefined {
   if (!/^smtps?:\/\//i.test(text) || !URL.canParse(text)) return undefined;
   const { protocol, hostname, port, username, password, pathname, search, hash } = new URL(text);

@@ -5,7 +5,7 @@ import { EVENTS } from '../../core/events/catalogue.ts';
 import type { DigestCount, Mail, Trouble } from '../../core/ports/events.ts';
 import { storeRemedy } from '../../core/store-remedies.ts';
 
-/** Rows of a digest; what is beyond is one more row. */
+/** Rows of a digest; all further kinds share one more row. */
 const MAX_ROWS = 60;
 const HOUR_MS = 3_600_000;
 const PROVIDERS: Readonly<Record<string, string>> = {
@@ -85,7 +85,7 @@ function sectionOf(trouble: Trouble): Section {
         title: `The database fails: ${reason}`,
         lines: [
           `Since ${utc(atMs)}: ${storeRemedy(reason)}.`,
-          'Pushes go out all the same, and the log lacks them.',
+          'Pushes still go out, but the log does not have them.',
         ],
       };
     default: {

@@ -1,5 +1,5 @@
-// Who may use the page: from which networks, from which origin, with which session. A changing call needs a header that
-// no form and no other site can send, and an origin of ours; reading needs the session alone.
+// Who may use the page: from which networks, from which origin, with which session. A call that changes something needs
+// a header that no form and no other site can send, and our own origin; reading needs only the session.
 
 import type { BlockList } from 'node:net';
 import { isIP } from 'node:net';
@@ -11,7 +11,10 @@ import type { HttpContext } from '../context.ts';
 import type { ClientAddressOf } from '../limits/client-address.ts';
 import { SESSION_SECONDS, type Session, type Sessions } from './sessions.ts';
 
-/** Our script adds it to every call. A form cannot, and another site would have to ask first, which is refused. */
+/**
+ * Our script adds it to every call. A form cannot send it, and another site would need a CORS preflight, which is
+ * refused.
+ */
 export const PAGE_HEADER = 'nds-page';
 const COOKIE = 'nds_page';
 const LOOPBACK_HOST = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/i;
@@ -19,7 +22,7 @@ const LOOPBACK_ADDRESS = /^(?:::ffff:)?127\.|^::1$/;
 
 export interface AccessParts {
   readonly sessions: Sessions;
-  /** From where the page exists; from everywhere if absent. */
+  /** The networks for which the page exists; all if absent. */
   readonly networks: BlockList | undefined;
   readonly externalUrl: string | undefined;
   readonly clientAddressOf: ClientAddressOf | undefined;
@@ -34,7 +37,7 @@ export function isPageServed({ sessions, networks, ...parts }: AccessParts, c: H
   return networks === undefined || isWithin(networks, addressOf(parts, c));
 }
 
-/** Behind a proxy what it says of its caller. */
+/** Behind a proxy, the address that the proxy gives for its caller. */
 export function addressOf(
   { clientAddressOf }: Pick<AccessParts, 'clientAddressOf'>,
   { env }: HttpContext,
@@ -67,7 +70,7 @@ function wayOf(
   return isWithinMachine(c) && origin === `http://${c.req.header('host')}` ? 'loopback' : undefined;
 }
 
-/** A proxy that hides the name by which it was called has another origin, so that no cookie is set through it. */
+/** A proxy that replaces the Host header has another origin, so no cookie is set through it. */
 function isWithinMachine({ req, env }: HttpContext): boolean {
   const { remoteAddress = '' } = env.incoming.socket;
   return LOOPBACK_HOST.test(req.header('host') ?? '') && LOOPBACK_ADDRESS.test(remoteAddress);
@@ -94,8 +97,8 @@ export function sessionOf({ sessions }: AccessParts, c: HttpContext): Session | 
 }
 
 /**
- * Whose session it is. A changing call must come from our own page; without `scope` the route itself asks for one.
- * Throws `unauthorized`, `foreign_page` or `insufficient_scope`.
+ * The owner of the session. A call that changes something must come from our own page; without `scope` the route itself
+ * checks the scope. Throws `unauthorized`, `foreign_page` or `insufficient_scope`.
  */
 export function requireSession(parts: AccessParts, c: HttpContext, scope?: Scope): Principal {
   if (c.req.method !== 'GET' && c.req.method !== 'HEAD') requireOwnPage(parts, c);

@@ -1,5 +1,5 @@
-// The page and what it loads, from our own address alone. The same for everybody: what somebody may see comes by calls
-// that need a session, so that a link from elsewhere opens, though its first request brings no cookie.
+// The page and its files, only from our own address. The page is the same for everybody: its data comes from calls that
+// need a session. So a link from another site opens it, although that first request has no cookie.
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -33,12 +33,12 @@ interface Content {
   readonly files: ReadonlyMap<string, { readonly type: string; readonly text: string }>;
 }
 
-/** Read when the page is opened first. */
+/** Read when the page is first opened. */
 export class AdminPage {
   #content: Content | undefined;
 
   shell(c: HttpContext): Response {
-    // Addresses in the page are relative to its folder, whatever a proxy has before it.
+    // Addresses in the page are relative to its folder, whatever path a proxy puts before it.
     if (!new URL(c.req.url).pathname.endsWith('/')) return c.redirect('admin/');
     return c.body(this.#read().shell, 200, {
       ...HEADERS,

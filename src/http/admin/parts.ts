@@ -21,18 +21,18 @@ export interface AdminParts {
   readonly devices: Pick<DeviceStore, 'findDevice'>;
   readonly readiness: () => Readiness;
   readonly history: HistoryReader;
-  /** The machines that share the store; absent where none do. */
+  /** The machines that share the store; absent if none do. */
   readonly machineList?: MachineList | undefined;
   readonly lanes: () => readonly {
     readonly app: string;
     readonly provider: ProviderName;
     readonly inFlight: number;
   }[];
-  /** What a delivery can be. */
+  /** All notification types. */
   readonly typeNames: () => readonly string[];
-  /** One for each key that was tried. */
+  /** One for each key that was checked. */
   readonly proofsOf: (app: string, provider: ProviderName) => readonly ShownProof[];
-  /** How a phone woke lately, if it sends receipts. */
+  /** How a phone woke recently, if it sends receipts. */
   readonly wakesOf: (target: Target) => Promise<WakeHistory | undefined>;
   readonly describeCalls: () => DescribedCalls;
 }

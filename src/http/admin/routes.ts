@@ -1,5 +1,5 @@
-// The routes of the page: the page itself, sessions, its views as pieces of HTML, and the operators' routes once more,
-// for a session in place of a key.
+// The routes of the page: the page itself, sessions, its views as pieces of HTML, and the operators' routes a second
+// time, with a session instead of a key.
 
 import type { Scope } from '../../core/operating/scopes.ts';
 import type { HttpContext } from '../context.ts';
@@ -16,13 +16,13 @@ import { showFilters, showLog, showNow } from './show-now.ts';
 export interface AdminRoute {
   readonly method: OperatorRoute['method'];
   readonly path: string;
-  /** What the session's key needs; none where there is no session yet. */
+  /** The scope that the session's key needs; absent if there is no session yet. */
   readonly scope?: Scope | undefined;
   readonly maxBodyBytes?: number | undefined;
   readonly handle: (parts: AdminParts, c: HttpContext) => Response | Promise<Response>;
 }
 
-/** What the page changes of devices. */
+/** The changes to devices that the page can make. */
 const DEVICE_ROUTES: readonly OperatorRoute[] = [
   {
     method: 'DELETE',
@@ -54,7 +54,7 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
   ...[...OPERATOR_ROUTES, ...DEVICE_ROUTES].map(bySession),
 ];
 
-/** The page sends no key: its session stands for one. */
+/** The page sends no key: its session replaces one. */
 function bySession(route: OperatorRoute): AdminRoute {
   return {
     ...route,

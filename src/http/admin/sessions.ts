@@ -1,5 +1,6 @@
-// Sessions of the page: who signed in with a key of the API, for twelve hours. A session is signed by the key itself, so
-// that it needs no table, holds at every machine and after a restart, and ends when its key leaves the configuration.
+// Sessions of the page: who signed in with a key of the API, for twelve hours. A session is signed with the key itself,
+// so it needs no table, is valid at every machine and after a restart, and ends when its key is removed from the
+// configuration.
 
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { Principal, Scope } from '../../core/operating/scopes.ts';
@@ -8,7 +9,7 @@ import type { Ids } from '../../core/ports/ids.ts';
 
 export const SESSION_SECONDS = 12 * 3_600;
 
-/** A key that may sign in has this one. */
+/** The scope that a key needs to sign in. */
 export const LEAST_SCOPE: Scope = 'read';
 
 const FORM = /^([\w-]{12})\.([0-9a-z]{1,8})\.([\w-]{22})\.([\w-]{43})$/;
@@ -49,7 +50,7 @@ export class Sessions {
     this.#ids = ids;
   }
 
-  /** Whether anybody could sign in. */
+  /** Whether any key may sign in. */
   get arePossible(): boolean {
     return this.#keys.length > 0;
   }
@@ -65,7 +66,7 @@ export class Sessions {
     return { token: `${text}.${sign(key, text)}`, session: { principal: key.principal, endsAt } };
   }
 
-  /** Nothing for a session that has ended, was changed, or whose key is gone. */
+  /** Undefined for a session that has ended, was changed, or whose key is gone. */
   read(token: string): Session | undefined {
     const [, id, ending = '', , signature = ''] = FORM.exec(token) ?? [];
     const key = this.#keys.find((one) => one.id === id);
@@ -74,7 +75,7 @@ export class Sessions {
     if (!timingSafeEqual(Buffer.from(sign(key, signed)), Buffer.from(signature))) return undefined;
     const endsAt = Number.parseInt(ending, 36);
     const leftSeconds = endsAt - this.#nowSeconds();
-    // A clock that was set back makes no session last longer.
+    // A clock that was set back must not make a session last longer.
     if (leftSeconds <= 0 || leftSeconds > SESSION_SECONDS) return undefined;
     return { principal: { ...key.principal, endsAt }, endsAt };
   }

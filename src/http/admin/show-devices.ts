@@ -1,5 +1,5 @@
 // POST /admin/view/devices: registered devices, all of them or those of a user, handle or id. By POST, since a handle
-// must not stand in a URL.
+// must not be in a URL.
 
 import { z } from 'zod';
 import type { FindResult } from '../../core/finding/find.ts';
@@ -54,7 +54,7 @@ async function readFound(parts: AdminParts, q: string): Promise<Found> {
   return { devices: devices.filter((device) => device !== undefined), isPage: false };
 }
 
-/** Nothing if it was deleted since. */
+/** Undefined if it was deleted since. */
 async function readDevice(
   { devices, wakesOf }: AdminParts,
   id: string,

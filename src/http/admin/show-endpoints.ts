@@ -1,4 +1,4 @@
-// GET /admin/view/endpoints: where events are sent, and with what success.
+// GET /admin/view/endpoints: where events are sent, and how well that works.
 
 import { z } from 'zod';
 import { healthDetail } from '../../core/events/health.ts';
@@ -11,7 +11,7 @@ import type { AdminParts } from './parts.ts';
 import { piece } from './views/elements.ts';
 import { renderEndpoints, type ShownEndpoint } from './views/endpoints-view.ts';
 
-/** Of each endpoint, and of one that was opened: all that are kept. */
+/** Attempts shown for each endpoint; an opened endpoint shows all that are kept. */
 const LAST_ATTEMPTS = 5;
 const ALL_ATTEMPTS = 100;
 

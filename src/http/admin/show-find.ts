@@ -1,4 +1,5 @@
-// POST /admin/view/find: what is known of something. By POST, since what is looked for may be a token or a webhook URL.
+// POST /admin/view/find: everything that is known about something. By POST, since what is looked for may be a token or
+// a webhook URL.
 
 import { z } from 'zod';
 import { type FindResult, find } from '../../core/finding/find.ts';

@@ -18,9 +18,9 @@ import { piece } from './views/elements.ts';
 import { type LogRow, renderLog } from './views/log-view.ts';
 import { type LaneCard, renderFilters, renderNow } from './views/now-view.ts';
 
-/** Rows of the list, whatever happens. */
+/** Rows of the list at most. */
 export const MAX_ROWS = 200;
-/** A page may be short, because it looks at a bounded part of the log. */
+/** A page may be short, because it reads a bounded part of the log. */
 const MAX_PAGES = 5;
 const REFUSED = 'refused';
 
@@ -89,7 +89,7 @@ async function readCards({ operator, lanes }: AdminParts): Promise<readonly Lane
   );
 }
 
-/** Absent if it is further back than one page looks. */
+/** Absent if it is further back than one page reads. */
 async function readLastSuccess(
   { operating }: AdminParts['operator'],
   app: string,
@@ -118,7 +118,7 @@ export async function showLog(parts: AdminParts, c: HttpContext): Promise<Respon
   return await piece(c, renderLog(rows.slice(0, MAX_ROWS), { isFiltered }));
 }
 
-/** A code is of refused calls alone. */
+/** Only refused calls have a code. */
 async function readDeliveries(
   { operator }: AdminParts,
   { app, provider: by, type, status, code }: LogFilter,

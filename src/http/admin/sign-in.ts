@@ -19,7 +19,7 @@ import {
 } from './access.ts';
 import type { Session } from './sessions.ts';
 
-/** Wrong keys. A person who pastes the wrong one needs few; nobody guesses 32 characters with more. */
+/** Wrong keys. A person who pastes the wrong key needs few; and more would not help to guess 32 characters. */
 const TRIES = {
   ofAddress: { burst: 5, perSecond: 5 / 60 },
   ofAll: { burst: 30, perSecond: 30 / 60 },
@@ -47,7 +47,7 @@ export class SignIn {
     this.#ofAll = new Buckets(clock, TRIES.ofAll, 1);
   }
 
-  /** POST /admin/session. No key is looked at beyond the limits, not even a right one. */
+  /** POST /admin/session. Beyond the limits no key is checked, not even a right one. */
   async signIn(c: HttpContext): Promise<Response> {
     const bytes = await readBody(c);
     const way = requireOwnPage(this.#access, c);
@@ -68,7 +68,7 @@ export class SignIn {
     return json(c, describe(principal));
   }
 
-  /** GET /admin/session: nobody's is no failure. */
+  /** GET /admin/session: without a session this is not an error. */
   whoIs(c: HttpContext): Response {
     const session = sessionOf(this.#access, c);
     return json(c, session === undefined ? { scopes: [] } : describe(session.principal));

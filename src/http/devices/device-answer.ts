@@ -1,4 +1,4 @@
-// What callers see of a device: neither its token nor its secrets, and its URLs only if they may wake it.
+// A device as callers see it: without its token and secrets, and with its URLs only if they may wake it.
 
 import { ServiceError } from '../../core/errors.ts';
 import type { Device, Door } from '../../core/ports/devices.ts';
@@ -38,7 +38,7 @@ function isoOf(atMs: number | undefined): string | undefined {
   return atMs === undefined ? undefined : new Date(atMs).toISOString();
 }
 
-/** Without `urls` for a caller who may only read: a URL grants the right to wake the phone. */
+/** Without `urls` for a caller that may only read, because a URL grants the right to wake the phone. */
 export function describeDevice(
   device: Device,
   urls: Readonly<Record<string, string>> | undefined,

@@ -1,4 +1,4 @@
-// The bodies of the registry's routes: what may be said of a device, every bound, every fault by its field.
+// The bodies of the registry's routes: the fields of a device, all bounds, and a fault for each wrong field.
 
 import { z } from 'zod';
 import type { DeviceChanges } from '../../core/devices/registry.ts';
@@ -167,7 +167,7 @@ export function toFaults(issue: z.core.$ZodIssue): readonly Fault[] {
   return [{ field: path || 'body', message: issue.message }];
 }
 
-/** Throw it for a body with one fault. */
+/** For a body with a single fault. */
 export function badField(field: string, message: string): ServiceError {
   return badBody([{ field, message }]);
 }

@@ -13,7 +13,7 @@ export const TIME_HEADER = 'x-nds-time';
 export const SIGNATURE_HEADER = 'x-nds-signature';
 
 const TOLERANCE_SECONDS = 600;
-/** A signature that was made ahead of time is fresh for so long; the second is for the bounds themselves. */
+/** How long a signature with a future time stays fresh; the extra second covers the bounds themselves. */
 const USED_MS = (2 * TOLERANCE_SECONDS + 1) * 1_000;
 const UNIX_SECONDS = /^[1-9][0-9]{0,10}$/;
 
@@ -21,7 +21,7 @@ export interface SelfRegistration {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly devices: DeviceStore;
-  /** Of the external URL, as the wallet knows it: a signature for one service is invalid at another. */
+  /** The origin of the external URL, as the wallet knows it: a signature for one service is invalid at another. */
   readonly origin: string;
   /** Whether a text has the form of such a signature, which is cheap to check. */
   readonly isSignature: (text: string) => boolean;
@@ -33,7 +33,7 @@ export interface SignedRegistration {
   readonly body: Uint8Array;
   /** The key that the body names as its user, if it does. */
   readonly user: string | undefined;
-  /** Called before the key is recovered, which takes milliseconds; may throw. Malformed calls never get so far. */
+  /** Called before the key is recovered, which takes milliseconds; may throw. Malformed calls do not get this far. */
   readonly beforeRecovery: () => void;
 }
 
@@ -47,7 +47,7 @@ export function registrationMessage(origin: string, unixSeconds: string, body: U
  * The wallet's public key. Throws `stale_timestamp` beyond ten minutes either way, `bad_signature`, and
  * `bad_signature` again for a second use. Any signature over any body recovers to some key: that key is the
  * user, so a forger can only register himself. If the body names a key as `user` and another one is recovered,
- * the call is refused: what was signed is not what arrived here.
+ * the call is refused, because the signed text differs from the call.
  */
 export async function verifySelfRegistration(
   self: SelfRegistration,
@@ -84,7 +84,7 @@ export async function verifySelfRegistration(
 const NOT_OF_USER =
   'The signature is not of `user` over this origin, time and body: check what the wallet signs.';
 
-/** By signer and message, not by the signature's text: the same signature has a second, malleated text. */
+/** By signer and message, not by the signature's text: every signature has a second valid text. */
 async function useOnce(self: SelfRegistration, used: string): Promise<void> {
   const nowMs = self.clock.nowMs();
   const isFirst = await reading(() =>

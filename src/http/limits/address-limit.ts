@@ -8,7 +8,7 @@ import { Buckets, type Rate, refuseFor } from '../../core/tokens/limits.ts';
 
 const MAX_ADDRESSES = 50_000;
 
-/** The provider's verdicts on a token. */
+/** The refusals that are the provider's verdict on a token. */
 const REFUSED_TOKEN: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'token_rejected',
   'token_unregistered',

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 
 const MAX_CHARACTERS = 64;
 
-/** Undefined where no proxy is trusted, or its header is missing or malformed. */
+/** Undefined if no proxy is trusted, or its header is missing or malformed. */
 export type ClientAddressOf = (incoming: IncomingMessage) => string | undefined;
 
 /** The last entry of a list counts (`X-Forwarded-For`): only that one was written by the trusted proxy. */

@@ -1,5 +1,5 @@
 // The open connections of callers: how many there may be, and which one is closed for a new one. Requests of a
-// connection are answered one after the other; those that follow a last answer are ignored.
+// connection are answered one after the other; requests after an answer that closes the connection are ignored.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -48,7 +48,7 @@ export class Connections {
   readonly answerInTurn: RequestListener = (incoming, outgoing) => {
     const { socket } = incoming;
     const exchanges = this.#open.get(socket);
-    // Requests that follow a last answer are ignored.
+    // Requests after an answer that closes the connection are ignored.
     if (exchanges === undefined || !socket.writable) return;
     if (exchanges.length > MAX_PIPELINED) {
       socket.destroy();
@@ -66,14 +66,14 @@ export class Connections {
   };
 
   /**
-   * What follows on this connection is no HTTP. Requests that came whole before it are still answered; false if
-   * there are none, and an answer may be written to the socket.
+   * The next bytes of this connection are not HTTP. Complete requests before them are still answered; false if there
+   * are none, and an answer may be written to the socket.
    */
   endAfterAnswers(socket: Socket): boolean {
     const exchanges = this.#open.get(socket) ?? [];
     const last = exchanges.findLastIndex(isOwed);
     if (last < 0) return false;
-    // The request that broke off gets no answer: the one before it ends the connection.
+    // The incomplete request gets no answer: the answer before it closes the connection.
     exchanges.length = last + 1;
     for (const { outgoing } of exchanges.slice(last)) outgoing.shouldKeepAlive = false;
     return true;
@@ -87,7 +87,7 @@ export class Connections {
     }
   }
 
-  /** The same, and those without a request are closed at once. */
+  /** The same, and connections without a request are closed at once. */
   close(): void {
     this.drain();
     for (const [socket, exchanges] of this.#open) {
@@ -104,7 +104,7 @@ export class Connections {
   }
 
   #goOn(socket: Socket, exchanges: Exchange[]): void {
-    // Node never sends an answer behind one that said `connection: close`.
+    // Node never sends an answer after one with `connection: close`.
     if (!socket.writable) return;
     this.#noteUse(socket, exchanges);
     this.#answer(exchanges[0]);

@@ -1,4 +1,4 @@
-// Reports of what happens too often for a log line each: the first one at once, then the count of each period.
+// Reports of events that are too frequent for a log line each: the first one at once, then the count of each period.
 
 import type { Clock } from '../../core/ports/clock.ts';
 

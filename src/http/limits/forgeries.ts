@@ -1,5 +1,5 @@
 // Counts wrong signatures by the URL they were sent to. A URL with many of them is reported to the operator;
-// no call is refused for them, because a stranger who learned a URL could lock out its true caller.
+// no call is refused because of them, since a stranger who learned a URL could then lock out its true caller.
 
 import type { Clock } from '../../core/ports/clock.ts';
 import { Buckets } from '../../core/tokens/limits.ts';

@@ -1,6 +1,6 @@
-// How many costly signatures (secp256k1, about 0.2 ms each) are verified a second: so many that 1,000 forgeries a second
-// displace nobody, not even where every caller has the same address. In a larger flood who finds no place waits in a short
-// queue, in which URLs and callers take turns.
+// How many costly signatures (secp256k1, about 0.2 ms each) are verified a second: enough that 1,000 forgeries a second
+// displace no true call, even if every caller has the same address. In a larger flood, calls that find no place wait in
+// a short queue, in which URLs and callers take turns.
 
 import { ServiceError } from '../../core/errors.ts';
 import type { Clock, Timer } from '../../core/ports/clock.ts';
@@ -75,7 +75,10 @@ export class SignatureGate {
     this.#wake = this.#clock.after(this.#bucket.waitMs('all'), () => this.#admitWaiting());
   }
 
-  /** The one whose caller was served longest ago; of equals the one that waits longest. None while the rate is used up. */
+  /**
+   * The call whose caller was served longest ago; among equals the one that waits longest. None while the rate is used
+   * up.
+   */
   #next(): Waiting | undefined {
     if (this.#bucket.waitMs('all') > 0) return undefined;
     const lastTurnOf = (one: Waiting) => this.#turns.get(callerOf(one)) ?? 0;
@@ -91,7 +94,7 @@ export class SignatureGate {
     if (oldest !== undefined) this.#turns.delete(oldest);
   }
 
-  /** The newest of the caller that waits most often, at the URL that is waited for most often. */
+  /** The newest call of the caller with the most waiting calls, at the URL with the most waiting calls. */
   #mostCrowding(): Waiting | undefined {
     const atUrl = largestGroup(this.#waiting, ({ url }) => url);
     return largestGroup(atUrl, callerOf).at(-1);

@@ -19,12 +19,12 @@ export interface ForwardedRepliesParts {
   readonly key: Uint8Array;
   readonly peers: Pick<Peers, 'id' | 'epoch'>;
   readonly clock: Clock;
-  /** Of this process alone: what came from another machine goes to no third one. */
+  /** Only this process's own replies: a forwarded reply is never forwarded again. */
   readonly exchange: LocalReplyExchange;
   readonly observer: Observer;
 }
 
-/** The sender cannot do anything about any of them; the texts are for an engineer who looks for the reason by hand. */
+/** The sending machine cannot act on these; the texts are for an engineer who looks for the reason by hand. */
 const REFUSALS: Readonly<
   Record<ForwardFault, { readonly status: 401 | 409; readonly text: string }>
 > = {
@@ -45,7 +45,7 @@ export function createForwardedRepliesApp(parts: ForwardedRepliesParts): App {
     const fault = faultOfForwarded(key, call, own);
     if (fault !== undefined) return c.text(REFUSALS[fault].text, REFUSALS[fault].status);
     const isTaken = await exchange.deliver(c.req.param('id'), body);
-    return isTaken ? c.text('') : c.text('Nobody waits for a reply with this id.\n', 404);
+    return isTaken ? c.text('') : c.text('No caller waits for a reply with this id.\n', 404);
   });
   app.notFound((c) => c.text('Only other machines of this service are served here.\n', 405));
   app.onError((cause, c) => {

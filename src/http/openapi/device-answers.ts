@@ -29,7 +29,7 @@ export const deviceAnswer = z
     dead_since: time.optional().meta({ description: 'A provider called the token dead.' }),
     wakes: z
       .object({
-        answered: z.int().meta({ description: 'Of how many of these a receipt came.' }),
+        answered: z.int().meta({ description: 'For how many of these a receipt came.' }),
         pushes: z.int().meta({ description: 'Its newest pushes, 15 at most.' }),
         last_wake_at: time.optional(),
         silent_since: time.optional().meta({ description: 'It used to send receipts.' }),

@@ -79,7 +79,7 @@ export function devicePaths({ schemas }: DeviceBodies): ZodOpenApiPathsObject {
         responses: { ...ok(deviceAnswer), ...problems(OF_DEVICE) },
       },
       patch: {
-        ...ofBackend('changeDevice', 'Change a device; what is not named stays'),
+        ...ofBackend('changeDevice', 'Change a device; other fields stay'),
         requestParams: { path: ofDevice },
         requestBody: bodyOf(schemas.changes, { locale: 'de-CH' }),
         responses: { ...ok(deviceAnswer), ...problems(OF_CHANGE) },

@@ -74,6 +74,6 @@ export function createApiDocument({ version, calls }: DocumentParts): ApiDocumen
       },
     },
   });
-  // As a client reads it. The library's own type is that of a later OpenAPI, too.
+  // As a client reads it. The library's own type also covers a later OpenAPI version.
   return JSON.parse(JSON.stringify(document));
 }

@@ -21,7 +21,7 @@ import {
 import { OF_BODIES, problems } from './problems.ts';
 import { RECEIPT } from './receipt-path.ts';
 
-/** What any call that becomes a push can be refused with. */
+/** Refusals of any call that becomes a push. */
 const OF_PUSHES: readonly ErrorCode[] = [
   'bad_body',
   'unknown_app',
@@ -41,19 +41,19 @@ const OF_PUSHES: readonly ErrorCode[] = [
   'shutting_down',
   'store_unavailable',
 ];
-/** What a body of the Breez family can be refused with besides: it may be an invoice request. */
+/** Further refusals for a body of the Breez family, which may be an invoice request. */
 const OF_QUESTIONS: readonly ErrorCode[] = ['external_url_missing', 'no_reply'];
 
 type Signing = Pick<DescribedSource, 'name' | 'headers' | 'isTimed'>;
 
-/** A source that the vendor configured: what can be said of all of them. */
+/** A source that the vendor configured, described in general. */
 export const BY_CONFIGURATION: Signing = {
   name: 'generic',
   headers: { signature: 'As configured.' },
   isTimed: true,
 };
 
-/** What a caller of a source can be refused with. */
+/** Refusals for callers of a source. */
 export function codesOf({ name, headers, isTimed }: Signing): readonly ErrorCode[] {
   const isDomain = name === DOMAIN_SOURCE;
   const isSigned = Object.keys(headers).length > 0;
@@ -112,7 +112,7 @@ const success: ZodOpenApiResponseObject = {
   content: { 'application/json': { schema: told } },
 };
 
-/** Some callers get 200 for what can never succeed, or they would repeat it for months. */
+/** Some callers get 200 for a call that can never succeed, because they would repeat it for months. */
 function successAlsoFor(codes: readonly ErrorCode[]): ZodOpenApiResponseObject {
   if (codes.length === 0) return success;
   const schema = {

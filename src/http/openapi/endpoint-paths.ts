@@ -186,7 +186,7 @@ export function eventWebhooks(): Readonly<Record<string, ZodOpenApiPathItemObjec
           required: true,
           content: { 'application/json': { schema: eventSchema(type) } },
         },
-        responses: { '2XX': { description: 'Taken. Anything else is repeated.' } },
+        responses: { '2XX': { description: 'Accepted. Any other status is repeated.' } },
       };
       return [type, { post }];
     }),

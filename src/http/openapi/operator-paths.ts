@@ -23,7 +23,7 @@ import {
 import { bodyOf, ok } from './device-paths.ts';
 import { OF_BODIES, problems } from './problems.ts';
 
-/** What every one of these routes can answer; `not_found` where no key is configured. */
+/** Refusals of all these routes; `not_found` if no key is configured. */
 const OF_OPERATORS: readonly ErrorCode[] = [
   'unauthorized',
   'insufficient_scope',
@@ -31,7 +31,7 @@ const OF_OPERATORS: readonly ErrorCode[] = [
   'rate_limited',
   'store_unavailable',
 ];
-/** What a push can be refused with before an attempt. */
+/** Refusals of a push before an attempt. */
 const OF_PUSHES: readonly ErrorCode[] = [
   'unknown_app',
   'unknown_device',
@@ -113,7 +113,7 @@ function deliveryPaths(): ZodOpenApiPathsObject {
     },
     '/api/v1/test-pushes': {
       post: {
-        ...operation('pushTest', 'Send a push and see which way it takes', {
+        ...operation('pushTest', 'Send a push and see how it is delivered', {
           scope: 'operate',
           answer: testPushAnswer,
           codes: [...OF_BODIES, 'bad_body', ...OF_PUSHES],
@@ -129,7 +129,7 @@ function deliveryPaths(): ZodOpenApiPathsObject {
 function findingPaths(): ZodOpenApiPathsObject {
   return {
     '/api/v1/find': {
-      get: operation('find', 'Everything that is known of a hash, an id or a user', {
+      get: operation('find', 'Everything that is known about a hash, an id or a user', {
         scope: 'read',
         params: { query: findQuery },
         answer: findAnswer,
@@ -145,7 +145,7 @@ function findingPaths(): ZodOpenApiPathsObject {
       },
     },
     '/api/v1/stats': {
-      get: operation('readStats', 'Figures of a period, and why not', {
+      get: operation('readStats', 'Figures of a period, and why pushes failed', {
         scope: 'read',
         params: { query: statsQuery },
         answer: statsAnswer,
@@ -182,7 +182,7 @@ function tokenPaths(): ZodOpenApiPathsObject {
       }),
     },
     '/api/v1/users/{user}': {
-      delete: operation('forgetUser', 'Delete all that is known of a user', {
+      delete: operation('forgetUser', 'Delete everything that is known about a user', {
         scope: 'operate',
         params: { path: ofUser, query: forgetUserQuery },
         answer: forgetAnswer,
@@ -190,7 +190,7 @@ function tokenPaths(): ZodOpenApiPathsObject {
       }),
     },
     '/api/v1/tokens/{fingerprint}': {
-      delete: operation('forgetToken', 'Delete all that is known of a token', {
+      delete: operation('forgetToken', 'Delete everything that is known about a token', {
         scope: 'operate',
         params: { path: ofToken },
         answer: forgetAnswer,

@@ -5,9 +5,9 @@ import type { ZodOpenApiResponseObject, ZodOpenApiResponsesObject } from 'zod-op
 import { ERRORS, type ErrorCode } from '../../core/errors.ts';
 import type { Source } from '../../core/ports/source.ts';
 
-/** What every route can answer. */
+/** Refusals of every route. */
 const EVERYWHERE: readonly ErrorCode[] = ['bad_request', 'internal'];
-/** What every route that reads a body can answer. */
+/** Refusals of every route that reads a body. */
 export const OF_BODIES: readonly ErrorCode[] = ['body_too_large', 'unsupported_encoding'];
 
 const fault = z.object({
@@ -36,7 +36,7 @@ const RETRY_AFTER = z.object({
 });
 const PROBLEM = { $ref: '#/components/schemas/Problem' };
 
-/** `statuses` are those that a source replaces; what it has answered 200 is no refusal. */
+/** `statuses` are those that a source replaces; codes that it answers with 200 are not refusals. */
 export function problems(
   codes: readonly ErrorCode[],
   statuses: Source['statuses'] = {},

@@ -16,7 +16,7 @@ const receipt = z
     priority,
     original: priority,
   })
-  .meta({ id: 'Receipt', description: 'What is not understood is left out.' });
+  .meta({ id: 'Receipt', description: 'Unknown content is left out.' });
 
 export const RECEIPT: ZodOpenApiOperationObject = {
   operationId: 'receipt',

@@ -30,7 +30,7 @@ const TYPES: Readonly<Record<keyof Made, string>> = {
 
 export type Description = (c: HttpContext, part: keyof Made) => Promise<Response>;
 
-/** Loads what makes the description only when it is asked for: most services never are. */
+/** Loads the modules for the description only when it is requested: most services never need them. */
 export function createDescription({ readVersion, describeCalls }: DescriptionParts): Description {
   let made: Promise<Made> | undefined;
   const make = async (): Promise<Made> => {

@@ -1,4 +1,4 @@
-// A schema as HTML: a line for each field with its type, and what may stand there.
+// A schema as HTML: a line for each field with its type and allowed values.
 
 import { html } from 'hono/html';
 import type { oas31 } from 'zod-openapi';
@@ -64,7 +64,7 @@ function isShown({ pattern, format }: oas31.SchemaObject): boolean {
   return pattern !== undefined && format === undefined && pattern.length <= MAX_PATTERN_CHARACTERS;
 }
 
-/** The fields of an object, or the forms of which one has to fit; empty for all else. */
+/** The fields of an object, or the alternatives of which one has to match; empty for all other schemas. */
 export function fieldsOf(schema: Schema, depth = 0): Html {
   if (isReference(schema) || depth >= MAX_DEPTH) return html``;
   const variants = (schema.anyOf ?? schema.oneOf ?? []).filter(hasFields);

@@ -1,4 +1,4 @@
-// How the page of the API looks, from 360 pixels up, in light and dark.
+// The style of the API's page, from 360 pixels up, light and dark.
 
 export const STYLE = `:root { color-scheme: light dark; --line: #8884; --soft: #8882; }
 * { box-sizing: border-box; }

@@ -1,4 +1,4 @@
-// Deliveries and refusals as answers have them: what core/finding/json.ts makes, by name and type.
+// Deliveries and refusals in answers: the output of core/finding/json.ts, by name and type.
 
 import { z } from 'zod';
 import { STATUSES } from '../../core/delivery.ts';
@@ -71,7 +71,7 @@ export const deliveryAnswer = z.strictObject({
   renewed_at: time.optional(),
   /** When the phone replied. */
   answered_at: time.optional(),
-  /** Of an app with receipts: what is known of the wake that the push was to cause. */
+  /** For an app with receipts: what is known about the wake that the push should cause. */
   wake: wakeAnswer.optional(),
   token_fingerprint: z.string(),
   subject_fingerprint: z.string().optional(),
@@ -114,7 +114,7 @@ export const quarantineAnswer = z.strictObject({
 export const findAnswer = z.strictObject({
   /** What was asked for, without token or handle. */
   asked: z.string(),
-  /** Empty if nothing is known of it. */
+  /** Empty if nothing is known about it. */
   found_by: z.array(
     z.enum(['delivery', 'request', 'device', 'token', 'subject', 'user', 'handle']),
   ),
@@ -151,7 +151,7 @@ export const findAnswer = z.strictObject({
       delivery_id: z.uuid().optional(),
     }),
   ),
-  /** Since when every call has left a trace, but for the gaps. */
+  /** Since when every call has left a trace, except in the gaps. */
   log: z.strictObject({
     complete_since: time,
     gaps: z.array(

@@ -26,7 +26,7 @@ export const reloadAnswer = z.strictObject({
   opened: z.array(z.string()),
   closed: z.array(z.string()),
   kept: z.array(z.string()),
-  /** Variables that have another value now, which only a restart takes over. */
+  /** Variables that have changed, which only a restart applies. */
   needs_restart: z.array(z.string()),
 });
 
@@ -35,7 +35,7 @@ export function handleListApps({ apps }: OperatorParts, c: HttpContext): Respons
   return json(c, { apps: [...apps()] } satisfies z.input<typeof listAppsAnswer>);
 }
 
-/** POST /api/v1/apps/reload: all of it is taken over, or nothing. */
+/** POST /api/v1/apps/reload: applies all changes or none. */
 export async function handleReload({ reload }: OperatorParts, c: HttpContext): Promise<Response> {
   return json(c, { status: 'reloaded', ...(await reload()) });
 }

@@ -1,4 +1,4 @@
-// Deliveries as the log has them, and one more try of one that waits.
+// Deliveries as they are in the log, and another try of a waiting one.
 
 import { validate } from 'uuid';
 import { z } from 'zod';

@@ -213,7 +213,7 @@ function idOf(c: HttpContext): string {
   return c.req.param('id') ?? '';
 }
 
-/** One that does not exist would never have an event. */
+/** An app that does not exist would never have an event. */
 function requireApp({ appNames }: OperatorParts, app: string | undefined): void {
   if (app === undefined || appNames().includes(app)) return;
   const faults = [{ field: 'app', message: 'is no configured app' }];

@@ -24,7 +24,7 @@ const question = z
 
 export const findQuery = z.strictObject({ q: question, since, limit: pageLimit(DEFAULT_FOUND) });
 
-/** For what must not stand in a URL: a token, a webhook URL. */
+/** For texts that must not be in a URL: a token, a webhook URL. */
 export const findBody = z.strictObject({
   q: question,
   since,

@@ -1,5 +1,5 @@
-// Many devices at once: a line of JSON for each, a line of JSON as its answer. A line that was imported already is known
-// and changes nothing, so that a client that was cut off sends the same lines again.
+// Many devices at once: a line of JSON for each, a line of JSON as its answer. A line that was imported already is
+// `known` and changes nothing, so a client that was cut off can send the same lines again.
 
 import { z } from 'zod';
 import { findLane } from '../../core/answering/find-lane.ts';
@@ -18,7 +18,7 @@ import type { OperatorParts } from './parts.ts';
 /** A file of any length is sent in pieces of this size. */
 export const MAX_IMPORT_BYTES = 1_048_576;
 const MAX_LINES = 1_000;
-/** Registered at once, so that they share transactions and calls for devices get in between. */
+/** Devices registered at once: they share transactions, and calls for other devices can run in between. */
 const AT_ONCE = 20;
 
 /** One for each line that is not empty, in their order. */

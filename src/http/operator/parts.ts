@@ -39,7 +39,7 @@ export interface OperatorParts {
   readonly events: LiveEvents;
   readonly endpoints: Endpoints;
   readonly log: LogReader;
-  /** What keys of the log are made of. */
+  /** Makes the fingerprints that are the keys of the log. */
   readonly findNames: () => Names;
   readonly retentionMs: number;
   /** Of all apps that are configured now. */
@@ -51,7 +51,7 @@ export interface OperatorParts {
   readonly onAction: (action: OperatorAction) => void;
 }
 
-/** For the log: who did what, without whom it concerned. */
+/** For the log: who did what, but not to which user or device. */
 export interface OperatorAction {
   readonly by: string;
   readonly method: string;

@@ -30,7 +30,7 @@ export const pageCursor = z
   .optional()
   .meta({ description: 'The `next` of an earlier page.' });
 
-/** What rows are looked for by. PostgreSQL stores no NUL, and refuses to look for one. */
+/** A value that rows are searched by. PostgreSQL cannot store a NUL and refuses to search for one. */
 export function filter(maxCharacters: number) {
   return z
     .string()

@@ -1,4 +1,4 @@
-// Calls that were refused, as the log has them.
+// Calls that were refused, from the log.
 
 import { z } from 'zod';
 import { refusalAsJson } from '../../core/finding/json.ts';

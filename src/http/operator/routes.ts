@@ -53,7 +53,7 @@ const ENDPOINT_ROUTES = (
 ).map(
   ([method, path, handle]): OperatorRoute => ({
     ...{ method, path, scope: 'endpoints' },
-    // As every machine has them.
+    // The same on every machine.
     async handle(parts, c) {
       await reading(() => parts.endpoints.refresh());
       return await handle(parts, c);
@@ -97,7 +97,7 @@ export const OPERATOR_ROUTES: readonly OperatorRoute[] = [
   ...ENDPOINT_ROUTES,
 ];
 
-/** Checks the key, and tells the log who changed something. */
+/** Checks the key, and logs who changed something. */
 export async function handleOperator(
   parts: OperatorParts,
   c: HttpContext,

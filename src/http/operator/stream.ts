@@ -1,5 +1,5 @@
 // What happens now, as Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html): deliveries,
-// attempts and refused calls. A reader that was cut off names the last event it got, and gets what came since.
+// attempts and refused calls. A reader that was cut off names the last event it got, and gets the events since then.
 
 import { streamSSE } from 'hono/streaming';
 import { z } from 'zod';
@@ -11,7 +11,7 @@ import type { OperatorParts } from './parts.ts';
 import { checkQuery, isoOf } from './query.ts';
 
 const MAX_READERS = 20;
-/** Events that a reader may be behind; one that is slower is cut off and may come back. */
+/** How many events a reader may be behind; a slower one is cut off and may come back. */
 const MAX_BEHIND = 5_000;
 /** Below the idle limits of proxies: 60 s as a rule. */
 const HEARTBEAT_MS = 15_000;
@@ -21,7 +21,7 @@ const EVENTS = ['delivery', 'attempt', 'refusal'] as const;
 type EventName = (typeof EVENTS)[number];
 
 export const streamQuery = z.strictObject({
-  /** Only these, separated by commas; all if absent. */
+  /** Only these events, separated by commas; all if absent. */
   events: z
     .string()
     .transform((value) => value.split(','))
@@ -41,7 +41,7 @@ export function handleStream(
   if (c.req.method === 'HEAD') return c.body(null, 200, { 'Content-Type': 'text/event-stream' });
   if (events.isClosed) throw new ServiceError('shutting_down', { retryAfterSeconds: 1 });
   if (events.watchers >= MAX_READERS) {
-    const detail = `${MAX_READERS} readers have the stream already.`;
+    const detail = `${MAX_READERS} readers already have the stream.`;
     throw new ServiceError('overloaded', { detail, limit: 'stream_readers', retryAfterSeconds: 5 });
   }
   const { outgoing, principal } = c.env;
@@ -73,7 +73,7 @@ interface ReaderOptions {
   readonly endsInMs: number | undefined;
 }
 
-/** What one reader has still to get. */
+/** What one reader has not got yet. */
 class Reader {
   readonly #options: ReaderOptions;
   #waiting: string[] = [];
@@ -101,7 +101,7 @@ class Reader {
     if (endsInMs !== undefined) this.#ending = clock.after(endsInMs, () => this.end());
   }
 
-  /** The next piece to write, all that waits at once; nothing when it is over. */
+  /** The next piece to write, with everything that waits; undefined at the end. */
   async next(): Promise<string | undefined> {
     if (this.#waiting.length === 0 && !this.#isOver) {
       await new Promise<void>((resolve) => {
@@ -129,7 +129,7 @@ class Reader {
     const isOurs = run === events.run && /^\d{1,15}$/.test(number);
     const missed = isOurs ? events.since(Number(number)) : undefined;
     if (missed === undefined) {
-      // The reader has to look at the lists for what it missed.
+      // The reader has to read the lists for what it missed.
       this.#add(`event: gap\nid: ${events.run}-${events.last}\ndata: {}\n\n`);
       return;
     }
@@ -164,7 +164,7 @@ class Reader {
   }
 }
 
-/** Fields of our own tables, ids and numbers alone. */
+/** Only words of our own tables, ids and numbers. */
 function describe(event: ToldEvent): { readonly name: EventName; readonly data: object } {
   switch (event.name) {
     case 'delivery_accepted':

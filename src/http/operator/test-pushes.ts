@@ -1,4 +1,4 @@
-// A test push and the way that it took.
+// A test push and how it was delivered.
 
 import { z } from 'zod';
 import { STATUSES } from '../../core/delivery.ts';
@@ -75,7 +75,7 @@ export const testPushAnswer = z.strictObject({
   reply: z.strictObject({ after_ms: z.int(), bytes: z.int() }).optional(),
 });
 
-/** POST /api/v1/test-pushes: 200 with what became of it, delivered or not, unless it was refused before an attempt. */
+/** POST /api/v1/test-pushes: 200 with the outcome, delivered or not, unless it was refused before an attempt. */
 export async function handleTestPush(
   { testPush }: OperatorParts,
   c: HttpContext,

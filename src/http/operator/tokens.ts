@@ -39,7 +39,7 @@ export const forgetUserQuery = z.strictObject({ app: appName.optional() });
 
 export const forgetAnswer = z.strictObject({
   status: z.literal('forgotten'),
-  /** How many devices were deleted, and how many rows of the log name neither device nor token any more. */
+  /** How many devices were deleted, and from how many rows of the log device and token were removed. */
   devices: z.int(),
   deliveries: z.int(),
 });

@@ -32,7 +32,7 @@ export function createDeliveryMetrics(
   });
   const lastSuccess = new Gauge({
     name: 'nds_provider_last_success_timestamp_seconds',
-    help: 'When the provider took a push last, Unix time; 0 before the first since the start.',
+    help: 'When the provider last took a push, Unix time; 0 before the first since the start.',
     labelNames: ['app', 'provider'],
     registers,
   });
@@ -88,7 +88,7 @@ export function createDeliveryMetrics(
       if (status !== 'delivered') return;
       durations.observe({ provider, type: typeOf(type) }, sinceReceiptMs / 1_000);
     },
-    /** Ended by a sweep of the log, which knows no more of it. */
+    /** Ended by a sweep of the log, which knows nothing else about it. */
     overdue(): void {
       deliveries.inc({ app: UNKNOWN, provider: UNKNOWN, type: UNKNOWN, status: 'expired' });
     },

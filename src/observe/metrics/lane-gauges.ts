@@ -7,14 +7,14 @@ import type { Doubt } from '../../core/tokens/doubt.ts';
 import type { Quarantine } from '../../core/tokens/quarantine.ts';
 
 export interface LaneGaugesParts {
-  /** As they are now: a reload may add and remove some. */
+  /** The current ones: a reload may add and remove some. */
   readonly lanes: () => readonly Lane[];
   readonly quarantine: Quarantine;
   readonly doubt: Doubt;
   readonly skew: Skew;
 }
 
-/** Returns what reads all of them. */
+/** Returns a function that reads all of them. */
 export function createLaneGauges(registry: Registry, parts: LaneGaugesParts): () => void {
   const { quarantine, doubt, skew } = parts;
   const registers = [registry];
@@ -32,7 +32,7 @@ export function createLaneGauges(registry: Registry, parts: LaneGaugesParts): ()
   });
   const connections = new Counter({
     name: 'nds_connections_total',
-    help: 'Connections to the provider that were opened, or could not be.',
+    help: 'Connections to the provider that were opened, or failed to open.',
     labelNames: ['app', 'provider', 'result'],
     registers,
   });
@@ -49,7 +49,7 @@ export function createLaneGauges(registry: Registry, parts: LaneGaugesParts): ()
   });
   const clockSkew = new Gauge({
     name: 'nds_clock_skew_seconds',
-    help: 'By how much Google’s clock is ahead of this machine’s; whole seconds, 0 before the first answer.',
+    help: 'How far Google’s clock is ahead of this machine’s; whole seconds, 0 before the first answer.',
     registers,
   });
 

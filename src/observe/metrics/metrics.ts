@@ -1,5 +1,5 @@
 // Metrics for Prometheus: counters and histograms that follow the core's events, and gauges that are read when they
-// are asked for. Loaded only if NDS_METRICS_ADDRESS is set; the core knows nothing of it.
+// are asked for. Loaded only if NDS_METRICS_ADDRESS is set; the core does not know about it.
 
 import { Registry } from '@prometheus-io/client';
 import type { Clock } from '../../core/ports/clock.ts';
@@ -20,7 +20,7 @@ export interface MetricsPage {
 
 export interface Metrics {
   readonly observer: Observer;
-  /** What Prometheus reads; the gauges are those of this moment. */
+  /** The text that Prometheus reads; gauges have their current values. */
   page(): Promise<MetricsPage>;
   stop(): void;
 }

@@ -21,7 +21,7 @@ export interface KnownNames {
 
 const OTHER = 'other';
 export const UNKNOWN = 'unknown';
-/** Doors of requests that reached none. */
+/** Values for requests that reached no door. */
 export const NO_DOOR = 'none';
 
 /** Returns a name as it is if it is one of these. */

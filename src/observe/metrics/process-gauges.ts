@@ -33,7 +33,7 @@ export function createProcessGauges(
   const registers = [registry];
   const lag = new Gauge({
     name: 'nds_eventloop_lag_seconds',
-    help: 'The longest time for which the event loop was late since the last scrape.',
+    help: 'The longest delay of the event loop since the last scrape.',
     registers,
   });
   const info = new Gauge({
@@ -71,7 +71,7 @@ export function createProcessGauges(
 
   return {
     collect: () => {
-      // Each measurement contains the time for which the timer was meant to sleep.
+      // Each measurement includes the time for which the timer was meant to sleep.
       lag.set(Math.max(0, delays.max / NANOSECONDS - RESOLUTION_MS / 1_000));
       delays.reset();
       memory.set(process.memoryUsage.rss());

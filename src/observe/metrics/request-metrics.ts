@@ -1,4 +1,4 @@
-// What callers asked and were told: requests by route, calls of webhooks by result, refusals by code.
+// What callers asked and what they were told: requests by route, calls of webhooks by result, refusals by code.
 
 import { Counter, Histogram, type Registry } from '@prometheus-io/client';
 import type { ErrorCode } from '../../core/errors.ts';

@@ -1,5 +1,5 @@
 // What is known at the moment of a scrape about the log and its volume. A disk that hangs must not hide the rest:
-// what does not come in time is NaN.
+// values that do not come in time are NaN.
 
 import { stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -20,7 +20,7 @@ export interface StoreGaugesParts {
 const DISK_TIMEOUT_MS = 2_000;
 const FILES = ['', '-wal', '-shm'];
 
-/** Returns what reads all of them. */
+/** Returns a function that reads all of them. */
 export function createStoreGauges(
   registry: Registry,
   parts: StoreGaugesParts,
@@ -31,7 +31,7 @@ export function createStoreGauges(
   const queued = gauge('nds_queue_deliveries', 'Open deliveries, being sent or waiting.');
   const oldest = gauge(
     'nds_queue_oldest_due_seconds',
-    'For how long the delivery that is due longest has been due; 0 if none is.',
+    'How long the most overdue delivery has been due; 0 if none is.',
   );
   const readQueue = async () => {
     const state = await inTime(clock, store.queueState({ nowMs: clock.nowMs() }));
@@ -76,7 +76,7 @@ async function sizeOf(file: string): Promise<number> {
   }
 }
 
-/** Nothing if the work fails or takes too long. */
+/** Undefined if the work fails or takes too long. */
 async function inTime<Result>(clock: Clock, work: Promise<Result>): Promise<Result | undefined> {
   const { promise: over, resolve } = Promise.withResolvers<undefined>();
   const timer = clock.after(DISK_TIMEOUT_MS, () => resolve(undefined));

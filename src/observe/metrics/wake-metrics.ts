@@ -1,4 +1,4 @@
-// What phones said of the pushes that started them, and what second knocks were good for.
+// What phones said about the pushes that started them, and the results of second knocks.
 
 import { Counter, Histogram, type Registry } from '@prometheus-io/client';
 import type { EventNamed } from '../../core/ports/observer.ts';
@@ -18,7 +18,7 @@ export function createWakeMetrics(registry: Registry, known: KnownNames) {
   const registers = [registry];
   const wakes = new Counter({
     name: 'nds_wakes_total',
-    help: 'Receipts of phones that a push started, by how far they came.',
+    help: 'Receipts of phones that a push started, by how far they got.',
     labelNames: ['app', 'platform', 'type', 'stage'],
     registers,
   });

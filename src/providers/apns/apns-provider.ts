@@ -38,7 +38,7 @@ export interface ApnsOptions extends ApnsKey, ProviderOptions {
    * ("Sending notification requests to APNs", section "Establish a connection to APNs").
    */
   readonly endpoint: string;
-  /** How the app wants its pushes written; as the Breez plugins read them unless it says otherwise. */
+  /** The format of the app's pushes; that of the Breez plugins unless the app sets another. */
   readonly format?: PushFormat | undefined;
 }
 
@@ -49,9 +49,9 @@ const HEX_TOKEN = /^(?:[0-9a-f]{2}){1,100}$/i;
  * Apple takes frequent reconnecting for an attack.
  */
 const MIN_RETIRE_GAP_MS = 60_000;
-/** The size of today's tokens: one that is drawn belongs to no phone. */
+/** The size of today's tokens: a random token of this size belongs to no phone. */
 const PROOF_TOKEN_BYTES = 32;
-/** Nobody waits for it. The connection is not kept, as one for proven tokens would be. */
+/** Not awaited. The connection is not kept open, as one for proven tokens would be. */
 const PROOF_OPTIONS = { waitMs: 5_000, timeoutMs: 5_000, trust: 'unproven' } as const;
 const EXPIRED = 'ExpiredProviderToken';
 /** An old connection cannot recover from these (Apple says so of the first; forums thread 675879 of the second). */
@@ -128,7 +128,7 @@ class ApnsProvider implements ProvableProvider, Prover {
     return this.#client.traffic;
   }
 
-  /** Apple closes connections that carry bad tokens: the pushes' own must not be among them. */
+  /** Apple closes connections that carry bad tokens, so a proof does not use the connections of pushes. */
   async prove(): Promise<Outcome> {
     const jwt = this.#token.current;
     const { headers, body } = buildApnsProof({ id: randomUUID(), topic: this.#topic });
@@ -170,7 +170,7 @@ class ApnsProvider implements ProvableProvider, Prover {
   #read(response: HttpResponse, jwt: string): Outcome {
     const outcome = readApnsAnswer(response, this.#clock.wallMs());
     if (outcome.kind !== 'misconfigured' || outcome.reason !== EXPIRED) return outcome;
-    // Not processed, and with the new token the next try succeeds; unless the clock is wrong.
+    // Not processed; with the new token the next try succeeds, unless the clock is wrong.
     return this.#token.replaceExpired(jwt)
       ? { kind: 'retry', reason: EXPIRED, certainty: 'not_processed' }
       : outcome;

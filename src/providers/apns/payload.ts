@@ -59,7 +59,7 @@ function excessOf(body: string): number {
   return Math.max(0, Buffer.byteLength(body) - MAX_APNS_PAYLOAD_BYTES);
 }
 
-/** What a proof is recognised by in a provider's log, and by the stand-in. */
+/** By this a provider's log and the stand-in recognise a proof. */
 const PROOF_NAME = 'nds-doctor';
 
 /** The push of a proof, which no phone gets: not stored, at the lowest priority. */

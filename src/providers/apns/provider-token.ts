@@ -62,7 +62,7 @@ export function checkApnsTopic(topic: string): string | undefined {
 
 const MAX_AGE_MS = 50 * 60_000;
 const MIN_AGE_MS = 20 * 60_000;
-/** A wall clock that was set by more than this since signing makes the token's `iat` worthless. */
+/** If the wall clock was set by more than this since signing, the token's `iat` is wrong. */
 const CLOCK_WAS_SET_MS = 60_000;
 
 /** Signs by the machine's wall clock; measures ages by the service's clock. */

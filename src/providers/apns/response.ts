@@ -19,7 +19,7 @@ type Meaning =
 
 interface ReasonRule {
   readonly meaning: Meaning;
-  /** For the operator, where no token can be pushed to until somebody acts. */
+  /** For the operator, if no push is possible until somebody acts. */
   readonly remedy?: string;
 }
 
@@ -28,7 +28,7 @@ const LATER: ReasonRule = { meaning: 'later' };
 
 /** Every reason of Apple's table, and one that only the real servers send. */
 export const APNS_REASONS: Readonly<Record<string, ReasonRule>> = {
-  // 400. A token of the other environment, or mistyped: nothing says that the device is gone.
+  // 400. A token of the other environment, or mistyped: this does not say that the device is gone.
   BadDeviceToken: { meaning: 'token' },
   // The token is good, but for another app: one caller's mistake, or our topic for every token.
   DeviceTokenNotForTopic: { meaning: 'sender' },
@@ -84,7 +84,7 @@ export const APNS_REASONS: Readonly<Record<string, ReasonRule>> = {
   // 404, 405.
   BadPath: OUR_FAULT,
   MethodNotAllowed: OUR_FAULT,
-  // 410. The only words by which a token dies.
+  // 410. Only these mean that a token is dead.
   Unregistered: { meaning: 'unregistered' },
   ExpiredToken: { meaning: 'unregistered' },
   // 413.
@@ -168,7 +168,7 @@ function delivered(headers: HttpResponse['headers']): Outcome {
     : { kind: 'delivered' };
 }
 
-/** 410 alone kills a token, whatever the body says; no other status does. */
+/** Only 410 means that a token is dead, whatever the body says. */
 function meaningOf(status: number, rule: ReasonRule | undefined): Meaning {
   if (status === 410) return 'unregistered';
   if (rule !== undefined && rule.meaning !== 'unregistered') return rule.meaning;

@@ -102,7 +102,7 @@ export class TwoKeysProvider implements ProvableProvider {
     return this.#noted(key, await key.provider.prepare(message).send(options));
   }
 
-  /** Notes what a proof found out about a key, so that the next push need not. */
+  /** Records what a proof found out about a key, so that the next push does not have to. */
   #noting(key: Key, prover: Prover): Prover {
     return {
       prove: async () => this.#noted(key, await prover.prove()),

@@ -17,15 +17,15 @@ import {
 const FETCH_TIMEOUT_MS = 1_800;
 const REFRESH_AHEAD_MS = 5 * 60_000;
 const RETRY_MS = 30_000;
-/** A refused credential stays refused: Google need not be asked again for every push. */
+/** A refused credential stays refused, so Google is not asked again for every push. */
 const REFUSED_MEMORY_MS = 10_000;
 /** A token that FCM refuses although it is this young was not refused for its age. */
 const RENEW_GAP_MS = 60_000;
 
-/** Found without an answer from Google: of a credential that gave a token before, an outage and nothing else. */
+/** Found without an answer from Google. If the credential gave a token before, this is an outage. */
 const FOUND_ALONE = new Set(['oauth_no_credentials', 'credential_unusable']);
 
-/** Reasons that mean that there is no token, whatever FCM answered to the last one. */
+/** Reasons that mean that there is no access token, whatever FCM answered to the last one. */
 export function isTokenFailure(reason: string): boolean {
   return reason.startsWith('oauth_') || reason === 'credential_unusable';
 }
@@ -53,7 +53,7 @@ export class AccessTokenCache {
     return token !== undefined && this.#clock.nowMs() < token.expiresAtMs ? token : undefined;
   }
 
-  /** Waits for a token, at most `waitMs`; the fetch goes on for those that come later. Never rejects. */
+  /** Waits for a token, at most `waitMs`; the fetch continues for later callers. Never rejects. */
   wait(waitMs: number): Promise<TokenResult> {
     const token = this.current;
     if (token !== undefined) return Promise.resolve({ kind: 'token', token });
@@ -73,7 +73,7 @@ export class AccessTokenCache {
     });
   }
 
-  /** FCM refused `token`. True if another one is or will be available: trying once more makes sense. */
+  /** FCM refused `token`. True if another one is or will be available: trying again makes sense. */
   replaceRefused(token: AccessToken): boolean {
     if (token !== this.#token) return true;
     const nowMs = this.#clock.nowMs();

@@ -1,5 +1,5 @@
-// The credential as the operator configured it: what Google's consoles hand out as JSON, and what is handed
-// out by mistake instead. Checks name the fault and how to fix it, and never repeat a value.
+// The credential as the operator configured it: the JSON from Google's consoles, or another file that was taken for it
+// by mistake. Checks name the fault and how to fix it, and never repeat a value.
 
 import { createPrivateKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -15,7 +15,7 @@ export type CredentialJson = NonNullable<GoogleAuthOptions['credentials']> & {
 };
 
 const text = z.string().min(1);
-/** What google-auth-library needs of each type, beside what it checks itself. */
+/** The fields that google-auth-library needs for each type and does not check itself. */
 const REQUIRED = {
   service_account: z.object({ client_email: text, private_key: text }),
   authorized_user: z.object({ client_id: text, client_secret: text, refresh_token: text }),

@@ -30,21 +30,21 @@ export interface FcmOptions extends ProviderOptions {
   readonly projectId?: string | undefined;
   /** `https://fcm.googleapis.com` unless a test says otherwise. */
   readonly endpoint: string;
-  /** How the app wants its pushes written; as the Breez plugins read them unless it says otherwise. */
+  /** The format of the app's pushes; that of the Breez plugins unless the app sets another. */
   readonly format?: PushFormat | undefined;
   /**
-   * The `Date` of FCM's answers that came within 2 s, in whole seconds: what the wall clock is compared with.
+   * The `Date` of FCM's answers that came within 2 s, in whole seconds: the wall clock is compared with it.
    * After a pause of this process an answer may be read long after it was given.
    */
   readonly onServerDate?: ((unixMs: number) => void) | undefined;
 }
 
 const MAX_DATE_AGE_MS = 2_000;
-/** How often the date is looked at: a clock drifts slowly. */
+/** How often the date is read: a clock drifts slowly. */
 const DATE_EVERY_MS = 10_000;
 /** How long a start waits for the first access token. */
 const WARM_TIMEOUT_MS = 3_000;
-/** Nobody waits for a proof. */
+/** No caller waits for a proof. */
 const PROOF_OPTIONS = { waitMs: 5_000, timeoutMs: 5_000, trust: 'proven' } as const;
 const UNAUTHENTICATED = 'UNAUTHENTICATED';
 
@@ -142,7 +142,7 @@ class FcmProvider implements ProvableProvider, Prover {
   async prove(): Promise<Outcome> {
     const body = buildFcmProof();
     const outcome = await this.#send(body, PROOF_OPTIONS);
-    // The access token was replaced: whether Google takes the new one is the proof.
+    // The access token was replaced: the proof is whether Google accepts the new one.
     const isRenewed = outcome.kind === 'retry' && outcome.reason === UNAUTHENTICATED;
     return isRenewed ? this.#send(body, PROOF_OPTIONS) : outcome;
   }
@@ -152,7 +152,7 @@ class FcmProvider implements ProvableProvider, Prover {
   }
 
   #sendTo(deviceToken: string, body: string, options: PushOptions): Promise<Outcome> {
-    // Google would answer a message without a recipient as it answers a malformed message.
+    // Google would answer a message without a recipient like a malformed message.
     return deviceToken === ''
       ? Promise.resolve({ kind: 'rejected', reason: 'token_empty', blame: 'token' })
       : this.#send(body, options);
@@ -187,7 +187,7 @@ class FcmProvider implements ProvableProvider, Prover {
   #read(response: HttpResponse, token: AccessToken): Outcome {
     const outcome = readFcmAnswer(response, this.#clock.wallMs());
     if (outcome.kind !== 'misconfigured' || outcome.reason !== UNAUTHENTICATED) return outcome;
-    // Not processed, and with a new token the next try succeeds; unless the credential is bad.
+    // Not processed; with a new token the next try succeeds, unless the credential is bad.
     return this.#tokens.replaceRefused(token)
       ? { kind: 'retry', reason: outcome.reason, certainty: 'not_processed' }
       : outcome;

@@ -26,7 +26,7 @@ export type TokenResult =
 export interface TokenOptions extends ProxyOptions {
   /** `default`: Google's Application Default Credentials, from the environment or the metadata server. */
   readonly json: CredentialJson | 'default';
-  /** Given, so that the library does not ask `gcloud` or the metadata server for it. */
+  /** Passed on, so that the library does not ask `gcloud` or the metadata server for it. */
   readonly projectId: string;
   /** Made by `trustAlso`; `undefined` is Node's default. */
   readonly authorities: SecureContext | undefined;
@@ -37,7 +37,7 @@ const SCOPE = 'https://www.googleapis.com/auth/firebase.messaging';
 /** google-auth-library sends service accounts there, whatever their `token_uri` says. */
 const GOOGLE_TOKEN_URL = 'https://oauth2.googleapis.com/token';
 const DEFAULT_LIFETIME_MS = 3_600_000;
-/** Bounds against a token endpoint, or a wall clock, that says nonsense. */
+/** Bounds against a token endpoint or a wall clock with wrong values. */
 const MIN_LIFETIME_MS = 60_000;
 const MAX_LIFETIME_MS = 12 * 3_600_000;
 
@@ -53,7 +53,7 @@ export async function requestToken(
   }
 }
 
-/** No answer in time, or none that helps: nothing was sent to FCM. */
+/** No usable answer in time: nothing was sent to FCM. */
 export function tokenUnavailable(
   reason: string,
   certainty: RetryCertainty = 'not_processed',
@@ -71,7 +71,7 @@ async function fetchToken(options: TokenOptions, signal: AbortSignal): Promise<T
   gcpMetadata.resetIsAvailableCache();
   // A new client for each token, so that no cache of the library answers in place of Google.
   const auth = new GoogleAuth(authOptions(options, signal));
-  // Not as an option, where the library writes a warning about untrusted files to stderr each time.
+  // Not passed as an option, because the library would then warn on stderr about untrusted files each time.
   if (options.json !== 'default') auth.jsonContent = options.json;
   const client = await auth.getClient();
   const headers = await client.getRequestHeaders();
@@ -122,8 +122,8 @@ function createTransporter(options: TokenOptions, signal: AbortSignal): gaxios.G
         request.url = new URL(tokenUri);
       }
       request.agent = agentFor(request.url, options);
-      // The library's fetch, given a signal that aborts before it has begun, throws where nobody can
-      // catch it. From this check to its beginning there are only microtasks.
+      // The library's fetch, given a signal that aborts before it has begun, throws where it cannot be caught. Between
+      // this check and its start there are only microtasks.
       await loadLibrary();
       signal.throwIfAborted();
       request.signal = abortInLaterTurn(signal);
@@ -150,7 +150,7 @@ function abortInLaterTurn(signal: AbortSignal): AbortSignal {
 
 let loading: Promise<unknown> | undefined;
 
-/** The library imports its fetch with its first request: that one goes nowhere. */
+/** The library imports its fetch with its first request, so a first request to `data:,` loads it. */
 function loadLibrary(): Promise<unknown> {
   loading ??= new gaxios.Gaxios().request({ url: 'data:,' });
   return loading;

@@ -10,7 +10,7 @@ import {
   priorityOf,
 } from '../../core/push-format.ts';
 
-/** firebase-admin's message with the fields that its REST form spells otherwise. */
+/** firebase-admin's message, with the fields that have other names in the REST form. */
 export interface FcmRestMessage extends Pick<TokenMessage, 'token' | 'data'> {
   readonly android?: {
     readonly priority: NonNullable<AndroidConfig['priority']>;

@@ -97,9 +97,9 @@ export function readFcmAnswer(response: HttpResponse, wallMs: number): Outcome {
 }
 
 /**
- * Ambiguous by itself: Google says it of a malformed message and of a malformed token. Of a token it
- * names the field, or, today, gives no detail but the FcmError (`malformed_token`); one relay's journal has
- * a message that was too large in that shape, so the core asks whether the token ever worked.
+ * Ambiguous: Google says this about a malformed message and about a malformed token. For a token it names the field,
+ * or, today, gives no detail but the FcmError (`malformed_token`); one relay's journal has a message that was too large
+ * in that shape, so the core asks whether the token ever worked.
  */
 function invalidArgument(details: readonly Detail[]): Outcome {
   const fields = details.flatMap((entry) => entry.fieldViolations ?? []);

@@ -1,5 +1,5 @@
-// A lasting HTTP/2 client of one provider that outlives its connections. Requests wait in order for a free
-// stream, and every request settles within its two bounds: the wait, and the time to the answer.
+// A lasting HTTP/2 client of one provider that outlives its connections. Requests wait in order for a free stream, and
+// each settles within its two bounds: the wait, and the time to the answer.
 
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
 import type { Clock, Timer } from '../../core/ports/clock.ts';
@@ -7,7 +7,7 @@ import { ConnectionPool, type PoolListener, type PoolOptions } from './pool.ts';
 import type { ConnectFailure, FailureReason } from './transport-failures.ts';
 
 export interface HttpRequest {
-  /** Of a POST, with `:path`; nothing in it may come unchecked from outside. */
+  /** Headers of a POST, with `:path`; no unchecked value from outside may be in them. */
   readonly headers: OutgoingHttpHeaders;
   readonly body: string;
 }
@@ -33,7 +33,7 @@ export interface RequestOptions {
   readonly onLate?: ((response: HttpResponse) => void) | undefined;
 }
 
-/** The core bounds what it has in flight far below; this only keeps a mistake there from filling the memory. */
+/** The core's own bound is far lower; this one only keeps a bug there from filling the memory. */
 const MAX_WAITING = 10_000;
 
 export class Http2Client implements PoolListener {
@@ -100,7 +100,7 @@ export class Http2Client implements PoolListener {
     if (this.#isClosing) this.#finishClosing();
   }
 
-  /** All that wait fail at once, unprocessed: whether to try again is the core's decision. */
+  /** All waiting requests fail at once, unprocessed; the core decides whether to try again. */
   onUnreachable(reason: ConnectFailure): void {
     for (const pending of this.#waiting) {
       this.#waiting.delete(pending);
@@ -145,7 +145,7 @@ export class Http2Client implements PoolListener {
 /** Providers answer in a few hundred bytes; an HTML error page of a proxy may have a few thousand. */
 const MAX_BODY_BYTES = 65_536;
 
-/** One request on its way: it waits, is written, settles exactly once, and may hear a late answer after that. */
+/** One request on its way: it waits, is written, settles exactly once, and may get a late answer after that. */
 export class PendingRequest {
   readonly request: HttpRequest;
   readonly timeoutMs: number;
@@ -175,7 +175,7 @@ export class PendingRequest {
     return this.#resolve === undefined;
   }
 
-  /** Replaces the timer before: there is one for each of waiting, being answered, and listening. */
+  /** Replaces the earlier timer: waiting, being answered and listening for a late answer have one each. */
   setTimer(timer: Timer | undefined): void {
     this.#timer?.cancel();
     this.#timer = timer;
@@ -194,7 +194,7 @@ export class PendingRequest {
     return this.#receivedBytes < MAX_BODY_BYTES;
   }
 
-  /** The response is whole, or as much of it as counts. */
+  /** The response is complete, or the part of it that counts is. */
   complete(): void {
     this.setTimer(undefined);
     const response = {

@@ -35,7 +35,7 @@ export interface ConnectHandlers {
 }
 
 export interface ConnectAttempt {
-  /** Gives up; `failed('closed')` follows unless the attempt ended before. */
+  /** Gives up; `failed('closed')` follows unless the attempt has already ended. */
   abort(): void;
 }
 
@@ -101,7 +101,7 @@ export function connect(options: ConnectOptions, handlers: ConnectHandlers): Con
     {
       opened: (tcp) => {
         discard = () => tcp.destroy();
-        // It stays for the life of the socket: an error after the end must not end the process.
+        // The handler stays for the life of the socket: an error after the end must not end the process.
         tcp.on('error', (error) => fail(connectFailureOf(error)));
         const secure = () => secureConnection(tcp, options, { opened: open, failed: fail });
         if (proxy === undefined) secure();

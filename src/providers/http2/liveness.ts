@@ -56,8 +56,8 @@ export class Liveness {
 
   #schedule(delayMs: number): void {
     this.#timer = this.#options.clock.after(delayMs, () => {
-      // Timers run before the sockets are read: after a pause of this process the peer's bytes may
-      // still lie there unread, and must not be held against it.
+      // Timers run before the sockets are read: after a pause of this process the peer's bytes may still be unread, so
+      // their absence proves nothing.
       this.#checkIsDue = true;
       setImmediate(() => this.#check());
     });
@@ -72,7 +72,7 @@ export class Liveness {
       this.#options.onDead();
       return;
     }
-    // Silence since the last request, too: bytes from before it do not show that the peer is there now.
+    // Silence counts from the last request: earlier bytes do not show that the peer is there now.
     const isSilent = bytes === this.#bytesAtCheck || bytes === this.#bytesWhenUsed;
     const isToProbe = isSilent && (this.#idle || this.#options.waiting() > 0);
     this.#probing = isToProbe;

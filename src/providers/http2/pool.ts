@@ -31,11 +31,11 @@ export interface PoolListener {
   onRoom(): void;
   /** No connection is open, and none can be opened. */
   onUnreachable(reason: ConnectFailure): void;
-  /** Nothing is left of a connection. */
+  /** A connection has closed completely. */
   onGone(): void;
 }
 
-/** A connection that ends sooner without having carried a request is not replaced until one comes. */
+/** A connection that ends sooner than this without having carried a request is replaced only when a request comes. */
 const WORTH_REPLACING_AFTER_MS = 10_000;
 /**
  * Between two dials when the first failed while others work, or led to a connection that served nothing:
@@ -50,7 +50,7 @@ export class ConnectionPool implements SessionListener {
   readonly #listener: PoolListener;
   /** Those that take streams, oldest first. */
   #open: readonly Session[] = [];
-  /** Those of which something is left: the open ones, and those that only finish what they carry. */
+  /** All connections that have not closed: open ones, and those that only finish their streams. */
   readonly #sessions = new Set<Session>();
   #attempt: ConnectAttempt | undefined;
   #connectListeners: ConnectListener[] = [];
@@ -63,7 +63,7 @@ export class ConnectionPool implements SessionListener {
     this.#listener = listener;
   }
 
-  /** Nothing is left of any connection. */
+  /** All connections have closed. */
   get isEmpty(): boolean {
     return this.#sessions.size === 0;
   }
@@ -74,9 +74,8 @@ export class ConnectionPool implements SessionListener {
   }
 
   /**
-   * Writes the request on the connection with the fewest streams, the oldest of equals: one push at a time
-   * stays on one connection, and one that has fallen silent gets no more than its share. False if none has
-   * room.
+   * Writes the request on the connection with the fewest streams, the oldest among equals: single pushes stay on one
+   * connection, and a silent connection gets no more than its share. False if none has room.
    */
   send(pending: PendingRequest): boolean {
     for (;;) {
@@ -88,8 +87,8 @@ export class ConnectionPool implements SessionListener {
   }
 
   /**
-   * Requests wait and every connection is full: opens one more. A connection that allows a single stream is not
-   * full but at its start: APNs says more only after the first valid push.
+   * Requests wait and every connection is full: opens one more. A connection that allows a single stream is at its
+   * start, not full: APNs raises the limit only after the first valid push.
    */
   grow(): void {
     if (this.#open.length >= this.#options.maxConnections) return;
@@ -119,7 +118,7 @@ export class ConnectionPool implements SessionListener {
     for (const session of this.#open) session.drain('retired');
   }
 
-  /** Gives up dialling and every connection; `onGone` follows for each. Nothing may wait any more. */
+  /** Gives up dialling and every connection; `onGone` follows for each. No request may be waiting. */
   close(): void {
     this.#isClosed = true;
     this.#pause?.cancel();

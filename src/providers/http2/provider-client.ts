@@ -1,5 +1,5 @@
-// What both adapters share: sending over the connections that fit the token's trust, reading answers in time or
-// late, and remembering what they say about the provider.
+// What both adapters share: sending over the connections for the token's level of trust, reading timely and late
+// answers, and remembering what they say about the provider.
 
 import type { Outcome, RetryCertainty } from '../../core/outcome.ts';
 import type { Clock } from '../../core/ports/clock.ts';
@@ -21,9 +21,9 @@ interface ClientOptions extends Omit<PoolOptions, 'keepWarm' | 'maxConnections' 
   readonly onEvent?: ((event: ConnectionEvent) => void) | undefined;
 }
 
-/** What every provider is given for its connections. */
+/** What every provider gets for its connections. */
 export interface ProviderOptions extends ProxyOptions {
-  /** PEM of an authority trusted beside the system's, for the token endpoint too. */
+  /** PEM of an authority that is trusted beside the system's, also for the token endpoint. */
   readonly ca?: string | undefined;
   readonly clock: Clock;
   /** How many pushes the caller has in flight at most; default 1000. */
@@ -113,11 +113,11 @@ export class ProviderClient {
 }
 
 /**
- * Two clients of one provider: tokens that never worked have connections of their own, because APNs closes a
- * connection that carries many bad tokens, and it must not be the one that the proven tokens use.
+ * Two clients of one provider: tokens that never worked have connections of their own, because APNs closes a connection
+ * that carries many bad tokens, and the proven tokens must not be on it.
  */
 interface ClientsByTrust {
-  /** The one for unproven tokens is opened when it is needed first. */
+  /** The client for unproven tokens connects at its first use. */
   of(trust: Trust): Http2Client;
   /** Streams that are open. */
   streams(): number;
@@ -125,8 +125,8 @@ interface ClientsByTrust {
 }
 
 /**
- * Ten carry a thousand pushes at Google's 100 streams each; APNs takes as many on one or two. Strangers'
- * tokens get less: inventing tokens must not make the service open connections.
+ * Ten carry a thousand pushes at Google's 100 streams each; APNs takes as many on one or two. Unknown tokens get fewer:
+ * invented tokens must not make the service open connections.
  */
 const MAX_CONNECTIONS: Readonly<Record<Trust, number>> = { proven: 10, unproven: 2 };
 
@@ -158,9 +158,12 @@ export interface HealthOptions {
   readonly clock: Clock;
   /** What to do about a reason that does not depend on the token; `undefined` for all others. */
   remedyFor(reason: string): string | undefined;
-  /** Reasons of retries that say that no push can succeed now, whatever its token. */
+  /** Reasons of retries which mean that no push can succeed now, whatever its token. */
   isBlocking(reason: string): boolean;
-  /** Reasons beside connect failures that end when the provider has been reached and credentials were obtained. */
+  /**
+   * Reasons, besides connect failures, that no longer apply once the provider was reached and credentials were
+   * obtained.
+   */
   endsWhenReached(reason: string): boolean;
 }
 
@@ -174,12 +177,9 @@ type Verdict =
       readonly wallMs: number;
     };
 
-/**
- * Without traffic a verdict is no longer known to be true: after a key was replaced, readiness must turn without a
- * push.
- */
+/** Without traffic a verdict expires: after a key was replaced, readiness must recover without a push. */
 const MAX_VERDICT_AGE_MS = 10 * 60_000;
-/** One request may get no stream behind slow ones; three in a row without an answer between them are a fault. */
+/** A single request may get no stream behind slow ones; three in a row without an answer between them are a fault. */
 const MAX_WAITS_IN_VAIN = 3;
 const WAITED_IN_VAIN = 'timeout_waiting';
 const IS_ANSWER: Readonly<Record<RetryCertainty, boolean>> = {
@@ -194,7 +194,7 @@ const IS_ANSWER: Readonly<Record<RetryCertainty, boolean>> = {
 };
 
 /**
- * What the last answers of a provider say about our credentials and the way to it.
+ * What the last answers of a provider say about our credentials and the connection to it.
  *
  * Any answer that is about the token or the message proves that the provider accepts our credentials.
  * A provider that is slow or says "later" proves nothing either way: the core's breaker judges that.

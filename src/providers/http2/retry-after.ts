@@ -1,9 +1,9 @@
 // Reads the Retry-After header of RFC 9110 section 10.2.3: seconds, or an HTTP date.
 
 const SECONDS = /^\d+$/;
-/** IMF-fixdate and the obsolete RFC 850 form. Anything else `Date.parse` would guess at, "1.5" and "-5" too. */
+/** IMF-fixdate and the obsolete RFC 850 form. `Date.parse` would guess at anything else, even "1.5" and "-5". */
 const HTTP_DATE = /^[A-Za-z]+, [\w :-]+ GMT$/;
-/** Nothing lives longer than a day. */
+/** No push lives longer than a day. */
 const MAX_RETRY_AFTER_MS = 86_400_000;
 
 /** Milliseconds to wait from `wallMs` on; `undefined` if the header is absent or unreadable. */

@@ -1,5 +1,5 @@
-// One HTTP/2 connection in use: opens streams within the peer's limit, ends the waiting at each deadline, and
-// tells the pool when it takes no more.
+// One HTTP/2 connection in use: opens streams within the peer's limit, ends each wait at its deadline, and tells the
+// pool when it takes no more.
 //
 // connecting (connect.ts) -> open -> draining (GOAWAY, a deadline passed, retired, no streams) -> gone
 //                                 -> gone (reset by us or by the peer)
@@ -23,15 +23,15 @@ export type SessionEnd =
 export interface SessionListener {
   /** A stream has become free, or the peer allows more. */
   onRoom(): void;
-  /** It takes no more streams; called once. Streams in flight go on unless the connection is lost. */
+  /** It takes no more streams; called once. Streams in flight continue unless the connection is lost. */
   onEnd(session: Session, why: SessionEnd): void;
-  /** Nothing is left of it. */
+  /** It has closed completely. */
   onGone(session: Session): void;
 }
 
 export interface SessionOptions {
   readonly clock: Clock;
-  /** Own bound on streams, whatever the peer allows. */
+  /** Our own bound on streams, even if the peer allows more. */
   readonly maxInFlight: number;
   readonly idlePingMs?: number | undefined;
 }
@@ -79,7 +79,7 @@ export class Session {
       this.#applyLimit(maxConcurrentStreams),
     );
     http2.on('goaway', (_code, lastStreamId) => this.#onGoaway(lastStreamId));
-    // What went wrong shows at the streams; an unheard error would end the process.
+    // The streams report what went wrong; an unhandled error would end the process.
     http2.on('error', () => undefined);
     http2.on('close', () => this.#onClose());
   }
@@ -94,7 +94,7 @@ export class Session {
     return this.#hasServed;
   }
 
-  /** Whether the peer has yet to allow more than a first stream. */
+  /** Whether the peer still allows only a first stream. */
   get isGated(): boolean {
     return this.#limit <= 1;
   }
@@ -179,9 +179,9 @@ export class Session {
 
   /**
    * If the peer has sent no byte since the request was written, the path may be dead with our bytes still
-   * in a buffer, to be delivered when it heals: only a reset of the connection takes them back. Otherwise
-   * cancelling would unsend nothing, so the stream stays open a while for a late answer. New requests
-   * go to another connection, since the reason of the delay is unknown.
+   * in a buffer, to be delivered when it heals: only a reset of the connection discards them. Otherwise cancelling
+   * cannot take the request back, so the stream stays open a while for a late answer. New requests go to another
+   * connection, since the reason of the delay is unknown.
    */
   #expire(pending: PendingRequest, stream: ClientHttp2Stream): void {
     if (pending.isSettled) return;
@@ -203,7 +203,7 @@ export class Session {
     stream.close(NGHTTP2_CANCEL);
   }
 
-  /** A connection that takes no streams any more must not hold requests back. */
+  /** A connection that no longer takes streams must not hold requests back. */
   #applyLimit(maxConcurrentStreams: number | undefined): void {
     this.#limit = Math.min(this.#ownLimit, maxConcurrentStreams ?? this.#ownLimit);
     if (this.#limit === 0) this.drain('no_streams');

@@ -4,7 +4,7 @@ import type { Outcome, RetryCertainty } from '../../core/outcome.ts';
 
 interface FailureKind {
   readonly certainty: RetryCertainty;
-  /** For the operator: what it is and where to look. */
+  /** For the operator: what happened and where to look. */
   readonly meaning: string;
 }
 
@@ -94,7 +94,7 @@ export function isConnectFailure(reason: string): reason is ConnectFailure {
   return CONNECT_FAILURES.some((failure) => failure === reason);
 }
 
-/** An untrusted certificate stays untrusted until an operator acts; all other failures may pass by themselves. */
+/** An untrusted certificate stays untrusted until an operator acts; all other failures may be temporary. */
 export function failureOutcome(reason: FailureReason): Outcome {
   if (reason === 'tls_untrusted') return { kind: 'misconfigured', reason };
   if (reason === 'request_invalid') return { kind: 'rejected', reason, blame: 'message' };

@@ -1,4 +1,4 @@
-// The endpoints of the vendor, put together from the configuration and the store.
+// Assembles the vendor's endpoints from the configuration and the store.
 
 import type { Config } from '../../config/config.ts';
 import { mailSettingsOf } from '../../config/events/smtp.ts';
@@ -44,7 +44,7 @@ export function wireEndpoints(parts: {
   });
 }
 
-/** What is wrong with endpoints; pushes go out all the same. */
+/** What is wrong with endpoints; this does not affect pushes. */
 export function endpointChecks(
   endpoints: Endpoints,
   clock: Clock,

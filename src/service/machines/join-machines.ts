@@ -1,5 +1,5 @@
-// This machine among those that share its database: it forwards replies that others wait for, and takes from them what it
-// waits for at a listener of its own.
+// This machine among those that share its database: it forwards replies that others wait for, and gets its own from
+// them at a private listener.
 
 import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
@@ -18,15 +18,16 @@ import { type ForwardFailure, ReplyForwarder } from '../../machines/reply-forwar
 import type { Log } from '../../observe/log.ts';
 import { parseAddress, urlOf } from '../listening.ts';
 
-/** Every other machine keeps a few. */
+/** Every other machine keeps a few connections. */
 const MAX_CONNECTIONS = 1_024;
 const REPORT_EVERY_MS = 60_000;
 const ANY_ADDRESS: readonly string[] = ['::', '0.0.0.0'];
-/** Nothing is sent there: the way to it is what counts. */
+/** Nothing is sent to this port; only the route to the host matters. */
 const ANY_PORT = 9;
 
 const REMEDIES: Readonly<Record<ForwardFailure, string>> = {
-  too_many: 'more replies came at once than machines forward: nothing if it was an attack',
+  too_many:
+    'more replies came at once than machines forward; if it was an attack, there is nothing to do',
   store: 'PostgreSQL did not say where the machine is: /readyz has the reason',
   no_address: 'set NDS_NODE_ADDRESS on every machine',
   refused: 'give all machines the same NDS_SECRET, and set their clocks',
@@ -52,7 +53,7 @@ export interface MachinesParts {
   readonly observer: Observer;
 }
 
-/** Rejects if the address cannot be listened at, or the database does not take it. */
+/** Rejects if it cannot listen at the address, or the database cannot store it. */
 export async function joinMachines(parts: MachinesParts): Promise<Machines> {
   const { config, peers, local, clock, log } = parts;
   const key = forwardingKey(parts.secret);
@@ -91,7 +92,10 @@ async function listen(
   return await startServer(app, { clock, ids }, places);
 }
 
-/** Of a listener at all addresses, the one by which this machine reaches the database: the others reach it, too. */
+/**
+ * For a listener at all addresses, the address by which this machine reaches the database, since the others can reach
+ * it too.
+ */
 async function reachableUrl({ host, port }: RunningServer, database: string): Promise<string> {
   const reachable = ANY_ADDRESS.includes(host)
     ? await addressTowards(new URL(database).hostname.replace(/^\[|\]$/g, ''))
@@ -99,7 +103,7 @@ async function reachableUrl({ host, port }: RunningServer, database: string): Pr
   return urlOf({ host: reachable, port });
 }
 
-/** To connect a datagram socket sends nothing: the system only chooses the address that it would send from. */
+/** Connecting a datagram socket sends nothing: the system only chooses the address that it would send from. */
 async function addressTowards(host: string): Promise<string> {
   const { address, family } = await lookup(host);
   const socket = createSocket(family === 6 ? 'udp6' : 'udp4');

@@ -1,4 +1,5 @@
-// Metrics, if NDS_METRICS_ADDRESS is set: what they may name, what they read, and the port where Prometheus asks.
+// Metrics, if NDS_METRICS_ADDRESS is set: the names in labels, the values of gauges, and the port that Prometheus
+// reads.
 
 import type { Config } from '../../config/config.ts';
 import { isServer } from '../../config/files.ts';
@@ -17,13 +18,13 @@ import { type HostAndPort, urlOf } from '../listening.ts';
 import type { LiveApps } from '../live-apps.ts';
 import { readVersion } from './version.ts';
 
-/** A Prometheus or two, and a person who looks. */
+/** Connections: a Prometheus or two, and a person. */
 const MAX_CONNECTIONS = 16;
 
 export interface RunningMetrics {
   /** Where it listens. */
   readonly url: string;
-  /** Hears what happens. */
+  /** Receives the core's events. */
   readonly observer: Observer;
   stop(): Promise<void>;
 }
@@ -39,7 +40,7 @@ export interface StartMetricsParts {
   readonly sqliteVersion: string;
   /** The name of this machine among those that share the database. */
   readonly owner?: string | undefined;
-  /** For faults of the metrics themselves. */
+  /** Called for faults of the metrics themselves. */
   readonly observer: Observer;
 }
 

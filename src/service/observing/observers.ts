@@ -1,4 +1,4 @@
-// Who hears what happens: most join once the store is open, and those that only watch leave again.
+// The observers of the core's events: most join once the store is open, and those that only watch leave again.
 
 import type { Observer, ServiceEvent } from '../../core/ports/observer.ts';
 

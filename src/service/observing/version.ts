@@ -1,4 +1,4 @@
-// Which version of the service this is.
+// The version of the service.
 
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';

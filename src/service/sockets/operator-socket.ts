@@ -1,5 +1,5 @@
 // The Unix socket at which the commands of the same user reach the running service without a key: beside the database file,
-// or where `shared-sockets.ts` says. What is wrong with it is said in the log, and keeps nobody from pushing.
+// or where `shared-sockets.ts` says. Faults of the socket are logged and do not affect pushes.
 
 import { lstatSync, realpathSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -12,7 +12,7 @@ import { type Listener, startSocketServer } from '../../http/server.ts';
 
 /** `sun_path` has 108 bytes on Linux and 104 elsewhere, the last of which ends the text. */
 const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
-/** Commands of one operator, and what watches the stream. */
+/** Connections: commands of one operator, and readers of the stream. */
 const MAX_CONNECTIONS = 100;
 
 /** A process that may use the socket could read NDS_SECRET or its file, and write the database itself. */
@@ -48,7 +48,10 @@ export function faultOfSocketPath(path: string): string | undefined {
   );
 }
 
-/** Nothing if there can be none. The path is this service's own, so a socket at which nobody answers is of the dead. */
+/**
+ * Undefined if no socket is possible. The path is this service's own, so a socket where nobody answers is left from a
+ * dead process.
+ */
 export async function openOperatorSocket(
   app: App,
   { choosePath, clock, ids, onUnusable }: OperatorSocketOptions,
@@ -70,7 +73,7 @@ export async function openOperatorSocket(
   return undefined;
 }
 
-/** A socket whose clients may do everything that has a scope. */
+/** A socket whose clients have every scope. */
 export async function listenAt(
   path: string,
   app: App,
@@ -80,7 +83,7 @@ export async function listenAt(
   return await startSocketServer(app, parts, { path, principal: PRINCIPAL, ...limits });
 }
 
-/** Removes what a process that was killed left behind. Says what else is there. */
+/** Removes the socket of a killed process. Reports any other file there. */
 async function clear(path: string): Promise<string | undefined> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return undefined;
@@ -90,7 +93,7 @@ async function clear(path: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** Whether somebody listens at a socket: nothing if nobody does. */
+/** Undefined if no process listens at the socket. */
 export function knock(path: string): Promise<'answered' | 'forbidden' | undefined> {
   return new Promise((resolve) => {
     const socket = connect(path);
@@ -101,7 +104,7 @@ export function knock(path: string): Promise<'answered' | 'forbidden' | undefine
     socket.on('error', (error) => {
       const code = codeOf(error);
       if (code === 'EACCES' || code === 'EPERM') resolve('forbidden');
-      // Its queue is full where somebody listens; it is refused where nobody does any more.
+      // If a process listens, its queue may be full; if none does any more, the connection is refused.
       else resolve(code === 'EAGAIN' ? 'answered' : undefined);
     });
   });

@@ -1,12 +1,13 @@
-// Where services over PostgreSQL listen for commands, since no file is there beside which a socket could be: in a folder of
-// their user alone. Its place depends on no variable, because a service and a shell on one machine have different ones.
+// Where services over PostgreSQL listen for commands, since there is no database file beside which a socket could be:
+// in a folder that only their user can use. Its place depends on no variable, because a service and a shell on one
+// machine have different variables.
 
 import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, readdirSync, rmSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { knock, SocketPlaceError } from './operator-socket.ts';
 
-/** `runtime` counts if it is there and this user's own: the unit of systemd has it, whose `/tmp` nobody else sees. */
+/** `runtime` is used if it exists and is this user's own: the systemd unit has it, because its `/tmp` is private. */
 export const PLACES = { runtime: '/run/nds', temporary: '/tmp' } as const;
 const NAME_CHARACTERS = 16;
 const GROUP_AND_OTHERS = 0o077;
@@ -23,8 +24,8 @@ export function sharedFolder({
 }
 
 /**
- * Where a service is to listen; `owner` is its name among the machines. Removes what killed ones left behind. Rejects with a
- * `SocketPlaceError`.
+ * Where a service has to listen; `owner` is its name among the machines. Removes the sockets of killed services.
+ * Rejects with a `SocketPlaceError`.
  */
 export async function makeSharedPath(
   database: string,
@@ -40,8 +41,8 @@ export async function makeSharedPath(
 }
 
 /**
- * The socket of a service that runs on this machine as this user, the newest first: an older one may be stopping. Nothing if
- * there is none. Rejects with a `SocketPlaceError` if somebody else might listen there.
+ * The socket of a service that runs on this machine as this user, the newest first: an older one may be stopping.
+ * Undefined if there is none. Rejects with a `SocketPlaceError` if another user might listen there.
  */
 export async function findSharedPath(
   database: string,
@@ -55,7 +56,7 @@ export async function findSharedPath(
   return undefined;
 }
 
-/** The same for one database whatever its password is, which may be replaced while a service runs. */
+/** Does not depend on the password, which may be replaced while a service runs. */
 function nameOf(database: string): string {
   const url = new URL(database);
   url.password = '';
@@ -94,7 +95,7 @@ function requirePrivate(folder: string): void {
   );
 }
 
-/** No link, and nobody else may put anything there. */
+/** Not a link, and no other user may write to it. */
 function isPrivate(found: Stats | undefined): boolean {
   return (
     found?.isDirectory() === true &&

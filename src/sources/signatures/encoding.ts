@@ -1,4 +1,4 @@
-// Signatures and keys as text: strict decoding to bytes, so that what is compared is never the spelling.
+// Signatures and keys as text: strict decoding to bytes, so that bytes are compared and never their spelling.
 
 import { base64, base64url, codec } from 'rfc4648';
 
@@ -17,12 +17,12 @@ export function decodeText(text: string, encoding: SignatureEncoding): Uint8Arra
     case 'base64':
       return decode(() => base64.parse(text));
     case 'base64url':
-      // Senders of this alphabet leave the padding out as often as not.
+      // Many senders of this alphabet leave the padding out.
       return decode(() => base64url.parse(text, { loose: !text.includes('=') }));
   }
 }
 
-/** Without padding, which zbase32 has not, and without regard to case, as lightning-liquidity decodes it. */
+/** Without padding, which zbase32 does not have, and in either case, as lightning-liquidity decodes it. */
 export function decodeZbase32(text: string): Uint8Array | undefined {
   if (!LETTERS_AND_DIGITS.test(text)) return undefined;
   return decode(() => codec.parse(text.toLowerCase(), ZBASE32, { loose: true }));
@@ -30,7 +30,7 @@ export function decodeZbase32(text: string): Uint8Array | undefined {
 
 export type SecretEncoding = 'text' | 'base64' | 'hex';
 
-/** Secrets of Standard Webhooks and Svix are shown with this before their base64. */
+/** Standard Webhooks and Svix show secrets with this before their base64. */
 const WHSEC = 'whsec_';
 
 /** The bytes of a secret as it is configured; undefined if it is not written so, or empty. */

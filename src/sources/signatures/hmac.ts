@@ -17,7 +17,7 @@ export interface HmacForm {
   readonly encoding: SignatureEncoding;
   /** Stands before the signature, such as `sha256=`. */
   readonly prefix: string;
-  /** Divides several entries, as in `t=1754049600,v1=…`: one that begins with `prefix` and fits is enough. */
+  /** Separates several entries, as in `t=1754049600,v1=…`: one that begins with `prefix` and matches is enough. */
   readonly separator?: string | undefined;
 }
 
@@ -33,7 +33,7 @@ export function hexSha256In(header: string): HmacScheme {
 
 export interface HmacInput {
   readonly secrets: readonly (string | Uint8Array)[];
-  /** What the caller may have signed: one of these has to fit. */
+  /** What the caller may have signed: one of these has to match. */
   readonly messages: readonly Uint8Array[];
 }
 
@@ -57,14 +57,13 @@ export function requireHmacText(
     .filter((signature) => signature !== undefined);
   if (signatures.length === 0) refuse(`${where} is malformed.`);
   if (!matchesHmac(signatures, algorithm, input)) {
-    refuse(`${where} does not fit the body and any secret of this URL.`);
+    refuse(`${where} does not match the body under any secret of this URL.`);
   }
 }
 
 /**
- * Whether one of the secrets made one of the signatures of one of the messages. All of them are compared
- * before the answer, so that its time does not show which one came close; an empty secret, which anybody
- * has, never fits.
+ * Whether one of the secrets made one of the signatures of one of the messages. All of them are compared before the
+ * answer, so that its time does not show which one came close; an empty secret, which everybody knows, never matches.
  */
 export function matchesHmac(
   signatures: readonly Uint8Array[],

@@ -26,10 +26,10 @@ interface Recoverable {
 }
 
 /**
- * The one of the node ids, in lower case, to which the signature recovers; undefined if there is none.
+ * The node id from this list, in lower case, that made the signature; undefined if none did.
  *
- * A high s passes, as everywhere in Lightning: (r, n - s, id ^ 1) recovers the same key, so a text of a
- * signature is no proof of a first call.
+ * A high s passes, as everywhere in Lightning: (r, n - s, id ^ 1) recovers the same key, so a new signature text does
+ * not prove a new call.
  */
 export function findSigner(
   message: Uint8Array,
@@ -59,7 +59,7 @@ export function recoverSigner(message: Uint8Array, signature: string): string | 
   }
 }
 
-/** Whether the text can be a signature at all, which costs nothing to see. */
+/** Whether the text can be a signature at all; this check is cheap. */
 export function isSignature(text: string): boolean {
   return decodeRecoverable(text) !== undefined;
 }

@@ -10,7 +10,7 @@ export function jsonReadings(body: Uint8Array): readonly Uint8Array[] {
 
 /**
  * The body as compact JSON with its keys sorted at every depth: once with the numbers as they were sent, and
- * once as JavaScript writes them (1.0 becomes 1). None for what is not JSON.
+ * once as JavaScript writes them (1.0 becomes 1). None if the body is not JSON.
  */
 export function sortedReadings(body: Uint8Array): readonly Uint8Array[] {
   return readings(() => {
@@ -23,7 +23,7 @@ function readings(make: () => readonly string[]): readonly Uint8Array[] {
   try {
     return make().map((text) => Buffer.from(text));
   } catch {
-    // Not JSON, or nested too deep: nothing of this kind can have been signed, and parsing will refuse it.
+    // Not JSON, or nested too deep: no such text can have been signed, and parsing will refuse it.
     return [];
   }
 }

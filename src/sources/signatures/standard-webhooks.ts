@@ -1,5 +1,5 @@
 // Signatures of Standard Webhooks 1.0.0: a list of `v1,` HMAC-SHA256 and `v1a,` Ed25519 entries under keys
-// written as `whsec_` and `whpk_`. One entry that fits is enough.
+// written as `whsec_` and `whpk_`. One entry that matches is enough.
 
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { decodeText } from './encoding.ts';

@@ -2,7 +2,8 @@
 
 /**
  * `sslmode` as libpq and every other client of PostgreSQL read it (its documentation, "SSL Support"): `require` encrypts and
- * checks no certificate, unless `sslrootcert` names one. The driver alone would take it for `verify-full`, and say so.
+ * checks no certificate, unless `sslrootcert` names one. By itself the driver would treat it as `verify-full`, with a
+ * warning.
  */
 export function connectionString(url: string): string {
   const address = new URL(url);

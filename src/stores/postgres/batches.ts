@@ -1,6 +1,6 @@
 // Operations of one kind that share a transaction. The first goes at the end of the turn of the event loop; those that come
-// while a batch is under way make the next one, which leaves when that has ended, or after 20 ms. A batch that PostgreSQL
-// refuses for the sake of one operation is written again, each operation by itself.
+// while a batch is under way make the next one, which leaves when that has ended, or after 20 ms. If PostgreSQL refuses
+// a batch because of one operation, each of its operations is written separately.
 
 import type { Clock, Timer } from '../../core/ports/clock.ts';
 import { StoreUnavailableError } from '../../core/ports/store.ts';
@@ -9,18 +9,18 @@ import { isConflict, reasonOf } from './errors.ts';
 const MAX_WAIT_MS = 20;
 /** Bounds how long one statement locks rows and how much is lost with it if it fails. */
 const MAX_BATCH = 500;
-/** Under way at once: the other connections are for what does not come in batches. */
+/** Batches under way at once: the other connections are for operations that are not batched. */
 const MAX_UNDER_WAY = 4;
 
 export interface BatchesOptions<Input, Output> {
   readonly clock: Clock;
   /** Operations under way and waiting; beyond, they are refused as `busy`. */
   readonly maxPending: number;
-  /** Of two with the same key only one goes with a batch, the earlier one first. */
+  /** A batch has at most one operation of each key; the earlier one goes first. */
   readonly keyOf: (input: Input) => string;
   /**
-   * Writes all or none. Returns one result for each, in their order. May be asked to write what is written already, and
-   * then changes nothing and returns the same.
+   * Writes all or none. Returns one result for each, in their order. May be called again for operations that are
+   * written already: it then changes nothing and returns the same.
    */
   readonly write: (inputs: readonly Input[]) => Promise<readonly Output[]>;
   readonly onBatch?: ((operations: number) => void) | undefined;
@@ -78,12 +78,12 @@ export class Batches<Input, Output> {
     if (this.#last.get(key) === ended) this.#last.delete(key);
   }
 
-  /** Resolves when nothing with this key waits or is under way, whatever became of it. */
+  /** Resolves when no operation with this key waits or is under way, whatever its result was. */
   async written(key: string): Promise<void> {
     await this.#last.get(key);
   }
 
-  /** Refuses what comes from now on. Resolves when what came before is written or refused. */
+  /** Refuses new operations. Resolves when all earlier ones are written or refused. */
   close(): Promise<void> {
     this.#closing ??= Promise.withResolvers();
     if (this.#pending === 0) this.#closing.resolve();
@@ -153,14 +153,14 @@ export class Batches<Input, Output> {
     onBatchEnded?.({ operations, durationMs: clock.nowMs() - sentAtMs });
   }
 
-  /** A connection was lost, perhaps after the commit: what was written by then is not written twice. */
+  /** A connection was lost, perhaps after the commit: what is written already is not written twice. */
   #writeAgain(inputs: readonly Input[], error: unknown): Promise<readonly Output[]> {
     if (reasonOf(error) !== 'unreachable') throw error;
     return this.#options.write(inputs);
   }
 }
 
-/** One operation may be at fault, or its locks; the others can be written without it. */
+/** One operation, or its locks, may be at fault; the others can be written without it. */
 function isOfOne(error: unknown): boolean {
   return reasonOf(error) === undefined || isConflict(error);
 }

@@ -9,10 +9,12 @@ export function time(name: string) {
   return timestamp(name, { withTimezone: true });
 }
 
-/** A number of milliseconds that is no moment. */
+/** A duration in milliseconds. */
 export function whole(name: string) {
   return bigint(name, { mode: 'number' });
 }
 
-/** An id or fingerprint: ordered by its bytes, whatever the language of the database, so that an index finds beginnings. */
+/**
+ * An id or fingerprint: ordered by its bytes, whatever the language of the database, so that an index finds prefixes.
+ */
 export const key = customType<{ data: string }>({ dataType: () => 'text COLLATE "C"' });

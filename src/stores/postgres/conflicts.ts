@@ -1,5 +1,4 @@
-// Transactions that are tried again when PostgreSQL ended them because they and others waited for each other: nothing of
-// them was written.
+// Transactions that are tried again after PostgreSQL ended them because of a deadlock: nothing of them was written.
 
 import type { Database, Run, TransactionOptions } from './database.ts';
 import { isConflict } from './errors.ts';

@@ -1,4 +1,4 @@
-// Numbers that machines must agree on. A transaction that takes one keeps it until it ends, and no other has it then.
+// Numbers that machines must agree on. A transaction that takes one holds it exclusively until it ends.
 
 import { rows } from '../rows.ts';
 import type { Run } from './database.ts';
@@ -8,7 +8,7 @@ const COUNTS = rows('counts', { value: 'integer' });
 
 export type CountName = 'devices' | 'events';
 
-/** Waits until nobody else has it. */
+/** Waits until no other transaction has it. */
 export async function takeCount(run: Run, name: CountName): Promise<number> {
   const value = await read(run, name);
   if (value !== undefined) return value;

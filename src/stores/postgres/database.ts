@@ -1,6 +1,6 @@
-// Connections and transactions. Each transaction is `BEGIN; SET LOCAL` with its timeouts, its statements, `COMMIT`, without
-// named statements and without anything that outlives it, so that a pooler in transaction mode can stand between. Getting
-// a connection and every statement have a deadline; a connection that did not answer in time is destroyed.
+// Connections and transactions. Each transaction is `BEGIN; SET LOCAL` with its timeouts, its statements, `COMMIT`,
+// without named statements or session state, so that a pooler in transaction mode can be between. Getting a connection
+// and every statement have a deadline; a connection that did not answer in time is destroyed.
 
 import pg from 'pg';
 import type { Clock } from '../../core/ports/clock.ts';
@@ -16,8 +16,8 @@ const STATEMENT_MS = 2_000;
 /** How much longer its answer may take before the connection counts as lost. */
 const ANSWER_MS = 500;
 /**
- * A transaction whose client says nothing for so long is over: the locks of a machine that lost its way to the database
- * would keep others from what it left, for hours.
+ * A transaction whose client is silent for this long is ended. Otherwise the locks of a machine that was cut off could
+ * keep others from its rows for hours.
  */
 const IDLE_IN_TRANSACTION_MS = 2_000;
 const IDLE_MS = 30_000;
@@ -41,7 +41,7 @@ export type Run = (sql: string, values?: readonly Value[]) => Promise<Found>;
 export interface TransactionOptions {
   /** For each of its statements. */
   readonly statementMs?: number | undefined;
-  /** It was accepted before the close, and waited for its batch. */
+  /** Set if it was accepted before the close and waited for its batch. */
   readonly isAccepted?: boolean | undefined;
 }
 
@@ -59,7 +59,7 @@ export class Database {
   #idle: PromiseWithResolvers<void> | undefined;
   #closing: Promise<void> | undefined;
   #backoffMs = MIN_BACKOFF_MS;
-  /** Until then PostgreSQL is not asked, and operations are refused at once. */
+  /** Before this, PostgreSQL is not asked, and operations are refused at once. */
   #downUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor({ url, clock }: DatabaseOptions) {
@@ -72,11 +72,11 @@ export class Database {
       connectionTimeoutMillis: CONNECT_MS,
       idleTimeoutMillis: IDLE_MS,
       keepAlive: true,
-      // A transaction of one statement takes one way to the server and back.
+      // A transaction of one statement takes one round trip.
       pipeline: true,
       types: typesOf(pg.types),
     });
-    // A connection that ends is no trouble by itself: what runs on it fails, and the next operation opens another.
+    // A closed connection alone is no trouble: operations on it fail, and the next one opens another.
     this.#pool.on('error', () => {});
     this.#pool.on('connect', (client) => client.on('error', () => {}));
   }
@@ -85,7 +85,7 @@ export class Database {
     this.#listeners.push(listener);
   }
 
-  /** Tells the listeners; for trouble that was met without a statement. */
+  /** Notifies the listeners of trouble that was found without a statement. */
   tellTrouble(reason: Reason): void {
     for (const listener of this.#listeners) listener(reason);
   }
@@ -133,7 +133,10 @@ export class Database {
     });
   }
 
-  /** Refuses what comes from now on, and ends the connections when `accepted` has resolved and what was asked has ended. */
+  /**
+   * Refuses new operations, and ends the connections when `accepted` has resolved and all pending operations have
+   * ended.
+   */
   close(accepted: Promise<unknown> = Promise.resolve()): Promise<void> {
     this.#closing ??= this.#close(accepted);
     return this.#closing;
@@ -173,7 +176,7 @@ export class Database {
       client.release();
       return result;
     } catch (error) {
-      // After an answer of the server the transaction is over; without one nothing is known of it.
+      // After an answer from the server the transaction is over; without one its state is unknown.
       client.release(reasonOf(error) === 'unreachable');
       throw error;
     }

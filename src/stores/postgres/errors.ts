@@ -9,13 +9,13 @@ export type Reason = StoreUnavailableError['reason'];
 // https://www.postgresql.org/docs/current/errcodes-appendix.html; the first that fits counts.
 const REASONS: readonly (readonly [prefix: string, reason: Reason])[] = [
   ['08', 'unreachable'],
-  // Authentication, a database that is not there, too many connections, a server that starts or stops.
+  // Authentication, a missing database, too many connections, a server that starts or stops.
   ['28', 'unreachable'],
   ['3D000', 'unreachable'],
   ['53300', 'unreachable'],
   ['57P', 'unreachable'],
   ['53100', 'full'],
-  // Over its time, a deadlock or a lock that others hold, no memory.
+  // A timeout, a deadlock or a lock that others hold, no memory.
   ['57014', 'busy'],
   ['40', 'busy'],
   ['55P03', 'busy'],
@@ -27,7 +27,7 @@ const REASONS: readonly (readonly [prefix: string, reason: Reason])[] = [
   ['58', 'io'],
 ];
 
-/** Why PostgreSQL cannot take an operation; nothing if the operation itself is at fault. */
+/** Why PostgreSQL cannot take an operation; undefined if the operation itself is at fault. */
 export function reasonOf(error: unknown): Reason | undefined {
   if (error instanceof StoreUnavailableError) return error.reason;
   if (!(error instanceof Error)) return undefined;

@@ -13,7 +13,7 @@ export interface Input<Row> {
   readonly valuesOf: (rows: readonly Row[]) => readonly Value[];
 }
 
-/** By the names of the columns: their type, and what stands in each row. */
+/** By column name: the type, and the value of each row. */
 export function inputOf<Row>(columns: Readonly<Record<string, ColumnInput<Row>>>): Input<Row> {
   const declared = Object.values(columns);
   // Quoted: some are words of SQL.

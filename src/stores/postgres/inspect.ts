@@ -1,4 +1,4 @@
-// What `nds doctor` wants to know of a PostgreSQL. Two connections of its own, which only read and are closed again.
+// What `nds doctor` reads about a PostgreSQL, over two connections of its own, which only read and are closed again.
 
 import pg from 'pg';
 import type { Clock } from '../../core/ports/clock.ts';
@@ -20,13 +20,13 @@ export interface InspectedServer {
   readonly encoding: string;
   /** A standby, or a database that was made read-only. */
   readonly isReadOnly: boolean;
-  /** Tables that this version knows; `new` if none of ours is there. */
+  /** Whether this version knows the tables; `new` if there are none of ours. */
   readonly tables: 'new' | 'there';
   /** Machines that share the database now; unknown without the right to read. */
   readonly machines?: number;
   /** What the user may not do: `create tables`, or `write deliveries`. */
   readonly lackingRights: readonly string[];
-  /** The median of a statement's way there and back. */
+  /** The median round trip of a statement. */
   readonly roundTripMs: number;
   /** This machine's wall clock minus the database's. */
   readonly aheadMs: number;
@@ -107,7 +107,7 @@ export async function inspectServer(
       ? unusable(url, error)
       : error;
   } finally {
-    // One that could not connect has nothing to end.
+    // A client that could not connect has nothing to end.
     await Promise.allSettled([first.end(), second.end()]);
   }
 }
@@ -120,7 +120,7 @@ function createClient(url: string): pg.Client {
     query_timeout: STATEMENT_MS,
     types: typesOf(pg.types),
   });
-  // What runs on it fails, and says so.
+  // Queries that run on it fail, and report it.
   client.on('error', () => {});
   return client;
 }
@@ -141,7 +141,7 @@ async function findTables(
   const [kept] = rowsOf(KEPT, (await client.query(KEPT.sql)).rows);
   const keyId = kept?.key_id ?? undefined;
   if (keyId !== undefined && findSealer(keys, keyId) === undefined) throw unknownKey(url);
-  // The next start changes the tables.
+  // The next start will change the tables.
   const mustAlter = (kept?.migrations ?? 0) < readMigrations('postgres').length;
   const foreign = rights.filter(({ may_alter }) => may_alter === 0).map(({ name }) => name);
   return {
@@ -169,8 +169,8 @@ async function measure(
 }
 
 /**
- * A pooler gives its clients numbers of its own in place of the server's processes. If two connections that are both open
- * get the same process one after the other, it lends one for a transaction at a time.
+ * A pooler gives its clients numbers of its own in place of the server's processes. If two open connections get the
+ * same process in turn, the pooler lends a process for one transaction at a time.
  */
 async function findPooling(first: pg.Client, second: pg.Client): Promise<Pooling> {
   const one = await processOf(first);
@@ -186,7 +186,7 @@ async function processOf(client: pg.Client): Promise<number | 'refused'> {
     await client.query('COMMIT');
     return found?.pid ?? 0;
   } catch (error) {
-    // PgBouncer's words; they get lost with the connection, which it closes.
+    // PgBouncer's error text; it is lost with the connection, which PgBouncer closes.
     const words = /transaction blocks not allowed|^Connection terminated/i;
     if (error instanceof Error && words.test(error.message)) return 'refused';
     throw error;

@@ -1,5 +1,5 @@
-// The keys of the database. All machines have the same NDS_SECRET: the name of the key that everything is sealed under
-// stands in `meta`, and a machine with another secret does not start.
+// The keys of the database. All machines have the same NDS_SECRET: the id of the key that everything is sealed under is
+// in `meta`, and a machine with another secret does not start.
 
 import { randomBytes } from 'node:crypto';
 import { META } from '../rows.ts';
@@ -19,7 +19,7 @@ import { copyUnfinished, damagedKeys, othersRun, unknownKey } from './errors.ts'
 import { inputOf } from './input.ts';
 import { rowsOf } from './reading.ts';
 
-/** In `meta` while a log is copied into this database: what it is copied from. */
+/** Present in `meta` while a log is copied into this database: names the source. */
 export const COPIED_FROM = 'copied_from';
 const SEALED = {
   columns: { row_id: 'integer', id: 'text', sealed: 'blob' },
@@ -44,7 +44,7 @@ const RESEAL_MS = 60_000;
 
 /**
  * Unseals the lookup key, making one if the database is new, and seals everything under the current key if it is under
- * a previous one. Rejects with a `DatabaseRefusedError`. One transaction: after a crash all of it is done, or nothing.
+ * a previous one. Rejects with a `DatabaseRefusedError`. One transaction: after a crash either all or nothing is done.
  */
 export function openKeys(database: Database, keys: Keys, url: string): Promise<OpenedKeys> {
   return database.transaction(
@@ -69,7 +69,7 @@ export function openKeys(database: Database, keys: Keys, url: string): Promise<O
   );
 }
 
-/** A machine that runs on under the previous key could read nothing any more: to it no device would be there. */
+/** A machine that still runs under the previous key could no longer read anything: all devices would seem missing. */
 async function refuseBesideOthers(run: Run, url: string): Promise<void> {
   const { count } = await run(
     "SELECT FROM nodes WHERE beaten_at > now() - interval '6 seconds' LIMIT 1",
@@ -77,14 +77,14 @@ async function refuseBesideOthers(run: Run, url: string): Promise<void> {
   if (count > 0) throw othersRun(url);
 }
 
-/** Those that the database is under, which stay. Rejects with a `DatabaseRefusedError`. */
+/** The keys that the database is under; changes nothing. Rejects with a `DatabaseRefusedError`. */
 export async function findKeys(run: Run, keys: Keys, url: string): Promise<OpenedKeys> {
   const found = await readKeys(run, keys, url);
   if (found === undefined) throw damagedKeys(url, 'its keys are missing');
   return found;
 }
 
-/** Nothing if the database is new. */
+/** Undefined if the database is new. */
 async function readKeys(run: Run, keys: Keys, url: string): Promise<OpenedKeys | undefined> {
   const names = [KEY_ID, LOOKUP_KEY, COPIED_FROM];
   const found = await run('SELECT name, value FROM meta WHERE name IN ($1, $2, $3)', names);
@@ -118,7 +118,7 @@ const RESEALED = inputOf<Resealed>({
   sealed: ['bytea', ({ sealed }) => sealed],
 });
 
-/** A value that cannot be opened stays as it is: a claim or a lookup that meets it ends it. */
+/** A value that cannot be opened stays as it is: a claim or a lookup that reads it ends its delivery or device. */
 async function resealAll(run: Run, from: Sealer, to: Sealer): Promise<number> {
   let count = 0;
   for (const { table, select, contextOf } of SEALED_TABLES) {

@@ -1,4 +1,4 @@
-// Brings the tables up to date, in one transaction under a lock that all machines ask for: the first one that starts does
+// Brings the tables up to date, in one transaction under a lock that all machines take: the first one that starts does
 // it, and the others find it done. Tables may be newer than this version: ../migrations.ts says how far.
 
 import { faultOfTables, type Migration, readMigrations, SCHEMA } from '../migrations.ts';
@@ -7,7 +7,7 @@ import type { Database, Run } from './database.ts';
 import { migrationMismatch, noTables } from './errors.ts';
 import { select } from './statements.ts';
 
-/** Any number that nobody else uses: `nds` in ASCII. */
+/** Any number that no other program uses: `nds` in ASCII. */
 const LOCK = 0x6e6473;
 /** For another machine's migration, and for one that builds an index over a long log. */
 const MIGRATION_MS = 120_000;

@@ -8,11 +8,11 @@ import { META } from '../rows.ts';
 import { Database, type Run } from './database.ts';
 import { change, select } from './statements.ts';
 
-/** Before the credentials' fingerprint. */
+/** The prefix of the credentials' fingerprint. */
 const NAME = 'proof:';
 const PROOF = z.object({ askedAtMs: z.number(), outcome: outcomeSchema.optional() });
 
-/** Connects when it is asked first, on connections of its own. */
+/** Connects at its first use, with connections of its own. */
 export function openProofMemory(url: string, clock: Clock): ProofMemory {
   const database = new Database({ url, clock });
   return {
@@ -46,7 +46,7 @@ function nameOf(credentials: string): string {
   return `${NAME}${credentials}`;
 }
 
-/** By their names. Until the transaction ends, nobody else reads or changes them. */
+/** By their names. Until the transaction ends, no other transaction can read or change them. */
 async function takeProofs(run: Run): Promise<ReadonlyMap<string, EarlierProof>> {
   const prefix = NAME;
   await change(run, 'SELECT pg_advisory_xact_lock(hashtextextended(@prefix, 0))', { prefix });

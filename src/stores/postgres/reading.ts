@@ -4,7 +4,7 @@
 import type pg from 'pg';
 import { type Column, isRow, type RowOf, type Rows, type TableRows } from '../rows.ts';
 
-/** Columns in milliseconds that are numbers here, too; all other ones are times. */
+/** Columns in milliseconds that are numbers in PostgreSQL too; all others are times. */
 const DURATIONS: readonly string[] = ['lifetime_ms', 'latency_ms', 'since_arrival_ms'];
 
 type Columns = Readonly<Record<string, Column>>;
@@ -55,7 +55,7 @@ const BIGINT = 20;
 const NUMERIC = 1_700;
 const TIMESTAMPTZ = 1_184;
 
-/** How the driver reads values; all others by its own parsers. */
+/** How the driver reads these types; it reads all others by its own parsers. */
 export function typesOf(types: typeof pg.types): pg.CustomTypesConfig {
   const readTime = types.getTypeParser(TIMESTAMPTZ, 'text');
   return {

@@ -2,8 +2,9 @@
 // times as `timestamptz`: SQLite's `due_at_ms` is `due_at` here. Other tables are in the folders of what they are for.
 // drizzle-kit writes the migrations from these files; the service runs plain SQL.
 //
-// Two clocks, as in SQLite. Those that decide (in `queue` and `quarantine`, `expires_at`) are that of this database: a machine
-// adds what its own clock differs by (times.ts). Wall time is what the machine's clock said.
+// Two clocks, as in SQLite. Times that decide something (in `queue` and `quarantine`, `expires_at`) are by this
+// database's clock: a machine adds the difference of its own clock (times.ts). Wall time is what the machine's clock
+// said.
 
 import { sql } from 'drizzle-orm';
 import {
@@ -103,7 +104,7 @@ export const queue = pgTable(
     keyHash: key('key_hash'),
     readyAt: time('ready_at')
       .notNull()
-      // NULL is not the greatest of anything.
+      // `greatest` ignores NULL.
       .generatedAlwaysAs(sql`greatest(due_at, not_before, lease_until)`),
   },
   (table) => [
@@ -154,14 +155,14 @@ export const meta = pgTable('meta', {
 /** The machines that run now, and those that died and whose deliveries are not all taken over yet. */
 export const nodes = pgTable('nodes', {
   id: key('id').primaryKey(),
-  /** Where the others reach it: its private listener. NULL if it has none. */
+  /** Its private listener, where the others reach it. NULL if it has none. */
   url: text('url'),
   /** Counts up every second that it lives. */
   beat: bigint('beat', { mode: 'number' }).notNull(),
   /** Counts up when others declare it dead, and its writes under the earlier number are refused. */
   epoch: bigint('epoch', { mode: 'number' }).notNull(),
   startedAt: time('started_at').notNull(),
-  /** When it beat last, for the gaps of the log: who is dead is seen by the counter alone. */
+  /** When it last beat, for the gaps of the log: only the counter decides who is dead. */
   beatenAt: time('beaten_at').notNull(),
 });
 

@@ -1,4 +1,4 @@
-// Operations that take the same lock run one after the other: waiting for it would occupy a connection each.
+// Operations that take the same lock run one after the other, because each waiting one would occupy a connection.
 
 import { StoreUnavailableError } from '../../core/ports/store.ts';
 
@@ -23,7 +23,7 @@ export class Serial {
     }
   }
 
-  /** Resolves when what was asked has ended. */
+  /** Resolves when all pending operations have ended. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.allSettled([this.#last]);

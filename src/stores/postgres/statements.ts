@@ -4,7 +4,7 @@ import type { Column, RowOf, Rows, TableRows } from '../rows.ts';
 import type { Run, Value } from './database.ts';
 import { rowsOf, selectOf } from './reading.ts';
 
-/** By the names of parameters; others than those that the statement names are not sent. */
+/** By parameter name; values that the statement does not name are not sent. */
 export type Values = Readonly<Record<string, Value | undefined>>;
 
 type Columns = Readonly<Record<string, Column>>;

@@ -40,7 +40,7 @@ export interface PostgresStoreOptions {
   readonly onTakenOver?: NodesParts['onTakenOver'];
   readonly onGone?: NodesParts['onGone'];
   readonly onEvent?: ((event: PostgresStoreEvent) => void) | undefined;
-  /** Called when a batch of so many operations goes to the database as one transaction. */
+  /** Called with the number of operations when a batch goes to the database as one transaction. */
   readonly onBatch?: ((operations: number) => void) | undefined;
   /** Called when a batch of writes was committed. */
   readonly onBatchEnded?: ((batch: EndedBatch) => void) | undefined;
@@ -56,7 +56,7 @@ export interface OpenedPostgresStore extends Ports {
   readonly store: Store;
   /** 32 bytes, for the life of the database: the key of `Ids.fingerprint`. */
   readonly lookupKey: Uint8Array;
-  /** This machine among those that share the database: who leases what it sends. */
+  /** This machine's name among those that share the database: the owner of its leases. */
   readonly owner: string;
   readonly peers: Peers;
   readonly machineList: MachineList;
@@ -139,7 +139,7 @@ function createStore(parts: Parts, options: StoreParts): Store {
   const upkeep = prepareUpkeep(database, times);
   const tokens = prepareTokenQueries(database, times);
   const confirm = prepareConfirm(database, parts.sealer);
-  /** What is asked of a delivery while its row is being written comes after it. */
+  /** Operations on a delivery whose row is being written wait for the row. */
   const after = async <Result>(deliveryId: string, ask: () => Promise<Result>): Promise<Result> => {
     await inserts.written(deliveryId);
     return await ask();

@@ -1,11 +1,11 @@
 // Times on their way into the database. Every machine has a service time of its own, which starts with its wall clock and
-// then follows its monotonic time. What one machine plans others must read alike: service times are stored as the
+// then follows its monotonic time. Other machines must be able to read a plan: service times are stored as the
 // database's own time, by the difference that each machine measures (nodes.ts, once a second).
 
 import type { Clock } from '../../core/ports/clock.ts';
 import { wholeEndMs, wholeMs } from '../values.ts';
 
-/** Closer clocks count as equal: an answer's way through the network is not known better. */
+/** Closer clocks count as equal, because an answer's travel time is not known more exactly. */
 const EQUAL_MS = 50;
 
 export class Times {
@@ -21,7 +21,7 @@ export class Times {
     return this.#aheadMs;
   }
 
-  /** The database answered `databaseMs` between two moments of service time. */
+  /** Takes a measurement: the database answered `databaseMs` between two moments of service time. */
   measure(
     databaseMs: number,
     { sentAtMs, answeredAtMs }: { readonly sentAtMs: number; readonly answeredAtMs: number },
@@ -41,7 +41,7 @@ export class Times {
     return serviceMs === undefined ? null : this.at(serviceMs);
   }
 
-  /** An end, never later than it was. */
+  /** For an end: rounds so that it is never later. */
   endAt(serviceMs: number): string {
     return iso(wholeEndMs(serviceMs) + this.#aheadMs);
   }
@@ -61,7 +61,7 @@ export class Times {
     return this.from(databaseMs) + this.#steppedMs();
   }
 
-  /** By how much the wall clock was set since service time began. */
+  /** How far the wall clock was set since service time began. */
   #steppedMs(): number {
     const steppedMs = Math.round(this.#clock.wallMs() - this.#clock.nowMs());
     return Math.abs(steppedMs) < EQUAL_MS ? 0 : steppedMs;
@@ -77,7 +77,7 @@ export function maybeWall(ms: number | undefined): string | null {
   return ms === undefined ? null : wall(ms);
 }
 
-/** Throws a RangeError for what no `timestamptz` and no Date can hold. */
+/** Throws a RangeError for a value that `timestamptz` or Date cannot hold. */
 function iso(ms: number): string {
   return new Date(ms).toISOString();
 }

@@ -1,4 +1,4 @@
-// What is encrypted of a delivery and of a device, and what it is bound to.
+// What is encrypted of a delivery and of a device, and the context it is bound to.
 
 import type { Delivery } from '../../core/delivery.ts';
 import type { Device } from '../../core/ports/devices.ts';
@@ -13,7 +13,7 @@ export interface DeliveryContent {
   readonly title: string;
   readonly titleLocKey?: string | undefined;
   readonly payload: string;
-  /** For the event that tells its end. */
+  /** For the event about its end. */
   readonly subject?: string | undefined;
   readonly registeredAtMs?: number | undefined;
 }
@@ -40,13 +40,13 @@ export function sealDelivery(sealer: Sealer, delivery: Delivery): Buffer {
   return sealer.seal(Buffer.from(JSON.stringify(content)), deliveryContext(id));
 }
 
-/** Nothing if it cannot be decrypted. */
+/** Undefined if it cannot be decrypted. */
 export function openDelivery(
   sealer: Sealer,
   { id, sealed }: { readonly id: string; readonly sealed: Uint8Array },
 ): DeliveryContent | undefined {
   const plain = sealer.open(sealed, deliveryContext(id));
-  // The tag vouches for the form: what can be opened is what `sealDelivery` wrote.
+  // No check of the form is needed: only a value that `sealDelivery` wrote can be opened.
   return plain === undefined ? undefined : JSON.parse(plain.toString());
 }
 
@@ -58,7 +58,7 @@ export function sealDevice(sealer: Sealer, device: Device): Buffer {
   return sealer.seal(Buffer.from(JSON.stringify(content)), deviceContext(device.id));
 }
 
-/** Nothing if it cannot be decrypted: it is as if the device were not there. */
+/** Undefined if it cannot be decrypted: the device then counts as missing. */
 export function openDeviceContent(
   sealer: Sealer,
   { id, sealed }: { readonly id: string; readonly sealed: Uint8Array },
@@ -84,7 +84,7 @@ export function deliveryContext(id: string): string {
   return `delivery ${id}`;
 }
 
-/** Never that of a delivery. */
+/** Never equal to the context of a delivery. */
 export function deviceContext(id: string): string {
   return `device ${id}`;
 }

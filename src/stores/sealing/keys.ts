@@ -11,7 +11,10 @@ const LOOKUP_KEY_CONTEXT = 'lookup key';
 export interface Keys {
   /** 32 bytes; everything is sealed under it from now on. */
   readonly current: Uint8Array;
-  /** Keys that were replaced; what was sealed under one of them is sealed under the current one at open. */
+  /**
+   * Keys that were replaced; values sealed under one of them are sealed under the current one when the database is
+   * opened.
+   */
   readonly previous: readonly Uint8Array[];
 }
 
@@ -22,7 +25,7 @@ export interface OpenedKeys {
   readonly resealedRows?: number | undefined;
 }
 
-/** For the configured key that everything in the database is sealed under; nothing if none of them is. */
+/** For the configured key that everything in the database is sealed under; undefined if it is none of them. */
 export function findSealer(keys: Keys, keyId: Uint8Array): Sealer | undefined {
   const key = [keys.current, ...keys.previous].find((one) => keyIdOf(one).equals(keyId));
   return key && new Sealer(key);
@@ -32,7 +35,7 @@ export function sealLookupKey(sealer: Sealer, lookupKey: Uint8Array): Buffer {
   return sealer.seal(lookupKey, LOOKUP_KEY_CONTEXT);
 }
 
-/** Nothing if it is damaged. */
+/** Undefined if it is damaged. */
 export function openLookupKey(sealer: Sealer, sealed: Uint8Array): Buffer | undefined {
   return sealer.open(sealed, LOOKUP_KEY_CONTEXT);
 }

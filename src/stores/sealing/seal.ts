@@ -33,7 +33,7 @@ export class Sealer {
     this.keyId = keyIdOf(key);
   }
 
-  /** `context` says what the value belongs to; it opens nowhere else. */
+  /** `context` says what the value belongs to; with another context it cannot be opened. */
   seal(plain: Uint8Array, context: string): Buffer {
     const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv('aes-256-gcm', this.#key, nonce);
@@ -43,7 +43,7 @@ export class Sealer {
     return Buffer.concat([this.keyId, nonce, cipher.getAuthTag(), text]);
   }
 
-  /** Nothing if it was sealed under another key or for another context, or is damaged. */
+  /** Undefined if it was sealed under another key or for another context, or is damaged. */
   open(sealed: Uint8Array, context: string): Buffer | undefined {
     const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
     if (bytes.length < HEAD_BYTES || !bytes.subarray(0, KEY_ID_BYTES).equals(this.keyId)) {

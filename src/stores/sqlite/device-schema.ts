@@ -1,5 +1,5 @@
-// The tables of the registered devices, beside those of the log (schema.ts). All times are wall time but those of used
-// signatures.
+// The tables of the registered devices, beside those of the log (schema.ts). All times are wall time, except those of
+// used signatures.
 
 import { sql } from 'drizzle-orm';
 import {
@@ -12,7 +12,7 @@ import {
   uniqueIndex,
 } from 'drizzle-orm/sqlite-core';
 
-/** Registered devices: what they are found and pruned by, and everything else encrypted. */
+/** Registered devices: the columns for finding and pruning them; everything else is encrypted. */
 export const devices = sqliteTable(
   'devices',
   {
@@ -34,7 +34,7 @@ export const devices = sqliteTable(
   },
   (table) => [
     uniqueIndex('devices_by_id').on(table.id),
-    // The backend's devices only: who registers without its credential must not meet another's device.
+    // The backend's devices only: a registration without its key must not find an existing device.
     uniqueIndex('devices_by_identity').on(table.identityHash).where(sql`registrar = 'backend'`),
     index('devices_by_token').on(table.tokenHash),
     index('devices_by_user').on(table.userHash).where(sql`user_hash IS NOT NULL`),

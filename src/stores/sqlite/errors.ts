@@ -22,10 +22,10 @@ const REASONS: readonly (readonly [prefix: string, reason: Reason])[] = [
   ['SQLITE_NOMEM', 'io'],
 ];
 
-/** Why the database cannot take an operation; nothing if the operation itself is at fault. */
+/** Why the database cannot take an operation; undefined if the operation itself is at fault. */
 export function reasonOf(error: unknown): Reason | undefined {
   if (error instanceof StoreUnavailableError) return error.reason;
-  // Met after the start: the file was replaced.
+  // Found after the start: the file was replaced.
   if (error instanceof DatabaseRefusedError) return 'corrupt';
   const code = sqliteCodeOf(error);
   return code === undefined
@@ -44,13 +44,13 @@ const NODE_REASONS: ReadonlyMap<unknown, Reason> = new Map<unknown, Reason>([
   [26, 'corrupt'],
 ]);
 
-/** The same of an error that Node's own SQLite threw. */
+/** The same for an error that Node's own SQLite threw. */
 export function nodeReasonOf(error: unknown): Reason | undefined {
   if (!(error instanceof Error) || !('errcode' in error)) return undefined;
   return NODE_REASONS.get(typeof error.errcode === 'number' ? error.errcode & 0xff : undefined);
 }
 
-/** Not by class, so that the main thread need not load the native library. */
+/** Not by class, so that the main thread does not have to load the native library. */
 function sqliteCodeOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' && error.code.startsWith('SQLITE_')

@@ -41,7 +41,7 @@ export const events = sqliteTable(
     uniqueIndex('events_by_id').on(table.id),
     index('events_by_token').on(table.tokenHash).where(sql`token_hash IS NOT NULL`),
     index('events_by_device').on(table.deviceId).where(sql`device_id IS NOT NULL`),
-    // What is mailed to an operator at once: few among many.
+    // Events that are mailed to an operator at once: few among many.
     index('events_to_alert')
       .on(table.rowId)
       .where(sql`type IN ('provider.down', 'provider.misconfigured', 'endpoint.disabled')`),
@@ -66,7 +66,7 @@ export const endpoints = sqliteTable(
     createdAtMs: integer('created_at_ms').notNull(),
     /** The last event that it has or that was skipped: `events.row_id`. */
     cursor: integer('cursor').notNull(),
-    /** When it failed first since its last success. */
+    /** When it first failed after its last success. */
     failingSinceMs: integer('failing_since_ms'),
     /** How often it refused the next event. */
     refused: integer('refused').notNull(),

@@ -4,7 +4,7 @@ import type { ForgetResult, OperatingStore } from '../../core/ports/operating.ts
 import type { ReadCalls, WriteCalls } from './protocol.ts';
 import type { WorkerLink } from './worker-link.ts';
 
-/** Rows of the log that one transaction changes: few, so that inserts get in between. */
+/** Rows of the log that one transaction changes: few, so that inserts can run in between. */
 const FORGET_ROWS = 200;
 
 export function createOperatingStore(

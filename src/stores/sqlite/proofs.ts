@@ -1,6 +1,6 @@
-// The memory of proofs, in a small database of its own beside the log, `<file>.proofs`. Not in the log: `nds doctor`
-// asks beside a running service, which owns the log, and before there is one. A plain file could not be claimed by one
-// of two processes.
+// The memory of proofs, in a small database of its own beside the log, `<file>.proofs`. Not in the log, because
+// `nds doctor` also runs beside a service that owns the log, and before there is a log. With a plain file two processes
+// could not agree on which one asks.
 
 import Database from 'better-sqlite3';
 import { z } from 'zod';
@@ -18,7 +18,7 @@ export function openProofMemory(databaseFile: string): ProofMemory {
   makeFile(file);
   const db = new Database(file, { timeout: BUSY_TIMEOUT_MS });
   try {
-    // A row that is lost with the power costs one push to a token that nobody has; no start waits for the disk.
+    // A row that is lost in a power failure costs one push to a token that no phone has; no start waits for the disk.
     db.pragma('synchronous = OFF');
     db.exec(
       `CREATE TABLE IF NOT EXISTS proofs (

@@ -91,10 +91,13 @@ export interface WriteCalls {
   readonly prune: Call<PruneOptions, number>;
   readonly record_reply: Call<ReplyRecord, undefined>;
   readonly probe: Call<undefined, undefined>;
-  /** The two questions of a start, when nobody writes yet: so the reader's thread starts at the first other one. */
+  /**
+   * The two queries of a start, answered by the writer, which is idle then. So the reader's thread starts only at
+   * another query.
+   */
   readonly list_quarantine: Call<QuarantineQuery, readonly QuarantineEntry[]>;
   readonly proven_tokens: Call<TokenPageQuery, TokenPage>;
-  /** Looks whether the file is still there and sound; writes nothing into it. */
+  /** Checks whether the file is still there and sound; writes nothing into it. */
   readonly check_file: Call<{ readonly aliveAtMs: number }, undefined>;
   readonly tell: Call<Told, undefined>;
   readonly write_refusals: Call<RefusalsWrite, readonly number[]>;
@@ -173,7 +176,7 @@ export type RecordPruning = Parameters<Records['prune']>[0];
 
 export interface LogBeginning {
   readonly wallMs: number;
-  /** The last sign of life of the process before, if it left one. */
+  /** The last sign of life of the previous process, if it left one. */
   readonly aliveUntilMs: number | undefined;
 }
 
@@ -225,7 +228,7 @@ export interface QuarantineQuery {
   readonly limit: number;
 }
 
-/** Looks at `maxRows` deliveries, from the newest or from before a row on. */
+/** Reads `maxRows` deliveries, starting at the newest or before a given row. */
 export interface TokenPageQuery {
   readonly beforeRowId?: number | undefined;
   readonly maxRows: number;
@@ -233,7 +236,7 @@ export interface TokenPageQuery {
 
 export interface TokenPage {
   readonly tokenHashes: readonly string[];
-  /** Where to go on; absent at the end. */
+  /** Where to continue; absent at the end. */
   readonly nextRowId?: number | undefined;
 }
 
@@ -267,11 +270,13 @@ export type ToWorker<Calls> =
 export interface Opened {
   readonly kind: 'opened';
   readonly lookupKey: Uint8Array;
-  /** By the writer, if the encryption key was replaced. */
+  /** From the writer, if the encryption key was replaced. */
   readonly resealedRows?: number | undefined;
-  /** By the writer: when the process before was alive last, wall time; absent if it was stopped or there was none. */
+  /**
+   * From the writer: when the previous process was last alive, wall time; absent if it was stopped or there was none.
+   */
   readonly aliveUntilMs?: number | undefined;
-  /** The version of SQLite, by the writer. */
+  /** The version of SQLite, from the writer. */
   readonly sqliteVersion?: string | undefined;
 }
 

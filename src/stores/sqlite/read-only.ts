@@ -1,5 +1,5 @@
-// The log for commands that only read: no migration, no lock, no file made, and the key stays the one that the file is
-// under. Works beside a running service, on the file of a stopped one, and on a copy in a folder that cannot be written.
+// The log for commands that only read: no migration, no lock, no new file, and the file's key is not replaced. Works
+// beside a running service, on the file of a stopped one, and on a copy in a folder that cannot be written.
 
 import { existsSync } from 'node:fs';
 import type { CountedPage, CountOptions, Evidence, LogQuestion } from '../../core/ports/log.ts';
@@ -22,11 +22,11 @@ export interface ReadOnlyStore {
   /** 32 bytes: the key of `Ids.fingerprint`. */
   readonly lookupKey: Uint8Array;
   findDeliveries(query: DeliveryQuery): readonly LoggedDelivery[];
-  /** As `LogReader` has them. */
+  /** As in `LogReader`. */
   gather(question: LogQuestion): Evidence;
   countPage(options: CountOptions): CountedPage;
   readonly follow: ReturnType<typeof prepareFollow>;
-  /** What is known of the wake that a delivery was to cause. */
+  /** What is known about the wake that a delivery should cause. */
   findWake(deliveryId: string): DeliveryWake | undefined;
   close(): void;
 }

@@ -1,5 +1,5 @@
-// The connection for queries: operators' lookups and what the core asks before a push, beside the writer so
-// that neither waits for the other.
+// The connection for queries: operators' lookups and the core's queries before a push. It is separate from the writer,
+// so that neither waits for the other.
 
 import type Database from 'better-sqlite3';
 import type { OpenedKeys } from '../sealing/keys.ts';

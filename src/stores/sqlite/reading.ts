@@ -1,4 +1,5 @@
-// What reading needs of a connection, so that better-sqlite3 and Node's own SQLite serve the same statements.
+// The part of a connection that reading needs, so that better-sqlite3 and Node's own SQLite can run the same
+// statements.
 
 import { type Column, isRow, type RowOf, type Rows } from '../rows.ts';
 

@@ -5,7 +5,7 @@ import { sql } from 'drizzle-orm';
 import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 import { deliveries } from './schema.ts';
 
-/** What is known of the wake that a push was to cause, for apps with receipts. One row per delivery. */
+/** What is known about the wake that a push should cause, for apps with receipts. One row per delivery. */
 export const wakes = sqliteTable('wakes', {
   rowId: integer('row_id')
     .primaryKey()
@@ -24,7 +24,7 @@ export const wakes = sqliteTable('wakes', {
   knockResult: text('knock_result'),
 });
 
-/** What phones said of their wakes: 8 of a delivery at most. */
+/** What phones said about their wakes: at most 8 per delivery. */
 export const receipts = sqliteTable(
   'receipts',
   {

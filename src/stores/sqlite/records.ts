@@ -1,5 +1,6 @@
-// The main thread's side of what the log keeps beside deliveries. What a caller was told joins the end of its delivery
-// while that waits for its batch, which is nearly always: both come in the same turn of the event loop.
+// The main thread's side of what the log keeps beside deliveries. What a caller was told is written together with the
+// end of its delivery if that still waits for its batch. This is nearly always so, because both come in the same turn
+// of the event loop.
 
 import type { Records, Told } from '../../core/ports/records.ts';
 import type { Settlement } from '../../core/ports/store.ts';
@@ -7,7 +8,7 @@ import type { SettlementWrite, WriteCalls } from './protocol.ts';
 import type { WorkerLink } from './worker-link.ts';
 
 export class Settlements {
-  /** By delivery, those that wait for their batch. */
+  /** By delivery, the settlements that wait for their batch. */
   readonly #waiting = new Map<string, SettlementWrite>();
 
   settle(writer: WorkerLink<WriteCalls>, settlement: Settlement): Promise<boolean> {
@@ -24,7 +25,7 @@ export class Settlements {
     return true;
   }
 
-  /** A batch goes to the thread: what callers are told from now on comes too late for it. */
+  /** A batch goes to the thread: it is too late to add what callers are told from now on. */
   left(): void {
     this.#waiting.clear();
   }

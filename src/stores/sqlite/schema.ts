@@ -63,7 +63,7 @@ export const deliveries = sqliteTable(
     index('deliveries_by_device').on(table.deviceId).where(sql`device_id IS NOT NULL`),
     index('deliveries_by_request').on(table.requestId).where(sql`request_id IS NOT NULL`),
     index('deliveries_by_subject').on(table.subjectHash).where(sql`subject_hash IS NOT NULL`),
-    // Nearly all are delivered, and `queue` has what is queued.
+    // Nearly all others are delivered, and `queue` has the queued ones.
     index('deliveries_failed').on(table.status).where(sql`status NOT IN ('queued', 'delivered')`),
     check(
       'deliveries_status_known',
@@ -106,20 +106,20 @@ export const queue = sqliteTable(
     sealed: blob('sealed', { mode: 'buffer' }).notNull(),
     /** When the next attempt is planned. */
     dueAtMs: integer('due_at_ms').notNull(),
-    /** Nothing may start the next attempt before. */
+    /** No attempt may start before this. */
     notBeforeMs: integer('not_before_ms'),
     /** When the last attempt ended or, of a probe, was claimed. */
     triedAtMs: integer('tried_at_ms'),
-    /** No attempt starts after. */
+    /** No attempt starts after this. */
     usefulUntilMs: integer('useful_until_ms').notNull(),
     expiresAtMs: integer('expires_at_ms').notNull(),
     /** 1 if somebody waits for it (core/notification.ts, `isRace`), 0 if it is news. */
     race: integer('race').notNull(),
-    /** Attempts that the provider left unanswered: each of these the phone may have got. */
+    /** Attempts that the provider left unanswered: the phone may have got each of these. */
     unanswered: integer('unanswered').notNull(),
     /** 1 if a process ended during its first attempt, which was perhaps sent. */
     interrupted: integer('interrupted').notNull(),
-    /** Who is sending it, and until when nobody else may. */
+    /** Who is sending it, and until when no other process may. */
     leaseOwner: text('lease_owner'),
     leaseUntilMs: integer('lease_until_ms'),
     /** The duplicate key that it holds. */
@@ -134,7 +134,7 @@ export const queue = sqliteTable(
   },
   (table) => [
     index('queue_by_readiness').on(table.app, table.provider, table.readyAtMs),
-    // Not of what is being sent, which most deliveries are from their first to their last moment here.
+    // Without rows that are being sent, because most deliveries are being sent during their whole time here.
     index('queue_by_useful_life')
       .on(table.app, table.provider, table.usefulUntilMs)
       .where(sql`lease_owner IS NULL`),
@@ -165,7 +165,7 @@ export const quarantine = sqliteTable(
     reason: text('reason').notNull(),
     sinceMs: integer('since_ms').notNull(),
     untilMs: integer('until_ms').notNull(),
-    /** The provider's own time of the token's death. */
+    /** Since when the token is dead, as the provider says. */
     providerSinceMs: integer('provider_since_ms'),
   },
   (table) => [
@@ -176,13 +176,13 @@ export const quarantine = sqliteTable(
 
 /**
  * Calls that were refused, and those that repeated an earlier one (code `duplicate`): one row for each kind and
- * minute. Whom the call names is known by fingerprint alone.
+ * minute. What the call names is kept only as a fingerprint.
  */
 export const refusals = sqliteTable(
   'refusals',
   {
     rowId: integer('row_id').primaryKey(),
-    /** When the first of them was refused, and when the last. */
+    /** When the first and the last of them were refused. */
     atMs: integer('at_ms').notNull(),
     lastAtMs: integer('last_at_ms').notNull(),
     count: integer('count').notNull(),

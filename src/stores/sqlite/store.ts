@@ -1,5 +1,6 @@
-// The ports to the log and the devices on one SQLite file. This side runs on the main thread and only asks: a writer
-// thread commits batches, a reader thread, started at the first query, answers queries: neither holds up the other.
+// The ports to the log and the devices on one SQLite file. This side runs on the main thread and only sends operations:
+// a writer thread commits batches, and a reader thread, started at the first query, answers queries. Neither delays the
+// other.
 
 import { Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '../../core/ports/clock.ts';
@@ -29,28 +30,28 @@ import { WorkerLink } from './worker-link.ts';
 
 const DEFAULT_MAX_PENDING_OPERATIONS = 20_000;
 const DEFAULT_BUSY_TIMEOUT_MS = 250;
-/** Deletions per transaction: few, so that inserts get in between. */
+/** Deletions per transaction: few, so that inserts can run in between. */
 const PRUNE_DELIVERIES = 200;
 const PRUNE_DEVICES = 100;
 const TOKEN_PAGE_ROWS = 10_000;
-/** How often the file is looked at while nothing is written. */
+/** How often the file is checked while nothing is written. */
 const CHECK_EVERY_MS = 1_000;
 
 export interface SqliteStoreOptions {
   /** Path of the database; made if there is none, with its folder. */
   readonly file: string;
   readonly keys: Keys;
-  /** With one, a file that was moved, deleted or damaged is noticed within a second even if nothing is written. */
+  /** With a clock, a file that was moved, deleted or damaged is noticed within a second even if nothing is written. */
   readonly clock?: Clock | undefined;
   readonly maxPendingOperations?: number | undefined;
-  /** One of eight waits for another process's lock; at most 250. */
+  /** The length of one wait for another process's lock, of which there are eight; at most 250. */
   readonly busyTimeoutMs?: number | undefined;
-  /** Largest size of the file; what does not fit any more is refused as `full`. */
+  /** Largest size of the file; writes that do not fit are refused as `full`. */
   readonly maxFileBytes?: number | undefined;
   readonly onEvent?: ((event: SqliteStoreEvent) => void) | undefined;
-  /** Called when a batch of so many operations goes to the writer as one transaction. */
+  /** Called with the number of operations when a batch goes to the writer as one transaction. */
   readonly onBatch?: ((operations: number) => void) | undefined;
-  /** Called when a batch of writes ended, committed or not; only with a clock, and not for looks at the file. */
+  /** Called when a batch of writes ended, committed or not; only with a clock, and not for checks of the file. */
   readonly onBatchEnded?: ((batch: EndedBatch) => void) | undefined;
 }
 
@@ -89,7 +90,7 @@ interface Threads {
   readonly reader: WorkerLink<ReadCalls>;
   readonly settlements: Settlements;
   readonly listeners: ((reason: Reason) => void)[];
-  /** Ends the looks at the file. */
+  /** Stops the checks of the file. */
   readonly stopChecks: () => void;
 }
 
@@ -175,7 +176,7 @@ function spawn(options: WriterOptions | ReaderOptions): Worker {
   });
 }
 
-/** Looks at the file again and again, one look after the other. What a look finds, the listeners hear. */
+/** Checks the file repeatedly, one check after the other, and reports findings to the listeners. */
 function checkRegularly(writer: WorkerLink<WriteCalls>, clock: Clock | undefined): () => void {
   let timer: Timer | undefined;
   let isStopped = false;
@@ -244,7 +245,7 @@ function createDeviceStore(
   };
 }
 
-/** Page by page, so that the writer commits what others want in between. */
+/** Page by page, so that the writer can commit other operations in between. */
 async function listProvenTokens(
   writer: WorkerLink<WriteCalls>,
   limit: number,

@@ -1,6 +1,7 @@
 // The main thread's end of one worker. The first operation goes at the end of the turn of the event loop; those that
 // come in while a batch is under way make the next one, so that nothing is delayed and one fsync serves many.
-// The thread starts with the first operation. If it dies, the next operation starts another; those it had are refused.
+// The thread starts with the first operation. If it dies, its operations are refused, and the next operation starts
+// another thread.
 
 import type { Worker } from 'node:worker_threads';
 import { StoreUnavailableError } from '../../core/ports/store.ts';
@@ -57,7 +58,7 @@ export class WorkerLink<Calls> {
     this.#options = options;
   }
 
-  /** Starts the worker now rather than with the first operation. Rejects as the database refused. */
+  /** Starts the worker now rather than with the first operation. Rejects if the database is refused. */
   open(): Promise<Opened> {
     const opening = Promise.withResolvers<Opened>();
     this.#opening = opening;
@@ -90,15 +91,14 @@ export class WorkerLink<Calls> {
     });
   }
 
-  /** Goes with the next batch, behind its other operations, and makes none of its own. Nobody hears what became of it. */
+  /**
+   * Is written with the next batch, after its other operations, and makes none of its own. Its result is not reported.
+   */
   ride(operation: Operation<Calls>): void {
     if (this.#riding.length < MAX_RIDING) this.#riding.push(operation);
   }
 
-  /**
-   * Refuses calls from now on, finishes what was asked, and ends the thread once `after` has resolved.
-   * Harmless when called again.
-   */
+  /** Refuses new calls, finishes pending ones, and ends the thread once `after` has resolved. May be called again. */
   close(after: Promise<void> = Promise.resolve()): Promise<void> {
     if (this.#closing === undefined) {
       this.#closing = Promise.withResolvers();
@@ -141,7 +141,7 @@ export class WorkerLink<Calls> {
     }
   }
 
-  /** One operation that holds what cannot be sent to a thread (a function) must not take its neighbours with it. */
+  /** An operation that contains something a thread cannot get (a function) must not make its neighbours fail. */
   #refuseUncloneable(batch: readonly Pending<Calls>[]): void {
     const sound = batch.filter(({ operation, fail }) => {
       try {
@@ -233,7 +233,7 @@ export class WorkerLink<Calls> {
     if (diedAs !== 'stopping') this.#options.onCrash?.(death);
     const refusal = new StoreUnavailableError('io', { cause: death });
     for (const { fail } of this.#takeInFlight()) fail(refusal);
-    // One that dies while it opens would die again at once: the next call starts the next one.
+    // A thread that dies while it opens would die again at once, so only the next call starts another.
     if (diedAs === 'opening') this.#refuseAll(death);
     this.#flush();
   }

@@ -1,5 +1,5 @@
 // The entry of a worker thread: opens its connection, then runs one batch after the other. better-sqlite3
-// is synchronous, so it waits for locks and disks here, where it holds up no push.
+// is synchronous, so it waits for locks and disks here, where it delays no push.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { openFailureOf } from './errors.ts';
@@ -18,7 +18,7 @@ import { Writer } from './writer.ts';
 interface Served<Calls> {
   open(): Opened;
   runBatch(operations: readonly Operation<Calls>[]): readonly Reply<Calls>[];
-  /** After the answers were sent. */
+  /** Called after the answers were sent. */
   tidy?(): void;
   close(): void;
 }

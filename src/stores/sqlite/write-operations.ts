@@ -75,7 +75,7 @@ export function prepareWriteOperations(db: Database.Database, sealer: Sealer): W
         upkeep.probe();
         return { kind, output: undefined };
       case 'check_file':
-        // The writer itself looks at the file, before the transaction.
+        // The writer itself checks the file, before the transaction.
         return { kind, output: undefined };
       case 'tell':
         records.tell(input);

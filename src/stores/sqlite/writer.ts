@@ -14,9 +14,9 @@ import { type OwnerLock, takeOwnership } from './file/owner.ts';
 import type { Opened, Reply, WriteCalls, WriteOperation, WriterOptions } from './protocol.ts';
 import { prepareWriteOperations, type WriteOperations } from './write-operations.ts';
 
-/** Times the busy timeout: how long a lock is waited for before operations are refused as `locked`. */
+/** Multiplied by the busy timeout: how long to wait for a lock before operations are refused as `locked`. */
 const LOCK_WAITS = 8;
-/** The WAL is copied into the file after so many operations: about 4 MB, as SQLite's own 1,000 pages. */
+/** The WAL is copied into the file after this many operations: about 4 MB, like SQLite's own 1,000 pages. */
 const CHECKPOINT_OPERATIONS = 500;
 
 type WriteReply = Reply<WriteCalls>;
@@ -54,7 +54,7 @@ export class Writer {
     this.#ownership = takeOwnership(file, { pid: process.pid, since });
     const { lookupKey, resealedRows } = this.#openKeys();
     for (const reply of this.runBatch([{ kind: 'probe', input: undefined }])) {
-      // With a full disk the service starts all the same: pushes that succeed at once need no row.
+      // The service also starts on a full disk: pushes that succeed at once need no row.
       if (!reply.ok && !isFull(reply)) throw refusalOf(file, errorOf(reply.failure));
     }
     const { aliveUntilMs } = this.#ownership;
@@ -89,7 +89,7 @@ export class Writer {
         if (kind === 'check_file') this.#ownership?.noteAlive(input.aliveAtMs);
       }
       const { fileCheck } = this.#connect();
-      // Each look is a system call or two, which a push would pay for.
+      // Each check is a system call or two, at the cost of a push.
       if (!operations.every(isAnEnd)) fileCheck.check();
       if (looks.length > 0) this.#ownership?.keep();
       this.#sinceCheckpoint += operations.length;
@@ -126,7 +126,7 @@ export class Writer {
     this.#connection = undefined;
   }
 
-  /** Nothing, and nothing written, if an operation is at fault: to find out which costs two statements each. */
+  /** Undefined, with nothing written, if an operation is at fault: finding out which one costs two statements each. */
   #runTogether(operations: readonly WriteOperation[]): readonly WriteReply[] | undefined {
     const connection = this.#connect();
     waitForLock(() => connection.begin.run());
@@ -144,7 +144,7 @@ export class Writer {
     }
   }
 
-  /** Still one transaction, but an operation at fault is undone and answered by itself. */
+  /** Still one transaction, but an operation at fault is undone and answered separately. */
   #runApart(operations: readonly WriteOperation[]): readonly WriteReply[] {
     const connection = this.#connect();
     waitForLock(() => connection.begin.run());
@@ -153,7 +153,7 @@ export class Writer {
     return replies;
   }
 
-  /** On a full disk SQLite undoes the whole transaction, but what frees space may still succeed. */
+  /** On a full disk SQLite undoes the whole transaction, but operations that free space may still succeed. */
   #runEach(operations: readonly WriteOperation[]): readonly WriteReply[] {
     let refusal: WriteReply | undefined;
     return operations.flatMap((operation) => {
@@ -217,7 +217,7 @@ function connect(options: WriterOptions, expectedLookupKey: Uint8Array | undefin
   }
 }
 
-/** An operation that fails is undone alone; the others of its batch are kept. */
+/** Only an operation that fails is undone; the others of its batch are kept. */
 function runAlone(connection: Connection, operation: WriteOperation): WriteReply {
   connection.savepoint.run();
   try {
@@ -234,7 +234,7 @@ function runAlone(connection: Connection, operation: WriteOperation): WriteReply
   }
 }
 
-/** It promises nothing to anybody: written into a file that was just deleted, it is no loss. */
+/** Its answer promises nothing: if it was written into a file that was just deleted, nothing is lost. */
 function isAnEnd({ kind, input }: WriteOperation): boolean {
   return kind === 'tell' || (kind === 'settle' && input.settlement.next.status !== 'queued');
 }
@@ -243,7 +243,7 @@ function isFull(reply: WriteReply): boolean {
   return !reply.ok && reply.failure.kind === 'unavailable' && reply.failure.reason === 'full';
 }
 
-/** Each try waits for the busy timeout inside SQLite, which blocks this thread alone. */
+/** Each try waits for the busy timeout inside SQLite, which blocks only this thread. */
 function waitForLock<Value>(attempt: () => Value): Value {
   for (let tries = 1; ; tries += 1) {
     try {

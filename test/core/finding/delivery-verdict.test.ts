@@ -207,7 +207,7 @@ const CASES: readonly Case[] = [
     is: { status: 'queued', settledAtMs: undefined, attempts: [attempt(1, 2, 'timeout')] },
     around: { nowMs: CALLED + 5_000 },
     code: 'queued',
-    says: 'Waiting for its next try after timeout; it is tried by itself until 18:13:14.',
+    says: 'Waiting for its next try after timeout; it is tried automatically until 18:13:14.',
   },
   {
     is: { status: 'queued', settledAtMs: undefined, attempts: [attempt(1, 2, 'UNAVAILABLE')] },
@@ -228,12 +228,12 @@ const CASES: readonly Case[] = [
       ],
     },
     code: 'queued_throttled',
-    says: 'Waiting: FCM takes no more pushes for this token until 18:12:52 (QUOTA_EXCEEDED); it is tried again by itself until 18:13:14.',
+    says: 'Waiting: FCM takes no more pushes for this token until 18:12:52 (QUOTA_EXCEEDED); it is tried again automatically until 18:13:14.',
   },
   {
     is: { status: 'queued', settledAtMs: undefined, attempts: [attempt(1, 2, 'timeout')] },
     code: 'queued_overdue',
-    says: 'Still open although it was useful only until 18:13:14: nds does not run, or does not get to it; see whether it is up.',
+    says: 'Still open although it was useful only until 18:13:14: nds is not running, or is behind; check whether it is up.',
   },
   {
     // Who waits for a service that is gone, waits in vain, whatever the provider does.
@@ -268,7 +268,7 @@ const CASES: readonly Case[] = [
     },
     around: { nowMs: CALLED + 70_000 },
     code: 'queued',
-    says: 'Waiting for its next try after timeout; it is tried by itself until 18:13:54.',
+    says: 'Waiting for its next try after timeout; it is tried automatically until 18:13:54.',
   },
   {
     is: { ...RENEWED, ...EXPIRED, attempts: [attempt(1, 2, 'timeout')] },

@@ -162,7 +162,7 @@ test('what nobody knows says since when the log is complete, and where it is not
   expect(answer.verdict).toEqual({
     code: 'nothing_known',
     sentence:
-      'Nothing known of it: no call that names it came since 2026-11-26 17:12:22, but for 12 s at ' +
+      'Nothing known about it: no call that names it came since 2026-11-26 17:12:22, except for 12 s at ' +
       '2026-11-26 18:02:22 (nds did not run). Either the caller never called, or it called another address; ' +
       'a call that was refused before it was read is found by its device, user or URL.',
   });
@@ -215,7 +215,7 @@ test('a repeat is told with its delivery, and alone where that is gone', async (
   expect(timeline.filter(({ what }) => what === 'repeated')).toEqual([
     expect.objectContaining({
       atMs: CALLED + 900,
-      text: 'twice till now, each answered 200 duplicate',
+      text: 'twice so far, each answered 200 duplicate',
     }),
   ]);
   expect(verdict.code).toBe('delivered');

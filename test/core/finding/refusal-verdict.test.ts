@@ -28,7 +28,7 @@ const CASES: readonly Case[] = [
   },
   {
     is: { code: 'stale_timestamp', status: 401 },
-    says: `Refused with 401 stale_timestamp ${AT}: the time in the call is missing or more than minutes away from ours: check the clock of the caller.`,
+    says: `Refused with 401 stale_timestamp ${AT}: the time in the call is missing, or minutes away from ours: check the clock of the caller.`,
   },
   {
     is: { limit: 'token_rate' },
@@ -66,7 +66,7 @@ const CASES: readonly Case[] = [
   },
   {
     is: { code: 'duplicate', status: 200 },
-    says: `A repeat of a call that was taken before (${AT}): nothing was sent again.`,
+    says: `A repeat of a call that was accepted before (${AT}): nothing was sent again.`,
   },
 ];
 

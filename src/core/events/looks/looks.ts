@@ -1,9 +1,9 @@
-// When endpoints look into the table of events: shortly after a fact, whose transaction is on its way, and every ten
-// seconds for what no event of the core announces.
+// When endpoints read the table of events: shortly after a fact, because its transaction takes a moment, and every ten
+// seconds for events that the core does not announce.
 
 import type { Clock, Timer } from '../../ports/clock.ts';
 
-/** From a fact to looks into the table: its transaction may take longer. */
+/** Delays from a fact to reading the table; there are two, because its transaction may take longer. */
 const NUDGES_MS = [100, 1_000] as const;
 export const LOOK_EVERY_MS = 10_000;
 
@@ -35,7 +35,7 @@ export class Looks {
     this.#look = undefined;
   }
 
-  /** There may be something to tell soon. */
+  /** There may be an event soon. */
   hint(): void {
     const { clock, nudge } = this.#parts;
     for (const delayMs of NUDGES_MS) {

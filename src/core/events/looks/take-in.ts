@@ -1,4 +1,4 @@
-// What the store has of an endpoint that several machines know: one of them sends to it, each may change it.
+// Applies the stored state of an endpoint that several machines know: one of them sends to it, each may change it.
 
 import { isDeepStrictEqual } from 'node:util';
 import { ServiceError } from '../../errors.ts';
@@ -19,7 +19,7 @@ export function takeIn(outbox: Outbox, stored: StoredEndpoint): boolean {
   const { endpoint, progress, isSentElsewhere = false } = stored;
   if (isEmail(outbox) !== isEmail(stored)) return false;
   if (!isDeepStrictEqual(outbox.endpoint, endpoint)) {
-    // The cursor of this machine may still be on its way into the store. Alerts that were held back may be sent later.
+    // The cursor of this machine may not be written yet. Alerts that were held back may be sent later.
     const isPassed = !isSentElsewhere && !isEmail(outbox);
     const cursor = isPassed ? Math.max(progress.cursor, outbox.progress.cursor) : progress.cursor;
     outbox.change({ endpoint, progress: { ...progress, cursor } });

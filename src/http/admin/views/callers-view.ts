@@ -1,4 +1,4 @@
-// The apps with what is known of their keys, and for each caller its URL and a line to try it with.
+// The apps with what is known about their keys, and for each caller its URL and a `curl` line to try it.
 
 import { html } from 'hono/html';
 import { badge, copyButton, type Html } from './elements.ts';
@@ -14,7 +14,7 @@ export interface ShownApp {
   }[];
 }
 
-/** What a provider said of one key when it was asked last. */
+/** What a provider last said about one key. */
 export interface ShownProof {
   readonly isProven: boolean;
   readonly text: string;
@@ -53,7 +53,7 @@ function renderProvider({
   proofs,
 }: ShownApp['providers'][number]) {
   return html`<p>${badge(status)} ${name}${environment === undefined ? '' : `, ${environment}`}</p>${detail === undefined ? '' : html`<p>${detail}</p>`}
-${proofs.length === 0 ? html`<p class="fine">Its keys were not tried since the start: nds doctor does.</p>` : proofs.map(({ isProven, text }) => html`<p class="fine"><b class="badge ${isProven ? 'good' : 'bad'}">${isProven ? 'proven' : 'not proven'}</b> ${text}</p>`)}`;
+${proofs.length === 0 ? html`<p class="fine">Its keys were not checked since the start: run nds doctor.</p>` : proofs.map(({ isProven, text }) => html`<p class="fine"><b class="badge ${isProven ? 'good' : 'bad'}">${isProven ? 'proven' : 'not proven'}</b> ${text}</p>`)}`;
 }
 
 function renderUrl({ door, caller, url, headers, example }: CallerUrl): Html {

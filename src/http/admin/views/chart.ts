@@ -1,5 +1,5 @@
 // The last hours as drawings: bars per outcome, and how fast pushes arrived. Each column has its numbers in a tooltip,
-// and a sentence says the whole to a screen reader.
+// and a sentence sums it up for screen readers.
 
 import { html } from 'hono/html';
 import type { History, Hour } from '../../../core/finding/history.ts';
@@ -26,7 +26,7 @@ export function renderCharts({ hours, isComplete }: History): Html {
 </section>`;
 }
 
-/** The scale needs some height. */
+/** A minimum, so that the scale has some height. */
 function slowestOf(hours: readonly Hour[]): number {
   return Math.max(10, ...hours.map(({ p99Ms = 0 }) => p99Ms));
 }
@@ -50,7 +50,7 @@ function renderBars(hours: readonly Hour[]): Html {
 function renderBar(hour: Hour, x: number, most: number): Html {
   let top = HEIGHT;
   const parts = OUTCOMES.filter(({ name }) => hour[name] > 0).map(({ name, tone }) => {
-    // What is there is seen, however little of the whole it is.
+    // Even the smallest part stays visible.
     const height = Math.max(2, (hour[name] / most) * HEIGHT);
     top -= height;
     return html`<rect class="${tone}" x="${x}" y="${top.toFixed(1)}" width="${WIDTH - GAP}" height="${height.toFixed(1)}" />`;
@@ -59,7 +59,7 @@ function renderBar(hour: Hour, x: number, most: number): Html {
   return html`<g><title>${hourOf(hour)} UTC: ${counts}</title><rect class="column" x="${x}" y="0" width="${WIDTH}" height="${HEIGHT}" />${parts}</g>`;
 }
 
-/** On a logarithmic scale from 1 ms: a median and an outage both are seen. */
+/** On a logarithmic scale from 1 ms, so that both a median and an outage are visible. */
 function renderLines(hours: readonly Hour[]): Html {
   const slowest = slowestOf(hours);
   const heightOf = (ms: number) =>

@@ -1,4 +1,4 @@
-// Registered devices: whose they are, their doors, their last deliveries, and what can be taken from them.
+// Registered devices: their users, their doors, their last deliveries, and what can be revoked.
 
 import { html } from 'hono/html';
 import { shortId } from '../../../core/finding/lines.ts';
@@ -19,7 +19,7 @@ import { testPushButton } from './find-view.ts';
 
 export interface ShownDevice {
   readonly device: Device;
-  /** Newest first; none where nobody asked for it. */
+  /** Newest first; absent if it was not asked for. */
   readonly last: readonly LoggedDelivery[];
   /** If it sends receipts. */
   readonly wakes?: WakeHistory | undefined;
@@ -57,7 +57,7 @@ function renderWakes({ recent, lastWakeAtMs, silentSinceMs, demotedAtMs }: WakeH
   return html`<dt>receipts</dt><dd>for ${answered} of its last ${recent.length} pushes</dd>${lastWakeAtMs === undefined ? '' : html`<dt>last wake</dt><dd>${timeOf(lastWakeAtMs, 'day')}</dd>`}${silentSinceMs === undefined ? '' : html`<dt>${badge('silent')} since</dt><dd>${timeOf(silentSinceMs, 'day')}</dd>`}${demotedAtMs === undefined ? '' : html`<dt>demoted</dt><dd>${timeOf(demotedAtMs, 'day')}</dd>`}`;
 }
 
-/** A URL grants the right to wake the phone: it is for keys that may make one. */
+/** A URL grants the right to wake the phone, so only keys that may create URLs see it. */
 function renderDoors({ id, handles }: Device, { scopes, urlOf }: DevicesParts): Html {
   const mayHold = scopes.has('register');
   return html`<details><summary>${Object.keys(handles).length} webhook URLs</summary><ul class="doors">${Object.entries(

@@ -54,7 +54,7 @@ export interface Action {
   /** Behind `/admin/api/v1/`. */
   readonly path: string;
   readonly body?: object | undefined;
-  /** Asked before. */
+  /** The question to confirm first. */
   readonly question?: string | undefined;
 }
 
@@ -67,12 +67,12 @@ export function copyButton(label: string, text: string): Html {
   return html`<button type="button" data-copy="${text}">${label}</button>`;
 }
 
-/** A piece of HTML, for nobody but who asked. */
+/** A piece of HTML that must not be cached. */
 export async function piece(c: HttpContext, content: Html): Promise<Response> {
   return c.body(String(await content), 200, {
     'Content-Type': 'text/html; charset=utf-8',
     'Cache-Control': 'no-store',
-    // It is no page: opened by itself, it loads and runs nothing.
+    // It is not a page: if opened directly, it loads and runs nothing.
     'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
     'X-Content-Type-Options': 'nosniff',
   });

@@ -1,4 +1,4 @@
-// Where events are sent: how that goes, the last calls, and what can be done about it.
+// Where events are sent: the state, the last calls, and what can be done about it.
 
 import { html } from 'hono/html';
 import type { z } from 'zod';
@@ -23,7 +23,7 @@ export interface EndpointsParts {
   readonly scopes: Scopes;
 }
 
-/** What is in no table, and cannot be sent again. */
+/** Not in the table of events, so it cannot be sent again. */
 const UNRECORDED = /^(?:test\.ping|events\.dropped|mail\..*)$/;
 
 export function renderEndpoints({ endpoints, isOne, scopes }: EndpointsParts): Html {
@@ -68,8 +68,8 @@ function renderAttempt(attempt: EndpointAttempt, endpointId: string | undefined)
 }
 
 /**
- * What the configuration says of an endpoint is changed there; whether it is enabled is not. One with an e-mail address
- * has no secret, and no digest comes twice.
+ * Fields from the configuration are changed there, except whether the endpoint is enabled. An e-mail endpoint has no
+ * secret, and a digest is never sent twice.
  */
 function renderActions({ id, status, configured, digest }: ShownEndpoint['endpoint']): Html {
   const path = `endpoints/${id}`;

@@ -1,5 +1,5 @@
-// What is known of something, as a view: the line of time that `nds find` prints, what can be done about it, and the
-// same as text for a support ticket.
+// The answer to a search, as a view: the timeline that `nds find` prints, what can be done about it, and the same as
+// text for a support ticket.
 
 import { html } from 'hono/html';
 import type { FindResult, JudgedDelivery } from '../../../core/finding/find.ts';
@@ -24,13 +24,13 @@ import { type LogRow, renderRows } from './log-view.ts';
 
 export interface AnswerParts {
   readonly answer: FindResult;
-  /** What was looked for; it goes back to who typed it, and nowhere else. */
+  /** The search text; it is returned only to the person who typed it. */
   readonly question: string;
   readonly scopes: Scopes;
   readonly nowMs: number;
 }
 
-/** So long after a call a phone may still tell how far it came. */
+/** For this long after a call a phone may still report how far it got. */
 const GROWS_MS = 120_000;
 
 export function renderAnswer({ answer, question, scopes, nowMs }: AnswerParts): Html {
@@ -69,7 +69,7 @@ function renderList({ deliveries, evidence }: FindResult): Html {
   return html`${[...days].map(([day, some]) => html`<p class="day">${day} UTC</p><ol class="log">${renderRows(some)}</ol>`)}`;
 }
 
-/** Which of several a line of time belongs to; the first is the oldest. */
+/** The number of the delivery that a line belongs to; 1 is the oldest. */
 function markOf(index: number, { length }: readonly unknown[]): string {
   return index < 0 || length < 2 ? '' : `[${index + 1}] `;
 }

@@ -1,5 +1,5 @@
-// The newest deliveries and refused calls as rows, each a link to all that is known of it. A row keeps its id for ever,
-// so that the script changes rows in their place.
+// The newest deliveries and refused calls as rows, each a link to all that is known of it. A row always keeps its id,
+// so that the script can update it in place.
 
 import { html } from 'hono/html';
 import { durationOf } from '../../../core/finding/words.ts';
@@ -15,7 +15,7 @@ export function renderLog(
   rows: readonly LogRow[],
   { isFiltered }: { readonly isFiltered: boolean },
 ): Html {
-  const nothing = isFiltered ? 'Nothing that these filters let through.' : 'Nothing yet.';
+  const nothing = isFiltered ? 'Nothing matches these filters.' : 'Nothing yet.';
   const shown = rows.length === 0 ? html`<li id="none">${nothing}</li>` : renderRows(rows);
   return html`<ol id="log" class="log">${shown}</ol>`;
 }

@@ -1,20 +1,20 @@
-// Of several machines over one database: which ones run, and what on the page is of which.
+// Several machines over one database: which ones run, and which parts of the page apply to which machine.
 
 import { html } from 'hono/html';
 import { durationOf } from '../../../core/finding/words.ts';
 import type { MachineState } from '../../../core/ports/peers.ts';
 import { badge, type Html, NOTHING, timeOf } from './elements.ts';
 
-/** As long as the machines themselves wait before they call one dead. */
+/** The same time after which the machines themselves declare one dead. */
 const DEAD_MS = 6_000;
 
 export interface ShownMachines {
   readonly all: readonly MachineState[];
-  /** Which one answers, and whether it can deliver: it knows no more of the others than the store does. */
+  /** Which one answers, and whether it can deliver; about the others it knows only what is in the store. */
   readonly here: { readonly id: string; readonly isReady: boolean };
 }
 
-/** The script asks for the list again and again while this is shown: a machine hears only of what it does itself. */
+/** The script polls the list while this is shown, because a machine's stream has only its own events. */
 export function renderMachines({ all, here }: ShownMachines): Html {
   return html`<section id="machines" aria-label="Machines"><h2>${all.length} ${all.length === 1 ? 'machine' : 'machines'}</h2>
 <ul>${all.map((machine) => html`<li>${renderMachine(machine, here)}</li>`)}</ul>

@@ -15,12 +15,12 @@ export interface LaneCard {
   readonly detail?: string | undefined;
   readonly lastSuccessAtMs?: number | undefined;
   readonly inFlight: number;
-  /** Not ended, and since when the oldest of them waits. */
+  /** Deliveries that have not ended, and since when the oldest of them waits. */
   readonly waiting: number;
   readonly oldestForMs?: number | undefined;
 }
 
-/** Whatever readiness says that is no lane's: the store, the clock, an endpoint. */
+/** Entries of readiness that belong to no lane: the store, the clock, an endpoint. */
 export interface ShownTrouble {
   readonly status: 'broken' | 'degraded';
   readonly name: string;
@@ -31,7 +31,7 @@ export interface NowParts {
   readonly cards: readonly LaneCard[];
   readonly troubles: readonly ShownTrouble[];
   readonly history: History;
-  /** Absent where one machine owns the store. */
+  /** Absent if one machine owns the store. */
   readonly machines?: ShownMachines | undefined;
 }
 
@@ -57,7 +57,7 @@ export interface FilterChoices {
   readonly codes: readonly string[];
 }
 
-/** Of the list; the script keeps them in the address. */
+/** The filters of the list; the script keeps them in the address. */
 export function renderFilters({ apps, types, codes }: FilterChoices): Html {
   return html`<form id="filters" class="filters" aria-label="Filters">
 ${select('app', apps)}${select('provider', ['apns', 'apns_sandbox', 'fcm'])}${select('type', types)}${select('status', [...STATUSES, 'refused'])}${select('code', codes)}

@@ -1,8 +1,8 @@
-// The page without anything in it: what the script fills.
+// The empty page, which the script fills.
 
 import { html } from 'hono/html';
 
-/** `version` changes with script and style, which browsers keep for ever. */
+/** `version` changes with script and style, which browsers cache permanently. */
 export function renderShell(version: string): string {
   return String(html`<!doctype html>
 <html lang="en">

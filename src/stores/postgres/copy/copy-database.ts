@@ -1,5 +1,5 @@
-// Copies a whole log with its devices into an empty PostgreSQL. `meta` has a mark from before the first row until all
-// rows were counted: no machine starts meanwhile, and another run goes on where this one was interrupted.
+// Copies a whole log with its devices into an empty PostgreSQL. `meta` has a mark until all rows were copied and
+// counted: no machine starts meanwhile, and another run continues where this one was interrupted.
 
 import type { Clock } from '../../../core/ports/clock.ts';
 import type { CopySource } from '../../copying.ts';
@@ -14,7 +14,7 @@ import { rowsOf } from '../reading.ts';
 import { copyTable } from './copy-table.ts';
 import { COPIED_TABLES } from './tables.ts';
 
-/** Counting a long log takes its time. */
+/** Counting a long log takes a while. */
 const FINISH_MS = 600_000;
 
 const COUNT = { columns: { count: 'integer' }, sql: 'a count' } as const;
@@ -25,7 +25,7 @@ export interface CopyOptions {
   readonly keys: Keys;
   readonly clock: Clock;
   readonly source: CopySource;
-  /** So many rows of the table are there now. */
+  /** This many rows of the table are copied now. */
   readonly onProgress?: ((progress: CopyProgress) => void) | undefined;
 }
 
@@ -87,7 +87,7 @@ function begin(
   });
 }
 
-/** Counts everything; then machines may start. */
+/** Counts everything; after that machines may start. */
 function finish(
   database: Database,
   parts: { readonly source: CopySource; readonly sealer: Sealer; readonly url: string },

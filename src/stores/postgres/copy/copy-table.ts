@@ -1,5 +1,5 @@
-// Copies one table in the order of its keys, a few hundred rows in a transaction. What is there already is the beginning:
-// after an interruption it goes on behind the last row.
+// Copies one table in the order of its keys, a few hundred rows in a transaction. Rows that are there already are kept:
+// after an interruption it continues after the last row.
 
 import type { CopiedRow, CopiedValue, CopySource } from '../../copying.ts';
 import type { Sealer } from '../../sealing/seal.ts';
@@ -25,9 +25,9 @@ type Scalar = Exclude<Value, readonly unknown[]>;
 export interface CopyTableOptions {
   readonly source: CopySource;
   readonly database: Database;
-  /** For the key under which everything is sealed in the target. */
+  /** Seals under the key of the target. */
   readonly sealer: Sealer;
-  /** After each transaction: so many rows were copied by it. */
+  /** Called after each transaction with the number of its rows. */
   readonly onCopied: (rows: number) => void;
 }
 
@@ -82,7 +82,7 @@ async function planOf({ name, from = {} }: CopiedTable, database: Database): Pro
 }
 
 interface Kind {
-  /** What SQLite's name of the column has at its end. */
+  /** The suffix of SQLite's column name. */
   readonly suffix: string;
   /** The type under which SQLite's value is sent. */
   readonly sent: string;
@@ -114,7 +114,7 @@ function toScalar(value: CopiedValue | undefined): Scalar {
   return value instanceof Uint8Array ? Buffer.from(value) : value;
 }
 
-/** A value that cannot be opened stays as it is: a claim or a lookup that meets it ends it. */
+/** A value that cannot be opened stays as it is: a claim or a lookup that reads it ends its delivery or device. */
 function reseal(
   row: CopiedRow,
   { table, from, to }: { readonly table: CopiedTable; readonly from: Sealer; readonly to: Sealer },

@@ -6,9 +6,9 @@ import { deliveryContext, deviceContext, endpointContext } from '../../sealing/c
 export interface CopiedTable {
   readonly name: string;
   readonly key: readonly string[];
-  /** What SQLite has in place of a column of this name: an expression of its SQL. */
+  /** Where SQLite has no column of this name: the expression that replaces it. */
   readonly from?: Readonly<Record<string, string>>;
-  /** What the column `sealed` is bound to: an id, by SQLite's SQL, and the context that is made of it. */
+  /** The context of the column `sealed`: an id, in SQLite's SQL, and the context that is made from it. */
   readonly sealed?: { readonly id: string; readonly contextOf: (id: string) => string };
 }
 
@@ -30,7 +30,7 @@ export const COPIED_TABLES: readonly CopiedTable[] = [
   { name: 'duplicate_keys', key: ['key_hash'] },
   { name: 'quarantine', key: ['token_hash'] },
   { name: 'refusals', key: ['row_id'] },
-  // No machine of this name will ever run.
+  // A name that no machine will ever have.
   { name: 'outages', key: ['row_id'], from: { node: "'sqlite'" } },
   { name: 'gaps', key: ['row_id'] },
   { name: 'devices', key: ['row_id'], sealed: { id: 'id', contextOf: deviceContext } },

@@ -1,11 +1,11 @@
-// The tables of the registered devices, beside those of the log (schema.ts). Devices that must not become too many are
-// counted in `counts`.
+// The tables of the registered devices, beside those of the log (schema.ts). `counts` has the number of devices, which
+// is limited.
 
 import { sql } from 'drizzle-orm';
 import { bigint, check, index, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import { bytea, key, time } from '../columns.ts';
 
-/** Registered devices: what they are found and pruned by, and everything else encrypted. */
+/** Registered devices: the columns for finding and pruning them; everything else is encrypted. */
 export const devices = pgTable(
   'devices',
   {
@@ -27,7 +27,7 @@ export const devices = pgTable(
   },
   (table) => [
     uniqueIndex('devices_by_id').on(table.id),
-    // The backend's devices only: who registers without its credential must not meet another's device.
+    // The backend's devices only: a registration without its key must not find an existing device.
     uniqueIndex('devices_by_identity').on(table.identityHash).where(sql`registrar = 'backend'`),
     index('devices_by_token').on(table.tokenHash),
     index('devices_by_user').on(table.userHash).where(sql`user_hash IS NOT NULL`),

@@ -1,4 +1,4 @@
-// The port to devices. Looking one up is one transaction; changes come one after the other.
+// The port to devices. Looking one up is one transaction; changes run one after the other.
 
 import type { DeviceStore } from '../../../core/ports/devices.ts';
 import { transact } from '../conflicts.ts';
@@ -8,7 +8,7 @@ import type { Parts } from '../store.ts';
 import { createDeviceOperations, pruneSignatures, useOnce } from './operations.ts';
 import { createDeviceQueries } from './queries.ts';
 
-/** Deletions per transaction: few, so that others need not wait for their locks. */
+/** Deletions per transaction: few, so that others do not wait long for their locks. */
 const PRUNE_DEVICES = 100;
 
 export function createDeviceStore(

@@ -1,5 +1,5 @@
-// Writing devices: registered, changed, deleted, pruned; and the signatures that may be used once. A transaction that changes
-// how many devices there are, or whose they are, takes their count first: then limits are exact, whatever machine asks.
+// Writing devices: registered, changed, deleted, pruned; and the signatures that may be used once. A transaction that
+// changes the number or the owner of devices takes their count first, so that limits are exact across machines.
 
 import type { AddedDevice, DeviceStore, StoredDevice } from '../../../core/ports/devices.ts';
 import { toDevice } from '../../devices.ts';
@@ -25,7 +25,7 @@ export function createDeviceOperations(sealer: Sealer) {
     if (known !== undefined) {
       const opened = toDevice(sealer, known);
       if (opened !== undefined) return { kind: 'known', device: opened };
-      // What can no longer be decrypted gives its place to the device that registers again.
+      // A device that can no longer be decrypted is replaced when it registers again.
       await eraseDevices(run, [known], device.createdAtMs);
       devices -= 1;
     }
@@ -156,8 +156,8 @@ async function putHandles(run: Run, { device, hashes }: StoredDevice): Promise<v
 }
 
 /**
- * Deletes devices and ends what was on its way to them: their own deliveries in any case, those that were addressed to the
- * token itself unless another device has it.
+ * Deletes devices and ends their open deliveries: their own in any case, those that were addressed to the token itself
+ * unless another device has it.
  */
 export async function eraseDevices(
   run: Run,
@@ -182,14 +182,15 @@ export async function eraseDevices(
       { tokenHashes, rowIds },
     )),
   ];
-  // Deliveries are locked before devices, as at their ends. What is accepted between the two is found by the second look.
+  // Deliveries are locked before devices, as at their ends. Deliveries that are accepted in between are found by the
+  // second query.
   await findOpen();
   await change(run, 'DELETE FROM devices WHERE row_id = ANY(@rowIds)', { rowIds });
   await putCount(run, 'devices', devices - rows.length);
   await finishOpen(run, await findOpen(), { status: 'rejected', reason: DEVICE_DELETED, wallMs });
 }
 
-/** One that ended counts as never used, whether it was pruned yet or not. */
+/** An expired signature counts as never used, whether or not it was pruned yet. */
 export async function useOnce(
   run: Run,
   { keyHash, expiresAtMs, nowMs }: Input<'useOnce'>,

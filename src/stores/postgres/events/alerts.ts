@@ -10,7 +10,7 @@ import { compute } from '../statements.ts';
 import { placedColumnsOf } from './places.ts';
 
 const COLUMNS = { ...EVENTS.columns, told_at: 'integer?', over_at: 'integer?' } as const;
-/** The types as the index has them. Two machines may have seen the same outage begin: it is over when it is for both. */
+/** The types as in the index. Two machines may have seen the same outage begin: it is over when it is over for both. */
 const PENDING: Rows<typeof COLUMNS> = {
   columns: COLUMNS,
   sql: `SELECT ${placedColumnsOf(EVENTS)},

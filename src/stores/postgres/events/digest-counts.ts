@@ -1,6 +1,6 @@
-// What the digests of e-mail endpoints have to tell: counted in the transaction that records the events, and taken off
-// again when a digest was sent. Several machines count the same kinds at once: every statement locks them in the order of
-// their key, so that none waits for one that waits for it.
+// The counts for the digests of e-mail endpoints: raised in the transaction that records the events, and lowered when a
+// digest was sent. Several machines count the same kinds at once: every statement locks them in the order of their key,
+// so that none waits for one that waits for it.
 
 import { isWished } from '../../../core/events/catalogue.ts';
 import type { DigestCount } from '../../../core/ports/events.ts';
@@ -50,7 +50,7 @@ const COUNT = `
     "from" = least(digest_counts."from", excluded."from"),
     "to" = greatest(digest_counts."to", excluded."to")`;
 
-/** Of the events that are recorded, for each e-mail endpoint those that it asked for. */
+/** For each e-mail endpoint, the recorded events that it asked for. */
 export async function countForDigests(
   run: Run,
   events: readonly NewEvent[],
@@ -71,7 +71,7 @@ export async function readCounts(run: Run, endpointId: string): Promise<readonly
   return (await select(run, DIGEST_COUNTS, condition, { endpointId })).flatMap(toDigestCount);
 }
 
-/** Of an endpoint that was deleted while another machine counted for it. */
+/** Counts of an endpoint that was deleted while another machine counted for it. */
 export async function removeCountsOfNobody(run: Run): Promise<void> {
   await change(
     run,
@@ -97,7 +97,7 @@ const TAKE_OFF = `
     ORDER BY endpoint_id, type, app, reason FOR UPDATE OF digest_counts) AS told
   WHERE digest_counts.row_id = told.row_id`;
 
-/** A digest was taken: what it told is taken off, and what came meanwhile stays. */
+/** A digest was accepted: its counts are subtracted, and events that came meanwhile stay counted. */
 export async function takeOffCounts(
   run: Run,
   endpointId: string,

@@ -13,7 +13,10 @@ const END_STATUSES = [
   ...(['delivered', 'unregistered', 'rejected', 'misconfigured', 'expired'] as const),
 ] satisfies readonly Exclude<DeliveryStatus, 'queued'>[];
 
-/** `done_id` is what the statement is about; the rest is of the CTE `ends` (operations/finish.ts), or NULL. */
+/**
+ * `done_id` is the statement's own result; the other columns come from the CTE `ends` (operations/finish.ts), or are
+ * NULL.
+ */
 const DONE_COLUMNS = {
   done_id: 'text',
   id: 'text?',
@@ -29,7 +32,7 @@ const DONE_COLUMNS = {
 } as const;
 const DONE: Rows<typeof DONE_COLUMNS> = { columns: DONE_COLUMNS, sql: 'done, and what ended' };
 
-/** Records the events in the same transaction; returns the ids of all that was done. */
+/** Records the events in the same transaction; returns all ids in `done_id`. */
 export async function recordDone(
   run: Run,
   { rows }: Found,

@@ -1,4 +1,4 @@
-// What is changed of endpoints: themselves, how far each of them got, and its last attempts.
+// Changes of endpoints: their fields, how far each has got, and its last attempts.
 
 import type {
   AttemptNote,
@@ -45,13 +45,13 @@ async function findEndpoint(run: Run, id: string, sealer: Sealer) {
   return row && toEndpoint(row, sealer);
 }
 
-/** One that is there is at `passed` at least. */
+/** The cursor of an existing endpoint becomes `passed` at least. */
 export async function putEndpoint(
   run: Run,
   { endpoint, passed = 0 }: { readonly endpoint: Endpoint; readonly passed?: number | undefined },
   sealer: Sealer,
 ): Promise<StoredEndpoint> {
-  // A new one begins behind everything that was ever recorded.
+  // A new one starts after everything that was ever recorded.
   const cursor = await placeAllEvents(run);
   await change(
     run,
@@ -78,14 +78,14 @@ export async function putEndpoint(
 }
 
 export async function deleteEndpoint(run: Run, id: string): Promise<boolean> {
-  // First: who notes an attempt at it has the endpoint until that is written.
+  // First, because whoever records an attempt holds the endpoint until that is written.
   const isGone = (await change(run, 'DELETE FROM endpoints WHERE id = @id', { id })) > 0;
   await change(run, 'DELETE FROM endpoint_attempts WHERE endpoint_id = @id', { id });
   await change(run, 'DELETE FROM digest_counts WHERE endpoint_id = @id', { id });
   return isGone;
 }
 
-/** This machine sends from there; another one that has got further sends no more. */
+/** This machine sends from there; a machine that has got further stops sending. */
 export async function rewind(
   run: Run,
   { endpointId, sinceMs }: Parameters<EventStore['rewind']>[0],
@@ -112,8 +112,8 @@ export interface Taken {
 }
 
 /**
- * One machine sends to an endpoint: the first that asks, until it stops or is declared dead. Nothing if that is another
- * machine, or if the endpoint was deleted.
+ * One machine sends to an endpoint: the first that asks, until it stops or is declared dead. Undefined if that is
+ * another machine, or if the endpoint was deleted.
  */
 export async function takeEndpoint(
   run: Run,
@@ -130,7 +130,10 @@ export async function takeEndpoint(
   return row?.sender === nodeId ? { cursor: row.cursor, isNew: taken > 0 } : undefined;
 }
 
-/** What a machine notes that does not send to the endpoint any more moves nothing. Of a deleted one nothing is noted. */
+/**
+ * A record from a machine that no longer sends to the endpoint moves nothing. For a deleted endpoint nothing is
+ * recorded.
+ */
 export async function noteAttempt(run: Run, note: AttemptNote, nodeId: string): Promise<void> {
   const { endpointId, attempt, progress, told, digested = [], disabledReason } = note;
   const [row] = await select(run, ENDPOINTS, 'WHERE id = @endpointId FOR UPDATE', {
@@ -144,7 +147,7 @@ export async function noteAttempt(run: Run, note: AttemptNote, nodeId: string): 
   }
   await putAttempt(run, note);
   if (progress !== undefined) {
-    // It was counted as dropped while it was on its way.
+    // The event was counted as dropped while it was being sent.
     const hasPassed = progress.cursor > row.cursor;
     if (hasPassed && told === undefined && (await isGone(run, attempt.eventId))) {
       await tellDropped(run, endpointId, 1);

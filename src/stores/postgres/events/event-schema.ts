@@ -1,9 +1,9 @@
 // The tables of the events for the vendor: events, the endpoints that they are sent to, the counts of their digests, and
 // the last attempts at each endpoint.
 //
-// Events are written by many transactions at once, which end in another order than they take their `row_id`s. An
-// endpoint that has got to one of them would pass over those that commit later. Events therefore get their `place` in the
-// order only when they are committed, by the machine that reads them (events/places.ts).
+// Many transactions write events at once, and may commit in another order than that of their `row_id`s. An endpoint
+// that follows `row_id` would skip events that commit later. Events therefore get their `place` in the order only after
+// they are committed, from the machine that reads them (events/places.ts).
 
 import { sql } from 'drizzle-orm';
 import {
@@ -50,7 +50,7 @@ export const events = pgTable(
     uniqueIndex('events_by_id').on(table.id),
     index('events_by_token').on(table.tokenHash).where(sql`token_hash IS NOT NULL`),
     index('events_by_device').on(table.deviceId).where(sql`device_id IS NOT NULL`),
-    // What is mailed to an operator at once: few among many.
+    // Events that are mailed to an operator at once: few among many.
     index('events_to_alert')
       .on(table.place)
       .where(sql`type IN ('provider.down', 'provider.misconfigured', 'endpoint.disabled')`),
@@ -75,9 +75,9 @@ export const endpoints = pgTable(
     createdAt: time('created_at').notNull(),
     /** The last event that it has or that was skipped: `events.place`. */
     cursor: bigint('cursor', { mode: 'number' }).notNull(),
-    /** The machine that sends to it: `nodes.id`. Another takes its place when that is there no more. */
+    /** The machine that sends to it: `nodes.id`. Another machine takes over when that one is gone. */
     sender: key('sender'),
-    /** When it failed first since its last success. */
+    /** When it first failed after its last success. */
     failingSince: time('failing_since'),
     /** How often it refused the next event. */
     refused: integer('refused').notNull(),

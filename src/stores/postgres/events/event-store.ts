@@ -59,7 +59,7 @@ export function createEventStore({ database, sealer, nodes }: Parts): EventStore
         const taken = await takeEndpoint(run, endpointId, nodes.id);
         if (taken === undefined) return [];
         if (await hasUnplaced(run)) await placeEvents(run);
-        // Where another machine got to. Later calls go behind it: for alerts that were held back.
+        // Where another machine has got to. Later calls read after this, for alerts that were held back.
         const after = taken.isNew ? Math.max(afterRowId, taken.cursor) : afterRowId;
         return await findAlerts(run, { endpointId, after, limit });
       }),

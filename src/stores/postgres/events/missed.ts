@@ -1,5 +1,5 @@
-// Pushes that the provider took and that no receipt answered, from phones that send them (`delivery.no_wake`). What is
-// waited for has a row of its own: a receipt or a reply deletes it, else the sweep does, together with the event.
+// Pushes that the provider took and that no receipt answered, from phones that send them (`delivery.no_wake`). Each
+// awaited receipt has a row: a receipt or a reply deletes it, or else the sweep does, together with the event.
 
 import { FORGOTTEN_TOKEN } from '../../../core/ports/operating.ts';
 import type { AcceptedPush, ReceiptStore } from '../../../core/ports/receipts.ts';
@@ -16,14 +16,14 @@ type Awaited = RowOf<typeof AWAITED_RECEIPTS>;
 
 const STOPS = rows('gaps', { began_at_ms: 'integer', ended_at_ms: 'integer' });
 
-/** Nothing, if no endpoint asked for it or the phone never sent a receipt. */
+/** No row if no endpoint asked for the event or the phone never sent a receipt. */
 export async function expectReceipt(
   run: Run,
   { deliveryId, atMs, tokenSha256, awaited }: AcceptedPush,
 ): Promise<void> {
   if (awaited === undefined || !(await isAnyWished(run, [MISSED]))) return;
   const { untilMs, subjectSha256 = null } = awaited;
-  // Only for the push that was recorded just now: after a crash a delivery may be pushed twice.
+  // Only for the push that was just recorded: after a crash a delivery may be pushed twice.
   await change(
     run,
     `INSERT INTO awaited_receipts (row_id, accepted_at, until, token_sha256, subject_sha256)
@@ -46,7 +46,7 @@ export async function endWaiting(run: Run, deliveryId: string): Promise<void> {
   );
 }
 
-/** Each by one machine: what another one takes at this moment is passed over. */
+/** Each row is handled by one machine: rows that another one has locked are skipped. */
 export async function noteMissed(
   run: Run,
   { atMs, endedBeforeMs, judgedFromMs, limit }: Parameters<ReceiptStore['noteMissed']>[0],
@@ -64,7 +64,7 @@ export async function noteMissed(
   return await change(run, 'DELETE FROM awaited_receipts WHERE row_id = ANY(@rowIds)', { rowIds });
 }
 
-/** Those in whose time the service never stopped. */
+/** Pushes during whose time the service never stopped. */
 async function heard(run: Run, judged: readonly Awaited[]): Promise<readonly Awaited[]> {
   if (judged.length === 0) return [];
   const first = Math.min(...judged.map(({ accepted_at_ms }) => accepted_at_ms));

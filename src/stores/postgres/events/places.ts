@@ -1,5 +1,5 @@
-// The order of events. Transactions that write events end in another order than they began; events get their places when
-// they are committed, one reader at a time, so that what an endpoint has passed can never grow.
+// The order of events. Transactions that write events may end in another order than they began. Events get their places
+// after they are committed, from one reader at a time, so that no event can appear before an endpoint's position.
 
 import { DROPPED_EVENTS } from '../../event-rows.ts';
 import { lackingOf, toWish } from '../../events.ts';
@@ -10,15 +10,15 @@ import { columnsOf } from '../reading.ts';
 import { change, compute, select, type Values } from '../statements.ts';
 import { wall } from '../times.ts';
 
-/** What is kept at most, and how many more may lie there until the next look. */
+/** How many events are kept, and how many more may accumulate before the next check. */
 export const MAX_EVENTS = 100_000;
 const LOOK_EVERY = 256;
-/** At once: few, so that none takes long. */
+/** Events per transaction: few, so that none takes long. */
 const PLACED_ROWS = 1_000;
 
 const WAITING = rows('events', { row_id: 'integer' });
 
-/** Gives places to the first of what is committed. Returns the last one. */
+/** Gives places to the first committed events. Returns the last place. */
 export async function placeEvents(run: Run): Promise<number> {
   const last = await takeCount(run, 'events');
   const placed = await change(
@@ -40,7 +40,7 @@ export async function placeEvents(run: Run): Promise<number> {
   return place;
 }
 
-/** Gives places to everything that is committed. Returns the last one. */
+/** Gives places to all committed events. Returns the last place. */
 export async function placeAllEvents(run: Run): Promise<number> {
   for (;;) {
     const last = await placeEvents(run);
@@ -48,7 +48,7 @@ export async function placeAllEvents(run: Run): Promise<number> {
   }
 }
 
-/** Whether some have no place yet: nearly never, and then nothing needs to be written. */
+/** Whether some have no place yet; usually none, and then nothing has to be written. */
 export async function hasUnplaced(run: Run): Promise<boolean> {
   return (await select(run, WAITING, 'WHERE place IS NULL LIMIT 1')).length > 0;
 }
@@ -56,9 +56,9 @@ export async function hasUnplaced(run: Run): Promise<boolean> {
 type Columns = Readonly<Record<string, Column>>;
 
 interface Dropping {
-  /** Whenever it was recorded. */
+  /** Drops up to this place, regardless of age. */
   readonly upToPlace: number;
-  /** Whatever its place. */
+  /** Drops events from before this, regardless of their place. */
   readonly beforeMs?: number | undefined;
   readonly limit: number;
 }
@@ -102,12 +102,12 @@ export async function dropEvents(
   return gone.length;
 }
 
-/** The place takes the place of the row. */
+/** `place` is read in place of `row_id`. */
 export function placedColumnsOf(declared: Rows<Columns>): string {
   return columnsOf(declared).replace('row_id', 'place AS row_id');
 }
 
-/** Of events that have a place, under its name as that of the row. */
+/** Events that have a place, which is read under the name `row_id`. */
 export async function selectPlaced<Declared extends Columns>(
   run: Run,
   declared: TableRows<Declared>,

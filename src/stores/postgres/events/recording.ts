@@ -1,4 +1,5 @@
-// Writes events in the transaction of the facts that they tell. While no endpoint asks for a type, nothing is written.
+// Writes events in the transaction of the facts that they report. While no endpoint asks for a type, nothing is
+// written.
 
 import { randomUUID } from 'node:crypto';
 import type { DeliveryStatus } from '../../../core/delivery.ts';
@@ -14,7 +15,7 @@ import { select } from '../statements.ts';
 import { wall } from '../times.ts';
 import { countForDigests } from './digest-counts.ts';
 
-/** Of every endpoint, the disabled ones, too. Another machine may change them at any moment. */
+/** The wishes of every endpoint, including disabled ones. Another machine may change them at any moment. */
 export async function listWishes(run: Run): Promise<readonly StoredWish[]> {
   return (await select(run, WISHES, 'ORDER BY row_id')).map(toWish);
 }
@@ -41,7 +42,7 @@ const ADDED = inputOf<NewEvent>({
   endpoint_id: ['text', ({ endpointId }) => endpointId ?? null],
 });
 
-/** Those that somebody asked for, in their order. */
+/** The events that any endpoint asked for, in their order. */
 export async function recordEvents(run: Run, events: readonly NewEvent[]): Promise<void> {
   if (events.length === 0) return;
   const wishes = await listWishes(run);
@@ -64,12 +65,12 @@ async function insertEvents(
     `INSERT INTO events (${columns}) SELECT ${columns} FROM ${ADDED.sql}`,
     ADDED.valuesOf(events),
   );
-  // Last: other machines wait for what it locks.
+  // Last, because other machines wait for its locks.
   await countForDigests(run, events, wishes);
 }
 
 export interface EndedDelivery {
-  /** With its content, which the end erased. */
+  /** The row with its content, which the end erases. */
   readonly row: RowOf<typeof ENDED_DELIVERIES>;
   readonly status: Exclude<DeliveryStatus, 'queued'>;
   readonly reason: string | null;
@@ -85,7 +86,7 @@ export async function recordEnds(
   const wishes = await listWishes(run);
   const events = ended.flatMap(({ row, status, ...end }) => {
     const type = eventOfEnd(status);
-    // Its content need not be decrypted for nobody.
+    // Nobody asked for this type, so the content is not decrypted.
     if (!wishes.some(({ types }) => types.has(type))) return [];
     const event = toEndEvent(row, { type, ...end }, sealer);
     return wishes.some((wish) => isWished(wish, event)) ? [event] : [];

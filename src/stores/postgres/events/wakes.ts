@@ -67,7 +67,7 @@ const PHONES: Rows<typeof PHONE_COLUMNS> = {
     ORDER BY number`,
 };
 
-/** One for each token, in their order. */
+/** One for each token, in the same order. */
 async function findPhones(run: Run, tokenHashes: readonly string[]) {
   const rows = await compute(run, PHONES, { tokenHashes });
   return rows.map(({ token_hash: tokenHash, token_sha256, device_id }) => ({

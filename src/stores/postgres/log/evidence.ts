@@ -27,7 +27,7 @@ import { toQuarantined } from '../operations/quarantined.ts';
 import { select } from '../statements.ts';
 import { type Times, wall } from '../times.ts';
 
-/** In the order of the rows that are named; nothing of one that cannot be decrypted. */
+/** In the order of the given rows, without those that cannot be decrypted. */
 export async function findDevicesByRows(
   run: Run,
   rowIds: readonly number[],
@@ -61,8 +61,8 @@ export async function findRefusalsByRows(
 }
 
 /**
- * Rows that count calls after their first, of which one may have come at one of these times. Reads the whole table, which
- * is bounded, and only where an id was not found.
+ * Rows that count more calls than their first, one of which may have come at one of these times. Reads the whole table,
+ * which is bounded, and only if an id was not found.
  */
 export async function countedAt(run: Run, times: readonly number[]): Promise<readonly Refusal[]> {
   const found: Refusal[] = [];
@@ -107,7 +107,7 @@ export async function findGaps(run: Run): Promise<readonly Gap[]> {
   return (await select(run, GAPS, LAST_PERIODS)).map(toGap).toReversed();
 }
 
-/** The end of the first gap; where that was pruned, the first delivery. */
+/** The end of the first gap; if that was pruned, the first delivery. */
 export async function findMadeAt(run: Run): Promise<number | undefined> {
   const [gap] = await select(run, GAPS, "WHERE began_at = 'epoch' LIMIT 1");
   if (gap?.ended_at_ms !== undefined && gap.ended_at_ms !== null) return gap.ended_at_ms;

@@ -1,4 +1,4 @@
-// What came into the log after a moment, for a reader that looks again and again. A row gets its number before it is
+// New rows of the log since a given moment, for a reader that polls. A row gets its number before it is
 // committed, so that it may appear after rows with higher numbers: the last thousand are looked through each time.
 
 import type { Follow, FollowedDelivery } from '../../../core/ports/readable-log.ts';
@@ -39,7 +39,7 @@ export function createFollow(database: Database): Follow {
           },
         };
       });
-      // What could not be read is asked for again.
+      // Rows that could not be read are read again.
       for (const table of [deliveries, refusals]) table.tell();
       return news;
     },
@@ -66,7 +66,7 @@ async function findFollowed(
     );
 }
 
-/** Which of the last rows were reported. */
+/** The last rows that were reported already. */
 class Table {
   readonly #ids: Ids;
   #told: ReadonlySet<number> | undefined;
@@ -76,7 +76,7 @@ class Table {
     this.#ids = ids;
   }
 
-  /** What is there at the first time counts as told. */
+  /** At the first call, the existing rows count as reported. */
   async end(run: Run): Promise<number> {
     const [newest] = await select(run, this.#ids, 'ORDER BY row_id DESC LIMIT 1');
     const end = newest?.row_id ?? 0;
@@ -92,7 +92,7 @@ class Table {
     return news;
   }
 
-  /** What was asked for last. */
+  /** Marks the rows of the last query as reported. */
   tell(): void {
     this.#told = this.#asked;
   }

@@ -1,4 +1,4 @@
-// Everything that the log knows of what an operator asks for, as it was at one moment, in some fifteen statements.
+// Everything that the log knows about a question, from one snapshot, in about fifteen statements.
 
 import type { Evidence, KeyKind, LogKey, LogQuestion } from '../../../core/ports/log.ts';
 import {
@@ -29,7 +29,7 @@ import {
 } from './evidence.ts';
 import { lookUp, type Matches, OF_DELIVERIES, OF_DEVICES, OF_REFUSALS } from './key-lookup.ts';
 
-/** For a transaction that has not read yet. */
+/** For a transaction that has not read anything yet. */
 export const AT_ONE_MOMENT = 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY';
 
 interface Reading {
@@ -51,7 +51,7 @@ export async function gather(
     return rowIds;
   };
   const devices = await findDevices(run, keys, { sealer, note });
-  // What concerns the phone of a device concerns the device.
+  // Rows about a device's phone belong to the device.
   const ofDevices = devices.flatMap(keysOfDevice);
   const rowsOf = async (table: typeof OF_DELIVERIES, others: readonly LogKey[]) => {
     const asked = note(await lookUp(run, table, { ...options, keys }));

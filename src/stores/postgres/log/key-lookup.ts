@@ -1,4 +1,4 @@
-// Rows by what an operator knows of them: a value or how it begins, in the one column that a kind of key stands for.
+// Finds rows by a value or its beginning, in the column that belongs to each kind of key.
 
 import type { KeyKind, LogKey } from '../../../core/ports/log.ts';
 import { DELIVERY_IDS, DEVICE_IDS, REFUSAL_IDS } from '../../rows.ts';
@@ -6,7 +6,7 @@ import type { Run } from '../database.ts';
 import { compute, select } from '../statements.ts';
 import { wall } from '../times.ts';
 
-/** Of the rows that a short beginning of an id matches, the last ones in its order, which for ids is that of time. */
+/** If a short beginning of an id matches many rows, the last in id order, which is the order of time. */
 const MAX_MATCHES = 5_000;
 
 type Columns = Partial<Readonly<Record<KeyKind, string>>>;
@@ -42,7 +42,7 @@ export const OF_REFUSALS: LookedUp = {
   condition: 'last_at >= @since',
 };
 
-/** However old they are. */
+/** Regardless of age. */
 export const OF_DEVICES: LookedUp = {
   rows: DEVICE_IDS,
   columns: { device: 'id', token: 'token_hash', user: 'user_hash' },
@@ -90,7 +90,7 @@ export async function lookUp(
 
 type Column = { readonly column: string | undefined };
 
-/** The newest of all. Found by the column's index first: ordered by row, PostgreSQL might read the whole table. */
+/** The newest of all. The column's index comes first: ordered by row, PostgreSQL might read the whole table. */
 async function findWhole(
   run: Run,
   { rows, condition }: LookedUp,

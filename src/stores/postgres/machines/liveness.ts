@@ -1,7 +1,7 @@
-// Who of the machines is alive, as one of them sees it. Each raises a counter every second; no clock of another machine
-// and no clock of the database is believed. A machine is dead if its counter stood still in four successful reads in a row
-// that span six seconds of our own clock. A read that failed starts the count again, so that a restart of PostgreSQL, in
-// which nobody could raise a counter, makes nobody dead.
+// Which machines are alive, as one of them sees it. Each raises a counter every second; clocks of other machines and of
+// the database are not trusted. A machine is dead if its counter stood still in four successful reads in a row that
+// span six seconds of our own clock. A failed read starts the count again, so that no machine counts as dead after a
+// restart of PostgreSQL, during which none could raise its counter.
 
 const MIN_READS = 4;
 const MIN_SPAN_MS = 6_000;
@@ -21,7 +21,7 @@ interface Seen {
 export class MachineLiveness {
   #seen = new Map<string, Seen>();
 
-  /** All counters, as they were read at one moment. Returns those that belong to the dead. */
+  /** Takes all counters, read at one moment. Returns those of dead machines. */
   read(beats: readonly Beat[], nowMs: number): readonly Beat[] {
     const seen = new Map<string, Seen>();
     for (const beat of beats) {
@@ -36,7 +36,7 @@ export class MachineLiveness {
       .map(({ beat }) => beat);
   }
 
-  /** Nothing is known of what happened meanwhile. */
+  /** A read failed, so nothing is known about the time in between. */
   readFailed(): void {
     this.#seen.clear();
   }

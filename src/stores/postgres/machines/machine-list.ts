@@ -1,4 +1,4 @@
-// Which machines share the database, as an operator wants to know them.
+// The machines that share the database, as an operator sees them.
 
 import type { MachineState, OpenOutage } from '../../../core/ports/peers.ts';
 import type { Database } from '../database.ts';

@@ -1,4 +1,4 @@
-// The table of the machines that share the database: what each statement asks of it.
+// The table of the machines that share the database, and its statements.
 
 import type { Peer } from '../../../core/ports/peers.ts';
 import type { Database } from '../database.ts';
@@ -6,7 +6,7 @@ import { rowsOf } from '../reading.ts';
 import type { Beat } from './liveness.ts';
 
 const BEAT_MS = 1_000;
-/** A device's reply waits for it. */
+/** Short, because a device's reply waits for it. */
 const FIND_MS = 500;
 /** Rows that are freed at once: few, so that other machines can claim them meanwhile. */
 export const FREE_ROWS = 50;
@@ -25,10 +25,10 @@ const BEATS = {
 const PEER = { columns: { url: 'text?', epoch: 'integer' }, sql: 'a machine' } as const;
 const EPOCH = { columns: { epoch: 'integer' }, sql: 'an epoch' } as const;
 
-/** All machines as they were when one of them beat. */
+/** All machines at the moment of a beat. */
 export interface Beaten {
   readonly beats: readonly Beat[];
-  /** False if this machine is there no more, or under another epoch. */
+  /** False if this machine is no longer in the table, or has another epoch. */
   readonly isMine: boolean;
   /** By the database's clock; absent if there is no machine. */
   readonly databaseMs: number | undefined;
@@ -43,13 +43,15 @@ export interface NodeTable {
   beat(id: string, epoch: number): Promise<Beaten>;
   announce(id: string, url: string): Promise<void>;
   find(id: string): Promise<Peer | undefined>;
-  /** Takes out a machine that leases nothing. */
+  /** Removes a machine that leases nothing. */
   leave(id: string): Promise<void>;
-  /** Raises the epoch of a machine that has not beaten since. False if it has, or another machine was first. */
+  /** Raises the epoch of a machine that has not beaten since. False if it has beaten, or another machine was first. */
   declareDead(beat: Beat): Promise<boolean>;
   /** Gives up some leases of a dead machine, `FREE_ROWS` at most, for the next claim. Returns how many. */
   free(id: string): Promise<number>;
-  /** Ends the outages that a dead machine saw, which nobody else would, and takes it out if it leases nothing. */
+  /**
+   * Ends the outages that a dead machine saw, which no other machine would end, and removes it if it leases nothing.
+   */
   forget(id: string, epoch: number): Promise<void>;
 }
 

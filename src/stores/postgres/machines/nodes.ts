@@ -1,6 +1,6 @@
 // This machine among the others: it raises its counter every second, reads theirs, and frees what a dead machine left, for
-// the next claim. A machine that was declared dead and is alive all the same gets a new epoch: what it asks for under
-// the old one is refused. The answers also show how the database's clock differs from ours.
+// the next claim. A machine that was declared dead but is alive gets a new epoch: its operations under the old one are
+// refused. The answers also show how the database's clock differs from ours.
 
 import type { Clock, Timer } from '../../../core/ports/clock.ts';
 import type { Peer, Peers } from '../../../core/ports/peers.ts';
@@ -9,18 +9,18 @@ import { type Beat, MachineLiveness } from './liveness.ts';
 import { FREE_ROWS, type NodeTable } from './node-table.ts';
 
 const BEAT_EVERY_MS = 1_000;
-/** Half of what makes a machine dead: whose last beat is older may have lost what it leases. */
+/** Half of the time after which a machine counts as dead: if its last beat is older, it may have lost its leases. */
 const FRESH_MS = 3_000;
 export interface NodesParts {
   readonly id: string;
   readonly clock: Clock;
   readonly table: NodeTable;
   readonly times: Times;
-  /** So many deliveries of a dead machine may be claimed now. */
+  /** This many deliveries of a dead machine may be claimed now. */
   readonly onTakenOver?:
     | ((taken: { readonly nodeId: string; readonly deliveries: number }) => void)
     | undefined;
-  /** Another machine stopped or died: what it would have sent later nobody else looks for. */
+  /** Another machine stopped or died: this one has to look for its planned deliveries. */
   readonly onGone?: (() => void) | undefined;
 }
 
@@ -45,7 +45,7 @@ export class Nodes implements Peers {
     return this.#parts.id;
   }
 
-  /** Whether a commit is answered when it is on the disk, as of the last beat. */
+  /** Whether commits are on the disk when they are answered, by the last beat. */
   get commitsAreSafe(): boolean {
     return this.#commitsAreSafe;
   }
@@ -60,8 +60,8 @@ export class Nodes implements Peers {
   }
 
   /**
-   * Whether what this machine leased at `leasedAtMs`, service time, is still its own: not what it leased before others
-   * declared it dead. A lease of the milliseconds in which they still free its old ones may be freed with them.
+   * Whether this machine still owns what it leased at `leasedAtMs`, service time: not if others declared it dead after
+   * that. While they still free its old leases, which takes milliseconds, a new one may be freed too.
    */
   holds(leasedAtMs: number): boolean {
     return this.isFresh && leasedAtMs >= this.#enteredAtMs;
@@ -94,12 +94,12 @@ export class Nodes implements Peers {
     return this.#parts.table.find(id);
   }
 
-  /** Beats no more; what is still leased to this machine keeps its name among the others until it is taken over. */
+  /** Stops beating; this machine stays in the table until what it still leases is taken over. */
   async leave(): Promise<void> {
     this.#isStopped = true;
     this.#timer?.cancel();
     await this.#beating;
-    // If the database is gone, others find out by themselves.
+    // If the database cannot be reached, the others find out on their own.
     await this.#parts.table.leave(this.id).catch(() => {});
   }
 
@@ -117,10 +117,10 @@ export class Nodes implements Peers {
     const beganAtMs = clock.nowMs();
     try {
       const dead = await this.#beat();
-      // Beside the beats, which must not come late for it.
+      // Not awaited, so that it delays no beat.
       for (const beat of dead) void this.#tryTakeOver(beat);
     } catch {
-      // The database told its listeners; nothing is known of the others until it answers again.
+      // The database notified its listeners; nothing is known about the others until it answers again.
       this.#liveness.readFailed();
     }
     this.#plan(Math.max(0, BEAT_EVERY_MS - (clock.nowMs() - beganAtMs)));
@@ -137,7 +137,7 @@ export class Nodes implements Peers {
       times.measure(databaseMs, { sentAtMs: beganAtMs, answeredAtMs: nowMs });
     }
     if (isMine) this.#beatBeganAtMs = beganAtMs;
-    // Others called this machine dead: whatever it leased is theirs.
+    // Others declared this machine dead: everything that it leased is theirs.
     else await this.#register();
     const others = beats.filter((beat) => beat.id !== id);
     const before = this.#others;
@@ -151,16 +151,16 @@ export class Nodes implements Peers {
     this.#enteredAtMs = this.#parts.clock.nowMs();
   }
 
-  /** Never rejects: what is left is taken over once the epoch has stood still again. */
+  /** Never rejects: the rest is taken over once the counter has stood still again. */
   async #tryTakeOver(beat: Beat): Promise<void> {
     try {
       await this.#takeOver(beat);
     } catch {
-      // The database told its listeners.
+      // The database notified its listeners.
     }
   }
 
-  /** The epoch first, so that the dead machine gets nothing more should it live; its name last. */
+  /** The epoch first, so that the dead machine gets nothing more if it is alive after all; its row last. */
   async #takeOver(beat: Beat): Promise<void> {
     const { table, onTakenOver, onGone } = this.#parts;
     const { id, epoch } = beat;

@@ -1,5 +1,5 @@
-// Forgets users and tokens: their devices, and what of them is in the log. The rows of the log come first, some in each
-// transaction, and the devices with the last of them: as long as a device is there, it says which rows are left.
+// Forgets users and tokens: their devices, and their traces in the log. The rows of the log come first, a few in each
+// transaction, and the devices with the last of them: as long as a device exists, it shows which rows are left.
 
 import type { ForgetResult, Forgotten } from '../../../core/ports/operating.ts';
 import { ERASED_DEVICES, OPEN_DELIVERIES, type Traces } from '../../rows.ts';
@@ -20,7 +20,7 @@ export async function forgetRows(
   return await blank(run, await trace(run, forgotten), limit);
 }
 
-/** Everything that is left, at one moment. */
+/** Everything that is left, in one transaction. */
 export async function forgetDevices(
   run: Run,
   { wallMs, ...forgotten }: Forgotten & { readonly wallMs: number },
@@ -39,7 +39,7 @@ export async function forgetDevices(
   return { devices: devices.length, deliveries, tokenHashes };
 }
 
-/** What is being recorded of their phones at this moment comes before, and is forgotten with the rest. */
+/** Records about their phones that are being written come first, and are forgotten with the rest. */
 async function trace(run: Run, forgotten: Forgotten): Promise<Traces> {
   const tokenHashes = forgotten.tokenHashes.map(fingerprint);
   const userHashes = forgotten.userHashes.map(fingerprint);
@@ -60,7 +60,7 @@ async function trace(run: Run, forgotten: Forgotten): Promise<Traces> {
   return { devices, tokenHashes: [...traced] };
 }
 
-/** What is taken out of the rows of each table, and whose rows go with them. */
+/** What is removed from the rows of each table, and which rows are deleted with them. */
 const BLANKED = [
   {
     table: 'deliveries',
@@ -82,7 +82,7 @@ const BLANKED = [
   },
 ] as const;
 
-/** Takes fingerprints and device out of rows of deliveries that have ended, of refusals and of events. */
+/** Removes fingerprints and device from the rows of ended deliveries, of refusals and of events. */
 async function blank(run: Run, { devices, tokenHashes }: Traces, limit: number): Promise<number> {
   const given = {
     device_id: devices.map(({ id }) => id),

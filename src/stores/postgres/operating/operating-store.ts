@@ -10,7 +10,7 @@ import { hurry } from './hurry.ts';
 import { deliveryPage, devicePage, quarantinePage, refusalPage } from './pages.ts';
 import { listWaiting } from './waiting.ts';
 
-/** Rows of the log that one transaction changes: few, so that others need not wait for their locks. */
+/** Rows of the log that one transaction changes: few, so that others do not wait long for their locks. */
 const FORGET_ROWS = 200;
 
 export function createOperatingStore(

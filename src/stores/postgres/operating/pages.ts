@@ -1,5 +1,5 @@
-// Lists for operators, page by page and newest first. A page looks at a bounded range of rows, so that a filter that
-// matches nothing reads no whole table: such a page is short or empty, and says where to go on.
+// Lists for operators, page by page and newest first. A page reads a bounded range of rows, so that a filter without
+// matches does not read the whole table: such a page is short or empty, and says where to continue.
 
 import type { Device } from '../../../core/ports/devices.ts';
 import type {
@@ -47,7 +47,7 @@ export async function deliveryPage(
     select(run, LOGGED_DELIVERIES, condition, { ...values, ...within }),
   );
   const found = await readLogged(run, entries);
-  // A page tells nothing of wakes.
+  // Pages do not contain wakes.
   return { next, entries: found.map(({ wake: _, ...delivery }) => delivery) };
 }
 
@@ -102,7 +102,7 @@ export async function quarantinePage(
   const last = rows.length === limit ? rows.at(-1) : undefined;
   return {
     entries: rows.map((row) => toQuarantined(row, times)),
-    // The row's own time: that of an entry changes with the clocks.
+    // The row's own time, because that of an entry changes with the clocks.
     next: last && { sinceMs: last.since_ms, tokenHash: last.token_hash },
   };
 }

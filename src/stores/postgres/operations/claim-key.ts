@@ -1,5 +1,5 @@
-// Key and row in one statement before the push. Of several machines that get the same call one gets the key; the others
-// learn whose it is. A key without its row can therefore not exist, and what its machine leaves is taken over.
+// Key and row in one statement before the push. If several machines get the same call, one gets the key; the others
+// learn who has it. So a key never exists without its row, and if its machine dies, the row is taken over.
 
 import {
   type KeyClaim,
@@ -15,7 +15,7 @@ import type { Times } from '../times.ts';
 import { acceptedInput, INSERT, lateAfter } from './insert.ts';
 import { toQuarantined } from './quarantined.ts';
 
-/** A push waits half as long: a row that comes a little late is still settled. */
+/** A push waits half as long: a row that is written a little late is still settled. */
 const CLAIM_MS = 500;
 /** A key that is released between two looks is free at the next one. */
 const MAX_LOOKS = 3;
@@ -101,7 +101,7 @@ export function prepareClaimKey(
       const entry = row && entryOf(row, times);
       if (holder !== undefined) claims.set(delivery.id, { kind: 'held', deliveryId: holder });
       else if (entry !== undefined) claims.set(delivery.id, { kind: 'quarantined', entry });
-      // The key was released a moment ago.
+      // The key was released in the meantime.
       return holder === undefined && entry === undefined;
     });
   }
@@ -120,7 +120,7 @@ export function prepareClaimKey(
   };
 }
 
-/** Nothing if the token is in no quarantine. */
+/** Undefined if the token is not in quarantine. */
 function entryOf(row: RowOf<typeof CLAIMED>, times: Times): QuarantineEntry | undefined {
   const { token_hash, app, provider, kind, reason, since_ms, until_ms, provider_since_ms } = row;
   if (token_hash === null || app === null || provider === null) return undefined;

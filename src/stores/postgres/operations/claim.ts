@@ -1,4 +1,5 @@
-// Claims of what is due. Of several machines that ask at once each gets other rows: what one has locked the others skip.
+// Claims of due deliveries. Several machines that claim at once get different rows: rows that one has locked are
+// skipped by the others.
 
 import type { Delivery } from '../../../core/delivery.ts';
 import {
@@ -61,8 +62,8 @@ function claimSql({ where, order }: { readonly where: string; readonly order: st
 }
 
 /**
- * Rejects while others may think this machine dead, or if they thought so meanwhile: what was claimed by then may be theirs,
- * and nothing of it is sent.
+ * Rejects while others may consider this machine dead, or if they did so meanwhile: the claimed rows may be theirs, and
+ * none of them is sent.
  */
 export function claimWhileFresh(
   nodes: Pick<Nodes, 'epoch' | 'freshen' | 'isFresh'>,
@@ -91,7 +92,7 @@ export function prepareClaim(
 
   function claimFresh(request: Claim): Promise<ClaimResult> {
     const { app, provider, nowMs, wallMs, select, limit, owner, leaseUntilMs } = request;
-    // Else a probe whose end is not recorded would be chosen again and again.
+    // Otherwise a probe whose end is not recorded would be chosen again and again.
     const triedAt = select.kind === 'probe' ? times.at(nowMs) : null;
     const values = [
       ...[app, provider, times.at(nowMs), times.at(momentOf(request)), limit],
@@ -119,7 +120,7 @@ function toServiceTime(row: ClaimedRow, times: Times): ClaimedRow {
   return { ...row, expires_at_ms: times.from(row.expires_at_ms) };
 }
 
-/** Of what is left, leased or not; the second of what nobody leases. */
+/** The first over all remaining rows, leased or not; the second over rows that are not leased. */
 async function findNext(
   run: Run,
   given: { readonly request: Claim; readonly rows: readonly ClaimedRow[]; readonly times: Times },

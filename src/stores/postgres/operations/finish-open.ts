@@ -15,7 +15,7 @@ export interface End {
   readonly wallMs: number;
 }
 
-/** What it returns is for `recordDone`, unless the device was deleted. */
+/** Its result goes to `recordDone`, unless the device was deleted. */
 export async function finishOpen(
   run: Run,
   rows: readonly Pick<RowOf<typeof OPEN_DELIVERIES>, 'row_id'>[],

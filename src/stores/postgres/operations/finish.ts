@@ -7,9 +7,10 @@ import { DEVICE_DELETED } from '../../values.ts';
 /**
  * Continues the WITH of a statement in which `ended` names open deliveries, each once and with its row in `queue` locked:
  * `row_id, id, token_hash, key_hash, status, reason, settled_at, attempts, keep_key, told, told_status, told_at`.
- * `ends` has what the events of them need (events/ended.ts), except those of a deleted device: who deleted it
- * knows that, and may want it forgotten. PostgreSQL does not know how many rows a CTE has and joins two by nested loops, whose
- * time grows with the square of a batch: `gone` returns all that is needed, and is joined with nothing here.
+ * `ends` has what their events need (events/ended.ts), except for deliveries of a deleted device: whoever deleted it
+ * knows that, and may want it forgotten. PostgreSQL does not know how many rows a CTE has and joins two by nested
+ * loops, whose time grows with the square of a batch: `gone` returns all that is needed, and is joined with nothing
+ * here.
  */
 export const FINISH = `
   settled AS (
@@ -40,8 +41,8 @@ export const FINISH = `
     SELECT * FROM gone
     WHERE reason IS DISTINCT FROM '${DEVICE_DELETED}' AND EXISTS (SELECT FROM endpoints))`;
 
-/** The columns of \`ended\` that nobody but the caller's own answer sets. */
+/** The columns of \`ended\` that only the caller's own answer sets. */
 export const UNTOLD = `NULL::text AS told, NULL::integer AS told_status, NULL::timestamptz AS told_at`;
 
-/** Takes what names somebody out of a row of \`deliveries\`. */
+/** Removes what identifies a person from a row of \`deliveries\`. */
 export const BLANK = `token_hash = '${FORGOTTEN_TOKEN}', subject_hash = NULL, device_id = NULL`;

@@ -1,4 +1,4 @@
-// An accepted delivery: its row, its place in the queue, leased to who sends it, and its duplicate key, in one statement
+// An accepted delivery: its row, its row in the queue, leased to its sender, and its duplicate key, in one statement
 // for a whole batch.
 
 import { isRace, usefulUntilMs } from '../../../core/notification.ts';
@@ -50,9 +50,9 @@ export function acceptedInput(sealer: Sealer, times: Times) {
 }
 
 /**
- * Continues the WITH of a statement in which `accepted` has those columns. A row that is there already stays as it is.
- * A device that was deleted since the core looked it up ends its delivery at once, and nothing of it stays behind;
- * one that is being deleted waits for this statement or the other way round.
+ * Continues the WITH of a statement in which `accepted` has those columns. An existing row stays as it is. If the
+ * device was deleted since the core looked it up, the delivery ends at once and no trace of the device stays; a
+ * concurrent deletion waits for this statement, or the other way round.
  */
 export const INSERT = `
   known AS (
@@ -79,12 +79,13 @@ export const INSERT = `
       unanswered, false, lease_owner, lease_until, key_hash
     FROM added JOIN given USING (id) WHERE NOT is_gone)`;
 
-/** Longer than a machine waits for its statement, and half of what makes it dead for the others. */
+/** Longer than a machine waits for its statement, and half of the time after which the others declare it dead. */
 const LATE_MS = 3_000;
 
 /**
- * From when on a statement that leaves now writes no row, by the database's clock. A network that was cut may hand it over
- * long after its machine gave it up; nobody would know of the row, and it would be pushed a second time.
+ * The time, by the database's clock, after which a statement that is sent now writes no row. A network that was cut may
+ * deliver it long after its machine gave it up; the machine would not know about the row, and it would be pushed a
+ * second time.
  */
 export function lateAfter(times: Times, nowMs: number): string {
   return times.at(nowMs + LATE_MS);

@@ -12,9 +12,9 @@ import { FINISH, UNTOLD } from './finish.ts';
 
 /** The delivery was perhaps sent by a process that ended before it knew. */
 const INTERRUPTED = 'interrupted';
-/** Clocks of machines differ a little: only a receipt that is further ahead means that a clock was set back. */
+/** Clocks of machines differ a little: only a receipt that is further in the future means that a clock was set back. */
 const AHEAD_MS = 60_000;
-/** For what may change every row that waits. */
+/** For statements that may change every waiting row. */
 const MANY_ROWS_MS = 15_000;
 
 interface PlanParts {
@@ -115,14 +115,14 @@ function prepareHasten(database: Database, times: Times) {
 }
 
 /**
- * Makes due what is leased by a machine that is not in `nodes`: it stopped, or died before anybody noticed. Machines in
- * `nodes` keep their leases, until the others declare one dead and take over what it has (machines/nodes.ts).
+ * Makes rows due that are leased by a machine that is not in `nodes`: it stopped, or died unnoticed. Machines in
+ * `nodes` keep their leases until the others declare them dead and take over (machines/nodes.ts).
  */
 function prepareRecover(database: Database, times: Times) {
   return function recover({ nowMs }: { readonly nowMs: number }): Promise<number> {
     const now = times.at(nowMs);
     const change = async (run: Run): Promise<number> => {
-      // Times of the queue are the database's: a receipt, which is a machine's wall time, says nothing of them.
+      // Times of the queue are the database's: a receipt, which is a machine's wall time, says nothing about them.
       await run(
         `WITH ahead AS (
            SELECT row_id, expires_at - lifetime_ms * interval '1 millisecond' - $1 AS by

@@ -1,4 +1,5 @@
-// What an attempt leaves behind: its row, and the end of its delivery or its next plan, in one statement for a whole batch.
+// Records attempts: the attempt's row, and the end of its delivery or its next plan, in one statement for a whole
+// batch.
 
 import type { Attempt } from '../../../core/delivery.ts';
 import type { Told } from '../../../core/ports/records.ts';
@@ -15,13 +16,13 @@ import { FINISH, UNTOLD } from './finish.ts';
 
 export interface SettlementWrite {
   readonly settlement: Settlement;
-  /** What the caller was told before this left. */
+  /** What the caller was told before this was sent. */
   told: Told | undefined;
 }
 
 const ATTEMPT_COLUMNS = 'number, started_at, latency_ms, outcome, attempt_reason, message_id';
 
-/** A repeat of an attempt whose commit seemed to fail, or whose late answer came, overwrites it. */
+/** Overwrites the row if the attempt is repeated because its commit seemed to fail, or if its late answer came. */
 const RECORD = `
   INSERT INTO attempts (row_id, number, started_at, latency_ms, outcome, reason, message_id)
   SELECT row_id, ${ATTEMPT_COLUMNS} FROM tried WHERE number IS NOT NULL
@@ -99,12 +100,14 @@ function isUnanswered(attempt: Attempt | undefined): boolean {
 }
 
 /**
- * By more than the clocks of two machines may differ in what they make of the same time. The next attempt waits as long as after
- * any two that were left unanswered (core/sending/retry.ts): these may have been.
+ * By more than the difference between two machines' clocks. The next attempt waits as long as after two unanswered
+ * attempts (core/sending/retry.ts), because the earlier ones may have arrived.
  */
 const RENEWED_ELSEWHERE = `(input.status = 'expired' AND coalesce(q.expires_at > input.known_end + interval '1 second', false))`;
 
-/** What the same settlement wrote before its connection was lost: the answer did not arrive, and it is written again. */
+/**
+ * Settlements that were written before their connection was lost: the answer did not arrive, so they are written again.
+ */
 const writtenBefore = (input: string) => `
   SELECT input.id FROM ${input} JOIN deliveries d ON d.id = input.id LEFT JOIN queue q ON q.row_id = d.row_id
   LEFT JOIN attempts a ON a.row_id = d.row_id AND a.number = input.number

@@ -7,7 +7,7 @@ import { rowsOf, selectOf } from '../reading.ts';
 import type { Times } from '../times.ts';
 import { toQuarantined } from './quarantined.ts';
 
-/** Looked at in one statement. */
+/** Rows read by one statement. */
 const TOKEN_PAGE_ROWS = 10_000;
 
 const KEY_HOLDER = { columns: { delivery_id: 'text' }, sql: 'the holder of a key' } as const;

@@ -8,12 +8,12 @@ import type { Database, Run } from '../database.ts';
 import { recordEvents } from '../events/recording.ts';
 import { maybeWall, type Times, wall } from '../times.ts';
 
-/** Deletions per transaction: few, so that others need not wait for their locks. */
+/** Deletions per transaction: few, so that others do not wait long for their locks. */
 const PRUNE_ROWS = 200;
 
 export function prepareUpkeep(database: Database, times: Times) {
   return {
-    /** A hold of one machine lifts no refusal and shortens no hold that another one wrote. */
+    /** A hold from one machine neither lifts a refusal nor shortens a hold that another one wrote. */
     async quarantine(entry: QuarantineEntry, about?: Condemned): Promise<void> {
       const { tokenHash, app, provider, kind, reason, sinceMs, untilMs, providerSinceMs } = entry;
       await database.transaction(async (run) => {
@@ -49,7 +49,7 @@ export function prepareUpkeep(database: Database, times: Times) {
       await database.run(sql, [deliveryId, wall(answeredAtMs)]);
     },
 
-    /** A standby, a full disk or a missing right shows here. */
+    /** Detects a standby, a full disk or a missing right. */
     async probe(ride: (run: Run) => Promise<void>): Promise<void> {
       const name = `probe ${randomUUID()}`;
       await database.transaction(async (run) => {
@@ -66,7 +66,7 @@ export function prepareUpkeep(database: Database, times: Times) {
 function preparePrune(database: Database, times: Times) {
   async function pruneSome(beforeMs: number, nowMs: number, limit: number): Promise<number> {
     return await database.transaction(async (run) => {
-      // Rows lie in the order of receipt, so only the oldest have to be looked at.
+      // Rows lie in the order of receipt, so only the oldest have to be read.
       const deliveries = await run(
         `DELETE FROM deliveries WHERE row_id IN (
            SELECT row_id FROM deliveries WHERE row_id IN (

@@ -1,5 +1,5 @@
-// How each phone with receipts woke so far. A transaction reads and writes a history after it has taken its phone: several
-// machines may hear from one phone at once.
+// How each phone with receipts woke so far. A transaction locks the phone before it reads and writes its history,
+// because several machines may get receipts from one phone at once.
 
 import { FORGOTTEN_TOKEN } from '../../../core/ports/operating.ts';
 import type { ReceiptStore, SilentPhone } from '../../../core/ports/receipts.ts';
@@ -19,7 +19,7 @@ import { maybeWall, wall } from '../times.ts';
 
 type Woken = RowOf<typeof WOKEN_DELIVERIES>;
 
-/** Until the transaction ends, nobody else changes what is known of this phone. */
+/** Locks the phone: until the transaction ends, no other one changes what is known about it. */
 export async function takePhone(run: Run, tokenHash: string): Promise<void> {
   await change(run, 'SELECT pg_advisory_xact_lock(hashtextextended(@tokenHash, 0))', { tokenHash });
 }
@@ -29,7 +29,7 @@ export async function findHistory(run: Run, tokenHash: string): Promise<WakeHist
   return row && toHistory(row);
 }
 
-/** To be changed: a look for silent phones at the same time passes it over. */
+/** Locked for a change: a concurrent search for silent phones skips it. */
 export async function historyOf(run: Run, { token_hash: tokenHash }: Woken): Promise<WakeHistory> {
   const condition = 'WHERE token_hash = @tokenHash FOR UPDATE';
   const [row] = await select(run, WAKE_HISTORIES, condition, { tokenHash });
@@ -51,7 +51,7 @@ export async function putHistory(
   { token_hash, app, platform }: Woken,
   history: WakeHistory,
 ): Promise<void> {
-  // A receipt for a delivery whose phone was forgotten since: nothing is kept of it any more.
+  // A receipt for a delivery whose phone was forgotten since: nothing is kept.
   if (token_hash === FORGOTTEN_TOKEN) return;
   await change(run, PUT, {
     ...{ token_hash, app, platform },
@@ -72,7 +72,7 @@ export async function putHistory(
   });
 }
 
-/** A phone that somebody hears from at this moment is not silent, and is left to the next look. */
+/** A phone whose receipt is being written is not silent; the next search checks it again. */
 export async function noteSilent(
   run: Run,
   { atMs, forgetBeforeMs, limit }: Parameters<ReceiptStore['noteSilent']>[0],

@@ -1,5 +1,5 @@
-// What is written of receipts: the wake of a delivery, the receipts beside it, and the history of its phone. The history
-// changes by the core's own rules, in the transaction that records what changed it.
+// Writes receipts: the wake of a delivery, its receipts, and the history of its phone. The history changes by the
+// core's own rules, in the transaction that records the cause.
 
 import {
   type AcceptedPush,
@@ -41,7 +41,7 @@ import {
 type Input<Name extends keyof ReceiptStore> = Parameters<ReceiptStore[Name]>[0];
 type Woken = RowOf<typeof WOKEN_DELIVERIES>;
 
-/** The delivery with its wake, whose phone is taken. */
+/** The delivery with its wake; its phone is locked. */
 async function take(run: Run, deliveryId: string): Promise<Woken | undefined> {
   const find = async () => {
     const [row] = await select(run, WOKEN_DELIVERIES, 'WHERE id = @deliveryId', { deliveryId });
@@ -66,7 +66,7 @@ export async function recordPush(
   const history = await historyOf(run, row);
   const isAnswered = (await findReceipts(run, row)).length > 0;
   const isKnocked = row.knocked_at_ms !== null;
-  // A crash came between, and it was pushed once more.
+  // It was pushed again after a crash.
   if (row.accepted_at_ms !== null) return { history, isAnswered, isKnocked };
   const pushed = afterPush(history, { atMs, tokenSha256, isAnswered, isJudged });
   const number = pushed.pushes === history.pushes ? null : pushed.pushes;
@@ -97,7 +97,7 @@ export async function recordReceipt(
   return { ...recorded, hasEnded };
 }
 
-/** The phone got it: that ends it if it is open. */
+/** The phone got the push, which ends the delivery if it is open. */
 async function endByPhone(
   run: Run,
   { deliveryId, atMs }: ArrivedReceipt,

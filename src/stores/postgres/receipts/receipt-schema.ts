@@ -5,7 +5,7 @@ import { bigint, boolean, index, integer, pgTable, primaryKey, text } from 'driz
 import { key, time, whole } from '../columns.ts';
 import { deliveries } from '../schema.ts';
 
-/** What is known of the wake that a push was to cause, for apps with receipts. One row per delivery. */
+/** What is known about the wake that a push should cause, for apps with receipts. One row per delivery. */
 export const wakes = pgTable('wakes', {
   rowId: bigint('row_id', { mode: 'number' })
     .primaryKey()
@@ -24,7 +24,7 @@ export const wakes = pgTable('wakes', {
   knockResult: text('knock_result'),
 });
 
-/** What phones said of their wakes: 8 of a delivery at most. */
+/** What phones said about their wakes: at most 8 per delivery. */
 export const receipts = pgTable(
   'receipts',
   {

@@ -1,4 +1,4 @@
-// The port to receipts: each operation in a transaction of its own, with the events that it is.
+// The port to receipts: each operation in a transaction of its own, together with its events.
 
 import type { ReceiptStore } from '../../../core/ports/receipts.ts';
 import { DELIVERY_IDS } from '../../rows.ts';

@@ -1,4 +1,4 @@
-// The wake that a push was to cause, and the receipts that came of it.
+// The wake that a push should cause, and the receipts for it.
 
 import type { DeliveryWake } from '../../../core/ports/receipts.ts';
 import type { WakeHistory } from '../../../core/receipts/history.ts';

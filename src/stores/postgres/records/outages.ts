@@ -65,7 +65,7 @@ const SIGN_COLUMNS = {
   beaten_at: 'integer?',
   last_row_at: 'integer?',
 } as const;
-/** A machine whose last beat is older has stopped, or the others are about to take over what it left. */
+/** A machine whose last beat is older than this has stopped, or is about to be taken over. */
 const SIGNS: Rows<typeof SIGN_COLUMNS> = {
   columns: SIGN_COLUMNS,
   sql: `SELECT NOT EXISTS (
@@ -85,7 +85,7 @@ interface Change {
   readonly node: string;
 }
 
-/** The first machine begins: nobody wrote the log since the last one. Where others run nothing begins. */
+/** The first machine starts: the log had no writer since the last one. Does nothing if other machines run. */
 export async function begin(run: Run, { node, ...options }: Change): Promise<void> {
   const wallMs = wholeMs(options.wallMs);
   await change(run, TAKE_GAPS);
@@ -107,7 +107,10 @@ export async function begin(run: Run, { node, ...options }: Change): Promise<voi
   });
 }
 
-/** The last machine ends: nobody writes the log from now on. Where others run, only what this one saw ends. */
+/**
+ * The last machine stops: the log has no writer from now on. If other machines run, only the outages that this one saw
+ * end.
+ */
 export async function end(run: Run, { wallMs, node }: Change): Promise<void> {
   await change(run, TAKE_GAPS);
   const { is_alone, stopped_at } = await readSigns(run, node);
@@ -132,7 +135,7 @@ export async function pruneRecords(
   run: Run,
   { refusedBeforeMs, endedBeforeMs, limit }: Parameters<Records['prune']>[0],
 ): Promise<number> {
-  // Rows lie nearly in the order of their first refusal, so only the oldest have to be looked at.
+  // Rows lie nearly in the order of their first refusal, so only the oldest have to be read.
   let gone = await change(
     run,
     `DELETE FROM refusals WHERE row_id IN (

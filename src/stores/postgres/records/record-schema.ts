@@ -6,13 +6,13 @@ import { key, time } from '../columns.ts';
 
 /**
  * Calls that were refused, and those that repeated an earlier one (code `duplicate`): one row for each kind, minute and
- * machine. Whom the call names is known by fingerprint alone.
+ * machine. What the call names is kept only as a fingerprint.
  */
 export const refusals = pgTable(
   'refusals',
   {
     rowId: bigint('row_id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
-    /** When the first of them was refused, and when the last. */
+    /** When the first and the last of them were refused. */
     at: time('at').notNull(),
     lastAt: time('last_at').notNull(),
     count: integer('count').notNull(),

@@ -1,4 +1,4 @@
-// Refused calls, and calls that repeated an earlier one, in few statements whatever their number.
+// Refused calls, and calls that repeated an earlier one, in a few statements, regardless of their number.
 
 import type {
   CountedRefusal,

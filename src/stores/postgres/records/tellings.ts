@@ -1,5 +1,5 @@
-// What callers were told, on its way into the log. It joins the end of its delivery while that waits for its batch, which
-// is nearly always; what comes later goes with the next batch of ends, or within a second by itself.
+// What callers were told, on its way into the log. Nearly always the end of the delivery still waits for its batch, and
+// the two are written together; a later one is written with the next batch of ends, or within a second by itself.
 
 import type { Clock, Timer } from '../../../core/ports/clock.ts';
 import type { Told } from '../../../core/ports/records.ts';
@@ -14,7 +14,7 @@ const MAX_WAIT_MS = 1_000;
 export class Tellings {
   readonly #database: Database;
   readonly #clock: Clock;
-  /** By delivery, those that wait for their batch. */
+  /** By delivery, the settlements that wait for their batch. */
   readonly #settling = new Map<string, SettlementWrite>();
   #riding: Told[] = [];
   #timer: Timer | undefined;
@@ -40,12 +40,12 @@ export class Tellings {
     if (this.#riding.length >= MAX_RIDING) return;
     this.#riding.push(told);
     this.#timer ??= this.#clock.after(MAX_WAIT_MS, () => {
-      // What cannot be written now is lost, as the port says; the database has told its trouble.
+      // What cannot be written now is lost, as the port says; the database has reported its trouble.
       void this.flush().catch(() => {});
     });
   }
 
-  /** These leave: what callers are told from now on comes too late for them. */
+  /** These settlements are being sent: it is too late to add what callers are told from now on. */
   left(writes: readonly SettlementWrite[]): void {
     for (const write of writes) {
       const { deliveryId } = write.settlement;
@@ -53,7 +53,7 @@ export class Tellings {
     }
   }
 
-  /** Writes what rides, in a transaction that is under way. */
+  /** Writes what is pending, in a transaction that is under way. */
   async ride(run: Run): Promise<void> {
     await writeTold(run, this.#take());
   }
@@ -63,7 +63,7 @@ export class Tellings {
     await this.#database.transaction((run) => this.ride(run), { isAccepted: true });
   }
 
-  /** Writes the last. */
+  /** Writes what is still pending. */
   async close(): Promise<void> {
     await this.flush().catch(() => {});
     this.#timer?.cancel();

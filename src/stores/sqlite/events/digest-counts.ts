@@ -1,5 +1,5 @@
-// What the digests of e-mail endpoints have to tell: counted in the transaction that records the event, so that nothing
-// is lost when events are deleted, and taken off again when a digest was sent.
+// The counts for the digests of e-mail endpoints: raised in the transaction that records the event, so that nothing is
+// lost when events are deleted, and lowered when a digest was sent.
 
 import type Database from 'better-sqlite3';
 import type { DigestCount } from '../../../core/ports/events.ts';

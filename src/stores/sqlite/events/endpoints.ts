@@ -1,4 +1,4 @@
-// What the writer changes of endpoints: themselves, how far each of them got, and its last attempts.
+// The writer's changes of endpoints: their fields, how far each has got, and its last attempts.
 
 import type Database from 'better-sqlite3';
 import type { AttemptNote, Progress, StoredEndpoint } from '../../../core/ports/events.ts';
@@ -23,7 +23,7 @@ export function prepareEndpointOperations(
   { sealer, recording }: { readonly sealer: Sealer; readonly recording: EventRecording },
 ) {
   const { find } = prepareEndpointQueries(db, sealer);
-  // A new one begins behind everything that was ever recorded.
+  // A new one starts after everything that was ever recorded.
   const put = db.prepare(
     `INSERT INTO endpoints (id, app, enabled_events, description, status, disabled_reason, configured,
        created_at_ms, cursor, refused, dropped, sealed, digest)
@@ -122,7 +122,7 @@ function prepareNote(db: Database.Database, recording: EventRecording) {
     if (progress !== undefined) {
       const { cursor, failingSinceMs, refused } = progress;
       const earlier = findCursor.get(endpointId) ?? cursor;
-      // It was counted as dropped while it was on its way.
+      // The event was counted as dropped while it was being sent.
       if (cursor > earlier && told === undefined && isGone.get(eventId) === 1) {
         tell.run({ id: endpointId, count: 1 });
       }

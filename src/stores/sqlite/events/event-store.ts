@@ -9,7 +9,7 @@ export function createEventStore(
   reader: WorkerLink<ReadCalls>,
 ): EventStore {
   return {
-    // The writer's, so that a start without endpoints needs no second thread.
+    // Asks the writer, so that a start without endpoints needs no second thread.
     listEndpoints: () => writer.call({ kind: 'list_endpoints', input: undefined }),
     putEndpoint: (endpoint, cursor) =>
       writer.call({ kind: 'put_endpoint', input: { endpoint, cursor } }),

@@ -1,5 +1,5 @@
-// Pushes that the provider took and that no receipt answered, from phones that send them (`delivery.no_wake`). What is
-// waited for has a row of its own: a receipt or a reply deletes it, else the sweep does, together with the event.
+// Pushes that the provider took and that no receipt answered, from phones that send them (`delivery.no_wake`). Each
+// awaited receipt has a row: a receipt or a reply deletes it, or else the sweep does, together with the event.
 
 import type Database from 'better-sqlite3';
 import { FORGOTTEN_TOKEN } from '../../../core/ports/operating.ts';
@@ -17,7 +17,7 @@ interface Stop {
 }
 
 export function prepareMissedReceipts(db: Database.Database, recording: EventRecording) {
-  // Only for the push that was recorded just now: after a crash a delivery may be pushed twice.
+  // Only for the push that was just recorded: after a crash a delivery may be pushed twice.
   const expect = db.prepare(
     `INSERT OR IGNORE INTO awaited_receipts (row_id, accepted_at_ms, until_ms, token_sha256, subject_sha256)
      SELECT row_id, accepted_at_ms, @untilMs, @tokenSha256, @subjectSha256
@@ -61,7 +61,7 @@ export function prepareMissedReceipts(db: Database.Database, recording: EventRec
   }
 
   return {
-    /** Nothing, if no endpoint asked for it or the phone never sent a receipt. */
+    /** No row if no endpoint asked for the event or the phone never sent a receipt. */
     expect({ deliveryId, atMs, tokenSha256, awaited }: AcceptedPush): void {
       if (awaited === undefined || !recording.isWished(MISSED)) return;
       const { untilMs, subjectSha256 = null } = awaited;

@@ -1,4 +1,4 @@
-// What is read of events and endpoints.
+// Reads events and endpoints.
 
 import type Database from 'better-sqlite3';
 import { ALERTS } from '../../../core/events/catalogue.ts';
@@ -45,7 +45,7 @@ export function prepareEventQueries(db: Database.Database, sealer: Sealer) {
   const attempts = db.prepare<[string, number], RowOf<typeof ENDPOINT_ATTEMPTS>>(
     `${ENDPOINT_ATTEMPTS.sql} WHERE endpoint_id = ? ORDER BY row_id DESC LIMIT ?`,
   );
-  // As the index has it.
+  // The same condition as the index.
   const alerts = db.prepare<[number, number], RowOf<typeof EVENTS>>(
     `${EVENTS.sql} WHERE type IN (${ALERTS.map((type) => `'${type}'`).join(', ')}) AND row_id > ?
      ORDER BY row_id LIMIT ?`,

@@ -1,5 +1,5 @@
-// Writes an event in the transaction of the fact that it tells. While no endpoint asks for a type, nothing is written
-// and nothing is read. What falls out of the table is counted for the endpoints that lack it.
+// Writes an event in the transaction of the fact that it reports. While no endpoint asks for a type, nothing is written
+// and nothing is read. Events that are deleted are counted for the endpoints that did not get them.
 
 import { randomUUID } from 'node:crypto';
 import type Database from 'better-sqlite3';
@@ -12,7 +12,7 @@ import { maybeFingerprint, wholeMs } from '../../values.ts';
 import type { End, OpenRow } from '../operations/finish.ts';
 import { prepareDigestCounts } from './digest-counts.ts';
 
-/** What is kept at most, and how many more may lie there until the next look. */
+/** How many events are kept, and how many more may accumulate before the next check. */
 const MAX_EVENTS = 100_000;
 const LOOK_EVERY = 256;
 
@@ -22,7 +22,7 @@ export interface EventRecording {
   isWished(type: EventType): boolean;
   /** The end of an open delivery, before its content is erased. */
   recordEnd(row: OpenRow, end: End): void;
-  /** Deletes up to `limit` events from before. */
+  /** Deletes up to `limit` older events. */
   prune(options: { readonly beforeMs: number; readonly limit: number }): number;
   /** Endpoints were changed, or a transaction was rolled back. */
   refresh(): void;

@@ -46,7 +46,7 @@ export class BackupRefusedError extends Error {
   override readonly name = 'BackupRefusedError';
 }
 
-/** Writes a file or folder through to the disk. */
+/** Syncs a file or folder to the disk. */
 export function synchronize(path: string): void {
   const handle = openSync(path, 'r');
   try {

@@ -1,4 +1,4 @@
-// A database file as it is copied into another database. It is read, and not changed.
+// A database file that is copied into another database. It is only read.
 
 import { createHash } from 'node:crypto';
 import { realpathSync, statSync } from 'node:fs';
@@ -68,7 +68,7 @@ export function openCopySource(
   };
 }
 
-/** By what every write changes. */
+/** A value that every write changes. */
 function stateOf(file: string, lookupKey: Uint8Array): Uint8Array {
   const hash = createHash('sha256').update(lookupKey);
   for (const path of [file, `${file}-wal`]) {

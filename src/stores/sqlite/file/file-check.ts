@@ -1,5 +1,5 @@
-// Whether the file that is open is still the one at its path, and still sound. SQLite writes to a file that was
-// deleted or moved without an error, and what it wrote is lost with the process.
+// Whether the open file is still the one at its path, and still sound. SQLite writes to a deleted or moved file without
+// an error, and those writes are lost when the process ends.
 
 import { type BigIntStats, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
@@ -33,7 +33,7 @@ export class FileCheck {
   }
 
   /**
-   * Throws `StoreUnavailableError` (`moved`, `corrupt`). Costs one look into the folder, unless somebody else wrote
+   * Throws `StoreUnavailableError` (`moved`, `corrupt`). Costs one look into the folder, unless another process wrote
    * to the file: then its pages are read.
    */
   check(): void {
@@ -51,7 +51,7 @@ export class FileCheck {
   }
 }
 
-/** What is wrong with a file that others may have open. A big one is only read where work is going on. */
+/** What is wrong with a file that others may have open. Only the pages in use of a big file are read. */
 export function findDamage(file: string): string | undefined {
   let db: Database.Database | undefined;
   try {

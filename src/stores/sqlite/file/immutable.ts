@@ -1,5 +1,5 @@
-// Opens a file as it is, without the files that SQLite needs beside one that others may write: for a folder that cannot
-// be written, and for a disk that is full. By Node's own SQLite, since better-sqlite3 takes no URI.
+// Opens a file read-only without the files that SQLite normally needs beside it: for a folder that cannot be written,
+// and for a full disk. Uses Node's own SQLite, since better-sqlite3 takes no URI.
 
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -10,7 +10,7 @@ import type { Values } from '../reading.ts';
 /** SQLite cannot open a WAL database without 32 KiB for its shared memory. */
 const LEAST_FREE_BYTES = 65_536;
 
-/** What better-sqlite3 has, too. */
+/** The methods that are used here, as better-sqlite3 has them. */
 export interface ReadOnlyDatabase {
   prepare(sql: string): { all(values: Values): unknown[]; run(values: Values): unknown };
   close(): void;

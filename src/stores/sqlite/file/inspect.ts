@@ -1,4 +1,4 @@
-// Whether a file is a sound database of this version that the configured secret opens. Reads, and changes nothing.
+// Whether a file is a sound database of this version that the configured secret opens. Only reads.
 
 import { existsSync } from 'node:fs';
 import { DatabaseRefusedError } from '../../refused.ts';
@@ -13,11 +13,11 @@ const MAX_SHOWN = 5;
 
 export interface Inspected {
   readonly check: 'file' | 'integrity' | 'foreign_keys' | 'layout' | 'secret';
-  /** What is wrong; absent if it is as it should be. */
+  /** What is wrong; absent if nothing is. */
   readonly fault?: string | undefined;
 }
 
-/** Every check by itself: what one finds keeps no other from being made. */
+/** Runs every check, whatever the others find. */
 export function inspectDatabase(file: string, keys: Keys): readonly Inspected[] {
   if (!existsSync(file)) return [{ check: 'file', fault: 'it does not exist' }];
   let db: ReturnType<typeof openForReading>;

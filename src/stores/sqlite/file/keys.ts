@@ -31,7 +31,7 @@ const SEALED_TABLES = [
 
 /**
  * Unseals the lookup key, making one if the database is new, and seals the whole database under the current
- * encryption key if it is under a previous one. One transaction: after a crash all of it is done, or nothing.
+ * encryption key if it is under a previous one. One transaction: after a crash either all or nothing is done.
  */
 export function openKeys(db: Database.Database, keys: Keys, file: string): OpenedKeys {
   const current = new Sealer(keys.current);
@@ -50,13 +50,14 @@ export function openKeys(db: Database.Database, keys: Keys, file: string): Opene
     storeKeys(db, current, lookupKey);
     return { sealer: current, lookupKey, resealedRows };
   });
-  // Without effect inside a transaction: tables that are replaced keep the references to them and their children.
+  // Set outside the transaction, because they have no effect inside: replaced tables keep their children and
+  // references.
   db.pragma('foreign_keys = OFF');
   db.pragma('legacy_alter_table = ON');
   const opened = open.immediate();
   db.pragma('legacy_alter_table = OFF');
   db.pragma('foreign_keys = ON');
-  // The file is free of the old key when its pages are written, the WAL when it is emptied.
+  // The file contains nothing under the old key once its pages are written, the WAL once it is emptied.
   if (opened.resealedRows !== undefined) db.pragma('wal_checkpoint(TRUNCATE)');
   return opened;
 }
@@ -95,9 +96,9 @@ interface Resealing {
 }
 
 /**
- * Writes the whole table again: where SQLite moved rows from page to page it may have left copies behind, which go
- * with the pages of the old table. A value that cannot be opened stays as it is: a claim or a lookup that meets it
- * ends it.
+ * Writes the whole table again: SQLite may have left copies behind where it moved rows between pages, and these go with
+ * the pages of the old table. A value that cannot be opened stays as it is: a claim or a lookup that reads it ends its
+ * delivery or device.
  */
 function reseal(db: Database.Database, { table, id, contextOf, from, to }: Resealing): number {
   let resealed = 0;

@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { unusableLocation } from '../errors.ts';
 
 /**
- * Readable by its owner alone; nothing happens if it is there. Throws a `DatabaseRefusedError` that says why it cannot
+ * Readable only by its owner; does nothing if the file exists. Throws a `DatabaseRefusedError` that says why it cannot
  * be made or written.
  */
 export function makeFile(file: string): void {
@@ -15,7 +15,7 @@ export function makeFile(file: string): void {
     closeSync(openSync(file, 'a', 0o600));
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    // A full disk takes nothing new, but a database that exists can still be read.
+    // A full disk allows no new file, but an existing database can still be read.
     if (code === 'ENOSPC' && existsSync(file)) return;
     throw unusableLocation(file, `which cannot be written (${describe(code)})`, { cause: error });
   }

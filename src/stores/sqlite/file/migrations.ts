@@ -1,5 +1,6 @@
 // Brings the tables up to date from the plain SQL files that drizzle-kit writes. Unlike drizzle's own
-// migrator it never skips one silently: what was applied must be the beginning of what this version knows, or go on behind it.
+// migrator it never skips one silently: the applied migrations must be the beginning of those that this version knows,
+// or continue them.
 
 import type Database from 'better-sqlite3';
 import { faultOfTables, type Migration, readMigrations, SCHEMA } from '../../migrations.ts';
@@ -17,7 +18,7 @@ export function checkMigrations(db: Reading, file: string): void {
   }
 }
 
-/** The same, and newer tables are refused: what this version does not know would get lost in a copy. */
+/** The same, and newer tables are refused, because columns that this version does not know would be lost in a copy. */
 export function checkSameMigrations(db: Reading, file: string): void {
   checkMigrations(db, file);
   const [applied, known] = [findApplied(db).length, readMigrations('sqlite').length];
@@ -25,10 +26,10 @@ export function checkSameMigrations(db: Reading, file: string): void {
   throw migrationMismatch(file, `it has ${applied} migrations and this version knows ${known}`);
 }
 
-/** One transaction: after a crash the tables are as before or as new. */
+/** One transaction: after a crash the tables are either the old or the new ones. */
 export function applyMigrations(db: Database.Database, file: string): void {
   const known = readMigrations('sqlite');
-  // A migration that rebuilds a table would otherwise delete its children; no effect inside a transaction.
+  // Otherwise a migration that rebuilds a table would delete its children. Has no effect inside a transaction.
   db.pragma('foreign_keys = OFF');
   const run = db.transaction(() => {
     db.exec(

@@ -16,7 +16,7 @@ export interface ConnectionOptions {
   readonly file: string;
   /** How long SQLite waits for another process's lock before an attempt counts as failed. */
   readonly busyTimeoutMs: number;
-  /** The file grows no further; what does not fit is refused as `full`. */
+  /** The file grows no further than this; writes that do not fit are refused as `full`. */
   readonly maxFileBytes?: number | undefined;
 }
 
@@ -27,7 +27,8 @@ export function openWriting(options: ConnectionOptions): Database.Database {
   const db = new Database(file, { timeout: options.busyTimeoutMs, fileMustExist: true });
   try {
     setUp(db, options);
-    // A crash is no reason to doubt a file, since the WAL's frames carry checksums; a small one costs little.
+    // A crash is no reason to suspect a file, since the WAL's frames have checksums; checking a small file costs
+    // little.
     const damage = endedUncleanly ? findDamage(file) : undefined;
     if (damage !== undefined) throw corruptDatabase(file, `a check found "${damage}"`);
     applyMigrations(db, file);
@@ -80,7 +81,7 @@ function setUp(db: Database.Database, { maxFileBytes }: ConnectionOptions): void
   // The writer makes its checkpoints itself, after it has answered.
   db.pragma('wal_autocheckpoint = 0');
   db.pragma(`journal_size_limit = ${WAL_KEPT_BYTES}`);
-  // What is deleted is overwritten, so that erased content does not stay in free pages, sealed though it is.
+  // Deleted content is overwritten, so that it does not stay in free pages, even sealed.
   db.pragma('secure_delete = ON');
   db.pragma('cell_size_check = ON');
   db.pragma('trusted_schema = OFF');

@@ -1,5 +1,4 @@
-// A connection that only reads, made so that no file appears beside the database that the service's user might not be
-// allowed to open.
+// A connection that only reads. It must not leave a file beside the database that the service's user cannot open.
 
 import { statSync } from 'node:fs';
 import Database from 'better-sqlite3';
@@ -8,8 +7,8 @@ import { openImmutable, type ReadOnlyDatabase } from './immutable.ts';
 const BUSY_TIMEOUT_MS = 250;
 
 /**
- * A service that runs, or was killed, leaves a WAL, whose pages belong to the log. Without one the file alone is the
- * log, and SQLite reads it without making files beside it.
+ * A running or killed service has a WAL, whose pages belong to the log. Without a WAL the file is the whole log, and
+ * SQLite reads it without making files beside it.
  */
 export function openForReading(file: string): ReadOnlyDatabase {
   const wal = statSync(`${file}-wal`, { throwIfNoEntry: false });

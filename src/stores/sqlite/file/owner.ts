@@ -16,23 +16,23 @@ export interface Owner {
 
 export interface OwnerLock {
   /**
-   * Takes the lock again if its file was removed, as who tidies up does. Throws a `StoreUnavailableError` (`locked`) while
-   * another process has it.
+   * Takes the lock again if its file was removed, for example in a clean-up. Throws a `StoreUnavailableError`
+   * (`locked`) while another process has it.
    */
   keep(): void;
   /** The process is alive at this wall time. */
   noteAlive(unixMs: number): void;
-  /** When the process before was alive last; absent if it ended in order. */
+  /** When the previous process was last alive; absent if it ended cleanly. */
   readonly aliveUntilMs: number | undefined;
   release(): void;
 }
 
 /**
- * Held until `release` or the end of the process. The file exists. Throws a `DatabaseRefusedError` if another one holds
- * it, by whatever path.
+ * Held until `release` or the end of the process. The file exists. Throws a `DatabaseRefusedError` if another process
+ * holds it, under any path of the file.
  */
 export function takeOwnership(path: string, owner: Owner): OwnerLock {
-  // SQLite follows links, too, for the files that it puts beside the database.
+  // SQLite also follows links for the files that it puts beside the database.
   const file = realpathSync(path);
   const description = descriptionOf(file);
   const aliveUntilMs = findSignOfLife(file);
@@ -44,7 +44,7 @@ export function takeOwnership(path: string, owner: Owner): OwnerLock {
     try {
       writeFileSync(description, `${JSON.stringify(owner)}\n`, { mode: 0o600 });
     } catch {
-      // Full: the lock itself needs no space, and only the words of a refusal become poorer.
+      // The disk is full: the lock itself needs no space; only the message of a refusal has less detail.
     }
     return { db, inode: inodeOf(`${file}.owner`) };
   }
@@ -65,7 +65,7 @@ export function takeOwnership(path: string, owner: Owner): OwnerLock {
       }
     },
     release() {
-      // A command between a crash and the next start leaves the service's last sign of life.
+      // A command that runs between a crash and the next start keeps the service's last sign of life.
       if (held.db.open && aliveUntilMs !== undefined && !wasAlive)
         setTime(description, aliveUntilMs);
       else if (held.db.open) rmSync(description, { force: true });
@@ -87,7 +87,7 @@ function setTime(file: string, unixMs: number): void {
   try {
     utimesSync(file, unixMs / 1_000, unixMs / 1_000);
   } catch {
-    // It was removed: after a crash, the gap counts from the last delivery.
+    // The file was removed: after a crash, the gap counts from the last delivery.
   }
 }
 
@@ -99,7 +99,7 @@ function lock(file: string, description: string): Database.Database {
   let db: Database.Database | undefined;
   try {
     db = new Database(`${file}.owner`, { timeout: 0 });
-    // Not the WAL, whose locks let readers and writers in side by side; and no journal on the disk, which may be full.
+    // Not WAL mode, whose locks admit readers and writers side by side; and no journal on the disk, which may be full.
     db.pragma('journal_mode = MEMORY');
     db.exec('BEGIN EXCLUSIVE');
     return db;
@@ -125,7 +125,7 @@ function inUse(file: string, description: string): DatabaseRefusedError {
   );
 }
 
-/** Nothing if it is missing or incomplete. */
+/** Undefined if it is missing or incomplete. */
 function readOwner(description: string): Owner | undefined {
   try {
     const { pid, since }: Partial<Owner> = JSON.parse(readFileSync(description, 'utf8'));

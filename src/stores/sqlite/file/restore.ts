@@ -1,5 +1,5 @@
-// Puts a backup in the place of the database while no service runs. At every moment there is a whole database at its
-// path: the old one, or the restored one.
+// Replaces the database by a backup while no service runs. At every moment there is a complete database at its path:
+// the old or the restored one.
 
 import {
   copyFileSync,
@@ -19,7 +19,7 @@ export interface Restoring {
   readonly backup: string;
   readonly file: string;
   readonly owner: Owner;
-  /** Tells the old database from others that were put aside. */
+  /** Distinguishes the old database from others that were put aside. */
   readonly stamp: string;
 }
 
@@ -38,7 +38,7 @@ export function restoreDatabase({ backup, file, owner, stamp }: Restoring): stri
     const aside = statSync(path).size === 0 ? undefined : `${path}.before-${stamp}`;
     if (aside !== undefined) keep(path, aside);
     renameSync(copy, path);
-    // The log has nothing since the backup, however long the service lived after it.
+    // The log then has nothing since the backup, however long the service ran after it.
     rmSync(`${path}.owner.json`, { force: true });
     synchronize(dirname(path));
     return aside;
@@ -53,7 +53,7 @@ function keep(path: string, aside: string): void {
   try {
     linkSync(path, aside);
   } catch {
-    // Not every disk has links.
+    // Not every file system has links.
     copyFileSync(path, aside);
   }
   if (existsSync(`${path}-wal`)) renameSync(`${path}-wal`, `${aside}-wal`);

@@ -15,7 +15,7 @@ import {
 import type { Rows } from '../../rows.ts';
 import { prepareRows, type Reading } from '../reading.ts';
 
-/** Grouped where the rows are: a page in milliseconds. */
+/** Grouped in the database: a page takes milliseconds. */
 const DELIVERIES: Rows<typeof DELIVERY_COLUMNS> = {
   columns: DELIVERY_COLUMNS,
   sql: `WITH page AS (

@@ -1,5 +1,5 @@
 // The life of a delivery: a row of `deliveries` and one of `queue` when it is accepted, a row of `attempts` for each
-// attempt that ended, and at its end the row of `queue` goes with its content.
+// attempt that ended, and at its end the row of `queue` is deleted with its content.
 
 import type Database from 'better-sqlite3';
 import type { Attempt } from '../../../core/delivery.ts';
@@ -75,7 +75,7 @@ export function prepareDeliveryOperations(
       recordReply.run(wholeMs(answeredAtMs), deliveryId);
     },
     finish,
-    /** The phone got it: that ends it if it is open. */
+    /** The phone got the push, which ends the delivery if it is open. */
     endByPhone(deliveryId: string, wallMs: number): boolean {
       const row = findOpen.get(deliveryId);
       if (row !== undefined) finish(row, { status: 'delivered', reason: 'receipt', wallMs });
@@ -187,7 +187,7 @@ function prepareInsert(
       keyHash,
     );
     if (deviceId !== null && findDevice.get(deviceId) === undefined) {
-      // Deleted since the core looked it up, perhaps to be forgotten: nothing of it must stay behind.
+      // The device was deleted since the core looked it up, perhaps to be forgotten: no trace of it may stay.
       const end = { status: 'rejected', reason: DEVICE_DELETED } as const;
       finish({ ...unfinished(delivery), row_id: rowId }, { ...end, wallMs: delivery.receivedAtMs });
       forgetRow.run(rowId);
@@ -201,7 +201,7 @@ function unfinished({ id, tokenHash }: { readonly id: string; readonly tokenHash
   return { id, token_hash: tokenHash, key_hash: null };
 }
 
-/** A repeat of an attempt whose commit seemed to fail, or whose late answer came, overwrites it. */
+/** Overwrites the row if the attempt is repeated because its commit seemed to fail, or if its late answer came. */
 function prepareAttempt(db: Database.Database) {
   const insert = db.prepare(
     `INSERT OR REPLACE INTO attempts (row_id, number, started_at_ms, latency_ms, outcome, reason, message_id)

@@ -35,7 +35,7 @@ export function prepareDeviceOperations(db: Database.Database, sealer: Sealer, f
     if (known !== undefined) {
       const opened = toDevice(sealer, known);
       if (opened !== undefined) return { kind: 'known', device: opened };
-      // What can no longer be decrypted gives its place to the device that registers again.
+      // A device that can no longer be decrypted is replaced when it registers again.
       erase(known, device.createdAtMs);
     }
     const full = isFull({ userHash: hashes.userHash, maxPerUser, maxDevices });
@@ -230,7 +230,7 @@ function preparePrune(db: Database.Database, erase: (row: ErasedRow, wallMs: num
   };
 }
 
-/** One that ended counts as never used, whether it was pruned yet or not. */
+/** An expired signature counts as never used, whether or not it was pruned yet. */
 function prepareUseOnce(db: Database.Database) {
   const use = db.prepare<{ keyHash: string; expiresAtMs: number; nowMs: number }>(
     `INSERT INTO used_signatures (key_hash, expires_at_ms) VALUES (@keyHash, @expiresAtMs)

@@ -25,7 +25,7 @@ import {
 import type { Sealer } from '../../sealing/seal.ts';
 import { prepareRows, type Reading } from '../reading.ts';
 
-/** Reads the whole table, which is bounded, and only where an id was not found. */
+/** Reads the whole table, which is bounded, and only if an id was not found. */
 const COUNTED_AT = `WHERE count > 1 AND at_ms <= @latestMs AND last_at_ms >= @atMs
   AND source IS NOT '${OPERATOR_SOURCE}'
   ORDER BY row_id DESC LIMIT ${MAX_COUNTED}`;
@@ -47,20 +47,20 @@ export function prepareEvidence(db: Reading, sealer: Sealer) {
     deviceOfHandle: (hash: string): number | undefined => findHandle({ hash })[0]?.device_row_id,
     refusals: (rowIds: readonly number[]): readonly Refusal[] =>
       rowIds.flatMap((rowId) => findRefusal({ rowId }).map(toRefusal)),
-    /** Rows that count calls after their first, of which one may have come at this time. */
+    /** Rows that count more calls than their first, one of which may have come at this time. */
     countedAt: (atMs: number): readonly Refusal[] =>
       findCounted({ atMs, latestMs: atMs + LONGEST_REQUEST_MS }).map(toRefusal),
     quarantined: (tokenHashes: readonly string[]): readonly QuarantineEntry[] =>
       tokenHashes.flatMap((hash) => findQuarantined({ hash }).map(toQuarantineEntry)),
     outages: (): readonly Outage[] => findOutages().map(toOutage).toReversed(),
     gaps: (): readonly Gap[] => findGaps().map(toGap).toReversed(),
-    /** The end of the first gap; where that was pruned, the first delivery. */
+    /** The end of the first gap; if that was pruned, the first delivery. */
     madeAtMs: (): number | undefined =>
       findFirstGap()[0]?.ended_at_ms ?? findFirst()[0]?.received_at_ms,
   };
 }
 
-/** Nothing of one that cannot be decrypted. */
+/** Without those that cannot be decrypted. */
 function open(sealer: Sealer, row: RowOf<typeof DEVICES>): readonly FoundDevice[] {
   const device = toDevice(sealer, row);
   return device === undefined ? [] : [{ device, tokenHash: row.token_hash }];

@@ -8,7 +8,7 @@ import type { OPEN_DELIVERIES, RowOf } from '../../rows.ts';
 import { DEVICE_DELETED, wholeMs } from '../../values.ts';
 import type { EventRecording } from '../events/recording.ts';
 
-/** How exactly it is known when a device was seen: one write a day, and not one for each push. */
+/** The precision of a device's `seen_at_ms`: one write a day instead of one for each push. */
 const SIGHTING_MS = 86_400_000;
 
 export type OpenRow = Pick<
@@ -37,7 +37,7 @@ export function prepareFinish(db: Database.Database, recording: EventRecording):
      WHERE row_id = ?`,
   );
   const leave = db.prepare('DELETE FROM queue WHERE row_id = ?');
-  // Unless another delivery holds it by now.
+  // Unless another delivery holds it now.
   const releaseKey = db.prepare(
     'DELETE FROM duplicate_keys WHERE key_hash = ? AND delivery_id = ?',
   );
@@ -45,7 +45,7 @@ export function prepareFinish(db: Database.Database, recording: EventRecording):
 
   return function finish(row, end) {
     const { status, reason, wallMs, attempts = 0, told, keepKey = false } = end;
-    // Who deleted the device knows, and perhaps wants it forgotten.
+    // Whoever deleted the device knows that, and may want it forgotten.
     if (reason !== DEVICE_DELETED) recording.recordEnd(row, end);
     settleRow.run(
       status,
@@ -65,7 +65,7 @@ export function prepareFinish(db: Database.Database, recording: EventRecording):
   };
 }
 
-/** Runs at every end: costs a look into an index unless there is something to note. */
+/** Runs at every end: costs one index lookup unless there is something to write. */
 function prepareSightings(db: Database.Database) {
   const noteDead = db.prepare<[number, string]>(
     `UPDATE devices INDEXED BY devices_by_token SET dead_since_ms = ?

@@ -1,4 +1,4 @@
-// What came into the log after a moment, for a reader that looks again and again.
+// New rows of the log since a given moment, for a reader that polls.
 
 import type { FollowedDelivery, News, Place } from '../../../core/ports/readable-log.ts';
 import { toRefusal } from '../../records.ts';
@@ -9,7 +9,7 @@ import { prepareFindByRow } from './search.ts';
 const NEWEST = 'ORDER BY row_id DESC LIMIT 1';
 const AFTER = 'WHERE row_id > @after ORDER BY row_id LIMIT @limit';
 
-/** As `Follow` has them, at once. */
+/** As in `Follow`, but synchronous. */
 export function prepareFollow(db: Reading) {
   const newestDelivery = prepareRows(db, DELIVERY_IDS, NEWEST);
   const newestRefusal = prepareRows(db, REFUSAL_IDS, NEWEST);

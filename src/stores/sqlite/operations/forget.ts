@@ -1,5 +1,5 @@
-// Forgets users and tokens: their devices, and what of them is in the log. The rows of the log come first, some in each
-// transaction, and the devices with the last of them: as long as a device is there, it says which rows are left.
+// Forgets users and tokens: their devices, and their traces in the log. The rows of the log come first, a few in each
+// transaction, and the devices with the last of them: as long as a device exists, it shows which rows are left.
 
 import type Database from 'better-sqlite3';
 import { FORGOTTEN_TOKEN, type Forgotten } from '../../../core/ports/operating.ts';
@@ -41,7 +41,7 @@ export function prepareForget(
     /** Changes up to `limit` rows of deliveries that have ended; 0 if none is left. */
     rows: ({ limit, ...forgotten }: ForgetRows): number => blank(trace(forgotten), limit),
 
-    /** Everything that is left, at one moment. */
+    /** Everything that is left, in one transaction. */
     devices({ wallMs, ...forgotten }: ForgetDevices): ForgottenDevices {
       const traces = trace(forgotten);
       for (const device of traces.devices) erase(device, wallMs);
@@ -81,7 +81,7 @@ function prepareTrace(db: Database.Database) {
   };
 }
 
-/** Takes fingerprints and device out of rows of deliveries that have ended, and of refusals. */
+/** Removes fingerprints and device from the rows of ended deliveries and of refusals. */
 function prepareBlank(db: Database.Database) {
   const blankWhere = (condition: string) =>
     db.prepare<{ readonly value: string; readonly limit: number }>(
@@ -89,7 +89,7 @@ function prepareBlank(db: Database.Database) {
        WHERE row_id IN (
          SELECT row_id FROM deliveries WHERE ${condition} AND status <> 'queued' LIMIT @limit)`,
     );
-  // The same rows, before they change.
+  // The same rows, before they are changed.
   const awaitedWhere = (condition: string) =>
     db.prepare<{ readonly value: string; readonly limit: number }>(
       `DELETE FROM awaited_receipts WHERE row_id IN (

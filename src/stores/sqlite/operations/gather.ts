@@ -1,5 +1,4 @@
-// Everything that the log knows of what an operator asks for, by the indexes alone: a question takes milliseconds in a
-// log of a million rows.
+// Everything that the log knows about a question, using only indexes: it takes milliseconds in a log of a million rows.
 
 import type { Evidence, KeyKind, LogKey, LogQuestion } from '../../../core/ports/log.ts';
 import {
@@ -47,7 +46,7 @@ export function prepareGather(db: Reading, sealer: Sealer): (question: LogQuesti
     const found = new Set<KeyKind>();
     const note = (kind: KeyKind) => found.add(kind);
     const devices = findDevices(keys, note);
-    // What concerns the phone of a device concerns the device.
+    // Rows about a device's phone belong to the device.
     const ofDevices = devices.flatMap(keysOfDevice);
     const deliveries = newest(options, [
       lookups.deliveries(keys, options, note),

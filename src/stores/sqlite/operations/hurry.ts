@@ -1,5 +1,5 @@
-// One queued delivery is made due at once, by an operator's wish. What is being sent or held stays as it is, so that no
-// phone is woken twice.
+// Makes one queued delivery due at once, for an operator. A delivery that is being sent or held stays as it is, so that
+// no phone is woken twice.
 
 import type Database from 'better-sqlite3';
 import type { Hurried } from '../../../core/ports/operating.ts';

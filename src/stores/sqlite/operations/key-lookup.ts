@@ -1,10 +1,10 @@
-// Rows by what an operator knows of them: a value or how it begins, in the one column that a kind of key stands for.
+// Finds rows by a value or its beginning, in the column that belongs to each kind of key.
 
 import type { KeyKind, LogKey } from '../../../core/ports/log.ts';
 import { DELIVERY_IDS, DEVICE_IDS, REFUSAL_IDS } from '../../rows.ts';
 import { prepareRows, type Reading, type Values } from '../reading.ts';
 
-/** Of the rows that a short beginning of an id matches, the last ones in its order, which for ids is that of time. */
+/** If a short beginning of an id matches many rows, the last in id order, which is the order of time. */
 const MAX_MATCHES = 5_000;
 /** Sorts behind every character of an id or fingerprint. */
 const LAST_CHARACTER = '~';
@@ -57,7 +57,7 @@ export function prepareKeyLookups(db: Reading) {
       columns: OF_REFUSALS,
       condition: 'last_at_ms >= @sinceMs',
     }),
-    // However old they are.
+    // Regardless of age.
     devices: prepareLookup(db, {
       rows: DEVICE_IDS,
       columns: OF_DEVICES,

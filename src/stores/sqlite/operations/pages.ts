@@ -1,5 +1,5 @@
-// Lists for operators, page by page and newest first. A page looks at a bounded range of rows, so that a filter that
-// matches nothing holds up no other query: such a page is short or empty, and says where to go on.
+// Lists for operators, page by page and newest first. A page reads a bounded range of rows, so that a filter without
+// matches delays no other query: such a page is short or empty, and says where to continue.
 
 import type Database from 'better-sqlite3';
 import type { Device } from '../../../core/ports/devices.ts';

@@ -1,4 +1,4 @@
-// How long the queue is and how late it is, for metrics and for the page.
+// The length of the queue and how late it is, for metrics and for the page.
 
 import type Database from 'better-sqlite3';
 import type { WaitingInLane } from '../../../core/ports/operating.ts';
@@ -7,7 +7,7 @@ import { toWaiting, WAITING_COLUMNS } from '../../counts.ts';
 import type { Rows } from '../../rows.ts';
 import { prepareRows, type Reading } from '../reading.ts';
 
-/** Counted by an index alone; rows lie in the order of receipt. */
+/** Counted from an index only; rows are in the order of receipt. */
 const WAITING: Rows<typeof WAITING_COLUMNS> = {
   columns: WAITING_COLUMNS,
   sql: `SELECT lane.app AS app, lane.provider AS provider, lane.deliveries AS deliveries,
@@ -18,7 +18,7 @@ const WAITING: Rows<typeof WAITING_COLUMNS> = {
 };
 
 export function prepareQueueState(db: Database.Database) {
-  // Answered by an index alone: the content of what waits is not read.
+  // Answered from an index only: the content of waiting deliveries is not read.
   const find = db.prepare<[], { readonly deliveries: number; readonly first: number | null }>(
     'SELECT count(*) AS deliveries, min(ready_at_ms) AS first FROM queue INDEXED BY queue_by_readiness',
   );

@@ -1,4 +1,4 @@
-// Claims of what is due, and changes of many plans at once.
+// Claims of due deliveries, and changes of many plans at once.
 
 import type Database from 'better-sqlite3';
 import type { Delivery } from '../../../core/delivery.ts';
@@ -47,7 +47,7 @@ function prepareClaim(db: Database.Database, sealer: Sealer, finish: Finish) {
 
   return function claim(request: Claim): ClaimResult {
     const { owner, nowMs, wallMs, leaseUntilMs, select } = request;
-    // Else a probe whose end is not recorded would be chosen again and again.
+    // Otherwise a probe whose end is not recorded would be chosen again and again.
     const triedAtMs = select.kind === 'probe' ? wholeMs(nowMs) : null;
     const deliveries: Delivery[] = [];
     const claimed = new Set<number>();
@@ -70,7 +70,7 @@ const CLAIMABLE = `(lease_until_ms IS NULL OR lease_until_ms <= @nowMs)
   AND (not_before_ms IS NULL OR not_before_ms <= @nowMs)`;
 
 function prepareFind(db: Database.Database) {
-  // Sorted by their keys alone: in a long backlog the content of most is not needed.
+  // Only keys are sorted: in a long backlog the content of most rows is not needed.
   const statement = (condition: string, order: string) =>
     db.prepare<
       Lane & { owner: string; nowMs: number; momentMs: number; limit: number },

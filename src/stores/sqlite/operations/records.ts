@@ -156,7 +156,7 @@ function prepareGaps(db: Database.Database) {
 }
 
 function preparePrune(db: Database.Database) {
-  // Rows lie in the order of their first refusal, so only the oldest have to be looked at.
+  // Rows lie in the order of their first refusal, so only the oldest have to be read.
   const refusals = db.prepare(
     `DELETE FROM refusals WHERE row_id IN (
        SELECT row_id FROM (SELECT row_id, at_ms FROM refusals ORDER BY row_id LIMIT @limit)

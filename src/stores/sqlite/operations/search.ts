@@ -29,7 +29,7 @@ export function prepareSearch(db: Reading) {
   };
 }
 
-/** One delivery by its row; nothing if it was pruned meanwhile. */
+/** One delivery by its row; undefined if it was pruned meanwhile. */
 export function prepareFindByRow(db: Reading) {
   const find = prepareRows(db, LOGGED_DELIVERIES, 'WHERE row_id = @rowId');
   const findAttempts = prepareRows(db, LOGGED_ATTEMPTS, ATTEMPTS_OF_ROW);

@@ -5,7 +5,7 @@ import { fingerprint, wholeMs } from '../../values.ts';
 import type { EventRecording } from '../events/recording.ts';
 import type { PruneOptions, QuarantineWrite } from '../protocol.ts';
 
-/** More than fits into the gaps of existing pages, so that a probe needs what a delivery would need. */
+/** More than fits into the free space of existing pages, so that a probe needs as much as a delivery would. */
 const PROBE_BYTES = 8_192;
 
 export function prepareUpkeepOperations(db: Database.Database, recording: EventRecording) {
@@ -54,7 +54,7 @@ function prepareQuarantine(db: Database.Database, recording: EventRecording) {
 }
 
 function preparePrune(db: Database.Database) {
-  // Rows lie in the order of receipt, so only the oldest have to be looked at.
+  // Rows lie in the order of receipt, so only the oldest have to be read.
   const deleteDeliveries = db.prepare(
     `DELETE FROM deliveries WHERE row_id IN (
        SELECT row_id FROM (

@@ -1,5 +1,5 @@
-// What is written of receipts: the wake of a delivery, the receipts beside it, and the history of its phone. The history
-// changes by the core's own rules, in the transaction that records what changed it.
+// Writes receipts: the wake of a delivery, its receipts, and the history of its phone. The history changes by the
+// core's own rules, in the transaction that records the cause.
 
 import type Database from 'better-sqlite3';
 import { FORGOTTEN_TOKEN } from '../../../core/ports/operating.ts';
@@ -56,7 +56,7 @@ export function prepareReceiptOperations(
       const history = histories.find(row);
       const isAnswered = wakes.countReceipts(row) > 0;
       const isKnocked = row.knocked_at_ms !== null;
-      // A crash came between, and it was pushed once more.
+      // It was pushed again after a crash.
       if (row.accepted_at_ms !== null) return { history, isAnswered, isKnocked };
       const pushed = afterPush(history, { atMs, tokenSha256, isAnswered, isJudged });
       const number = pushed.pushes === history.pushes ? null : pushed.pushes;
@@ -219,7 +219,7 @@ function prepareHistories(db: Database.Database) {
       return row === undefined ? NO_HISTORY : toHistory(row);
     },
     put({ token_hash, app, platform }: Woken, history: WakeHistory): void {
-      // A receipt for a delivery whose phone was forgotten since: nothing is kept of it any more.
+      // A receipt for a delivery whose phone was forgotten since: nothing is kept.
       if (token_hash === FORGOTTEN_TOKEN) return;
       put.run({
         token_hash,

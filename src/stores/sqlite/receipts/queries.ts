@@ -1,4 +1,4 @@
-// What the log knows of the wakes of phones, as it is read.
+// Reads what the log knows about the wakes of phones.
 
 import type { DeliveryWake } from '../../../core/ports/receipts.ts';
 import type { WakeHistory } from '../../../core/receipts/history.ts';
