@@ -26,13 +26,13 @@ export async function showEndpoints(
   const { id } = checkQuery(endpointsQuery, c);
   const { endpoints, clock } = operator;
   await reading(() => endpoints.refresh());
-  const lanes = id === undefined ? endpoints.all : [endpoints.find(id)];
+  const outboxes = id === undefined ? endpoints.all : [endpoints.find(id)];
   const limit = id === undefined ? LAST_ATTEMPTS : ALL_ATTEMPTS;
-  const shown = lanes.map(async (lane): Promise<ShownEndpoint> => {
-    const attempts = await endpoints.attempts(lane.endpoint.id, limit);
+  const shown = outboxes.map(async (outbox): Promise<ShownEndpoint> => {
+    const attempts = await endpoints.attempts(outbox.endpoint.id, limit);
     return {
-      endpoint: describeEndpoint(lane),
-      detail: healthDetail(lane, { wallMs: clock.wallMs(), mailFault: endpoints.mailFault }),
+      endpoint: describeEndpoint(outbox),
+      detail: healthDetail(outbox, { wallMs: clock.wallMs(), mailFault: endpoints.mailFault }),
       attempts,
     };
   });

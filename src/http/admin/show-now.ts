@@ -50,10 +50,10 @@ export async function showNow(parts: AdminParts, c: HttpContext): Promise<Respon
       if (ready || check.includes('/')) return [];
       return [{ status: 'broken' as const, name: check, detail: detail ?? 'not ready' }];
     }),
-    ...endpoints.all.flatMap((lane) => {
-      const detail = healthDetail(lane, { wallMs, mailFault });
+    ...endpoints.all.flatMap((outbox) => {
+      const detail = healthDetail(outbox, { wallMs, mailFault });
       if (detail === undefined) return [];
-      return [{ status: 'degraded' as const, name: `endpoint ${lane.endpoint.id}`, detail }];
+      return [{ status: 'degraded' as const, name: `endpoint ${outbox.endpoint.id}`, detail }];
     }),
   ];
   const [cards, last, all] = await reading(() =>

@@ -50,10 +50,10 @@ export function endpointChecks(
   clock: Clock,
 ): Readonly<Record<string, ReadinessCheck>> {
   const checks: Record<string, ReadinessCheck> = {};
-  for (const lane of endpoints.all) {
-    const detail = healthDetail(lane, { wallMs: clock.wallMs(), mailFault: endpoints.mailFault });
+  for (const outbox of endpoints.all) {
+    const detail = healthDetail(outbox, { wallMs: clock.wallMs(), mailFault: endpoints.mailFault });
     if (detail === undefined) continue;
-    checks[`endpoint/${lane.endpoint.id}`] = { ready: true, status: 'degraded', detail };
+    checks[`endpoint/${outbox.endpoint.id}`] = { ready: true, status: 'degraded', detail };
   }
   return checks;
 }
