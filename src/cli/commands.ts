@@ -1,8 +1,9 @@
 // The commands of `nds` and their arguments; each has a file of its own, loaded only when it runs.
 
-import { Command, CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { readVersion } from '../service/observing/version.ts';
 import { createSystemClock } from '../service/system.ts';
+import { NdsCommand, withoutSecrets } from './command-line.ts';
 import { addDatabaseCommands } from './database/commands.ts';
 import type { DoctorOptions } from './doctor.ts';
 import { readEnvironmentWithOrigin } from './environment.ts';
@@ -16,7 +17,7 @@ import { NothingGivenError } from './standard-input.ts';
 /** Returns the exit code: 0 done, 1 failed, 2 wrong arguments; `doctor` has its own. */
 export async function runCommand(args: readonly string[]): Promise<number> {
   let exitCode = 0;
-  const program = createProgram((code) => {
+  const program = createProgram(args, (code) => {
     exitCode = code;
   });
   const [name = 'serve'] = args;
@@ -31,13 +32,15 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   }
 }
 
-function createProgram(end: (exitCode: number) => void): Command {
-  const program = new Command('nds')
+function createProgram(args: readonly string[], end: (exitCode: number) => void): Command {
+  const program = new NdsCommand('nds')
     .description('Turns Lightning webhooks into pushes. Without a command it serves.')
     .version(readVersion(), '--version')
     .exitOverride()
-    .showHelpAfterError('(nds help lists the commands)')
-    .configureOutput({ writeOut: print });
+    .configureOutput({
+      writeOut: print,
+      outputError: (text, write) => write(withoutSecrets(text, args)),
+    });
   program
     .command('serve')
     .description('run the service, configured by the environment')

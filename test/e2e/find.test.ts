@@ -71,8 +71,7 @@ test('everything that an operator may have in hand finds the push', async () => 
     ...[handleOf(device, 'notify'), device.urls.notify ?? '', device.id, USER, USER.toUpperCase()],
   ];
   for (const text of known) {
-    // One handle of 64 begins with a dash, which would be read as an option.
-    const output = await find(running, '--json', '--', text);
+    const output = await find(running, text, '--json');
     const { deliveries, verdict } = jsonSchema.parse(JSON.parse(output));
     expect([text, deliveries.map((one) => one.id), verdict.code]).toEqual([
       text,

@@ -1,0 +1,118 @@
+// Arguments as they are typed or pasted: a handle that begins with a dash, an option that does not exist, a secret in the
+// place of something else.
+
+import { expect, test } from 'vitest';
+import { expectReadable, runCommand } from '../support/command.ts';
+import { androidToken } from '../support/driven-service.ts';
+import { imported, withDevice } from '../support/operated.ts';
+import { temporaryFolder } from '../support/service.ts';
+
+/** As many handles as this begin with a dash but for one time in a billion. */
+const DEVICES = 1_500;
+const HANDLE = '-R6HGpFur-hJuA4vRK_4xA';
+const TOKEN = '<740f4707 bebcf74f 9b7c25d4 8e335894 5f6aa01d a5ddb387 462c7eaf 61bb78ad>';
+
+type Nds = Awaited<ReturnType<typeof withDevice>>;
+
+async function findHandleWithDash({ given }: Nds): Promise<string> {
+  const lines = Array.from({ length: DEVICES }, (_, index) =>
+    JSON.stringify({ platform: 'android', token: androidToken(index) }),
+  );
+  const { stdout } = await given(lines.join('\n'), 'devices', 'import', '-');
+  const handles = stdout
+    .trim()
+    .split('\n')
+    .flatMap((line) => Object.values(imported.parse(JSON.parse(line)).urls ?? {}))
+    .map((url) => new URL(url).pathname.split('/').at(-1) ?? '');
+  const found = handles.find((handle) => handle.startsWith('-'));
+  if (found === undefined) throw new Error('no handle begins with a dash');
+  return found;
+}
+
+test('a handle that begins with a dash is an argument as any other', async () => {
+  const started = await withDevice();
+  const { nds } = started;
+  const handle = await findHandleWithDash(started);
+  const sent = await nds('send', handle, '--json');
+  const { id }: { id: string } = JSON.parse(sent.stdout);
+  for (const args of [
+    [handle, '--json', '--limit', '1'],
+    ['--json', handle],
+    ['--json', '--', handle],
+  ]) {
+    const found = await nds('find', ...args);
+    expect([found.code, found.stderr]).toEqual([0, '']);
+    expect(JSON.parse(found.stdout)).toMatchObject({ deliveries: [{ id }] });
+    expect(found.stdout).not.toContain(handle);
+  }
+});
+
+test('two dashes begin an argument, too, where no option is as long', async () => {
+  const { nds } = await withDevice();
+  for (const known of ['--6HGpFur-hJuA4vRK_4xA', '-h6HGpFur-hJuA4vRK_4xA']) {
+    for (const command of ['find', 'forget', 'token show']) {
+      const { stdout, stderr } = await nds(...command.split(' '), known);
+      expect([command, stderr]).toEqual([command, '']);
+      expect(stdout).not.toBe('');
+      expect(stdout).not.toContain(known);
+    }
+    const { code, stderr } = await nds('send', known);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('unknown_handle')]);
+  }
+  const listed = await nds('devices', 'list', '--user', HANDLE);
+  expect(listed).toEqual({ code: 0, stdout: '', stderr: '' });
+});
+
+test('an error of the arguments repeats nothing that may be a secret', async () => {
+  for (const [words, args] of [
+    ["unknown option '…'", [HANDLE]],
+    ["unknown option '…'", ['devices', HANDLE]],
+    ['but got 1: ….', ['serve', HANDLE]],
+    ["unknown option '--handle=…'", ['find', `--handle=${HANDLE}`]],
+    ["unknown command '…'", [TOKEN]],
+    ["unknown command '…'", ['token', TOKEN]],
+    ['but got 2: aa, ….', ['find', 'aa', HANDLE]],
+    ['but got 2: …, ….', ['find', '--', HANDLE, `${HANDLE}A`]],
+    ["argument '…' is invalid", ['devices', 'list', '--limit', HANDLE]],
+    ["argument '…' is invalid", ['send', '-', '--platform', TOKEN]],
+    ["argument '…' is invalid", ['stats', `--since=${TOKEN}`]],
+  ] as const) {
+    const { code, stdout, stderr } = await runCommand(args, { folder: temporaryFolder() });
+    expect([code, stdout], args.join(' ')).toEqual([2, '']);
+    expect(stderr).toContain(words);
+    expect(stderr).not.toMatch(/R6HGpFur|740f4707/);
+  }
+});
+
+test('an error of the arguments says what to do', async () => {
+  for (const [args, lines] of [
+    [
+      ['forget', '-bob'],
+      [
+        "error: unknown option '-bob'",
+        'If it is no option but an argument: nds forget -- ARGUMENT',
+        '(nds forget --help lists what it takes)',
+      ],
+    ],
+    [
+      ['devices', 'list', '--jsn'],
+      [
+        "error: unknown option '--jsn'",
+        '(Did you mean --json?)',
+        '(nds devices list --help lists what it takes)',
+      ],
+    ],
+    [
+      ['devices', 'show'],
+      ["error: missing required argument 'id'", '(nds devices show --help lists what it takes)'],
+    ],
+    [
+      ['frind'],
+      ["error: unknown command 'frind'", '(Did you mean find?)', '(nds --help lists the commands)'],
+    ],
+  ] as const) {
+    const end = await runCommand(args, { folder: temporaryFolder() });
+    expect(end).toEqual({ code: 2, stdout: '', stderr: `${lines.join('\n')}\n` });
+    expectReadable(end);
+  }
+});
