@@ -1,11 +1,12 @@
 // What went wrong, for the operator: a sentence if the operator can fix it, the stack if it is a bug.
 
 import { ConfigError } from '../config/config.ts';
-import { StoreUnavailableError } from '../core/ports/store.ts';
+import { DatabaseRefusedError } from '../stores/refused.ts';
+import { nodeReasonOf, reasonOf } from '../stores/sqlite/errors.ts';
 
 const DISK_FULL = 'the disk is full: free some space, or choose a folder on another volume.';
 const READ_ONLY =
-  'the database, its folder or the mount is read-only: check owner, mode and mount, or choose another folder.';
+  'the database, its folder or the mount cannot be read or is read-only: check owner, mode and mount, or choose another folder.';
 
 /** Why the database cannot be made or opened at start, by the code of a file operation. */
 const FILE_PROBLEMS: Readonly<Record<string, string>> = {
@@ -54,8 +55,10 @@ export function explain(error: unknown): string {
 }
 
 function problemOf(error: Error): string | undefined {
-  if (error instanceof StoreUnavailableError) {
-    const problem = STORE_PROBLEMS[error.reason];
+  if (error instanceof DatabaseRefusedError) return undefined;
+  const reason = reasonOf(error) ?? nodeReasonOf(error);
+  if (reason !== undefined) {
+    const problem = STORE_PROBLEMS[reason];
     return problem && `NDS_DATABASE: ${problem}`;
   }
   // An error that comes from the store's thread has kept nothing but its message.

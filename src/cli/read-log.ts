@@ -1,10 +1,9 @@
 // The log as a command reads it: beside a running service or from a copy, and also while the rest of the configuration
 // has faults, since that is when it is needed.
 
-import { existsSync } from 'node:fs';
 import { loadApps } from '../config/apps.ts';
 import { ConfigError, type Environment, readSettings } from '../config/config.ts';
-import { isServer, showPath } from '../config/files.ts';
+import { isServer } from '../config/files.ts';
 import { findSecrets, loadSecrets } from '../config/secret.ts';
 import { loadSources } from '../config/sources.ts';
 import { doorsOf } from '../core/devices/doors.ts';
@@ -13,6 +12,7 @@ import type { ReadableLog } from '../core/ports/readable-log.ts';
 import { DEFAULT_APP } from '../core/target.ts';
 import { createSystemClock, createSystemIds } from '../service/system.ts';
 import { openReadOnly } from '../stores/sqlite/read-only.ts';
+import { requireFile } from './database/database-settings.ts';
 
 export interface LogPlace {
   readonly retentionMs: number;
@@ -32,9 +32,7 @@ export function findLog(environment: Environment): LogPlace {
   } = values;
   if (file === undefined || retentionMs === undefined) throw new ConfigError(faults);
   if (isServer(file)) return findServer(file, { configured, previous, retentionMs });
-  if (!existsSync(file)) {
-    throw new ConfigError([`NDS_DATABASE names ${showPath(file)}, which does not exist`]);
-  }
+  requireFile(file);
   const keys = findSecrets({ configured, previous, databaseFile: file });
   return { retentionMs, isFile: true, open: async () => openReadOnly({ file, keys }) };
 }

@@ -70,7 +70,7 @@ test('a backup replaces nothing, and says why it cannot be written', async () =>
   const unreadable = { ...environment, NDS_DATABASE: folder };
   const copy = join(folder, 'copy.sqlite');
   const end = await runCommand(['backup', copy], { environment: unreadable });
-  expect([end.code, end.stderr.includes(`${folder} cannot be read: `)]).toEqual([1, true]);
+  expect([end.code, end.stderr.includes(`${folder}, which is a folder: `)]).toEqual([1, true]);
   expect(existsSync(copy)).toBe(false);
 });
 

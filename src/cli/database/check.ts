@@ -14,6 +14,8 @@ const WORDS: Readonly<Record<Inspected['check'], string>> = {
   layout: 'the tables are those of this version',
   secret: 'the configured secret opens it',
 };
+const DAMAGE: readonly Inspected['check'][] = ['file', 'integrity', 'foreign_keys'];
+const ELSE = 'Name another file, or restore a backup: docs/operating.md#backup-and-restore';
 const INDENT = 8;
 
 /** Over PostgreSQL. */
@@ -29,8 +31,14 @@ export function check(
   const path = resolve(file ?? settings.file);
   const found = inspectDatabase(path, keysOf(settings));
   const isSound = found.every(({ fault }) => fault === undefined);
-  print(json ? `${JSON.stringify({ file: path, sound: isSound, checks: found })}\n` : lines(found));
+  const text = isDamaged(found) ? `${lines(found)}${wrap(ELSE, 0)}\n` : lines(found);
+  print(json ? `${JSON.stringify({ file: path, sound: isSound, checks: found })}\n` : text);
   return isSound ? 0 : 1;
+}
+
+/** Other faults say themselves what to do. */
+function isDamaged(found: readonly Inspected[]): boolean {
+  return found.some(({ check, fault }) => fault !== undefined && DAMAGE.includes(check));
 }
 
 /** A line for each check; what is wrong in the database's own words. */

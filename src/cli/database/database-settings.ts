@@ -1,6 +1,6 @@
 // Which database a command means, and the keys of a file. Faults of other settings are no reason to refuse a restore.
 
-import { existsSync, statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { ConfigError, type Environment, readSettings } from '../../config/config.ts';
 import { isServer, showPath } from '../../config/files.ts';
 import { findSecrets, type Secrets } from '../../config/secret.ts';
@@ -43,9 +43,23 @@ export function keysOf(settings: DatabaseSettings): Secrets {
   });
 }
 
+/** What is wrong with a file that is to be read, and what to do. */
+export function faultOfFile(file: string): string | undefined {
+  try {
+    accessSync(file, constants.R_OK);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    return code === 'ENOENT' || code === 'ENOTDIR'
+      ? 'does not exist: give the file of the service, which it makes at its first start'
+      : 'cannot be read by this user: run the command as the user of the service';
+  }
+  return statSync(file).isDirectory() ? 'is a folder: give the path of a file' : undefined;
+}
+
 export function requireFile(file: string): void {
-  if (existsSync(file)) return;
-  throw new ConfigError([`NDS_DATABASE names ${showPath(file)}, which does not exist`]);
+  const fault = faultOfFile(file);
+  if (fault !== undefined)
+    throw new ConfigError([`NDS_DATABASE names ${showPath(file)}, which ${fault}`]);
 }
 
 /**

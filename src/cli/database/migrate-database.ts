@@ -1,7 +1,6 @@
 // `nds migrate-database FILE`: copies the log and the devices of an SQLite file into the empty PostgreSQL that NDS_DATABASE
 // names, while no service runs.
 
-import { existsSync } from 'node:fs';
 import { ConfigError, type Environment, readSettings } from '../../config/config.ts';
 import { isServer, showPath } from '../../config/files.ts';
 import { findSecrets, loadSecrets } from '../../config/secret.ts';
@@ -10,7 +9,7 @@ import { openCopySource } from '../../stores/sqlite/file/copy-source.ts';
 import { takeOwnership } from '../../stores/sqlite/file/owner.ts';
 import type { Context } from '../context.ts';
 import { print } from '../print.ts';
-import { requireOwnUser } from './database-settings.ts';
+import { faultOfFile, requireOwnUser } from './database-settings.ts';
 
 const TELL_EVERY_ROWS = 100_000;
 
@@ -24,7 +23,8 @@ export async function migrateDatabase(
   { environment, clock }: Context,
 ): Promise<void> {
   const { database, secret, previousSecrets } = readTarget(environment);
-  if (!existsSync(file)) throw new ConfigError([`${showPath(file)} does not exist`]);
+  const fault = faultOfFile(file);
+  if (fault !== undefined) throw new ConfigError([`${showPath(file)} ${fault}`]);
   requireOwnUser(file);
   const since = new Date(clock.wallMs()).toISOString();
   const lock = takeOwnership(file, { pid: process.pid, since });

@@ -96,6 +96,13 @@ export function damagedKeys(url: string, finding: string): DatabaseRefusedError 
   );
 }
 
+export function olderTables(url: string): DatabaseRefusedError {
+  return new DatabaseRefusedError(
+    'migration_mismatch',
+    `the database ${showAddress(url)} was written by an older version: start the service once, which brings it up to date.`,
+  );
+}
+
 export function migrationMismatch(url: string, finding: string): DatabaseRefusedError {
   return new DatabaseRefusedError(
     'migration_mismatch',

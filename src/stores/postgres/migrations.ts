@@ -4,7 +4,7 @@
 import { faultOfTables, type Migration, readMigrations, SCHEMA } from '../migrations.ts';
 import { APPLIED_MIGRATIONS } from '../rows.ts';
 import type { Database, Run } from './database.ts';
-import { migrationMismatch, noTables } from './errors.ts';
+import { migrationMismatch, noTables, olderTables } from './errors.ts';
 import { select } from './statements.ts';
 
 /** Any number that no other program uses: `nds` in ASCII. */
@@ -40,7 +40,7 @@ export async function checkMigrations(run: Run, url: string): Promise<void> {
   if (rows.length === 0) throw noTables(url);
   const applied = await select(run, APPLIED_MIGRATIONS, 'ORDER BY number');
   if (applied.length < known.length) {
-    throw migrationMismatch(url, 'it was written by an older version; start the service once');
+    throw olderTables(url);
   }
   const [schema] = await select(run, SCHEMA, '');
   refuse(known, { applied, minReader: schema?.min_reader ?? 0 }, url);

@@ -80,6 +80,27 @@ export function corruptDatabase(
   );
 }
 
+export function foreignDatabase(file: string): DatabaseRefusedError {
+  return new DatabaseRefusedError(
+    'corrupt_database',
+    `the database ${file} has the tables of another program, and was left as it is. Name another file.`,
+  );
+}
+
+export function emptyDatabase(file: string): DatabaseRefusedError {
+  return new DatabaseRefusedError(
+    'corrupt_database',
+    `the database ${file} is empty. Name the file of the service, or start the service once.`,
+  );
+}
+
+export function olderTables(file: string): DatabaseRefusedError {
+  return new DatabaseRefusedError(
+    'migration_mismatch',
+    `the database ${file} was written by an older version: start the service once, which brings it up to date.`,
+  );
+}
+
 export function migrationMismatch(file: string, finding: string): DatabaseRefusedError {
   return new DatabaseRefusedError(
     'migration_mismatch',

@@ -3,6 +3,9 @@
 
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { DatabaseRefusedError } from '../../refused.ts';
+import { corruptDatabase, emptyDatabase, nodeReasonOf, reasonOf } from '../errors.ts';
+import { hasTables } from './migrations.ts';
 import { openForReading } from './open-reading.ts';
 
 /**
@@ -17,6 +20,7 @@ export function writeBackup(file: string, to: string): void {
     closeSync(openSync(partial, 'wx', 0o600));
     const db = openSource(file);
     try {
+      if (!hasTables(db, file)) throw emptyDatabase(file);
       db.prepare('VACUUM INTO @partial').run({ partial });
     } finally {
       db.close();
@@ -26,7 +30,10 @@ export function writeBackup(file: string, to: string): void {
     synchronize(dirname(to));
   } catch (error) {
     rmSync(partial, { force: true });
-    if (error instanceof BackupRefusedError) throw error;
+    if (error instanceof BackupRefusedError || error instanceof DatabaseRefusedError) throw error;
+    if ((reasonOf(error) ?? nodeReasonOf(error)) === 'corrupt') {
+      throw corruptDatabase(file, 'it is damaged or no database', { cause: error });
+    }
     const words = error instanceof Error ? error.message : String(error);
     throw new BackupRefusedError(`${to} cannot be written: ${words}`, { cause: error });
   }

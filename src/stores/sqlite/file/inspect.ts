@@ -1,6 +1,6 @@
 // Whether a file is a sound database of this version that the configured secret opens. Only reads.
 
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { DatabaseRefusedError } from '../../refused.ts';
 import type { Keys } from '../../sealing/keys.ts';
 import type { Reading } from '../reading.ts';
@@ -19,14 +19,19 @@ export interface Inspected {
 
 /** Runs every check, whatever the others find. */
 export function inspectDatabase(file: string, keys: Keys): readonly Inspected[] {
-  if (!existsSync(file)) return [{ check: 'file', fault: 'it does not exist' }];
   let db: ReturnType<typeof openForReading>;
   try {
+    const found = statSync(file, { throwIfNoEntry: false });
+    if (found === undefined) return [{ check: 'file', fault: 'it does not exist' }];
+    if (found.isDirectory()) return [{ check: 'file', fault: 'it is a folder' }];
     db = openForReading(file);
   } catch (error) {
-    return [{ check: 'file', fault: `it cannot be opened: ${wordsOf(error)}` }];
+    const fault = `it cannot be opened: check its owner and mode (${wordsOf(error)})`;
+    return [{ check: 'file', fault }];
   }
   try {
+    const unreadable = faultOf(() => db.prepare('SELECT count(*) FROM sqlite_schema').all({}));
+    if (unreadable !== undefined) return [{ check: 'file', fault: unreadable }];
     return [
       { check: 'integrity', fault: faultOf(() => findDamage(db)) },
       { check: 'foreign_keys', fault: faultOf(() => findOrphans(db)) },

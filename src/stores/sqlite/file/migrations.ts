@@ -5,16 +5,39 @@
 import type Database from 'better-sqlite3';
 import { faultOfTables, type Migration, readMigrations, SCHEMA } from '../../migrations.ts';
 import { APPLIED_MIGRATIONS, type RowOf } from '../../rows.ts';
-import { migrationMismatch, oldLayout } from '../errors.ts';
+import {
+  emptyDatabase,
+  foreignDatabase,
+  migrationMismatch,
+  olderTables,
+  oldLayout,
+} from '../errors.ts';
 import { prepareRows, type Reading } from '../reading.ts';
 
 type AppliedMigration = RowOf<typeof APPLIED_MIGRATIONS>;
 
+/** Litestream keeps tables of its own in a file, whose names begin with `_`. */
+const TABLES = {
+  columns: { ours: 'integer', all: 'integer' },
+  sql: `SELECT
+      (SELECT count(*) FROM pragma_table_info('migrations') WHERE name = 'hash') AS ours,
+      (SELECT count(*) FROM sqlite_schema WHERE type = 'table'
+        AND name NOT GLOB 'sqlite_*' AND name NOT GLOB '_*') AS "all"`,
+} as const;
+
+/** Whether it has tables of ours. Throws the refusal if it has others only: a migration would write among them. */
+export function hasTables(db: Reading, file: string): boolean {
+  const [{ ours, all } = { ours: 0, all: 0 }] = prepareRows(db, TABLES, '')();
+  if (ours === 0 && all > 0) throw foreignDatabase(file);
+  return ours > 0;
+}
+
 /** Throws the refusal if this version cannot read the file. Changes nothing. */
 export function checkMigrations(db: Reading, file: string): void {
+  if (!hasTables(db, file)) throw emptyDatabase(file);
   const known = readMigrations('sqlite');
   if (refuseMismatch(db, { known, file }) < known.length) {
-    throw migrationMismatch(file, 'it was written by an older version; start the service once');
+    throw olderTables(file);
   }
 }
 

@@ -5,7 +5,7 @@ import Database from 'better-sqlite3';
 import { DatabaseRefusedError } from '../../refused.ts';
 import { corruptDatabase, reasonOf, unusableLocation } from '../errors.ts';
 import { findDamage } from './file-check.ts';
-import { applyMigrations } from './migrations.ts';
+import { applyMigrations, hasTables } from './migrations.ts';
 
 const PAGE_BYTES = 4_096;
 const CACHE_KIB = 32_768;
@@ -26,6 +26,8 @@ export function openWriting(options: ConnectionOptions): Database.Database {
   const endedUncleanly = sizeOf(`${file}-wal`) > 0;
   const db = new Database(file, { timeout: options.busyTimeoutMs, fileMustExist: true });
   try {
+    // Before anything is written to what may be another program's.
+    hasTables(db, file);
     setUp(db, options);
     // A crash is no reason to suspect a file, since the WAL's frames have checksums; checking a small file costs
     // little.
