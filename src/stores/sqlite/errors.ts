@@ -101,6 +101,13 @@ export function olderTables(file: string): DatabaseRefusedError {
   );
 }
 
+/** What to do about a file that is damaged or no database; any other error as it is. */
+export function damageOr(error: unknown, file: string): unknown {
+  if (error instanceof DatabaseRefusedError) return error;
+  if ((reasonOf(error) ?? nodeReasonOf(error)) !== 'corrupt') return error;
+  return corruptDatabase(file, 'it is damaged or no database', { cause: error });
+}
+
 export function migrationMismatch(file: string, finding: string): DatabaseRefusedError {
   return new DatabaseRefusedError(
     'migration_mismatch',

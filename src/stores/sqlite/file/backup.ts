@@ -4,7 +4,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseRefusedError } from '../../refused.ts';
-import { corruptDatabase, emptyDatabase, nodeReasonOf, reasonOf } from '../errors.ts';
+import { damageOr, emptyDatabase } from '../errors.ts';
 import { hasTables } from './migrations.ts';
 import { openForReading } from './open-reading.ts';
 
@@ -30,9 +30,9 @@ export function writeBackup(file: string, to: string): void {
     synchronize(dirname(to));
   } catch (error) {
     rmSync(partial, { force: true });
-    if (error instanceof BackupRefusedError || error instanceof DatabaseRefusedError) throw error;
-    if ((reasonOf(error) ?? nodeReasonOf(error)) === 'corrupt') {
-      throw corruptDatabase(file, 'it is damaged or no database', { cause: error });
+    const refusal = damageOr(error, file);
+    if (refusal instanceof BackupRefusedError || refusal instanceof DatabaseRefusedError) {
+      throw refusal;
     }
     const words = error instanceof Error ? error.message : String(error);
     throw new BackupRefusedError(`${to} cannot be written: ${words}`, { cause: error });

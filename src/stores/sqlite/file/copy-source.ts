@@ -5,7 +5,7 @@ import { realpathSync, statSync } from 'node:fs';
 import type { CopiedRow, CopiedValue, CopySource } from '../../copying.ts';
 import { rows } from '../../rows.ts';
 import type { Keys, OpenedKeys } from '../../sealing/keys.ts';
-import { corruptDatabase, nodeReasonOf, reasonOf } from '../errors.ts';
+import { damageOr } from '../errors.ts';
 import { prepareRows, type Values } from '../reading.ts';
 import { findKeys } from './keys.ts';
 import { checkSameMigrations } from './migrations.ts';
@@ -35,8 +35,7 @@ export function openCopySource(
     opened = findKeys(db, keys, file);
   } catch (error) {
     db.close();
-    if ((reasonOf(error) ?? nodeReasonOf(error)) !== 'corrupt') throw error;
-    throw corruptDatabase(file, 'it is damaged or no database', { cause: error });
+    throw damageOr(error, file);
   }
   return {
     close: () => db.close(),
