@@ -12,7 +12,7 @@ import { addLogCommands } from './log-commands.ts';
 import { addOperatorCommands } from './operate/commands.ts';
 import { print } from './print.ts';
 import type { ConfigOptions } from './show-config.ts';
-import { NothingGivenError } from './standard-input.ts';
+import { ArgumentError } from './standard-input.ts';
 
 /** Returns the exit code: 0 done, 1 failed, 2 wrong arguments; `doctor` has its own. */
 export async function runCommand(args: readonly string[]): Promise<number> {
@@ -28,7 +28,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     // Help, or wrong arguments, which were explained.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     process.stderr.write(`nds ${name}: ${explain(error)}\n`);
-    return error instanceof NothingGivenError ? 2 : 1;
+    return error instanceof ArgumentError ? 2 : 1;
   }
 }
 

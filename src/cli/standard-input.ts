@@ -5,9 +5,9 @@ import { createInterface } from 'node:readline';
 /** More than any token, URL or secret. */
 const MAX_CHARACTERS = 16_384;
 
-/** An argument that an unset variable of a shell left empty, or nothing on standard input. */
-export class NothingGivenError extends Error {
-  override readonly name = 'NothingGivenError';
+/** What was given cannot be used, such as one that an unset variable left empty. The message repeats nothing of it. */
+export class ArgumentError extends Error {
+  override readonly name = 'ArgumentError';
 }
 
 /** The first line, without blanks around it; empty if there is none. */
@@ -19,17 +19,17 @@ export async function readStandardInput(): Promise<string> {
   return '';
 }
 
-/** `-` stands for standard input. Throws a `NothingGivenError`. */
+/** `-` stands for standard input. Throws an `ArgumentError`. */
 export async function argumentOrInput(argument: string): Promise<string> {
   if (argument !== '-') return requireArgument(argument);
   const line = await readStandardInput();
-  if (line === '') throw new NothingGivenError('there is nothing on standard input');
+  if (line === '') throw new ArgumentError('there is nothing on standard input');
   return line;
 }
 
-/** Without blanks around it. Throws a `NothingGivenError`. */
+/** Without blanks around it. Throws an `ArgumentError`. */
 export function requireArgument(argument: string): string {
   const text = argument.trim();
-  if (text === '') throw new NothingGivenError('the argument is empty');
+  if (text === '') throw new ArgumentError('the argument is empty');
   return text;
 }

@@ -25,12 +25,14 @@ export interface TailOptions {
   readonly json?: boolean | undefined;
 }
 
-/** Returns 0 when it is interrupted. */
+/** Returns 0 when it is interrupted, or when its reader closes the pipe. */
 export async function tail(options: TailOptions, environment: Environment): Promise<number> {
   const follower = new Follower(findLog(environment), options);
   const clock = createSystemClock();
   const { promise: stopped, resolve: stop } = Promise.withResolvers<boolean>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop(true));
+  // Nobody reads on.
+  process.stdout.once('error', () => stop(true));
   let failures = 0;
   for (;;) {
     try {

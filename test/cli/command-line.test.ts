@@ -84,6 +84,15 @@ test('an error of the arguments repeats nothing that may be a secret', async () 
   }
 });
 
+test('a test push to what can be no addressee is a wrong argument', async () => {
+  for (const to of [TOKEN, 'https://nds.example.com/api/v1/notify']) {
+    const { code, stdout, stderr } = await runCommand(['send', to], { folder: temporaryFolder() });
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^nds send: [^\n]+\n$/);
+    expect(stderr).not.toContain(to);
+  }
+});
+
 test('an error of the arguments says what to do', async () => {
   for (const [args, lines] of [
     [

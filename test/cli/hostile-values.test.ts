@@ -1,11 +1,13 @@
 // What a script, a user's name or a full disk does to a command: an empty argument, controls of the terminal, an output
 // that cannot be written.
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { askService, expectReadable } from '../support/command.ts';
+import { androidToken } from '../support/driven-service.ts';
 import { ANDROID_TOKEN, setup } from '../support/service.ts';
 
 const BINARY = resolve(import.meta.dirname, '../../bin/nds.js');
@@ -75,6 +77,46 @@ test('an output that cannot be written is told without a stack', () => {
   });
   closeSync(full);
   expect([status, stderr]).toEqual([1, 'nds: the output cannot be written: the disk is full\n']);
+});
+
+/** Whose output nobody reads. */
+function startUnread(args: readonly string[], environment: Readonly<Record<string, string>>) {
+  const child = spawn(process.execPath, [BINARY, ...args], {
+    env: { PATH: process.env.PATH, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  child.stdout.destroy();
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  return once(child, 'close').then(([code]: unknown[]) => ({ code, stderr }));
+}
+
+test('an import goes on to its end without a reader', async () => {
+  const { environment, folder } = await setup();
+  const file = join(folder, 'devices.ndjson');
+  const lines = Array.from({ length: 1_200 }, (_, index) =>
+    JSON.stringify({ platform: 'android', token: androidToken(index) }),
+  );
+  writeFileSync(file, lines.join('\n'));
+  expect(await startUnread(['devices', 'import', file], environment)).toEqual({
+    code: 0,
+    stderr: '1200 added, 0 known before, 0 refused.\n',
+  });
+});
+
+test('tail ends when nobody reads it any more', async () => {
+  const { environment, notify } = await setup();
+  let end: unknown;
+  const ended = startUnread(['tail'], environment).then((told) => {
+    end = told;
+  });
+  for (let number = 0; end === undefined; number += 1) {
+    await Promise.race([ended, notify(androidToken(number), 'ab'.repeat(32))]);
+  }
+  expect(end).toEqual({ code: 0, stderr: '' });
 });
 
 test('a line that is too long for a call is refused, and the import goes on', async () => {

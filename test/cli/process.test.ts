@@ -165,8 +165,12 @@ test('an old Node gets one sentence that says which one is needed', async () => 
   }
 });
 
-test('a reader that closes the pipe ends a command without a word', async () => {
-  for (const command of ['config', 'help']) {
+test('a reader that closes the pipe keeps a command neither from its work nor from its exit code', async () => {
+  for (const [command, code] of [
+    ['config', 1],
+    ['doctor', 2],
+    ['help', 0],
+  ] as const) {
     const child = spawn(process.execPath, [join(ROOT, 'bin/nds.js'), command], {
       env: { PATH: process.env.PATH },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -176,7 +180,7 @@ test('a reader that closes the pipe ends a command without a word', async () => 
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
     });
-    expect([...(await once(child, 'close')), stderr]).toEqual([0, null, '']);
+    expect([...(await once(child, 'close')), stderr]).toEqual([code, null, '']);
   }
 });
 

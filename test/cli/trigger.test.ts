@@ -158,17 +158,18 @@ test('the same event again is a duplicate', async () => {
 
 test('what is missing is one sentence', async () => {
   const url = ['--url', 'http://127.0.0.1:1/n/AAAAAAAAAAAAAAAAAAAAAA'];
-  for (const [args, words] of [
-    [['nobody', ...url], 'no caller has this name'],
-    [['lspd', '--url', 'nds.example.com'], '--url must be'],
-    [['lspd', ...url, '--type', 'lnurlpay_info'], '--type must be one of payment_received'],
-    [['lspd', ...url, '--id', 'aa'], '--id must be'],
-    [['paymentflow', ...url], '--secret-file'],
-    [['lsps5', ...url, '--secret-file', '/nowhere'], 'cannot be read (ENOENT)'],
-    [['lspd', ...url], 'ECONNREFUSED'],
+  for (const [expected, args, words] of [
+    [2, ['nobody', ...url], 'no caller has this name'],
+    [2, ['lspd', '--url', 'nds.example.com'], '--url must be'],
+    [2, ['lspd', ...url, '--type', 'lnurlpay_info'], '--type must be one of payment_received'],
+    [2, ['lspd', ...url, '--id', 'aa'], '--id must be'],
+    [2, ['paymentflow', ...url], '--secret-file'],
+    [2, ['lsps5', '--url', '-', '--secret-file', '-'], 'only one of URL and secret'],
+    [1, ['lsps5', ...url, '--secret-file', '/nowhere'], 'cannot be read (ENOENT)'],
+    [1, ['lspd', ...url], 'ECONNREFUSED 127.0.0.1:1): check the URL, and whether a service runs'],
   ] as const) {
     const { code, stdout, stderr } = await askService(['trigger', ...args], {});
-    expect([code, stdout], stderr).toEqual([1, '']);
+    expect([code, stdout], stderr).toEqual([expected, '']);
     expect(stderr).toContain(words);
     expect(stderr).not.toContain('AAAAAAAAAAAAAAAAAAAAAA');
     expect(stderr).not.toMatch(/^ {4}at /m);

@@ -2,6 +2,7 @@
 
 import { validate } from 'uuid';
 import { createTarget, type Platform, tokenFault, tokenKey } from '../../core/target.ts';
+import { ArgumentError } from '../standard-input.ts';
 
 /** As the API names them. */
 export type Addressee =
@@ -12,11 +13,6 @@ export type Addressee =
       readonly platform: Platform;
       readonly environment?: string | undefined;
     };
-
-/** The message repeats nothing of what was given. */
-export class AddresseeError extends Error {
-  override readonly name = 'AddresseeError';
-}
 
 export interface TokenHints {
   readonly platform?: Platform | undefined;
@@ -46,14 +42,14 @@ function parseUrl(text: string, hints: TokenHints): Addressee {
   }
   const handle = url?.pathname.split('/').at(-1) ?? '';
   if (HANDLE.test(handle)) return { handle };
-  throw new AddresseeError('the URL has neither a handle at its end nor a token in its query');
+  throw new ArgumentError('the URL has neither a handle at its end nor a token in its query');
 }
 
 function parseToken(token: string, { platform, environment }: TokenHints): Addressee {
   const likely = platform ?? (HEX.test(token) ? 'ios' : 'android');
   const fault = tokenFault(likely, token);
   if (fault !== undefined) {
-    throw new AddresseeError(`this is no device id and no handle, and as a token it ${fault}`);
+    throw new ArgumentError(`this is no device id and no handle, and as a token it ${fault}`);
   }
   return { token, platform: likely, environment };
 }

@@ -1,8 +1,9 @@
 // The callers that `nds trigger` can play, by name: those of docs/sources, and the generic ones of NDS_SOURCES.
 
 import type { SignedSources } from '../../config/sources.ts';
+import { ArgumentError } from '../standard-input.ts';
 import { BOLTZ, breez, HTTP_NOSTR } from './breez-callers.ts';
-import { type TriggerCaller, TriggerError } from './caller.ts';
+import type { TriggerCaller } from './caller.ts';
 import { genericCaller } from './generic-caller.ts';
 import {
   EPAY,
@@ -33,7 +34,7 @@ export const CALLERS: Readonly<Record<string, TriggerCaller>> = {
   epay: EPAY,
 };
 
-/** Throws a `TriggerError` that lists the names. */
+/** Throws an `ArgumentError` that lists the names. */
 export function findCaller(name: string, sources: () => SignedSources): TriggerCaller {
   const known = Object.hasOwn(CALLERS, name) ? CALLERS[name] : undefined;
   if (known !== undefined) return known;
@@ -41,5 +42,5 @@ export function findCaller(name: string, sources: () => SignedSources): TriggerC
   const configured = generic.find((one) => one.name === name);
   if (configured !== undefined) return genericCaller(configured);
   const names = [...Object.keys(CALLERS), ...generic.map((one) => one.name)];
-  throw new TriggerError(`no caller has this name. There are: ${names.join(', ')}`);
+  throw new ArgumentError(`no caller has this name. There are: ${names.join(', ')}`);
 }

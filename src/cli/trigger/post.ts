@@ -26,7 +26,7 @@ export function post(url: URL, { headers, body }: TriggerCall, clock: Clock): Pr
     ...headers,
     'content-length': String(Buffer.byteLength(body)),
   });
-  const fail = (error: Error) => reject(new TriggerError(`${url.origin}: ${wordsOf(error)}`));
+  const fail = (error: Error) => reject(new TriggerError(wordsFor(url, error)));
   outgoing.on('error', fail);
   outgoing.on('timeout', () => outgoing.destroy(new Error('no answer within 65 s')));
   outgoing.on('response', (response) => {
@@ -61,7 +61,8 @@ function open(url: URL, headers: Readonly<Record<string, string>>): ClientReques
 }
 
 /** A refused connection to a name with several addresses has its words inside. */
-function wordsOf(error: Error): string {
+function wordsFor({ origin }: URL, error: Error): string {
   const code = 'code' in error ? String(error.code) : '';
-  return error.message === '' ? code : error.message;
+  const words = error.message === '' ? code : error.message;
+  return `${origin} does not answer (${words}): check the URL, and whether a service runs there`;
 }

@@ -9,7 +9,7 @@ import { wrap } from '../../core/finding/wrap.ts';
 import type { Context } from '../context.ts';
 import { parseLoosely } from '../operate/loose-json.ts';
 import { print } from '../print.ts';
-import { readStandardInput } from '../standard-input.ts';
+import { ArgumentError, readStandardInput } from '../standard-input.ts';
 import { randomEventId } from './breez-callers.ts';
 import { type TriggerCall, type TriggerCaller, TriggerError } from './caller.ts';
 import { findCaller } from './callers.ts';
@@ -39,7 +39,7 @@ export async function trigger(
   const sources = () => sourcesOf(environment);
   const caller = findCaller(name, sources);
   if (options.url === '-' && options.secretFile === '-') {
-    throw new TriggerError('only one of URL and secret can come from standard input');
+    throw new ArgumentError('only one of URL and secret can come from standard input');
   }
   const url = parseUrl(options.url === '-' ? await readStandardInput() : options.url);
   const secret = await secretFor(caller, { options, url, sources });
@@ -60,19 +60,19 @@ export async function trigger(
 function parseUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
-  throw new TriggerError('--url must be the http or https URL that the caller would be given');
+  throw new ArgumentError('--url must be the http or https URL that the caller would be given');
 }
 
 function typeOf({ types, anyType }: TriggerCaller, wanted: string | undefined): string {
   const [usual = ''] = types;
   if (wanted === undefined || anyType || types.includes(wanted)) return wanted ?? usual;
-  throw new TriggerError(`--type must be one of ${types.join(', ')}`);
+  throw new ArgumentError(`--type must be one of ${types.join(', ')}`);
 }
 
 function idOf(wanted: string | undefined): string {
   if (wanted === undefined) return randomEventId();
   if (EVENT_ID.test(wanted)) return wanted.toLowerCase();
-  throw new TriggerError('--id must be 64 hex digits, such as a payment hash');
+  throw new ArgumentError('--id must be 64 hex digits, such as a payment hash');
 }
 
 async function secretFor(
@@ -93,7 +93,7 @@ async function secretFor(
   const known = source === DOMAIN_SOURCE ? domains.get(domain)?.secrets : secretsOf(app, source);
   const [first] = known ?? [];
   if (first !== undefined) return first;
-  throw new TriggerError(
+  throw new ArgumentError(
     'this caller signs: give its secret by --secret-file FILE (- for standard input); ' +
       `NDS_SOURCES has none for ${source}`,
   );
