@@ -8,6 +8,7 @@ import type { StatsOptions } from './stats.ts';
 import type { TailOptions } from './tail.ts';
 
 const MAX_ROWS = 1_000;
+const MAX_PERIOD = '3650d';
 const HOUR_MS = 3_600_000;
 
 export function addLogCommands(program: Command, end: (exitCode: number) => void): void {
@@ -70,7 +71,9 @@ function rowCount(text: string): number {
 }
 
 function period(text: string): number {
-  const parsed = duration('1s', '3650d').safeParse(text);
+  const parsed = duration('1s', MAX_PERIOD).safeParse(text);
   if (parsed.success) return parsed.data;
-  throw new InvalidArgumentError('It must be a time such as 30m, 24h or 7d.');
+  throw new InvalidArgumentError(
+    `It must be a time such as 30m, 24h or 7d, ${MAX_PERIOD} at most.`,
+  );
 }

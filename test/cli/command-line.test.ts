@@ -93,6 +93,22 @@ test('a test push to what can be no addressee is a wrong argument', async () => 
   }
 });
 
+test('a period that is too long is refused with the longest', async () => {
+  const { code, stderr } = await runCommand(['stats', '--since', '9999d']);
+  expect(code).toBe(2);
+  expect(stderr).toContain('It must be a time such as 30m, 24h or 7d, 3650d at most.');
+});
+
+test('a log without deliveries is said to be one', async () => {
+  const { nds } = await withDevice();
+  expect(await nds('find')).toEqual({
+    code: 1,
+    stdout: 'No delivery is in the log.\n',
+    stderr: '',
+  });
+  expect(await nds('find', '--json')).toEqual({ code: 1, stdout: '[]\n', stderr: '' });
+});
+
 test('an error of the arguments says what to do', async () => {
   for (const [args, lines] of [
     [

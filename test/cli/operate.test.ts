@@ -128,6 +128,18 @@ test('token shows why a token is not sent to, and releases it', async () => {
   expect([again.code, again.stdout]).toEqual([1, 'It was not held.\n']);
 });
 
+test('what can be no token is not said to be sent to', async () => {
+  const { given } = await withDevice();
+  for (const text of [IOS_TOKEN.slice(1), `<${IOS_TOKEN}>`, 'null', 'x'.repeat(9_000)]) {
+    for (const command of ['show', 'release']) {
+      const { code, stdout, stderr } = await given(text, 'token', command, '-');
+      expect([code, stdout]).toEqual([2, '']);
+      expect(stderr).toMatch(/^nds token: as a token, this (is|must) [^\n]+\n$/);
+      expect(stderr).not.toContain(text.slice(0, 20));
+    }
+  }
+});
+
 test('forget takes a user and a token out of registry and log', async () => {
   const { running, id, nds, given } = await withDevice();
   expect(await nds('send', id)).toMatchObject({ code: 0 });

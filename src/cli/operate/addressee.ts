@@ -46,12 +46,17 @@ function parseUrl(text: string, hints: TokenHints): Addressee {
 }
 
 function parseToken(token: string, { platform, environment }: TokenHints): Addressee {
-  const likely = platform ?? (HEX.test(token) ? 'ios' : 'android');
+  const likely = platform ?? likelyPlatform(token);
   const fault = tokenFault(likely, token);
   if (fault !== undefined) {
     throw new ArgumentError(`this is no device id and no handle, and as a token it ${fault}`);
   }
   return { token, platform: likely, environment };
+}
+
+/** Of a token whose platform is not known. */
+export function likelyPlatform(token: string): Platform {
+  return HEX.test(token) ? 'ios' : 'android';
 }
 
 /** What the log keeps of a token: by app, and for APNs by environment, which nobody remembers. */

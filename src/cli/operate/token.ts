@@ -1,9 +1,11 @@
 // `nds token show|release TOKEN`: whether a token is sent to, and the end of its quarantine or hold.
 
 import { z } from 'zod';
+import { tokenFault } from '../../core/target.ts';
 import type { Context } from '../context.ts';
 import { print } from '../print.ts';
-import { argumentOrInput } from '../standard-input.ts';
+import { ArgumentError, argumentOrInput } from '../standard-input.ts';
+import { likelyPlatform } from './addressee.ts';
 import type { Api } from './api.ts';
 import { tokenFingerprints } from './fingerprints.ts';
 import { appsFor, unlessUnknown } from './known.ts';
@@ -74,6 +76,8 @@ async function withToken(
   ask: Asked,
 ): Promise<number> {
   const given = await argumentOrInput(token);
+  const fault = tokenFault(likelyPlatform(given), given);
+  if (fault !== undefined) throw new ArgumentError(`as a token, this ${fault}`);
   return await withDatabase(context, async (api) => {
     const apps = await appsFor(api, { app, environment: context.environment });
     return await ask(api, await tokenFingerprints(given, apps, context));
