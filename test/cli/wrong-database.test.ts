@@ -7,6 +7,7 @@ import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { isRoot, NOBODY, runAsNobody } from '../support/as-nobody.ts';
 import { askService, runCommand } from '../support/command.ts';
+import { BOTH_PROVIDERS } from '../support/credentials.ts';
 import { setup, temporaryFolder } from '../support/service.ts';
 
 const READING = [['find', '12345678'], ['stats'], ['check']];
@@ -47,6 +48,14 @@ test('the database of another program is refused and left as it is', async () =>
       commands: [...READING, ...CHANGING, backupTo(folder), ['restore', file]],
       sentence: /has the tables of another program, and was left as it is\. Name another file\./,
     });
+    const environment = {
+      ...BOTH_PROVIDERS,
+      NOTIFY_HTTP_ADDRESS: '127.0.0.1:0',
+      NDS_SECRET: 'a secret for tests only',
+      NDS_DATABASE: file,
+    };
+    const { code, stderr } = await runCommand(['serve'], { environment, folder });
+    expect([code, stderr]).toEqual([1, expect.stringContaining('was left as it is.')]);
     expect(readFileSync(file)).toEqual(before);
   }
   expect(readdirSync(folder).filter((name) => /copy|before|-wal/.test(name))).toEqual([]);
