@@ -42,7 +42,8 @@ export function checkDatabase(settings: DatabaseSettings, clock: Clock): Databas
   const check = 'database';
   const shown = showPath(file);
   try {
-    if (!existsSync(file)) return { finding: checkPlace(file), sample: NOTHING };
+    if (!existsSync(file) || isEmptyFile(file))
+      return { finding: checkPlace(file), sample: NOTHING };
     const keys = findSecrets({ configured, previous, databaseFile: file });
     const log = openReadOnly({ file, keys });
     try {
@@ -59,6 +60,12 @@ export function checkDatabase(settings: DatabaseSettings, clock: Clock): Databas
   } catch (error) {
     return { finding: refusal(error), sample: NOTHING };
   }
+}
+
+/** As a start that was broken off leaves it. */
+function isEmptyFile(file: string): boolean {
+  const found = statSync(file);
+  return found.isFile() && found.size === 0;
 }
 
 /** Whether the first start can make it. */

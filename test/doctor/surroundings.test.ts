@@ -1,6 +1,8 @@
 // What `nds doctor` says of settings, log, proxy and endpoints, and how it ends.
 
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import { startService } from '../../src/main.ts';
 import { prepare } from '../../src/service/prepare.ts';
@@ -45,6 +47,22 @@ test('reads the log of a running service, and of one with another secret not', a
   const other = await examine(['--deploy'], { NDS_SECRET: 'another secret, which is wrong' });
   expect(other.code).toBe(2);
   expect(other.byCheck.database?.code).toBe('database_wrong_secret');
+});
+
+test('an empty file is as good as none, and the database of another program is not', async () => {
+  const { folder, examine } = await setup();
+  const empty = join(folder, 'empty.sqlite');
+  writeFileSync(empty, '');
+  const fresh = await examine([], { NDS_DATABASE: empty });
+  expect(fresh.byCheck.database).toMatchObject({ code: 'database_new', level: 'ok' });
+  expect(readFileSync(empty)).toHaveLength(0);
+  const foreign = join(folder, 'foreign.sqlite');
+  const db = new Database(foreign);
+  db.exec('CREATE TABLE notes (text)');
+  db.close();
+  const { code, byCheck } = await examine([], { NDS_DATABASE: foreign });
+  expect([code, byCheck.database?.level]).toEqual([2, 'broken']);
+  expect(byCheck.database?.text).toContain('has the tables of another program');
 });
 
 test('asks through the egress proxy, as the service does', async () => {
