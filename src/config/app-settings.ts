@@ -2,12 +2,13 @@
 // limits.
 
 import { z } from 'zod';
+import { TYPE_NAME } from '../core/notification.ts';
 import { DEFAULT_FORMAT } from '../core/push-format.ts';
 import { title } from './titles.ts';
 import { lifetime, rate } from './values.ts';
 
 const MAX_TYPES = 1_000;
-const type = z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be the name of a type');
+const type = z.string().regex(TYPE_NAME, 'must be the name of a type');
 
 const RESERVED_WORDS = 'is reserved by Apple, Google or this service';
 /**

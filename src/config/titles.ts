@@ -1,7 +1,7 @@
 // Titles as the vendor writes them in JSON: one text, texts by language, or the key of a text in the app.
 
 import { z } from 'zod';
-import type { Title } from '../core/notification.ts';
+import { type Title, TYPE_NAME } from '../core/notification.ts';
 
 const MAX_TITLE_CHARACTERS = 200;
 const text = z.string().min(1).max(MAX_TITLE_CHARACTERS);
@@ -26,7 +26,7 @@ export const title = z.unknown().transform((value, context): Title => {
   return z.NEVER;
 });
 
-const record = z.record(z.string().max(64), title);
+const record = z.record(z.string().regex(TYPE_NAME), title);
 
 /** NDS_TITLES: a JSON object of titles by type. */
 export const titles = z.string().transform((value, context) => {

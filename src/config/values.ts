@@ -3,7 +3,7 @@
 
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
-import { usefulUntilMs } from '../core/notification.ts';
+import { TYPE_NAME, usefulUntilMs } from '../core/notification.ts';
 import { canBeFile, canBeRead, isServer } from './files.ts';
 
 export const text = z.string().min(1);
@@ -153,7 +153,7 @@ export const lifetimes = z.string().transform((value, context) => {
     const equals = part.indexOf('=');
     const type = part.slice(0, Math.max(0, equals));
     const parsed = duration('0ms', '28d').safeParse(part.slice(equals + 1));
-    if (!/^[a-z][a-z0-9_]{0,63}$/.test(type) || !parsed.success) {
+    if (!TYPE_NAME.test(type) || !parsed.success) {
       context.addIssue('must be a list such as payment_received=60s,swap_updated=24h');
       return z.NEVER;
     }

@@ -38,6 +38,9 @@ interface BuiltInKind extends Kind {
   readonly title: string;
 }
 
+/** What a type may be called. The sources `standard` and generic take their callers' own names, capitals included. */
+export const TYPE_NAME = /^[A-Za-z0-9][A-Za-z0-9_:/-]{0,99}$/;
+
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
 const DAY = 24 * HOUR;

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { Source } from '../core/ports/source.ts';
 import { badBody, checkBody, IGNORED, optionalString, requiredString } from './fields.ts';
 import { decodeBody, deepPayloadOf, parseJson } from './json.ts';
+import { PERMANENT_AS_200 } from './permanent.ts';
 import { REPEAT_WINDOW_MS } from './time.ts';
 
 const NAME = 'epay';
@@ -32,12 +33,7 @@ export const epay: Source = {
   name: NAME,
 
   /** Epay wants 200 for every call: failures that a repeat cannot change are reported only to the operator. */
-  statuses: {
-    token_unregistered: 200,
-    token_rejected: 200,
-    message_rejected: 200,
-    push_too_large: 200,
-  },
+  statuses: PERMANENT_AS_200,
 
   /** There is nothing to check except the handle. */
   authenticate() {},

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { Source } from '../core/ports/source.ts';
 import { checkBody, exactInteger, IGNORED, optionalString, requiredString } from './fields.ts';
 import { decodeBody, deepPayloadOf, parseExactJson } from './json.ts';
+import { PERMANENT_AS_200 } from './permanent.ts';
 import { hexSha256In, requireHmac } from './signatures/hmac.ts';
 
 const SCHEME = hexSha256In('x-breez-signature');
@@ -38,13 +39,7 @@ export const sparkPaymentReceived: Source = {
   /**
    * Failures that a repeat cannot change are answered 200, because the domain's next payment would wait behind them.
    */
-  statuses: {
-    unknown_user: 200,
-    token_unregistered: 200,
-    token_rejected: 200,
-    message_rejected: 200,
-    push_too_large: 200,
-  },
+  statuses: { ...PERMANENT_AS_200, unknown_user: 200 },
 
   authenticate(request, { secrets }) {
     requireHmac(request, SCHEME, { secrets, messages: [request.body] });

@@ -231,7 +231,7 @@ test('reads the settings of an app as the service uses them', () => {
 test('says what is wrong with a setting of an app', () => {
   const cases: readonly (readonly [object, RegExp])[] = [
     [{ types: [] }, /app\.types/],
-    [{ types: ['Payment'] }, /app\.types\.0: must be the name of a type/],
+    [{ types: ['a payment'] }, /app\.types\.0: must be the name of a type/],
     [
       { titles: { payment_received: {} } },
       /app\.titles\.payment_received: must be a text, texts by/,

@@ -165,6 +165,7 @@ test('Breez LNURL: everything permanent is answered 200', () => {
     token_rejected: 200,
     message_rejected: 200,
     push_too_large: 200,
+    type_not_supported: 200,
   });
 });
 

@@ -11,7 +11,7 @@ import type { ProviderName } from '../../core/target.ts';
 import type { HttpContext } from '../context.ts';
 import { reading } from '../handle.ts';
 import { provider } from '../operator/answers.ts';
-import { appName, checkQuery } from '../operator/query.ts';
+import { appName, checkQuery, notificationType } from '../operator/query.ts';
 import { requireSession } from './access.ts';
 import type { AdminParts } from './parts.ts';
 import { piece } from './views/elements.ts';
@@ -24,16 +24,15 @@ export const MAX_ROWS = 200;
 const MAX_PAGES = 5;
 const REFUSED = 'refused';
 
-const name = z
-  .string()
-  .regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be a name')
-  .optional();
 export const logQuery = z.strictObject({
   app: appName.optional(),
   provider: provider.optional(),
-  type: name,
+  type: notificationType.optional(),
   status: z.enum([...STATUSES, REFUSED]).optional(),
-  code: name,
+  code: z
+    .string()
+    .regex(/^[a-z][a-z_]{0,63}$/, 'must be a code')
+    .optional(),
 });
 
 type LogFilter = z.output<typeof logQuery>;

@@ -9,15 +9,20 @@ import { reading } from '../handle.ts';
 import { json } from '../success.ts';
 import { deliveryAnswer, next, provider, status } from './answers.ts';
 import type { OperatorParts } from './parts.ts';
-import { appName, checkQuery, pageCursor, pageLimit, since, sinceMs } from './query.ts';
+import {
+  appName,
+  checkQuery,
+  notificationType,
+  pageCursor,
+  pageLimit,
+  since,
+  sinceMs,
+} from './query.ts';
 
 export const listDeliveriesQuery = z.strictObject({
   app: appName.optional(),
   provider: provider.optional(),
-  type: z
-    .string()
-    .regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be a notification type')
-    .optional(),
+  type: notificationType.optional(),
   status: status.optional(),
   since,
   cursor: pageCursor,

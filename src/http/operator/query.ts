@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import { ServiceError } from '../../core/errors.ts';
+import { TYPE_NAME } from '../../core/notification.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import { DEVICE_BOUNDS } from '../../core/ports/devices.ts';
 import { MAX_APP_NAME_CHARACTERS } from '../../core/target.ts';
@@ -40,6 +41,8 @@ export function filter(maxCharacters: number) {
 }
 
 export const appName = filter(MAX_APP_NAME_CHARACTERS);
+
+export const notificationType = z.string().regex(TYPE_NAME, 'must be a notification type');
 
 export const listDevicesQuery = z.strictObject({
   /** All devices, page by page, if absent. */

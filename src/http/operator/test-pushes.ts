@@ -18,7 +18,7 @@ import { routeOf } from '../observed.ts';
 import { json } from '../success.ts';
 import { provider } from './answers.ts';
 import type { OperatorParts } from './parts.ts';
-import { appName } from './query.ts';
+import { appName, notificationType } from './query.ts';
 
 const MAX_TOKEN_CHARACTERS = 4_096;
 const MAX_REPLY_WAIT_MS = 60_000;
@@ -40,10 +40,7 @@ export const testPushBody = z.strictObject({
   ),
   /** For a token; a device has its own. */
   app: appName.optional(),
-  type: z
-    .string()
-    .regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be a notification type')
-    .default(DEFAULT_TYPE),
+  type: notificationType.default(DEFAULT_TYPE),
   /** What the app gets as `notification_payload`; a sample of the type if absent. */
   payload: z.record(z.string(), z.unknown()).optional(),
   /** Waits for the phone’s reply, if the type asks for one. */

@@ -114,7 +114,7 @@ const BAD_QUERIES: readonly (readonly [string, string])[] = [
   ['limit=10&limit=20', 'limit'],
   ['status=done', 'status'],
   ['provider=gcm', 'provider'],
-  ['type=Payment', 'type'],
+  ['type=payment%20received', 'type'],
   ['app=', 'app'],
   [`app=${'x'.repeat(65)}`, 'app'],
   ['since=yesterday', 'since'],

@@ -148,7 +148,7 @@ const BAD_BODIES: readonly (readonly [object | string, readonly string[]])[] = [
   [{ to: { token: 'two words', platform: 'android' } }, ['to.token']],
   [{ to: { handle: 'short' } }, ['to.handle']],
   [{ to: { device_id: 'nonsense' } }, ['to.device_id']],
-  [{ to: TO_ANDROID, type: 'Payment' }, ['type']],
+  [{ to: TO_ANDROID, type: 'a payment' }, ['type']],
   [{ to: TO_ANDROID, payload: 'text' }, ['payload']],
   [{ to: TO_ANDROID, reply_within_ms: 60_001 }, ['reply_within_ms']],
   [{ to: TO_ANDROID, title: 'Hello' }, ['title']],
