@@ -7,8 +7,8 @@ import { ANDROID_TOKEN, IOS_TOKEN, notifyPath } from '../support/service.ts';
 
 const UNAVAILABLE = { kind: 'fcm_error', error: 'UNAVAILABLE' } as const;
 
-async function setup() {
-  const driven = await setupDriven();
+async function setup(environment: Record<string, string> = {}) {
+  const driven = await setupDriven({ environment });
   return {
     ...driven,
     sandbox: driven.running.sandbox,
@@ -74,6 +74,17 @@ test.each([
   const [, second] = askedAfter();
   expect(second).toBeGreaterThanOrEqual(waitedS);
   expect(second).toBeLessThanOrEqual(waitedS + 1);
+});
+
+test('a caller that no further attempt can help is answered 503 with when a repeat may', async () => {
+  const { pay, sandbox, row, asked } = await setup({ NDS_LIFETIMES: 'payment_received=8400ms' });
+  sandbox.script({ provider: 'fcm', fault: UNAVAILABLE });
+  const answer = await pay(ANDROID_TOKEN, 'aa');
+  expect(answer).toMatchObject({ status: 503, retryAfter: '8', body: { code: 'expired' } });
+  expect(await row()).toMatchObject({ id: answer.body.id, status: 'expired' });
+  // A repeat is a delivery of its own.
+  expect((await pay(ANDROID_TOKEN, 'aa')).body.status).toBe('delivered');
+  expect(asked()).toBe(2);
 });
 
 test('a token that the provider holds back too long is answered 429 and recorded as expired', async () => {

@@ -41,6 +41,7 @@ function headersOf(head: string): Readonly<Record<string, string>> {
 function expectEmpty(head: string, rest: string, status: string): void {
   const headers = headersOf(head);
   expect(headers).toMatchObject({ 'content-length': '0', 'delivery-status': status });
+  expect(headers['cache-control']).toBe('no-store');
   expect(headers['delivery-id']).toMatch(UUID);
   expect(headers).not.toHaveProperty('transfer-encoding');
   expect(headers).not.toHaveProperty('content-type');

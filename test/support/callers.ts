@@ -88,7 +88,16 @@ export function problemOf(answer: Answer): Problem {
   if (parsed.status !== answer.status || parsed.type !== `urn:nds:error:${parsed.code}`) {
     throw new Error(`${answer.status} carries the problem of another status: ${answer.text}`);
   }
+  requireRetryAfter(answer.status, answer.headers['retry-after']);
   return parsed;
+}
+
+/** Whoever is refused for now is told for how long. */
+export function requireRetryAfter(status: number, retryAfter: string | null | undefined): void {
+  const isForNow = status === 429 || status === 503;
+  if (isForNow && !/^[1-9]\d*$/.test(retryAfter ?? '')) {
+    throw new Error(`${status} without seconds in Retry-After`);
+  }
 }
 
 /** Status and code of a refusal in one line, such as `404 not_found`. */

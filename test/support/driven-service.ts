@@ -4,6 +4,7 @@
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import type { LoggedDelivery, Store } from '../../src/core/ports/store.ts';
+import { requireRetryAfter } from './callers.ts';
 import {
   createStoreSwitch,
   type Interceptor,
@@ -149,7 +150,9 @@ function countClaims() {
 export async function told(answer: Promise<Response>): Promise<Told> {
   const response = await answer;
   const body = toldSchema.parse(await response.json());
-  return { status: response.status, retryAfter: response.headers.get('retry-after'), body };
+  const retryAfter = response.headers.get('retry-after');
+  requireRetryAfter(response.status, retryAfter);
+  return { status: response.status, retryAfter, body };
 }
 
 /** An APNs token that differs by its number. */
