@@ -16,8 +16,22 @@ async function start() {
       NDS_APPS: JSON.stringify({ default: { receipts: true, second_knock: true } }),
     },
   });
+  const isAsked = async (length: number) => {
+    await pay(`phone-of-${length}:APA91b`, 'a'.repeat(length));
+    return running.sandbox.received().at(-1)?.data.nds !== undefined;
+  };
   return {
     elapse,
+    /** The longest payment hash beside which the address of the receipt has room. */
+    async longestAsked(): Promise<number> {
+      let [most, tooMany] = [1, 4_000];
+      while (tooMany - most > 1) {
+        const middle = Math.floor((most + tooMany) / 2);
+        if (await isAsked(middle)) most = middle;
+        else tooMany = middle;
+      }
+      return most;
+    },
     /** Where the phone answers what it gets within ten seconds: a push, and perhaps a knock. */
     async push(hash: string): Promise<readonly string[]> {
       // A phone that was just heard of is left alone.
@@ -67,4 +81,14 @@ test('the metrics count second knocks by what they were good for, each once', as
   expect(await knocks()).toEqual([1, 1, 1]);
   await elapse(2 * MINUTE);
   expect(await knocks()).toEqual([1, 1, 1]);
+});
+
+test('no knock without room for its address, by which the app would know it as a repeat', async () => {
+  const { push, answer, longestAsked } = await start();
+  const [first] = await push('a0');
+  await answer(first, 1);
+  const longest = await longestAsked();
+  // Of a knock the address has `"n":2` beside it.
+  expect(await push('b'.repeat(longest))).toHaveLength(1);
+  expect(await push('b'.repeat(longest - 20))).toHaveLength(2);
 });

@@ -159,6 +159,35 @@ test('no knock under an open breaker or to a token that is held back', async () 
   expect(knocksOf(virtual)).toEqual([]);
 });
 
+test('a knock is no probe of a provider that is down', async () => {
+  const virtual = await start();
+  await wakes(virtual, [100]);
+  pay(virtual);
+  await virtual.clock.run(1_000);
+  virtual.weather = () => ({
+    outcome: { kind: 'retry', reason: 'INTERNAL', certainty: 'answered' },
+    endsAfterMs: 10,
+    isTaken: false,
+  });
+  // They open the breaker, and are over before the knock is due.
+  for (const other of ['a', 'b', 'c']) {
+    call(virtual, `other-${other}:APA91b`, { lifetimeMs: 12_000 });
+  }
+  await virtual.clock.run(2 * MINUTE);
+  expect(virtual.pushes.length).toBeGreaterThan(10);
+  expect(knocksOf(virtual)).toEqual([]);
+});
+
+test('news on its way to the phone delays no knock', async () => {
+  const virtual = await start();
+  await wakes(virtual, [100]);
+  pay(virtual);
+  await virtual.clock.run(2_000);
+  pay(virtual, { type: 'tx_confirmed', lifetimeMs: DAY });
+  await virtual.clock.run(4_100);
+  expect(knocksOf(virtual)).toHaveLength(1);
+});
+
 test('a restart forgets the knock, and what was recorded as knocked is not knocked again', async () => {
   const virtual = await start();
   await wakes(virtual, [100]);
