@@ -139,4 +139,8 @@ test('an app with one environment refuses what is said to be of the other', asyn
   const device = { app: 'old', platform: 'ios', token: IOS_TOKEN, environment: 'production' };
   const unreachable = await callRegistry(running, { method: 'POST', body: device });
   expect(refusalOf(unreachable)).toBe('502 provider_not_configured');
+  const { id } = await register(running, { ...device, environment: 'sandbox' });
+  const body = { environment: 'production' };
+  const moved = await callRegistry(running, { method: 'PATCH', path: `/${id}`, body });
+  expect(refusalOf(moved)).toBe('502 provider_not_configured');
 });

@@ -175,16 +175,19 @@ test('the log says when the process did not run', async () => {
   expect(recorded(running).gaps).toEqual([before, ended]);
 });
 
-test('refusals go after a week', async () => {
+test.each([
+  ['a week', 7, {}],
+  ['NDS_RETENTION if that is shorter', 2, { NDS_RETENTION: '2d' }],
+])('refusals go after %s', async (_, days, environment) => {
   const clock = new ManualClock();
-  const running = await setup({ clock });
+  const running = await setup({ clock, environment });
   await send(running.service.url, { path: '/n/unknown', body: paymentBody('aa') });
   const pass = async (ms: number) => {
     clock.advance(ms);
     // The log is pruned in two steps, and the timer of the next time is set behind them.
     for (let steps = 0; steps < 3; steps += 1) await running.service.settled();
   };
-  await pass(7 * DAY - MINUTE);
+  await pass(days * DAY - MINUTE);
   expect(recorded(running).refusals).toHaveLength(1);
   await pass(20 * MINUTE);
   expect(recorded(running).refusals).toEqual([]);

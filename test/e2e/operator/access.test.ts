@@ -121,6 +121,7 @@ test('a changing call tells the log who made it, and not whom it concerned', asy
   await registerPhone(running, { user: 'secret-user' });
   await operate(running, { method: 'DELETE', path: '/users/secret-user', key: KEYS.operate });
   await operate(running, { path: '/apps' });
+  await operate(running, { path: '/endpoints', key: KEYS.endpoints });
   const acted = running.log.lines.filter(({ message }) => message === 'operator_acted');
   expect(acted.map(({ fields }) => fields)).toEqual([
     { by: 'operator', method: 'DELETE', route: '/api/v1/users/:user' },
