@@ -1,6 +1,6 @@
 // Makes and changes endpoints, for an operator or from the configuration.
 
-import type { Endpoint } from '../ports/events.ts';
+import type { Endpoint, EndpointSecret } from '../ports/events.ts';
 import type { Ids } from '../ports/ids.ts';
 import {
   type ConfiguredEndpoint,
@@ -43,12 +43,13 @@ export function configure(
 ): Endpoint {
   const { name, url, enabledEvents, app, description, secret } = one;
   const isGivenUp = earlier?.disabledReason === 'gone' || earlier?.disabledReason === 'failing';
+  const others = earlier?.secrets.filter((known) => known.secret !== secret) ?? [];
   const isTried = earlier === undefined || (isGivenUp && earlier.url !== url);
   return {
     id: endpointId(name),
     url,
     digest: digestOf(one),
-    secrets: secret === undefined ? [] : [{ secret }],
+    secrets: secret === undefined ? [] : rotated(secret, { before: others, nowMs }),
     app,
     enabledEvents,
     description,
@@ -68,14 +69,21 @@ export function withChanges(
   return { ...endpoint, ...changes, status, disabledReason };
 }
 
-/** The new secret is the first one; the earlier ones sign beside it for a day. */
+/** Calls are signed by a new secret, and beside it by the earlier ones for a day. */
 export function withNewSecret(
   endpoint: Endpoint,
   { ids, nowMs }: { readonly ids: Pick<Ids, 'secret'>; readonly nowMs: number },
 ): Endpoint {
-  const earlier = endpoint.secrets
+  return { ...endpoint, secrets: rotated(newSecret(ids), { before: endpoint.secrets, nowMs }) };
+}
+
+/** The new secret is the first one. */
+function rotated(
+  secret: string,
+  { before, nowMs }: { readonly before: readonly EndpointSecret[]; readonly nowMs: number },
+): readonly EndpointSecret[] {
+  const earlier = before
     .filter(({ untilMs }) => untilMs === undefined || untilMs > nowMs)
     .map(({ secret, untilMs = nowMs + ROTATION_MS }) => ({ secret, untilMs }));
-  const secrets = [{ secret: newSecret(ids) }, ...earlier].slice(0, MAX_SECRETS);
-  return { ...endpoint, secrets };
+  return [{ secret }, ...earlier].slice(0, MAX_SECRETS);
 }

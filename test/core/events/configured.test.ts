@@ -71,6 +71,35 @@ test('a store that fails is asked again, for what the configuration was last', a
   expect(ids()).toEqual(['ep_b']);
 });
 
+test('an earlier secret of the configuration signs for a day, also after a restart, unless it comes back', async () => {
+  const { endpoints, clock } = await setup();
+  const [first, second] = [1, 2].map((byte) => {
+    return `whsec_${Buffer.alloc(32, byte).toString('base64')}`;
+  });
+  const secretsOf = async (secret: string | undefined, description: string) => {
+    await endpoints.start([entry('a', { secret, description })]);
+    return endpoints.find('ep_a').endpoint.secrets.map((one) => [one.secret, one.untilMs]);
+  };
+  const untilMs = clock.wallMs() + 86_400_000;
+  await secretsOf(first, '');
+  expect(await secretsOf(second, '')).toEqual([
+    [second, undefined],
+    [first, untilMs],
+  ]);
+  clock.advance(1_000);
+  expect(await secretsOf(second, 'changed')).toEqual([
+    [second, undefined],
+    [first, untilMs],
+  ]);
+  const later = clock.wallMs() + 86_400_000;
+  expect(await secretsOf(first, '')).toEqual([
+    [first, undefined],
+    [second, later],
+  ]);
+  clock.advance(86_400_000);
+  expect(await secretsOf(first, 'changed')).toEqual([[first, undefined]]);
+});
+
 test('what did not change keeps its outbox and its place, what changed is written, the rest is deleted', async () => {
   const { endpoints, real, ids } = await setup();
   await real.putEndpoint(sampleEndpoint({ id: 'ep_own' }));

@@ -52,7 +52,7 @@ async function list(running: Setup) {
 
 const DEAD = { enabled_events: ['delivery.unregistered'] };
 
-test('an event arrives, signed by the configured secret, and a changed secret signs from the reload on', async () => {
+test('an event arrives, signed by the configured secret; a changed one signs from the reload on, and the earlier beside it', async () => {
   const entry = (secret: string) => (url: string) => [{ name: 'backend', url, secret, ...DEAD }];
   const { receiver, running, write } = await start(entry(SECRET));
   await lose(running);
@@ -67,9 +67,10 @@ test('an event arrives, signed by the configured secret, and a changed secret si
   await lose(running);
   const [, second] = await receiver.wait(2);
   expect(second?.event.type).toBe('delivery.unregistered');
-  expect(() =>
-    new Webhook(OTHER_SECRET).verify(second?.raw ?? '', headersOf(second)),
-  ).not.toThrow();
+  // The backend may change its own copy before or after.
+  for (const secret of SECRETS) {
+    expect(new Webhook(secret).verify(second?.raw ?? '', headersOf(second))).toEqual(second?.event);
+  }
 });
 
 test('the API changes nothing of it but whether it is enabled, which a restart keeps', async () => {
