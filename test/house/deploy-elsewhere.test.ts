@@ -102,7 +102,10 @@ test('systemd runs the same command, stops it in time and lets it write its own 
   expect(NODE_COMPILE_CACHE).toBe(`/var/cache/${one('CacheDirectory')}`);
   // Commands run outside of the unit, whose /tmp is its own.
   expect(`/run/${one('RuntimeDirectory')}`).toBe(PLACES.runtime);
-  expect(one('RuntimeDirectoryMode')).toBe('0700');
+  for (const folder of ['State', 'Runtime']) expect(one(`${folder}DirectoryMode`)).toBe('0700');
+  expect(one('UMask')).toBe('0077');
+  expect(one('Restart')).toBe('on-failure');
+  expect(one('ExecReload')).toBe('/bin/kill -HUP $MAINPID');
   expect(one('KillSignal')).toBe('SIGTERM');
   expect(`${one('TimeoutStopSec')}s`).toBe(/kill_timeout = "(\w+)"/.exec(read('fly.toml'))?.[1]);
   expect(Number(one('LimitNOFILE'))).toBeGreaterThan(20_000);

@@ -114,6 +114,7 @@ test('the volume may grow to what the docs say that 30 days of this machine take
   const [volume] = fly.mounts;
   expect(volume?.auto_extend_size_limit).toBe(`${gigabytes}GB`);
   expect(docs).toContain(`${volume?.auto_extend_size_threshold} % full, up to ${gigabytes} GB,`);
+  expect(docs).toContain(`daily snapshots for ${volume?.snapshot_retention} days`);
 });
 
 test('the image runs the service itself, not as root, and writes only where it may', () => {
@@ -215,6 +216,10 @@ test('the image holds every package that the service loads', () => {
     'src/cli/doctor.ts',
     'src/stores/sqlite/worker.ts',
   ]);
+  // The migrations are no module: a start reads them.
+  expect(valuesOf('COPY')).toEqual(
+    expect.arrayContaining(['bin ./bin', 'drizzle ./drizzle', 'src ./src']),
+  );
   expect(packages.size).toBeGreaterThan(5);
   expect([...packages].filter((name) => !Object.hasOwn(manifest.dependencies, name))).toEqual([]);
 });

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
+import { ERRORS } from '../../src/core/errors.ts';
 import { CATALOGUE, isRace } from '../../src/core/notification.ts';
 import { METRICS_ENVIRONMENT, readPage, type Sample, samplesIn } from '../support/metrics.ts';
 import { ANDROID_TOKEN, IOS_TOKEN, type Setup, setup } from '../support/service.ts';
@@ -98,7 +99,7 @@ test('every alert names its section of troubleshooting.md, and every section an 
   }
 });
 
-test('alerts and dashboard know which types are races', () => {
+test('alerts and dashboard know which types are races, and which codes there are', () => {
   const races = Object.entries(CATALOGUE)
     .filter(([, { lifetimeMs }]) => isRace(lifetimeMs))
     .map(([type]) => type)
@@ -107,9 +108,16 @@ test('alerts and dashboard know which types are races', () => {
     ...rules.map(({ expression }) => expression),
     ...panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)),
   ];
-  const lists = expressions.flatMap((text) => [...text.matchAll(/\btype=~"([^"]*)"/g)]);
-  expect(lists.length).toBeGreaterThan(5);
-  for (const [, list = ''] of lists) expect(list.split('|').toSorted()).toEqual(races);
+  const listsOf = (label: string) =>
+    expressions
+      .flatMap((text) => [...text.matchAll(new RegExp(`\\b${label}=~"([^"]*)"`, 'g'))])
+      .map(([, list = '']) => list.split('|').toSorted());
+  const ofTypes = listsOf('type');
+  expect(ofTypes.length).toBeGreaterThan(5);
+  for (const list of ofTypes) expect(list).toEqual(races);
+  const codes = listsOf('code').flat();
+  expect(codes).toContain('overloaded');
+  expect(codes.filter((code) => !Object.hasOwn(ERRORS, code))).toEqual([]);
 });
 
 test('every expression of the dashboard names series and labels that exist', () => {

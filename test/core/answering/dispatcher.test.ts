@@ -165,11 +165,14 @@ test('a repeat during which the first one fails for good is no repeat', async ()
 test('a repeat is not promised what a first call would be refused in an old outage', async () => {
   const virtual = await createVirtualCore();
   answer(virtual, REFUSED, 2);
+  const calls = [];
   for (let n = 0; n < 60; n += 1) {
-    call(virtual, `t${n}`);
+    calls.push(call(virtual, `t${n}`));
     await virtual.clock.run(SECOND);
   }
-  const repeat = await tell(virtual, 't59');
+  expect(calls[45]).toMatchObject({ status: 'queued' });
+  const repeat = await tell(virtual, 't45');
+  expect(repeat.details?.deliveryId).toBe(calls[45]?.id);
   expect(repeat.code).toBe('provider_unavailable');
   expect(repeat.details?.retryAfterSeconds).toBe(1);
 });

@@ -20,6 +20,12 @@ test.each([0, 4_999, -5_000])('%i ms are within the tolerance', (offsetMs) => {
   expect(skew).toMatchObject({ correctionMs: 0, detail: undefined });
 });
 
+test.each([5_001, -5_001])('%i ms are beyond it', (offsetMs) => {
+  const { skew } = setup(offsetMs);
+  expect(skew.correctionMs).toBe(offsetMs);
+  expect(skew.detail).toContain('synchronise it');
+});
+
 test('a clock that is behind is corrected forwards, and readiness says by how much', () => {
   const { skew } = setup(61_000);
   expect(skew.correctionMs).toBe(61_000);
