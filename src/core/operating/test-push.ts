@@ -15,6 +15,7 @@ import type { ReplyExchange } from '../ports/replies.ts';
 import type { SendEnd } from '../sending/endings.ts';
 import type { ProviderName, Recipient, Target } from '../target.ts';
 import type { LiveEvents } from './live-events.ts';
+import { samplePayload } from './sample-payload.ts';
 
 /** The source of these pushes in the log. */
 export const TEST_SOURCE = 'test';
@@ -117,43 +118,15 @@ async function deviceOfHandle(
 }
 
 function notificationOf(
-  { ids, rules }: TestPushParts,
+  { clock, ids, rules }: TestPushParts,
   { type, payload }: TestPush,
   { recipient, replyUrl }: { readonly recipient: Recipient; readonly replyUrl: string },
 ): Notification {
-  const sample = samplePayload(type, { id: ids.secret(), replyUrl });
+  const sample = samplePayload(type, { id: ids.secret(), replyUrl, wallMs: clock.wallMs() });
   const parsed: ParsedNotification = { type, payload: payload ?? JSON.stringify(sample) };
   const notification = notificationFor(rules.of(recipient.target.app), parsed, recipient);
   if (notification === undefined) throw typeNotSupported();
   return notification;
-}
-
-/** What the app's handler of this type expects, as its callers send it, keys sorted. */
-function samplePayload(
-  type: string,
-  { id, replyUrl: reply_url }: { readonly id: string; readonly replyUrl: string },
-): object {
-  const payment_hash = Buffer.from(id).toString('hex').padEnd(64, '0').slice(0, 64);
-  switch (type) {
-    case 'payment_received':
-      return { payment_hash };
-    case 'tx_confirmed':
-      return { tx_id: payment_hash };
-    case 'address_txs_confirmed':
-      return { address: 'bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq' };
-    case 'lnurlpay_info':
-      return { callback_url: reply_url, reply_url };
-    case 'lnurlpay_invoice':
-      return { amount: 1_000, reply_url };
-    case 'lnurlpay_verify':
-      return { payment_hash, reply_url };
-    case 'invoice_request':
-      return { invoice_request: 'lnr1test', offer: 'lno1test', reply_url };
-    case 'swap_updated':
-      return { id: 'test', status: 'transaction.mempool' };
-    default:
-      return { id: 'test' };
-  }
 }
 
 async function sendAndWatch(

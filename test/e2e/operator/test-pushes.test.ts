@@ -1,11 +1,15 @@
 // Test pushes: to a token, a handle and a device, of every type, with the way that they took.
 
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import { CATALOGUE } from '../../../src/core/notification.ts';
 import { testPushAnswer } from '../../../src/http/operator/test-pushes.ts';
+import { sortedJson } from '../../../src/sources/json.ts';
+import { isNwcRequest } from '../../../src/sources/nostr-event.ts';
 import { refusalOf, reply } from '../../support/callers.ts';
 import { faultyFields, registerPhone } from '../../support/device-calls.ts';
 import { SECOND, setupDriven } from '../../support/driven-service.ts';
+import { allSources, loadFixtures } from '../../support/fixtures.ts';
 import { OPERATOR_ENVIRONMENT, operate, told } from '../../support/operator-calls.ts';
 import { handleOf } from '../../support/registry.ts';
 import { ANDROID_TOKEN, IOS_TOKEN, type Setup } from '../../support/service.ts';
@@ -49,6 +53,18 @@ test('reaches a token, a handle of any door and a device, and says so', async ()
   expect(row).toMatchObject([{ status: 'delivered', source: 'test', door: '/api/v1/test-pushes' }]);
 });
 
+/** What every push of a type has, as its callers' fixtures show. */
+function fieldsByType(): ReadonlyMap<string, ReadonlySet<string>> {
+  const fields = new Map<string, ReadonlySet<string>>();
+  for (const { expect: expected } of loadFixtures([...allSources()])) {
+    const { push, notification_type: type, notification_payload: payload } = expected;
+    if (!push || type === null || payload === null || !Object.hasOwn(CATALOGUE, type)) continue;
+    const own = new Set(Object.keys(z.record(z.string(), z.unknown()).parse(JSON.parse(payload))));
+    fields.set(type, fields.get(type)?.intersection(own) ?? own);
+  }
+  return fields;
+}
+
 test('sends every type with what its handler expects, or what it is given', async () => {
   const { running } = await start();
   for (const type of Object.keys(CATALOGUE)) {
@@ -65,7 +81,14 @@ test('sends every type with what its handler expects, or what it is given', asyn
     'my_type',
   ]);
   expect(payloadOf('payment_received').payment_hash).toMatch(/^[0-9a-f]{64}$/);
-  expect(payloadOf('invoice_request')).toHaveProperty('reply_url');
+  for (const [type, fields] of fieldsByType()) {
+    expect(Object.keys(payloadOf(type)), type).toEqual(expect.arrayContaining([...fields]));
+  }
+  expect(isNwcRequest(JSON.parse(payloadOf('nwc_event').event))).toBe(true);
+  for (const data of pushes) {
+    const text = data.notification_payload ?? '';
+    expect(sortedJson(JSON.parse(text)), data.notification_type).toBe(text);
+  }
   expect(payloadOf('my_type')).toEqual({ amount: 1, nested: [null] });
 });
 
