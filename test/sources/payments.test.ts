@@ -190,6 +190,8 @@ test('Breez LNURL: names each fault, and demands what is not shown, too', () => 
 test('Resmic: success and failure of one session are two notifications', () => {
   const succeeded = notificationOf(send(resmic, { session_id: 's', status: true }));
   const failed = notificationOf(send(resmic, { session_id: 's', status: false }));
+  const paid = { session_id: 's', status: true, transaction_hash: '0xab' };
+  expect([succeeded.subject, notificationOf(send(resmic, paid)).subject]).toEqual(['s', '0xab']);
   expect([succeeded.type, failed.type]).toEqual(['payment_succeeded', 'payment_failed']);
   expect(succeeded.duplicateOf?.key).not.toBe(failed.duplicateOf?.key);
   expect(fieldsOf(resmic, { session_id: 's', status: 1, amount: 20, token: {} })).toEqual([
