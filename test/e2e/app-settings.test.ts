@@ -7,6 +7,7 @@ import { setupWithApps } from '../support/apps.ts';
 import { type Answer, expectNoTrace, problemOf, refusalOf, send } from '../support/callers.ts';
 import { changeDevice, registerPhone, successOf, wake } from '../support/device-calls.ts';
 import { createWallet } from '../support/lightning-wallet.ts';
+import { refusalsOf } from '../support/refused-calls.ts';
 import { pathOf, register } from '../support/registry.ts';
 import { ANDROID_TOKEN, IOS_TOKEN, notifyPath, type Setup, setup } from '../support/service.ts';
 import { epayCall, sparkPaymentCall } from '../support/signed-calls.ts';
@@ -99,6 +100,11 @@ test('signed news that the app does not know is acknowledged, by device and by d
   const ofDomain = sparkPaymentCall({ path, secret, user, id: 'aa'.repeat(32) });
   expect(successOf(await send(running.service.url, ofDomain)).status).toBe('ignored');
   expect(running.sandbox.received()).toEqual([]);
+  const refusals = await refusalsOf(running);
+  expect(refusals.map(({ code, deviceId }) => [code, deviceId])).toEqual([
+    ['type_not_supported', device.id],
+    ['type_not_supported', device.id],
+  ]);
 });
 
 test('the device’s locale chooses the title, and the first language is for all others', async () => {

@@ -54,6 +54,20 @@ test('a delivery keeps the call that it came by and what its caller was told', a
   });
 });
 
+test('what was told at first stays when a repeat is refused', async () => {
+  const { running, pay, elapse } = await setupDriven();
+  running.sandbox.script({ provider: 'fcm', times: Infinity, fault: UNAVAILABLE });
+  await pay(androidToken(1), 'aa');
+  await pay(androidToken(2), 'aa');
+  await elapse(45 * SECOND);
+  const { id } = (await pay(ANDROID_TOKEN, 'bb')).body;
+  await elapse(15 * SECOND);
+  const repeat = await pay(ANDROID_TOKEN, 'bb');
+  expect(repeat).toMatchObject({ status: 503, body: { code: 'provider_unavailable', id } });
+  expect(await newest(running)).toMatchObject({ id, told: 'queued', toldStatus: 200 });
+  expect(recorded(running).refusals.at(-1)).toMatchObject({ code: 'provider_unavailable' });
+});
+
 test('what was told at first stays when the delivery ends otherwise', async () => {
   const { running, pay, elapse, clock } = await setupDriven();
   running.sandbox.script({ provider: 'fcm', times: 2, fault: UNAVAILABLE });

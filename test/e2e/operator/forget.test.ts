@@ -73,6 +73,20 @@ test('a user’s devices, handles and every trace of them are gone', async () =>
   expect(successOf(await wake(running, other, 'dd')).status).toBe('delivered');
 });
 
+test('the token of a forgotten user is asked for again at the provider', async () => {
+  const running = await start();
+  const device = await registerPhone(running, { user: USER, token: androidToken(1) });
+  running.sandbox.script({ provider: 'fcm', fault: { kind: 'fcm_error', error: 'UNREGISTERED' } });
+  for (const hash of ['aa', 'bb']) {
+    expect(refusalOf(await wake(running, device, hash))).toBe('410 token_unregistered');
+  }
+  expect(running.sandbox.received()).toEqual([]);
+  await running.service.settled();
+  told(await forgetUser(running, USER));
+  expect((await running.notify(androidToken(1), 'cc')).status).toBe(200);
+  expect(running.sandbox.received()).toHaveLength(1);
+});
+
 test('open deliveries end, and nothing is pushed for them', async () => {
   const running = await start();
   const device = await registerPhone(running, { user: USER, token: androidToken(1) });
