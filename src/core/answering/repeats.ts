@@ -195,7 +195,8 @@ export class Repeats {
     const { clock, ledger, sender, policy, duplicates, onRenewed } = this.#parts;
     const { notification, expiresAtMs } = delivery;
     if (!lane.mayQueue(notification.lifetimeMs)) {
-      throw new ServiceError('provider_unavailable', { deliveryId, retryAfterSeconds: 1 });
+      const details = { deliveryId, isRepeat: true, retryAfterSeconds: 1 };
+      throw new ServiceError('provider_unavailable', details);
     }
     const dueAtMs = clock.nowMs() + policy.renewedDueMs;
     const renewed = await ledger.renew({

@@ -6,7 +6,7 @@ import { ManualClock } from '../../support/manual-clock.ts';
 import { SharedDatabase } from '../../support/shared-database.ts';
 import type { Link } from '../../support/shared-machine.ts';
 import { call, createVirtualCore, type VirtualCore } from '../../support/virtual-core.ts';
-import { DELIVERED, FAILED, settlementOf, TIMEOUT } from '../sending/samples.ts';
+import { DELIVERED, FAILED, REFUSED, settlementOf, TIMEOUT } from '../sending/samples.ts';
 
 /** Longer than a push waits for its claim. */
 const SLOW_MS = 400;
@@ -48,6 +48,21 @@ test('two equal calls at one machine push once, however slow the store is', asyn
   expect(repeat).toMatchObject({ status: 'duplicate', id: first.id });
   expect(one.virtual.pushes).toHaveLength(1);
   expect(one.asked.filter((name) => name === 'claimKey')).toHaveLength(1);
+});
+
+test('a repeat that is refused in an old outage counts as a repeat, so that its refusal is kept', async () => {
+  const { clock, one } = await setup();
+  answer(one.virtual, REFUSED, 2);
+  const calls = [];
+  for (let n = 0; n < 60; n += 1) {
+    calls.push(call(one.virtual, `t${n}`));
+    await clock.run(1_000);
+  }
+  expect(calls[45]).toMatchObject({ status: 'queued' });
+  const repeat = call(one.virtual, 't45');
+  await clock.run(1_000);
+  const details = { deliveryId: calls[45]?.id, isRepeat: true, retryAfterSeconds: 1 };
+  expect(repeat).toMatchObject({ code: 'provider_unavailable', details });
 });
 
 test('the row of a repeat that the store took late ends as one, without a push', async () => {
