@@ -6,7 +6,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   read_only:
     'the database file or its folder is read-only: check owner and mount (PostgreSQL: this is a standby)',
   moved:
-    'the database file was moved, deleted or replaced while the service runs: put it back or restart the service',
+    'the database file or its -wal was moved, deleted or replaced while the service runs: put it back or restart the service',
   corrupt: 'the database is damaged: stop the service and restore a backup, see docs/operating.md',
   unreachable:
     'PostgreSQL does not answer: check that it runs, and address, password and TLS in NDS_DATABASE',

@@ -5,7 +5,7 @@ import type Database from 'better-sqlite3';
 import { StoreUnavailableError } from '../../core/ports/store.ts';
 import type { OpenedKeys } from '../sealing/keys.ts';
 import { corruptDatabase, errorOf, failureOf, reasonOf } from './errors.ts';
-import { FileCheck } from './file/file-check.ts';
+import { FileCheck, moved } from './file/file-check.ts';
 import { isDiskFull, openImmutable } from './file/immutable.ts';
 import { findKeys, openKeys } from './file/keys.ts';
 import { makeFile } from './file/make-file.ts';
@@ -88,9 +88,9 @@ export class Writer {
       for (const { kind, input } of looks) {
         if (kind === 'check_file') this.#ownership?.noteAlive(input.aliveAtMs);
       }
-      const { fileCheck } = this.#connect();
+      const connection = this.#connect();
       // Each check is a system call or two, at the cost of a push.
-      if (!operations.every(isAnEnd)) fileCheck.check();
+      if (!operations.every(isAnEnd)) this.#checkFiles(connection);
       if (looks.length > 0) this.#ownership?.keep();
       this.#sinceCheckpoint += operations.length;
       return this.#runTogether(operations) ?? this.#runApart(operations);
@@ -119,6 +119,15 @@ export class Writer {
     this.#closeConnection();
     this.#ownership?.release();
     this.#ownership = undefined;
+  }
+
+  /** What is in a WAL that was deleted can be read here alone: it goes into the file before this process ends. */
+  #checkFiles({ db, fileCheck }: Connection): void {
+    fileCheck.check();
+    if (!fileCheck.isWalGone()) return;
+    db.pragma('wal_checkpoint(PASSIVE)');
+    fileCheck.written();
+    throw moved(`${this.#options.file}-wal was deleted or moved`);
   }
 
   #closeConnection(): void {

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   closeSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   openSync,
@@ -154,6 +155,7 @@ const DAMAGES: readonly (readonly [string, Reason, Damage])[] = [
       writeFileSync(file, bytes);
     },
   ],
+  ['left without its WAL', 'moved', (file) => rmSync(`${file}-wal`)],
   ['truncated', 'corrupt', (file) => truncateSync(file, 8_192)],
   ['overwritten in one page', 'corrupt', (file) => overwritePages(file, 4, 1)],
 ];
@@ -200,6 +202,31 @@ test('promises no retry from a file which was deleted a moment ago, and keeps wh
   expect(await store.settle(settlement(ends))).toBe(true);
   const queued = { status: 'queued', dueAtMs: waits.receivedAtMs } as const;
   await expect(store.settle(settlement(waits, queued))).rejects.toMatchObject({ reason: 'moved' });
+});
+
+test('keeps what was accepted into a WAL that was deleted, even if the process is killed then', async () => {
+  const { file, store } = await setup();
+  await store.insert(accept(sampleDelivery(500)));
+  rmSync(`${file}-wal`);
+  await expect(store.insert(accept(sampleDelivery(501)))).rejects.toMatchObject({
+    reason: 'moved',
+  });
+
+  const leftByTheKill = newFile();
+  copyFileSync(file, leftByTheKill);
+  const { store: next } = await open(leftByTheKill);
+  const found = await next.findDeliveries({ status: 'queued', limit: 9 });
+  expect(found.map(({ id }) => id)).toEqual([sampleDelivery(500).id]);
+});
+
+test('goes on when the WAL is back at its path', async () => {
+  const { file, store } = await setup();
+  renameSync(`${file}-wal`, `${file}.aside`);
+  await expect(store.probe()).rejects.toMatchObject({ reason: 'moved' });
+  renameSync(`${file}.aside`, `${file}-wal`);
+
+  await store.insert(accept(sampleDelivery(500)));
+  expect(await store.findDeliveries({ status: 'queued', limit: 9 })).toHaveLength(1);
 });
 
 test('goes on when the file is back at its path', async () => {

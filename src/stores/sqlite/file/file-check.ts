@@ -1,5 +1,5 @@
-// Whether the open file is still the one at its path, and still sound. SQLite writes to a deleted or moved file without
-// an error, and those writes are lost when the process ends.
+// Whether the open file and its WAL are still the ones at their paths, and still sound. SQLite writes to a deleted or
+// moved file without an error, and those writes are lost when the process ends.
 
 import { type BigIntStats, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
@@ -15,6 +15,8 @@ export class FileCheck {
   #size: bigint;
   #writtenNs: bigint;
   #finding: string | undefined;
+  /** Undefined until there is one. */
+  #wal: BigIntStats | undefined;
 
   /** The file is open and sound. */
   constructor(file: string) {
@@ -22,6 +24,7 @@ export class FileCheck {
     this.#opened = statSync(file, { bigint: true });
     this.#size = this.#opened.size;
     this.#writtenNs = this.#opened.mtimeNs;
+    this.isWalGone();
   }
 
   /** Call it after each write to the file itself: with a WAL, these are the checkpoints alone. */
@@ -39,7 +42,7 @@ export class FileCheck {
   check(): void {
     const found = statSync(this.#file, { bigint: true, throwIfNoEntry: false });
     if (found === undefined) throw moved(`${this.#file} was deleted or moved`);
-    if (found.ino !== this.#opened.ino || found.dev !== this.#opened.dev) {
+    if (!isSame(found, this.#opened)) {
       throw moved(`another file is at ${this.#file}`);
     }
     if (found.size < this.#size) throw corrupt(`${this.#file} was truncated`);
@@ -49,6 +52,17 @@ export class FileCheck {
     }
     if (this.#finding !== undefined) throw corrupt(this.#finding);
   }
+
+  /** SQLite goes on with the WAL that it has open, whatever is at its path. */
+  isWalGone(): boolean {
+    const found = statSync(`${this.#file}-wal`, { bigint: true, throwIfNoEntry: false });
+    this.#wal ??= found;
+    return this.#wal !== undefined && (found === undefined || !isSame(found, this.#wal));
+  }
+}
+
+function isSame(found: BigIntStats, opened: BigIntStats): boolean {
+  return found.ino === opened.ino && found.dev === opened.dev;
 }
 
 /** What is wrong with a file that others may have open. Only the pages in use of a big file are read. */
@@ -69,7 +83,7 @@ export function findDamage(file: string): string | undefined {
   }
 }
 
-function moved(finding: string): StoreUnavailableError {
+export function moved(finding: string): StoreUnavailableError {
   return new StoreUnavailableError('moved', { cause: new Error(finding) });
 }
 
