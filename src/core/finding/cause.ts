@@ -19,21 +19,28 @@ export interface Circumstances {
 const AT_ONCE_MS = 1_000;
 
 export function findCause(delivery: LoggedDelivery, { outages, gaps }: Circumstances): Cause {
-  const { receivedAtMs, provider } = delivery;
-  const gap = overlapping(gaps, delivery).find(
-    (one) => one.kind === 'stopped' && isMostOf(one, delivery),
+  const { receivedAtMs, provider, attempts } = delivery;
+  // What came after the try that was taken in the end delayed nothing: its answer may have been the late one.
+  const taken = attempts.findLast(({ outcome }) => outcome === 'delivered');
+  const waited = { receivedAtMs, settledAtMs: taken?.startedAtMs ?? delivery.settledAtMs };
+  const gap = overlapping(gaps, waited).find(
+    (one) => one.kind === 'stopped' && isMostOf(one, waited),
   );
   if (gap !== undefined) {
     return { kind: 'stopped', text: `nds was not running ${periodOf(gap, receivedAtMs)}` };
   }
-  const failed = delivery.attempts.filter(({ outcome }) => outcome === 'retry');
-  const [outage] = overlapping(ofLane(delivery, outages), delivery);
+  const failed = (
+    taken === undefined ? attempts : attempts.slice(0, attempts.indexOf(taken))
+  ).filter(({ outcome }) => outcome === 'retry');
+  const [outage] = overlapping(ofLane(delivery, outages), waited);
   if (outage !== undefined) {
     const text = `${nameOfProvider(provider)} was ${stateOf(outage.reason)} ${periodOf(outage, receivedAtMs)}`;
     return { kind: 'outage', text };
   }
   const [first, ...others] = failed;
-  return first === undefined ? untriedCause(delivery) : causeOfTries(delivery, [first, ...others]);
+  return first === undefined
+    ? untriedCause(delivery)
+    : causeOfTries(delivery, { failed: [first, ...others], taken });
 }
 
 /** No try failed: the delivery waited for its first try, or for the provider's answer. */
@@ -51,8 +58,14 @@ function untriedCause({ receivedAtMs, attempts, provider, status, reason }: Logg
 }
 
 function causeOfTries(
-  { attempts, receivedAtMs, provider }: LoggedDelivery,
-  failed: readonly [LoggedAttempt, ...LoggedAttempt[]],
+  { receivedAtMs, provider }: LoggedDelivery,
+  {
+    failed,
+    taken,
+  }: {
+    readonly failed: readonly [LoggedAttempt, ...LoggedAttempt[]];
+    readonly taken: LoggedAttempt | undefined;
+  },
 ): Cause {
   const [first] = failed;
   const name = nameOfProvider(provider);
@@ -62,11 +75,11 @@ function causeOfTries(
       return { kind: 'throttled', text: `${name} held the token back (${reason})` };
     case 'silent': {
       const tries = failed.length === 1 ? 'a try' : `${failed.length} tries`;
-      return { kind: 'other', text: `${tries} ended with ${reason}` };
+      const reasons = new Set(failed.map((one) => one.reason ?? 'no answer'));
+      return { kind: 'other', text: `${tries} ended with ${[...reasons].join(' and ')}` };
     }
     default: {
       // Too few pushes for the breaker to notice an outage: it lasted at least from the first to the last try.
-      const taken = attempts.findLast(({ outcome }) => outcome === 'delivered');
       const end = taken ?? failed.at(-1) ?? first;
       const period = { beganAtMs: first.startedAtMs, endedAtMs: end.startedAtMs };
       const text = `${name} was ${stateOf(first.reason)} ${periodOf(period, receivedAtMs)}`;
@@ -78,7 +91,10 @@ function causeOfTries(
 /** At least half of the time in which the delivery was open. */
 function isMostOf(
   { beganAtMs, endedAtMs = Number.POSITIVE_INFINITY }: Period,
-  { receivedAtMs, settledAtMs = receivedAtMs }: LoggedDelivery,
+  {
+    receivedAtMs,
+    settledAtMs = receivedAtMs,
+  }: Pick<LoggedDelivery, 'receivedAtMs' | 'settledAtMs'>,
 ): boolean {
   const commonMs = Math.min(endedAtMs, settledAtMs) - Math.max(beganAtMs, receivedAtMs);
   return 2 * commonMs >= settledAtMs - receivedAtMs;

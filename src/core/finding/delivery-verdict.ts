@@ -94,7 +94,10 @@ function judgeDelivered(delivery: LoggedDelivery, around: Surroundings): Verdict
   const acceptedAtMs = acceptedAtMsOf(delivery);
   const afterMs = acceptedAtMs - delivery.receivedAtMs;
   if (afterMs > LATE_FROM_MS) return judgeLate(delivery, afterMs, around);
-  const inTime = `Delivered ${durationOf(afterMs)} after the call`;
+  const inTime =
+    afterMs < 0
+      ? 'Delivered (how long after the call is not known: the clock was set back)'
+      : `Delivered ${durationOf(afterMs)} after the call`;
   if (delivery.answeredAtMs !== undefined) {
     const replyMs = delivery.answeredAtMs - acceptedAtMs;
     const sentence = `${inTime}, and the phone replied ${durationOf(replyMs)} later.`;

@@ -1,0 +1,56 @@
+// Why a push came late is read from what delayed the try that was taken, not from what happened after it.
+
+import { expect, test } from 'vitest';
+import { judgeDelivery } from '../../../src/core/finding/delivery-verdict.ts';
+import type { Outage } from '../../../src/core/ports/records.ts';
+import type { LoggedDelivery } from '../../../src/core/ports/store.ts';
+import { attempt, CALLED, sampleLogged } from './samples.ts';
+
+function judge(is: Partial<LoggedDelivery>, outages: readonly Outage[] = []) {
+  const around = { outages, gaps: [], quarantined: [], nowMs: CALLED + 60_000 };
+  return judgeDelivery(sampleLogged(is), around);
+}
+
+const OUTAGE: Outage = {
+  app: 'default',
+  provider: 'fcm',
+  reason: 'UNAVAILABLE',
+  beganAtMs: CALLED + 2_100,
+  endedAtMs: CALLED + 9_000,
+};
+
+test.each([
+  ['seen by its tries alone', []],
+  ['seen by others, too', [OUTAGE]],
+])('a late answer is the cause, not an outage that began after its try, %s', (_, outages) => {
+  const late = {
+    settledAtMs: CALLED + 3_010,
+    attempts: [{ ...attempt(1, 2), latencyMs: 3_000 }, attempt(2, 2_003, 'UNAVAILABLE')],
+  };
+  expect(judge(late, outages)).toEqual({
+    code: 'delivered_late',
+    sentence: 'Delivered 3 s late: FCM took 3 s to answer.',
+  });
+});
+
+test('names every end of the tries before', () => {
+  const attempts = [
+    attempt(1, 2, 'timeout'),
+    attempt(2, 3_000, 'connection_lost'),
+    attempt(3, 4_000, 'timeout'),
+    attempt(4, 14_250),
+  ];
+  expect(judge({ settledAtMs: CALLED + 14_300, attempts })).toEqual({
+    code: 'delivered_late',
+    sentence: 'Delivered 14 s late: 3 tries ended with timeout and connection_lost.',
+  });
+});
+
+test('gives no length of a wait in which the clock was set back', () => {
+  const attempts = [attempt(1, 2, 'UNAVAILABLE'), attempt(2, -7_199_100)];
+  expect(judge({ settledAtMs: CALLED - 7_199_000, attempts })).toEqual({
+    code: 'delivered',
+    sentence:
+      'Delivered (how long after the call is not known: the clock was set back): FCM took the push; if the phone did not wake, see docs/troubleshooting.md#delivered-but-the-phone-did-not-wake.',
+  });
+});
