@@ -2,22 +2,13 @@
 // and what the operator reads about a wrong credential.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { sharedIdentity } from '../../sandbox/identity.ts';
 import type { Sandbox } from '../../sandbox/sandbox.ts';
-import { AccessTokenCache } from '../../src/providers/fcm/access-token-cache.ts';
-import {
-  checkFcmCredentials,
-  checkFcmProjectId,
-  readCredentials,
-} from '../../src/providers/fcm/credential-file.ts';
+import { checkFcmCredentials, checkFcmProjectId } from '../../src/providers/fcm/credential-file.ts';
 import { createFcmProvider } from '../../src/providers/fcm/fcm-provider.ts';
-import { trustAlso } from '../../src/providers/http2/connect.ts';
 import { createSystemClock } from '../../src/service/system.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { openProvider, openSandbox, turn } from './support.ts';
@@ -228,49 +219,6 @@ it('names what is missing when it is created', async () => {
     /endpoint must be/,
   );
   expect(checkFcmProjectId('my-project-1')).toBeUndefined();
-});
-
-it('asks with the refresh token of a user, for the project that pays', async () => {
-  const identity = await sharedIdentity();
-  const forms: string[] = [];
-  const server = createServer(
-    { key: identity.certificateKey, cert: identity.certificate },
-    async (request, response) => {
-      forms.push(await text(request));
-      response.setHeader('content-type', 'application/json');
-      response.end('{"access_token":"secret","expires_in":1800,"token_type":"Bearer"}');
-    },
-  );
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => void server.close());
-  const address: AddressInfo | string | null = server.address();
-  const port = typeof address === 'object' ? address?.port : undefined;
-  const json = {
-    type: 'authorized_user',
-    client_id: 'client',
-    client_secret: 'quiet',
-    refresh_token: 'refresh',
-    quota_project_id: 'payer',
-    token_uri: `https://localhost:${port}/anywhere`,
-  };
-  const clock = new ManualClock(Date.now());
-  const credential = new AccessTokenCache({
-    json: await readCredentials(json),
-    projectId: 'nds-sandbox',
-    authorities: trustAlso(identity.ca),
-    clock,
-  });
-  onTestFinished(() => credential.close());
-  expect(await credential.wait(2_000)).toMatchObject({
-    kind: 'token',
-    token: { headers: { authorization: 'Bearer secret', 'x-goog-user-project': 'payer' } },
-  });
-  expect(forms).toEqual([expect.stringMatching(/grant_type=refresh_token/)]);
-  clock.advance(25 * MINUTE);
-  expect(credential.current).toBeDefined();
-  credential.close();
-  clock.advance(6 * MINUTE);
-  expect(credential.current).toBeUndefined();
 });
 
 it('writes nothing to stdout or stderr', async () => {

@@ -81,8 +81,9 @@ async function fetchToken(options: TokenOptions, signal: AbortSignal): Promise<T
     return tokenUnavailable('oauth_unavailable');
   }
   const expiresAtWallMs = client.credentials.expiry_date;
+  // The library computes it from whatever the endpoint said, which may be no number.
   const lifetimeMs =
-    typeof expiresAtWallMs === 'number'
+    typeof expiresAtWallMs === 'number' && Number.isFinite(expiresAtWallMs)
       ? expiresAtWallMs - options.clock.wallMs()
       : DEFAULT_LIFETIME_MS;
   const boundedMs = Math.min(Math.max(lifetimeMs, MIN_LIFETIME_MS), MAX_LIFETIME_MS);
