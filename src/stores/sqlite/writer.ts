@@ -91,7 +91,10 @@ export class Writer {
       const connection = this.#connect();
       // Each check is a system call or two, at the cost of a push.
       if (!operations.every(isAnEnd)) this.#checkFiles(connection);
-      if (looks.length > 0) this.#ownership?.keep();
+      if (looks.length > 0) {
+        connection.fileCheck.checkWalHeader();
+        this.#ownership?.keep();
+      }
       this.#sinceCheckpoint += operations.length;
       return this.#runTogether(operations) ?? this.#runApart(operations);
     } catch (error) {
@@ -106,9 +109,12 @@ export class Writer {
   tidy(): void {
     if (this.#sinceCheckpoint < CHECKPOINT_OPERATIONS || this.#connection === undefined) return;
     this.#sinceCheckpoint = 0;
+    const { db, fileCheck } = this.#connection;
     try {
-      this.#connection.db.pragma('wal_checkpoint(PASSIVE)');
-      this.#connection.fileCheck.written();
+      this.#checkFiles(this.#connection);
+      fileCheck.checkWalHeader();
+      db.pragma('wal_checkpoint(PASSIVE)');
+      fileCheck.written();
     } catch (error) {
       // The WAL still has everything; the next batch fails in the same way and reports it.
       this.#abandonBatch(error);
@@ -121,13 +127,25 @@ export class Writer {
     this.#ownership = undefined;
   }
 
-  /** What is in a WAL that was deleted can be read here alone: it goes into the file before this process ends. */
+  /**
+   * What is in a WAL that was deleted can be read here alone: it goes into the file before this process ends. What was
+   * in one that was emptied is lost, unless the file had it already.
+   */
   #checkFiles({ db, fileCheck }: Connection): void {
     fileCheck.check();
-    if (!fileCheck.isWalGone()) return;
-    db.pragma('wal_checkpoint(PASSIVE)');
+    const change = fileCheck.changeOfWal();
+    if (change === undefined) return;
+    const wal = `${this.#options.file}-wal`;
+    try {
+      db.pragma('wal_checkpoint(PASSIVE)');
+    } catch (error) {
+      if (change === 'emptied' && reasonOf(error) === 'io') {
+        throw fileCheck.condemn(`${wal} was emptied`);
+      }
+      throw error;
+    }
     fileCheck.written();
-    throw moved(`${this.#options.file}-wal was deleted or moved`);
+    if (change === 'gone') throw moved(`${wal} was deleted or moved`);
   }
 
   #closeConnection(): void {

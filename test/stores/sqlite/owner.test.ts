@@ -20,6 +20,7 @@ import {
 } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { DatabaseRefusedError } from '../../../src/stores/refused.ts';
 import type { Reason } from '../../../src/stores/sqlite/errors.ts';
@@ -217,6 +218,53 @@ test('keeps what was accepted into a WAL that was deleted, even if the process i
   const { store: next } = await open(leftByTheKill);
   const found = await next.findDeliveries({ status: 'queued', limit: 9 });
   expect(found.map(({ id }) => id)).toEqual([sampleDelivery(500).id]);
+});
+
+test('notices a WAL that was emptied, and starts again with what the file had', async () => {
+  const { file, clock, store, heard, told } = await setup();
+  await store.insert(accept(sampleDelivery(500)));
+  clock.advance(1_000);
+  await store.probe();
+  truncateSync(`${file}-wal`);
+  clock.advance(1_000);
+  await told;
+  expect(heard).toEqual(['corrupt']);
+  for (const number of [501, 502]) {
+    await expect(store.insert(accept(sampleDelivery(number)))).rejects.toMatchObject({
+      reason: 'corrupt',
+    });
+  }
+
+  const leftByTheKill = newFile();
+  copyFileSync(file, leftByTheKill);
+  const { store: next } = await open(leftByTheKill);
+  expect(await next.findDeliveries({ status: 'delivered', limit: 300 })).toHaveLength(200);
+});
+
+test('notices a WAL that was emptied and written to since', async () => {
+  const { file, clock, store, heard, told } = await setup();
+  const delivery = sampleDelivery(500);
+  await store.insert(accept(delivery));
+  truncateSync(`${file}-wal`);
+  await store.settle(settlement(delivery));
+  clock.advance(1_000);
+  await told;
+  expect(heard).toEqual(['corrupt']);
+  await expect(store.insert(accept(sampleDelivery(501)))).rejects.toMatchObject({
+    reason: 'corrupt',
+  });
+});
+
+test('goes on when another process emptied the WAL by a checkpoint', async () => {
+  const { file, store } = await setup();
+  await store.insert(accept(sampleDelivery(500)));
+  const other = new Database(file);
+  other.pragma('wal_checkpoint(TRUNCATE)');
+  expect(statSync(`${file}-wal`).size).toBe(0);
+  await store.probe();
+  await store.insert(accept(sampleDelivery(501)));
+  other.close();
+  expect(await store.findDeliveries({ status: 'queued', limit: 9 })).toHaveLength(2);
 });
 
 test('goes on when the WAL is back at its path', async () => {

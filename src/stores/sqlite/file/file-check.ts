@@ -1,13 +1,15 @@
 // Whether the open file and its WAL are still the ones at their paths, and still sound. SQLite writes to a deleted or
 // moved file without an error, and those writes are lost when the process ends.
 
-import { type BigIntStats, statSync } from 'node:fs';
+import { type BigIntStats, closeSync, openSync, readSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { StoreUnavailableError } from '../../../core/ports/store.ts';
 import { reasonOf } from '../errors.ts';
 
 /** Files up to this size are checked page by page; it takes well under a second. */
 const MAX_CHECKED_BYTES = 128 * 1_024 * 1_024;
+const WAL_MAGIC = 0x377f0682;
+const WAL_MAGIC_BYTES = 4;
 
 export class FileCheck {
   readonly #file: string;
@@ -15,7 +17,7 @@ export class FileCheck {
   #size: bigint;
   #writtenNs: bigint;
   #finding: string | undefined;
-  /** Undefined until there is one. */
+  /** As it was seen last; undefined until there is one. */
   #wal: BigIntStats | undefined;
 
   /** The file is open and sound. */
@@ -24,7 +26,7 @@ export class FileCheck {
     this.#opened = statSync(file, { bigint: true });
     this.#size = this.#opened.size;
     this.#writtenNs = this.#opened.mtimeNs;
-    this.isWalGone();
+    this.changeOfWal();
   }
 
   /** Call it after each write to the file itself: with a WAL, these are the checkpoints alone. */
@@ -53,11 +55,42 @@ export class FileCheck {
     if (this.#finding !== undefined) throw corrupt(this.#finding);
   }
 
-  /** SQLite goes on with the WAL that it has open, whatever is at its path. */
-  isWalGone(): boolean {
+  /** SQLite goes on with the WAL that it has open, whatever is at its path and whatever was cut off. */
+  changeOfWal(): 'gone' | 'emptied' | undefined {
     const found = statSync(`${this.#file}-wal`, { bigint: true, throwIfNoEntry: false });
-    this.#wal ??= found;
-    return this.#wal !== undefined && (found === undefined || !isSame(found, this.#wal));
+    const before = this.#wal;
+    if (before === undefined) {
+      this.#wal = found;
+      return undefined;
+    }
+    if (found === undefined || !isSame(found, before)) return 'gone';
+    this.#wal = found;
+    return found.size === 0n && before.size > 0n ? 'emptied' : undefined;
+  }
+
+  /**
+   * Throws `StoreUnavailableError` (`corrupt`) if the WAL was emptied and written to since: it begins with zeros, which a
+   * checkpoint would copy into the file. Three system calls.
+   */
+  checkWalHeader(): void {
+    if (this.#wal === undefined || this.#wal.size === 0n) return;
+    const header = Buffer.alloc(WAL_MAGIC_BYTES);
+    const descriptor = openSync(`${this.#file}-wal`, 'r');
+    try {
+      if (readSync(descriptor, header) === 0) return;
+    } finally {
+      closeSync(descriptor);
+    }
+    // The last bit tells the order of bytes in its checksums (https://sqlite.org/fileformat2.html#walformat).
+    if (header.readUInt32BE() >>> 1 !== WAL_MAGIC >>> 1) {
+      throw this.condemn(`${this.#file}-wal was emptied`);
+    }
+  }
+
+  /** What is lost does not come back: every later check throws the same. */
+  condemn(finding: string): StoreUnavailableError {
+    this.#finding = finding;
+    return corrupt(finding);
   }
 }
 
