@@ -2,13 +2,12 @@
 // place of something else.
 
 import { expect, test } from 'vitest';
-import { expectReadable, runCommand } from '../support/command.ts';
+import { askService, expectReadable } from '../support/command.ts';
 import { androidToken } from '../support/driven-service.ts';
 import { imported, withDevice } from '../support/operated.ts';
-import { temporaryFolder } from '../support/service.ts';
 
-/** As many handles as this begin with a dash but for one time in a billion. */
-const DEVICES = 1_500;
+/** One handle in 64 begins with a dash: of so many none does one time in seven million. */
+const DEVICES = 1_000;
 const HANDLE = '-R6HGpFur-hJuA4vRK_4xA';
 const TOKEN = '<740f4707 bebcf74f 9b7c25d4 8e335894 5f6aa01d a5ddb387 462c7eaf 61bb78ad>';
 
@@ -77,7 +76,7 @@ test('an error of the arguments repeats nothing that may be a secret', async () 
     ["argument '…' is invalid", ['send', '-', '--platform', TOKEN]],
     ["argument '…' is invalid", ['stats', `--since=${TOKEN}`]],
   ] as const) {
-    const { code, stdout, stderr } = await runCommand(args, { folder: temporaryFolder() });
+    const { code, stdout, stderr } = await askService(args, {});
     expect([code, stdout], args.join(' ')).toEqual([2, '']);
     expect(stderr).toContain(words);
     expect(stderr).not.toMatch(/R6HGpFur|740f4707/);
@@ -86,7 +85,7 @@ test('an error of the arguments repeats nothing that may be a secret', async () 
 
 test('a test push to what can be no addressee is a wrong argument', async () => {
   for (const to of [TOKEN, 'https://nds.example.com/api/v1/notify']) {
-    const { code, stdout, stderr } = await runCommand(['send', to], { folder: temporaryFolder() });
+    const { code, stdout, stderr } = await askService(['send', to], {});
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(/^nds send: [^\n]+\n$/);
     expect(stderr).not.toContain(to);
@@ -94,7 +93,7 @@ test('a test push to what can be no addressee is a wrong argument', async () => 
 });
 
 test('a period that is too long is refused with the longest', async () => {
-  const { code, stderr } = await runCommand(['stats', '--since', '9999d']);
+  const { code, stderr } = await askService(['stats', '--since', '9999d'], {});
   expect(code).toBe(2);
   expect(stderr).toContain('It must be a time such as 30m, 24h or 7d, 3650d at most.');
 });
@@ -136,7 +135,7 @@ test('an error of the arguments says what to do', async () => {
       ["error: unknown command 'frind'", '(Did you mean find?)', '(nds --help lists the commands)'],
     ],
   ] as const) {
-    const end = await runCommand(args, { folder: temporaryFolder() });
+    const end = await askService(args, {});
     expect(end).toEqual({ code: 2, stdout: '', stderr: `${lines.join('\n')}\n` });
     expectReadable(end);
   }

@@ -21,7 +21,10 @@ const CHANGING = [
 
 async function expectRefused(
   file: string,
-  { commands, sentence }: { readonly commands: readonly string[][]; readonly sentence: RegExp },
+  {
+    commands,
+    sentence,
+  }: { readonly commands: readonly (readonly string[])[]; readonly sentence: RegExp },
 ): Promise<void> {
   const environment = { NDS_DATABASE: file, NDS_SECRET: 'a secret for tests only' };
   for (const args of commands) {
@@ -38,14 +41,18 @@ function backupTo(folder: string): string[] {
 
 test('the database of another program is refused and left as it is', async () => {
   const folder = temporaryFolder();
-  for (const tables of ['notes (text)', 'migrations (id, name)']) {
+  const all = [...READING, ...CHANGING, backupTo(folder)];
+  for (const [tables, commands] of [
+    ['notes (text)', all],
+    ['migrations (id, name)', [['check']]],
+  ] as const) {
     const file = join(folder, `${tables.slice(0, 5)}.sqlite`);
     const db = new Database(file);
     db.exec(`CREATE TABLE ${tables}`);
     db.close();
     const before = readFileSync(file);
     await expectRefused(file, {
-      commands: [...READING, ...CHANGING, backupTo(folder), ['restore', file]],
+      commands: [...commands, ['restore', file]],
       sentence: /has the tables of another program, and was left as it is\. Name another file\./,
     });
     const environment = {
