@@ -96,6 +96,9 @@ const TOKEN_FAULTS: readonly (readonly [string, string])[] = [
   ['whose first value is empty', 'platform=android&token=&token=secrettoken'],
 ];
 
+/** Of these tokens; so long that no random id has them. */
+const PARTS = ['secret', 'yyyyyy', 'abababababab', IOS_TOKEN.slice(0, 12)];
+
 test('names the token as the fault, whatever is wrong with it, and never repeats it', async () => {
   const running = await setup();
   for (const [name, query] of TOKEN_FAULTS) {
@@ -105,9 +108,9 @@ test('names the token as the fault, whatever is wrong with it, and never repeats
       problemOf(answer).errors?.map(({ field }) => field),
       name,
     ).toEqual(['token']);
-    expect(answer.text, name).not.toMatch(/secret|yyyy|abab|9f2c/);
+    for (const part of PARTS) expect(answer.text, name).not.toContain(part);
   }
-  await expectNoTrace(running, ['secret', 'yyyy', 'abab', '9f2c', 'body-of-the-caller']);
+  await expectNoTrace(running, [...PARTS, 'body-of-the-caller']);
 });
 
 test('names every fault of a query at once', async () => {
