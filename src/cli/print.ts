@@ -6,8 +6,8 @@ let isWatched = false;
 
 /**
  * A reader that needs no more, such as `head`, closes the pipe: the command does the rest of its work without output, and
- * returns the exit code that it would have returned. What a user or
- * a caller chose, such as the name of a user, cannot reach the terminal's controls; JSON stays the same JSON.
+ * keeps its exit code. What a user or a caller chose, such as the name of a user, cannot reach the terminal's controls;
+ * JSON stays the same JSON.
  */
 export function print(text: string): void {
   if (!isWatched) {

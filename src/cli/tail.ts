@@ -31,7 +31,7 @@ export async function tail(options: TailOptions, environment: Environment): Prom
   const clock = createSystemClock();
   const { promise: stopped, resolve: stop } = Promise.withResolvers<boolean>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop(true));
-  // Nobody reads on.
+  // The reader has closed the pipe.
   process.stdout.once('error', () => stop(true));
   let failures = 0;
   for (;;) {

@@ -28,7 +28,7 @@ async function findHandleWithDash({ given }: Nds): Promise<string> {
   return found;
 }
 
-test('a handle that begins with a dash is an argument as any other', async () => {
+test('a handle that begins with a dash is an argument like every other one', async () => {
   const started = await withDevice();
   const { nds } = started;
   const handle = await findHandleWithDash(started);

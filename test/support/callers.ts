@@ -92,7 +92,7 @@ export function problemOf(answer: Answer): Problem {
   return parsed;
 }
 
-/** Whoever is refused for now is told for how long. */
+/** A refusal that may end by itself says when to call again. */
 export function requireRetryAfter(status: number, retryAfter: string | null | undefined): void {
   const isForNow = status === 429 || status === 503;
   if (isForNow && !/^[1-9]\d*$/.test(retryAfter ?? '')) {

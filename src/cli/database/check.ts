@@ -15,7 +15,7 @@ const WORDS: Readonly<Record<Inspected['check'], string>> = {
   secret: 'the configured secret opens it',
 };
 const DAMAGE: readonly Inspected['check'][] = ['file', 'integrity', 'foreign_keys'];
-const ELSE = 'Name another file, or restore a backup: docs/operating.md#backup-and-restore';
+const WHAT_TO_DO = 'Name another file, or restore a backup: docs/operating.md#backup-and-restore';
 const INDENT = 8;
 
 /** Over PostgreSQL. */
@@ -31,7 +31,7 @@ export function check(
   const path = resolve(file ?? settings.file);
   const found = inspectDatabase(path, keysOf(settings));
   const isSound = found.every(({ fault }) => fault === undefined);
-  const text = isDamaged(found) ? `${lines(found)}${wrap(ELSE, 0)}\n` : lines(found);
+  const text = isDamaged(found) ? `${lines(found)}${wrap(WHAT_TO_DO, 0)}\n` : lines(found);
   print(json ? `${JSON.stringify({ file: path, sound: isSound, checks: found })}\n` : text);
   return isSound ? 0 : 1;
 }

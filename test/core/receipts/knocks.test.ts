@@ -16,6 +16,12 @@ import {
   wakes,
 } from './phone.ts';
 
+const FAILING: VirtualCore['weather'] = () => ({
+  outcome: { kind: 'retry', reason: 'INTERNAL', certainty: 'answered' },
+  endsAfterMs: 10,
+  isTaken: false,
+});
+
 test('knocks once when the slowest wake so far and a second have passed, and the phone is rescued', async () => {
   const virtual = await start();
   await wakes(virtual, [900, 4_000, 1_000, 1_000, 1_000]);
@@ -149,11 +155,7 @@ test('no knock under an open breaker or to a token that is held back', async () 
   await wakes(virtual, [100]);
   pay(virtual);
   await virtual.clock.run(3_000);
-  virtual.weather = () => ({
-    outcome: { kind: 'retry', reason: 'INTERNAL', certainty: 'answered' },
-    endsAfterMs: 10,
-    isTaken: false,
-  });
+  virtual.weather = FAILING;
   for (const other of ['a', 'b', 'c', 'd', 'e']) call(virtual, `other-${other}:APA91b`);
   await virtual.clock.run(2 * MINUTE);
   expect(knocksOf(virtual)).toEqual([]);
@@ -164,11 +166,7 @@ test('a knock is no probe of a provider that is down', async () => {
   await wakes(virtual, [100]);
   pay(virtual);
   await virtual.clock.run(1_000);
-  virtual.weather = () => ({
-    outcome: { kind: 'retry', reason: 'INTERNAL', certainty: 'answered' },
-    endsAfterMs: 10,
-    isTaken: false,
-  });
+  virtual.weather = FAILING;
   // They open the breaker, and are over before the knock is due.
   for (const other of ['a', 'b', 'c']) {
     call(virtual, `other-${other}:APA91b`, { lifetimeMs: 12_000 });

@@ -78,7 +78,7 @@ export async function putEndpoint(
 }
 
 export async function deleteEndpoint(run: Run, id: string): Promise<boolean> {
-  // First, because whoever records an attempt holds the endpoint until that is written.
+  // First, because recording an attempt locks the endpoint until the attempt is written.
   const isGone = (await change(run, 'DELETE FROM endpoints WHERE id = @id', { id })) > 0;
   await change(run, 'DELETE FROM endpoint_attempts WHERE endpoint_id = @id', { id });
   await change(run, 'DELETE FROM digest_counts WHERE endpoint_id = @id', { id });

@@ -7,8 +7,8 @@ import { DEVICE_DELETED } from '../../values.ts';
 /**
  * Continues the WITH of a statement in which `ended` names open deliveries, each once and with its row in `queue` locked:
  * `row_id, id, token_hash, key_hash, status, reason, settled_at, attempts, keep_key, told, told_status, told_at`.
- * `ends` has what their events need (events/ended.ts), except for deliveries of a deleted device: whoever deleted it
- * knows that, and may want it forgotten. PostgreSQL does not know how many rows a CTE has and joins two by nested
+ * `ends` has what their events need (events/ended.ts), except for deliveries of a deleted device: the program that
+ * deleted it knows that, and may want it forgotten. PostgreSQL does not know how many rows a CTE has and joins two by nested
  * loops, whose time grows with the square of a batch: `gone` returns all that is needed, and is joined with nothing
  * here.
  */

@@ -45,7 +45,7 @@ export function prepareFinish(db: Database.Database, recording: EventRecording):
 
   return function finish(row, end) {
     const { status, reason, wallMs, attempts = 0, told, keepKey = false } = end;
-    // Whoever deleted the device knows that, and may want it forgotten.
+    // The program that deleted the device knows that, and may want it forgotten.
     if (reason !== DEVICE_DELETED) recording.recordEnd(row, end);
     settleRow.run(
       status,
