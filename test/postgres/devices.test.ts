@@ -11,7 +11,7 @@ import {
   sampleFingerprint,
   sampleId,
 } from '../contract/store-samples.ts';
-import { query, SERVERS, useDatabases } from './databases.ts';
+import { addressOf, query, SERVERS, useDatabases } from './databases.ts';
 
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
   const { newDatabase, open } = useDatabases(server);
@@ -55,19 +55,37 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     await add(devices, sampleDevice(1));
     const { id, deviceId } = { id: sampleId(1), deviceId: sampleDeviceId(1) };
     await store.insert(accept(sampleDelivery(1, { deviceId })));
-    const other = new Client({ connectionString: url });
-    await other.connect();
-    await other.query('BEGIN');
-    await other.query('SELECT FROM devices FOR UPDATE');
+    // Past a pooler, which has fewer connections than this test.
+    const direct = addressOf(server.url, new URL(url).pathname.slice(1));
+    const [other, gate] = await Promise.all([connect(direct), connect(direct)]);
+    // A deadlock ends the transaction whose deadlock_timeout has passed first: never this one.
+    await other.query(
+      'BEGIN; SET LOCAL deadlock_timeout = 86400000; SELECT FROM devices FOR UPDATE',
+    );
+    await gate.query('BEGIN; SELECT FROM queue FOR UPDATE');
     const deleted = devices.deleteDevice({ id: deviceId, wallMs: NOW });
-    const waits = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-    while ((await query(url, waits)).length === 0) await devices.findDevice(deviceId);
-    await other.query('SELECT FROM queue FOR UPDATE');
+    await waitForLocks(direct, 1);
+    const taken = other.query('SELECT FROM counts FOR UPDATE');
+    await waitForLocks(direct, 2);
+    await gate.query('COMMIT');
+    await taken;
     await other.query('COMMIT');
-    await other.end();
+    await Promise.all([other.end(), gate.end()]);
     expect(await deleted).toBe(true);
     expect(await store.findDeliveries({ id, limit: 1 })).toMatchObject([
       { reason: 'device_deleted' },
     ]);
   });
 });
+
+async function connect(url: string): Promise<Client> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  return client;
+}
+
+/** Resolves when so many connections of the database wait for a lock of another one. */
+async function waitForLocks(url: string, count: number): Promise<void> {
+  const waits = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  while ((await query(url, waits)).length < count);
+}
