@@ -101,6 +101,17 @@ export function addressOf(url: string, name: string): string {
   return Object.assign(new URL(url), { pathname: `/${name}` }).href;
 }
 
+/** The same database past a pooler, which may have fewer connections than a test. */
+export function directAddress(server: ServerAddress, url: string): string {
+  return addressOf(server.url, new URL(url).pathname.slice(1));
+}
+
+/** How many connections of the database at this direct address wait for a lock. */
+export async function countLockWaits(directUrl: string): Promise<number> {
+  const waits = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  return (await query(directUrl, waits)).length;
+}
+
 /** One statement on a connection of its own. */
 export async function query(url: string, sql: string): Promise<readonly Record<string, unknown>[]> {
   const client = new Client({ connectionString: url });

@@ -11,7 +11,7 @@ import {
   sampleFingerprint,
   sampleId,
 } from '../contract/store-samples.ts';
-import { addressOf, query, SERVERS, useDatabases } from './databases.ts';
+import { countLockWaits, directAddress, query, SERVERS, useDatabases } from './databases.ts';
 
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
   const { newDatabase, open } = useDatabases(server);
@@ -55,8 +55,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     await add(devices, sampleDevice(1));
     const { id, deviceId } = { id: sampleId(1), deviceId: sampleDeviceId(1) };
     await store.insert(accept(sampleDelivery(1, { deviceId })));
-    // Past a pooler, which has fewer connections than this test.
-    const direct = addressOf(server.url, new URL(url).pathname.slice(1));
+    const direct = directAddress(server, url);
     const [other, gate] = await Promise.all([connect(direct), connect(direct)]);
     // A deadlock ends the transaction whose deadlock_timeout has passed first: never this one.
     await other.query(
@@ -64,9 +63,9 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     );
     await gate.query('BEGIN; SELECT FROM queue FOR UPDATE');
     const deleted = devices.deleteDevice({ id: deviceId, wallMs: NOW });
-    await waitForLocks(direct, 1);
+    while ((await countLockWaits(direct)) < 1);
     const taken = other.query('SELECT FROM counts FOR UPDATE');
-    await waitForLocks(direct, 2);
+    while ((await countLockWaits(direct)) < 2);
     await gate.query('COMMIT');
     await taken;
     await other.query('COMMIT');
@@ -82,10 +81,4 @@ async function connect(url: string): Promise<Client> {
   const client = new Client({ connectionString: url });
   await client.connect();
   return client;
-}
-
-/** Resolves when so many connections of the database wait for a lock of another one. */
-async function waitForLocks(url: string, count: number): Promise<void> {
-  const waits = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-  while ((await query(url, waits)).length < count);
 }

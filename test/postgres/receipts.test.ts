@@ -12,7 +12,7 @@ import {
 } from '../contract/missed-receipts-contract.ts';
 import { receiptStoreContract } from '../contract/receipt-store-contract.ts';
 import { accept, DAY_MS, NOW, sampleDelivery, settlement } from '../contract/store-samples.ts';
-import { query, SERVERS, useDatabases } from './databases.ts';
+import { countLockWaits, directAddress, SERVERS, useDatabases } from './databases.ts';
 
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
   const { newDatabase, open } = useDatabases(server);
@@ -53,23 +53,18 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     await other.connect();
     await other.query('BEGIN');
     await other.query('LOCK TABLE wakes IN SHARE MODE');
-    const waiting = async (count: number) => {
-      // Not through a pooler, whose few connections are those that wait.
-      const waits = `SELECT FROM pg_stat_activity
-        WHERE datname = '${new URL(url).pathname.slice(1)}' AND wait_event_type = 'Lock'`;
-      return (await query(server.url, waits)).length === count;
-    };
+    const waiting = () => countLockWaits(directAddress(server, url));
     const tokenSha256 = 'aa'.repeat(32);
     const push = { deliveryId, atMs: NOW, isAsked: true, isJudged: true, tokenSha256 };
     const recorded = receipts.recordPush(push);
-    while (!(await waiting(1)));
+    while ((await waiting()) < 1);
     let hasEnded = false;
     const forgotten = operating
       .forget({ userHashes: [], tokenHashes: [tokenHash], wallMs: NOW + 5 })
       .finally(() => {
         hasEnded = true;
       });
-    while (!hasEnded && !(await waiting(2)));
+    while (!hasEnded && (await waiting()) < 2);
     await other.query('COMMIT');
     await other.end();
     expect(await recorded).toMatchObject({ isAnswered: false });
