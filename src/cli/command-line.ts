@@ -2,7 +2,7 @@
 
 import { Command, type ErrorOptions, type ParseOptionsResult } from 'commander';
 
-/** A handle has 22. No option is as long, and no value that an error had to show. */
+/** A handle has 22 characters. Options, and values that an error message has to show, are shorter than this. */
 const SECRET_CHARACTERS = 20;
 const ONE_DASH = /^error: unknown option '-[^-]/;
 
@@ -11,7 +11,7 @@ export class NdsCommand extends Command {
     return new NdsCommand(name);
   }
 
-  /** What is too long for an option is an argument. */
+  /** An unknown option that is longer than any option counts as an argument. */
   override parseOptions(args: string[]): ParseOptionsResult {
     const { operands, unknown } = super.parseOptions(args);
     const [first = '', ...rest] = unknown;
@@ -20,7 +20,7 @@ export class NdsCommand extends Command {
     return { operands: [...operands, first, ...after.operands], unknown: after.unknown };
   }
 
-  /** Says what to do, too. */
+  /** Adds what to do. */
   override error(message: string, options?: ErrorOptions): never {
     const name = nameOf(this);
     const listed = this.commands.length > 0 ? 'the commands' : 'what it takes';
@@ -31,7 +31,7 @@ export class NdsCommand extends Command {
   }
 }
 
-/** An error of the arguments, without those that may be secrets. */
+/** The error message of wrong arguments, without the arguments that may be secrets. */
 export function withoutSecrets(text: string, args: readonly string[]): string {
   return args
     .map((arg) => arg.replace(/^--[^=]{1,19}=/, ''))
@@ -44,7 +44,7 @@ function isArgument(word: string): boolean {
   return word.startsWith('-') && word.length >= SECRET_CHARACTERS && !word.includes('=');
 }
 
-/** With the group that it belongs to, such as `nds devices list`. */
+/** The command's name with its group, such as `nds devices list`. */
 function nameOf(command: Command): string {
   const { parent } = command;
   return parent === null ? command.name() : `${nameOf(parent)} ${command.name()}`;

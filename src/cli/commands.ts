@@ -25,7 +25,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     await program.parseAsync(args.length === 0 ? [name] : args, { from: 'user' });
     return exitCode;
   } catch (error) {
-    // Help, or wrong arguments, which were explained.
+    // The user asked for help, or the arguments were wrong and the message is already printed.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     process.stderr.write(`nds ${name}: ${explain(error)}\n`);
     return error instanceof ArgumentError ? 2 : 1;

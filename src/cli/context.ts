@@ -1,4 +1,4 @@
-// What commands need of the machine.
+// What commands need from the machine.
 
 import type { Environment } from '../config/config.ts';
 import type { Clock } from '../core/ports/clock.ts';

@@ -10,7 +10,7 @@ import { print } from './print.ts';
 
 export interface DoctorOptions {
   readonly json?: boolean;
-  /** For a deploy: only what is proven wrong in the configuration counts. */
+  /** For a deploy: only proven faults of the configuration count as broken. */
   readonly deploy?: boolean;
 }
 
@@ -42,7 +42,10 @@ async function examineHere(): Promise<readonly Finding[]> {
   return await examine(environment, createSystemClock());
 }
 
-/** In a deploy the old machine still works: what may pass, or is not of the configuration, is a warning. */
+/**
+ * During a deploy the old machine still works, so faults that may pass or are not in the configuration are only
+ * warnings.
+ */
 function judge(finding: Finding, deploy: boolean): Level {
   const level = levelOf(finding);
   return deploy && level === 'broken' && !endsDeploy(finding) ? 'warning' : level;

@@ -18,7 +18,7 @@ export function readEnvironment(): Environment {
   return process.env;
 }
 
-/** The same, and which of the variables that are set come from `.env`. */
+/** The same, and the names of the variables that come from `.env`. */
 export function readEnvironmentWithOrigin(): {
   readonly environment: Environment;
   readonly fromFile: ReadonlySet<string>;
@@ -29,10 +29,10 @@ export function readEnvironmentWithOrigin(): {
   return { environment, fromFile: new Set(fromFile) };
 }
 
-/** The same for a process that reads files again later: what it has of `.env` stays as it is. */
+/** The same for a process that reads files again later: the values taken from `.env` stay as they are. */
 export function readEnvironmentOnce(): {
   readonly environment: Environment;
-  /** The variables whose values in `.env` are others now: they need a restart. Throws as `readEnvironment` does. */
+  /** The variables that have other values in `.env` now: they need a restart. Throws as `readEnvironment` does. */
   changedNames(): readonly string[];
 } {
   const own = { ...process.env };

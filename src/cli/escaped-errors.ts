@@ -4,9 +4,9 @@
 import { stackOf } from '../observe/stack.ts';
 
 export interface EscapedErrors {
-  /** Resolves at the first one that was reported. */
+  /** Resolves when the first error was reported. */
   readonly first: Promise<void>;
-  /** Where they are reported from now on; before, there is nothing to drain, and the process ends at once. */
+  /** Errors go to `report` from now on. Before that there is nothing to drain, and the process ends at once. */
   reportTo(report: (stack: string) => void): void;
   release(): void;
 }

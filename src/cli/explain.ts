@@ -1,4 +1,4 @@
-// What went wrong, for the operator: a sentence if the operator can fix it, the stack if it is a bug.
+// Explains an error to the operator: a sentence if the operator can fix it, the stack if it is a bug.
 
 import { ConfigError } from '../config/config.ts';
 import { DatabaseRefusedError } from '../stores/refused.ts';
@@ -21,7 +21,7 @@ const FILE_PROBLEMS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder: give the path of a file.',
 };
 
-/** The same by the store's own reason. */
+/** The same, by the store's own reason. */
 const STORE_PROBLEMS: Readonly<Record<string, string>> = {
   full: DISK_FULL,
   read_only: READ_ONLY,
@@ -31,7 +31,7 @@ const STORE_PROBLEMS: Readonly<Record<string, string>> = {
   io: 'the file cannot be opened, read or written: check that it is not a folder, and check its owner, its mode and the volume.',
 };
 
-/** Why the service cannot listen, after the port. */
+/** Why the service cannot listen; the words follow the port. */
 const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {
   EADDRINUSE:
     'another program listens there. End it, or choose another port by PORT, NOTIFY_HTTP_ADDRESS, NDS_METRICS_ADDRESS or NDS_NODE_ADDRESS.',
@@ -45,7 +45,7 @@ const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {
     'only root may listen there. Choose a port above 1023 by PORT, NOTIFY_HTTP_ADDRESS, NDS_METRICS_ADDRESS or NDS_NODE_ADDRESS.',
 };
 
-/** What an operator can fix comes as sentences; anything else keeps its stack. */
+/** Errors that an operator can fix are explained in sentences; all others keep their stack. */
 export function explain(error: unknown): string {
   if (error instanceof ConfigError) return `${error.message}\nAll variables: nds config --all`;
   if (!(error instanceof Error)) return String(error);
@@ -61,7 +61,7 @@ function problemOf(error: Error): string | undefined {
     const problem = STORE_PROBLEMS[reason];
     return problem && `NDS_DATABASE: ${problem}`;
   }
-  // An error that comes from the store's thread has kept nothing but its message.
+  // An error that comes from the store's thread has kept only its message.
   const code =
     'code' in error ? String(error.code) : (/^(E[A-Z]+): /.exec(error.message)?.[1] ?? '');
   const syscall = 'syscall' in error ? error.syscall : undefined;
@@ -70,7 +70,7 @@ function problemOf(error: Error): string | undefined {
     const port = 'port' in error ? ` on port ${error.port}` : '';
     return problem && `Cannot listen${port}: ${problem}`;
   }
-  // The configured files were read before: the only ones that are written at start are the database's.
+  // The configured files were read before, so at start only the database's files are written.
   const problem = FILE_PROBLEMS[code];
   return problem && `NDS_DATABASE: ${problem}`;
 }

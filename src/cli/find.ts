@@ -1,5 +1,5 @@
-// `nds find`: was it sent? Everything that the log knows of what an operator has in hand: a payment hash, an id, a token,
-// a webhook URL, a user. Reads while the service runs, changes nothing.
+// `nds find`: was it sent? Prints everything that the log knows about a payment hash, an id, a token, a webhook URL or
+// a user. Works while the service runs, and changes nothing.
 
 import type { Environment } from '../config/config.ts';
 import { find as findInLog } from '../core/finding/find.ts';

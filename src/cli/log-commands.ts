@@ -61,7 +61,7 @@ export function addLogCommands(program: Command, end: (exitCode: number) => void
     );
 }
 
-/** As commander hands in what is a period. */
+/** The options as commander passes them, with the period already parsed. */
 type Since<Options> = Omit<Options, 'sinceMs'> & { readonly since?: number | undefined };
 
 function rowCount(text: string): number {

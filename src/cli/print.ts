@@ -5,9 +5,9 @@ import { onOneLine } from '../core/finding/wrap.ts';
 let isWatched = false;
 
 /**
- * A reader that needs no more, such as `head`, closes the pipe: the command does the rest of its work without output, and
- * keeps its exit code. What a user or a caller chose, such as the name of a user, cannot reach the terminal's controls;
- * JSON stays the same JSON.
+ * If the reader, such as `head`, closes the pipe, the command does the rest of its work without output and keeps its
+ * exit code. Text that a user or a caller chose, such as the name of a user, cannot control the terminal; JSON keeps
+ * its meaning.
  */
 export function print(text: string): void {
   if (!isWatched) {

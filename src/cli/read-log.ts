@@ -1,5 +1,5 @@
-// The log as a command reads it: beside a running service or from a copy, and also while the rest of the configuration
-// has faults, since that is when it is needed.
+// The log as a command reads it: beside a running service or from a copy. Works also if the rest of the configuration
+// has faults, since the log is needed most at such times.
 
 import { loadApps } from '../config/apps.ts';
 import { ConfigError, type Environment, readSettings } from '../config/config.ts';
@@ -16,7 +16,7 @@ import { requireFile } from './database/database-settings.ts';
 
 export interface LogPlace {
   readonly retentionMs: number;
-  /** Another one may be put in its place: a command that looks again and again opens it each time. */
+  /** A file may be replaced by another one, so a command that polls opens it each time. */
   readonly isFile: boolean;
   open(): Promise<ReadableLog>;
 }
@@ -37,7 +37,7 @@ export function findLog(environment: Environment): LogPlace {
   return { retentionMs, isFile: true, open: async () => openReadOnly({ file, keys }) };
 }
 
-/** The driver is loaded for those only who have such a database. */
+/** The driver is loaded only for those who have such a database. */
 function findServer(url: string, { configured, previous, retentionMs }: ServerSettings): LogPlace {
   if (configured === undefined) {
     throw new ConfigError(['NDS_SECRET is required: the one that all machines have']);
@@ -57,7 +57,7 @@ interface ServerSettings {
   readonly retentionMs: number;
 }
 
-/** What the configuration has of apps and sources, whatever its faults. */
+/** The names of apps and sources in the configuration, whatever faults it has. */
 export function namesFor(
   environment: Environment,
   { lookupKey }: Pick<ReadableLog, 'lookupKey'>,

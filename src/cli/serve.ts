@@ -58,11 +58,11 @@ export async function serve(): Promise<number> {
   }
   suspensions.cancel();
   await running.close();
-  // All that matters has ended; a thread that waits for a locked database must not keep the process.
+  // Everything important has ended; a thread that waits for a locked database must not keep the process alive.
   process.exit(exitCode);
 }
 
-/** A bad file keeps what is loaded, and says why. */
+/** If a file has a fault, the loaded settings stay, and the log says why. */
 async function reload(
   service: Service,
   log: Log,
@@ -84,7 +84,7 @@ const WORDS = {
   broken: ['error', 'cannot_reach_provider'],
 } as const;
 
-/** Says of each app and provider what was proven, as soon as it is known. A stop before that says nothing of them. */
+/** Logs the result for each app and provider as soon as it is known; nothing once a stop was asked for. */
 function reportProofs({ proofs }: Service, log: Log, stopAsked: Promise<unknown>): void {
   const stopped = stopAsked.then(() => undefined);
   for (const proof of proofs) {

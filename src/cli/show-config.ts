@@ -1,5 +1,5 @@
-// `nds config`: what is set, where it comes from and what is wrong with it; with `--all`, every variable with its default
-// and its purpose. No value that could be a secret is shown.
+// `nds config`: shows which variables are set, where they come from and what is wrong with them; with `--all`, every
+// variable with its default and its purpose. No value that could be a secret is shown.
 
 import { ConfigError, type Environment, readSettings } from '../config/config.ts';
 import { isServer, looksLikePath } from '../config/files.ts';
@@ -14,7 +14,7 @@ const INDENT = 6;
 export interface Configured {
   readonly name: string;
   readonly from: 'environment' | '.env';
-  /** Absent where the value is, or could be, a secret. */
+  /** Absent if the value is, or could be, a secret. */
   readonly value?: string | undefined;
 }
 
@@ -44,7 +44,7 @@ export async function showConfig(
   return faults.length === 0 ? 0 : 1;
 }
 
-/** All that the start would list, files of apps, keys and sources included. */
+/** All faults that the start would list, including those of files of apps, keys and sources. */
 async function faultsOf(environment: Environment, clock: Clock): Promise<readonly string[]> {
   try {
     const { providers } = await prepare(environment, clock);
@@ -71,13 +71,13 @@ function configuredOf({
   });
 }
 
-/** A key that was pasted into the wrong variable is no less a secret. */
+/** A key that was pasted into the wrong variable must not be shown either. */
 function isShown({ secret, schema }: Setting, value: string): boolean {
   if (secret || isServer(value) || !schema.safeParse(value).success) return false;
   return looksLikePath(value) || !value.split(/[^A-Za-z0-9+/=_-]+/).some(couldBeSecret);
 }
 
-/** Also behind a name, as in `default=KEY`. */
+/** Matches also after a name, as in `default=KEY`. */
 const HEX_KEY = /(?<![0-9a-z])[0-9a-f]{32,}(?![0-9a-z])/i;
 const LONG = 16;
 

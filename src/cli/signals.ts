@@ -1,20 +1,20 @@
-// Signals: SIGINT and SIGTERM stop in order, a second one ends the process at once; SIGHUP never
-// ends it, and means a reload once there is something to reload.
+// Signals: SIGINT and SIGTERM stop in order, a second one ends the process at once. SIGHUP never ends the process; it
+// reloads, once the service can.
 
 const STOPPING = ['SIGINT', 'SIGTERM'] as const;
 
 export interface StopSignals {
   /** Resolves at the first signal. */
   readonly first: Promise<void>;
-  /** Calls back at every SIGHUP from now on. */
+  /** Calls `listener` at every SIGHUP from now on. */
   onHangUp(listener: () => void): void;
-  /** From now on signals do what they do by default. */
+  /** From now on signals have their default effect. */
   release(): void;
 }
 
 /**
- * To be called before there is anything to stop: a supervisor may stop the process while it still starts, and what
- * was opened by then must be closed all the same.
+ * Call it before there is anything to stop: a supervisor may stop the process while it still starts, and everything
+ * opened by then must be closed.
  */
 export function catchStopSignals(): StopSignals {
   const { promise: first, resolve } = Promise.withResolvers<void>();
@@ -27,7 +27,7 @@ export function catchStopSignals(): StopSignals {
     resolve();
   };
   let listener: (() => void) | undefined;
-  // A terminal that was closed is no reason to end.
+  // Closing the terminal must not end the process.
   const onHangUp = () => listener?.();
   process.on('SIGHUP', onHangUp);
   for (const signal of STOPPING) process.once(signal, onFirst);

@@ -1,11 +1,15 @@
-// Standard input, for what must not be an argument: arguments stand in the shell's history and in the list of processes.
+// Standard input, for values that must not be arguments: arguments are in the shell's history and in the list of
+// processes.
 
 import { createInterface } from 'node:readline';
 
 /** More than any token, URL or secret. */
 const MAX_CHARACTERS = 16_384;
 
-/** What was given cannot be used, such as one that an unset variable left empty. The message repeats nothing of it. */
+/**
+ * An argument cannot be used, such as one that is empty because of an unset variable. The message repeats nothing of
+ * it.
+ */
 export class ArgumentError extends Error {
   override readonly name = 'ArgumentError';
 }

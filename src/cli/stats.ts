@@ -8,7 +8,7 @@ import { createSystemClock } from '../service/system.ts';
 import { print } from './print.ts';
 import { findLog } from './read-log.ts';
 
-/** The call was refused before it named one. */
+/** Shown if a call was refused before it named an app. */
 const NO_APP = 'no app';
 
 export interface StatsOptions {
@@ -47,7 +47,7 @@ export function textOf(read: Statistics, periodMs: number): string {
 
 const COLUMNS = ['', 'delivered', 'expired', 'rejected', 'refused', 'queued', 'p50', 'p99'];
 
-/** Refused calls name no provider: their app has a line of its own. */
+/** Refused calls name no provider, so they are counted in a line for their app. */
 function lanesOf({ lanes, refused }: Statistics): readonly string[] {
   if (lanes.length === 0 && refused.length === 0) return ['No calls.'];
   const ofLanes = lanes.map(({ app, provider, ...lane }) => [
@@ -74,7 +74,7 @@ function reasonsOf(whyNot: readonly WhyNot[]): readonly string[] {
   return align([['why not', 'count', 'tokens', ''], ...rows]);
 }
 
-/** Names to the left, figures to the right; the last column of names as it is. */
+/** Aligns names left and figures right. */
 function align(rows: readonly (readonly string[])[]): readonly string[] {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),

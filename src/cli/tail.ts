@@ -1,5 +1,5 @@
-// `nds tail`: what happens now, one line for each delivery and refusal. Looks into the log again and again, so it needs
-// neither the service's socket nor a key, and goes on over restarts of the service.
+// `nds tail`: what happens now, one line for each delivery and refusal. Polls the log, so it needs neither the
+// service's socket nor a key, and continues over restarts of the service.
 
 import type { Environment } from '../config/config.ts';
 import { deliveryAsJson, refusalAsJson } from '../core/finding/json.ts';
@@ -13,9 +13,9 @@ import { findLog, type LogPlace } from './read-log.ts';
 
 const LOOK_EVERY_MS = 500;
 const MAX_ROWS = 1_000;
-/** Five seconds. */
+/** Failed looks in a row: five seconds. */
 const MAX_FAILURES = 10;
-/** Open deliveries whose end is waited for; the oldest are forgotten. */
+/** Open deliveries whose end `tail` waits for; the oldest are forgotten. */
 const MAX_OPEN = 10_000;
 
 export interface TailOptions {
@@ -39,7 +39,7 @@ export async function tail(options: TailOptions, environment: Environment): Prom
       await follower.look();
       failures = 0;
     } catch (error) {
-      // A service that starts or stops, or a file that is being put back.
+      // The service may be starting or stopping, or the file is just being replaced.
       failures += 1;
       if (failures > MAX_FAILURES) {
         await follower.close();
@@ -61,7 +61,7 @@ class Follower {
   readonly #options: TailOptions;
   #log: ReadableLog | undefined;
   #seen: Place | undefined;
-  /** By row, and what of it was shown. */
+  /** By number of the row: how much of the delivery was shown. */
   readonly #open = new Map<number, 'nothing' | 'queued'>();
 
   constructor(place: LogPlace, options: TailOptions) {
@@ -87,14 +87,14 @@ class Follower {
 
   async #read(follow: Follow): Promise<void> {
     const end = await follow.end();
-    // Numbers of rows begin again when all were pruned or another file was put in place.
+    // Row numbers start again from the beginning when all rows were pruned or another file was put in place.
     this.#seen = {
       delivery: Math.min(end.delivery, this.#seen?.delivery ?? end.delivery),
       refusal: Math.min(end.refusal, this.#seen?.refusal ?? end.refusal),
     };
     const open = new Map(this.#open);
     const now = await follow.deliveries([...open.keys()]);
-    // Those that are still open come back by being shown.
+    // `#show` adds those that are still open again.
     this.#open.clear();
     for (const { rowId, delivery } of now)
       this.#show(rowId, delivery, open.get(rowId) ?? 'nothing');
@@ -104,7 +104,7 @@ class Follower {
     for (const refusal of refusals) this.#showRefusal(refusal);
   }
 
-  /** Once when it waits for another try, and once at its end. */
+  /** Shows a delivery once when it waits for another try, and once at its end. */
   #show(rowId: number, delivery: LoggedDelivery, shown: 'nothing' | 'queued'): void {
     const isOpen = delivery.status === 'queued';
     const isWaiting = isOpen && delivery.attempts.length > 0;

@@ -1,4 +1,4 @@
-// `nds backup FILE`: a copy of the database, while the service runs or not.
+// `nds backup FILE`: copies the database, whether or not the service runs.
 
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -9,7 +9,7 @@ import { readDatabaseSettings, requireFile } from './database-settings.ts';
 
 const MIB = 1_048_576;
 
-/** Over PostgreSQL. */
+/** What to do over PostgreSQL. */
 const INSTEAD = 'pg_dump copies a PostgreSQL while the services run';
 
 export function backup(

@@ -18,7 +18,7 @@ const DAMAGE: readonly Inspected['check'][] = ['file', 'integrity', 'foreign_key
 const WHAT_TO_DO = 'Name another file, or restore a backup: docs/operating.md#backup-and-restore';
 const INDENT = 8;
 
-/** Over PostgreSQL. */
+/** What to do over PostgreSQL. */
 const INSTEAD = '`nds doctor` examines a PostgreSQL';
 
 /** Returns 0 if all is well, else 1. Works while the service runs. */
@@ -36,12 +36,12 @@ export function check(
   return isSound ? 0 : 1;
 }
 
-/** Other faults say themselves what to do. */
+/** Messages about other faults already say what to do. */
 function isDamaged(found: readonly Inspected[]): boolean {
   return found.some(({ check, fault }) => fault !== undefined && DAMAGE.includes(check));
 }
 
-/** A line for each check; what is wrong in the database's own words. */
+/** One line for each check; a failed one quotes the database's own message. */
 export function lines(found: readonly Inspected[]): string {
   return found
     .map(({ check, fault }) => {

@@ -1,4 +1,4 @@
-// Which database a command means, and the keys of a file. Faults of other settings are no reason to refuse a restore.
+// Which database a command works on, and the keys of a file. Faults in other settings must not prevent a restore.
 
 import { accessSync, constants, statSync } from 'node:fs';
 import { ConfigError, type Environment, readSettings } from '../../config/config.ts';
@@ -24,7 +24,7 @@ export function readDatabase(
   return { file: database, configuredSecret: secret, previousSecrets };
 }
 
-/** For a command that works on a file: what takes its place over PostgreSQL is thrown as a `ConfigError`, too. */
+/** For a command that works on a file. For a PostgreSQL it throws a `ConfigError` that names what to do `instead`. */
 export function readDatabaseSettings(environment: Environment, instead: string): DatabaseSettings {
   const found = readDatabase(environment);
   if ('file' in found) return found;
@@ -33,7 +33,7 @@ export function readDatabaseSettings(environment: Environment, instead: string):
   ]);
 }
 
-/** Makes no secret: a database without a known one says so. */
+/** Makes no secret: if the right one is missing, opening the database reports it. */
 export function keysOf(settings: DatabaseSettings): Secrets {
   const { file, configuredSecret, previousSecrets } = settings;
   return findSecrets({
@@ -43,7 +43,7 @@ export function keysOf(settings: DatabaseSettings): Secrets {
   });
 }
 
-/** What is wrong with a file that is to be read, and what to do. */
+/** Why a file that is to be read cannot be read, and what to do. */
 export function faultOfFile(file: string): string | undefined {
   try {
     accessSync(file, constants.R_OK);
@@ -63,8 +63,8 @@ export function requireFile(file: string): void {
 }
 
 /**
- * Files that another user made beside the database could not be opened by the service: its lock, its WAL. Root is no
- * exception.
+ * The service could not open files that another user made beside the database, such as its lock and its WAL. This
+ * includes root.
  */
 export function requireOwnUser(file: string): void {
   const found = statSync(file, { throwIfNoEntry: false });
@@ -76,7 +76,7 @@ export function requireOwnUser(file: string): void {
   );
 }
 
-/** The message says which one is right. */
+/** The message says which user is right. */
 export class WrongUserError extends Error {
   override readonly name = 'WrongUserError';
 }

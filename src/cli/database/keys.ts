@@ -17,7 +17,10 @@ import {
 } from './database-settings.ts';
 
 const BUSY_TIMEOUT_MS = 250;
-/** Over PostgreSQL. A machine that runs on under the earlier secret could read nothing any more, and its rows nobody else. */
+/**
+ * What to do over PostgreSQL. A machine that still runs under the earlier secret could read nothing after a rotation,
+ * and other machines could not read its rows.
+ */
 const INSTEAD =
   'a service does it at its start. Stop the service on every machine, set NDS_SECRET_PREVIOUS to the present NDS_SECRET and ' +
   'NDS_SECRET to a new one everywhere, start one machine, and the others when it says `key_rotated`; then remove ' +
@@ -42,7 +45,7 @@ export function rotateKeys(
   }
 }
 
-/** How many rows are under the new key now; nothing if the database was under it before. */
+/** How many rows are under the new key now; undefined if the database was under it already. */
 function rotate(settings: DatabaseSettings): number | undefined {
   const { file, configuredSecret } = settings;
   if (configuredSecret === undefined && hasMadeSecret(file)) {

@@ -14,8 +14,8 @@ import { faultOfFile, requireOwnUser } from './database-settings.ts';
 const TELL_EVERY_ROWS = 100_000;
 
 /**
- * May be interrupted, and goes on when it is run again. Rejects with a `DatabaseRefusedError` while a service owns the file,
- * and for a target that is not empty.
+ * May be interrupted, and continues when it is run again. Rejects with a `DatabaseRefusedError` while a service owns
+ * the file, and for a target that is not empty.
  */
 export async function migrateDatabase(
   file: string,
@@ -51,7 +51,7 @@ interface Target {
   readonly previousSecrets: readonly string[];
 }
 
-/** What the machines will be started with. Throws a `ConfigError`. */
+/** The database and secret with which the machines will be started. Throws a `ConfigError`. */
 function readTarget(environment: Environment): Target {
   const { values, faults } = readSettings(environment);
   const { database, secret, previousSecrets } = values;

@@ -1,4 +1,4 @@
-// `nds restore FILE`: puts a backup in the place of the database, while no service runs.
+// `nds restore FILE`: replaces the database with a backup, while no service runs.
 
 import { resolve } from 'node:path';
 import { inspectDatabase } from '../../stores/sqlite/file/inspect.ts';
@@ -8,10 +8,10 @@ import { print } from '../print.ts';
 import { lines } from './check.ts';
 import { keysOf, readDatabaseSettings, requireOwnUser } from './database-settings.ts';
 
-/** Over PostgreSQL. */
+/** What to do over PostgreSQL. */
 const INSTEAD = 'pg_restore brings back what pg_dump copied, while no service runs on any machine';
 
-/** Returns 0, or 1 if the backup is not what can be put there; then nothing was changed. */
+/** Returns 0, or 1 if the backup cannot be used; then nothing was changed. */
 export function restore(
   file: string,
   { json = false }: { readonly json?: boolean },

@@ -1,4 +1,4 @@
-// Whom a test push is for, from what an operator has at hand: a token, a handle, a device id, or a whole webhook URL.
+// Finds whom a test push is for, from what an operator has: a token, a handle, a device id, or a whole webhook URL.
 
 import { validate } from 'uuid';
 import { createTarget, type Platform, tokenFault, tokenKey } from '../../core/target.ts';
@@ -31,7 +31,7 @@ export function parseAddressee(text: string, hints: TokenHints): Addressee {
   return parseToken(known, hints);
 }
 
-/** What a caller was given: the handle is the last part of its path, the token in its query. */
+/** The URL that a caller was given: the handle is the last part of its path, or the token is in its query. */
 function parseUrl(text: string, hints: TokenHints): Addressee {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const token = url?.searchParams.get('token');
@@ -54,12 +54,15 @@ function parseToken(token: string, { platform, environment }: TokenHints): Addre
   return { token, platform: likely, environment };
 }
 
-/** Of a token whose platform is not known. */
+/** The platform of a token, if it was not given. */
 export function likelyPlatform(token: string): Platform {
   return HEX.test(token) ? 'ios' : 'android';
 }
 
-/** What the log keeps of a token: by app, and for APNs by environment, which nobody remembers. */
+/**
+ * The fingerprints under which the log may have a token in an app. For APNs there is one for each environment, since
+ * operators rarely know which one a token belongs to.
+ */
 export function fingerprintsOf(
   token: string,
   { app, fingerprint }: { readonly app: string; readonly fingerprint: (text: string) => string },

@@ -1,10 +1,10 @@
-// A client of the service's own routes, over a Unix socket at which nobody is asked for a key.
+// A client of the service's own routes, over a Unix socket that asks for no key.
 
 import { request } from 'node:http';
 import { z } from 'zod';
 import { parseLoosely } from './loose-json.ts';
 
-/** Longer than any route takes; only a service that hangs reaches it. */
+/** Longer than any route takes; only a service that hangs reaches this limit. */
 const TIMEOUT_MS = 120_000;
 /** A page of any list is far smaller. */
 const MAX_ANSWER_BYTES = 64 * 1_048_576;
@@ -18,18 +18,18 @@ export interface ApiRequest {
 }
 
 export interface Api {
-  /** The JSON of a 2xx. Throws an `ApiRefusedError` for what the service refuses. */
+  /** Returns the JSON of a 2xx. Throws an `ApiRefusedError` if the service refuses. */
   call(method: Method, path: string, given?: ApiRequest): Promise<unknown>;
-  /** The body of a 2xx as it is. */
+  /** Returns the body of a 2xx as it is. */
   text(method: Method, path: string, given?: ApiRequest): Promise<string>;
 }
 
-/** No service can be asked. The message says what to do. */
+/** No service can be reached. The message says what to do. */
 export class NoServiceError extends Error {
   override readonly name = 'NoServiceError';
 }
 
-/** The message is for the operator, who finds the request in the log by its id. */
+/** The message is for the operator. */
 export class ApiRefusedError extends Error {
   override readonly name = 'ApiRefusedError';
   readonly status: number;

@@ -1,4 +1,4 @@
-// `nds apps list|reload`: the apps of the running service, and the reading of their files again.
+// `nds apps list|reload`: lists the apps of the running service, and has it read their files again.
 
 import { z } from 'zod';
 import { wrap } from '../../core/finding/wrap.ts';
@@ -43,7 +43,7 @@ export async function listApps(
   });
 }
 
-/** A fault in any file keeps everything as it is, and comes as an `ApiRefusedError`. */
+/** If any file has a fault, nothing changes, and an `ApiRefusedError` is thrown. */
 export async function reloadApps(
   { json = false }: { readonly json?: boolean },
   context: Context,

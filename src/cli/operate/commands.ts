@@ -1,4 +1,4 @@
-// The commands that ask or change the running service, and the one that calls it as its callers do.
+// The commands that ask or change the running service, and `trigger`, which calls it as its callers do.
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DEFAULT_APP } from '../../core/target.ts';

@@ -1,5 +1,4 @@
-// `nds devices list|show|revoke`: the registered devices, without what grants the right to wake them unless it is asked
-// for.
+// `nds devices list|show|revoke`: the registered devices; their secret URLs only if asked for.
 
 import { z } from 'zod';
 import { onOneLine, wrap } from '../../core/finding/wrap.ts';
@@ -41,7 +40,7 @@ const DAY_CHARACTERS = 10;
 const USER_CHARACTERS = 12;
 const LABEL = 14;
 
-/** A line each. */
+/** Prints one line for each device. */
 export async function listDevices(options: ListOptions, context: Context): Promise<void> {
   const { app, user, limit, json = false } = options;
   await withDatabase(context, async (api) => {
@@ -74,7 +73,7 @@ async function eachPage(
   } while (cursor !== undefined && !isEnough());
 }
 
-/** The URLs are secrets of the device's caller: only with `urls`. */
+/** The URLs are secrets of the device's caller, so they are printed only with `urls`. */
 export async function showDevice(
   id: string,
   { urls = false, json = false }: { readonly urls?: boolean; readonly json?: boolean },
@@ -88,7 +87,7 @@ export async function showDevice(
   });
 }
 
-/** Of one door, or the whole device. */
+/** Revokes the device at one door, or the whole device. */
 export async function revokeDevice(
   id: string,
   { door, json = false }: { readonly door?: string | undefined; readonly json?: boolean },
@@ -108,7 +107,7 @@ function withoutUrls({ urls = {}, ...rest }: Device) {
   return { ...rest, doors: Object.keys(urls) };
 }
 
-/** When it was last seen, and its user; a dead device cannot be reached. */
+/** Shows when the device was last seen, and its user; a dead device cannot be reached. */
 function lineOf({ id, app, platform, user = '', seen_at: seen, dead_since: dead }: Device): string {
   const day = (dead ?? seen).slice(0, DAY_CHARACTERS);
   const shown = onOneLine(user);
@@ -136,7 +135,7 @@ function inWords(found: Device, withUrls: boolean): string {
     .flatMap(([label, value]) => {
       if (value === undefined) return [];
       const line = `${label.padEnd(LABEL - 2)}  ${value}`;
-      // A URL stays beside its label.
+      // A URL is not wrapped, so that it stays beside its label.
       return [`${value.includes(' ') ? wrap(line, LABEL) : line}\n`];
     })
     .join('');

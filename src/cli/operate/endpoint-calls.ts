@@ -69,7 +69,7 @@ export async function listAttempts(
   });
 }
 
-/** Returns 0 if the endpoint took the event, or will get what was asked for; else 1. */
+/** Returns 0 if the endpoint took the event, or will get the requested events; else 1. */
 export async function redeliver(
   id: string,
   { event, since, json }: RedeliverOptions,
@@ -77,7 +77,7 @@ export async function redeliver(
 ): Promise<number> {
   const given = { body: { event, since } };
   const path = `${pathOf(id)}/redeliver`;
-  // To go back needs no sending.
+  // Going back to an earlier time sends nothing by itself.
   if (since === undefined) {
     return await withService(context, async (api) =>
       tell(api, { id, json, answer: await api.call('POST', path, given) }),
@@ -109,7 +109,7 @@ async function tell(
   return isDelivered ? 0 : 1;
 }
 
-/** Such as `200 after 41 ms`; what came instead of an answer has a name of ours. */
+/** Such as `200 after 41 ms`; if there was no answer, the reason that nds gives. */
 function inWords({ status, reason, latency_ms: ms }: Result): string {
   return `${status ?? reason ?? 'no answer'} after ${ms} ms`;
 }

@@ -1,5 +1,5 @@
-// `nds endpoints add|list|show|update|delete|rotate`: where events are sent. A secret is printed where it
-// was just made, and nowhere else.
+// `nds endpoints add|list|show|update|delete|rotate`: where events are sent. A secret is printed only when it was just
+// made.
 
 import { z } from 'zod';
 import { COLUMNS, onOneLine, wrap } from '../../core/finding/wrap.ts';
@@ -31,7 +31,7 @@ interface Printed {
   readonly json?: boolean;
 }
 
-/** What of an endpoint can be said on the command line. */
+/** The settings of an endpoint that the command line can change. */
 export interface Changes {
   readonly url?: string;
   /** Separated by commas. */
@@ -117,7 +117,7 @@ function show(answer: unknown, json = false): void {
   print(json ? `${JSON.stringify(shown)}\n` : inWords(shown));
 }
 
-/** What stands behind `?` of its URL may be a secret, and is left to `show`. */
+/** The query of its URL may be a secret, so only `show` prints it. */
 function lineOf({ id, status, failing_since: failing, url, email }: Endpoint, width: number) {
   const state = status === 'enabled' && failing !== undefined ? 'failing' : status;
   const start = `${id.padEnd(width)}  ${state.padEnd(STATUS_WIDTH)}  `;
@@ -146,7 +146,7 @@ function inWords(shown: Endpoint): string {
   const lines = rows.flatMap(([label, value]) => {
     if (value === undefined) return [];
     const line = `${label.padEnd(LABEL - 2)}  ${onOneLine(value)}`;
-    // A URL stays beside its label.
+    // A URL is not wrapped, so that it stays beside its label.
     return [value.includes(' ') ? wrap(line, LABEL) : line];
   });
   if (secret !== undefined) lines.push('The secret is not shown again: give it to the receiver.');

@@ -1,11 +1,11 @@
-// The fingerprints under which the database knows a token, computed here, so that the token goes nowhere.
+// The fingerprints under which the database knows a token, computed here, so that the token never leaves this process.
 
 import { createSystemIds } from '../../service/system.ts';
 import type { Context } from '../context.ts';
 import { findLog } from '../read-log.ts';
 import { fingerprintsOf } from './addressee.ts';
 
-/** Of a token in one of these apps, of each of them. */
+/** The fingerprints of a token in each of these apps. */
 export async function tokenFingerprints(
   token: string,
   apps: readonly string[],

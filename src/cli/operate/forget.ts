@@ -1,4 +1,4 @@
-// `nds forget USER|TOKEN`: devices, handles and quarantine are deleted, and the log keeps neither fingerprint nor device.
+// `nds forget USER|TOKEN`: deletes devices, handles and quarantine, and removes fingerprint and device from the log.
 
 import { z } from 'zod';
 import type { Context } from '../context.ts';
@@ -12,7 +12,7 @@ const forgotten = z.looseObject({ devices: z.number(), deliveries: z.number() })
 
 type Forgotten = z.output<typeof forgotten>;
 
-/** Returns 0, or 1 if nothing is known of it. */
+/** Returns 0, or 1 if nothing is known about it. */
 export async function forget(
   known: string,
   { app, json = false }: { readonly app?: string | undefined; readonly json?: boolean },
@@ -38,7 +38,10 @@ export async function forget(
   return isKnown ? 0 : 1;
 }
 
-/** As a user, and as a token: what can be neither has a fingerprint all the same, which is not known. */
+/**
+ * Treats the text both as a user and as a token. A text that cannot be a token gets a fingerprint, too, but an unknown
+ * one.
+ */
 async function pathsOf(
   given: string,
   apps: readonly string[],

@@ -1,5 +1,5 @@
 // `nds devices import FILE`: registers a device for each line of JSON, and prints a line of JSON for each, with its
-// handles. A device that is known keeps its handles, so that an import may be run again.
+// handles. A known device keeps its handles, so an import may be run again.
 
 import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
@@ -10,10 +10,13 @@ import { print } from '../print.ts';
 import type { Api } from './api.ts';
 import { withService } from './reach.ts';
 
-/** Below what the service takes in one call. */
+/** Less than the service takes in one call. */
 const BATCH_LINES = 500;
 const BATCH_BYTES = 900_000;
-/** The service takes less in a line, and nothing of a call whose body is too large. */
+/**
+ * The service's own limit for a line is lower. It refuses a whole call if the body is too large, so longer lines are
+ * refused here.
+ */
 const MAX_LINE_BYTES = BATCH_BYTES / 2;
 
 const answer = z.looseObject({
@@ -23,7 +26,7 @@ const answer = z.looseObject({
 
 type Counts = Record<z.output<typeof answer>['status'], number>;
 
-/** Says from which line on the import goes on. */
+/** The message says from which line the import has to continue. */
 export class ImportError extends Error {
   override readonly name = 'ImportError';
 }
@@ -80,7 +83,7 @@ function refuseLong(line: number, counts: Counts): void {
   print(`${JSON.stringify({ line, status: 'refused', code: 'bad_body', errors })}\n`);
 }
 
-/** What readline reads of a stream that fails ends without a word, so what can be wrong is looked for before. */
+/** If a stream fails, readline ends without an error, so likely faults are checked first. */
 async function openFile(file: string): Promise<Readable> {
   try {
     const handle = await open(file);
@@ -108,7 +111,7 @@ async function register(api: Api, batch: readonly NumberedLine[], counts: Counts
     if (text === '') continue;
     const parsed = answer.parse(JSON.parse(text));
     counts[parsed.status] += 1;
-    // The service counts the lines of a batch.
+    // The service counts the lines within a batch.
     const line = batch[parsed.line - 1]?.number ?? parsed.line;
     print(`${JSON.stringify({ ...parsed, line })}\n`);
   }

@@ -1,4 +1,4 @@
-// What several commands ask first: the names of the apps, and whether something is known at all.
+// Questions that several commands ask first: the names of the apps, and whether something is known at all.
 
 import { z } from 'zod';
 import { loadApps } from '../../config/apps.ts';
@@ -8,7 +8,7 @@ import { type Api, ApiRefusedError } from './api.ts';
 
 const apps = z.looseObject({ apps: z.array(z.looseObject({ name: z.string() })) });
 
-/** The app that was named, or else all of the service, or all that are configured if none runs. */
+/** The named app; without a name, all apps of the service, or all configured apps if no service runs. */
 export async function appsFor(
   api: Api,
   { app, environment }: { readonly app?: string | undefined; readonly environment: Environment },
@@ -16,12 +16,12 @@ export async function appsFor(
   if (app !== undefined) return [app];
   const served = apps.parse(await api.call('GET', '/api/v1/apps')).apps.map(({ name }) => name);
   if (served.length > 0) return served;
-  // What is wrong with a key does not matter here.
+  // Faults of keys do not matter here.
   const { names = [] } = loadApps(readSettings(environment), []);
   return names.length > 0 ? names : [DEFAULT_APP];
 }
 
-/** Nothing where the service knows nothing of that name. */
+/** Undefined if the service answers that it does not know the resource. */
 export async function unlessUnknown<Result>(
   asked: () => Promise<Result>,
 ): Promise<Result | undefined> {

@@ -1,6 +1,6 @@
-// JSON from a service that may be another one than nds, or from a proxy before it.
+// JSON from a service that may not be nds, or from a proxy in front of it.
 
-/** Nothing for what is no JSON. */
+/** Undefined if the text is not JSON. */
 export function parseLoosely(received: string): unknown {
   try {
     return JSON.parse(received);

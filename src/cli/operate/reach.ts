@@ -1,4 +1,4 @@
-// Where a command finds the service of its database; and what works without one.
+// Finds the service that uses the command's database, and does what is possible without one.
 
 import type { Environment } from '../../config/config.ts';
 import { showPath } from '../../config/files.ts';
@@ -30,8 +30,8 @@ export async function withService<Result>(
 }
 
 /**
- * Asks the running service; without one, the database file itself, which is owned for as long as that takes. A PostgreSQL is
- * changed by services alone.
+ * Asks the running service. Without one it opens and owns the database file while `ask` runs. A PostgreSQL is changed
+ * only by services.
  */
 export async function withDatabase<Result>(
   context: Context,
@@ -53,7 +53,7 @@ export async function withDatabase<Result>(
 type FoundService =
   | { readonly path: string }
   | {
-      /** Why there is none, and what to do. */
+      /** Why there is no service, and what to do. */
       readonly reason: string;
       /** Present if the file can be owned. */
       readonly settings?: DatabaseSettings | undefined;

@@ -1,4 +1,4 @@
-// `nds retry ID`: the next attempt of a delivery that waits, at once.
+// `nds retry ID`: makes the next attempt of a waiting delivery at once.
 
 import { z } from 'zod';
 import type { Context } from '../context.ts';

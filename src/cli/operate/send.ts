@@ -1,4 +1,4 @@
-// `nds send TO`: a test push through the running service, and the way that it took.
+// `nds send TO`: sends a test push through the running service, and shows the way that it took.
 
 import { z } from 'zod';
 import { wrap } from '../../core/finding/wrap.ts';
@@ -22,7 +22,7 @@ export interface SendOptions {
 
 const REPLY_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 500;
-/** A race is over by then; news may wait for hours, which `nds find` shows. */
+/** A race is over by then; news may wait for hours, and then `nds find` shows its end. */
 const WATCH_MS = 120_000;
 
 const attempt = z.looseObject({

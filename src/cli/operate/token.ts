@@ -1,4 +1,4 @@
-// `nds token show|release TOKEN`: whether a token is sent to, and the end of its quarantine or hold.
+// `nds token show|release TOKEN`: shows whether pushes to a token are sent, and ends its quarantine or hold.
 
 import { z } from 'zod';
 import { tokenFault } from '../../core/target.ts';
@@ -39,7 +39,7 @@ const KINDS: Readonly<Record<string, string>> = {
 
 type Asked = (api: Api, fingerprints: readonly string[]) => Promise<number>;
 
-/** Returns 0 if the token is sent to, 1 if not. */
+/** Returns 0 if pushes to the token are sent, 1 if not. */
 export function showToken(token: string, options: TokenOptions, context: Context) {
   return withToken(token, { ...options, context }, async (api, fingerprints) => {
     const entries = await findEntries(api, fingerprints);
@@ -69,7 +69,7 @@ export function releaseToken(token: string, options: TokenOptions, context: Cont
   });
 }
 
-/** The token itself goes nowhere. */
+/** Asks with the token's fingerprint: the token itself never leaves this process. */
 async function withToken(
   token: string,
   { app, context }: { readonly app?: string | undefined; readonly context: Context },

@@ -67,7 +67,7 @@ export const HTTP_NOSTR: TriggerCaller = {
   }),
 };
 
-/** What tells one event from every other. */
+/** Makes this event different from every other. */
 export function randomEventId(): string {
   return hash(randomUUID());
 }

@@ -15,7 +15,7 @@ import {
   standard,
 } from './signed-callers.ts';
 
-/** By the names that the command takes; `spark` is what most mean by it. */
+/** By the names that the command takes; `spark` is short for the Spark caller that most users mean. */
 export const CALLERS: Readonly<Record<string, TriggerCaller>> = {
   lspd: breez('payment_received'),
   'breez-lnurl': breez('lnurlpay_info', 'lnurlpay_invoice', 'lnurlpay_verify', 'nwc_event'),

@@ -34,7 +34,7 @@ function callOf(config: GenericConfig, options: CallOptions): TriggerCall {
   const divisor = timestamp?.unit === 'milliseconds' ? 1 : 1_000;
   const time = String(Math.floor(nowMs / divisor));
   const sign = (body: string) => signatureOf(config, { secret: options.secret, body, time, id });
-  // It signs the id alone, so the body need not be whole.
+  // The signature covers only the id, so the body may still be incomplete.
   if (signature.pointer !== undefined) put(fields, signature.pointer, sign(''));
   const body = bodyOf(config, fields);
   const headers: Record<string, string> = {
@@ -78,7 +78,7 @@ function bodyOf({ body }: GenericConfig, fields: Fields): string {
   return form.toString();
 }
 
-/** Makes the objects on the way (RFC 6901). */
+/** Creates missing objects along the path (RFC 6901). */
 function put(fields: Fields, pointer: string, value: string): void {
   const names = pointer
     .split('/')

@@ -1,4 +1,4 @@
-// Posts one call as its caller would, without following redirects, and says what came back.
+// Posts one call as its caller would, without following redirects, and returns the answer.
 
 import { type ClientRequest, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
@@ -12,7 +12,7 @@ const MAX_ANSWER_BYTES = 65_536;
 export interface Posted {
   readonly status: number;
   readonly afterMs: number;
-  /** Of the headers by which nds says what became of the call. */
+  /** From the headers in which nds describes the delivery. */
   readonly deliveryId: string | undefined;
   readonly deliveryStatus: string | undefined;
   readonly body: string;
@@ -60,7 +60,7 @@ function open(url: URL, headers: Readonly<Record<string, string>>): ClientReques
   return url.protocol === 'https:' ? requestHttps(url, options) : requestHttp(url, options);
 }
 
-/** A refused connection to a name with several addresses has its words inside. */
+/** If a connection to a name with several addresses is refused, the error's message is empty, but its code says why. */
 function wordsFor({ origin }: URL, error: Error): string {
   const code = 'code' in error ? String(error.code) : '';
   const words = error.message === '' ? code : error.message;

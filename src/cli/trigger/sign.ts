@@ -18,7 +18,7 @@ export function standardSignature(secret: string, text: string): string {
   return `v1,${createHmac('sha256', key).update(text).digest('base64')}`;
 }
 
-/** As Lightning nodes sign: zbase32 of recovery id, r and s. The key has 32 bytes. */
+/** The signature of Lightning nodes: zbase32 of recovery id, r and s. The key has 32 bytes. */
 export function lightningSignature(key: Uint8Array, text: string): string {
   const once = createHash('sha256').update(`Lightning Signed Message:${text}`).digest();
   const digest = createHash('sha256').update(once).digest();

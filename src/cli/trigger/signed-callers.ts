@@ -1,4 +1,4 @@
-// The callers of the signed doors, with what each posts and how it signs.
+// The callers of the signed doors: what each one posts and how it signs.
 
 import { randomBytes } from 'node:crypto';
 import { type CallOptions, JSON_TYPE, type TriggerCaller, TriggerError } from './caller.ts';
@@ -18,7 +18,7 @@ export const LSPS5: TriggerCaller = {
     const key = secret === '' ? randomBytes(32) : nodeKeyOf(secret);
     const params = type === 'lsps5.expiry_soon' ? { timeout: 900_000 } : {};
     const body = JSON.stringify({ jsonrpc: '2.0', method: type, params });
-    // As lightning-liquidity writes it: nine digits and an offset.
+    // The format of lightning-liquidity: nine digits and an offset.
     const timestamp = new Date(nowMs).toISOString().replace('Z', '000000+00:00');
     const signed = `LSPS5: DO NOT SIGN THIS MESSAGE MANUALLY: LSP: At ${timestamp} I notify ${body}`;
     return {

@@ -1,4 +1,5 @@
-// `nds trigger CALLER --url URL`: posts what a caller of nds would post, signed as it signs, and prints the answer.
+// `nds trigger CALLER --url URL`: posts what a caller of nds would post, signed as that caller signs, and prints the
+// answer.
 
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
@@ -21,7 +22,7 @@ export interface TriggerOptions {
   readonly type?: string | undefined;
   /** A file, or `-` for standard input. */
   readonly secretFile?: string | undefined;
-  /** Whose secret in NDS_SOURCES is used. */
+  /** The app whose secret in NDS_SOURCES is used. */
   readonly app: string;
   readonly id?: string | undefined;
   readonly user?: string | undefined;
@@ -30,7 +31,7 @@ export interface TriggerOptions {
 
 const EVENT_ID = /^[0-9a-f]{64}$/i;
 
-/** Returns 0 if the caller would take the answer for a success, else 1. */
+/** Returns 0 if the caller would count the answer as success, else 1. */
 export async function trigger(
   name: string,
   options: TriggerOptions,
@@ -139,7 +140,7 @@ function inJson(caller: string, { subject, note }: TriggerCall, { posted, succee
   };
 }
 
-/** The URL is a secret: nothing but its origin is shown. */
+/** The URL is a secret, so only its origin is shown. */
 function inWords(
   caller: string,
   { subject, note }: TriggerCall,
@@ -166,7 +167,7 @@ const problem = z.looseObject({
   instance: z.string().optional(),
 });
 
-/** The answer of a service that is not nds may be anything. */
+/** The service may not be nds, so its answer may be anything. */
 function problemOf({ status, body }: Posted) {
   if (status < 400) return undefined;
   const parsed = problem.safeParse(parseLoosely(body));
