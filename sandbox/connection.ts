@@ -58,7 +58,7 @@ export class Connection {
     return this.#open;
   }
 
-  /** Called once the handshake has settled what is spoken; HTTP/2 brings its session. */
+  /** Called when the handshake has decided the protocol; with HTTP/2 there is a session. */
   speaks(secure: TLSSocket, session?: ServerHttp2Session): void {
     this.#secure = secure;
     this.#session = session;
@@ -74,12 +74,12 @@ export class Connection {
     this.#endIfLeaving();
   }
 
-  /** Announces a new stream limit; it holds once the client has acknowledged it. */
+  /** Announces a new stream limit, which is valid once the client has acknowledged it. */
   allowStreams(maxConcurrentStreams: number): void {
     if (!this.#streamsFixed) this.#announceStreams(maxConcurrentStreams);
   }
 
-  /** The same for good: no later `allowStreams` changes it. With 0 the client may open none. */
+  /** The same, permanently: no later `allowStreams` changes it. With 0 the client may open none. */
   fixStreams(maxConcurrentStreams: number): void {
     this.#streamsFixed = true;
     this.#announceStreams(maxConcurrentStreams);
@@ -90,10 +90,10 @@ export class Connection {
     if (session !== undefined && !session.destroyed) session.settings({ maxConcurrentStreams });
   }
 
-  /** Says GOAWAY and closes when the streams in flight are done. No effect on HTTP/1.1. */
+  /** Sends GOAWAY and closes when the streams in flight are done. No effect on HTTP/1.1. */
   goAway({ code = constants.NGHTTP2_NO_ERROR, lastStreamId = 0, reason }: GoAway = {}): void {
     const session = this.#session;
-    // A second one could only repeat or raise the last id, and the latter is a protocol error.
+    // A second GOAWAY could only repeat or raise the last id, and raising it is a protocol error.
     if (session === undefined || session.destroyed || this.#goAwaysSent > 0) return;
     const debug = reason === undefined ? undefined : Buffer.from(JSON.stringify({ reason }));
     session.goaway(code, lastStreamId, debug);
@@ -102,12 +102,12 @@ export class Connection {
   }
 
   /**
-   * Not `session.close()`, which says GOAWAY again with the newest stream as the last one.
-   * Nothing new can begin after the first.
+   * Not `session.close()`, which sends GOAWAY again with the newest stream as the last one. No stream can begin after
+   * the first GOAWAY.
    */
   #endIfLeaving(): void {
     if (this.#goAwaysSent === 0 || this.#openStreams > 0) return;
-    // What the last stream answered is still on its way into the socket.
+    // The last stream's answer is still on its way into the socket.
     setImmediate(() => this.#secure?.end());
   }
 

@@ -1,5 +1,5 @@
-// The control route: scripts faults and shows what the phones got, for demos and for
-// clients in another process. Plain HTTP and JSON on loopback.
+// The control route: scripts faults and shows what the phones got, for demos and for clients in another process. Plain
+// HTTP and JSON on loopback.
 import type { Server } from 'node:http';
 import { createAdaptorServer, type ServerType } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
@@ -140,7 +140,7 @@ async function withBody<Schema extends z.ZodType>(
   schema: Schema,
   act: (body: z.infer<Schema>) => void | Promise<void>,
 ): Promise<Response> {
-  // A web page may send a form to loopback without asking, but not this content type.
+  // A web page may send a form to loopback without the user's consent, but not this content type.
   if (context.req.header('content-type')?.startsWith('application/json') !== true) {
     return context.json({ error: 'the content type must be application/json' }, 415);
   }

@@ -1,5 +1,4 @@
-// What a client of the sandbox has to be configured with, in the forms in which Apple
-// and Google hand it out.
+// What a client of the sandbox must be configured with, in the formats of Apple and Google.
 import type { Identity } from './identity.ts';
 
 /** The file that Google hands out for a service account; `token_uri` is this sandbox's. */
@@ -13,7 +12,7 @@ export interface ServiceAccount {
   readonly token_uri: string;
 }
 
-/** What a client needs to be configured with. */
+/** What a client must be configured with. */
 export interface Credentials {
   /** PEM of the authority that signed both servers. */
   readonly ca: string;

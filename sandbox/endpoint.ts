@@ -1,5 +1,5 @@
-// One provider's front: a TLS port on loopback that speaks HTTP/2 and, where
-// asked for, HTTP/1.1. A client without ALPN gets the protocol that the provider itself assumes. It owns the connections and can refuse, reset and freeze
+// One provider's front: a TLS port on loopback that speaks HTTP/2 and, if `http1` is set, HTTP/1.1. A client without
+// ALPN gets the protocol that the provider itself assumes. It owns the connections and can refuse, reset and freeze
 // them; the handler decides what a request means.
 import { createServer as createHttp1Server } from 'node:http';
 import { performServerHandshake, type ServerHttp2Session } from 'node:http2';
@@ -58,7 +58,7 @@ export interface Endpoint {
   open(): readonly Connection[];
   goAway(goAway: GoAway): void;
   freeze(): void;
-  /** Stops listening, so that a connect is refused; resets what is open if told so. */
+  /** Stops listening, so that a connect is refused; with `reset` it resets the open connections. */
   refuse(options: { readonly reset: boolean }): void;
   /** Listens again on the same port. */
   accept(): Promise<void>;
@@ -119,9 +119,8 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
 }
 
 /**
- * Each connection gets a TLS server object of its own that never listens: only so a TLS
- * socket is known to belong to its TCP connection, which the faults act on. It costs a
- * fraction of the handshake.
+ * Each connection gets a TLS server object of its own that never listens: only in this way is it known which TCP
+ * connection a TLS socket belongs to, and the faults act on that connection. It costs a fraction of the handshake.
  */
 function createDispatcher({ identity, http1, initialStreams, handle }: EndpointOptions) {
   const tls: TlsOptions = {
@@ -144,7 +143,7 @@ function createDispatcher({ identity, http1, initialStreams, handle }: EndpointO
 
   function onSecure(secure: TLSSocket, connection: Connection): void {
     secure.on('error', () => undefined);
-    // Without ALPN Google's front end speaks HTTP/1.1; Apple's knows HTTP/2 alone.
+    // Without ALPN Google's front end speaks HTTP/1.1; Apple's knows only HTTP/2.
     if (secure.alpnProtocol === 'h2' || (secure.alpnProtocol === false && !http1)) {
       onSession(performServerHandshake(secure, http2Options), { secure, connection });
     } else if (http1) {

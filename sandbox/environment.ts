@@ -1,10 +1,10 @@
-// The variables with which a service reaches the stand-ins: by endpoint and authority alone, as in production.
+// The variables with which a service reaches the stand-ins: only endpoint and authority differ from production.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Sandbox } from './sandbox.ts';
 
-/** Writes the stand-ins' authority into the folder, where the service's database shall be, too. */
+/** Writes the stand-ins' authority into the folder in which the service's database will be. */
 export function standInEnvironment(sandbox: Sandbox, folder: string): Record<string, string> {
   const ca = join(folder, 'ca.pem');
   writeFileSync(ca, sandbox.ca);

@@ -9,7 +9,7 @@ import {
 import type { Readable } from 'node:stream';
 import type { Connection } from './connection.ts';
 
-/** Far above every provider's limit; what exceeds it is read and thrown away. */
+/** Far above every provider's limit; bytes beyond it are read and thrown away. */
 const MAX_BODY_BYTES = 262_144;
 
 export interface Answer {
@@ -66,7 +66,7 @@ export function receiveStream(
   connection.requests += 1;
   connection.streamOpened();
   stream.on('close', () => connection.streamClosed());
-  // A client may reset its stream at any time; that is its right and no fault of ours.
+  // A client may reset its stream at any time; that is not an error of the stand-in.
   stream.on('error', () => undefined);
   readBody(stream, ({ bytes, overflow }) => {
     if (stream.aborted || stream.destroyed) return;

@@ -37,7 +37,7 @@ export class FreezableSocket extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
-    // No call back while frozen: the layers above wait, as they would for a full send buffer.
+    // No callback while frozen: the layers above wait, as they would for a full send buffer.
     if (!this.#frozen) this.#socket.write(chunk, done);
   }
 

@@ -8,7 +8,7 @@ import { createIdentity, type Identity } from './identity.ts';
 import type { Sandbox } from './sandbox.ts';
 
 const IDENTITY_FILE = 'identity.json';
-/** One of the names that the certificates of earlier versions lack. */
+/** One of the names that are missing from the certificates of earlier versions. */
 const NEWEST_NAME = 'fcm.googleapis.com';
 
 const identitySchema = z.strictObject({
@@ -25,7 +25,7 @@ const identitySchema = z.strictObject({
   serviceAccountKey: z.string(),
 });
 
-/** The paths of what was written, all with mode 0600. */
+/** The paths of the written files, all with mode 0600. */
 export interface CredentialFiles {
   readonly ca: string;
   readonly apnsKey: string;
@@ -33,8 +33,8 @@ export interface CredentialFiles {
 }
 
 /**
- * The directory's identity, made and stored if there is none yet.
- * @throws when the stored one cannot be read; it is never replaced in silence.
+ * Loads the directory's identity; makes and stores one if there is none. Throws if the stored one cannot be read; it is
+ * never replaced silently.
  */
 export async function loadIdentity(directory: string): Promise<Identity> {
   const file = join(directory, IDENTITY_FILE);
@@ -57,7 +57,7 @@ export async function loadIdentity(directory: string): Promise<Identity> {
   return identity;
 }
 
-/** Writes what a service needs to reach this sandbox; the service account names its port. */
+/** Writes the files that a service needs to reach this sandbox; the service account names its port. */
 export async function writeCredentials(
   directory: string,
   sandbox: Sandbox,
@@ -84,6 +84,6 @@ async function readIfPresent(file: string): Promise<string | undefined> {
 
 async function writeSecret(file: string, text: string): Promise<void> {
   await writeFile(file, text, { mode: 0o600 });
-  // The mode of `writeFile` holds for new files alone.
+  // `writeFile` sets the mode only of new files.
   await chmod(file, 0o600);
 }

@@ -74,12 +74,12 @@ export async function createIdentity(): Promise<Identity> {
 }
 
 async function createCertificates() {
-  // Loaded here: it takes 70 ms, which a process with a stored identity need not spend.
+  // Imported only here: that takes 70 ms, which a process with a stored identity can save.
   const { generate } = await import('selfsigned');
   const common = {
     keyType: 'ec',
     algorithm: 'sha256',
-    // A day early, so that a clock that is a little behind still accepts it.
+    // A day early, so that a clock that is a little slow still accepts it.
     notBeforeDate: new Date(Date.now() - DAY_MS),
     notAfterDate: new Date(Date.now() + VALID_DAYS * DAY_MS),
   } as const;

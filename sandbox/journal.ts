@@ -7,18 +7,18 @@ export interface Journal<Entry> {
   add(entry: Entry): void;
   /** The kept entries, oldest first. */
   entries(): Entry[];
-  /** Called synchronously for every entry; returns how to stop. */
+  /** Called synchronously for every entry; returns a function that stops it. */
   listen(listener: (entry: Entry) => void): () => void;
   /**
-   * Resolves with the first `count` matching entries, kept ones included, as soon as there
-   * are that many. Rejects when the sandbox closes first.
+   * Resolves with the first `count` matching entries, kept ones included, as soon as there are that many. Rejects if
+   * the sandbox closes first.
    */
   waitFor(predicate: (entry: Entry) => boolean, count: number): Promise<readonly Entry[]>;
   clear(): void;
   close(): void;
 }
 
-/** @param maxEntries how many are kept; 0 keeps the count alone. */
+/** `maxEntries` is how many are kept; 0 keeps only the count. */
 export function createJournal<Entry>(maxEntries: number): Journal<Entry> {
   // A ring: `next` is where the next entry goes once the array is full.
   let ring: Entry[] = [];

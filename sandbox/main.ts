@@ -64,7 +64,7 @@ async function main(): Promise<void> {
     console.log(HELP);
     return;
   }
-  // Absolute, so that the printed paths hold wherever the service is started.
+  // Absolute, so that the printed paths are right wherever the service is started.
   const directory = resolve(values.dir);
   const sandbox = await startSandbox({
     identity: await loadIdentity(directory),

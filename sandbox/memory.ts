@@ -6,7 +6,7 @@ import { type After, createDelays, type Delays } from './perform-fault.ts';
 import type { ReceivedPush, SandboxRequest } from './records.ts';
 
 export interface Memory {
-  /** Wall clock, ms: expiry and the times of records. Credentials go by the machine's clock. */
+  /** Wall clock, ms: for expiry and the times of records. Credentials are checked by the machine's clock. */
   readonly now: () => number;
   readonly faults: FaultScript;
   readonly delays: Delays;

@@ -11,9 +11,9 @@ const kinds = [
   'html_502',
   /** 503, with `retryAfterSeconds` if given. */
   'status_503',
-  /** 429 for every token, without a word about whose limit it is; with `retryAfterSeconds` if given. */
+  /** 429 for every token, without naming whose limit it is; with `retryAfterSeconds` if given. */
   'status_429',
-  /** The connection is reset by every push. */
+  /** Every push resets its connection. */
   'reset_connection',
   'reset_stream',
   /** No push is answered; PING is. */
@@ -23,7 +23,7 @@ const kinds = [
 export const outageSchema = z.strictObject({
   kind: z.enum(kinds),
   retryAfterSeconds: z.int().min(0).optional(),
-  /** For resets and `hang`: whether the push counts as taken all the same. */
+  /** For resets and `hang`: whether the push is taken although no answer says so. */
   accepted: z.boolean().optional(),
 });
 
@@ -33,7 +33,7 @@ export type OutageKind = Outage['kind'];
 /** Every kind, for a test that goes through all of them. */
 export const OUTAGE_KINDS: readonly OutageKind[] = kinds;
 
-/** What a push of this provider meets; undefined: it does not come so far, the port is closed. */
+/** The fault that a push of this provider gets; undefined if the port is closed, so that no push arrives. */
 export function outageFault(outage: Outage, provider: ProviderName): Fault | undefined {
   const { retryAfterSeconds, accepted } = outage;
   const ofApns = provider === 'apns';

@@ -1,5 +1,4 @@
-// Carries a scripted fault out on one request: what is answered, when, and whether
-// the push counts as taken.
+// Performs a scripted fault on one request: what is answered, when, and whether the push counts as taken.
 import { constants } from 'node:http2';
 import { apnsErrorBody, apnsStatus } from './apns/reasons.ts';
 import type { Answer, Exchange } from './exchange.ts';
@@ -10,13 +9,13 @@ import { oauthErrorAnswer } from './fcm/oauth.ts';
 const HTML_PAGE =
   '<!DOCTYPE html>\n<html><head><title>Error</title></head><body><h1>Error: Server Error</h1></body></html>\n';
 
-/** Answers that wait for their scripted delay; `clear` drops them, so that nothing keeps a process. */
+/** Answers that wait for their scripted delay; `clear` drops them, so that no timer keeps the process alive. */
 export interface Delays {
   after(delayMs: number | undefined, act: () => void): void;
   clear(): void;
 }
 
-/** Runs a task later; a test hands in that of its own clock. */
+/** Runs a task later; a test passes its own clock's. */
 export type After = (delayMs: number, task: () => void) => { cancel(): void };
 
 const afterRealTime: After = (delayMs, task) => {
@@ -49,14 +48,14 @@ export interface FaultContext {
   readonly exchange: Exchange;
   /** The answer that the request would have got. */
   readonly success: Answer;
-  /** Headers that every answer carries, such as apns-id. */
+  /** Headers that every answer has, such as apns-id. */
   readonly headers: Readonly<Record<string, string>>;
   readonly delays: Delays;
   readonly nowMs: number;
 }
 
 export interface FaultResult {
-  /** Whether the push was taken all the same. */
+  /** Whether the push was taken despite the fault. */
   readonly accepted: boolean;
   /** undefined when no status is sent. */
   readonly status: number | undefined;
@@ -106,7 +105,7 @@ function performGoAway(
     return { accepted: true, status: success.status, reason: fault.kind };
   }
   connection.goAway({ code, reason, lastStreamId: stream - 2 });
-  // The first stream cannot lie above a last id, since Node sends 0 as "the newest".
+  // Refused explicitly, because no last id below the first stream can be sent: Node takes 0 for "the newest".
   exchange.abort(constants.NGHTTP2_REFUSED_STREAM);
   return { accepted: false, status: undefined, reason: fault.kind };
 }

@@ -14,8 +14,8 @@ export interface ReceivedPush {
   /** The keys beside `aps`, or FCM's `data`; what is not a string is its JSON text. */
   readonly data: Readonly<Record<string, string>>;
   /**
-   * The expiration had passed when the push arrived, by the sandbox's clock: Apple takes such
-   * a push and drops it if the phone is not there at once.
+   * The expiration had passed when the push arrived, by the sandbox's clock: Apple takes such a push, and drops it if
+   * the phone cannot be reached at once.
    */
   readonly expired: boolean;
   readonly apns?: ApnsPush;
@@ -55,7 +55,7 @@ export interface SandboxRequest {
   readonly reason: string | undefined;
   /** apns-id, or FCM's message name; undefined when there is none. */
   readonly id: string | undefined;
-  /** Whether a scripted fault decided. */
+  /** Whether a scripted fault decided the answer. */
   readonly scripted: boolean;
   readonly connection: number;
   readonly stream: number;

@@ -1,6 +1,5 @@
-// Stand-ins for APNs and FCM on loopback that speak the real protocols: for the demo,
-// the tests and the benchmark. A service reaches them by an endpoint and a certificate
-// authority in its configuration, as it would reach any other server.
+// Stand-ins for APNs and FCM on loopback that speak the real protocols: for the demo, the tests and the benchmark. A
+// service reaches them through an endpoint and a certificate authority in its configuration, like any other server.
 import { type ApnsOptions, openApns } from './apns/server.ts';
 import type { GoAway } from './connection.ts';
 import { type Controlled, openControl } from './control.ts';
@@ -14,7 +13,7 @@ import { type Outage, outageFault } from './outage.ts';
 import type { After } from './perform-fault.ts';
 import type { ProviderName, ReceivedPush, SandboxRequest } from './records.ts';
 
-/** The types that the interface speaks of. */
+/** The types that the interface uses. */
 export type { ConnectionStats } from './endpoint.ts';
 export type { FaultRule } from './faults.ts';
 export type { Identity } from './identity.ts';
@@ -37,15 +36,17 @@ export interface SandboxOptions {
   readonly apnsPort?: number;
   readonly fcmPort?: number;
   readonly controlPort?: number;
-  /** Wall clock in ms for expiry and records; default Date.now, by which alone the age of credentials is judged. */
+  /**
+   * Wall clock in ms for expiry and records; default Date.now. The age of credentials is checked only with Date.now.
+   */
   readonly now?: () => number;
-  /** By what delayed answers wait; default real time. */
+  /** Timer for delayed answers; default real time. */
   readonly after?: After | undefined;
   /** Bundle ids of the team; the first one is `apns.topic`. */
   readonly topics?: readonly string[];
   /** APNs' stream limit after the first valid push of a connection; default 1000. */
   readonly maxConcurrentStreams?: number;
-  /** APNs says GOAWAY after so many BadDeviceToken answers on one connection; default never. */
+  /** APNs sends GOAWAY after this many BadDeviceToken answers on one connection; default never. */
   readonly closeAfterBadTokens?: number;
   /** Lifetime of FCM's access tokens, seconds; default 3599. */
   readonly accessTokenSeconds?: number;
@@ -75,12 +76,12 @@ export interface Observations {
     predicate: (push: ReceivedPush) => boolean,
     count: number,
   ): Promise<readonly ReceivedPush[]>;
-  /** The same for requests, the refused and the hanging ones included. */
+  /** The same for requests, including the refused and the hanging ones. */
   waitForRequests(
     predicate: (request: SandboxRequest) => boolean,
     count: number,
   ): Promise<readonly SandboxRequest[]>;
-  /** Called synchronously for every push taken; returns how to stop. */
+  /** Called synchronously for every push taken; returns a function that stops it. */
   onPush(listener: (push: ReceivedPush) => void): () => void;
   /** Every request, oldest first, the refused ones included. */
   requests(): readonly SandboxRequest[];
@@ -88,43 +89,43 @@ export interface Observations {
   stats(): Stats;
 }
 
-/** What can be done to the stand-ins. */
+/** What can be done with the stand-ins. */
 export interface Actions {
-  /** Adds a fault; rules for one token come before those for any, older before newer. */
+  /** Adds a fault; rules for one token come before rules for any token, older before newer. */
   script(fault: FaultRule): void;
-  /** Forgets the scripted faults; an outage goes on. */
+  /** Forgets the scripted faults; an outage continues. */
   clearFaults(): void;
   /** Forgets pushes, requests and faults; connections, their counts and outages stay. */
   reset(): void;
   /** GOAWAY on every open HTTP/2 connection now; each closes when its streams are done. */
   goAway(provider: ProviderName, options?: GoAway): void;
   /**
-   * true: stops listening, so that a connect is refused; open connections go on unless
-   * `reset` is given. false: listens again on the same port; resolves when it does.
+   * true: stops listening, so that a connect is refused; open connections stay unless `reset` is given. false: listens
+   * again on the same port; resolves when it does.
    */
   refuseConnections(
     provider: ProviderName,
     refuse: boolean,
     options?: { readonly reset?: boolean },
   ): Promise<void>;
-  /** The open connections go silent for good, without a close; new ones work. */
+  /** The open connections go silent permanently, without a close; new ones work. */
   blackhole(provider: ProviderName): void;
   /**
-   * The provider fails for everybody until `endOutage`; comes before every scripted fault. A second
-   * outage takes the place of the first.
+   * The provider fails for every token until `endOutage`, before any scripted fault. A second outage replaces the
+   * first.
    */
   startOutage(provider: ProviderName, outage: Outage): Promise<void>;
   endOutage(provider: ProviderName): Promise<void>;
-  /** SETTINGS_MAX_CONCURRENT_STREAMS on the open connections, for good; new ones are as usual. */
+  /** SETTINGS_MAX_CONCURRENT_STREAMS on the open connections, permanently; new ones get the usual limit. */
   limitStreams(provider: ProviderName, maxConcurrentStreams: number): void;
-  /** Makes the access tokens given out so far invalid: FCM answers them with a bare 401. */
+  /** Makes the access tokens given out so far invalid: FCM answers them with a 401 without FcmError details. */
   revokeAccessTokens(): void;
 }
 
 export interface Sandbox extends Credentials, Observations, Actions {
   /** Plain HTTP on loopback; the routes are described in `control.ts`. */
   readonly controlUrl: string;
-  /** Drops every connection and timer, and leaves no handle behind. */
+  /** Closes every connection and timer, and leaves no handle open. */
   close(): Promise<void>;
 }
 
@@ -167,7 +168,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     started.push(control);
     return { ...controlled, controlUrl: control.url, close };
   } catch (error) {
-    // A taken port must not leave the others open.
+    // If one port is taken, the others must not stay open.
     await close();
     throw error;
   }
@@ -214,7 +215,7 @@ function observe(memory: Memory, endpoints: Endpoints): Observations {
 }
 
 function act(memory: Memory, endpoints: Endpoints): Omit<Actions, 'revokeAccessTokens'> {
-  /** What an outage closed; `refuseConnections` is opened again by its caller alone. */
+  /** The providers that an outage closed; after `refuseConnections` only its caller opens again. */
   const refusing = new Set<ProviderName>();
   const endOutage = async (provider: ProviderName): Promise<void> => {
     memory.faults.setOutage(provider, undefined);

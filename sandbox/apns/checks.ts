@@ -1,6 +1,6 @@
-// Reads one APNs request and names the reason for which Apple would refuse it. Limits and
-// forms are from "Sending notification requests to APNs"; Apple does not publish
-// the order of its checks, this one goes from the outside in.
+// Reads one APNs request and names the reason for which Apple would refuse it. Limits and forms are from "Sending
+// notification requests to APNs". Apple does not publish the order of its checks; here method and token come first,
+// then the headers, then the body.
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Exchange } from '../exchange.ts';
@@ -10,7 +10,7 @@ import { checkPayloadFits, checkPushType, checkTopic } from './push-type.ts';
 import type { ApnsReason } from './reasons.ts';
 
 const PATH = '/3/device/';
-/** Apple promises no size; today's tokens have 32 bytes. The cap only keeps nonsense out. */
+/** Apple promises no size; today's tokens have 32 bytes. The limit only excludes nonsense. */
 const MAX_TOKEN_DIGITS = 400;
 const MAX_COLLAPSE_ID_BYTES = 64;
 const MAX_PAYLOAD_BYTES = 4096;

@@ -1,6 +1,6 @@
-// The provider token (JWT) of APNs: signature, key id, team, age, and how often it
-// may change. Apple: "Establishing a token-based connection to APNs". Ages are by
-// the machine's clock: a sandbox with a clock of its own does not judge them.
+// The provider token (JWT) of APNs: signature, key id, team, age, and how often it may change. Apple: "Establishing a
+// token-based connection to APNs". Ages are measured by the machine's clock: a sandbox with a clock of its own does not
+// check them.
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { z } from 'zod';
 import type { Connection } from '../connection.ts';
@@ -9,7 +9,7 @@ import type { ApnsReason } from './reasons.ts';
 
 /** Apple refuses a token whose `iat` is more than an hour ago. */
 const MAX_AGE_SECONDS = 3600;
-/** Apple names no tolerance; a minute keeps two almost equal clocks from mattering. */
+/** Apple names no tolerance; with a minute, small differences between two clocks do not matter. */
 const MAX_SKEW_SECONDS = 60;
 /** Apple: a provider token may change at most once every 20 minutes. */
 const MIN_UPDATE_GAP_MS = 20 * 60_000;
@@ -26,7 +26,7 @@ type Verified =
 export interface ProviderTokenCheck {
   /** The reason to refuse, or undefined for a good token. */
   check(authorization: string | undefined, connection: Connection): ApnsReason | undefined;
-  /** After ExpiredProviderToken the connection may bring a new token at once. */
+  /** After ExpiredProviderToken the connection may send a new token at once. */
   forget(connection: Connection): void;
 }
 

@@ -18,7 +18,7 @@ const topicSuffixes: ReadonlyMap<string, string> = new Map([
   ['widgets', '.push-type.widgets'],
 ]);
 
-/** Letters, digits, hyphens and dots: what a bundle id is made of. */
+/** The characters of a bundle id: letters, digits, hyphens and dots. */
 const BUNDLE_ID = /^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$/;
 
 const apsSchema = z.object({
@@ -49,9 +49,9 @@ export function checkTopic(
 }
 
 /**
- * Apple answers a mismatch with an error, a delay or a drop; here always with the error.
- * An alert needs `aps.alert` (a sound or badge alone would start no service extension), a
- * background push `content-available: 1` and nothing to show.
+ * For a mismatch Apple answers with an error, delays the push or drops it; here it is always an error. An alert needs
+ * `aps.alert` (a sound or badge alone would start no service extension), a background push `content-available: 1` and
+ * nothing to show.
  */
 export function checkPayloadFits(
   pushType: string,

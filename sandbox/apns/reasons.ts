@@ -42,14 +42,14 @@ export type ApnsReason = keyof typeof apnsReasons;
 
 const statusByReason: ReadonlyMap<string, number> = new Map(Object.entries(apnsReasons));
 
-/** Apple's status for a reason; undefined for one that is not in Apple's table. */
+/** Apple's status for a reason; undefined if it is not in Apple's table. */
 export function apnsStatus(reason: string): number | undefined {
   return statusByReason.get(reason);
 }
 
 /**
- * Apple's error body. A 410 says in `timestamp`, milliseconds since the epoch, when APNs
- * last confirmed that the token is no longer valid. A string stands in the JSON as it is.
+ * Apple's error body. The `timestamp` of a 410, in milliseconds since the epoch, is the time at which APNs last
+ * confirmed that the token is no longer valid. A string is written into the JSON as it is.
  */
 export function apnsErrorBody(reason: string, timestampMs: number | string | undefined): string {
   if (timestampMs === undefined) return JSON.stringify({ reason });

@@ -14,8 +14,8 @@ import { titleOf } from './push-type.ts';
 import { apnsErrorBody, apnsReasons } from './reasons.ts';
 
 /**
- * The stand-in knows no phones and takes every token. The service proves its credentials by a push to a token that no
- * phone has, which this names.
+ * The collapse id by which the service's proof of its credentials is recognised. The proof is a push to a token that no
+ * phone has, but the stand-in knows no phones and would take every token.
  */
 const PROOF_COLLAPSE_ID = 'nds-doctor';
 
@@ -27,7 +27,7 @@ export interface ApnsOptions {
   readonly topics: readonly string[];
   /** The stream limit after a connection's first valid push; before, it is 1. */
   readonly maxConcurrentStreams: number;
-  /** GOAWAY after so many BadDeviceToken answers on one connection; Infinity: never. */
+  /** GOAWAY after this many BadDeviceToken answers on one connection; Infinity: never. */
   readonly closeAfterBadTokens: number;
 }
 
@@ -136,7 +136,7 @@ function record(
     token,
     title: titleOf(push.payload),
     data,
-    // 0 means one try without storing, which is no expiry in the past.
+    // An expiration of 0 means one try without storing, not an expiry in the past.
     expired: expiration !== undefined && expiration > 0 && expiration * 1000 < nowMs,
     apns: push,
     connection: exchange.connection.number,

@@ -1,4 +1,4 @@
-// What a caller learned from the service, as far as it looks: the status, and the two headers that a vendor may log.
+// What a caller reads of the service's answer: the status, and the two headers that a vendor may log.
 
 export interface CallerAnswer {
   readonly status: number;

@@ -1,5 +1,6 @@
-// Boltz' back end (BoltzExchange/boltz-backend): swap updates with 15 s and any 2xx, repeated with the swap's status
-// at that time; invoice requests with 60 s, at most three calls on a tick of 10 s, whose body is the device's.
+// Boltz' back end (BoltzExchange/boltz-backend). Swap updates: a timeout of 15 s, any 2xx counts, a repeat has the
+// swap's status at that time. Invoice requests: a timeout of 60 s, at most three calls on a tick of 10 s, and the body
+// of the answer is the device's.
 
 import type { CallerAnswer } from './answer.ts';
 import { createReadingClient } from './reading-client.ts';

@@ -1,5 +1,5 @@
-// The LNURL server of Breez (breez/breez-lnurl): exactly 200 counts, no body is ever read or closed, and after a 200
-// it waits 30 s for the phone to post to its own `reply_url`, while a payer waits for it.
+// The LNURL server of Breez (breez/breez-lnurl): only 200 counts as success, no body is ever read or closed, and after
+// a 200 it waits 30 s for the phone to post to the call's own `reply_url`, while a payer waits for it.
 
 import { createServer } from 'node:http';
 import { answerOf, type CallerAnswer } from './answer.ts';
@@ -9,7 +9,7 @@ const HOST = '127.0.0.1';
 const REPLY_TIMEOUT_MS = 30_000;
 const REPLY_PATH = '/response/';
 
-/** What the server has for its payer. */
+/** What the server can answer its payer. */
 export interface PayerAnswer {
   readonly notified: CallerAnswer;
   /** Where the phone had to reply. */
@@ -62,7 +62,7 @@ export async function openBreezLnurl({
 interface ExpectedReply {
   /** Where the phone posts it. */
   readonly url: string;
-  /** Undefined after the timeout or `cancel`. */
+  /** The body that the phone posted; undefined after the timeout or `cancel`. */
   readonly arrived: Promise<string | undefined>;
   cancel(): void;
 }

@@ -1,6 +1,6 @@
-// An HTTP client that keeps its connections as Go's net/http does: two idle ones are kept, and a connection whose
-// answer was not read to its end is held for ever, unless that answer has no body. lspd and breez-lnurl are built on
-// it and do not close bodies, so each answer with a body costs them a connection.
+// An HTTP client that keeps its connections as Go's net/http does: two idle ones are kept, and a connection is held for
+// ever if the body of its answer was not read to the end. lspd and breez-lnurl use net/http and do not close bodies, so
+// each answer with a body costs them a connection.
 
 import { connect, type Socket } from 'node:net';
 
@@ -19,7 +19,7 @@ export interface GoAnswer {
   readonly status: number;
   /** Names in lower case. */
   readonly headers: ReadonlyMap<string, string>;
-  /** What was read of the body. */
+  /** The part of the body that was read. */
   readonly body: string;
 }
 
@@ -45,7 +45,7 @@ export function createGoClient(): GoClient {
       const index = idle.indexOf(socket);
       if (index >= 0) idle.splice(index, 1);
     });
-    // A connection that breaks while nothing is asked of it is simply gone.
+    // A connection that breaks while no request uses it is simply gone.
     socket.on('error', () => undefined);
     return socket;
   }
@@ -108,7 +108,7 @@ function exchange(
   });
 }
 
-/** Nothing until the head and as much of the body as is wanted are there. */
+/** Undefined until the head, and as much of the body as is wanted, have arrived. */
 function parse(received: string, readBytes: GoRequest['readBytes']): Received | undefined {
   const headEnd = received.indexOf(HEAD_END);
   if (headEnd < 0) return undefined;
@@ -121,7 +121,7 @@ function parse(received: string, readBytes: GoRequest['readBytes']): Received | 
   );
   const status = Number(statusLine.split(' ')[1]);
   const rest = received.slice(headEnd + HEAD_END.length);
-  // Without a length the body is chunked, and Go knows no end before it has read one, be it empty.
+  // Without a length the body is chunked, and Go knows its end only after reading it, even if the body is empty.
   const length = Number(headers.get('content-length') ?? Infinity);
   const wanted = Math.min(readBytes(status), length);
   const lastChunk = rest.endsWith('0\r\n\r\n');

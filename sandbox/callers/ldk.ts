@@ -13,7 +13,7 @@ const ZBASE32 = { chars: 'ybndrfg8ejkmcpqxot1uwisza345h769', bits: 5 };
 const COMPRESSED = 31;
 
 export interface Ldk {
-  /** What a device has to name as its LSP. */
+  /** The node id that a device has to name as its LSP. */
   readonly nodeId: string;
   paymentIncoming(url: string): Promise<CallerAnswer & { readonly timestamp: string }>;
   close(): void;
@@ -45,7 +45,7 @@ export function createLdk(secretKey: Uint8Array): Ldk {
   };
 }
 
-/** JavaScript knows milliseconds; the six digits after them tell two calls of one apart. */
+/** JavaScript has milliseconds; the six digits after them make two calls in the same millisecond differ. */
 function toRfc3339(unixMs: number, nanoseconds: number): string {
   const digits = String(nanoseconds % 1_000_000).padStart(6, '0');
   return new Date(unixMs).toISOString().replace('Z', `${digits}+00:00`);

@@ -1,5 +1,5 @@
 // lspd when an HTLC arrives for a client that is offline (breez/lspd, notifications/notification_service.go): any 2xx
-// is a success, whose body it neither reads nor closes; of other answers it reads 1,000 bytes for its log.
+// is a success, and its body is neither read nor closed; of other answers lspd reads 1,000 bytes for its log.
 
 import { answerOf, type CallerAnswer } from './answer.ts';
 import { createGoClient } from './go-client.ts';

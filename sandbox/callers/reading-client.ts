@@ -1,10 +1,10 @@
-// The callers that read what they are answered and keep their connections: Rust's reqwest and Svix' sender alike.
+// The callers that read the answers and keep their connections: Rust's reqwest and Svix' sender alike.
 
 import { Agent, request } from 'node:http';
 import { answerOf, type CallerAnswer } from './answer.ts';
 
 export interface ReadingClient {
-  /** Rejects if there was no whole answer in time. */
+  /** Rejects if the whole answer did not arrive in time. */
   post(call: {
     readonly url: string;
     readonly body: string;

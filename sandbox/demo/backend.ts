@@ -1,5 +1,5 @@
 // The vendor's backend: an endpoint on this machine that gets the events of a phone whose app was deleted. It verifies
-// what comes in by the library of Standard Webhooks, as any receiver does.
+// them with the library of Standard Webhooks, as any receiver does.
 
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,9 +8,9 @@ import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
 import type { Sandbox } from '../sandbox.ts';
 
-/** Whose app was deleted. */
+/** The phone whose app was deleted. */
 const TOKEN = 'phone-without-the-app:APA91bDemo';
-/** The push is not delivered, and the token is not sent to any more. */
+/** One says that the push was not delivered, the other that no more pushes go to the token. */
 const EXPECTED_EVENTS = 2;
 const PATIENCE_MS = 10_000;
 const SHOWN_DIGITS = 8;
@@ -22,7 +22,7 @@ const eventShape = z.object({
 });
 
 interface BackendOptions {
-  /** Of the service. */
+  /** The service's address. */
   readonly url: string;
   readonly apiKey: string;
   readonly sandbox: Pick<Sandbox, 'script'>;
@@ -31,12 +31,12 @@ interface BackendOptions {
 }
 
 export interface Backend {
-  /** Calls the phone whose app was deleted. Resolves with whether both events came in, each with a good signature. */
+  /** Calls the phone whose app was deleted. Resolves with whether both events arrived, each with a valid signature. */
   hearOfDeletedApp(): Promise<boolean>;
   close(): void;
 }
 
-/** Registers the endpoint. From then on every event is printed as it comes in. */
+/** Registers the endpoint. From then on every event is printed when it arrives. */
 export async function startBackend(options: BackendOptions): Promise<Backend> {
   const { url, apiKey, sandbox, clock, print } = options;
   const { promise: heard, resolve } = Promise.withResolvers<void>();
@@ -85,7 +85,7 @@ export async function startBackend(options: BackendOptions): Promise<Backend> {
   };
 }
 
-/** Such as `delivery.unregistered UNREGISTERED of 1f2e3d4c…, verified`; nothing if the signature is wrong. */
+/** Such as `delivery.unregistered UNREGISTERED of 1f2e3d4c…, verified`; undefined if the signature is wrong. */
 function read(secret: string, headers: IncomingHttpHeaders, body: string): string | undefined {
   const given = Object.entries(headers).map(([name, value]) => [name, String(value)]);
   try {

@@ -2,12 +2,12 @@
 // write them, and what the phone must get.
 
 export interface DemoCall {
-  /** Who sends this in the wild. */
+  /** Who sends this in production. */
   readonly caller: string;
   readonly body: string;
   readonly type: string;
   readonly title: string;
-  /** The payload as the app reads it; `reply_url` of an invoice request is checked apart. */
+  /** The payload as the app reads it; `reply_url` of an invoice request is checked separately. */
   readonly payload: Readonly<Record<string, unknown>>;
   readonly wantsReply?: true;
 }

@@ -26,12 +26,12 @@ const IOS_TOKEN = '9f2c0a7be61d4c58a3f0b1d2e3c4f5061728394a5b6c7d8e9fa0b1c2d3e4f
 const ANDROID_TOKEN = 'dQw4w9WgXcQ-Ex_1:APA91bDemoPhone';
 const INVOICE = '{"invoice":"lni1qqdemo"}';
 const APP_DATA = 'wallet-1';
-/** For calls by hand. It is no secret: the demo runs on this machine for a short time. */
+/** For calls by hand. It need not be secret: the demo runs on this machine for a short time. */
 const BACKEND_KEY = 'demo_backend-key';
 const API_KEY = 'demo_api-key-that-is-no-secret-at-all';
 /** Printed, so that `nds find` can be tried: the demo writes nothing that must stay secret. */
 const SECRET = 'demo-secret-of-no-value';
-/** The sources of the documentation's examples, which can be tried against the demo. */
+/** The sources of the documentation's examples, so that they can be tried against the demo. */
 const SOURCES_FILE = fileURLToPath(new URL('../../docs/sources/examples.json', import.meta.url));
 
 const HELP = `The service against stand-ins of APNs and FCM, with the calls of each LSP.
@@ -97,7 +97,7 @@ async function demo(): Promise<number> {
     hangUp();
     print(`${formatResults(results)}\n`);
     const failed = results.filter(({ fault }) => fault !== undefined);
-    // A push that never came wakes nobody.
+    // If a push is missing, its phone never wakes.
     if (failed.length === 0) await waking.done;
     waking.stop();
     await service.settled();
@@ -146,7 +146,7 @@ function demoEnvironment(sandbox: Sandbox, folder: string, port: string): Enviro
   };
 }
 
-/** A phone that is awake within a moment and answers, as the wallet's extension would. */
+/** A phone that wakes quickly and answers, as the wallet's extension would. */
 function answerInvoiceRequests(sandbox: Sandbox): () => void {
   return sandbox.onPush((push) => {
     if (push.data.notification_type !== 'invoice_request') return;
@@ -186,7 +186,7 @@ async function callOne(
   return { phone, call, status: response.status, push, milliseconds, fault };
 }
 
-/** What is wrong with what the phone and the caller got; nothing if all is well. */
+/** What is wrong with the push and the answer; undefined if all is well. */
 function faultOf(got: {
   readonly call: DemoCall;
   readonly pushes: readonly ReceivedPush[];

@@ -1,4 +1,4 @@
-// Callers that never rest, so that the page has something to show: a call every few seconds, most of them delivered,
+// Callers that never stop, so that the page has something to show: a call every few seconds, most of them delivered,
 // some refused, some tried again, to phones of their own.
 
 import { randomBytes } from 'node:crypto';
@@ -10,7 +10,7 @@ const EVERY_MS = 3_000;
 const registered = z.object({ urls: z.object({ notify: z.string(), resmic: z.string() }) });
 
 interface TrafficOptions {
-  /** Of the service. */
+  /** The service's address. */
   readonly url: string;
   readonly backendKey: string;
   readonly sandbox: Pick<Sandbox, 'script'>;
@@ -25,7 +25,7 @@ interface Phone {
 
 const ALICE: Phone = { platform: 'ios', token: 'a11ce'.padEnd(64, '0'), user: 'alice' };
 const BOB: Phone = { platform: 'android', token: 'bob-of-the-demo:APA91bDemo', user: 'bob' };
-/** Whose app was deleted. */
+/** The phone whose app was deleted. */
 const CAROL: Phone = { platform: 'android', token: 'carol-of-the-demo:APA91bDemo', user: 'carol' };
 
 /** Resolves when the phones are registered; returns how to stop the callers. */
@@ -71,7 +71,7 @@ export async function startTraffic({
   let next = 0;
   const plan = () => clock.after(EVERY_MS, call);
   const call = () => {
-    // A call that fails because the demo ends is nobody's loss.
+    // A call may fail because the demo ends, which does not matter.
     steps[next % steps.length]?.().catch(() => {});
     next += 1;
     timer = plan();

@@ -1,4 +1,4 @@
-// Two phones of the demo that send receipts, an iPhone and an Android, and what the log then says of their wakes.
+// Two phones of the demo that send receipts, an iPhone and an Android, and what the log then says about their wakes.
 
 import { describeWake } from '../../src/core/receipts/conclusion.ts';
 import type { Service } from '../../src/main.ts';
@@ -11,12 +11,12 @@ const LINE_WIDTH = 78;
 const BEHAVIOUR = { wakeMs: 120, workMs: 300 };
 
 export interface WakingPhones {
-  /** Resolves when every phone has said that it is done. */
+  /** Resolves when every phone has reported that it is done. */
   readonly done: Promise<unknown>;
   stop(): void;
 }
 
-/** Each wakes for its first payment and takes it. */
+/** Each phone wakes for its first payment and takes it. */
 export function wakePhones(
   sandbox: Sandbox,
   clock: {

@@ -1,6 +1,6 @@
-// Google's error bodies: the AIP-193 envelope, with FcmError details where FCM itself
-// speaks and without where the front end does (a wrong project, credential or route).
-// Firebase: "FCM error codes" (firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode).
+// Google's error bodies: the AIP-193 envelope, with FcmError details if FCM itself answers, and without them if the
+// front end does (a wrong project, credential or route). Firebase: "FCM error codes"
+// (firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode).
 
 export const fcmErrorCodes = [
   'UNSPECIFIED_ERROR',
@@ -57,7 +57,7 @@ export interface FieldViolation {
   readonly description: string;
 }
 
-/** Whose quota a 429 names: one device's, a topic's, or the whole project's. */
+/** Whose quota a 429 names: that of a device, of a topic, or of the whole project. */
 export const fcmQuotas = ['device', 'topic', 'project'] as const;
 
 export type FcmQuota = (typeof fcmQuotas)[number];

@@ -1,6 +1,5 @@
-// The body of `messages:send`: its shape, field by field, and the rules that a shape
-// cannot say. Firebase: "REST Resource: projects.messages"
-// (firebase.google.com/docs/reference/fcm/rest/v1/projects.messages).
+// The body of `messages:send`: its shape, field by field, and the rules that a schema cannot express. Firebase: "REST
+// Resource: projects.messages" (firebase.google.com/docs/reference/fcm/rest/v1/projects.messages).
 import { z } from 'zod';
 import type { FieldViolation } from './errors.ts';
 
@@ -59,7 +58,7 @@ const messageSchema = z.strictObject({
 const requestSchema = z.strictObject({
   message: messageSchema,
   validate_only: z.boolean().optional(),
-  /** firebase-admin spells it so; Google's JSON takes either case. */
+  /** firebase-admin spells it this way; Google's JSON takes either spelling. */
   validateOnly: z.boolean().optional(),
 });
 
@@ -74,7 +73,7 @@ export type ParsedRequest =
   | { readonly message: FcmMessage; readonly validateOnly: boolean }
   | { readonly malformed: FieldViolation };
 
-/** Reads the JSON; `malformed` is what Google's JSON parser complains of. */
+/** Reads the JSON; `malformed` is the complaint of Google's JSON parser. */
 export function parseSendRequest(body: Buffer): ParsedRequest {
   let json: unknown;
   try {

@@ -12,7 +12,7 @@ const SCOPES = [
   'https://www.googleapis.com/auth/firebase.messaging',
   'https://www.googleapis.com/auth/cloud-platform',
 ];
-/** An assertion may live an hour at most; the minute is for clocks that differ a little. */
+/** An assertion may live an hour at most; a minute more is for clocks that differ a little. */
 const MAX_LIFE_SECONDS = 3600;
 const MAX_SKEW_SECONDS = 60;
 /** Access tokens remembered; the oldest is forgotten first. */
@@ -43,9 +43,9 @@ export interface Refusal {
 export interface OAuth {
   /** Answers the form body of `POST /token`; the refusal is undefined on success. */
   exchange(form: string): { readonly answer: Answer; readonly refusal: Refusal | undefined };
-  /** Whether this `authorization` header carries an access token that is still good. */
+  /** Whether this `authorization` header has an access token that is still valid. */
   accepts(authorization: string | undefined): boolean;
-  /** Makes every access token invalid that was given out so far. */
+  /** Makes every access token that was given out so far invalid. */
   revokeAll(): void;
 }
 

@@ -1,5 +1,5 @@
-// `messages:send`: Google's checks from the outside in, then acceptance or a scripted
-// fault. Firebase: "Method: projects.messages.send"
+// `messages:send`: checks the credential, the project and the message as Google does, then accepts or performs a
+// scripted fault. Firebase: "Method: projects.messages.send"
 // (firebase.google.com/docs/reference/fcm/rest/v1/projects.messages/send).
 import type { Answer, Exchange } from '../exchange.ts';
 import type { Memory } from '../memory.ts';
@@ -69,7 +69,7 @@ export function createSend(
   };
 }
 
-/** Answers with Google's error or page and says so for the record. */
+/** Answers with Google's error or page, and returns it for the record. */
 export function refuse(
   exchange: Exchange,
   answer: Answer & { readonly reason?: string; readonly token?: string | undefined },

@@ -67,12 +67,12 @@ export async function openFcm(options: FcmOptions, memory: Memory): Promise<Fcm>
       });
     },
   });
-  // On the port of HTTPS it stands at Google's own address, for senders that know no other.
+  // On port 443 the stand-in takes Google's own address, for senders that know no other.
   tokenUrl = endpoint.url.endsWith(':443') ? GOOGLE_TOKEN_URL : `${endpoint.url}/token`;
   return { endpoint, tokenUrl, revokeAccessTokens: oauth.revokeAll };
 }
 
-/** Google's answers carry the date: here by the sandbox's own clock, which a test may have set. */
+/** Google's answers have a date; here it is from the sandbox's own clock, which a test may have set. */
 function dated(exchange: Exchange, nowMs: number): Exchange {
   const date = new Date(nowMs).toUTCString();
   return {

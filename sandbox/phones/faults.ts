@@ -1,18 +1,18 @@
-// What can go wrong between the provider's acceptance and the work of the wallet, and what the service may conclude from
-// it. Several faults look the same from outside: all that may be said of them is that no receipt came.
+// What can go wrong between the provider's acceptance and the work of the wallet, and what the service may conclude
+// from it. Several faults look the same from outside: the service can then say only that no receipt came.
 
 import type { Behaviour } from './phone.ts';
 
 export interface Fault {
   readonly name: string;
-  /** What the service has to say of a push to such a phone. */
+  /** What the service has to conclude about a push to such a phone. */
   readonly conclusion: 'woke' | 'late' | 'demoted' | 'no_receipt' | 'unknown';
-  /** Of `woke`: how far the phone came, and why it came no further. */
+  /** Only for `woke`: how far the phone came, and why it stopped there. */
   readonly stage?: 'done' | 'failed' | undefined;
   readonly why?: string | undefined;
   /** Whether the phone sent receipts before. */
   readonly isSender: boolean;
-  /** `usefulMs`: how long the push is of use. `draw`: a number from 0 to 1. */
+  /** `usefulMs`: how long the push is useful. `draw`: returns a number from 0 to 1. */
   readonly behaviour: (given: {
     readonly usefulMs: number;
     readonly draw: () => number;
@@ -22,7 +22,7 @@ export interface Fault {
 const SILENT = { conclusion: 'no_receipt', isSender: true } as const;
 const FAILED = { conclusion: 'woke', stage: 'failed', isSender: true } as const;
 
-/** Soon enough for any race. */
+/** Fast enough for any race. */
 function soon(draw: () => number): Pick<Behaviour, 'wakeMs' | 'workMs'> {
   return { wakeMs: 50 + 400 * draw(), workMs: 100 + 400 * draw() };
 }

@@ -1,5 +1,5 @@
-// A phone as seen from APNs and FCM: what it was sent starts the app after a while, or never. It runs one extension at a
-// time, knows a repeat by its receipt's address, and sends receipts as docs/wallet/receipts.md says.
+// A phone as seen from APNs and FCM: a push starts the app after a while, or never. It runs one extension at a time,
+// recognises a repeat by its receipt's address, and sends receipts as docs/wallet/receipts.md says.
 
 import { z } from 'zod';
 import type { ReceivedPush } from '../records.ts';
@@ -10,13 +10,13 @@ const receiptSchema = z.object({ r: z.string(), n: z.literal(2).optional() });
 
 export type ReceiptKey = z.output<typeof receiptSchema>;
 
-/** The receipt's key of a push that a stand-in took. */
+/** The receipt key in a push that a stand-in took. */
 export function receiptOf({ data }: ReceivedPush): ReceiptKey | undefined {
   const parsed = receiptSchema.safeParse(JSON.parse(data.nds ?? 'null'));
   return parsed.success ? parsed.data : undefined;
 }
 
-/** What a receipt says beside `stage`, `t` and `n`. */
+/** The fields of a receipt besides `stage`, `t` and `n`. */
 export type Words = Readonly<Record<string, string | boolean>>;
 
 /** What one push does to the phone. */
@@ -25,20 +25,20 @@ export interface Behaviour {
   readonly wakeMs?: number | undefined;
   /** From there until the work is done. */
   readonly workMs?: number | undefined;
-  /** The work ends so instead of `done`. */
+  /** The work fails with this reason instead of reaching `done`. */
   readonly failsWith?: string | undefined;
   /** No receipt leaves the phone: it has no network, or its app is too old. */
   readonly isMute?: boolean | undefined;
-  /** Every receipt is sent twice, the last one first. */
+  /** Sends every receipt twice, the first time in reverse order. */
   readonly isConfused?: boolean | undefined;
-  /** Said in every receipt. */
+  /** Sent in every receipt. */
   readonly words?: Words | undefined;
 }
 
 export interface PhoneParts {
   readonly nowMs: () => number;
   readonly after: (ms: number, task: () => void) => void;
-  /** POSTs a receipt; nobody waits for it. */
+  /** POSTs a receipt; nothing waits for the answer. */
   readonly post: (address: string, body: object) => void;
 }
 
@@ -46,7 +46,7 @@ export interface PhoneParts {
 export interface Run {
   readonly address: string;
   readonly startedAtMs: number;
-  /** The person saw something new, and not what was there before. */
+  /** The push showed something new to the user. */
   readonly isShown: boolean;
   /** It had to wait for the run of another payment's repeat. */
   readonly isHeldUp: boolean;
@@ -57,7 +57,7 @@ export class Phone {
   readonly #addresses: string[] = [];
   readonly runs: Run[] = [];
   #busyUntilMs = 0;
-  /** What runs now is a repeat, which it should not disturb anything by. */
+  /** The current run is of a repeat, which must not disturb any other. */
   #isRepeating = false;
 
   constructor(parts: PhoneParts) {
@@ -93,7 +93,7 @@ export class Phone {
       this.#addresses.push(address);
       if (this.#addresses.length > KEPT_ADDRESSES) this.#addresses.shift();
     }
-    // A repeat shows again what is there, and ends at once.
+    // A repeat shows the same notification again, and ends at once.
     const workMs = isRepeat ? 0 : (behaviour.workMs ?? 0);
     this.#busyUntilMs = startedAtMs + workMs;
     if (behaviour.isMute !== true) this.#tell(receipt, behaviour, workMs);
