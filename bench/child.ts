@@ -1,4 +1,4 @@
-// Processes of the benchmark talk by Node's own channel: one command at a time, one reply each.
+// Processes of the benchmark communicate over Node's own channel: one command at a time, one reply each.
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ const replySchema = z.discriminatedUnion('ok', [
 
 export interface Child extends AsyncDisposable {
   readonly pid: number;
-  /** Sends a command, once the one before has its reply, and resolves with its own. */
+  /** Sends a command once the previous one has its reply, and resolves with the reply. */
   call<Output>(command: object, output: z.ZodType<Output>): Promise<Output>;
   /** Ends the process and waits for its end. */
   [Symbol.asyncDispose](): Promise<void>;
@@ -39,7 +39,7 @@ export function startChild(module: URL, args: readonly string[] = []): Child {
     pid,
     async call(command, output) {
       const reply = last.then(() => ask(command));
-      // A command that fails is its caller's concern, not that of the next one.
+      // If a command fails, only its own caller gets the error, not the next command.
       last = reply.catch(() => undefined);
       return output.parse(await reply);
     },
@@ -60,7 +60,7 @@ async function replyFrom(
     throw new Error(`${child.spawnargs.at(-1)} ended with ${String(killedBy ?? code)}`);
   });
   const [message] = await Promise.race([once(child, 'message', { signal }), ended]);
-  // The one that lost the race ends by `signal`.
+  // If this one lost the race, `signal` ends it.
   ended.catch(() => {});
   return replySchema.parse(message);
 }

@@ -2,7 +2,7 @@
 
 import type { Table } from './measures/measure.ts';
 
-/** Three digits that mean something; whole above 100. */
+/** Three significant digits; whole numbers above 100. */
 export function number(value: number | undefined): string {
   if (value === undefined || Number.isNaN(value)) return '–';
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
@@ -22,7 +22,7 @@ export function megabytes(bytes: number): string {
   return number(bytes / 1e6);
 }
 
-/** A Markdown table, its columns lined up. */
+/** A Markdown table with aligned columns. */
 export function formatTable({ title, columns, rows, note }: Table): string {
   const all = [columns, ...rows];
   const widths = columns.map((_, index) => Math.max(...all.map((row) => row[index]?.length ?? 0)));

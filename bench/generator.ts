@@ -19,7 +19,7 @@ export interface Calls {
   readonly firstNumber: number;
   /** Default 2,000. */
   readonly phones?: number;
-  /** No call is started after this; default two minutes. */
+  /** No call starts later than this; default two minutes. */
   readonly maxMs?: number;
 }
 

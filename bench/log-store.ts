@@ -1,5 +1,5 @@
 // The process that fills a log of its own through the Store port, as the service would, and asks it an operator's
-// questions. Apart, so that its memory and CPU are the store's.
+// questions. It is a process of its own, so that its memory and CPU are only the store's.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
@@ -20,13 +20,13 @@ import { nowUs } from './monotonic.ts';
 import { paymentHash, tokenOf } from './numbering.ts';
 
 const DAY_MS = 86_400_000;
-/** The log spans so many days. */
+/** The log covers this many days. */
 const SPAN_DAYS = 30;
-/** Deliveries under way at once while it is filled. */
+/** Deliveries under way at once while the log is filled. */
 const IN_FLIGHT = 500;
 const PHONES = 50_000;
 const LIFETIME_MS = 60_000;
-/** One in so many goes wrong, so that there are failures to be looked for. */
+/** One in this many fails, so that there are failures to find. */
 const FAILED_EVERY = 500;
 const QUERY_REPEATS = 50;
 
@@ -45,7 +45,7 @@ const { store, records } = await openSqliteStore({
 });
 let written = 0;
 
-/** UUID version 7 of a moment, RFC 9562. */
+/** A UUID version 7 with this time, RFC 9562. */
 function deliveryId(unixMs: number, number: number): string {
   const random = createHash('sha256').update(`delivery ${number}`).digest('hex');
   const time = Math.floor(unixMs).toString(16).padStart(12, '0');

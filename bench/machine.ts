@@ -1,4 +1,4 @@
-// What a figure depends on: processor, cores, memory, Node. No names.
+// What the figures depend on: processor, cores, memory, Node. No names.
 
 import { cpus, loadavg, release, totalmem } from 'node:os';
 
@@ -10,7 +10,9 @@ export interface Machine {
   readonly memoryGiB: number;
   readonly node: string;
   readonly kernel: string;
-  /** Processes that wanted a processor in the minute before: what others do here disturbs every time. */
+  /**
+   * Processes that wanted a processor in the minute before: other work on this machine disturbs every measured time.
+   */
   readonly loadBefore: number;
   readonly summary: string;
 }

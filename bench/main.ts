@@ -1,4 +1,4 @@
-// `npm run bench`: measures what was asked for, prints tables and writes one JSON file.
+// `npm run bench`: runs the measurements that were asked for, prints tables and writes one JSON file.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -54,7 +54,7 @@ async function bench(options: Options): Promise<void> {
   process.stdout.write(`Written to ${options.outputFile}\n`);
 }
 
-/** Prints how the stand-ins are reached, and waits until a push of the other gateway arrives. */
+/** Prints the addresses of the stand-ins, and waits until a push of the other gateway arrives. */
 async function meetForeign(run: BenchRun, foreign: Foreign): Promise<void> {
   const { apns, fcm, files } = run.standIns.described;
   process.stdout.write(`The stand-ins listen. Start the gateway so that it pushes to them:
@@ -81,7 +81,7 @@ async function pushes(run: BenchRun, { host, port, api }: Foreign): Promise<bool
   return (await run.standIns.waitFor(1, 1_000)).arrived > 0;
 }
 
-/** Four digits after the point are more than was measured. */
+/** Further decimals would be more precise than the measurements. */
 function roundNumbers(_key: string, value: unknown): unknown {
   return typeof value === 'number' ? Math.round(value * 1e4) / 1e4 : value;
 }

@@ -1,9 +1,9 @@
-// Every push of a run has a number of its own, which travels as the first digits of its payment hash: the
-// provider's side knows which call a push belongs to, and no two calls are duplicates.
+// Every push of a run has a number of its own, sent as the first digits of its payment hash: the provider's side knows
+// which call a push belongs to, and no two calls are duplicates.
 
 const DIGITS = 12;
 const HASH_CHARACTERS = 64;
-/** The rest of the hash; a service that compares whole hashes has something to compare. */
+/** The rest of the hash, so that it is as long as a real one. */
 const REST = '5eed'.repeat((HASH_CHARACTERS - DIGITS) / 4);
 const MARK = '"payment_hash":"';
 
@@ -22,7 +22,7 @@ export function numberIn(payload: string): number | undefined {
 
 export type Mix = 'android' | 'ios' | 'mixed';
 
-/** Of a mixed run every other push goes to the other platform. */
+/** In a mixed run the platforms alternate. */
 export function platformOf(number: number, mix: Mix): 'android' | 'ios' {
   if (mix === 'mixed') return number % 2 === 0 ? 'android' : 'ios';
   return mix;

@@ -23,11 +23,11 @@ const ON_REQUEST: MeasureName = 'postgres';
 /** How long a run may take: two minutes, a quarter of an hour, or an hour. */
 export type Size = 'quick' | 'usual' | 'full';
 
-/** Another gateway, which somebody starts and which pushes to the same stand-ins. */
+/** Another gateway, which the user starts and which pushes to the same stand-ins. */
 export interface Foreign {
   readonly host: '127.0.0.1' | '::1' | 'localhost';
   readonly port: number;
-  /** Its process; absent: the one that listens on the port when it is asked. */
+  /** Its process id; absent: the process that listens on the port. */
   readonly pid: number | undefined;
   readonly api: Api;
   readonly standIns: Addresses;
@@ -53,7 +53,7 @@ export const HELP = `Measures the service against stand-ins of APNs and FCM on t
   --fcm ADDRESS       the same for FCM and Google's token endpoint; default 127.0.0.1:9198
   --help`;
 
-/** What another gateway is not asked, because it would have to be started, opened or configured by us. */
+/** Measurements not made of another gateway, because the benchmark would have to start, open or configure it. */
 const OWN_ONLY: ReadonlySet<MeasureName> = new Set<MeasureName>([
   'cold-start',
   'log',
@@ -76,7 +76,7 @@ const foreignSchema = z.object({
   fcm: address,
 });
 
-/** Throws an error that says what is wrong with the arguments; `undefined` if only help is wanted. */
+/** Throws an error that says what is wrong with the arguments; `undefined` if only help was asked for. */
 export function parseOptions(args: readonly string[]): Options | undefined {
   const { values } = parseArgs({
     args: [...args],

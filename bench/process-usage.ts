@@ -1,4 +1,4 @@
-// What the operating system says of a process: CPU time of all its threads and memory. Linux only, from /proc.
+// What the operating system reports about a process: CPU time of all its threads, and memory. Linux only, from /proc.
 
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 
@@ -7,7 +7,7 @@ const MICROSECONDS_PER_TICK = 10_000;
 /** `proc_pid_stat(5)`: fields 14 and 15 count from 1; what follows the closing bracket starts with field 3. */
 const UTIME_AFTER_NAME = 11;
 const STIME_AFTER_NAME = 12;
-/** Fields 16 and 17: of children that have ended and were waited for. */
+/** Fields 16 and 17: those of children that have ended and were waited for. */
 const CUTIME_AFTER_NAME = 13;
 
 /** User and system time of the process, ended threads included, µs. Its resolution is 10 ms. */
@@ -16,7 +16,7 @@ export function cpuUs(pid: number): number {
   return ticksOf(fields[UTIME_AFTER_NAME], fields[STIME_AFTER_NAME]);
 }
 
-/** The same of the process, its children and those of them that have ended, µs. */
+/** The same for the process, its children, and those of their children that have ended, µs. */
 export function treeCpuUs(pid: number): number {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
   const running = children === '' ? [] : children.split(' ').map(Number);
@@ -36,8 +36,8 @@ function ticksOf(...fields: readonly (string | undefined)[]): number {
 }
 
 /**
- * The process that listens on this TCP port, from `/proc/net/tcp` and the sockets that each process
- * holds. Throws if there is none that we may look at.
+ * The process that listens on this TCP port, from `/proc/net/tcp` and the sockets that each process has open. Throws if
+ * there is none that this user may inspect.
  */
 export function processListeningOn(port: number): number {
   const sockets = new Set(['tcp', 'tcp6'].flatMap((table) => listeningSockets(table, port)));
@@ -62,15 +62,15 @@ function openFiles(pid: string): readonly string[] {
     const folder = `/proc/${pid}/fd`;
     return readdirSync(folder).map((descriptor) => readlinkSync(`${folder}/${descriptor}`));
   } catch {
-    // It ended meanwhile, or belongs to somebody else.
+    // The process has ended meanwhile, or belongs to another user.
     return [];
   }
 }
 
 export interface Memory {
-  /** Resident now. */
+  /** Resident memory now. */
   readonly rssBytes: number;
-  /** Most that was resident since the last `resetPeak`. */
+  /** The largest resident memory since the last `resetPeak`. */
   readonly peakBytes: number;
 }
 
@@ -81,7 +81,7 @@ export function memoryOf(pid: number): Memory {
   return { rssBytes: bytes('VmRSS'), peakBytes: bytes('VmHWM') };
 }
 
-/** `proc_pid_clear_refs(5)`: 5 sets the peak back to what is resident now. */
+/** `proc_pid_clear_refs(5)`: 5 resets the peak to the present resident memory. */
 export function resetPeak(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, '5');
 }

@@ -1,4 +1,4 @@
-// The process of the stand-ins for APNs and FCM. Notes when it got each push, and changes how they behave.
+// The process of the stand-ins for APNs and FCM. Records when each push arrived, and changes how they behave.
 
 import { resolve } from 'node:path';
 import { z } from 'zod';
@@ -13,7 +13,7 @@ const HTTPS_PORT = 443;
 const provider = z.enum(['apns', 'fcm']);
 const commands = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('describe') }),
-  /** Notes arrivals of the pushes with these numbers from now on. */
+  /** Records arrivals of the pushes with these numbers from now on. */
   z.object({
     kind: z.literal('watch'),
     firstNumber: z.int(),
@@ -60,7 +60,7 @@ function note(watch: Watch, payload: string): void {
 const DIRECTORY = resolve('data/sandbox');
 const COUNTS_ONLY = { keepPushes: 0, keepRequests: 0 } as const;
 
-/** With the addresses of APNs and FCM, as `host:port`, or on free ports with keys of its own. */
+/** Opens the stand-ins at the given addresses of APNs and FCM (`host:port`), or on free ports with keys of its own. */
 async function open([apns, fcm]: readonly string[]) {
   if (apns === undefined || fcm === undefined) return { sandbox: await startSandbox(COUNTS_ONLY) };
   const [apnsUrl, fcmUrl] = [new URL(`https://${apns}`), new URL(`https://${fcm}`)];

@@ -1,5 +1,5 @@
-// What every measurement needs: the stand-ins, the load generator, fresh numbers, and one way to put load on a
-// gateway and read from the operating system what it cost.
+// What every measurement needs: the stand-ins, the load generator, fresh numbers, and one way to put load on a gateway
+// and to read its cost from the operating system.
 
 import { type Calls, Generator, type LoadTarget, type Pattern } from './generator.ts';
 import { codeOf, joinRecords, type LoadRecord } from './load/record.ts';
@@ -10,21 +10,21 @@ import { type RunningService, type ServiceOptions, type Subject, startService } 
 import { type Arrivals, StandIns } from './stand-ins.ts';
 import { type Distribution, distribution } from './statistics.ts';
 
-/** After the last answer: the store commits, timers end. It belongs to the cost of the pushes. */
+/** Time after the last answer in which the store commits and timers end; it is part of the cost of the pushes. */
 const SETTLE_MS = 300;
 const ARRIVAL_TIMEOUT_MS = 10_000;
 /**
- * Enough that every phone of a run has had a push and V8 has compiled what is hot: with half as many its
- * compiler still takes 15 µs of every push that is measured first.
+ * Enough for every phone of a run to have had a push, and for V8 to have compiled the hot code: with half as many its
+ * compiler still takes 15 µs of every push in the first measurement.
  */
 const WARM_UP_CALLS = { quick: 3_000, usual: 12_000, full: 12_000 } as const;
 const WARM_UP_CALLERS = 64;
 
-/** A gateway under load: ours, the floor, or a foreign one that somebody else started. */
+/** A gateway under load: the service, the floor, or a foreign one that the user started. */
 export interface Gateway {
   readonly pid: number;
   readonly target: LoadTarget;
-  /** Resident before the first call; unknown of a foreign one. */
+  /** Resident memory before the first call; unknown for a foreign one. */
   readonly startedBytes?: number | undefined;
 }
 
@@ -38,25 +38,25 @@ export interface LoadResult {
   readonly broken: number;
   readonly statuses: Readonly<Record<string, number>>;
   readonly arrived: number;
-  /** Accepted, and never at the provider. */
+  /** Accepted, but never arrived at the provider. */
   readonly lost: number;
   readonly repeated: number;
   /** User and system time of the gateway's process, all threads, per push that reached the provider. */
   readonly cpuUsPerPush: number;
   readonly perSecond: number;
-  /** From when the call was due; none if nothing arrived or was answered. ms. */
+  /** From when the call was due; undefined if nothing arrived or was answered. ms. */
   readonly toProviderMs: Distribution | undefined;
   readonly toAnswerMs: Distribution | undefined;
   /** How late the generator itself was, ms. It is part of the other latencies. */
   readonly generatorLagMs: Distribution | undefined;
-  /** The last push at the provider: µs of the common clock; NaN if none arrived. */
+  /** When the last push arrived at the provider: µs of the common clock; NaN if none arrived. */
   readonly lastPushUs: number;
-  /** The same from the first call due, ms. */
+  /** The same, measured from when the first call was due, ms. */
   readonly lastPushAfterMs: number;
 }
 
 export type LoadCalls = Pick<Calls, 'mix' | 'count' | 'phones' | 'maxMs'> & {
-  /** How long the last accepted push is waited for. */
+  /** How long to wait for the last accepted push. */
   readonly arrivalTimeoutMs?: number | undefined;
 };
 
@@ -79,7 +79,7 @@ export class BenchRun implements AsyncDisposable {
     return new BenchRun(options, await StandIns.start(options.foreign?.standIns));
   }
 
-  /** What the tables call the gateway. */
+  /** The gateway's name in the tables. */
   get subject(): string {
     return this.options.foreign === undefined ? 'nds' : 'target';
   }
@@ -128,7 +128,10 @@ export class BenchRun implements AsyncDisposable {
     return await task(gateway);
   }
 
-  /** Runs `task` with fresh processes of the service, warm on Android alone, that share a database and end after it. */
+  /**
+   * Runs `task` with fresh processes of the service that share a database and end after it; they are warm only for
+   * Android.
+   */
   async withMachines<Result>(
     count: number,
     environment: Readonly<Record<string, string>>,
@@ -196,7 +199,7 @@ function cpuOf(gateways: readonly Gateway[]): number {
   return gateways.reduce((sum, { pid }) => sum + cpuUs(pid), 0);
 }
 
-/** What one of so many equal gateways gets. */
+/** The share of one of `gateways` equal gateways. */
 function shareOf(pattern: Pattern, gateways: number): Pattern {
   switch (pattern.kind) {
     case 'closed':
@@ -245,7 +248,7 @@ function countOf(
   return outcomes.filter((code) => code === wanted).length;
 }
 
-/** Of those that have both times. */
+/** Differences of the pushes that have both times. */
 function differencesMs(fromUs: Float64Array, untilUs: Float64Array): Distribution | undefined {
   const differences = untilUs
     .map((until, index) => (until - (fromUs[index] ?? Number.NaN)) / 1e3)

@@ -1,4 +1,4 @@
-// Starts the service as an operator would, configured by its environment, or the floor in its place, and ends it.
+// Starts the service as an operator would, configured by its environment, or the floor in its place, and stops it.
 
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ const POLL_MS = 10;
 
 const manifestSchema = z.object({ scripts: z.object({ start: z.string() }) });
 
-/** What is started: the service, or the least that could take its place. */
+/** What is started: the service, or the smallest program that could replace it. */
 export type Subject = 'nds' | 'floor';
 
 export interface ServiceOptions {
@@ -47,7 +47,10 @@ interface Command {
   readonly args: readonly string[];
 }
 
-/** What `npm start` runs, for another working directory. The only place that knows it is package.json. */
+/**
+ * What `npm start` runs, for another working directory. Read from package.json, so that it is written in one place
+ * only.
+ */
 export function startCommand(): Command {
   const text = readFileSync(join(ROOT, 'package.json'), 'utf8');
   const words = manifestSchema.parse(JSON.parse(text)).scripts.start.split(' ');
@@ -77,7 +80,7 @@ function environmentOf({ ca, apns, fcm }: Described, folder: string) {
   };
 }
 
-/** Starts it; it may not listen yet when this returns. */
+/** Starts the process, which may not listen yet when this returns. */
 export async function launchService(options: ServiceOptions): Promise<RunningService> {
   const folder = mkdtempSync(join(tmpdir(), 'nds-bench-'));
   const port = options.port ?? (await freePort());
@@ -95,7 +98,7 @@ export async function launchService(options: ServiceOptions): Promise<RunningSer
       NOTIFY_HTTP_ADDRESS: `127.0.0.1:${port}`,
       NDS_DATABASE: join(folder, 'nds.sqlite'),
       NDS_SECRET: 'a secret for the benchmark only',
-      // The limits are not what is measured.
+      // Limits are not part of the measurement.
       NDS_TOKEN_RATE: '1000000/1000000',
       NDS_GLOBAL_RATE: '9000000/1000000',
       NDS_MAX_CONNECTIONS: '20000',
@@ -120,7 +123,7 @@ export async function launchService(options: ServiceOptions): Promise<RunningSer
   };
 }
 
-/** Starts it and waits until it is ready: the service once it reaches both providers. */
+/** Starts the process and waits until it is ready: for the service this is when it reaches both providers. */
 export async function startService(options: ServiceOptions): Promise<RunningService> {
   const service = await launchService(options);
   const untilMs = Date.now() + START_TIMEOUT_MS;
@@ -152,7 +155,7 @@ async function end(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-/** One that was free a moment ago. */
+/** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -6,7 +6,7 @@ import { type Child, startChild } from './child.ts';
 
 const POLL_MS = 20;
 
-/** Addresses and throwaway credentials; plain JSON, so that it can be handed to other processes. */
+/** Addresses and throwaway credentials; plain JSON, so that it can be passed to other processes. */
 const described = z.object({
   ca: z.string(),
   apns: z.object({
@@ -21,7 +21,7 @@ const described = z.object({
     projectId: z.string(),
     serviceAccount: z.record(z.string(), z.string()),
   }),
-  /** Where the credentials lie as files, if they are kept. */
+  /** Where the credentials are as files, if they are kept. */
   files: z.object({ ca: z.string(), apnsKey: z.string(), serviceAccount: z.string() }).optional(),
 });
 
@@ -38,7 +38,7 @@ const done = z.object({});
 
 export type Arrivals = z.output<typeof arrivals>;
 
-/** `host:port` of each stand-in, where others than the service must find them. */
+/** `host:port` of each stand-in, if programs other than the service must find it. */
 export interface Addresses {
   readonly apns: string;
   readonly fcm: string;
@@ -53,14 +53,14 @@ export class StandIns implements AsyncDisposable {
     this.described = information;
   }
 
-  /** With addresses, and with the credentials of `npm run sandbox`, for gateways of others. */
+  /** With addresses it uses the credentials of `npm run sandbox`, for other gateways. */
   static async start(addresses: Addresses | undefined): Promise<StandIns> {
     const args = addresses === undefined ? [] : [addresses.apns, addresses.fcm];
     const child = startChild(new URL('./providers.ts', import.meta.url), args);
     return new StandIns(child, await child.call({ kind: 'describe' }, described));
   }
 
-  /** Notes arrivals of the pushes with these numbers from now on, and forgets earlier ones. */
+  /** Records arrivals of the pushes with these numbers from now on, and forgets earlier ones. */
   async watch(firstNumber: number, count: number): Promise<void> {
     await this.#child.call({ kind: 'watch', firstNumber, count }, done);
   }
@@ -80,7 +80,7 @@ export class StandIns implements AsyncDisposable {
     return await this.#child.call({ kind: 'arrivals' }, arrivals);
   }
 
-  /** Every push is taken at once and answered so much later; 0 ends it. */
+  /** Every push is taken at once and answered this much later; 0 ends it. */
   async delayAnswers(delayMs: number): Promise<void> {
     await this.#child.call({ kind: 'delay', delayMs }, done);
   }

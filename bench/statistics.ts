@@ -1,6 +1,6 @@
 // Percentiles, medians and spreads. Nothing is interpolated: every percentile is a value that occurred.
 
-/** 99.9 is no binary number: without this, 99.9 % of 1,000 would be 999.0000000000001 and round up. */
+/** 99.9 has no exact binary form: without this, 99.9 % of 1,000 would be 999.0000000000001 and round up. */
 const ROUNDING = 1e-9;
 
 /** What the tables show of a set of times, in the unit of the values. */
@@ -41,7 +41,7 @@ export function median(values: Iterable<number>): number {
   return (lower + upper) / 2;
 }
 
-/** How far the values lie apart, as a share of their median: 0.1 is 10 %. */
+/** How far apart the values are, as a share of their median: 0.1 is 10 %. */
 export function spread(values: Iterable<number>): number {
   const ascending = sorted(values);
   const range = percentileOfSorted(ascending, 100) - percentileOfSorted(ascending, 0);

@@ -1,5 +1,5 @@
-// `npm run trace`: through how many of our files one POST goes on the main thread, by V8's precise coverage. Prints
-// them, and fails above a bound.
+// `npm run trace`: how many of our files one POST runs through on the main thread, by V8's precise coverage. Prints
+// them, and fails above a limit.
 
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
@@ -30,7 +30,7 @@ async function post(port: number, path: string, body: string, agent: Agent): Pro
   if (answer.statusCode !== 200) throw new Error(`the service answered ${answer.statusCode}`);
 }
 
-/** One call after the other; the files of each. */
+/** Makes one call after the other; returns the files of each. */
 async function traceCalls(
   service: RunningService,
   platform: 'android' | 'ios',

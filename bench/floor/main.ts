@@ -1,5 +1,5 @@
 // The floor of a push: a call by node:http, a row on disk before the answer, one node:http2 session to FCM, the row
-// settled afterwards. No checks, retries, limits or log. What the service costs is given as a ratio to this.
+// settled afterwards. No checks, retries, limits or log. The cost of the service is given as a ratio to this.
 
 import { createHmac, createPrivateKey, randomBytes, randomUUID, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ const TOKEN_SECONDS = 3_600;
 /** As the service: 60 s, the lifetime of a payment. */
 const TTL = '60s';
 
-/** The variables of the service that it needs; it is started with the same ones. */
+/** The service's variables that the floor needs; it is started with the same ones. */
 const environmentSchema = z.object({
   NOTIFY_HTTP_ADDRESS: z.string(),
   NDS_DATABASE: z.string(),
@@ -80,7 +80,7 @@ async function fetchAccessToken(session: ClientHttp2Session, account: Account): 
   return tokenSchema.parse(JSON.parse(text)).access_token;
 }
 
-/** Gathers the writes of one turn of the event loop into one transaction of the worker's. */
+/** Gathers the writes of one turn of the event loop into one transaction in the worker. */
 function openStore(file: string): (write: FloorWrite) => Promise<void> {
   const worker = new Worker(new URL('./store.ts', import.meta.url), { workerData: { file } });
   const sent: (() => void)[][] = [];

@@ -1,5 +1,5 @@
-// Three ways to call: as many callers as given, each waiting for its answer (closed loop); at a fixed rate
-// whatever the answers do (open loop); all at once (burst). Bounded in number, connections and time.
+// Three ways to call: a given number of callers, each waiting for its answer (closed loop); at a fixed rate, however
+// late the answers are (open loop); all at once (burst). Bounded in number, connections and time.
 
 import { Worker } from 'node:worker_threads';
 import { nowUs } from '../monotonic.ts';
@@ -7,9 +7,12 @@ import { type CallOptions, requestOf } from './calls.ts';
 import { type Answer, CallerConnection } from './connection.ts';
 import { codeOf, createRecord, type LoadRecord, outcomeOf } from './record.ts';
 
-/** Connections of an open loop; above, calls wait, which their latency from the schedule shows. */
+/**
+ * Connections of an open loop. Beyond this number calls wait, which shows in their latency, since that counts from the
+ * schedule.
+ */
 const MAX_CONNECTIONS = 4_000;
-/** How long the last answers are waited for. */
+/** How long to wait for the last answers. */
 const LAST_ANSWER_MS = 15_000;
 
 export interface LoadOptions extends CallOptions {
@@ -17,7 +20,7 @@ export interface LoadOptions extends CallOptions {
   readonly port: number;
   readonly firstNumber: number;
   readonly count: number;
-  /** No call is started after this. */
+  /** No call starts later than this. */
   readonly maxMs: number;
 }
 
@@ -37,7 +40,7 @@ export class Callers {
     this.#record = createRecord(options.firstNumber, options.count);
   }
 
-  /** Each of `callers` starts its next call when the last one was answered. */
+  /** Each of `callers` starts its next call when the previous one was answered. */
   async closedLoop(callers: number): Promise<LoadRecord> {
     const next = (connection: CallerConnection) => {
       const index = this.#take();
@@ -68,7 +71,7 @@ export class Callers {
     return record;
   }
 
-  /** Starts all calls at once, each on a connection of its own that is opened with it. */
+  /** Starts all calls at once, each on a new connection of its own. */
   async burst(): Promise<LoadRecord> {
     for (let index = this.#take(); index !== undefined; index = this.#take()) {
       const connection = this.#open();

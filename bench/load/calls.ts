@@ -1,4 +1,4 @@
-// What the callers send: one request per notification, ready to be written, in the form of the API measured.
+// What the callers send: one request for each notification, ready to be written, in the format of the measured API.
 
 import { type Mix, paymentHash, platformOf, tokenOf } from '../numbering.ts';
 
@@ -9,7 +9,7 @@ export interface CallOptions {
   readonly mix: Mix;
   /** How many phones there are; each call goes to the next one. */
   readonly phones: number;
-  /** APNs topic, which gorush wants in each call. */
+  /** APNs topic, which gorush requires in each call. */
   readonly topic: string;
 }
 
@@ -18,7 +18,7 @@ export function requestOf(number: number, options: CallOptions): string {
   return options.api === 'breez' ? breezCall(number, options) : gorushCall(number, options);
 }
 
-/** As lspd posts a payment that came in. */
+/** As lspd posts an incoming payment. */
 function breezCall(number: number, { mix, phones }: CallOptions): string {
   const platform = platformOf(number, mix);
   const token = encodeURIComponent(tokenOf(number, platform, phones));
@@ -26,7 +26,7 @@ function breezCall(number: number, { mix, phones }: CallOptions): string {
   return post(`/api/v1/notify?platform=${platform}&token=${token}`, body);
 }
 
-/** gorush: `POST /api/push`; platform 1 is iOS, 2 is Android. The keys that the phone gets are the same. */
+/** gorush: `POST /api/push`; platform 1 is iOS, 2 is Android. The phone gets the same keys. */
 function gorushCall(number: number, { mix, phones, topic }: CallOptions): string {
   const platform = platformOf(number, mix);
   const tokens = [tokenOf(number, platform, phones)];

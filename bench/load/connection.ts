@@ -61,7 +61,7 @@ export class CallerConnection {
   }
 }
 
-/** Nothing until the answer is complete; there is never more than one, since requests are not pipelined. */
+/** Undefined until the answer is complete; there is never more than one, since requests are not pipelined. */
 export function parseAnswer(received: string): Answer | undefined {
   const headEnd = received.indexOf(HEAD_END);
   if (headEnd < 0) return undefined;

@@ -1,5 +1,5 @@
-// The worker thread that says when the next call is due. A timer of Node's wakes up to 1 ms late; waiting on a
-// futex wakes within about 50 µs and, unlike a busy loop, leaves the processor to the service.
+// The worker thread that reports when the next call is due. Node's timers fire up to 1 ms late; waiting on a futex
+// wakes within about 50 µs and, unlike a busy loop, leaves the processor to the service.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
@@ -7,7 +7,7 @@ import { nowUs } from '../monotonic.ts';
 
 const schema = z.object({ startUs: z.number(), count: z.int(), ratePerSecond: z.number() });
 
-/** Posts how many calls are due by now, whenever that has grown. */
+/** Posts how many calls are due by now, each time the number has grown. */
 function pace(port: MessagePort): void {
   const { startUs, count, ratePerSecond } = schema.parse(workerData);
   const gapUs = 1e6 / ratePerSecond;

@@ -1,19 +1,19 @@
-// What became of every call of a run, by its number: plain arrays, so that recording costs nothing.
+// The outcome of every call of a run, by its number: plain arrays, so that recording costs almost nothing.
 
-/** `accepted` is the status 200, whatever the body says; `refused` any other answer; `broken` none. */
+/** `accepted` is the status 200, whatever the body contains; `refused` any other answer; `broken` no answer. */
 export const OUTCOMES = ['none', 'accepted', 'refused', 'broken'] as const;
 export type CallOutcome = (typeof OUTCOMES)[number];
 
 export interface LoadRecord {
   readonly firstNumber: number;
-  /** When the schedule wanted the call written; in a closed loop, when it was written. µs. */
+  /** When the call was due by the schedule; in a closed loop, when it was written. µs. */
   readonly dueUs: Float64Array;
   readonly writtenUs: Float64Array;
   /** NaN while there is no answer. */
   readonly answeredUs: Float64Array;
   /** Positions in `OUTCOMES`. */
   readonly outcomes: Uint8Array;
-  /** HTTP statuses, with what `Delivery-Status` adds to them, and how often each came. */
+  /** How often each HTTP status came, combined with `Delivery-Status`. */
   readonly statuses: Record<string, number>;
 }
 
@@ -37,7 +37,7 @@ export function codeOf(outcome: CallOutcome): number {
   return OUTCOMES.indexOf(outcome);
 }
 
-/** One record of several whose numbers follow each other. Throws a RangeError for none. */
+/** Joins records whose numbers follow each other into one. Throws a RangeError for none. */
 export function joinRecords(records: readonly LoadRecord[]): LoadRecord {
   const [first, ...others] = records;
   if (first === undefined) throw new RangeError('no records');

@@ -1,4 +1,4 @@
-// Burst: 5,000 calls at once, each on a connection of its own, at a gateway that has been idle.
+// Burst: 5,000 calls at once, each on a connection of its own, to a gateway that has been idle.
 
 import { number } from '../format.ts';
 import type { BenchRun } from '../run.ts';
@@ -6,7 +6,7 @@ import type { Measured } from './measure.ts';
 
 const CALLS = 5_000;
 const IDLE_MS = 1_500;
-/** Answers that come at once, and as late as those of a provider that is far away. */
+/** The provider answers at once, or as late as a provider that is far away. */
 const ROUND_TRIPS_MS = { quick: [0], usual: [0, 50], full: [0, 50, 200] } as const;
 
 export async function measureBurst(run: BenchRun): Promise<Measured> {

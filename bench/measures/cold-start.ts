@@ -1,5 +1,5 @@
-// Cold start: from the start of the process to the first push at the provider, in time and in CPU time. A caller
-// knocks until it is let in, as a platform's proxy does that starts a stopped machine for a request.
+// Cold start: from the start of the process to the first push at the provider, in time and in CPU time. A caller tries
+// again until it is connected, as the proxy of a platform does that starts a stopped machine for a request.
 
 import { number } from '../format.ts';
 import { nowUs } from '../monotonic.ts';

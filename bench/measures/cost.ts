@@ -1,5 +1,5 @@
-// What a push costs and how long it takes: at 20, 100 and 400 calls a second and at saturation, the floor and the
-// gateway in turn, each in a fresh process, so that a noisy minute meets both.
+// What a push costs and how long it takes: at 20, 100 and 400 calls a second and at saturation. The floor and the
+// gateway run in turn, each in a fresh process, so that a noisy minute affects both.
 
 import { number, percent, ratio } from '../format.ts';
 import type { Pattern } from '../generator.ts';
@@ -12,7 +12,7 @@ interface Load {
   readonly name: string;
   readonly mix: Mix;
   readonly pattern: Pattern;
-  /** Of a usual run; a quick one makes a quarter, a full one twice as many. */
+  /** Of a usual run; a quick run makes a quarter, a full run twice as many. */
   readonly calls: number;
   readonly withFloor: boolean;
 }
@@ -20,7 +20,7 @@ interface Load {
 const closed = { kind: 'closed', callers: 64 } as const;
 const open = (ratePerSecond: number) => ({ kind: 'open', ratePerSecond }) as const;
 
-/** The CPU time of a process is known to 10 ms: 400 pushes are 25 µs of doubt each. */
+/** The CPU time of a process is known to 10 ms, so with 400 pushes each is uncertain by 25 µs. */
 const LOADS: readonly Load[] = [
   { name: '20/s', mix: 'android', pattern: open(20), calls: 400, withFloor: true },
   { name: '100/s', mix: 'android', pattern: open(100), calls: 1_000, withFloor: true },

@@ -1,6 +1,6 @@
-// What events cost pushes: 100 pushes a second without an endpoint, with one that takes an event of each push, and with one
-// that is dead while its events pile up. The three services run side by side and take turns of 2 s, so that a noisy moment
-// of the machine meets all of them; the median of many turns is what is shown.
+// What events cost pushes: 100 pushes a second without an endpoint, with one that takes an event of each push, and with
+// one that is dead while its events pile up. The three services run side by side and take turns of 2 s, so that a noisy
+// moment of the machine affects all of them; the median of many turns is shown.
 
 import { z } from 'zod';
 import { type Child, startChild } from '../child.ts';
@@ -16,7 +16,7 @@ type Endpoint = (typeof ENDPOINTS)[number];
 const TURNS = { quick: 5, usual: 25, full: 60 } as const;
 const PATTERN = { kind: 'open', ratePerSecond: 100 } as const;
 const CALLS = { mix: 'android', count: 200 } as const;
-/** The events of the warm-up are at the backend before what is measured begins. */
+/** If no event arrived for this long, all earlier events are at the backend. */
 const QUIET_MS = 1_000;
 const SECRET = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
 
@@ -47,7 +47,7 @@ export async function measureEvents(run: BenchRun): Promise<Measured> {
     return measured;
   });
   const of = (endpoint: Endpoint) => turns.filter((one) => one.endpoint === endpoint);
-  /** Of the two turns that were beside each other in time. */
+  /** The ratio within each pair of turns that were next to each other in time. */
   const p99Ratios = (endpoint: Endpoint) =>
     of(endpoint).map(({ result }, index) => {
       const bare = of('none')[index]?.result.toProviderMs?.p99 ?? NaN;
@@ -92,7 +92,7 @@ export async function measureEvents(run: BenchRun): Promise<Measured> {
   };
 }
 
-/** With a service for each, all of them warm. */
+/** Runs `task` with a service for each endpoint, all of them warm. */
 async function withAll<Result>(
   run: BenchRun,
   port: number,
@@ -119,7 +119,7 @@ async function environmentOf(
   };
 }
 
-/** How many events came in all, once no more come. */
+/** How many events arrived in total, once no more arrive. */
 async function quiet(backend: Child): Promise<number> {
   const count = () => backend.call({ kind: 'count' }, z.int());
   for (let before = await count(); ; ) {

@@ -1,4 +1,4 @@
-// What a measurement is: it runs, and gives tables for people and plain data for the JSON file.
+// What a measurement is: it runs, and returns tables for people and plain data for the JSON file.
 
 import type { BenchRun } from '../run.ts';
 
@@ -6,7 +6,7 @@ export interface Table {
   readonly title: string;
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];
-  /** What must be known to read it rightly. */
+  /** What a reader must know to understand the table. */
   readonly note?: string;
 }
 

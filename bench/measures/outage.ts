@@ -1,5 +1,5 @@
-// An outage of FCM with 1, 10 and 1,000 payments waiting: what is refused, what arrives after its return and how
-// soon, and what was accepted and never arrives.
+// An outage of FCM with 1, 10 and 1,000 payments waiting: what is refused, what arrives after the outage and how soon,
+// and what was accepted and never arrives.
 
 import type { Outage } from '../../sandbox/sandbox.ts';
 import { number } from '../format.ts';
@@ -14,9 +14,9 @@ const KINDS: Readonly<Record<'quick' | 'usual' | 'full', readonly Outage['kind']
   usual: ['refused', 'status_503'],
   full: ['refused', 'status_503', 'reset_connection', 'hang'],
 };
-/** A payment's minute: nothing that arrives later is of use, and a gateway that tries longer is cut off. */
+/** A payment's minute: a push that arrives later is useless, and waiting for a gateway that tries longer ends here. */
 const ARRIVAL_TIMEOUT_MS = 60_000;
-/** Between two outages: the gateway finds the provider well again. */
+/** Between two outages, so that the gateway notices that the provider works again. */
 const REST_MS = 3_000;
 
 export async function measureOutage(run: BenchRun): Promise<Measured> {

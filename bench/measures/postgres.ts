@@ -1,6 +1,6 @@
-// What several machines over one PostgreSQL carry, beside one over SQLite: SQLite, then one, two and three processes over
-// PostgreSQL. All run side by side, each set with a database of its own, and take short turns, so that a noisy moment of the
-// machine meets all of them; the medians of the turns are what is shown.
+// What several machines over one PostgreSQL can do, compared with one over SQLite: SQLite, then one, two and three
+// processes over PostgreSQL. All run side by side, each set with a database of its own, and take short turns, so that a
+// noisy moment of the machine affects all of them; the medians of the turns are shown.
 
 import { Client } from 'pg';
 import { installServers, type Major, makeServer, type Server } from '../../test/postgres/server.ts';
@@ -27,7 +27,7 @@ const LOADS: readonly { name: string; pattern: Pattern; calls: number }[] = [
 ];
 const TURNS = { quick: 1, usual: 7, full: 15 } as const;
 const MAJOR: Major = 18;
-/** As PostgreSQL is delivered: what is committed is on disk. Ten connections for each of six processes. */
+/** PostgreSQL's own defaults: what is committed is on disk. Ten connections for each of six processes. */
 const SETTINGS = ['max_connections=100'];
 
 interface Subject {
@@ -39,7 +39,7 @@ interface Turn {
   readonly set: SetName;
   readonly load: string;
   readonly result: LoadResult;
-  /** Of the server, none with SQLite. Its own upkeep and the beats of all processes are in them. */
+  /** The server's; absent with SQLite. Includes its own maintenance and the beats of all processes. */
   readonly server?: ServerCost;
 }
 
@@ -88,7 +88,7 @@ interface Shared {
   readonly client: Client;
 }
 
-/** With the processes of each set, all of them warm. */
+/** Runs `task` with the processes of each set, all of them warm. */
 async function withAll<Result>(
   run: BenchRun,
   shared: Shared,
@@ -108,7 +108,7 @@ async function newDatabase(
   name: string,
 ): Promise<Readonly<Record<string, string>>> {
   await client.query(`CREATE DATABASE ${name}`);
-  // Without a proxy there is nobody who would still send: a stop need not wait.
+  // There is no proxy that could still send calls, so a stop need not wait.
   return {
     NDS_DATABASE: Object.assign(new URL(server.url), { pathname: name }).href,
     NDS_DRAIN: '0ms',
@@ -149,7 +149,7 @@ interface Counters {
   readonly logBytes: number;
 }
 
-/** A transaction that writes gets the next number, one that only reads gets none. */
+/** Transaction numbers count writes: a transaction that only reads gets none. */
 async function countersOf(server: Server, client: Client): Promise<Counters> {
   const { rows } = await client.query<{ commits: string; log: string }>(
     `SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS commits,

@@ -1,11 +1,11 @@
-// Loaded into the service's main thread before the service (`node --import`): reports to its parent, for every POST,
-// which source files had a function run between the request's arrival and the end of its answer.
+// Loaded into the service's main thread before the service (`node --import`). Reports to its parent, for every POST, in
+// which source files a function ran between the request's arrival and the end of its answer.
 
 import { subscribe } from 'node:diagnostics_channel';
 import { IncomingMessage } from 'node:http';
 import { type Profiler, Session } from 'node:inspector';
 
-/** What `process.send` hands to the parent. */
+/** What `process.send` sends to the parent. */
 export interface TracedCall {
   readonly files: readonly string[];
 }
@@ -17,7 +17,7 @@ session.connect();
 session.post('Profiler.enable');
 session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: false });
 
-/** The counts since the last call; reading sets them back. In one thread the session answers at once. */
+/** The counts since the last call; reading resets them. In one thread the session answers at once. */
 function takeCoverage(): readonly Profiler.ScriptCoverage[] {
   let scripts: readonly Profiler.ScriptCoverage[] = [];
   session.post('Profiler.takePreciseCoverage', (error, { result }) => {
@@ -27,7 +27,7 @@ function takeCoverage(): readonly Profiler.ScriptCoverage[] {
   return scripts;
 }
 
-/** A module's body has no name and begins with the file; V8 lists it as a function like any other. */
+/** A module's body has no name and starts where the file starts; V8 lists it like a function. */
 function isBody({ functionName, ranges }: Profiler.FunctionCoverage): boolean {
   return functionName === '' && ranges[0]?.startOffset === 0;
 }

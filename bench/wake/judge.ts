@@ -1,4 +1,4 @@
-// Faults against conclusions: each row is a fault, and nearly all of it must be in the column that is right.
+// Compares faults with conclusions: each row is a fault, and nearly all of its phones must be in the correct column.
 
 import { FAULTS, type Fault } from '../../sandbox/phones/faults.ts';
 import type { WakeConclusion } from '../../src/core/receipts/conclusion.ts';
@@ -10,7 +10,7 @@ const COLUMN_WIDTH = 12;
 
 export interface Judged {
   readonly fault: Fault;
-  /** Absent: the service knows nothing of the push. */
+  /** Absent: the service knows nothing about the push. */
   readonly conclusion: WakeConclusion | undefined;
 }
 
@@ -18,7 +18,7 @@ export interface Row {
   readonly fault: Fault;
   readonly total: number;
   readonly counts: Readonly<Record<(typeof KINDS)[number], number>>;
-  /** With the right stage and reason, too. */
+  /** Those that also have the correct stage and reason. */
   readonly right: number;
 }
 

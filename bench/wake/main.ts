@@ -1,5 +1,5 @@
-// `npm run bench:wake -- --phones 10000`: what the service concludes of phones with known faults. It gets webhooks and
-// receipts over HTTP and nothing else; the phones get what the stand-ins of APNs and FCM took.
+// `npm run bench:wake -- --phones 10000`: what the service concludes about phones with known faults. It gets only
+// webhooks and receipts over HTTP; the phones get what the stand-ins of APNs and FCM took.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
-// Runs the service, the stand-ins and the phones: a push that wakes every phone that sends receipts, then one to its
-// fault, and at last what the service concludes of each.
+// Runs the service, the stand-ins and the phones: first a push that wakes every phone that sends receipts, then one to
+// each phone with its fault, and last what the service concludes about each.
 
 import { randomBytes } from 'node:crypto';
 import { Agent, request } from 'node:http';
@@ -21,9 +21,9 @@ export interface RunOptions {
   readonly folder: string;
 }
 
-/** The receipts' address: nothing listens there, and the phones know the way. */
+/** The base of the receipts' addresses: nothing listens there; the phones post to the service directly. */
 const EXTERNAL_URL = 'https://nds.example.com';
-/** A short race, so that what is late need not be waited for: of use for 12 s. */
+/** A short race, so that waiting for late receipts takes little time: useful for 12 s. */
 const LIFETIME_SECONDS = 20;
 const USEFUL_MS = 12_000;
 const LATEST_MS = USEFUL_MS + 4_000;
@@ -78,7 +78,7 @@ async function conclude({ receipts }: Service, { fault, deliveryId }: Tested): P
 
 function createPhone(number: number, calls: Calls): Tested {
   const isIos = number % 2 === 0;
-  // Only Android demotes.
+  // Only Android demotes pushes.
   const faults = FAULTS.filter(({ conclusion }) => !isIos || conclusion !== 'demoted');
   const fault = faults[(number >> 1) % faults.length] ?? FAULTS[0];
   if (fault === undefined) throw new Error('there are no faults');
@@ -109,7 +109,7 @@ async function callAll(phones: readonly Tested[], calls: Calls, perSecond: numbe
   await calls.ended();
 }
 
-/** POSTs, and what became of them. */
+/** POSTs, and can wait until every call has ended. */
 class Calls {
   readonly #url: string;
   readonly #agent: Agent;
