@@ -1,4 +1,4 @@
-// The part of the DeviceStore contract about numbers: how many devices there may be, and which ones go.
+// The part of the DeviceStore contract about numbers: how many devices there may be, and which ones are pruned.
 
 import { expect, test } from 'vitest';
 import fc from '../support/properties.ts';
@@ -36,7 +36,7 @@ function testsOfLimits(setup: SetupStores): void {
     expect(await add(devices, nobodys, { maxPerUser: 1 })).toMatchObject({ kind: 'added' });
   });
 
-  test('refuses a device that is one too many in all, until one goes', async () => {
+  test('refuses a device that is one too many in all, until one is deleted', async () => {
     const { devices } = await setup();
     const full = { maxDevices: 2 };
     for (const number of [1, 2]) await add(devices, sampleDevice(number), full);
@@ -50,7 +50,7 @@ function testsOfLimits(setup: SetupStores): void {
     expect(await add(devices, sampleDevice(3), full)).toMatchObject({ kind: 'added' });
   });
 
-  test('counts right after any course of registering, replacing, deleting and pruning', async () => {
+  test('counts right after any sequence of registering, replacing, deleting and pruning', async () => {
     const number = fc.nat({ max: 9 });
     const step = fc.record({
       what: fc.constantFrom('add', 'add', 'replace', 'delete', 'prune'),
@@ -62,7 +62,7 @@ function testsOfLimits(setup: SetupStores): void {
     await fc.assert(
       fc.asyncProperty(course, async (steps) => {
         const { store, devices } = await setup();
-        // Twice the same step may add an id that is there, which fails by itself and counts for nothing.
+        // A step may come twice and then add an id that exists already. That step alone fails, and changes no count.
         await Promise.allSettled(
           steps.map(({ what, number, token, user }) => {
             const changes = { token, seenAtMs: NOW + number, ...(user && { user }) };
@@ -142,7 +142,7 @@ function testsOfPruning(setup: SetupStores): void {
     expect(await devices.findDevice(sampleDeviceId(1))).toBeDefined();
   });
 
-  test('ends what was still on its way to a device that it prunes', async () => {
+  test('ends the open deliveries of a device that it prunes', async () => {
     const { store, devices } = await setup();
     await add(devices, sampleDevice(1));
     const deviceId = sampleDeviceId(1);

@@ -1,5 +1,5 @@
-// The part of the DeviceStore contract in which devices and the log meet: what deleting a device does to
-// deliveries on their way, and what the end of a delivery tells of the device.
+// The part of the DeviceStore contract in which devices and the log meet: how deleting a device affects its open
+// deliveries, and what the end of a delivery changes in the device.
 
 import { expect, test } from 'vitest';
 import type { DeviceStore } from '../../src/core/ports/devices.ts';
@@ -25,7 +25,7 @@ export function deviceLogContract(setup: SetupStores): void {
   testsOfSightings(setup);
 }
 
-/** A delivery on its way to the token of `number`, by way of a device if one is named. */
+/** An open delivery to the token of `number`, and by way of a device if one is named. */
 async function insert(store: Store, number: number, device?: number, token = number) {
   const delivery = sampleDelivery(number, {
     tokenHash: sampleFingerprint(`token ${token}`),
@@ -72,7 +72,7 @@ function testsOfDeleting(setup: SetupStores): void {
     expect(await remove(devices, 1)).toBe(false);
   });
 
-  test('hands out with a delivery which device it is for', async () => {
+  test('returns with a delivery which device it is for', async () => {
     const { store, devices } = await setup();
     await add(devices, sampleDevice(1));
     const ofDevice = await insert(store, 1, 1);
@@ -108,7 +108,7 @@ function testsOfErasing(setup: SetupStores): void {
     expect(await claimedIds(store)).toEqual([sampleId(2)]);
   });
 
-  test('leaves deliveries to a token alone that another device has, but for the deleted one’s', async () => {
+  test('leaves the deliveries of a token alone while another device has it, except the deleted device’s own', async () => {
     const { store, devices } = await setup();
     await add(devices, sampleDevice(1));
     await add(devices, sampleDevice(2, { token: 1, user: 'bob' }));
@@ -145,7 +145,7 @@ function testsOfErasing(setup: SetupStores): void {
     expect(await store.findDuplicate({ keyHash, nowMs: NOW })).toBe(sampleId(1));
   });
 
-  test('ends at once what is accepted for a device that was deleted meanwhile', async () => {
+  test('ends at once a delivery that is accepted for a device that was deleted meanwhile', async () => {
     const { store, devices } = await setup();
     await add(devices, sampleDevice(1));
     await remove(devices, 1);
@@ -166,7 +166,7 @@ function testsOfSightings(setup: SetupStores): void {
   const delivered = { status: 'delivered' } as const;
   let number = 0;
 
-  /** Sends to the token of device 1, and looks at what is known of the devices afterwards. */
+  /** Settles a delivery to the token of device 1. */
   async function settle(store: Store, next: Parameters<typeof settlement>[1], nowMs: number) {
     number += 1;
     const delivery = await insert(store, number, undefined, 1);
@@ -215,7 +215,7 @@ function testsOfSightings(setup: SetupStores): void {
     { status: 'misconfigured', reason: 'InvalidProviderToken' },
     { status: 'expired' },
     { status: 'queued', dueAtMs: NOW + DAY_MS },
-  ] as const)('learns nothing of a device from a delivery that is $status', async (next) => {
+  ] as const)('learns nothing about a device from a delivery that is $status', async (next) => {
     const { store, devices } = await setup();
     await add(devices, sampleDevice(1));
     await add(devices, sampleDevice(2, { token: 1, user: 'bob', deadSinceMs: NOW - 5 }));
@@ -225,7 +225,7 @@ function testsOfSightings(setup: SetupStores): void {
     expect(await timesOf(devices, 2)).toEqual({ seenAtMs: NOW, deadSinceMs: NOW - 5 });
   });
 
-  test('learns nothing from who lost the lease', async () => {
+  test('learns nothing from a settlement of an owner that lost the lease', async () => {
     const { store, devices } = await setup();
     await add(devices, sampleDevice(1));
     const delivery = await insert(store, 500, undefined, 1);

@@ -1,4 +1,4 @@
-// Devices as the tests of a DeviceStore hand them in.
+// Devices that the tests of a DeviceStore use.
 
 import type {
   AddedDevice,
@@ -19,7 +19,7 @@ export type SetupStores = () => Promise<Stores>;
 
 export const DOORS = ['notify', 'lsps5', 'spark_ssp'];
 
-/** UUID version 7 whose order is that of `number`, and no delivery's. */
+/** UUID version 7, in the order of `number`; no delivery has such an id. */
 export function sampleDeviceId(number: number): string {
   return `01986476-4c00-7000-9000-${number.toString(16).padStart(12, '0')}`;
 }
@@ -76,7 +76,7 @@ export function userHash(user: string): string {
   return sampleFingerprint(`user ${user}`);
 }
 
-/** Registers as the backend does, unless changed, with room for everybody. */
+/** Registers as the backend does, unless changed, with limits that are never reached. */
 export function add(
   devices: DeviceStore,
   added: StoredDevice,

@@ -98,7 +98,7 @@ function testsOfRegistering(setup: SetupStores): void {
     expect(await devices.findDeviceByHandle(handleHash(2, 'notify'))).toBeUndefined();
   });
 
-  test('makes one device of registrations that come in together', async () => {
+  test('makes one device of registrations that come at the same time', async () => {
     const { devices } = await setup();
     const all = [1, 2, 3, 4].map((number) => sampleDevice(number, { token: 1 }));
     const results = await Promise.all(all.map((added) => add(devices, added)));
@@ -109,7 +109,7 @@ function testsOfRegistering(setup: SetupStores): void {
   });
 
   test.each(['app', 'self'] as const)(
-    'never hands a device of the registrar "%s" to another, or the backend’s to it',
+    'never gives a device of the registrar "%s" to another registrar, or the backend’s to it',
     async (registrar) => {
       const { devices } = await setup();
       await add(devices, sampleDevice(1, { registrar }), { reuse: false });
@@ -122,11 +122,11 @@ function testsOfRegistering(setup: SetupStores): void {
     },
   );
 
-  test('gives back whatever a device says of itself', async () => {
+  test('returns unchanged whatever a device registers with', async () => {
     const { devices } = await setup();
     let number = 0;
     const text = anyText({ maxLength: 100 });
-    // Of apps and sources: those come from the configuration.
+    // For apps and sources, whose names come from the configuration.
     const name = fc.stringMatching(/^[a-z][a-z0-9_]{0,20}$/);
     const details = fc.record(
       {
@@ -165,7 +165,7 @@ function testsOfRegistering(setup: SetupStores): void {
 function testsOfReplacing(setup: SetupStores): void {
   const others = { user: 'bob', locale: 'pt', token: 7, deadSinceMs: NOW + 5, seenAtMs: NOW + 4 };
 
-  test('replaces what a device says, where it is found, and its handles', async () => {
+  test('replaces what a device registered, the keys by which it is found, and its handles', async () => {
     const { devices } = await setup();
     await add(devices, sampleDevice(1, { user: 'alice' }));
     const replaced = sampleDevice(1, { ...others, doors: ['lsps5', 'epay'] });
@@ -184,7 +184,7 @@ function testsOfReplacing(setup: SetupStores): void {
     expect(await add(devices, freed)).toMatchObject({ kind: 'added' });
   });
 
-  test('replaces nothing that is not there', async () => {
+  test('replaces nothing if the device does not exist', async () => {
     const { devices } = await setup();
     expect(await devices.replaceDevice(sampleDevice(1))).toBe(false);
     expect(await devices.findDevice(sampleDeviceId(1))).toBeUndefined();

@@ -1,5 +1,6 @@
-// What every adapter must do for e-mail endpoints: digests are counted with the fact, for those who asked, and subtracted when
-// they were mailed; alerts are found with when they were mailed.
+// What every adapter must do for e-mail endpoints: digests are counted in the transaction of the fact, for the
+// endpoints that asked for it, and subtracted when they were mailed; alerts are found together with the time of the
+// last mail about them.
 
 import { expect, test } from 'vitest';
 import type { DigestCount, EndpointAttempt } from '../../src/core/ports/events.ts';
@@ -25,7 +26,7 @@ async function setup(open: () => Promise<OpenedEvents>) {
     end: (outage: Partial<Outage>) =>
       records.recordOutage({ ...FCM, endedAtMs: NOW + 1_000, ...outage }),
     alerts: (afterRowId = 0) => events.nextAlerts({ endpointId: 'ep_mail', afterRowId, limit: 9 }),
-    /** The digest was taken. */
+    /** Records that the digest was delivered. */
     note: (digested?: readonly DigestCount[]) => {
       const progress = { cursor: 0, refused: 0 };
       return events.noteAttempt({ endpointId: 'ep_mail', attempt: TAKEN, progress, digested });
@@ -61,7 +62,7 @@ export function digestContract(open: () => Promise<OpenedEvents>): void {
     expect(await events.readDigest('ep_a')).toEqual([]);
   });
 
-  test('takes off what was told, and keeps what came meanwhile', async () => {
+  test('subtracts what was mailed, and keeps what came meanwhile', async () => {
     const { events, down, note } = await setup(open);
     await down();
     await down({ reason: 'http_503' });
@@ -75,7 +76,7 @@ export function digestContract(open: () => Promise<OpenedEvents>): void {
     expect(await events.readDigest('ep_mail')).toEqual([]);
   });
 
-  test('counts on while an endpoint is disabled, and forgets with the endpoint', async () => {
+  test('continues to count while an endpoint is disabled, and forgets with the endpoint', async () => {
     const { events, down } = await setup(open);
     await events.putEndpoint(sampleEmailEndpoint({ status: 'disabled' }));
     await down();
@@ -85,7 +86,7 @@ export function digestContract(open: () => Promise<OpenedEvents>): void {
     expect(await events.readDigest('ep_mail')).toEqual([]);
   });
 
-  test('says of an alert when the same trouble was told last, and whether it is over', async () => {
+  test('returns with an alert when the same trouble was last mailed, and whether it is over', async () => {
     const { events, down, end, alerts } = await setup(open);
     await down();
     await down({ provider: 'apns' });
@@ -112,7 +113,7 @@ export function digestContract(open: () => Promise<OpenedEvents>): void {
     ]);
   });
 
-  test('finds alerts alone, in their order, also behind what was mailed to the endpoint', async () => {
+  test('finds only alerts, in their order, including those that the endpoint’s cursor has passed', async () => {
     const { events, down, end, alerts } = await setup(open);
     await down();
     await end({ beganAtMs: NOW + 1 });
@@ -126,7 +127,7 @@ export function digestContract(open: () => Promise<OpenedEvents>): void {
     expect(await found()).toEqual([first, second]);
     const progress = { cursor: 3, refused: 0 };
     await events.noteAttempt({ endpointId: 'ep_mail', attempt: TAKEN, progress });
-    // One that was held back for an hour.
+    // As for an alert that was held back for an hour.
     expect([await found(0), await found(1), await found(3)]).toEqual([
       [first, second],
       [second],

@@ -1,4 +1,4 @@
-// Facts that become events for the vendor, for tests of whatever keeps their events.
+// Facts that become events for the vendor, for tests of all that stores events.
 
 import { createHash } from 'node:crypto';
 import type { EventStore, RecordedEvent } from '../../src/core/ports/events.ts';

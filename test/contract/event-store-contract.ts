@@ -17,7 +17,7 @@ export function eventStoreContract(open: () => Promise<OpenedEvents>): void {
     expect(await eventsOf(opened)).toEqual([]);
   });
 
-  test('writes the end of a delivery with the digests that the vendor can compute', async () => {
+  test('writes the end of a delivery with the hashes that the vendor can compute', async () => {
     const opened = await open();
     await opened.events.putEndpoint(sampleEndpoint({ enabledEvents: ['delivery.*'] }));
     await end(opened, 1, 'delivered');
@@ -40,7 +40,7 @@ export function eventStoreContract(open: () => Promise<OpenedEvents>): void {
     ]);
   });
 
-  test('writes an event once, when the fact is recorded, and none for what was not', async () => {
+  test('writes an event once, when the fact is recorded, and none for a fact that was not recorded', async () => {
     const opened = await open();
     await opened.events.putEndpoint(sampleEndpoint({ enabledEvents: ['delivery.delivered'] }));
     await end(opened, 1, 'delivered');
@@ -48,7 +48,7 @@ export function eventStoreContract(open: () => Promise<OpenedEvents>): void {
     expect(await eventsOf(opened)).toHaveLength(1);
   });
 
-  test('tells quarantines and outages by those who know', async () => {
+  test('writes an event for each outage, and for a quarantine whose delivery is named', async () => {
     const opened = await open();
     await opened.events.putEndpoint(sampleEndpoint());
     const { tokenSha256 } = { tokenSha256: sha256('a token') };
@@ -118,7 +118,7 @@ export function eventStoreContract(open: () => Promise<OpenedEvents>): void {
     expect(next.dropped).toBeUndefined();
   });
 
-  test('forgets whom an event was about, and keeps its place', async () => {
+  test('forgets whom an event was about, and keeps the event’s place', async () => {
     const opened = await open();
     await opened.events.putEndpoint(sampleEndpoint({ enabledEvents: ['delivery.*'] }));
     await end(opened, 1, 'expired');
@@ -141,7 +141,7 @@ export function eventStoreContract(open: () => Promise<OpenedEvents>): void {
     expect((await eventsOf(opened, progress.cursor)).map(({ rowId }) => rowId)).toEqual([2]);
   });
 
-  test('tells the ends that no attempt brought: overdue, or proven by the phone', async () => {
+  test('writes an event for ends without an attempt: overdue, or proven by the phone', async () => {
     const opened = await open();
     const { store, receipts, events } = opened;
     await events.putEndpoint(
@@ -162,7 +162,7 @@ export function eventStoreContract(open: () => Promise<OpenedEvents>): void {
     ]);
   });
 
-  test('tells nothing of the deliveries of a phone that was forgotten', async () => {
+  test('writes no event for deliveries of a phone that was forgotten', async () => {
     const opened = await open();
     const { store, operating, events } = opened;
     await events.putEndpoint(sampleEndpoint());
@@ -173,7 +173,7 @@ export function eventStoreContract(open: () => Promise<OpenedEvents>): void {
     expect(await eventsOf(opened)).toEqual([]);
   });
 
-  test('tells the others that an endpoint was disabled, and keeps its last hundred attempts', async () => {
+  test('tells the other endpoints that an endpoint was disabled, and keeps its last hundred attempts', async () => {
     const opened = await open();
     const { events } = opened;
     await events.putEndpoint(sampleEndpoint());

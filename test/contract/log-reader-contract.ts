@@ -1,4 +1,4 @@
-// What every adapter of the port to the log must do: what it knows of a key, by every kind of key, and figures page by page.
+// What every adapter of the port to the log must do: find everything about a key of any kind, and count page by page.
 
 import { expect, test } from 'vitest';
 import type { DeviceStore, StoredDevice } from '../../src/core/ports/devices.ts';
@@ -34,7 +34,7 @@ export async function setupLog({ store, devices, records }: OpenedLog): Promise<
     const origin = {
       door: '/n/:handle',
       source: 'notify',
-      // The fourth has its request's id, as most have.
+      // The fourth has the id of its request, as most deliveries do.
       requestId: number === 4 ? sampleId(4) : requestId(number),
       isBroadcast: number !== 4,
     };
@@ -143,7 +143,7 @@ export function logReaderContract(open: () => Promise<OpenedLog>): void {
     }
   });
 
-  test('brings what surrounds a delivery', async () => {
+  test('returns what happened around a delivery', async () => {
     const { log, alice } = await setup();
     const { quarantined } = await log.gather({ keys: [whole('delivery', sampleId(2))], limit: 10 });
     expect(quarantined).toEqual([quarantineEntry('token 2')]);
@@ -200,7 +200,7 @@ export function logReaderContract(open: () => Promise<OpenedLog>): void {
     ]);
   });
 
-  test('finds calls that were counted when a request came whose id is not in the log', async () => {
+  test('finds calls that were only counted, by the time of a request whose id is not in the log', async () => {
     const { log, records } = await setup();
     const counted = { atMs: NOW + 20_000, lastAtMs: NOW + 50_000, count: 3 };
     const refusal = {
@@ -220,7 +220,7 @@ export function logReaderContract(open: () => Promise<OpenedLog>): void {
     expect(none).toMatchObject({ isGuess: false, found: [], refusals: [] });
   });
 
-  test('takes what a value contains for nothing else', async () => {
+  test('takes no character of a value for a wildcard', async () => {
     const { log } = await setup();
     for (const value of ['%', '_', '01986476_4c00', '01986476\\']) {
       const key = { kind: 'delivery', value, isWhole: false } as const;

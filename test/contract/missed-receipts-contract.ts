@@ -1,5 +1,5 @@
-// What every adapter of the ports to receipts and events must do with receipts that do not come: each is told once, in the
-// transaction that forgets that it was waited for.
+// What every adapter of the ports to receipts and events must do about receipts that do not come: each is reported
+// once, in the transaction that stops waiting for it.
 
 import { expect, test } from 'vitest';
 import type { DeviceStore } from '../../src/core/ports/devices.ts';
@@ -32,7 +32,7 @@ export async function setup(open: () => Promise<OpenedMissed>): Promise<OpenedMi
   return opened;
 }
 
-/** A push that the provider took and whose time is over a minute later. */
+/** A push that the provider took; its time for a receipt ends a minute later. */
 export async function deliver(
   { store, receipts }: OpenedMissed,
   number: number,
@@ -73,7 +73,7 @@ export async function told({ events }: OpenedMissed) {
 }
 
 export function missedReceiptsContract(open: () => Promise<OpenedMissed>): void {
-  test('tells once of a push that no receipt answered, when its time is over', async () => {
+  test('reports a push that no receipt answered once, when its time is over', async () => {
     const opened = await setup(open);
     await deliver(opened, 9);
     await speak(opened);
@@ -81,7 +81,7 @@ export function missedReceiptsContract(open: () => Promise<OpenedMissed>): void 
     expect(await sweep(opened, NOW + MINUTE)).toBe(0);
     expect(await sweep(opened, NOW + MINUTE + 1)).toBe(1);
     expect(await sweep(opened, NOW + DAY_MS)).toBe(0);
-    // A crash came before its end was written: it was pushed once more.
+    // After a crash before its end was written, it was pushed a second time.
     await take(opened, id, NOW + 5 * MINUTE);
     expect(await sweep(opened, NOW + DAY_MS)).toBe(0);
     expect(await told(opened)).toEqual([
@@ -94,7 +94,7 @@ export function missedReceiptsContract(open: () => Promise<OpenedMissed>): void 
     ]);
   });
 
-  test('a receipt or a reply ends the waiting, also one that was there before the push was recorded', async () => {
+  test('a receipt or a reply ends the waiting, also if it came before the push was recorded', async () => {
     const opened = await setup(open);
     const { store, receipts } = opened;
     await speak(opened);
@@ -120,7 +120,7 @@ export function missedReceiptsContract(open: () => Promise<OpenedMissed>): void 
     expect(await sweep(opened, NOW + DAY_MS)).toBe(0);
   });
 
-  test('sweeps the oldest first, a few at a time, and judges none whose time was over before', async () => {
+  test('sweeps the oldest first, a few at a time, and does not report those whose time was over before the given one', async () => {
     const opened = await setup(open);
     await speak(opened);
     const ids: string[] = [];
@@ -136,10 +136,10 @@ export function missedReceiptsContract(open: () => Promise<OpenedMissed>): void 
     expect((await told(opened)).map(({ deliveryId }) => deliveryId)).toEqual(ids.slice(1));
   });
 
-  test('judges nobody by a stop in which the receipt may have come', async () => {
+  test('does not report a push if the service was stopped while its receipt could have come', async () => {
     const opened = await setup(open);
     const { records } = opened;
-    // A push each; from which moment after it the process stopped, and for how long.
+    // One push for each: how long after it the process stopped, and for how long.
     const stops = [
       [2, 10_000, 5_000],
       [3, 10_000, 4_999],
@@ -158,7 +158,7 @@ export function missedReceiptsContract(open: () => Promise<OpenedMissed>): void 
     expect(judged).toEqual([3, 4, 5].map((number) => sampleDelivery(number).id));
   });
 
-  test('tells nothing of devices that were deleted and of phones that were forgotten', async () => {
+  test('reports nothing about deleted devices and forgotten phones', async () => {
     const opened = await setup(open);
     const { devices, operating } = opened;
     const [gone, kept] = [sampleDevice(1), sampleDevice(2)];
@@ -176,7 +176,7 @@ export function missedReceiptsContract(open: () => Promise<OpenedMissed>): void 
     expect(await sweep(opened, NOW + DAY_MS)).toBe(0);
   });
 
-  test('a silent phone returns by a reply, too', async () => {
+  test('a reply, too, ends a phone’s silence', async () => {
     const opened = await setup(open);
     const { receipts } = opened;
     await speak(opened);

@@ -1,4 +1,4 @@
-// What every adapter of the port to what operators list and change must do: pages that look at a bounded part of the log,
+// What every adapter of the port to what operators list and change must do: pages that read a bounded part of the log,
 // deliveries that are made due, and forgetting, which may be interrupted at any moment.
 
 import { expect, test } from 'vitest';
@@ -28,13 +28,13 @@ export interface OpenedOperating {
   readonly operating: OperatingStore;
 }
 
-/** Where an empty database may be, and how what is there is opened. */
+/** Makes places for empty databases, and opens the database at a place. */
 export interface Places {
   newPlace(): Promise<string>;
   open(place: string): Promise<OpenedOperating>;
 }
 
-/** Deliveries of so many numbers, all delivered. */
+/** Delivers one delivery for each number. */
 async function deliver({ store }: OpenedOperating, numbers: readonly number[], deviceId?: string) {
   const token = deviceId === undefined ? {} : { deviceId, tokenHash: sampleFingerprint('token 1') };
   const deliveries = numbers.map((number) => sampleDelivery(number, token));
@@ -48,7 +48,10 @@ async function deliver({ store }: OpenedOperating, numbers: readonly number[], d
 
 const range = (length: number, from = 1) => Array.from({ length }, (_, index) => from + index);
 
-/** A user with two devices, one of whose tokens another user has, with rows by device and by token. */
+/**
+ * A user with two devices, whose rows name the device and the token. Another user has the token of the second device,
+ * too.
+ */
 async function setupUser(opened: OpenedOperating) {
   const { store, devices } = opened;
   await add(devices, sampleDevice(1, { user: 'alice' }));
@@ -94,7 +97,7 @@ export function operatingContract({ newPlace, open }: Places): void {
     expect(await operating.listQuarantine(query)).toEqual({ entries: [] });
   });
 
-  test('a filter that matches little goes on page by page and finds it all the same', async () => {
+  test('a filter that matches few rows goes on page by page and still finds them', async () => {
     const opened = await open(await newPlace());
     const rare = sampleDelivery(1, { target: { ...sampleDelivery(1).target, app: 'rare' } });
     await opened.store.insert(accept(rare));
@@ -156,7 +159,7 @@ export function operatingContract({ newPlace, open }: Places): void {
     expect(await hurry(2, NOW + 40_000)).toMatchObject({ kind: 'due' });
   });
 
-  test('forgets a user in many small steps, and nobody else', async () => {
+  test('forgets a user in many small steps, and no other user', async () => {
     const opened = await open(await newPlace());
     await setupUser(opened);
     expect(await forget(opened)).toEqual({
@@ -168,7 +171,7 @@ export function operatingContract({ newPlace, open }: Places): void {
     expect(await forget(opened)).toEqual({ devices: 0, deliveries: 0, tokenHashes: [] });
   });
 
-  test('what was interrupted after any step is finished by the same call', async () => {
+  test('forgetting that was interrupted after any step is finished by the same call', async () => {
     for (let steps = 0; steps < 4; steps += 1) {
       const place = await newPlace();
       const first = await open(place);
@@ -197,7 +200,7 @@ export function operatingContract({ newPlace, open }: Places): void {
     expect(row).not.toHaveProperty('subjectHash');
   });
 
-  test('a token that nobody has is forgotten in the log, with what waits for it', async () => {
+  test('a token without a device is forgotten in the log, and the deliveries that wait for it end', async () => {
     const { store, operating } = await open(await newPlace());
     await wait(store, sampleNews(1), NOW + 50_000);
     const tokenHashes = [sampleFingerprint('token 1')];

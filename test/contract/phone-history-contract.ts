@@ -1,5 +1,5 @@
-// The part of the contract of receipts about a phone: what its pushes, receipts and replies make of its history, and when it
-// is silent, back or demoted.
+// The part of the contract of receipts about a phone: how its pushes, receipts and replies change its history, and when
+// it is silent, back or demoted.
 
 import { expect, test } from 'vitest';
 import type { Receipt } from '../../src/core/receipts/receipt.ts';
@@ -7,7 +7,7 @@ import { answer, deliver, type OpenedReceipts, PHONE, TOKEN_SHA256 } from './rec
 import { accept, DAY_MS, NOW, sampleDelivery } from './store-samples.ts';
 
 export function phoneHistoryContract(open: () => Promise<OpenedReceipts>): void {
-  test('a phone that was quicker than the provider counts as woken', async () => {
+  test('a phone whose receipt came before the provider’s answer counts as woken', async () => {
     const opened = await open();
     const delivery = sampleDelivery(1, { tokenHash: PHONE });
     await opened.store.insert(accept(delivery));
@@ -20,7 +20,7 @@ export function phoneHistoryContract(open: () => Promise<OpenedReceipts>): void 
     expect(await opened.receipts.findHistory(PHONE)).toMatchObject({ recent: '1', unanswered: 0 });
   });
 
-  test('a push without room for the address expects nothing', async () => {
+  test('no receipt is expected for a push without room for the address', async () => {
     const opened = await open();
     const delivery = sampleDelivery(1, { tokenHash: PHONE });
     await opened.store.insert(accept(delivery));
@@ -33,7 +33,7 @@ export function phoneHistoryContract(open: () => Promise<OpenedReceipts>): void 
     expect(await opened.receipts.findHistory(PHONE)).toBeUndefined();
   });
 
-  test('tells what the phone did before this push, and counts a push once', async () => {
+  test('returns what the phone did before this push, and counts a push once', async () => {
     const opened = await open();
     const first = await deliver(opened, 1);
     await answer(opened, first.id, NOW + 700);
@@ -49,7 +49,7 @@ export function phoneHistoryContract(open: () => Promise<OpenedReceipts>): void 
     expect(await opened.receipts.findWake(second.id)).toMatchObject({ recent: '1' });
   });
 
-  test('a phone is silent after five pushes over a day, told once, and its next receipt is its return', async () => {
+  test('a phone is silent after five pushes over a day, reported once, and its next receipt is its return', async () => {
     const opened = await open();
     const { receipts } = opened;
     const woken = await deliver(opened, 1);
@@ -115,7 +115,7 @@ export function phoneHistoryContract(open: () => Promise<OpenedReceipts>): void 
     expect(await receipts.recordReplied(unknown)).toBeUndefined();
   });
 
-  test('a push that nobody is judged by changes no history, and its receipt counts all the same', async () => {
+  test('a push that is not judged changes no history, but its receipt counts', async () => {
     const opened = await open();
     const { store, receipts } = opened;
     const woken = await deliver(opened, 1);
@@ -134,7 +134,7 @@ export function phoneHistoryContract(open: () => Promise<OpenedReceipts>): void 
     expect(await receipts.findHistory(PHONE)).toMatchObject({ recent: '1', wakesMs: [700, 1_000] });
   });
 
-  test('tells of a demotion once a week', async () => {
+  test('reports a demotion once a week', async () => {
     const opened = await open();
     const { id } = await deliver(opened, 1);
     const demoted = { n: 1, priority: 'normal', originalPriority: 'high' } as const;

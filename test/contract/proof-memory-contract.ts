@@ -1,4 +1,4 @@
-// What every memory of proofs must do: one of those that share it may ask, and all hear the answer.
+// What every memory of proofs must do: of the processes that share it only one may ask, and all get the answer.
 
 import { expect, onTestFinished, test } from 'vitest';
 import type { ProofMemory } from '../../src/core/ports/proofs.ts';
@@ -8,7 +8,7 @@ const START_MS = 1_754_049_600_000;
 const DAY_MS = 86_400_000;
 const REFUSED = { kind: 'misconfigured', reason: 'InvalidProviderToken' } as const;
 
-/** `newPlace` is the address of a memory of its own, which any number of processes open. */
+/** `newPlace` is the address of an empty memory, which any number of processes can open. */
 export function proofMemoryContract<Place>({
   newPlace,
   open,
@@ -24,7 +24,7 @@ export function proofMemoryContract<Place>({
     return { ...memory, claimAt };
   }
 
-  test('one of two processes may ask, and both hear the answer for ten minutes', async () => {
+  test('one of two processes may ask, and both get the answer for ten minutes', async () => {
     const place = await newPlace();
     const [one, other] = [use(place), use(place)];
     expect(await one.claimAt(0)).toBeUndefined();
@@ -56,7 +56,7 @@ export function proofMemoryContract<Place>({
     expect(earlier?.outcome).toMatchObject(kind === 'delivered' ? { kind } : outcome);
   });
 
-  test('other credentials are another question, and what was released may be asked at once', async () => {
+  test('other credentials are a separate question, and a released question may be asked at once', async () => {
     const memory = use(await newPlace());
     expect(await memory.claimAt(0)).toBeUndefined();
     expect(await memory.claimAt(0, 'another key')).toBeUndefined();

@@ -1,4 +1,4 @@
-// What every provider promises of its connections, from the first to the last.
+// What every provider promises about its connections, from the first to the last.
 
 import { describe, expect, it } from 'vitest';
 import { connected, openProvider, openSandbox, turn } from '../providers/support.ts';
@@ -22,8 +22,8 @@ export function describeConnections(test: ContractCase): void {
       const outcomes = Array.from({ length: 20 }, (_, index) => send({ token: test.token(index) }));
       await sandbox.waitForRequests(({ provider }) => provider === name, 21);
       sandbox.goAway(name);
-      // Written before the GOAWAY was read, so above its last id; the next one goes a new way at once,
-      // while the twenty are still being answered on the old.
+      // This push was written before the GOAWAY was read, so its stream is above the last id; the next push uses a new
+      // connection at once, while the twenty are still being answered on the old one.
       expect(await send()).toEqual(retry('not_processed', 'goaway'));
       expect(await send()).toEqual(delivered);
       expect(await Promise.all(outcomes)).toEqual(Array.from({ length: 20 }, () => delivered));
@@ -31,7 +31,7 @@ export function describeConnections(test: ContractCase): void {
       expect(sandbox.received()).toHaveLength(22);
     });
 
-    it('delivers a cold burst of 300 over as few connections as it can, without a refusal', async () => {
+    it('delivers a cold burst of 300 over as few connections as possible, without a refusal', async () => {
       const { sandbox, send, events } = await setup();
       const outcomes = await Promise.all(
         Array.from({ length: 300 }, (_, index) => send({ token: test.token(index) })),
@@ -78,7 +78,7 @@ export function describeConnections(test: ContractCase): void {
       expect(sandbox.received()).toHaveLength(2_000);
     });
 
-    it('knows a refused connection from an uncertain one, and recovers', async () => {
+    it('tells a refused connection from an uncertain one, and recovers', async () => {
       const { sandbox, send, provider } = await setup();
       await send();
       await sandbox.refuseConnections(name, true, { reset: true });
@@ -127,7 +127,7 @@ export function describeConnections(test: ContractCase): void {
   });
 
   describe(`${name}: closing`, () => {
-    it('leaves no connection behind and refuses what comes later', async () => {
+    it('leaves no connection open and refuses later pushes', async () => {
       const sandbox = await openSandbox();
       const { provider, send } = await openProvider(name, sandbox, { keepOpen: true });
       await send();

@@ -11,11 +11,11 @@ import { delivered, FAULTS, retry } from './provider-faults.ts';
 
 export interface ContractCase {
   readonly name: ProviderName;
-  /** Tokens of the form that the provider takes. */
+  /** A token in this provider's format. */
   token(index: number): string;
-  /** How many streams the stand-in takes on a connection. */
+  /** How many streams the stand-in allows on a connection. */
   readonly streamLimit: number;
-  /** What a body that breaks off after a 200 means. */
+  /** The outcome of a 200 whose body breaks off. */
   readonly cutOff: object;
 }
 
@@ -74,7 +74,7 @@ export function describeProvider(test: ContractCase): void {
       const { clock, sandbox, send, events } = await setupManual();
       sandbox.script({ provider: name, fault: { kind: 'hang' } });
       const outcome = send({ timeoutMs: 100 });
-      // Its answer proves that the peer is there.
+      // The answer to a second push proves that the peer is alive.
       await sandbox.waitForRequests(({ provider }) => provider === name, 2);
       expect(await send()).toEqual(delivered);
       clock.advance(100);
@@ -100,7 +100,7 @@ export function describeProvider(test: ContractCase): void {
       await vi.waitFor(() => expect(late).toEqual([expected]));
     });
 
-    it('does not hear an answer that comes 10 s after the deadline', async () => {
+    it('ignores an answer that comes 10 s after the deadline', async () => {
       const { clock, sandbox, send } = await setupManual();
       sandbox.script({ provider: name, fault: { kind: 'delay', delayMs: 300 } });
       const late: Outcome[] = [];
@@ -131,7 +131,7 @@ export function describeProvider(test: ContractCase): void {
       expect(sandbox.received()).toHaveLength(2);
     });
 
-    it('finds a half-dead connection out and is back within the deadline', async () => {
+    it('detects a half-dead connection and recovers within the deadline', async () => {
       const { clock, sandbox, send } = await setupManual();
       sandbox.blackhole(name);
       const startedAtMs = clock.nowMs();
@@ -147,7 +147,7 @@ export function describeProvider(test: ContractCase): void {
       expect(await send()).toEqual(delivered);
     });
 
-    it('bounds the time that a push waits for a free stream, and counts none of it', async () => {
+    it('bounds the time that a push waits for a free stream, and counts none of it as the push’s own time', async () => {
       const clock = new ManualClock(Date.now());
       const sandbox = await openSandbox();
       const { send } = await openProvider(name, sandbox, { clock, maxInFlight: 1 });
@@ -164,7 +164,7 @@ export function describeProvider(test: ContractCase): void {
       expect(sandbox.received()).toHaveLength(3);
     });
 
-    it('says that no push can be sent when three in a row wait in vain', async () => {
+    it('reports that no push can be sent when three in a row waited without getting a stream', async () => {
       const clock = new ManualClock(Date.now());
       const sandbox = await openSandbox();
       const { send, provider } = await openProvider(name, sandbox, { clock, maxInFlight: 1 });

@@ -42,7 +42,7 @@ export const FAULTS: readonly [string, Fault, unknown, 'same' | 'fresh'][] = [
     retry('not_processed', 'goaway'),
     'fresh',
   ],
-  // Node's client ends every stream at such a GOAWAY (decision 5): one more try with the same id.
+  // Node's client ends every stream at such a GOAWAY (decision 5), so the push is tried once more with the same id.
   [
     'a GOAWAY with an error',
     { kind: 'goaway', code: 2 },

@@ -1,4 +1,4 @@
-// One phone's deliveries and receipts, as the tests of receipts hand them in.
+// One phone's deliveries and receipts, for the tests of receipts.
 
 import type { ReceiptStore } from '../../src/core/ports/receipts.ts';
 import type { Store } from '../../src/core/ports/store.ts';

@@ -1,5 +1,5 @@
-// What every adapter of the port to receipts must do: what it keeps beside a delivery, and, in a part of its own, what it
-// knows of a phone.
+// What every adapter of the port to receipts must do: what it stores with a delivery, and, in a part of its own, what
+// it stores about a phone.
 
 import { expect, test } from 'vitest';
 import type { Receipt } from '../../src/core/receipts/receipt.ts';
@@ -15,7 +15,7 @@ import {
 import { accept, NOW, sampleDelivery, settlement } from './store-samples.ts';
 
 export function receiptStoreContract(open: () => Promise<OpenedReceipts>): void {
-  test('shows the receipts of a delivery in their order, with all that they say', async () => {
+  test('shows the receipts of a delivery in their order, with all their fields', async () => {
     const opened = await open();
     const { id } = await deliver(opened, 1);
     const failed: Receipt = {
@@ -71,7 +71,7 @@ export function receiptStoreContract(open: () => Promise<OpenedReceipts>): void 
     expect(other).toMatchObject({ status: 'rejected', reason: 'TopicDisallowed' });
   });
 
-  test('tells when a repeat gave the delivery its lifetime', async () => {
+  test('returns when a repeat gave the delivery its lifetime', async () => {
     const opened = await open();
     const delivery = sampleDelivery(1, { tokenHash: PHONE });
     await opened.store.insert(accept(delivery));
@@ -84,7 +84,7 @@ export function receiptStoreContract(open: () => Promise<OpenedReceipts>): void 
     });
   });
 
-  test('knocks once, not after a receipt, and says what it was good for', async () => {
+  test('knocks once, not after a receipt, and returns what the knock achieved', async () => {
     const opened = await open();
     const { receipts } = opened;
     const never = await deliver(opened, 1);
@@ -118,7 +118,7 @@ export function receiptStoreContract(open: () => Promise<OpenedReceipts>): void 
     expect(await answer(opened, useless.id, NOW + 190_000)).toMatchObject({ knock: undefined });
   });
 
-  test('a knock that did not leave is none, and a receipt before it is for the first push', async () => {
+  test('a knock that was not sent does not count, and a receipt before it is for the first push', async () => {
     const opened = await open();
     const { receipts } = opened;
     const woken = await deliver(opened, 1);

@@ -1,4 +1,4 @@
-// The contract of the Records port: every adapter passes it, beside the Store of the same log.
+// The contract of the Records port: every adapter passes it, together with the Store of the same log.
 
 import { describe, expect, test } from 'vitest';
 import type { Gap, Outage, Records, Refusal } from '../../src/core/ports/records.ts';
@@ -28,7 +28,7 @@ const OUTAGE: Outage = {
 
 export function describeRecords(open: () => Promise<RecordedLog>): void {
   const find = async ({ store }: RecordedLog, number: number): Promise<LoggedDelivery> => {
-    // What was told goes with the next write.
+    // What a caller was told is written with the next write.
     await store.probe();
     const [found] = await store.findDeliveries({ id: sampleId(number), limit: 1 });
     if (found === undefined) throw new Error('no such delivery');
@@ -93,7 +93,7 @@ export function describeRecords(open: () => Promise<RecordedLog>): void {
   });
 
   describe('refusals', () => {
-    test('are kept with all they name, and with nothing', async () => {
+    test('are kept with all their fields, and without any', async () => {
       const { records, read } = await open();
       const rowIds = await records.writeRefusals(adding(FULL_REFUSAL, BARE_REFUSAL));
       expect(new Set(rowIds).size).toBe(2);
@@ -139,7 +139,7 @@ export function describeRecords(open: () => Promise<RecordedLog>): void {
       expect((await read()).refusals).toEqual([sampleRefusal(5), sampleRefusal(4), other]);
     });
 
-    test('of strangers are trimmed together, and nobody else’s', async () => {
+    test('of strangers are trimmed together, and no others', async () => {
       const { records, read } = await open();
       const strangers = [1, 2, 3].map((number) =>
         sampleRefusal(number, { isKnown: false, door: `/${number}` }),

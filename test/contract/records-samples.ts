@@ -1,4 +1,4 @@
-// Calls of which the log keeps something beside deliveries, for tests of whatever keeps it.
+// Calls about which the log stores something other than deliveries, for tests of all that stores it.
 
 import type { Refusal, RefusalsWrite } from '../../src/core/ports/records.ts';
 import { NOW, sampleFingerprint, sampleId } from './store-samples.ts';

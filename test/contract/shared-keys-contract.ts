@@ -1,4 +1,5 @@
-// Who gets a duplicate key in a store that machines share: one call, with its row and what is known of its token.
+// Who gets a duplicate key in a store that machines share: exactly one call, together with its row and what is known
+// about its token.
 
 import { expect, test } from 'vitest';
 import type { KeyedDelivery } from '../../src/core/ports/store.ts';
@@ -39,7 +40,7 @@ export function sharedKeysContract(open: () => Promise<SharedStoreSetup>): void 
     };
   }
 
-  test('gives the key to one of many calls at two machines, with its row, and tells the others whose it is', async () => {
+  test('gives the key to one of many calls at two machines, with its row, and tells the others who has it', async () => {
     const { byOne, byOther, one } = await twoMachines();
     const numbers = Array.from({ length: 20 }, (_, number) => number);
     const claims = await Promise.all(
@@ -56,13 +57,13 @@ export function sharedKeysContract(open: () => Promise<SharedStoreSetup>): void 
     expect((await one.findDeliveries({ limit: 30 })).map(({ id }) => id)).toEqual(taken);
   });
 
-  test('leaves what was claimed for another machine, when its lease is over', async () => {
+  test('lets another machine claim the delivery when its lease is over', async () => {
     const { byOne, other } = await twoMachines();
     expect(await byOne(keyed(1))).toEqual({ kind: 'taken', hold: undefined });
     expect(await claimedIds(other, { nowMs: NOW + LEASE_MS })).toEqual([sampleId(1)]);
   });
 
-  test('gives a key again when its window is over and its delivery has ended, swept or not', async () => {
+  test('gives a key away again when its window is over and its delivery has ended, swept or not', async () => {
     const { byOther, byOne, one, clocks } = await twoMachines();
     await byOne(keyed(1));
     for (const clock of clocks) clock.advance(DAY_MS);
@@ -71,7 +72,7 @@ export function sharedKeysContract(open: () => Promise<SharedStoreSetup>): void 
     expect(await byOther(keyed(2))).toMatchObject({ kind: 'taken' });
   });
 
-  test('gives a key again at once when its delivery ended undelivered', async () => {
+  test('gives a key away again at once when its delivery ended undelivered', async () => {
     const { byOther, byOne, one } = await twoMachines();
     await byOne(keyed(1));
     await one.settle(settlement(sampleDelivery(1), { status: 'rejected' }));
@@ -92,7 +93,7 @@ export function sharedKeysContract(open: () => Promise<SharedStoreSetup>): void 
     expect(await byOther(keyed(1))).toEqual({ kind: 'taken', hold: undefined });
   });
 
-  test('tells of a hold, and refuses one that outlasts the useful life', async () => {
+  test('returns a hold, and refuses a call if the hold outlasts the useful life', async () => {
     const { byOther, one } = await twoMachines();
     const { tokenHash } = sampleDelivery(1);
     const hold = quarantineEntry('', { tokenHash, kind: 'throttled', untilMs: NOW + 20_000 });
@@ -123,7 +124,7 @@ export function sharedKeysContract(open: () => Promise<SharedStoreSetup>): void 
     expect(await byOne(keyed(1))).toMatchObject({ entry: { kind: 'unregistered' } });
   });
 
-  test('tells of the quarantine, and not of a key whose window is over, swept or not', async () => {
+  test('returns the quarantine, and no key whose window is over, swept or not', async () => {
     const { byOther, byOne, one, clocks } = await twoMachines();
     await byOne(keyed(1));
     await one.settle(settlement(sampleDelivery(1)));

@@ -1,6 +1,6 @@
-// What every store must do that several machines share: one of them gets a key, with its row; what a dead one left is taken
-// over, and one that was thought dead sends nothing more. Every machine has a clock of its own, and one whose clock stands
-// still is one that was stopped.
+// What every store must do that several machines share: one of them gets a key, with its row; deliveries of a dead
+// machine are taken over, and a machine that was declared dead sends nothing more. Every machine has a clock of its
+// own; a clock that stands still stands for a machine that was stopped.
 
 import { expect, test } from 'vitest';
 import type { Store } from '../../src/core/ports/store.ts';
@@ -23,11 +23,11 @@ export interface ContractMachine {
   readonly store: Store;
   readonly owner: string;
   readonly clock: ManualClock;
-  /** How many deliveries it took over, each time. */
+  /** How many deliveries it took over, one entry for each time. */
   readonly taken: readonly number[];
-  /** How often it was told that another one stopped or died. */
+  /** How often it heard that another machine stopped or died. */
   readonly gone: number;
-  /** Seconds in which this machine beats and looks at the others. */
+  /** For this many seconds the machine beats and watches the others. */
   live(seconds: number): Promise<void>;
 }
 
@@ -42,7 +42,7 @@ export interface SharedStoreSetup {
 
 const LEASE = { leaseUntilMs: NOW + 3_600_000 };
 
-/** Goes on as the database's clock does, however long a start takes. */
+/** Runs in real time, as the database's clock does, however long a start takes. */
 class RunningClock extends ManualClock {
   readonly #startedAtMs = performance.now();
 
@@ -61,7 +61,7 @@ export function sharedStoreContract(open: () => Promise<SharedStoreSetup>): void
 }
 
 function testsOfMachines(open: () => Promise<SharedStoreSetup>): void {
-  test('takes over what a machine left that stopped, once, and its late writes are refused', async () => {
+  test('takes over once what a stopped machine left, and refuses its late writes', async () => {
     const { machine, names } = await open();
     const dead = await machine();
     const alive = await machine();
@@ -90,7 +90,7 @@ function testsOfMachines(open: () => Promise<SharedStoreSetup>): void {
     expect(await names()).toEqual([alive.owner]);
   });
 
-  test('an end that a repeat at another machine has moved is not the end', async () => {
+  test('an end is refused if a repeat at another machine has moved it', async () => {
     const { machine } = await open();
     const [one, other] = [await machine(), await machine()];
     const delivery = sampleDelivery(1);
@@ -115,7 +115,7 @@ function testsOfMachines(open: () => Promise<SharedStoreSetup>): void {
       const { deliveries } = await other.store.claimDue(claim({ owner: other.owner, nowMs }));
       return deliveries.map((found) => found.id);
     };
-    // The attempts so far may have been left unanswered.
+    // The provider may have left the attempts so far unanswered, so the next one waits.
     expect(await claimedIn(1_000)).toEqual([]);
     expect(await claimedIn(11_000)).toEqual([id]);
     const known = { owner: other.owner, expiresAtMs: renewed.expiresAtMs };
@@ -123,7 +123,7 @@ function testsOfMachines(open: () => Promise<SharedStoreSetup>): void {
     expect((await one.store.findDeliveries({ id, limit: 1 }))[0]?.status).toBe('expired');
   });
 
-  test('is told of a machine that died while it sent nothing, and of one that stopped', async () => {
+  test('hears of a machine that died while it sent nothing, and of one that stopped', async () => {
     const { machine, names } = await open();
     const [alive, stopping] = [await machine(), await machine()];
     await machine();
@@ -140,7 +140,7 @@ function testsOfMachines(open: () => Promise<SharedStoreSetup>): void {
     expect(alive.taken).toEqual([]);
   });
 
-  test('a machine that was stopped claims nothing before it has beaten again, and then as a new one', async () => {
+  test('a machine that was stopped claims nothing before its next beat, and then under a new epoch', async () => {
     const { machine, names } = await open();
     const stopped = await machine();
     const alive = await machine();
@@ -149,11 +149,11 @@ function testsOfMachines(open: () => Promise<SharedStoreSetup>): void {
     while ((await names()).length > 1) await alive.store.probe();
 
     const wake = () => stopped.store.claimDue(claim({ owner: stopped.owner, nowMs: NOW + 8_000 }));
-    // Its clock stood still, so it thinks that it is fresh: the database knows better.
+    // Its clock stood still, so it considers itself alive, but the database knows better.
     expect(stopped.store.mayRetry(NOW)).toBe(true);
     expect((await wake()).deliveries).toEqual([]);
     await stopped.live(1);
-    // What it leased under its old epoch is theirs, however much alive it is now.
+    // What it leased under its old epoch belongs to the others, although it is alive now.
     expect(stopped.store.mayRetry(NOW)).toBe(false);
     expect(stopped.store.mayRetry(stopped.clock.nowMs())).toBe(true);
     expect((await wake()).deliveries).toHaveLength(1);
@@ -188,7 +188,7 @@ function testsOfMachines(open: () => Promise<SharedStoreSetup>): void {
     ).toBe(true);
   });
 
-  test('keeps the lifetime of what a machine with a wrong clock accepted when another one starts', async () => {
+  test('keeps the lifetime of a delivery that a machine with a wrong clock accepted, when another machine starts', async () => {
     const { machine } = await open();
     const first = await machine();
     const delivery = sampleDelivery(1, { receivedAtMs: NOW + DAY_MS });
@@ -197,7 +197,7 @@ function testsOfMachines(open: () => Promise<SharedStoreSetup>): void {
     await second.store.recover({ nowMs: NOW });
     const { deliveries } = await second.store.claimDue(claim({ owner: second.owner, nowMs: NOW }));
     expect(deliveries).toHaveLength(1);
-    // By two clocks that stand still while the database's runs.
+    // The clocks of both machines stand still, while the database's clock runs.
     const apartMs = Math.abs((deliveries[0]?.expiresAtMs ?? 0) - delivery.expiresAtMs);
     expect(apartMs).toBeLessThan(10_000);
   });

@@ -129,7 +129,7 @@ function testsOfTheLog(setup: () => Promise<Store>): void {
     '0f9ad8c2-1f0c-4a2b-9d5e-6b8f3c2a1d00',
     '0F9AD8C2-1F0C-4A2B-9D5E-6B8F3C2A1D00',
     '',
-  ])('gives back the message id "%s" as it came', async (messageId) => {
+  ])('returns the message id "%s" as it came', async (messageId) => {
     const store = await setup();
     const delivery = sampleDelivery(1);
     await store.insert(accept(delivery));
@@ -201,7 +201,7 @@ function testsOfTheLog(setup: () => Promise<Store>): void {
     expect(await store.findDeliveries({ limit: 1 })).toEqual([]);
   });
 
-  test('gives back whatever text a delivery carries', async () => {
+  test('returns unchanged any text that a delivery carries', async () => {
     const store = await setup();
     let number = 0;
     const text = anyText({ maxLength: 200 });
@@ -231,7 +231,7 @@ function testsOfTheLog(setup: () => Promise<Store>): void {
 }
 
 function testsOfClosing(setup: () => Promise<Store>): void {
-  test('finishes what was asked before it closes, and rejects later calls', async () => {
+  test('finishes earlier operations before it closes, and rejects later ones', async () => {
     const store = await setup();
     const writes = [1, 2, 3].map((number) => store.insert(accept(sampleDelivery(number))));
     const closed = store.close();

@@ -1,4 +1,5 @@
-// The part of the Store contract about leases: who may send a delivery and settle it, and when another may take it over.
+// The part of the Store contract about leases: which owner may send a delivery and settle it, and when another may take
+// it over.
 
 import { expect, test } from 'vitest';
 import type { Store } from '../../src/core/ports/store.ts';
@@ -80,7 +81,7 @@ export function storeLeasesContract(setup: () => Promise<Store>): void {
     expect(await store.settle(settlement(sampleDelivery(1)))).toBe(true);
   });
 
-  test('makes what an owner leaves due at once, and nobody else’s', async () => {
+  test('when an owner leaves, makes its deliveries due at once, and no others', async () => {
     const store = await setup();
     await store.insert(accept(sampleDelivery(1)));
     await store.insert(accept(sampleDelivery(2), { owner: 'owner-c' }));

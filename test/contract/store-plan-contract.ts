@@ -1,5 +1,5 @@
-// The part of the Store contract about plans that change while nobody sends: the end of an outage, repeats, late answers,
-// and lifetimes that end.
+// The part of the Store contract about plans that change while no attempt runs: the end of an outage, repeats, late
+// answers, and lifetimes that end.
 
 import { expect, test } from 'vitest';
 import type { Store } from '../../src/core/ports/store.ts';
@@ -44,7 +44,7 @@ function testsOfHastening(setup: Setup): void {
     expect(await claimedIds(store, { nowMs: NOW + 750 })).toEqual([sampleId(3)]);
   });
 
-  test('delays nothing that is due sooner, and counts only what it moved', async () => {
+  test('delays nothing that is due sooner, and counts only deliveries that it moved', async () => {
     const store = await setup();
     const tried = { nowMs: NOW - 2_000 };
     await wait(store, 1, NOW - 5, tried);
@@ -55,7 +55,7 @@ function testsOfHastening(setup: Setup): void {
     expect(await claimedIds(store, { nowMs: NOW + 4 })).toEqual([3, 4].map(sampleId));
   });
 
-  test('lets holds stand, and what was tried a moment ago rest', async () => {
+  test('keeps holds, and does not retry at once what was tried a moment ago', async () => {
     const store = await setup();
     await wait(store, 1, NOW + 30_000, { nowMs: NOW - 999 });
     await store.insert(accept(sampleDelivery(2)));
@@ -89,7 +89,7 @@ function testsOfRenewing(setup: Setup): void {
     wallMs: NOW + 40_321,
   };
 
-  test('lets the lifetime of a queued delivery run from now, and makes it due no later', async () => {
+  test('starts the lifetime of a queued delivery again from now, and makes it due no later', async () => {
     const store = await setup();
     await wait(store, 1, NOW + 45_000);
     expect(await store.renew(renewal)).toBe(true);
@@ -105,7 +105,7 @@ function testsOfRenewing(setup: Setup): void {
     expect(logged).toMatchObject({ receivedAtMs: NOW, renewedAtMs: NOW + 40_321 });
   });
 
-  test('renews nothing that has ended or is not there', async () => {
+  test('renews nothing that has ended or does not exist', async () => {
     const store = await setup();
     expect(await store.renew(renewal)).toBe(false);
     await store.insert(accept(sampleDelivery(1)));
@@ -141,7 +141,7 @@ function testsOfConfirming(setup: Setup): void {
     expect(await store.settle(byHolder)).toBe(false);
   });
 
-  test('keeps the duplicate key and the reason of what the phone proved', async () => {
+  test('keeps the duplicate key and the reason of a delivery that the phone proved', async () => {
     const store = await setup();
     const keyHash = sampleFingerprint('key');
     const duplicateKey = { keyHash, expiresAtMs: NOW + 60_000 };
@@ -154,7 +154,7 @@ function testsOfConfirming(setup: Setup): void {
     expect(await store.findDuplicate({ keyHash, nowMs: NOW + 59_999 })).toBe(sampleId(1));
   });
 
-  test('confirms nothing that has ended or is not there', async () => {
+  test('confirms nothing that has ended or does not exist', async () => {
     const store = await setup();
     const confirmation = { deliveryId: sampleId(1), attempts: [DELIVERED], ...times };
     expect(await store.confirm(confirmation)).toBe(false);
@@ -173,7 +173,7 @@ function testsOfExpiry(setup: Setup): void {
   const end = NOW + 60_000;
   const wallMs = NOW + 61_234;
 
-  test('ends what outlived its lifetime, whatever app it belongs to, and nothing that is leased', async () => {
+  test('ends every delivery that outlived its lifetime, of any app, but none that is leased', async () => {
     const store = await setup();
     const { target } = sampleDelivery(1);
     await wait(store, sampleDelivery(1, { target: { ...target, app: 'gone' } }), NOW);
@@ -202,7 +202,7 @@ function testsOfExpiry(setup: Setup): void {
     expect(await expire()).toEqual([sampleId(3)]);
   });
 
-  test('says of a delivery that was interrupted that it perhaps arrived, and keeps its key', async () => {
+  test('records that an interrupted delivery perhaps arrived, and keeps its key', async () => {
     const store = await setup();
     const keyHash = sampleFingerprint('key');
     const duplicateKey = { keyHash, expiresAtMs: NOW + DAY_MS };

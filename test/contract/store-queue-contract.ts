@@ -1,4 +1,5 @@
-// The part of the Store contract about the queue: what a claim takes, in which order, when to ask again, and what is counted.
+// The part of the Store contract about the queue: what a claim takes, in which order, when to claim next, and what is
+// counted.
 
 import { expect, test } from 'vitest';
 import type { Store } from '../../src/core/ports/store.ts';
@@ -26,7 +27,7 @@ export function storeQueueContract(setup: Setup): void {
 }
 
 function testsOfDueTimes(setup: Setup): void {
-  test('claims what is due, up to the limit, and tells when to ask again', async () => {
+  test('claims what is due, up to the limit, and returns when to claim next', async () => {
     const store = await setup();
     await wait(store, 1, NOW + 300);
     await wait(store, 2, NOW + 100);
@@ -43,7 +44,7 @@ function testsOfDueTimes(setup: Setup): void {
     expect((await store.claimDue(claim({ nowMs: NOW + 302 }))).nextDueAtMs).toBe(NOW + 9_000);
   });
 
-  test('claims deliveries whose lease is over like those that wait', async () => {
+  test('claims deliveries whose lease is over like waiting ones', async () => {
     const store = await setup();
     await store.insert(accept(sampleDelivery(1), { leaseUntilMs: NOW + 50 }));
     await wait(store, 2, NOW - 100);
@@ -52,7 +53,7 @@ function testsOfDueTimes(setup: Setup): void {
     expect(await claimedIds(store, { nowMs: NOW + 50 })).toEqual([sampleId(1)]);
   });
 
-  test('has nothing to ask again for when nothing is queued', async () => {
+  test('returns no time for the next claim when nothing is queued', async () => {
     const store = await setup();
     await store.insert(accept(sampleDelivery(1)));
     await store.settle(settlement(sampleDelivery(1)));
@@ -100,7 +101,7 @@ function testsOfDueTimes(setup: Setup): void {
     );
   });
 
-  test('leaves what it claimed out of the times to ask again, and counts the leases of others', async () => {
+  test('leaves claimed deliveries out of the times to claim next, and counts the leases of others', async () => {
     const store = await setup();
     await wait(store, 1, NOW);
     await store.insert(accept(sampleDelivery(2), { leaseUntilMs: NOW + 700 }));
@@ -122,7 +123,7 @@ function testsOfSelection(setup: Setup): void {
     expect(await claimedIds(store, {})).toEqual([2, 1].map(sampleId));
   });
 
-  test('chooses as the probe what was never tried, then what was tried longest ago', async () => {
+  test('chooses as the probe a delivery that was never tried, then the one tried longest ago', async () => {
     const store = await setup();
     await wait(store, 1, NOW + 30_000, { nowMs: NOW + 20 });
     await wait(store, 2, NOW + 60_000, { nowMs: NOW + 10 });

@@ -1,5 +1,5 @@
-// The part of the Store contract about a restart: what was under way is due at once, plans and holds stay, and a clock that
-// was set back makes no delivery wait or live longer.
+// The part of the Store contract about a restart: what was under way is due at once, plans and holds stay, and if the
+// clock was set back no delivery waits or lives longer.
 
 import { expect, test } from 'vitest';
 import type { Store } from '../../src/core/ports/store.ts';
@@ -18,7 +18,7 @@ import {
 } from './store-samples.ts';
 
 export function storeRecoveryContract(setup: () => Promise<Store>): void {
-  test('makes due at once what was under way, leaves plans as they were, and tells how many are open', async () => {
+  test('makes due at once what was under way, leaves plans as they were, and returns how many are open', async () => {
     const store = await setup();
     await store.insert(accept(sampleDelivery(1), { leaseUntilMs: NOW + 3_600_000 }));
     await wait(store, sampleNews(2), NOW + 3_600_000);

@@ -1,4 +1,4 @@
-// Deliveries, settlements and quarantines as the store's tests hand them in.
+// Deliveries, settlements and quarantines for the store's tests.
 
 import { createHash } from 'node:crypto';
 import type { Attempt, Delivery, Next } from '../../src/core/delivery.ts';
@@ -10,13 +10,13 @@ import type {
   Store,
 } from '../../src/core/ports/store.ts';
 
-/** A service time that every sample is received at. */
+/** The service time at which every sample was received. */
 export const NOW = 1_754_049_600_000;
 export const OWNER = 'owner-a';
 export const LEASE_MS = 10_000;
 export const DAY_MS = 86_400_000;
 
-/** UUID version 7 whose order is that of `number`. */
+/** UUID version 7, in the order of `number`. */
 export function sampleId(number: number): string {
   const tail = number.toString(16).padStart(12, '0');
   return `01986476-4c00-7000-8000-${tail}`;
@@ -70,7 +70,7 @@ export const DELIVERED: Attempt = {
   },
 };
 
-/** A lifetime of a day: nobody waits for it. */
+/** A delivery with a lifetime of a day: no caller waits for it. */
 export function sampleNews(number: number, changes: Partial<Delivery> = {}): Delivery {
   const race = sampleDelivery(number);
   return {
@@ -128,7 +128,10 @@ export const HASTEN: HastenOptions = {
   restMs: 1_000,
 };
 
-/** Accepts a delivery, by its number or as it is, and leaves it waiting until `dueAtMs` after a failed attempt. */
+/**
+ * Accepts a delivery (a given one, or the sample with this number), and lets it wait until `dueAtMs` after a failed
+ * attempt.
+ */
 export async function wait(
   store: Store,
   delivery: number | Delivery,

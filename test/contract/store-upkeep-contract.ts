@@ -1,4 +1,4 @@
-// The part of the Store contract about what outlives a delivery: duplicate keys, quarantine, retention.
+// The part of the Store contract about rows that outlive a delivery: duplicate keys, quarantine, retention.
 
 import { expect, test } from 'vitest';
 import type { Store } from '../../src/core/ports/store.ts';
@@ -93,7 +93,7 @@ function testsOfDuplicateKeys(setup: Setup): void {
     },
   );
 
-  test('hands a duplicate key to the newer delivery, whose key the older one cannot release', async () => {
+  test('gives a duplicate key to the newer delivery, whose key the older one cannot release', async () => {
     const store = await setup();
     await store.insert(accept(sampleDelivery(1), { duplicateKey }));
     const later = { keyHash, expiresAtMs: NOW + 5_000 };
@@ -118,7 +118,7 @@ function testsOfQuarantine(setup: Setup): void {
     expect(await store.listQuarantine({ wallMs: NOW + 1_000, limit: 10 })).toEqual([]);
   });
 
-  test('ends a quarantine by hand and tells whether there was one', async () => {
+  test('ends a quarantine by hand and returns whether there was one', async () => {
     const store = await setup();
     await store.quarantine(quarantineEntry('a'));
 
