@@ -1,5 +1,5 @@
-// What must hold whenever a caller is answered. Each rule names what excuses an exception: the end of a
-// process, a disk that failed. Nothing else does.
+// Rules that must hold whenever a caller is answered. Each rule names what excuses an exception, such as the end of a
+// process or a disk that failed. There are no other excuses.
 
 import type { ErrorCode } from '../../src/core/errors.ts';
 import { providerFor } from '../../src/core/target.ts';
@@ -11,9 +11,9 @@ import { hadDiskTrouble } from './weather.ts';
 /** The caller is answered within five seconds; a question waits for the phone. */
 const ANSWER_MS = 5_000;
 const QUESTION_MS = 50_000;
-/** Machines do not know the database's time better. */
+/** Machines do not know the database's time more precisely. */
 const CLOCKS_MS = 100;
-/** The answer of the store that a delivery is open, while another machine ends it. */
+/** While the store's answer that a delivery is open is on its way, another machine may end it. */
 const CROSSING_MS = 5;
 const STORED_WINDOW_FROM_MS = 10 * 60_000;
 /** A race is refused only in an outage that is older than its useful life. */
@@ -28,14 +28,14 @@ const WITHOUT_DELIVERY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 export class AnswerRules {
   readonly #parts: RulesParts;
-  /** Deliveries by type, device and key, newest last. */
+  /** Deliveries by the key of their calls (type, device and key), newest last. */
   readonly #byKey = new Map<string, DeliveryRecord[]>();
 
   constructor(parts: RulesParts) {
     this.#parts = parts;
   }
 
-  /** A notification was let in. `serviceMs` is the process's time. */
+  /** A notification was accepted. `serviceMs` is the process's time. */
   accepted(delivery: DeliveryRecord, serviceMs: number): void {
     const { call } = delivery;
     if (call === undefined || call.isQuestion) return;
@@ -46,17 +46,18 @@ export class AnswerRules {
   }
 
   /**
-   * The same notification is let in twice only if the first one failed, or arrived and its window is over, or
-   * nobody could know of it. While the first one is open, its window does not matter: a repeat renews it.
+   * The same notification is accepted twice only if the first one failed, or arrived and its window is over, or this
+   * process could not know about it. While the first one is open, its window does not matter: a repeat renews it.
    */
   #mustNotRepeat(first: DeliveryRecord, second: DeliveryRecord, serviceMs: number): void {
     const { timeline, weather, journal } = this.#parts;
     const windowMs = second.call?.windowMs ?? 0;
     const isOver = first.receivedMs + windowMs <= serviceMs;
     if (hasFailed(first) || wasNotKept(first)) return;
-    // What went out unclaimed, and is in no row, only the machine that sent it could know, and it asks the store.
+    // A delivery that went out unclaimed and has no row is known only to the machine that sent it, and that machine
+    // asks the store.
     if (journal.fleet !== undefined && first.isUnclaimed === true && !first.isStored) return;
-    // What another machine ended only the store knows.
+    // If another machine ended it, only the store knows that.
     const isEndedElsewhere = first.final !== undefined && first.final.life !== first.life;
     if (first.life === second.life && !isEndedElsewhere) {
       if (isOver && (first.final ?? first.seenEnd) !== undefined) return;
@@ -72,7 +73,10 @@ export class AnswerRules {
     this.#violate('a stored key outlasts a restart', `${second.id} repeats ${first.id}`);
   }
 
-  /** A key and its row are in the store that machines share before the push, but for what goes out unclaimed. */
+  /**
+   * In a store that machines share, the key and its row are written before the push, except for a push that goes out
+   * unclaimed.
+   */
   #mustNotRepeatElsewhere(first: DeliveryRecord, second: DeliveryRecord): void {
     const { timeline } = this.#parts;
     if (first.isUnclaimed === true || second.isUnclaimed === true || !first.isStored) return;
@@ -81,7 +85,7 @@ export class AnswerRules {
     this.#violate('a repeat is recognised at every machine', `${second.id} repeats ${first.id}`);
   }
 
-  /** A process that stops in order answers everybody who waits, as long as its disk lets it. */
+  /** A process that stops in order answers every waiting caller, if its disk allows it. */
   cutAtStop(call: CallRecord): void {
     const { weather, timeline } = this.#parts;
     if (hadDiskTrouble(weather, call.startedAtMs, timeline.nowMs)) return;
@@ -121,35 +125,39 @@ export class AnswerRules {
     }
   }
 
-  /** A repeat may be told so only while the first one is delivered or may still be. */
+  /** A call may be answered `duplicate` only while the first delivery is delivered or may still be. */
   #mustStand(call: CallRecord, id: string): void {
     const first = this.#parts.journal.deliveries.get(id);
     if (first === undefined) {
-      // Stored for a process that was stopped meanwhile, and sends nothing: the one that takes it over does.
+      // The delivery is stored for a process that was stopped meanwhile and sends nothing; the machine that takes it
+      // over will send it.
       if (this.#parts.journal.claims.get(id)?.storedBy !== undefined) return;
       this.#violate('a duplicate names the first delivery', id);
       return;
     }
     const { timeline, journal } = this.#parts;
     const own = this.#hasWritten(first, call.life) ? first.seenEnd : undefined;
-    // What another machine proved since counts for all.
+    // If another machine has proved it since, that counts for all machines.
     const end = journal.fleet === undefined ? (own ?? first.final) : (first.final ?? own);
     const isOver = first.acceptedAtMs + call.windowMs <= call.startedAtMs;
     if (first.life === call.life && isOver && (end?.atMs ?? Infinity) < call.startedAtMs) {
       this.#violate('a window ends', `call ${call.number} long after ${id}`);
     }
-    // What a crash interrupted was perhaps pushed: it keeps its key, whatever became of it.
+    // A delivery that a crash interrupted was perhaps pushed, so it keeps its key, whatever its end.
     const isArrived = end?.status === 'delivered' || first.final?.reason === 'interrupted';
     const isKept = first.isStored || isProven(first, timeline.nowMs);
     const stands = end === undefined ? isKept : isArrived;
-    // What ended in this very moment may have been told before.
+    // If it ended at this very moment, the answer may have been decided before.
     if (stands || end?.atMs === timeline.nowMs) return;
     if (!this.#endedUnseen(call, first)) {
       this.#violate('a first try that failed blocks nobody', `call ${call.number}, ${id}`);
     }
   }
 
-  /** Whether this life ended it, as far as the store lets it: what it did not take is open there for all machines. */
+  /**
+   * Whether this life ended the delivery and the store accepted that. If the store refused the end, the delivery is
+   * open for all machines.
+   */
   #hasWritten(first: DeliveryRecord, life: number): boolean {
     const { fleet } = this.#parts.journal;
     if (first.seenEnd?.life !== life) return false;
@@ -157,7 +165,10 @@ export class AnswerRules {
     return fleet === undefined || !isRefused;
   }
 
-  /** It stood when the call came, and another machine ended it while this one could not read the store, or stood still. */
+  /**
+   * Whether the delivery was open when the call came, and another machine ended it while this one could not read the
+   * store, or stood still.
+   */
   #endedUnseen({ life, startedAtMs }: CallRecord, { final }: DeliveryRecord): boolean {
     const { journal, weather, timeline } = this.#parts;
     if (journal.fleet === undefined || final === undefined || final.life === life) return false;
@@ -180,19 +191,20 @@ export class AnswerRules {
     }
   }
 
-  /** An adapter threw, for this call or for the one that it repeats. */
+  /** Whether an adapter threw, for this call or for the one that it repeats. */
   #hasThrown({ key }: CallRecord, own: DeliveryRecord | undefined): boolean {
     const all = [...(this.#byKey.get(key) ?? []), ...(own === undefined ? [] : [own])];
     return all.some(({ attempts }) => attempts.some(({ hasThrown }) => hasThrown === true));
   }
 
-  /** Nobody is refused in a young outage. */
+  /** A young outage is no reason to refuse a call. */
   #mustBeOld(call: CallRecord): void {
     const { journal, timeline } = this.#parts;
     const provider = providerFor(call.platform, call.token);
     const heardAtMs = journal.lastHeardAtMs(call.life, provider) ?? 0;
     if (timeline.nowMs - heardAtMs >= OLD_OUTAGE_MS) return;
-    // While the store was asked whether the call is a repeat, which it is told whatever the provider does.
+    // The provider was heard of while the store was asked whether the call is a repeat: a shared store is asked first,
+    // whatever state the provider is in.
     if (journal.fleet !== undefined && heardAtMs >= call.startedAtMs) return;
     this.#violate('nobody is refused in a young outage', `call ${call.number}`);
   }
@@ -202,7 +214,7 @@ export class AnswerRules {
     const tokenHash = tokenHashOf(call.token);
     const holds = journal.allHolds.filter((hold) => hold.tokenHash === tokenHash);
     if (holds.some(({ untilMs }) => untilMs > timeline.nowMs)) return;
-    // Over a restart a hold ends by the wall clock.
+    // After a restart a hold ends by the wall clock.
     if (holds.some(({ setAtMs }) => journal.hasJumped(setAtMs))) return;
     this.#violate('only a token that is held back is refused as such', `call ${call.number}`);
   }
@@ -221,7 +233,7 @@ export class AnswerRules {
   }
 }
 
-/** Ended without being delivered, as its process saw it or as the database has it. */
+/** Whether it ended without being delivered, according to its process or to the database. */
 export function hasFailed({ final, seenEnd, call }: DeliveryRecord): boolean {
   if (final?.status === 'delivered') return false;
   const end = seenEnd ?? final;
@@ -229,12 +241,12 @@ export function hasFailed({ final, seenEnd, call }: DeliveryRecord): boolean {
   return call?.told?.status === 'refused';
 }
 
-/** Its caller was told that a sick store could not keep it; a late answer may have proved it since. */
+/** Its caller was told that a failing store could not keep it; a late answer may have proved it since. */
 function wasNotKept({ call, isStored }: DeliveryRecord): boolean {
   return call?.told?.status === 'refused' && !isStored;
 }
 
-/** Its provider said that it took the push, in time or late. */
+/** Its provider reported that it took the push, in time or late. */
 function isProven({ attempts }: DeliveryRecord, nowMs: number): boolean {
   return attempts.some(({ outcome, late }) => {
     const isLate = late?.outcome.kind === 'delivered' && late.atMs <= nowMs;

@@ -1,5 +1,6 @@
-// What no try may do when it begins: come after an end, a second time, against a hold, or too soon. Each rule names what
-// excuses an exception: the end of a process, an end that nobody can be sure of, a disk that failed. Nothing else does.
+// Rules for the moment when a try begins: it must not come after the delivery's end, a second time, against a hold, or
+// too soon. Each rule names what excuses an exception, such as the end of a process, an uncertain outcome or a disk
+// that failed. There are no other excuses.
 
 import { usefulUntilMs } from '../../src/core/notification.ts';
 import { tokenHashOf } from './ids.ts';
@@ -15,17 +16,17 @@ import { hadDiskTrouble } from './weather.ts';
 
 /** How long an orderly stop may take. */
 const STOP_MS = 6_000;
-/** A Retry-After counts up to this: an outage is probed more often than its provider wishes. */
+/** A longer Retry-After counts as this: an outage is probed more often than its provider wishes. */
 const LONGEST_RETRY_AFTER_MS = 10_000;
 const UNANSWERED_WAIT_MS = 10_000;
 const MAX_UNANSWERED = 4;
-/** Machines do not know the database's time better. */
+/** Machines do not know the database's time more precisely. */
 const CLOCKS_MS = 100;
-/** Nor better than by half of an answer's way, where that is slow. */
+/** If answers are slow, they know it only to within half of an answer's way. */
 const CLOCKS_WHILE_SLOW_MS = 1_500;
-/** The answer of a claim, or of the end of an attempt that is followed by one more at once. */
+/** While the answer to a claim is on its way, or that to the end of an attempt after which one more starts at once. */
 const CROSSING_MS = 50;
-/** For a place in flight. */
+/** How long a delivery waits for a place in flight. */
 const LONGEST_WAIT_MS = 4_000;
 /** Timers run in whole steps of the clock. */
 const TOLERANCE_MS = 2;
@@ -37,7 +38,10 @@ export class AttemptRules {
     this.#parts = parts;
   }
 
-  /** A try begins. `serviceMs` is the process's time, `inFlight` what else it has at this provider. */
+  /**
+   * Called when a try begins. `serviceMs` is the process's time, `inFlight` the other tries that it has at this
+   * provider.
+   */
   started(attempt: AttemptRecord, serviceMs: number, inFlight: readonly AttemptRecord[]): void {
     const { delivery, probeOf } = attempt;
     const { id, final } = delivery;
@@ -66,7 +70,7 @@ export class AttemptRules {
     this.#mustBeAlone(attempt);
   }
 
-  /** By how much machines that share a store may see a delivery's end at other times. */
+  /** How much the times of a delivery's end may differ between machines that share a store. */
   #clocksMs({ acceptedAtMs }: DeliveryRecord): number {
     const { journal, weather, timeline } = this.#parts;
     if (journal.fleet === undefined) return 0;
@@ -74,20 +78,20 @@ export class AttemptRules {
     return wasSlow ? CLOCKS_WHILE_SLOW_MS : CLOCKS_MS;
   }
 
-  /** The end came from another machine while this one was sending, or about to. */
+  /** Whether another machine ended the delivery while this one was sending it, or about to. */
   #isEndedElsewhere({ delivery, life }: AttemptRecord): boolean {
     const { journal, timeline } = this.#parts;
     const { final, attempts } = delivery;
     if (journal.fleet === undefined || final === undefined || final.life === life) return false;
     const lastEndedAtMs = attempts.findLast((one) => one.life === life)?.endedAtMs ?? 0;
-    // While it waited for its place, which a machine that runs lets it do for so long.
+    // It ended while this machine waited for a place in flight, which a running machine does for this long at most.
     const wasStopped = journal.fleet.wasStopped(life, final.atMs, timeline.nowMs);
     const hasWaited = lastEndedAtMs < final.atMs && !wasStopped;
     const allowedMs = hasWaited ? LONGEST_WAIT_MS : CROSSING_MS;
     return timeline.nowMs - Math.max(final.atMs, lastEndedAtMs) < allowedMs;
   }
 
-  /** Two machines send a delivery at once only if one was thought dead after it began. */
+  /** Two machines send a delivery at the same time only if one was declared dead after its try began. */
   #mustBeAlone({ delivery, life }: AttemptRecord): void {
     const { journal } = this.#parts;
     if (journal.fleet === undefined || delivery.isUnclaimed === true || isGhost(delivery)) return;
@@ -105,23 +109,24 @@ export class AttemptRules {
     );
   }
 
-  /** Others called its machine dead since. */
+  /** Whether other machines have declared its machine dead since. */
   #wasLost({ life, startedAtMs }: AttemptRecord): boolean {
     return this.#parts.journal.fleet?.wasDeclaredDead(life, startedAtMs) === true;
   }
 
-  /** Who was refused may have let go of the payment: no push follows, but where the store was to blame. */
+  /** A caller who was refused may have cancelled the payment, so no push may follow, unless the store was the cause. */
   #mustNotBelie({ delivery, life }: AttemptRecord): void {
     const { call } = delivery;
     if (call === undefined || call.isQuestion || call.told?.status !== 'refused') return;
     if (life !== delivery.life || isGhost(delivery)) return;
-    // The store took no end from a machine that others called dead: the delivery is everybody's, also its own.
+    // The store took no end from a machine that was declared dead: any machine may send the delivery then, including
+    // that one.
     if (this.#parts.journal.fleet?.wasDeclaredDead(life, delivery.acceptedAtMs) === true) return;
     if (call.told.code === 'store_unavailable') return;
     this.#violate('a refusal hides no later push', `${delivery.id} after ${call.told.code}`);
   }
 
-  /** A token's own hold survives everything but a death before it was written. */
+  /** A token's own hold is lost only if the process dies before it is written. */
   #mustRespectHold({ delivery, life }: AttemptRecord): void {
     const { journal, timeline, weather } = this.#parts;
     const hold = journal.holds.get(tokenHashOf(delivery.token));
@@ -129,7 +134,7 @@ export class AttemptRules {
     if ((journal.pardonsAtMs.get(hold.provider) ?? 0) >= hold.setAtMs) return;
     const isElsewhere = hold.life !== life;
     if (journal.fleet !== undefined && isElsewhere) {
-      // Another machine hears of it with the key that it claims, and of nothing else.
+      // Another machine learns of the hold only with a key that it claims.
       const { call, isUnclaimed, acceptedAtMs, attempts } = delivery;
       const hasClaimed = call?.isQuestion === false && isUnclaimed !== true;
       const isFirst = delivery.life === life && attempts.length === 0;
@@ -140,17 +145,20 @@ export class AttemptRules {
       const endedAtMs = journal.ends.get(hold.life)?.atMs ?? 0;
       if (endedAtMs < hold.setAtMs + STOP_MS) return;
       if (hadDiskTrouble(weather, hold.setAtMs, endedAtMs)) return;
-      // Over a restart a hold ends by the wall clock.
+      // After a restart a hold ends by the wall clock.
       if (journal.hasJumped(hold.setAtMs)) return;
     }
     const leftMs = hold.untilMs - timeline.nowMs;
     this.#violate('a token that is held back is not asked for', `${delivery.id}: ${leftMs} ms`);
   }
 
-  /** Four pushes that the phone may have got, ten seconds after the second; two of a slow provider. */
+  /**
+   * At most four unanswered pushes, with ten seconds before the third and each later one; at most two to a slow
+   * provider.
+   */
   #mustBeFew({ delivery, life }: AttemptRecord): void {
     if (isGhost(delivery)) return;
-    // The record of what it was sending when others called it dead is refused: that is the one double.
+    // A machine that was declared dead while it was sending cannot record that try, so the try does not count here.
     const earlier = delivery.attempts.filter(
       (attempt) => attempt.life === life && !this.#wasLost(attempt),
     );
@@ -169,8 +177,8 @@ export class AttemptRules {
   }
 
   /**
-   * Another life may repeat what died with an earlier one; what a life heard the end of before it stopped
-   * in order, it has written.
+   * Another life may repeat what was lost at the death of an earlier one. But if a life learned an outcome before it
+   * stopped in order, it has written it.
    */
   #mayRepeat(earlier: AttemptRecord): boolean {
     const { journal, weather, timeline } = this.#parts;
@@ -189,7 +197,8 @@ export class AttemptRules {
     if (earlier.life !== next.life && this.#mayRepeat(earlier)) return;
     const { id } = next.delivery;
     const { outcome, understood } = earlier;
-    // What a machine heard before others called it dead is in no row: it, too, takes such a delivery up as it finds it.
+    // What a machine learned before it was declared dead is in no row, so even that machine continues with the row as
+    // it finds it.
     const isKnown = understood === 'delivered' || !this.#wasLost(earlier);
     const isPermanent = understood !== undefined && understood !== 'retry' && isKnown;
     if (isPermanent && !(understood === 'misconfigured' && isPromised(next.delivery, earlier))) {
@@ -202,24 +211,24 @@ export class AttemptRules {
   }
 
   /**
-   * Retry-After holds up to ten seconds, but in an outage: a probe is whatever waits for the provider, whose
-   * own Retry-After the breaker keeps; at its end, and when refused credentials are accepted again, everything
-   * that waits is due; and the last useful moment and a repeat of the call do not wait.
+   * Retry-After is respected up to ten seconds. Exceptions: during an outage any waiting delivery may be the probe, and
+   * the breaker keeps the provider's own Retry-After; when the outage ends, or refused credentials are accepted again,
+   * everything that waits is due; and the last useful moment and a repeat of the call do not wait.
    */
   #mustWait(earlier: AttemptRecord, next: AttemptRecord, leftMs: number): void {
     const { outcome, endedAtMs, provider } = earlier;
     if (outcome?.kind !== 'retry' || outcome.retryAfterMs === undefined) return;
     if (endedAtMs === undefined || next.probeOf !== undefined || leftMs <= LAST_MOMENT_MS) return;
-    // What it heard is in no row.
+    // Its outcome is in no row.
     if (this.#wasLost(earlier)) return;
     const { timeline, journal } = this.#parts;
     const waitedMs = timeline.nowMs - endedAtMs;
-    // As a probe meanwhile it had a try of its own, whose end plans the next one.
+    // If it was a probe meanwhile, the end of that try plans the next one.
     const meanwhile = next.delivery.attempts.filter((one) => one.startedAtMs > endedAtMs);
     if (meanwhile.some(({ probeOf }) => probeOf !== undefined)) return;
     const mustMs = Math.min(outcome.retryAfterMs, LONGEST_RETRY_AFTER_MS);
     if (waitedMs >= mustMs - TOLERANCE_MS) return;
-    // What one machine makes due is due for all.
+    // A recovery that one machine saw makes the deliveries of all machines due.
     const lives = journal.fleet === undefined ? [next.life] : journal.begins.keys();
     if (journal.outages.hadRecovery(lives, provider, endedAtMs)) return;
     if ((journal.hastenedAtMs.get(provider) ?? -1) >= endedAtMs) return;
@@ -232,8 +241,10 @@ export class AttemptRules {
   }
 }
 
-/** What was told queued, or is nobody's call any more, is kept while the credentials are wrong. */
-/** Its caller was told `queued`, or that of a repeat `duplicate`. */
+/**
+ * A delivery is kept while the credentials are wrong if its caller, or that of a repeat, was promised a later try
+ * (`queued` or `duplicate`), or if it has no call any more.
+ */
 function isPromised(delivery: DeliveryRecord, earlier: AttemptRecord): boolean {
   const { call, life, renewedAtMs } = delivery;
   if (call === undefined || renewedAtMs !== undefined || earlier.life !== life) return true;

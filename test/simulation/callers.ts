@@ -1,5 +1,5 @@
-// The callers: LSPs that post, repeat what they believe lost, and come in floods; strangers with invented
-// tokens; and those who wait for a phone's reply.
+// The callers: LSPs that post, repeat calls that they consider lost, and come in floods; strangers with invented
+// tokens; and callers who wait for a phone's reply.
 
 import type { Origin } from '../../src/core/delivery.ts';
 import { CATALOGUE, completeNotification, type Notification } from '../../src/core/notification.ts';
@@ -15,7 +15,7 @@ import type { Timeline } from './timeline.ts';
 import { type Span, spanAt } from './weather.ts';
 
 const CALLS_PER_SECOND = 26;
-/** A small vendor's day: one or a few wait at a time. */
+/** A small vendor's day: one or a few deliveries wait at a time. */
 const QUIET_CALLS_PER_SECOND = 0.3;
 const REPLY_URL = 'https://nds.example.com/api/v1/response/';
 const QUESTION_MS = 50_000;
@@ -51,7 +51,7 @@ export interface CallersParts {
   readonly phones: Phones;
   readonly journal: Journal;
   readonly life: () => Life | undefined;
-  /** Deliveries that must have been accepted, and the time until which calls come at least. */
+  /** The number of deliveries that must have been accepted, and the time until which calls continue in any case. */
   readonly deliveries: number;
   readonly untilMs: number;
   readonly floodsAtMs: readonly number[];
@@ -75,7 +75,7 @@ export class Callers {
     this.#arrive();
   }
 
-  /** Nobody will call any more. */
+  /** Whether no more calls will come. */
   get isDone(): boolean {
     return this.#isEnough && this.#planned === 0;
   }
@@ -94,7 +94,7 @@ export class Callers {
     if (told.status === 'refused') {
       const isWorthIt = WORTH_A_REPEAT.has(told.code);
       if (isWorthIt && random.chance(0.5)) this.#repeat(call, random.between(0, 3_000));
-      // Some do not believe a refusal.
+      // Some callers ignore a refusal.
       else if (random.chance(0.05)) this.#repeat(call, random.between(0, 50));
     } else if (random.chance(0.06)) {
       this.#repeat(call, random.chance(0.5) ? random.between(0, 200) : random.between(0, 30_000));
@@ -253,7 +253,7 @@ function bodyOf({ kind, subject }: Plan): string {
   }
 }
 
-/** As of a call over HTTP, whose delivery has the id of its request. */
+/** The origin of a call over HTTP, whose delivery has the id of its request. */
 function originOf(life: Life): Origin {
   const [door, source] = ['/api/v1/notify', 'notify'];
   return { door, source, requestId: life.newId(), isBroadcast: false };

@@ -1,6 +1,7 @@
-// The disk between a process and its real database, or the network before one that it shares. Operations come together, wait for the disk, and are
-// run as one batch by the real store; a virtual moment later the process hears of it. In between the process
-// may die. What the disk refuses, and what it does and then denies, is drawn from the weather.
+// The disk between a process and its real database, or the network between it and a shared one. Operations are
+// collected, wait for the disk, and are run as one batch by the real store; a virtual moment later the process gets the
+// results. The process may die in between. The weather decides which operations the disk refuses, and which it performs
+// but reports as failed.
 
 import type { Store } from '../../src/core/ports/store.ts';
 import { StoreUnavailableError } from '../../src/core/ports/store.ts';
@@ -20,12 +21,12 @@ const READS: ReadonlySet<StoreOperation> = new Set<StoreOperation>([
 ]);
 
 interface Waiting {
-  /** Runs on the real store. */
+  /** Runs the operation on the real store. */
   readonly run: () => Promise<() => void>;
   readonly refuse: (error: Error) => void;
 }
 
-/** The writer's thread, or the reader's: one batch at a time. `nodes` is a connection of its own. */
+/** The writer's thread, or the reader's: one batch at a time. `nodes` is a separate connection. */
 interface Thread {
   readonly kind: 'write' | 'read' | 'nodes';
   waiting: Waiting[];
@@ -35,7 +36,7 @@ interface Thread {
 export interface DiskParts {
   readonly timeline: Timeline;
   readonly random: Random;
-  /** What goes wrong with it, and when. */
+  /** The disk's troubles, and when they happen. */
   readonly spans: readonly DiskSpan[];
   readonly clock: LifeClock;
   readonly journal: Journal;
@@ -54,7 +55,7 @@ export class Disk {
     this.#parts = parts;
   }
 
-  /** The store as the process sees it. Its end is no business of the process: the machine closes it. */
+  /** The store as the process sees it. Its `close` does nothing: the machine closes the real store. */
   attach(store: Store): Store {
     return { ...interceptStore(store, this.link), close: () => Promise.resolve() };
   }
@@ -64,7 +65,7 @@ export class Disk {
     return this.#call(READS.has(name) ? 'read' : 'write', operation);
   };
 
-  /** The process died: what was not run is never run, and nobody hears of the rest. */
+  /** The process died: operations that have not run never will, and the results of the others reach nobody. */
   kill(): void {
     this.#isDead = true;
     for (const thread of this.#threads) thread.waiting = [];
@@ -128,7 +129,7 @@ export class Disk {
   #slownessMs(thread: Thread): number {
     const trouble = this.#trouble();
     if (trouble?.kind !== 'slow') return 0;
-    // A slow writer does not slow a reader, unless the disk itself is slow: every other time it is.
+    // A slow writer does not slow a reader, unless the disk itself is slow, which is so every other time.
     if (thread.kind === 'read' && this.#parts.random.chance(0.5)) return 0;
     this.#parts.journal.count('disk_slow');
     return this.#parts.random.between(0, trouble.extraMs);

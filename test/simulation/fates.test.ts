@@ -1,4 +1,4 @@
-// The model of the providers says what the adapters say, all of it and nothing else.
+// The model of the providers gives every outcome that the adapters give, and no others.
 
 import { expect, test } from 'vitest';
 import type { ProviderName } from '../../sandbox/records.ts';
@@ -11,7 +11,7 @@ import { SKIES } from './weather.ts';
 
 const HEALTHS = ['good', 'dead', 'bad', 'foreign'] as const;
 const DRAWS = 600;
-/** Mishaps are rare on a calm day, and some are drawn on no other. */
+/** Mishaps are rare on a calm day, and some happen only then. */
 const CALM_DRAWS = 12_000;
 
 function named(outcome: Outcome): string {
@@ -28,7 +28,7 @@ function named(outcome: Outcome): string {
   }
 }
 
-/** Every outcome that the model gives the core, in all weathers, for all phones. */
+/** Every outcome that the model gives the core, in all weathers and for all phones. */
 function drawn(provider: ProviderName): ReadonlySet<string> {
   const random = createRandom(1, `fates of ${provider}`);
   const found = new Set<string>();

@@ -1,4 +1,4 @@
-// What becomes of one try, drawn for the weather and the phone's health.
+// The fate of one try, drawn at random for the weather and the phone's health.
 
 import type { ProviderName } from '../../sandbox/records.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
@@ -11,7 +11,7 @@ import type { Sky } from './weather.ts';
 export interface Fate {
   readonly outcome: Outcome | 'throws';
   readonly endsAfterMs: number;
-  /** When the provider takes the push; absent if it never does. */
+  /** When the provider takes the push; absent if it never takes it. */
   readonly takenAfterMs?: number;
   /** Its answer, if that comes after the deadline while the stream is open. */
   readonly late?: { readonly outcome: Outcome; readonly afterMs: number };
@@ -21,7 +21,7 @@ export interface Circumstances {
   readonly provider: ProviderName;
   readonly sky: Sky;
   readonly health: Health;
-  /** How long a request may wait to be written, and how long for its answer after that. */
+  /** How long a request may wait before it is written, and then for its answer. */
   readonly waitMs: number;
   readonly timeoutMs: number;
 }
@@ -29,7 +29,7 @@ export interface Circumstances {
 /** How long a stream that was not answered in time stays open. */
 const LISTENING_MS = 10_000;
 const RETRY_AFTERS_S = [1, 2, 5, 10, 30, 60, 120, 3_600] as const;
-/** A day with a bit of everything. */
+/** A day with a mixture of all troubles. */
 const MIXED: readonly Sky[] = [
   'calm',
   'calm',
@@ -75,7 +75,7 @@ export function drawFate(random: Random, given: Circumstances): Fate {
   }
 }
 
-/** Ordinary days have their small mishaps, too. */
+/** Small mishaps happen on ordinary days, too. */
 function mishap(random: Random, given: Circumstances): Fate {
   const kind = random.choose({
     unanswered: 3,
@@ -112,7 +112,7 @@ function mishap(random: Random, given: Circumstances): Fate {
   }
 }
 
-/** The answer that the phone's health calls for. */
+/** The answer that fits the phone's health. */
 function answer(random: Random, given: Circumstances): Fate {
   const endsAfterMs = random.between(15, 150);
   const { health } = given;
@@ -130,7 +130,7 @@ function answer(random: Random, given: Circumstances): Fate {
   }
 }
 
-/** A 429: with and without the name of the quota, with and without a time to wait. */
+/** A 429, with or without the name of the quota, and with or without a time to wait. */
 function throttle(random: Random, given: Circumstances): Fate {
   const meanings = (['throttled_token', 'throttled_project', 'throttled'] as const).filter(
     (meaning) => canSay(given.provider, meaning),
@@ -162,7 +162,7 @@ function slow(random: Random, given: Circumstances): Fate {
   return late(random, given, answered, endsAfterMs);
 }
 
-/** No answer before the deadline: none at all, or later, or one that the connection's end swallowed. */
+/** No answer before the deadline: none at all, a later one, or one that was lost with the connection. */
 function hang(
   random: Random,
   given: Circumstances,
@@ -193,7 +193,7 @@ function late(random: Random, given: Circumstances, answered: Fate, afterMs: num
   };
 }
 
-/** One of the things that this provider says with this meaning. */
+/** One of the answers of this provider that have this meaning. */
 function speak(
   random: Random,
   { provider }: Circumstances,

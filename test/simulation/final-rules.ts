@@ -1,12 +1,15 @@
-// What must hold when a run is over: every answer against the database and against what the phones got, every
-// attempt against its row, and nothing left in memory.
+// Rules that must hold when a run is over: every answer agrees with the database and with what the phones got, every
+// attempt with its row, and nothing is left in memory.
 
 import { type CallRecord, type DeliveryRecord, isGhost, type Journal } from './journal.ts';
 import type { Life } from './life.ts';
 import type { Row, Rows } from './rows.ts';
 import { hadDiskTrouble, type Weather } from './weather.ts';
 
-/** Probes of an outage cost a delivery nothing; there are at most four a second, and fewer as it grows older. */
+/**
+ * Probes of an outage do not count against a delivery; there are at most four a second, and fewer as the outage grows
+ * older.
+ */
 const MAX_ATTEMPTS_OF_A_MINUTE = 120;
 
 export function checkDatabase({ queued, byId }: Rows, journal: Journal): void {
@@ -20,7 +23,7 @@ export function checkDatabase({ queued, byId }: Rows, journal: Journal): void {
     checkDelivery(delivery, byId.get(delivery.id), journal);
   }
   for (const [id, { status }] of byId) {
-    // A claim that came too late: its call was known to be a repeat, or its process had been stopped.
+    // A claim that came too late: the call had been recognised as a repeat, or its process had been stopped.
     if (status !== 'delivered' && journal.claims.has(id)) continue;
     if (!journal.deliveries.has(id)) journal.violate('every row was accepted', id);
   }
@@ -38,7 +41,7 @@ function checkDelivery(delivery: DeliveryRecord, row: Row | undefined, journal: 
   if (isGhost(delivery)) return;
   const inOrder = row.numbers.every((number, index) => number === index + 1);
   const logged = new Set(delivery.logged.map(({ number }) => number));
-  // The record of a machine that was thought dead is refused, but for a push that arrived.
+  // The records of a machine that was declared dead are refused, except for a push that arrived.
   const isPartial = delivery.attempts.some(
     ({ life }) => journal.fleet?.wasDeclaredDead(life) === true,
   );
@@ -56,8 +59,8 @@ function checkDelivery(delivery: DeliveryRecord, row: Row | undefined, journal: 
 }
 
 /**
- * Only a death between the answer and the commit of the end can make a later life end it otherwise, or leave news that
- * waits for the provider open at the end of the world.
+ * Only a death between the answer and the commit of the end can let a later life end the delivery differently, or leave
+ * news that waits for the provider open at the end of the run.
  */
 function checkDelivered(delivery: DeliveryRecord, journal: Journal): void {
   const { id, final, life, lifetimeMs } = delivery;
@@ -84,7 +87,7 @@ function checkEnd(delivery: DeliveryRecord, journal: Journal): void {
   }
 }
 
-/** Every try that a process heard the end of is a row, unless it died before it could write. */
+/** Every try whose outcome a process learned has a row, unless the process died before it could write it. */
 export function checkAttempts(journal: Journal, weather: Weather): void {
   for (const delivery of journal.deliveries.values()) {
     if (!delivery.isStored || isGhost(delivery)) continue;
@@ -92,7 +95,7 @@ export function checkAttempts(journal: Journal, weather: Weather): void {
     for (const life of lives) {
       const end = journal.ends.get(life);
       if (end?.kind === 'crash' || journal.fleet?.wasDeclaredDead(life) === true) continue;
-      // Another machine ended it first, because its phone or the provider proved it.
+      // Another machine ended the delivery first, because its phone or the provider proved it.
       const isElsewhere = delivery.final !== undefined && delivery.final.life !== life;
       if (journal.fleet !== undefined && isElsewhere) continue;
       const untilMs = end?.atMs ?? Number.POSITIVE_INFINITY;
@@ -118,19 +121,19 @@ export function checkCalls(journal: Journal): void {
   }
 }
 
-/** A repeat waits for the first one's answer and gets the same. */
+/** A repeat waits for the first call's answer, and gets the same. */
 function checkRepeat(call: CallRecord, firstId: string, journal: Journal): void {
   const first = journal.deliveries.get(firstId)?.call;
   if (first === undefined || first.life !== call.life) return;
   const { startedAtMs, toldAtMs = startedAtMs } = call;
-  // A machine that stood still beyond the answer deadline waits no longer.
+  // A machine that stood still beyond the answer deadline does not wait.
   if (journal.fleet?.wasStopped(call.life, startedAtMs, toldAtMs) === true) return;
   if (first.isCut === true || (first.toldAtMs ?? 0) > (call.toldAtMs ?? 0)) {
     journal.violate('a repeat waits for the first', `call ${call.number}, ${firstId}`);
   }
 }
 
-/** A quiet service holds nothing. */
+/** A service without work holds nothing. */
 export function checkMemory({ core }: Life, journal: Journal): void {
   core.duplicates.sweep();
   const held: Record<string, number> = {

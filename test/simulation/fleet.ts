@@ -1,5 +1,5 @@
-// What is known of several machines over one store by somebody who stands outside of all: which life has which name there,
-// which were declared dead, and which were stopped for a while.
+// What an outside observer knows about several machines over one store: the name of each life there, which lives were
+// declared dead, and which were stopped for a while.
 
 import type { Span } from './weather.ts';
 
@@ -16,7 +16,7 @@ export class Fleet {
     return this.#lives.get(owner);
   }
 
-  /** Another machine called this one dead. */
+  /** Another machine declared this one dead. */
   declaredDead(owner: string, atMs: number): void {
     const life = this.#lives.get(owner);
     if (life !== undefined) this.#declaredDeadAtMs.set(life, atMs);

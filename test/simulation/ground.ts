@@ -1,4 +1,5 @@
-// Where the lives of the service keep what outlasts them: a file for one machine, or a database that several share.
+// Where the lives of the service store what outlasts them: a file for one machine, or a database that several machines
+// share.
 
 import { copyFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,11 +14,11 @@ import type { LifeClock, Timeline } from './timeline.ts';
 const KEYS = { current: Buffer.alloc(32, 7), previous: [] };
 
 export interface OpenedGround {
-  /** As the process sees it, behind its disk or network. */
+  /** The store as the process sees it, behind its disk or network. */
   readonly store: Store;
-  /** The name of the machine among others. */
+  /** The name of this machine among the others. */
   readonly owner?: string;
-  /** The machine closes it when the process is gone. */
+  /** Called by the machine when the process is gone. */
   readonly close: () => Promise<void>;
 }
 
@@ -25,23 +26,23 @@ export interface Opening {
   readonly name: string;
   readonly clock: LifeClock;
   readonly disk: Disk;
-  /** Sees what is done when it is done. */
+  /** Wraps the store, to see each operation when it is performed. */
   readonly watch: (store: Store) => Store;
   readonly onDeclaredDead: (owner: string) => void;
-  /** A machine stopped or died: what it left may be due. */
+  /** A machine stopped or died, so its deliveries may be due. */
   readonly onLeft: () => void;
 }
 
 export interface Ground {
-  /** Opening it waits for threads, in real time; else it takes virtual time. */
+  /** Whether opening it waits for threads, in real time; otherwise it takes virtual time. */
   readonly isThreaded: boolean;
   open(opening: Opening): Promise<OpenedGround>;
-  /** A process died: keeps what the next one finds. */
+  /** Called when a process died: keeps the data for the next one. */
   keep(): void;
   rows(): Rows;
 }
 
-/** A file for each life, since a process that is gone may still hold its own. */
+/** A file for each life, since a process that is gone may still have its own file open. */
 export class FileGround implements Ground {
   readonly isThreaded = true;
   readonly #folder: string;

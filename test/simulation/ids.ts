@@ -1,4 +1,4 @@
-// Ids that follow from the seed.
+// Ids that are derived from the seed.
 
 import { createHmac } from 'node:crypto';
 import type { Clock } from '../../src/core/ports/clock.ts';

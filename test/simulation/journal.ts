@@ -1,5 +1,5 @@
-// What happened in a run, as somebody sees it who stands outside of every process: calls and answers,
-// deliveries and attempts, commits and deaths. The rules are checked against it.
+// What happened in a run, as an observer outside of every process sees it: calls and answers, deliveries and attempts,
+// commits and deaths. The rules are checked against this journal.
 
 import { createHash } from 'node:crypto';
 import type { DeliveryStatus } from '../../src/core/delivery.ts';
@@ -12,28 +12,28 @@ import { tokenHashOf } from './ids.ts';
 import { Outages } from './outages.ts';
 import type { Timeline } from './timeline.ts';
 
-/** One try at a provider's model. Times are the world's. */
+/** One try at a provider's model. Times are those of the simulated world. */
 export interface AttemptRecord {
   readonly delivery: DeliveryRecord;
   readonly provider: ProviderName;
-  /** In which life of the service. */
+  /** The life of the service that made it. */
   readonly life: number;
   readonly trust: Trust;
   readonly startedAtMs: number;
-  /** The breaker was open: it is a probe of this outage, counted from 1 in each life. */
+  /** Present if the breaker was open: the number of the outage that this try probes, counted from 1 in each life. */
   readonly probeOf?: number;
-  /** It began at the end of its useful life, where it goes although the breaker is open. */
+  /** It began at the end of its useful life, when it is sent even though the breaker is open. */
   isLastMoment?: boolean;
   /** When the provider took the push, if it did. */
   takenAtMs?: number;
-  /** When a living process was told; absent if it died before. */
+  /** When a living process learned the outcome; absent if it died before. */
   endedAtMs?: number;
   outcome?: Outcome;
-  /** What the core made of it, which may doubt the provider's word. */
+  /** How the core understood the outcome, which may differ from the provider's answer. */
   understood?: Outcome['kind'];
   /** The adapter threw. */
   hasThrown?: boolean;
-  /** The answer that comes after the deadline; heard if the process lives. */
+  /** An answer that comes after the deadline; the process gets it if it is still alive. */
   late?: { readonly outcome: Outcome; readonly atMs: number };
 }
 
@@ -43,39 +43,39 @@ export interface DeliveryRecord {
   readonly platform: Platform;
   readonly type: string;
   readonly lifetimeMs: number;
-  /** In which life it was accepted. */
+  /** The life in which it was accepted. */
   readonly life: number;
   readonly call: CallRecord | undefined;
-  /** Service time at which it was accepted, and until which it is worth something. */
+  /** Service time at which it was accepted, and at which its lifetime ends. */
   readonly receivedMs: number;
   expiresMs: number;
   readonly acceptedAtMs: number;
   readonly attempts: AttemptRecord[];
-  /** What the process learned of its row, and whether it is there. */
+  /** What the process was told about its row, and whether the row exists. */
   insert: 'pending' | 'told' | 'refused';
   isStored: boolean;
-  /** The last appointment for another try that was committed, as the world's time. */
+  /** The last planned try that was committed, in the world's time. */
   due?: { readonly life: number; readonly atMs: number };
   /** The attempts that were committed, by number. */
   readonly logged: { readonly life: number; readonly number: number }[];
   /** How many of them the provider left unanswered. */
   unansweredLogged: number;
-  /** Under way as the disk has it: leased, so that a restart makes it due. */
+  /** Whether it is under way according to the disk: leased, so that a restart makes it due. */
   isLeased: boolean;
-  /** By which life. */
+  /** The life that leases it. */
   leasedBy?: number;
-  /** Pushed without its key: the shared store did not answer in time. */
+  /** It was pushed without its key, because the shared store did not answer in time. */
   isUnclaimed?: true;
   /** When a repeat last gave it a new lifetime. */
   renewedAtMs?: number;
-  /** Its end as it was committed. */
+  /** Its end in the database. */
   final?: {
     readonly status: DeliveryStatus;
     readonly reason?: string | undefined;
     readonly atMs: number;
     readonly life: number;
   };
-  /** Its end as the last process saw it, which the store may not know yet. */
+  /** Its end according to the last process, which may not be in the store yet. */
   seenEnd?: { readonly status: DeliveryStatus; readonly atMs: number; readonly life: number };
 }
 
@@ -111,7 +111,7 @@ export interface Violation {
   readonly atMs: number;
 }
 
-/** Lines kept for the analysis of a failure. */
+/** Lines kept to analyse a failure. */
 const KEPT_LINES = 4_000;
 
 /** How a life ended. */
@@ -120,7 +120,7 @@ export interface LifeEnd {
   readonly atMs: number;
 }
 
-/** A token that its provider holds back, as a process was told. */
+/** A token that its provider holds back, as a process learned it. */
 export interface Hold {
   readonly life: number;
   readonly provider: ProviderName;
@@ -135,23 +135,23 @@ export class Journal {
   readonly jumpsAtMs: number[] = [];
   /** Every hold that a process reported. */
   readonly allHolds: (Hold & { readonly tokenHash: string })[] = [];
-  /** When doubt last pardoned a provider's tokens, their holds included. */
+  /** When a provider's tokens were last pardoned because too many seemed dead; this ends their holds, too. */
   readonly pardonsAtMs = new Map<ProviderName, number>();
-  /** When what waits for a provider was last made due in the store, which may be slow. */
+  /** When the deliveries that wait for a provider were last made due in the store, which may be slow. */
   readonly hastenedAtMs = new Map<ProviderName, number>();
-  /** By the token's fingerprint, as the core holds them. */
+  /** By the token's fingerprint, as in the core. */
   readonly holds = new Map<string, Hold>();
-  /** When a life last heard an answer of a provider that says that it works. */
+  /** When a life last got an answer from a provider that shows that it works. */
   readonly #heardAtMs = new Map<string, number>();
   readonly ends = new Map<number, LifeEnd>();
   readonly deliveries = new Map<string, DeliveryRecord>();
-  /** What became of claims of keys before the process said that it accepted the delivery. */
+  /** Results of claims of keys that came before the process reported that it accepted the delivery. */
   readonly claims = new Map<string, { storedBy?: number; insert?: 'told' | 'refused' }>();
   readonly calls: CallRecord[] = [];
   readonly violations: Violation[] = [];
   readonly counts = new Map<string, number>();
   readonly lines: string[] = [];
-  /** What each life knew of the providers. */
+  /** What each life knew about the providers. */
   readonly outages = new Outages();
   readonly #timeline: Timeline;
   readonly #hash = createHash('sha256');
@@ -174,7 +174,7 @@ export class Journal {
     this.#print = print;
   }
 
-  /** Everything that happened, as one number: two runs of one seed must agree on it. */
+  /** Everything that happened, as one number: two runs of one seed must give the same number. */
   digest(): string {
     return this.#hash.copy().digest('hex');
   }
@@ -195,7 +195,7 @@ export class Journal {
     return this.counts.get(what) ?? 0;
   }
 
-  /** The first violations count; what follows from them, or from breaking off, does not. */
+  /** Only violations of the first moment count; later ones may be consequences, or come from breaking off. */
   violate(rule: string, detail: string): void {
     const first = this.violations[0];
     if (first !== undefined && first.atMs < this.#timeline.nowMs) return;
@@ -203,14 +203,14 @@ export class Journal {
     this.note('VIOLATION', `${rule}: ${detail}`);
   }
 
-  /** A token is held back; never for shorter than an earlier answer said, as far as this life knows of it. */
+  /** A token is held back, at least as long as an earlier answer said, if this life knows about that. */
   held(
     tokenHash: string,
     given: { readonly life: number; readonly provider: ProviderName; readonly forMs: number },
   ): void {
     const { life, provider, forMs } = given;
     const earlier = this.holds.get(tokenHash);
-    // Whether an earlier life's hold was remembered is another rule's question.
+    // Whether an earlier life's hold was remembered is checked by another rule.
     const isKnown = earlier?.life === life;
     const setAtMs = this.#timeline.nowMs;
     const untilMs = Math.max(setAtMs + forMs, isKnown ? earlier.untilMs : 0);
@@ -219,12 +219,12 @@ export class Journal {
     this.allHolds.push({ ...hold, tokenHash });
   }
 
-  /** Whether the wall clock jumped since a life began: a later life's service time differs from its own. */
+  /** Whether the wall clock jumped since a life began: the service time of a later life then differs from its own. */
   hasJumpedSince(life: number, untilMs = Number.POSITIVE_INFINITY): boolean {
     return this.hasJumped(this.begins.get(life) ?? 0, untilMs);
   }
 
-  /** Whether the wall clock jumped in between: a later life takes wall times of a row from before for others. */
+  /** Whether the wall clock jumped in this span: a later life then misreads the wall times of earlier rows. */
   hasJumped(fromMs: number, untilMs = Number.POSITIVE_INFINITY): boolean {
     return this.jumpsAtMs.some((atMs) => atMs >= fromMs && atMs <= untilMs);
   }
@@ -245,7 +245,7 @@ export class Journal {
   }
 }
 
-/** Ends that leave open whether the provider took the push. */
+/** Outcomes that leave open whether the provider took the push. */
 export function isUncertain(outcome: Outcome | undefined): boolean {
   if (outcome?.kind !== 'retry') return false;
   return outcome.certainty === 'uncertain' || outcome.certainty === 'unanswered';
@@ -255,7 +255,7 @@ export function isUnanswered({ outcome }: AttemptRecord): boolean {
   return outcome?.kind === 'retry' && outcome.certainty === 'unanswered';
 }
 
-/** News that nobody may end: its credentials are wrong, or its token is held back for long. */
+/** News that must stay open: its credentials are wrong, or its token is held back for long. */
 export function isKeptForLong(delivery: DeliveryRecord, journal: Journal, nowMs: number): boolean {
   if (delivery.lifetimeMs <= 60_000 || delivery.final !== undefined) return false;
   const tokenHash = tokenHashOf(delivery.token);
@@ -268,7 +268,7 @@ export function isKeptForLong(delivery: DeliveryRecord, journal: Journal, nowMs:
   );
 }
 
-/** Its row is there although the process was told that it is not. */
+/** Its row exists although the process was told that it does not. */
 export function isGhost(delivery: DeliveryRecord): boolean {
   return delivery.insert === 'refused' && delivery.isStored;
 }

@@ -1,5 +1,5 @@
-// One life of the service: the core as the service wires it, on the real store, from its start to a stop in
-// order or a sudden death. Between lives only the database remains.
+// One life of the service: the core as the service wires it, on the real store, from its start to a stop in order or a
+// sudden death. Between lives only the database remains.
 
 import { CurrentRules } from '../../src/core/app-rules.ts';
 import { ServiceError } from '../../src/core/errors.ts';
@@ -20,14 +20,14 @@ import { LifeClock } from './timeline.ts';
 import { Watch } from './watch.ts';
 import type { World } from './world.ts';
 
-/** Oftener than the service does, to look at it on the way. */
+/** More often than the service does, to check the state during the run. */
 const SWEEP_EVERY_MS = 10_000;
 const GRACE_MS = 5_000;
 
 export class Life {
   readonly number: number;
   readonly core: Core;
-  /** As HTTP gives one to each request. */
+  /** Makes the id of a request, as the HTTP server does. */
   readonly newId: () => string;
   readonly #world: World;
   readonly #clock: LifeClock;
@@ -115,7 +115,7 @@ export class Life {
     return this.#isServing;
   }
 
-  /** Takes up what an earlier life left, then serves; false if the database cannot be used now. */
+  /** Takes over what an earlier life left, then serves; false if the database cannot be used now. */
   async takeUp(): Promise<boolean> {
     try {
       await recoverCore(this.core, this.#store, this.#clock);
@@ -128,7 +128,7 @@ export class Life {
     return true;
   }
 
-  /** Puts a call; `ask` is what the core is asked. */
+  /** Makes a call; `ask` passes it to the core. */
   call(record: CallRecord, ask: (core: Core) => Promise<Told>): void {
     this.#open.add(record);
     // While the process is stopped, the call waits in its socket.
@@ -143,17 +143,17 @@ export class Life {
     });
   }
 
-  /** A phone answers a question. */
+  /** Delivers a phone's answer to a question. */
   reply(replyId: string, body: Buffer): void {
     this.#clock.whenRunning(() => void this.core.exchange.deliver(replyId, body));
   }
 
-  /** Does nothing for so long. */
+  /** The process does nothing for this long. */
   pause(forMs: number): void {
     this.#clock.stop(forMs);
   }
 
-  /** Ends as on SIGTERM, in virtual time; `close` comes after it. */
+  /** Stops as on SIGTERM, in virtual time; `end` comes after it. */
   async stop(): Promise<void> {
     const { core } = this;
     core.draining = true;
@@ -178,7 +178,7 @@ export class Life {
     });
   }
 
-  /** Loses everything but what is in the store. */
+  /** Ends suddenly: everything is lost that is not in the store. */
   async end(): Promise<void> {
     this.#isServing = false;
     this.#clock.kill();
@@ -218,7 +218,7 @@ export class Life {
       const expired = await this.#store.expireOverdue({ ...times, limit: 500 });
       for (const id of expired) this.core.sender.expired(id);
     } catch {
-      // A sick disk: the next sweep finds them.
+      // If the disk fails, the next sweep finds them.
     }
   }
 }

@@ -1,4 +1,4 @@
-// A machine on which one life of the service follows the other: it has a wall clock, a disk or network, and a supervisor.
+// A machine on which one life of the service follows another: it has a wall clock, a disk or network, and a supervisor.
 
 import type { Ground } from './ground.ts';
 import { Life } from './life.ts';
@@ -21,7 +21,7 @@ export class Machine {
   readonly diskSpans: readonly DiskSpan[];
   readonly #interruptions: readonly Interruption[];
   #life: Life | undefined;
-  /** The run was broken off or has ended: nothing more interrupts the last life. */
+  /** The run was broken off or has ended: from now on nothing interrupts the last life. */
   #isOver = false;
 
   constructor({ world, ground, wall, diskSpans, interruptions }: MachineParts) {

@@ -1,5 +1,5 @@
-// What each life of the service knew of its providers: when a breaker was open, and when credentials were refused. The end
-// of either makes everything due that waits for the provider.
+// What each life of the service knew about its providers: when a breaker was open, and when credentials were refused.
+// When either ends, everything that waits for the provider is due.
 
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { ProviderName } from '../../src/core/target.ts';
@@ -13,7 +13,7 @@ export interface BreakerChange {
 
 export class Outages {
   readonly #breakers: BreakerChange[] = [];
-  /** Lives and providers whose credentials were refused and have not been accepted since. */
+  /** Lives and providers whose credentials were refused and not accepted again since. */
   readonly #refused = new Set<string>();
   /** When they were last accepted again. */
   readonly #acceptedAgainAtMs = new Map<string, number>();
@@ -22,7 +22,7 @@ export class Outages {
     this.#breakers.push(change);
   }
 
-  /** A life heard how a push ended. */
+  /** A life learned how a push ended. */
   heard(
     outcome: Outcome['kind'],
     {

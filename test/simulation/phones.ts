@@ -1,5 +1,5 @@
-// The phones of the world: which tokens are good, dead or bad, which is true whatever a provider says, and
-// who answers when it is asked for an invoice.
+// The phones of the world: which tokens are good, dead or bad, whatever a provider says about them, and which phones
+// answer when they are asked for an invoice.
 
 import type { Platform, ProviderName } from '../../src/core/target.ts';
 import type { Random } from './random.ts';
@@ -11,7 +11,7 @@ export interface Phone {
   readonly provider: ProviderName;
   readonly token: string;
   readonly health: Health;
-  /** From then on its app is gone. */
+  /** From this moment its app is gone. */
   readonly diesAtMs: number;
 }
 
@@ -31,7 +31,7 @@ export class Phones {
     }
   }
 
-  /** One that is called often. */
+  /** A phone that is called often. */
   pick(): Phone {
     return this.#random.pick(this.#phones);
   }

@@ -1,5 +1,5 @@
-// "Queued" is a promise: a try starts after the answer and within the useful life, unless the process was down or
-// the breaker open for all of the rest of it, or the provider held the token back.
+// `queued` is a promise: a try starts after the answer and within the useful life, unless the process was down or the
+// breaker open during all the rest of it, or the provider held the token back.
 
 import { usefulUntilMs } from '../../src/core/notification.ts';
 import { DEFAULT_POLICY } from '../../src/core/policy.ts';
@@ -10,7 +10,7 @@ import type { Span, Weather } from './weather.ts';
 
 /** The longest gap between two due times of a race, with its jitter. */
 const LONGEST_GAP_MS = 12_500;
-/** In the last moments before the end of a useful life a try is planned, whatever the gaps. */
+/** In the last moments before the end of a useful life a try is planned, however long the gaps are. */
 const LAST_MOMENTS_MS = 3_000;
 const LEASE_MS = DEFAULT_POLICY.leaseMs;
 const FLOOD_AFTERMATH_MS = 30_000;
@@ -46,12 +46,14 @@ function endOfUsefulLife({ acceptedAtMs, renewedAtMs = acceptedAtMs, lifetimeMs 
   return usefulUntilMs(renewedAtMs + lifetimeMs, lifetimeMs);
 }
 
-/** Over a restart the service's time follows the wall clock: useful lives and holds end earlier or later. */
+/** After a restart the service's time follows the wall clock, so useful lives and holds end earlier or later. */
 function isShifted({ life, token }: DeliveryRecord, untilMs: number, journal: Journal): boolean {
   return journal.hasJumpedSince(life, untilMs) || journal.isHoldShifted(token, untilMs);
 }
 
-/** When the process could have tried: serving, breaker closed, token free, disk well. */
+/**
+ * When the process could have tried: it served, the breaker was closed, the token was not held, and the disk worked.
+ */
 function spansForTries(
   { platform, token }: DeliveryRecord,
   within: Span,
@@ -70,9 +72,9 @@ function spansForTries(
   const held = journal.allHolds
     .filter(({ tokenHash }) => tokenHash === tokenHashOf(token))
     .map(({ setAtMs, untilMs }) => ({ fromMs: setAtMs, toMs: untilMs }));
-  // A claim whose commit seemed to fail may have been made: its rows wait until the lease is over.
+  // A claim whose commit seemed to fail may have been committed: its rows wait until the lease is over.
   const sick = weather.disk.map(({ fromMs, toMs }) => ({ fromMs, toMs: toMs + LEASE_MS }));
-  // What a machine leased that died is free when others know of it.
+  // Deliveries that a dead machine had leased are free when others know of its death.
   const dying = [...(journal.fleet === undefined ? [] : journal.ends.values())].map(({ atMs }) => ({
     fromMs: atMs,
     toMs: atMs + TAKE_OVER_MS,
@@ -84,7 +86,7 @@ function spansForTries(
   return without(chances, [...held, ...sick, ...dying, ...flooded]);
 }
 
-/** What is left of the spans outside of the others. */
+/** The parts of the spans that are in none of the others. */
 function without(spans: readonly Span[], others: readonly Span[]): readonly Span[] {
   let left = spans.filter(({ fromMs, toMs }) => toMs > fromMs);
   for (const other of others) {

@@ -1,5 +1,5 @@
-// A provider as the Provider port shows it, with all that can happen between a try and its answer. The model
-// outlives the processes: it knows which pushes it truly took, whatever anybody was told.
+// A provider behind the Provider port, with everything that can happen between a try and its answer. The model outlives
+// the processes: it knows which pushes it really took, whatever a process was told.
 
 import type { ProviderName } from '../../sandbox/records.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
@@ -21,13 +21,13 @@ const READY = { ready: true } as const;
 
 /** The process that sends, as the model needs it. */
 export interface Sending {
-  /** Runs it when the process runs, never if it is dead. */
+  /** Runs the task when the process runs, and never if it is dead. */
   whenRunning(task: () => void): void;
-  /** The core prepares a message. */
+  /** Called when the core prepares a message. */
   prepared(message: PushMessage): void;
-  /** It sends one; gives the record of the try. */
+  /** Called when it sends one; returns the record of the try. */
   started(message: PushMessage, provider: ProviderName, trust: Trust): AttemptRecord;
-  /** It knows of the end. */
+  /** Called when it learns the end. */
   ended(attempt: AttemptRecord): void;
 }
 
@@ -82,7 +82,7 @@ export class ProviderModel {
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
     timeline.after(fate.endsAfterMs, () =>
       sending.whenRunning(() => {
-        // A process that was stopped reads what came meanwhile before it believes its deadline.
+        // A process that was stopped reads what arrived meanwhile before it acts on its deadline.
         const outcome = timeline.nowMs < lateAtMs ? fate.outcome : (late?.outcome ?? fate.outcome);
         if (timeline.nowMs >= lateAtMs) delete attempt.late;
         this.#end(attempt, outcome);
@@ -135,10 +135,10 @@ export class ProviderModel {
 
 const ADAPTER_FAULT = 'the adapter failed, as the simulation wants it';
 
-/** Whether a fault of ours was wished for. */
+/** Whether the error is one that the model threw on purpose. */
 export function isThrownByModel(cause: unknown): boolean {
   return cause instanceof Error && cause.message === ADAPTER_FAULT;
 }
 
-/** What the core makes of an adapter that throws. */
+/** The outcome that the core gives an adapter that throws. */
 const ADAPTER_FAILED: Outcome = { kind: 'rejected', reason: 'internal_error', blame: 'message' };

@@ -1,5 +1,5 @@
-// That what is due goes out: in good weather within seconds, also what a dead machine or an earlier life left. Each rule names
-// what excuses a delay: an outage, a flood, a hold, a disk that failed.
+// Rules about punctuality: what is due goes out within seconds if nothing is wrong, including what a dead machine or an
+// earlier life left. Each rule names what excuses a delay: an outage, a flood, a hold, a disk that failed.
 
 import { type ProviderName, providerFor } from '../../src/core/target.ts';
 import { tokenHashOf } from './ids.ts';
@@ -8,10 +8,10 @@ import type { Life } from './life.ts';
 import type { RulesParts } from './rules.ts';
 import { hadDiskTrouble, wasCalm } from './weather.ts';
 
-/** A claim, a commit, a place; after an outage everything wants one at once. */
+/** For a claim, a commit and a place in flight; after an outage every delivery wants one at once. */
 const LATE_MS = 4_000;
 const TAKE_UP_MS = 5_000;
-/** A dead machine is known as such after this, and what it left is free. */
+/** After this time the others know that a machine is dead, and its deliveries are free. */
 const TAKE_OVER_MS = 8_000;
 const FLOOD_AFTERMATH_MS = 30_000;
 
@@ -22,14 +22,14 @@ export class PunctualityRules {
     this.#parts = parts;
   }
 
-  /** A try begins. */
+  /** Called when a try begins. */
   started({ delivery, life, provider }: AttemptRecord): void {
     const { due } = delivery;
     if (due === undefined || due.life !== life) return;
     this.#mustNotWait(delivery, { provider, life, dueAtMs: due.atMs });
   }
 
-  /** A machine among others died: what it left goes out at another one soon. */
+  /** One of several machines died: another one soon sends what it left. */
   died(dead: number, survivor: () => Life | undefined): void {
     const { timeline, journal } = this.#parts;
     if (journal.fleet === undefined) return;
@@ -58,10 +58,10 @@ export class PunctualityRules {
     });
   }
 
-  /** A life serves: what was under way when the last one ended must be so again soon. */
+  /** A life begins to serve: what was under way when the last one ended must soon be under way again. */
   tookUp(life: Life): void {
     const { timeline, journal } = this.#parts;
-    // What machines left is taken over by those that live: see `died`.
+    // With several machines the living ones take over: see `died`.
     if (journal.fleet !== undefined) return;
     const beganAtMs = timeline.nowMs;
     const open = [...journal.deliveries.values()].filter(
@@ -73,7 +73,7 @@ export class PunctualityRules {
         if (delivery.final !== undefined || this.#isHeld(delivery)) continue;
         if (delivery.attempts.some((attempt) => attempt.life === life.number)) continue;
         if (delivery.due?.life === life.number) continue;
-        // A row counts as received now if the clock was set back, and how long it may not be tried counts from then.
+        // If the clock was set back, a row counts as received now, and its hold is counted from now as well.
         if (journal.isHoldShifted(delivery.token)) continue;
         const provider = providerFor(delivery.platform, delivery.token);
         this.#mustNotWait(delivery, { provider, life: life.number, dueAtMs: beganAtMs });

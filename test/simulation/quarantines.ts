@@ -1,5 +1,5 @@
-// The quarantines that one life of the service began: no push may leave for such a token before it ends, is lifted, or a push
-// that arrives proves that the token lives.
+// The quarantines that one life of the service began: no push may be sent to such a token before the quarantine ends,
+// is lifted, or a push that arrives proves that the token lives.
 
 import type { PushMessage } from '../../src/core/ports/provider.ts';
 import type { ProviderName } from '../../src/core/target.ts';
@@ -13,7 +13,7 @@ interface Quarantined {
   readonly untilMs: number;
 }
 
-/** The bad token's ten minutes: every quarantine lasts at least so long. */
+/** The shortest quarantine, which is that of a bad token: ten minutes. */
 const LEAST_QUARANTINE_MS = 10 * 60_000;
 
 export class Quarantines {
@@ -33,7 +33,7 @@ export class Quarantines {
     this.#quarantined.set(tokenHash, { provider, sinceMs, untilMs });
   }
 
-  /** Too many tokens of a provider seemed dead: all are asked for again. */
+  /** Too many tokens of a provider seemed dead, so pushes are sent to all of them again. */
   pardoned(provider: ProviderName): void {
     for (const [tokenHash, entry] of this.#quarantined) {
       if (entry.provider === provider) this.#quarantined.delete(tokenHash);
@@ -47,19 +47,22 @@ export class Quarantines {
     if (delivery !== undefined) this.#quarantined.delete(tokenHashOf(delivery.token));
   }
 
-  /** Another machine may have lifted it: where the store is not asked, the provider is, also by what waited before. */
+  /**
+   * Another machine may have lifted it. A call that does not ask the store goes to the provider, and so do the
+   * deliveries that waited before.
+   */
   accepted({ token, call, isUnclaimed }: DeliveryRecord): void {
     const isUnasked = isUnclaimed === true || call?.isQuestion === true;
     if (this.#journal.fleet !== undefined && isUnasked)
       this.#quarantined.delete(tokenHashOf(token));
   }
 
-  /** A push for it leaves. */
+  /** Called when a push for it is sent. */
   check({ token, id }: PushMessage): void {
     const tokenHash = tokenHashOf(token);
     const entry = this.#quarantined.get(tokenHash);
     if (entry === undefined || entry.untilMs <= this.#timeline.nowMs) return;
-    // By another machine: this one hears of it with the next key that it claims.
+    // Another machine lifted it; this one learns that with the next key that it claims.
     if ((this.#journal.releasedAtMs.get(tokenHash) ?? -1) >= entry.sinceMs) return;
     this.#journal.violate('a token in quarantine is not asked for', id);
   }

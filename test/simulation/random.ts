@@ -1,4 +1,4 @@
-// Chance that can be replayed: streams of numbers that follow from a seed and a name alone.
+// Random numbers that can be replayed: streams that depend only on a seed and a name.
 
 import { createHash } from 'node:crypto';
 
@@ -11,7 +11,7 @@ export interface Random {
   whole(low: number, high: number): number;
   chance(probability: number): boolean;
   pick<Item>(items: readonly Item[]): Item;
-  /** By weight. */
+  /** A name, chosen by weight. */
   choose<Name extends string>(weights: Readonly<Record<Name, number>>): Name;
   hex(bytes: number): string;
 }

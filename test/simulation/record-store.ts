@@ -1,11 +1,12 @@
-// Notes what a store was asked: once behind the disk, where it is true, and once before it, where the process hears of it.
+// Records the operations of a store: once behind the disk, where they really happen, and once before it, where the
+// process gets the results.
 
 import type { Attempt } from '../../src/core/delivery.ts';
 import type { AcceptedDelivery, Store } from '../../src/core/ports/store.ts';
 import type { DeliveryRecord, Journal } from './journal.ts';
 import type { Timeline } from './timeline.ts';
 
-/** What was committed. */
+/** Records what was committed. */
 export function recordCommits(
   store: Store,
   journal: Journal,
@@ -21,7 +22,7 @@ export function recordCommits(
   },
 ): Store {
   const { claimKey } = store;
-  /** Stored before the core says that it accepted it. */
+  /** Records that it was stored, perhaps before the core reports that it accepted it. */
   const stored = ({ delivery: { id } }: AcceptedDelivery) => {
     const record = journal.deliveries.get(id);
     if (record === undefined) journal.claims.set(id, { storedBy: life });
@@ -51,7 +52,7 @@ export function recordCommits(
       const record = journal.deliveries.get(deliveryId);
       journal.note('settled', `${deliveryId} ${attempt?.number ?? '-'} ${next.status} ${isHeld}`);
       if (record === undefined) return isHeld;
-      // Renewed by another machine while this one ended it: it lives on, and the attempt is logged.
+      // Another machine renewed it while this one ended it: the delivery stays open, and the attempt is logged.
       if (!isHeld && next.status === 'expired' && record.renewedAtMs !== undefined) {
         delete record.seenEnd;
         const isOwn = record.isLeased && record.leasedBy === life && record.final === undefined;
@@ -109,7 +110,7 @@ export function recordCommits(
       const open = await store.recover({ nowMs });
       for (const record of journal.fleet === undefined ? journal.deliveries.values() : []) {
         if (record.final !== undefined || !record.isStored) continue;
-        // The clock may have been set back: no lifetime ends later than one that begins now.
+        // The clock may have been set back: then a lifetime ends no later than one that begins now.
         record.expiresMs = Math.min(record.expiresMs, nowMs + record.lifetimeMs);
       }
       journal.note('recovered', String(open));
@@ -122,7 +123,7 @@ export function recordCommits(
         const record = journal.deliveries.get(id);
         if (record === undefined) continue;
         Object.assign(record, { isLeased: true, leasedBy: life });
-        // That machine sends it now, or dies.
+        // The machine that claimed it sends it now, or dies.
         if (record.due?.life !== life) delete record.due;
       }
       if (ids !== '') journal.note('claimed', ids);
@@ -145,7 +146,7 @@ function noteLogged(record: DeliveryRecord, life: number, { number, outcome }: A
   if (isUnanswered) record.unansweredLogged += 1;
 }
 
-/** What the process was told. */
+/** Records what the process was told. */
 export function recordTold(store: Store, journal: Journal): Store {
   const { claimKey } = store;
   return {
@@ -169,7 +170,7 @@ export function recordTold(store: Store, journal: Journal): Store {
       },
     }),
     insert: async (accepted) => {
-      // The core says that it accepted the delivery right after it asked.
+      // The core reports that it accepted the delivery right after this call.
       const told = (insert: 'told' | 'refused') => {
         const record = journal.deliveries.get(accepted.delivery.id);
         if (record !== undefined) record.insert = insert;

@@ -1,4 +1,4 @@
-// What a run leaves in its database.
+// The rows that a run leaves in its database.
 
 import Database from 'better-sqlite3';
 import { z } from 'zod';
@@ -6,7 +6,7 @@ import type { SharedDatabase } from '../support/shared-database.ts';
 
 export interface Row {
   readonly status: string;
-  /** Of its attempts, in order. */
+  /** The numbers of its attempts, in order. */
   readonly numbers: readonly number[];
 }
 

@@ -20,7 +20,7 @@ export interface Rules {
 }
 
 /**
- * The end of a useful life, in which a delivery goes whatever the breaker says: half a second, and half a second
- * more by which a look into the store can make the life shorter than it seems from outside.
+ * The end of a useful life, in which a delivery is sent whatever the state of the breaker: half a second, plus half a
+ * second by which a read of the store can make the life shorter than it seems from outside.
  */
 export const LAST_MOMENT_MS = 1_100;

@@ -11,7 +11,7 @@ import { World } from './world.ts';
 export interface SimulationOptions {
   readonly seed: number;
   readonly deliveries: number;
-  /** So many over one store that they share; absent: one with its own. */
+  /** The number of machines that share one store; absent: one machine with a store of its own. */
   readonly machines?: number | undefined;
   readonly print?: (line: string) => void;
 }
@@ -23,7 +23,7 @@ export interface SimulationReport {
   readonly digest: string;
   readonly counts: Readonly<Record<string, number>>;
   readonly deliveries: number;
-  /** The last lines before the end. */
+  /** The last lines of the journal. */
   readonly lines: readonly string[];
 }
 
@@ -55,7 +55,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   }
 }
 
-/** What to tell of a run that broke a rule. */
+/** The report of a run that broke a rule. */
 export function describeFailure(
   report: SimulationReport,
   deliveries: number,

@@ -1,5 +1,5 @@
-// A fixed handful of seeds; `npm run simulate -- --seeds 1000` runs many. A seed that fails is replayed by
-// the command that its message names.
+// A few fixed seeds; `npm run simulate -- --seeds 1000` runs many. The message of a failure names the command that
+// replays its seed.
 
 import { expect, test } from 'vitest';
 import { describeFailure, type SimulationReport, simulate } from './simulate.ts';
@@ -9,7 +9,7 @@ const DELIVERIES = 2_500;
 const FLEET_SEEDS = [1, 232, 341];
 const FLEET_DELIVERIES = 2_500;
 
-/** What must have happened in a handful of runs, lest they prove nothing. */
+/** What must have happened at least once in these runs, because otherwise they would prove nothing. */
 const MUST_HAPPEN = [
   'crashes',
   'deaths_at_start',
@@ -84,7 +84,7 @@ test('every rule holds through crashes, outages, floods, sick disks and jumping 
   expect(MUST_HAPPEN.filter((what) => !happened.has(what))).toEqual([]);
 }, 180_000);
 
-/** What must have happened to the machines, beside what happens to one. */
+/** What must have happened to several machines, besides what happens to one. */
 const MUST_HAPPEN_TO_MACHINES = [
   'crashes',
   'stops',
@@ -102,7 +102,7 @@ const MUST_HAPPEN_TO_MACHINES = [
   'told_duplicate',
 ];
 
-test('every rule holds for two machines over one store that die, stand still and are cut off', async () => {
+test('every rule holds for two machines over one store that die, stand still and lose their connection', async () => {
   const reports = await Promise.all(
     FLEET_SEEDS.map((seed) => simulate({ seed, deliveries: FLEET_DELIVERIES, machines: 2 })),
   );

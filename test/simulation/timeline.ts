@@ -1,6 +1,5 @@
-// Virtual time: what happens next happens alone, and time moves on only when everything that follows from
-// it without waiting has happened, too. Real threads are waited for inside an event, so that how fast they
-// are changes nothing.
+// Virtual time: events happen one at a time, and time moves on only when everything that follows from an event without
+// waiting has happened, too. Real threads are waited for inside an event, so their speed changes nothing.
 
 import type { Clock, Timer } from '../../src/core/ports/clock.ts';
 import { turn } from '../support/intercept-store.ts';
@@ -35,7 +34,7 @@ export class Timeline {
     };
   }
 
-  /** Lets events happen until `isOver` says so after one, or nothing is planned any more. */
+  /** Runs events until `isOver` returns true after one, or none is planned. */
   async run(isOver: () => boolean): Promise<void> {
     for (let next = this.#pop(); next !== undefined; next = this.#pop()) {
       if (next.isCancelled) continue;
@@ -92,7 +91,7 @@ export class Timeline {
   }
 }
 
-/** The wall clock of the machine, which outlives every process and jumps now and then. */
+/** The wall clock of the machine, which outlives every process and sometimes jumps. */
 export class Wall {
   readonly #timeline: Timeline;
   #startMs: number;
@@ -111,7 +110,7 @@ export class Wall {
   }
 }
 
-/** The clock of one process: its timers end with it. */
+/** The clock of one process: its timers end with the process. */
 export class LifeClock implements Clock {
   readonly #timeline: Timeline;
   readonly #wall: Wall;
@@ -153,7 +152,7 @@ export class LifeClock implements Clock {
     };
   }
 
-  /** Now, or when the process is no longer stopped; never if it is dead. */
+  /** Runs the task now, or when the process is no longer stopped; never if it is dead. */
   whenRunning(task: () => void): void {
     if (this.#isDead) return;
     const leftMs = this.#stoppedUntilMs - this.#timeline.nowMs;
@@ -161,12 +160,12 @@ export class LifeClock implements Clock {
     else this.#timeline.after(leftMs, () => this.whenRunning(task));
   }
 
-  /** The process does nothing for so long, as after SIGSTOP; its time runs on. */
+  /** The process does nothing for this long, as after SIGSTOP; its time runs on. */
   stop(forMs: number): void {
     this.#stoppedUntilMs = this.#timeline.nowMs + forMs;
   }
 
-  /** The process is gone: nothing that it planned happens. */
+  /** The process is gone: none of its timers fires. */
   kill(): void {
     this.#isDead = true;
   }

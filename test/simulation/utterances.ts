@@ -1,5 +1,5 @@
-// Everything that a provider can say or leave unsaid, sorted by what its adapter understands. The lists are made
-// from the adapters' own tables: what no adapter says cannot be drawn.
+// Everything that a provider can answer or leave unanswered, sorted by how its adapter understands it. The lists are
+// made from the adapters' own tables: an outcome that no adapter gives cannot be drawn.
 
 import type { ProviderName } from '../../sandbox/records.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
@@ -12,7 +12,7 @@ import {
   understood,
 } from '../support/provider-answers.ts';
 
-/** What an outcome means to the core, in one word. */
+/** The meaning of an outcome for the core, in one word. */
 export type Meaning =
   | 'delivered'
   | 'unregistered'
@@ -31,7 +31,7 @@ export function meaningOf(outcome: Outcome): Meaning {
   }
 }
 
-/** Answers without a body that we know: a proxy's page, a status that nobody documented. */
+/** Answers whose body we do not know: a proxy's page, a status that is not documented. */
 const UNDOCUMENTED: readonly Said[] = [400, 401, 403, 404, 408, 418, 429, 500, 502, 503, 504].map(
   (status) => ({ status, body: '<html>an unknown page</html>' }),
 );
@@ -53,7 +53,7 @@ const FCM_SAID: readonly Said[] = [
   { status: 200, body: 'not what Google documents' },
 ];
 
-/** Apple's times of death, and numbers that are none (the issue "Truth", section 3). */
+/** Apple's times of death, and values that are not valid times. */
 const TIMES_OF_DEATH = ['1754049000000', '9223372036854775807', '1e308', '-1e19', '"soon"'];
 
 const APNS_SAID: readonly Said[] = [
@@ -64,7 +64,7 @@ const APNS_SAID: readonly Said[] = [
   })),
 ];
 
-/** Wall time against which Apple's times are read. */
+/** The wall time with which Apple's times are compared. */
 const SAID_AT_MS = 1_754_049_600_000;
 
 const FAILURES: readonly Said[] = FAILURE_REASONS.map((failure) => ({ failure }));
@@ -74,7 +74,7 @@ export const SAID: Readonly<Record<ProviderName, readonly Said[]>> = {
   fcm: [...FCM_SAID, ...UNDOCUMENTED, ...FAILURES],
 };
 
-/** An answer, and what its adapter makes of it when it asks for no certain time to wait. */
+/** An answer, and its outcome from the adapter if the answer names no time to wait. */
 export interface Utterance {
   readonly said: Said;
   readonly outcome: Outcome;
@@ -93,7 +93,7 @@ function sorted(provider: ProviderName): ReadonlyMap<Meaning, readonly Utterance
   return Map.groupBy(utterances, ({ outcome }) => meaningOf(outcome));
 }
 
-/** All that a provider can say with this meaning; never empty. */
+/** All answers of a provider with this meaning; never empty. */
 export function saidWith(provider: ProviderName, meaning: Meaning): readonly Utterance[] {
   const found = BY_MEANING[provider].get(meaning);
   if (found === undefined) throw new Error(`${provider} never says ${meaning}`);

@@ -1,11 +1,11 @@
-// The figures of a simulation of wakes, as they are printed, and what they must be.
+// The figures of a simulation of wakes, as they are printed, and the goals for them.
 
 import type { WakeReport } from './wakes.ts';
 
 interface Figure {
   readonly name: string;
   readonly value: string;
-  /** What second knocks promise; nothing without them. */
+  /** What second knocks promise; absent without them. */
   readonly goal?: { readonly text: string; readonly isMet: boolean } | undefined;
 }
 

@@ -6,7 +6,7 @@ import { simulateWakes } from './wakes.ts';
 
 const RUN = { seed: 1, deliveries: 10_000, lost: 0.05 };
 
-test('second knocks wake nine of ten phones whose push was lost, and nobody hears twice', async () => {
+test('second knocks wake nine of ten phones whose push was lost, and no user sees a payment twice', async () => {
   const report = await simulateWakes({ ...RUN, hasKnock: true });
   const { lost, reachable, unreachable, knocks } = report;
   expect(lost.deliveries).toBeGreaterThan(400);

@@ -1,5 +1,5 @@
-// `npm run simulate -- --lost 0.05 --knock`: races to phones that wake in their own time, some of whose pushes are lost
-// without a word. What are second knocks good for, and do they ever disturb? The core is the service's own.
+// `npm run simulate -- --lost 0.05 --knock`: races to phones with different wake times, some of whose pushes are lost
+// silently. How many phones do second knocks wake, and do they ever disturb? The core is the service's own.
 
 import { type Behaviour, Phone, type Run } from '../../sandbox/phones/phone.ts';
 import { isComplete, readSettings } from '../../src/config/config.ts';
@@ -23,11 +23,11 @@ const START_MS = 1_754_049_600_000;
 const MEDIAN_WAKE_MS = 2_500;
 const SIGMA = 0.8;
 const WORK_MS = 4_000;
-/** To the provider and on to the phone, and a receipt's way back. */
+/** The push's way to the provider and on to the phone, and a receipt's way back. */
 const ACCEPT_MS = 40;
 const NETWORK_MS = 50;
 const PAYMENTS_PER_PHONE = 100;
-/** This share of the phones is switched off for good after some payments. */
+/** This share of the phones is switched off permanently after some payments. */
 const UNREACHABLE = 0.05;
 /** In this share of the cases another payment follows within seconds. */
 const PAIRS = 0.1;
@@ -40,14 +40,17 @@ const SWEEP_EVERY_MS = 60 * SECOND;
 export interface WakeOptions {
   readonly seed: number;
   readonly deliveries: number;
-  /** The share of pushes that the provider takes and nobody gets. */
+  /** The share of pushes that the provider takes and no phone gets. */
   readonly lost: number;
   readonly hasKnock: boolean;
 }
 
 interface Tally {
   deliveries: number;
-  /** The phone woke within the useful life: by a push of this payment, or by any, or was at work when it came. */
+  /**
+   * The phone woke within the useful life: by a push of this payment, by any push, or it was working when the payment
+   * came.
+   */
   wokenByOwn: number;
   woken: number;
   pushes: number;
@@ -56,10 +59,10 @@ interface Tally {
 export interface WakeReport {
   readonly reachable: Tally;
   readonly unreachable: Tally;
-  /** To phones that can be reached, and the first push was lost. */
+  /** Payments to phones that can be reached whose first push was lost. */
   readonly lost: Tally;
   readonly knocks: number;
-  /** Knocks that arrived while the phone was at work. */
+  /** Knocks that arrived while the phone was working. */
   readonly disturbing: number;
   readonly shownTwice: number;
   /** Runs of another payment that waited for a repeat. */
@@ -69,7 +72,7 @@ export interface WakeReport {
 interface Simulated {
   readonly token: string;
   readonly phone: Phone;
-  /** Payments until it is switched off. */
+  /** The number of payments until it is switched off. */
   readonly lasts: number;
   payments: number;
 }
@@ -96,7 +99,7 @@ class WakeWorld {
   readonly #store = new MemoryStore();
   readonly #core: Core;
   readonly #byToken = new Map<string, Simulated>();
-  /** By the payload of their notification. */
+  /** By the payload of the payment's notification. */
   readonly #payments = new Map<string, Payment>();
   #knocks = 0;
   #disturbing = 0;
@@ -186,7 +189,7 @@ class WakeWorld {
     return { wakeMs: MEDIAN_WAKE_MS * Math.exp(SIGMA * normal), workMs: WORK_MS };
   }
 
-  /** What housekeeping does, as long as there is anything to come. */
+  /** Does what housekeeping does, as long as more is to come. */
   #sweep(): void {
     this.#timeline.after(SWEEP_EVERY_MS, async () => {
       const [nowMs, wallMs] = [this.#clock.nowMs(), this.#clock.wallMs()];

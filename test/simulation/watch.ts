@@ -1,5 +1,5 @@
-// Watches one life of the service: what it prepares, sends and says, turned into the journal's records and
-// held against the rules.
+// Watches one life of the service: turns what it prepares, sends and reports into the journal's records, and checks
+// them against the rules.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { CATALOGUE } from '../../src/core/notification.ts';
@@ -23,7 +23,7 @@ export interface WatchParts {
   readonly journal: Journal;
   readonly rules: Rules;
   readonly clock: LifeClock;
-  /** Which question a message puts, for those are prepared later than they are asked. */
+  /** The call whose question a message asks; the message is prepared later than the call. */
   readonly questionOf: (message: PushMessage) => CallRecord | undefined;
 }
 
@@ -35,7 +35,7 @@ interface Prepared {
 }
 
 export class Watch implements Sending {
-  /** The call that something is done for. */
+  /** The call for which the current code runs. */
   readonly calls = new AsyncLocalStorage<CallRecord>();
   core: Core | undefined;
   isStopping = false;
@@ -47,9 +47,9 @@ export class Watch implements Sending {
     fcm: new Set(),
   };
   readonly #quarantines: Quarantines;
-  /** Deliveries that go out without their keys. */
+  /** Deliveries that are sent without their keys. */
   readonly #unclaimed = new Set<string>();
-  /** The outages that last, by their number. */
+  /** The present outages, by their number. */
   readonly #outages = new Map<ProviderName, number>();
   #outageNumber = 0;
 
@@ -62,7 +62,7 @@ export class Watch implements Sending {
     this.#parts.clock.whenRunning(task);
   }
 
-  /** The process's time, or the world's where several machines share one. */
+  /** The process's time, or the world's if several machines share a store. */
   get #ruleMs(): number {
     const { clock, journal } = this.#parts;
     return clock.nowMs() - (journal.fleet === undefined ? 0 : clock.offsetMs);
@@ -74,7 +74,7 @@ export class Watch implements Sending {
     this.#prepared.set(message.id, { message, call, receivedMs: this.#ruleMs });
   }
 
-  /** The call was answered: what it prepared and did not get in is dropped. */
+  /** The call was answered: what it prepared but was not accepted is dropped. */
   forget(call: CallRecord): void {
     for (const [id, prepared] of this.#prepared) {
       if (prepared.call === call) this.#prepared.delete(id);
@@ -185,7 +185,7 @@ export class Watch implements Sending {
     }
   }
 
-  /** Its key was claimed by a machine that has not said since that it accepted it. */
+  /** A delivery whose key was claimed by a machine that has not reported yet that it accepted it. */
   #takeOver(message: PushMessage): DeliveryRecord {
     const { journal } = this.#parts;
     if (journal.claims.get(message.id)?.storedBy === undefined) {
@@ -235,12 +235,12 @@ export class Watch implements Sending {
     const prepared = this.#prepared.get(id);
     if (prepared === undefined) throw new Error('accepted what was never prepared');
     this.#prepared.delete(id);
-    // A look into the store, which may have taken a moment, or a machine that stood still, came in between.
+    // A read of the store, which may have taken a moment, or a pause of the machine came in between.
     const { message, call, receivedMs } = prepared;
     const lifetimeMs = CATALOGUE[message.type]?.lifetimeMs ?? 0;
     const known = journal.deliveries.get(id);
     const delivery = known ?? this.#record(message, { call, expiresMs: receivedMs + lifetimeMs });
-    // It was stopped so long that others took it over.
+    // The process was stopped so long that others took the delivery over.
     if (known !== undefined) Object.assign(known, { call, isUnclaimed: true });
     journal.note('accepted', `${id} ${message.type} call ${call?.number ?? '-'}`);
     if (call !== undefined) call.deliveryId = id;
@@ -251,7 +251,7 @@ export class Watch implements Sending {
   #checkBounds(provider: ProviderName): void {
     const { journal } = this.#parts;
     const inFlight = [...this.#inFlight[provider]];
-    // Last attempts go past every share of the places, up to twice all of them.
+    // Last attempts ignore every share of the places, up to twice the number of all places.
     const usual = inFlight.filter(({ isLastMoment }) => isLastMoment !== true);
     const unproven = usual.filter(({ trust }) => trust === 'unproven').length;
     const isCrowded = usual.length > MAX_IN_FLIGHT || unproven > MAX_IN_FLIGHT / 4;
@@ -265,7 +265,7 @@ export class Watch implements Sending {
     }
   }
 
-  /** Between events nobody is on the way in or out: the lanes must count what the providers have. */
+  /** Between events no push is being started or ended, so the lanes must count exactly what the providers have. */
   checkLanes(): void {
     for (const { provider, inFlight } of this.core?.lanes.all ?? []) {
       const sent = this.#inFlight[provider.name].size;
@@ -279,7 +279,7 @@ export class Watch implements Sending {
     const record = journal.deliveries.get(id);
     const acceptedAtMs = record?.acceptedAtMs ?? 0;
     if (this.isStopping || hadDiskTrouble(weather, acceptedAtMs, timeline.nowMs)) return;
-    // Another machine may have it, or renewed it, or its phone proved it there.
+    // Another machine may have it or has renewed it, or its phone proved it there.
     if (journal.fleet?.wasDeclaredDead(life) === true) return;
     const hasMoved = record?.final !== undefined || record?.renewedAtMs !== undefined;
     if (journal.fleet !== undefined && hasMoved) return;

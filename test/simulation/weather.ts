@@ -1,4 +1,4 @@
-// What goes wrong in a run, and when: drawn once from the seed before anything happens.
+// What goes wrong in a run, and when: drawn once from the seed before the run begins.
 
 import type { StoreUnavailableError } from '../../src/core/ports/store.ts';
 import type { ProviderName } from '../../src/core/target.ts';
@@ -6,29 +6,29 @@ import type { Random } from './random.ts';
 
 /** How a provider behaves for a while. */
 export const SKIES = [
-  /** Everything in order but for small mishaps; `perfect` has none. */
+  /** Everything works except for small mishaps; `perfect` has none. */
   'perfect',
   'calm',
-  /** Answers nothing, though it takes some. */
+  /** Answers no push, though it takes some. */
   'hanging',
   /** Answers late, often after the deadline, though it took the push. */
   'slow',
   /** Cannot be reached. */
   'dark',
-  /** Reports failures of its own. */
+  /** Answers with failures of its own. */
   'failing',
   /** The same, with Retry-After. */
   'overloaded',
-  /** Too many pushes: for a phone, for the project, or it does not say. */
+  /** Too many pushes: for a phone, for the project, or without saying for which. */
   'throttling',
   /** Resets streams after the request was written; `losing` breaks connections. */
   'resetting',
   'losing',
-  /** A bit of everything. */
+  /** A mixture of all troubles. */
   'mixed',
-  /** Says of every token that it is dead. */
+  /** Answers for every token that it is dead. */
   'wrong_environment',
-  /** Refuses our credentials. */
+  /** Refuses the service's credentials. */
   'forbidding',
 ] as const;
 export type Sky = (typeof SKIES)[number];
@@ -49,7 +49,7 @@ export interface DiskSpan extends Span {
         readonly reason: StoreUnavailableError['reason'];
         readonly alsoReads: boolean;
       }
-    /** Commits, and says that it could not. */
+    /** Commits, but reports that it could not. */
     | { readonly kind: 'lying' }
     | { readonly kind: 'slow'; readonly extraMs: number };
 }
@@ -65,11 +65,11 @@ export interface Weather {
   readonly skies: Readonly<Record<ProviderName, readonly SkySpan[]>>;
   readonly disk: readonly DiskSpan[];
   readonly interruptions: readonly Interruption[];
-  /** Instants at which hundreds of calls come at once. */
+  /** Moments at which hundreds of calls come at once. */
   readonly floodsAtMs: readonly number[];
-  /** When few calls come: one every few seconds, as at a small vendor. */
+  /** Times with few calls: one every few seconds, as at a small vendor. */
   readonly quietSpans: readonly Span[];
-  /** From here on all is calm, so that what is open can end. */
+  /** From here on nothing goes wrong, so that open deliveries can end. */
   readonly untilMs: number;
 }
 
@@ -124,7 +124,7 @@ function drawStormMs(random: Random): number {
   return (random.chance(0.1) ? random.between(60, 110) : random.between(0.5, 45)) * SECOND;
 }
 
-/** Half of the time. */
+/** Half of the run is quiet. */
 function drawQuietSpans(random: Random, untilMs: number): readonly Span[] {
   const spans: Span[] = [];
   for (let atMs = random.between(0, 60) * SECOND; atMs < untilMs; ) {
@@ -146,7 +146,7 @@ function drawDisk(random: Random, untilMs: number): readonly DiskSpan[] {
   return spans;
 }
 
-/** Now and then it lasts for longer than a lease. */
+/** Sometimes it lasts longer than a lease. */
 function drawLength(random: Random, kind: DiskSpan['trouble']['kind']): number {
   if (kind === 'lying') return 300;
   return kind === 'refusing' && random.chance(0.25)
@@ -182,7 +182,7 @@ function drawInterruptions(random: Random, untilMs: number): readonly Interrupti
   return found.sort((one, other) => one.atMs - other.atMs);
 }
 
-/** Now and then the service dies again every two seconds. */
+/** Sometimes the service dies again every two seconds. */
 function drawCrashes(random: Random, atMs: number): readonly Interruption[] {
   const lives = random.chance(0.15) ? random.whole(3, 7) : 1;
   return Array.from({ length: lives }, (_, life) => ({
@@ -206,7 +206,7 @@ function drawTimes(
   return times;
 }
 
-/** What goes wrong with one of several machines, and its way to the store that they share. */
+/** What goes wrong with one of several machines, and with its way to the store that they share. */
 export interface MachineWeather {
   readonly disk: readonly DiskSpan[];
   readonly interruptions: readonly Interruption[];
@@ -214,12 +214,12 @@ export interface MachineWeather {
   readonly aheadMs: number;
 }
 
-/** Few troubles, since the rules allow for those of any machine at all of them. */
+/** Few troubles, since the rules excuse every machine by the troubles of any of them. */
 export function drawFleet(
   random: Random,
   { machines, untilMs }: { readonly machines: number; readonly untilMs: number },
 ): readonly MachineWeather[] {
-  // PostgreSQL restarts, and all are cut off.
+  // PostgreSQL restarts, and all machines lose their connection.
   const restarts = drawTimes(random, untilMs, { everyMs: 300 * SECOND }).map((fromMs) => ({
     ...{ fromMs, toMs: fromMs + random.between(0.5, 10) * SECOND },
     trouble: UNREACHABLE,
@@ -264,14 +264,14 @@ export function spanAt<Kind extends Span>(spans: readonly Kind[], atMs: number):
   return spans.find(({ fromMs, toMs }) => atMs >= fromMs && atMs < toMs);
 }
 
-/** Whether a provider did nothing but what it should, for long enough that nothing of earlier days is left. */
+/** Whether a provider worked without any fault, for long enough that earlier faults have no effect any more. */
 export function wasCalm(spans: readonly SkySpan[], fromMs: number, toMs: number): boolean {
   return !spans.some((span) => span.fromMs <= toMs && span.toMs + SKY_AFTERMATH_MS >= fromMs);
 }
 
-/** Attempts, queues and the breaker of an outage are over this much later. */
+/** The attempts, queues and open breaker of an outage are over this long after it. */
 const SKY_AFTERMATH_MS = 15_000;
-/** What a slow disk began may end this much later. */
+/** Operations that a slow disk delayed may end this much later. */
 export const DISK_AFTERMATH_MS = 8_000;
 
 /** Whether the disk refused, lied or was slow between two times, or right before. */

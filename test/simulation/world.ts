@@ -1,4 +1,4 @@
-// Everything outside of the service: time, phones, providers, callers, the machines that die and come back.
+// Everything outside of the service: time, phones, providers, callers, and the machines that die and come back.
 
 import { mkdirSync } from 'node:fs';
 import type { PushMessage } from '../../src/core/ports/provider.ts';
@@ -22,15 +22,15 @@ const START_MS = 1_754_049_600_000;
 const PHONES = 500;
 /** Calls come at about 14 a second, and most of them become deliveries. */
 const DELIVERIES_PER_SECOND = 11;
-/** When the last call was answered and the weather is calm, everything ends within this. */
+/** After the last call is answered and the weather is calm, everything ends within this time. */
 const ENDING_MS = 300_000;
 
 export interface WorldOptions {
   readonly seed: number;
   readonly deliveries: number;
-  /** Machines over one store; one that has a file for itself if absent. */
+  /** The number of machines over one store; absent: one machine with a file of its own. */
   readonly machines?: number | undefined;
-  /** Where the databases lie, one for each life. */
+  /** The folder of the databases, one for each life. */
   readonly folder: string;
   readonly print?: (line: string) => void;
 }
@@ -126,7 +126,7 @@ export class World {
     return this.#machines.flatMap(({ life }) => (life === undefined ? [] : [life]));
   }
 
-  /** A life that serves, if there is one. */
+  /** A life that serves; undefined if there is none. */
   survivor(): Life | undefined {
     return this.lives.find(({ isServing }) => isServing);
   }
@@ -136,7 +136,7 @@ export class World {
     return this.#lives;
   }
 
-  /** Stops the last lives in order; gives the rows that they leave. */
+  /** Stops the last lives in order; returns the rows that they leave. */
   async end(): Promise<Rows> {
     for (const machine of this.#machines) await machine.end();
     return this.#ground.rows();
@@ -164,14 +164,14 @@ export class World {
     return { timeline, weather, journal, phones };
   }
 
-  /** A proxy before the machines sends a call to any. */
+  /** A proxy in front of the machines sends a call to any of them. */
   #someMachine(): Machine {
     const [only, ...others] = this.#machines;
     if (only === undefined) throw new Error('a world without a machine');
     return others.length === 0 ? only : this.#balancer.pick(this.#machines);
   }
 
-  /** A phone that gets a question answers it after a while, or does not. */
+  /** A phone that gets a question answers it after a while, or not at all. */
   #wake(message: PushMessage): void {
     if (message.type !== 'invoice_request' || !this.#chance.chance(0.8)) return;
     const payload: unknown = JSON.parse(message.payload);
@@ -185,7 +185,7 @@ export class World {
   #isQuiet(): boolean {
     const areServing = this.#machines.every(({ life }) => life?.isServing === true);
     if (!areServing || this.#openDeliveries() > 0) return false;
-    // News that was kept for long may be on its way just now.
+    // News that was kept for long may be under way at this moment.
     if (this.#running() > 0) return false;
     return this.journal.calls.every((call) => call.told !== undefined || call.isCut === true);
   }
@@ -204,7 +204,7 @@ export class World {
   }
 }
 
-/** What the rules allow for. */
+/** The troubles that the rules excuse; a pause counts as a slow disk. */
 function troubles({ disk, interruptions }: MachineWeather): Weather['disk'] {
   const stops = interruptions.flatMap((one): Weather['disk'] =>
     one.kind === 'pause'
