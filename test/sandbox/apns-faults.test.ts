@@ -64,7 +64,7 @@ test('uses a fault up after its times and then answers as usual', async () => {
   expect(statuses).toEqual([503, 503, 200]);
 });
 
-test('keeps a fault without end until the faults are cleared', async () => {
+test('keeps a fault with unlimited times until the faults are cleared', async () => {
   const { sandbox, push } = await setup();
   sandbox.script({ times: Infinity, fault: { kind: 'reason', reason: 'ServiceUnavailable' } });
   for (let round = 0; round < 5; round += 1) expect((await push()).status).toBe(503);
@@ -72,7 +72,7 @@ test('keeps a fault without end until the faults are cleared', async () => {
   expect((await push()).status).toBe(200);
 });
 
-test('gives a fault for one token to that token alone and before one for any', async () => {
+test('gives a fault for one token only to that token, and before one for any', async () => {
   const { sandbox, push } = await setup();
   sandbox.script({ times: Infinity, fault: { kind: 'reason', reason: 'Shutdown' } });
   sandbox.script({ token: 'aa02', fault: { kind: 'reason', reason: 'Unregistered' } });
@@ -81,7 +81,7 @@ test('gives a fault for one token to that token alone and before one for any', a
   expect((await push('aa02')).status).toBe(503);
 });
 
-test('keeps a fault meant for the other provider away', async () => {
+test('ignores a fault meant for the other provider', async () => {
   const { sandbox, push } = await setup();
   sandbox.script({ provider: 'fcm', fault: { kind: 'html' } });
   sandbox.script({ fault: { kind: 'fcm_error', error: 'UNREGISTERED' } });
@@ -91,7 +91,7 @@ test('keeps a fault meant for the other provider away', async () => {
   ).toThrow(/fcm_error cannot come from apns/);
 });
 
-test('uses no fault up on a push that it refuses by itself', async () => {
+test('does not use up a fault on a push that it refuses by itself', async () => {
   const { sandbox, push } = await setup();
   sandbox.script({ fault: { kind: 'reason', reason: 'Shutdown' } });
   expect((await push('zz')).status).toBe(400);
@@ -171,7 +171,7 @@ test('says GOAWAY and still answers the streams that it took', async () => {
   expect(sandbox.received()).toHaveLength(3);
 });
 
-test('says GOAWAY below a stream, which was then certainly not processed', async () => {
+test('says GOAWAY with a last id below a stream, which was then certainly not processed', async () => {
   const { sandbox, client, push } = await setup();
   await push();
   const goaway = new Promise((resolve) => {

@@ -193,7 +193,7 @@ test('takes a new provider token after it called the old one expired', async () 
 
 test('allows one stream until the first valid push and refuses the others', async () => {
   const { sandbox, client, push } = await setup();
-  // Sent before the settings arrive, as a client does that does not know of the limit.
+  // Sent before the settings arrive, as by a client that does not know the limit yet.
   const replies = await Promise.all(Array.from({ length: 20 }, () => push()));
   const codes = replies.map(({ code }) => code);
   expect(replies.filter(({ status }) => status === 200)).toHaveLength(1);
@@ -220,7 +220,7 @@ test('raises the limit to the given number of streams', async () => {
   expect(await raised).toBe(true);
 });
 
-test('closes a connection that brings too many bad tokens and says why', async () => {
+test('closes a connection that sends too many bad tokens and says why', async () => {
   const { sandbox, client, push, connect } = await setup({ closeAfterBadTokens: 2 });
   const goaway = new Promise<string>((resolve) => {
     client.session.once('goaway', (_code, _last, debug) => resolve(String(debug)));
@@ -235,7 +235,7 @@ test('closes a connection that brings too many bad tokens and says why', async (
   expect(next.status).toBe(200);
 });
 
-test('knows that the token of a proof has no phone, and answers its other faults first', async () => {
+test('answers that the token of a proof is unknown, but answers a proof’s other faults first', async () => {
   const { sandbox, push } = await setup();
   const proof = { ':path': `/3/device/${'5e'.repeat(32)}`, 'apns-collapse-id': 'nds-doctor' };
   const reply = await push(proof);

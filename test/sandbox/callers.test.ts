@@ -73,7 +73,7 @@ test.each([
   },
 );
 
-test('lspd sends no Accept, reads the header of the outcome and 1,000 bytes of a problem', async () => {
+test('lspd sends no Accept, reads the header with the outcome and 1,000 bytes of a problem', async () => {
   const server = await serve((response, { body }) => {
     if (body.includes('good')) empty(response);
     else response.writeHead(503, { 'content-length': 1_200 }).end('x'.repeat(1_200));
@@ -178,7 +178,7 @@ test.each(['svix', 'webhook'] as const)(
   },
 );
 
-/** What a door hands to its source. */
+/** The request as a door passes it to its source. */
 function requestOfSeen({ headers, body }: Seen) {
   const single = Object.entries(headers).map(([name, value]) => [name, String(value)]);
   return {

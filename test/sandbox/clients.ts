@@ -1,5 +1,5 @@
-// Bare protocol clients for the sandbox's own tests: node:http2 without a library in
-// between, so that every header and every ending of a stream can be seen.
+// Plain protocol clients for the sandbox's own tests: node:http2 without a library in between, so that tests can see
+// every header and every end of a stream.
 import { createPrivateKey, sign } from 'node:crypto';
 import {
   type ClientHttp2Session,
@@ -41,7 +41,7 @@ export function openClient(url: string, ca: string): Client {
         stream.on('data', (chunk: string) => {
           text += chunk;
         });
-        // The code at the end says what went wrong.
+        // The code at the end of the stream says what went wrong.
         stream.on('error', () => undefined);
         stream.on('close', () => {
           const status = answer[':status'];
@@ -69,7 +69,7 @@ export interface ProviderTokenParts {
   readonly key?: string;
 }
 
-/** A provider token, right unless a part of it is given. */
+/** A provider token; valid except for the given parts. */
 export function signProviderToken(sandbox: Sandbox, parts: ProviderTokenParts = {}): string {
   const { kid = sandbox.apns.keyId, iss = sandbox.apns.teamId, key = sandbox.apns.key } = parts;
   const { iat = Math.floor(Date.now() / 1000) } = parts;
@@ -87,7 +87,7 @@ export const alertPayload = JSON.stringify({
   notification_payload: '{"payment_hash":"00"}',
 });
 
-/** The headers of a push that is in order. */
+/** The headers of a valid push. */
 export function apnsHeaders(sandbox: Sandbox, token = 'aabb01'): OutgoingHttpHeaders {
   return {
     ':method': 'POST',
@@ -108,7 +108,7 @@ export interface AssertionParts {
   readonly key?: string;
 }
 
-/** The form of a token request, right unless a part of the assertion is given. */
+/** The form of a token request; valid except for the given parts of the assertion. */
 export function tokenForm(sandbox: Sandbox, parts: AssertionParts = {}): string {
   const account = sandbox.fcm.serviceAccount;
   const now = Math.floor(Date.now() / 1000);
@@ -132,7 +132,7 @@ export function requestToken(client: Client, form: string): Promise<Reply> {
   return client.request({ ':method': 'POST', ':path': '/token' }, form);
 }
 
-/** Gets an access token and returns the headers of a push that is in order. */
+/** Gets an access token and returns the headers of a valid push. */
 export async function fcmHeaders(sandbox: Sandbox, client: Client): Promise<OutgoingHttpHeaders> {
   const reply = await requestToken(client, tokenForm(sandbox));
   const { access_token: accessToken } = JSON.parse(reply.body);

@@ -1,5 +1,5 @@
-// What happens to whole connections: GOAWAY, a provider that is down, half-dead
-// connections, and an end that leaves nothing behind.
+// What happens to whole connections: GOAWAY, a provider that is down, half-dead connections, and a close that leaves
+// nothing open.
 import { randomUUID } from 'node:crypto';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
@@ -79,7 +79,7 @@ test('refuses connections while it is down and takes them on the same port after
   expect(await connect().push()).toMatchObject({ status: 200 });
 });
 
-test('resets open connections when it goes down, if told to', async () => {
+test('resets open connections when it goes down, if asked to', async () => {
   const { sandbox, connect } = await setup();
   const client = connect();
   await client.push();
@@ -149,7 +149,7 @@ test('counts the requests of each connection', async () => {
   });
 });
 
-test('resolves a wait for pushes with what came before and what comes after', async () => {
+test('resolves a wait for pushes with earlier and later ones', async () => {
   const { sandbox, connect } = await setup();
   const client = connect();
   await client.push('aa01');
@@ -170,7 +170,7 @@ test('calls listeners for each push until they stop', async () => {
   expect(heard).toEqual(['aa01']);
 });
 
-test('keeps only so many pushes and counts the rest', async () => {
+test('keeps a limited number of pushes and counts the rest', async () => {
   const { sandbox, connect } = await setup({ keepPushes: 2, keepRequests: 0 });
   const client = connect();
   for (const token of ['aa01', 'aa02', 'aa03']) await client.push(token);
@@ -191,7 +191,7 @@ test('forgets pushes, requests and faults on reset', async () => {
   expect(await client.push()).toMatchObject({ status: 200 });
 });
 
-test('is trusted only by its own authority', async () => {
+test('is trusted only through its own authority', async () => {
   const { sandbox } = await setup();
   const stranger = await createIdentity();
   const client = openClient(sandbox.apns.url, stranger.ca);
@@ -252,7 +252,7 @@ test('leaves no port open when another one is taken', async () => {
 const active = (kind: string): string[] =>
   process.getActiveResourcesInfo().filter((name) => name.startsWith(kind));
 
-test('closes with hanging and delayed streams open and leaves no handle', async () => {
+test('closes with hanging and delayed streams open and leaves no handle open', async () => {
   const timers = active('Timeout');
   const sandbox = await startSandbox();
   const client = openClient(sandbox.apns.url, sandbox.ca);

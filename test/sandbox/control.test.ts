@@ -80,7 +80,7 @@ test.each([
   expect(reply).toEqual({ status, body: { error: expect.any(String) } });
 });
 
-test('refuses a body that a web page could send unasked', async () => {
+test('refuses a body that a web page could send without the user’s consent', async () => {
   const { sandbox } = await setup();
   const response = await fetch(new URL('/down', sandbox.controlUrl), {
     method: 'POST',
@@ -89,7 +89,7 @@ test('refuses a body that a web page could send unasked', async () => {
   expect(response.status).toBe(415);
 });
 
-test('shows what phones got and what was asked', async () => {
+test('shows what phones got and which requests came', async () => {
   const { push, call } = await setup();
   await push('aa01');
   await push('aa02');

@@ -1,4 +1,5 @@
-// `npm run demo`: what a newcomer sees first. It has to work by itself, say what happened, and leave nothing.
+// `npm run demo`: what a newcomer sees first. It has to work without preparation, say what happened, and leave nothing
+// on the machine.
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync } from 'node:fs';
@@ -15,7 +16,7 @@ const PATIENCE_MS = 60_000;
 interface Demo {
   readonly program: Program;
   readonly port: number;
-  /** Its folders among the temporary files. */
+  /** Its folders that still exist among the temporary files. */
   readonly left: () => readonly string[];
 }
 
@@ -86,12 +87,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     const url = /'(http:[^']+)'/.exec(line)?.[1] ?? '';
     expect(new URL(url).port).toBe(String(port));
     expect(left()).toHaveLength(1);
-    // The call that it suggests, word for word.
+    // The suggested call, word for word.
     const body = /-d '(.+)'$/.exec(await program.line(`-d '{"template"`))?.[1] ?? '';
     const answer = await fetch(url, { method: 'POST', body });
     expect([answer.status, answer.headers.get('delivery-status')]).toEqual([200, 'delivered']);
     expect(await program.line('android got payment_received')).toContain('1234');
-    // And the search, with its environment, while the service runs.
+    // The suggested search, too, with its environment, while the service runs.
     const [, database] = /NDS_DATABASE=(\S+)/.exec(await program.line('NDS_DATABASE=')) ?? [];
     const [, secret, known] =
       /NDS_SECRET=(\S+) npm run nds -- find (\S+)/.exec(await program.line('NDS_SECRET=')) ?? [];

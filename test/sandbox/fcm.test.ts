@@ -109,7 +109,7 @@ test('takes an alert for an iPhone', async () => {
 test.each([
   { token: 'phone-1' },
   { topic: 'nds-doctor', data: { notification_type: 'nds_doctor' } },
-])('takes a trial without giving it to a phone: %j', async (message) => {
+])('takes a validate_only message without giving it to a phone: %j', async (message) => {
   const { sandbox, send } = await setup();
   const body = JSON.stringify({ validate_only: true, message });
   const reply = await send(body);
@@ -193,7 +193,7 @@ test('refuses a wrong or revoked access token without FcmError', async () => {
 test.each([
   ['/v1/projects/another-project/messages:send', 403, 'PERMISSION_DENIED'],
   ['/v1/projects/NO/messages:send', 404, 'NOT_FOUND'],
-])('refuses the project of %s with a bare %i', async (path, code, status) => {
+])('refuses the project of %s with a %i without FcmError', async (path, code, status) => {
   const { send } = await setup();
   const reply = await send(fcmBody(), { ':path': path });
   expect(reply.status).toBe(code);
@@ -231,7 +231,7 @@ test.each(fcmErrorCodes)('answers %s in Google’s form when told to', async (er
   expect(sandbox.received()).toEqual([]);
 });
 
-test('names the violated field when told to, and leaves details away when told so', async () => {
+test('names the violated field when asked to, and leaves details out when asked to', async () => {
   const { sandbox, send } = await setup();
   const field = 'message.token';
   sandbox.script({ fault: { kind: 'fcm_error', error: 'INVALID_ARGUMENT', field } });

@@ -1,5 +1,5 @@
-// The libraries of the real world against the stand-ins: what they send is taken,
-// and what they get they understand.
+// The libraries that real services use, against the stand-ins: the stand-ins take what they send, and they understand
+// the answers.
 import { Agent } from 'node:https';
 import apn from '@parse/node-apn';
 import { deleteApp, initializeApp } from 'firebase-admin/app';
@@ -43,7 +43,7 @@ async function setupNodeApn() {
   return { sandbox, send: (token: string) => provider.send(notification, token) };
 }
 
-/** Both of Google's hosts lead to the stand-in, whose certificate is for localhost. */
+/** Connections to both of Google's hosts go to the stand-in, whose certificate is for localhost. */
 class StandInAgent extends Agent {
   readonly #target: { host: string; port: number; ca: string; servername: string };
 
@@ -113,7 +113,7 @@ test('takes a notification of @parse/node-apn', async () => {
   ]);
 });
 
-test('gives @parse/node-apn the refusals that it reads', async () => {
+test('sends refusals that @parse/node-apn can read', async () => {
   const { sandbox, send } = await setupNodeApn();
   sandbox.script({ fault: { kind: 'reason', reason: 'Unregistered', timestampMs: 42 } });
   const { failed } = await send('aabb01');
@@ -135,7 +135,7 @@ test('takes a message of firebase-admin', async () => {
   expect(sandbox.requests().map(({ provider }) => provider)).toEqual(['oauth', 'fcm']);
 });
 
-test('gives firebase-admin the errors that it reads', async () => {
+test('sends errors that firebase-admin can read', async () => {
   const { sandbox, send } = await setupFirebase();
   sandbox.script({ fault: { kind: 'fcm_error', error: 'UNREGISTERED' } });
   await expect(send('phone-1')).rejects.toMatchObject({

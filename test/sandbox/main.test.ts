@@ -42,7 +42,7 @@ function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null
   });
 }
 
-test('prints the environment of a service and writes what it names', async () => {
+test('prints the environment of a service and writes the files that it names', async () => {
   const { directory, start } = await setup();
   const { child, environment } = await start();
   expect(environment).toEqual({
@@ -73,7 +73,7 @@ test('refuses an identity whose certificate lacks a name, and says what to do', 
   await end(child, 'SIGTERM');
   const file = join(directory, 'identity.json');
   const identity = JSON.parse(await readFile(file, 'utf8'));
-  // The authority's own certificate names no server at all.
+  // The authority's own certificate names no server.
   await writeFile(file, JSON.stringify({ ...identity, certificate: identity.ca }));
   await expect(loadIdentity(directory)).rejects.toThrow(/remove it to get a new one/);
 });

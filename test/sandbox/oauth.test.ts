@@ -19,7 +19,7 @@ async function setup(options: SandboxOptions = {}) {
   return { sandbox, client };
 }
 
-test('gives an access token for a good assertion', async () => {
+test('gives an access token for a valid assertion', async () => {
   const { sandbox, client } = await setup();
   const reply = await requestToken(client, tokenForm(sandbox));
   expect(reply.status).toBe(200);
@@ -41,7 +41,7 @@ test('takes its own token URL as audience and the wider scope', async () => {
   });
 });
 
-test('lets an access token go when its lifetime is over', async () => {
+test('refuses an access token when its lifetime is over', async () => {
   const { sandbox, client } = await setup({ accessTokenSeconds: 0 });
   const headers = await fcmHeaders(sandbox, client);
   expect(await client.request(headers, fcmBody())).toMatchObject({ status: 401 });
@@ -76,7 +76,7 @@ test('refuses another grant and a form without assertion', async () => {
   expect(JSON.parse(empty.body)).toMatchObject({ error: 'invalid_grant' });
 });
 
-test('has its own faults, which pushes never get', async () => {
+test('has its own faults, which are never used for pushes', async () => {
   const { sandbox, client } = await setup();
   const headers = await fcmHeaders(sandbox, client);
   sandbox.script({ fault: { kind: 'oauth_error' } });
@@ -97,7 +97,7 @@ test('has its own faults, which pushes never get', async () => {
   expect((await hanging).status).toBeUndefined();
 });
 
-test('keeps faults for any provider away from the token endpoint', async () => {
+test('does not use faults for any provider at the token endpoint', async () => {
   const { sandbox, client } = await setup();
   sandbox.script({ fault: { kind: 'html' } });
   const headers = await fcmHeaders(sandbox, client);

@@ -1,5 +1,5 @@
-// Outages of a whole provider, stream limits on open connections, faults for a share of the
-// requests, and figures that no sane server sends.
+// Outages of a whole provider, stream limits on open connections, faults for a share of the requests, and numbers that
+// no correct server sends.
 import { afterEach, expect, test } from 'vitest';
 import {
   OUTAGE_KINDS,
@@ -76,7 +76,7 @@ test.each(statuses.filter(isAnswered))(
   },
 );
 
-test('sends Retry-After in an outage only if told to', async () => {
+test('sends Retry-After in an outage only if asked to', async () => {
   const { sandbox, connectApns } = await setup();
   await sandbox.startOutage('apns', { kind: 'status_503' });
   const { status, headers } = await connectApns().push();
@@ -95,7 +95,7 @@ test('answers PING while it answers no push', async () => {
   expect(sandbox.received('aa02')).toHaveLength(1);
 });
 
-test('uses no scripted fault up while an outage lasts, and keeps the other provider well', async () => {
+test('uses up no scripted fault while an outage lasts, and leaves the other provider working', async () => {
   const { sandbox, connectApns, connectFcm } = await setup();
   sandbox.script({ provider: 'apns', fault: { kind: 'reason', reason: 'Unregistered' } });
   await sandbox.startOutage('apns', { kind: 'status_500' });
@@ -109,7 +109,7 @@ test('uses no scripted fault up while an outage lasts, and keeps the other provi
   expect((await apns.push()).status).toBe(410);
 });
 
-test('leaves a provider down that was taken down otherwise', async () => {
+test('leaves a provider down that was taken down by `refuseConnections`', async () => {
   const { sandbox, connectApns } = await setup();
   await sandbox.refuseConnections('apns', true);
   await sandbox.startOutage('apns', { kind: 'status_500' });
@@ -155,7 +155,7 @@ test.each([
   expect(statuses).toEqual(expected);
 });
 
-test('resets 85 of 100 streams when told to reset a share of 0.85', async () => {
+test('resets 85 of 100 streams when the share is 0.85', async () => {
   const { sandbox, connectApns } = await setup();
   const { push } = connectApns();
   await push();

@@ -1,4 +1,5 @@
-// The phones of the stand-ins: what they do with a push, and that the service concludes the right thing of each fault.
+// The phones of the stand-ins: what they do with a push, and that the service draws the right conclusion for each
+// fault.
 
 import { expect, test } from 'vitest';
 import { judge } from '../../bench/wake/judge.ts';
@@ -10,11 +11,11 @@ import { call, createVirtualCore } from '../support/virtual-core.ts';
 
 const URL = 'https://nds.example.com';
 const MINUTE = 60_000;
-/** Of payment_received: a minute less the phone's own 8 s. */
+/** The useful life of payment_received: a minute less the phone's own 8 s. */
 const USEFUL_MS = 52_000;
 const draw = () => 0.5;
 
-/** A phone that wakes once if it sends receipts, and then is pushed to with its fault. */
+/** If the phone sends receipts, it wakes once without a fault; then it gets a push with the fault. */
 async function conclude(fault: Fault) {
   const virtual = await createVirtualCore({
     settings: { receipts: true },
@@ -44,13 +45,13 @@ async function conclude(fault: Fault) {
   return { fault, conclusion: concludeWake(wake), words: describeWake(wake) };
 }
 
-test.each(FAULTS)('what is concluded of a phone with the fault "$name" is right', async (fault) => {
+test.each(FAULTS)('the conclusion about a phone with the fault "$name" is right', async (fault) => {
   const judged = await conclude(fault);
   const row = judge([judged]).find((each) => each.fault === fault);
   expect(row).toMatchObject({ total: 1, right: 1 });
 });
 
-test('of faults that look the same from outside the same is said', async () => {
+test('faults that look the same from outside are described in the same words', async () => {
   const silent = FAULTS.filter(({ conclusion }) => conclusion === 'no_receipt');
   expect(silent.length).toBeGreaterThan(2);
   const words = new Set<string>();

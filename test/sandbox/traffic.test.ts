@@ -1,4 +1,4 @@
-// The callers of the demo that never rest, in virtual time: a call every few seconds, of which some fail.
+// The callers of the demo that never stop, in virtual time: a call every few seconds, of which some fail.
 
 import { expect, onTestFinished, test } from 'vitest';
 import { startTraffic } from '../../sandbox/demo/traffic.ts';
@@ -11,7 +11,7 @@ import { ANDROID_TOKEN } from '../support/service.ts';
 const STEPS = 10;
 
 test('keeps posting a call every three seconds, most of them delivered, some refused or tried again', async () => {
-  // Callers use the URLs that the service gives out.
+  // Callers use the URLs that the service returns.
   const url = `http://127.0.0.1:${await freePort()}`;
   const { running, clock, rows } = await setupDriven({
     environment: {
