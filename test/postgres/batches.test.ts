@@ -1,4 +1,4 @@
-// What shares a transaction, and what one bad row means for its neighbours.
+// Which operations share a transaction, and how one bad row affects the others.
 
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
@@ -46,7 +46,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(await hangs).toBe(true);
   });
 
-  test('writes the others of a batch of which PostgreSQL refuses one', async () => {
+  test('writes the other operations of a batch if PostgreSQL refuses one', async () => {
     const { store } = await open(await newDatabase());
     const bad = sampleDelivery(2);
     const withNul = { ...bad, notification: { ...bad.notification, type: 'a\0b' } };
@@ -59,7 +59,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     );
   });
 
-  test('writes the largest batch within the time that a statement has, told to an endpoint or not', async () => {
+  test('writes the largest batch within the time limit of a statement, with and without events for an endpoint', async () => {
     const sizes: number[] = [];
     const url = await newDatabase();
     const { store, events } = await open(url, { onBatch: (size) => sizes.push(size) });
@@ -69,7 +69,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
       const settled = await Promise.all(deliveries.map((one) => store.settle(settlement(one))));
       expect(settled).toEqual(deliveries.map(() => true));
       expect(sizes.splice(0)).toEqual([500, 500]);
-      // As the planner knows a service that is up to date: many deliveries, an empty queue.
+      // So that the planner has the statistics of a running service: many deliveries, an empty queue.
       await query(url, 'VACUUM ANALYZE');
       if (from > 0)
         await events.putEndpoint(sampleEndpoint({ enabledEvents: ['delivery.delivered'] }));
@@ -78,14 +78,14 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(told.events).toHaveLength(500);
   });
 
-  test('asks of a delivery what was asked while its row was being written', async () => {
+  test('settles a delivery whose row is still being written', async () => {
     const { store } = await open(await newDatabase());
     const inserted = store.insert(accept(sampleDelivery(1)));
     expect(await store.settle(settlement(sampleDelivery(1)))).toBe(true);
     await inserted;
   });
 
-  test('takes the same insert and settlement twice, as after a connection that was lost', async () => {
+  test('takes the same insert and settlement twice, as after a lost connection', async () => {
     const url = await newDatabase();
     const { store } = await open(url);
     for (let time = 0; time < 2; time += 1) await store.insert(accept(sampleDelivery(1)));

@@ -1,4 +1,4 @@
-// The commands of an operator over a PostgreSQL that machines share, as programs of their own.
+// The operator's commands over a PostgreSQL that machines share, as programs of their own.
 
 import { existsSync, statSync } from 'node:fs';
 import { Client } from 'pg';
@@ -22,7 +22,7 @@ const PAYMENT_HASH = 'ab'.repeat(32);
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
   const { newDatabase, newEmptyDatabase, open } = useDatabases(server);
 
-  test('find and stats read the log of all machines, and join none of them', async () => {
+  test('find and stats read the log of all machines, and do not count as a machine', async () => {
     const url = await newEmptyDatabase();
     const { first, start } = await startMachines(url);
     const other = await start();
@@ -72,7 +72,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(await tail.ended).toMatchObject({ code: 0, stderr: '' });
   });
 
-  test('what is committed late is followed, once', async () => {
+  test('a row that is committed late is followed, once', async () => {
     const url = await newDatabase();
     await open(url);
     const log = await openReadOnly({ url, keys: KEYS, clock: createSystemClock() });
@@ -122,7 +122,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(await said({ NDS_DATABASE: made, NDS_SECRET })).toContain('start the service once');
   });
 
-  test('what asks and changes the service works as over an SQLite file', async () => {
+  test('the commands that ask and change the service work as over an SQLite file', async () => {
     const NDS_DATABASE = await newEmptyDatabase();
     const receiver = await startReceiver();
     const { running, id, nds, given } = await withDevice({
@@ -161,7 +161,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(await query(NDS_DATABASE, 'SELECT count(*) FROM devices')).toEqual([{ count: '0' }]);
   });
 
-  test('any service of this machine is asked; without one a command says what to do', async () => {
+  test('a command asks any service of this machine; without one it says what to do', async () => {
     const url = await newEmptyDatabase();
     const { first, start } = await startMachines(url);
     const other = await start();
@@ -197,7 +197,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test('a command that works on an SQLite file alone says what takes its place', async () => {
+  test('a command that works only on an SQLite file says what to do instead', async () => {
     const environment = {
       NDS_DATABASE: await newEmptyDatabase(),
       NDS_SECRET: 'a secret for tests only',

@@ -1,5 +1,5 @@
-// A machine that is cut off from PostgreSQL while packets are dropped: what it wrote arrives afterwards, when it has given
-// it up long ago, and the server does not know that it is gone.
+// A machine that is cut off from PostgreSQL while packets are dropped: what it wrote arrives long after it has given
+// up, and the server does not know that it is gone.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
@@ -23,18 +23,18 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     relay.cut('silent');
     const answer = await (await notify(ANDROID_TOKEN, 'aa')).json();
     expect(answer).toMatchObject({ status: 'delivered', logged: false });
-    // By the clock of PostgreSQL: a machine's statement is late after three seconds.
+    // In real time, because the time is PostgreSQL's: a machine's statement is too late after three seconds.
     await pause(3_100);
     relay.heal();
     await log.waitFor(({ name }) => name === 'store_recovered');
-    // The old claim came before the new connection of the recovery, and has been judged.
+    // The old claim arrived before the connection of the recovery was opened, so it has been decided.
     expect(await (await notify(ANDROID_TOKEN, 'bb')).json()).toMatchObject({ status: 'delivered' });
     expect(await query(url.href, 'SELECT id FROM deliveries')).toHaveLength(1);
     expect(await query(url.href, 'SELECT key_hash FROM duplicate_keys')).toHaveLength(1);
     await relay.close();
   });
 
-  test('the locks of a machine that says nothing more are free before it counts as dead', async () => {
+  test('the locks of a silent machine are free before it counts as dead', async () => {
     const url = await newDatabase();
     const database = new Database({ url, clock: createSystemClock() });
     const { promise: silence, resolve: speak } = Promise.withResolvers<void>();

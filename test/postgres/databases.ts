@@ -1,4 +1,4 @@
-// Databases for the tests, on the servers that the run started: nobody finds there what another test wrote.
+// Databases for the tests, on the servers that the run started. No test finds the rows of another.
 
 import { Client } from 'pg';
 import { afterAll, afterEach, inject } from 'vitest';
@@ -17,7 +17,7 @@ export const SERVERS: readonly ServerAddress[] = inject('servers');
 
 let made = 0;
 
-/** Every row but those of the migrations, and numbers begin at 1 again: 10 ms, where TRUNCATE takes 200. */
+/** Deletes every row except those of the migrations, and restarts numbers at 1: 10 ms, where TRUNCATE takes 200. */
 const DELETE_ALL = `
 SET session_replication_role = replica;
 DO $$
@@ -31,10 +31,13 @@ BEGIN
 END $$`;
 /** Registers the clean-up; call it once per server and test file. */
 export function useDatabases({ url, major }: ServerAddress) {
-  // Databases are made at the server itself; what a test does with them goes through a pooler, if the run has one.
+  // Databases are made on the server itself; a test uses them through a pooler, if the run has one.
   const usedAt = (inject('poolers') ?? []).find((pooler) => pooler.major === major)?.url ?? url;
   const stores: OpenedPostgresStore[] = [];
-  /** With rows that the next test deletes: what a test started ends only after this file's own clean-up. */
+  /**
+   * Databases that still have rows. The next test deletes them, because what a test started ends only after this file's
+   * own clean-up.
+   */
   const left: string[] = [];
   const taken: string[] = [];
   const altered: string[] = [];
@@ -53,7 +56,7 @@ export function useDatabases({ url, major }: ServerAddress) {
     return addressOf(usedAt, name);
   }
 
-  /** The address of a database with all tables, as new. */
+  /** The address of a new database with all tables. */
   async function newCopy(): Promise<string> {
     const name = await make(url, `TEMPLATE ${TEMPLATE}`);
     altered.push(name);
@@ -61,8 +64,8 @@ export function useDatabases({ url, major }: ServerAddress) {
   }
 
   /**
-   * The address of a database with all tables and no rows. Another test of this file gets it later, since a copy takes half a
-   * second: one that alters more than rows asks for a copy.
+   * The address of a database with all tables and no rows. Other tests of this file use it later, since a copy takes
+   * half a second. A test that alters more than rows must call `newCopy`.
    */
   async function newDatabase(): Promise<string> {
     const name = left.pop() ?? (await make(url, `TEMPLATE ${TEMPLATE}`));
@@ -71,7 +74,7 @@ export function useDatabases({ url, major }: ServerAddress) {
     return addressOf(usedAt, name);
   }
 
-  /** By the clock of the machine, unless another is given. */
+  /** Uses the clock of the machine, unless another is given. */
   async function open(
     url: string,
     options: Partial<PostgresStoreOptions> = {},
@@ -101,7 +104,7 @@ export function addressOf(url: string, name: string): string {
   return Object.assign(new URL(url), { pathname: `/${name}` }).href;
 }
 
-/** The same database past a pooler, which may have fewer connections than a test. */
+/** The address of the same database without the pooler, which may have fewer connections than a test needs. */
 export function directAddress(server: ServerAddress, url: string): string {
   return addressOf(server.url, new URL(url).pathname.slice(1));
 }
@@ -112,7 +115,7 @@ export async function countLockWaits(directUrl: string): Promise<number> {
   return (await query(directUrl, waits)).length;
 }
 
-/** One statement on a connection of its own. */
+/** Runs one statement on a connection of its own. */
 export async function query(url: string, sql: string): Promise<readonly Record<string, unknown>[]> {
   const client = new Client({ connectionString: url });
   await client.connect();

@@ -1,4 +1,4 @@
-// The registry in PostgreSQL against the contract of every adapter, and asked by several machines.
+// The registry in PostgreSQL against the contract of every adapter, and used by several machines.
 
 import { Client } from 'pg';
 import { describe, expect, test } from 'vitest';
@@ -18,7 +18,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
 
   deviceStoreContract(async () => await open(await newDatabase()));
 
-  test('keeps limits exact, and a signature used once, whatever machine is asked', async () => {
+  test('keeps limits exact, and a signature used once, whichever machine is asked', async () => {
     const url = await newDatabase();
     const machines = [await open(url), await open(url)] as const;
     const all = Array.from({ length: 20 }, (_, number) => sampleDevice(number, { user: 'alice' }));
@@ -37,7 +37,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(used.toSorted()).toEqual([false, true]);
   });
 
-  test('takes a device that cannot be decrypted for none, and lets it register again', async () => {
+  test('takes a device that cannot be decrypted for missing, and lets it register again', async () => {
     const url = await newDatabase();
     const { devices } = await open(url);
     const lost = sampleDevice(1, { user: 'alice' });
@@ -57,7 +57,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     await store.insert(accept(sampleDelivery(1, { deviceId })));
     const direct = directAddress(server, url);
     const [other, gate] = await Promise.all([connect(direct), connect(direct)]);
-    // A deadlock ends the transaction whose deadlock_timeout has passed first: never this one.
+    // A deadlock ends the transaction whose deadlock_timeout passes first, which is never this one.
     await other.query(
       'BEGIN; SET LOCAL deadlock_timeout = 86400000; SELECT FROM devices FOR UPDATE',
     );

@@ -1,4 +1,4 @@
-// `nds doctor` of a PostgreSQL, as an operator runs it.
+// `nds doctor` with a PostgreSQL, as an operator runs it.
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
@@ -13,7 +13,7 @@ const REPORT = z.object({
   findings: z.array(z.object({ check: z.string(), code: z.string(), text: z.string() })),
 });
 
-/** What it finds of the database, by the names of its checks. */
+/** What it reports about the database, by the names of its checks. */
 async function examine(
   url: string,
   changed: Record<string, string> = {},
@@ -84,7 +84,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     const { code, found } = await examine(url);
     expect(code).toBe(0);
     expect(found.database_commits?.code).toBe('postgres_commits_unsafe');
-    // It ends no deploy, and is a warning to who asks.
+    // It does not end a deploy; without `--deploy` it is a warning.
     expect((await examine(url, {}, [])).code).toBe(1);
   });
 
@@ -95,7 +95,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     onTestFinished(async () => {
       await query(server.url, `DROP ROLE ${role}`);
     });
-    // Who the user is, a pooler may decide.
+    // Directly at the server, because a pooler may decide who the user is.
     const asRole = Object.assign(new URL(addressOf(server.url, role)), { username: role }).href;
     const { code, found } = await examine(asRole);
     expect(code).toBe(2);
@@ -120,7 +120,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
   });
 });
 
-test('says that it cannot be reached, without its password, and ends no deploy for it', async () => {
+test('says that it cannot be reached, without its password, and does not end a deploy', async () => {
   const { code, found } = await examine('postgres://user:very-secret@127.0.0.1:1/nds');
   expect(code).toBe(0);
   expect(found.database?.code).toBe('database_unusable');
@@ -160,7 +160,7 @@ test.each<[Partial<InspectedServer>, string, string]>([
   expect(found).toContainEqual(expect.objectContaining({ code, text }));
 });
 
-test('knows a synchronous standby, unless commits do not wait for it', () => {
+test('recognises a synchronous standby, unless commits do not wait for it', () => {
   const textOf = (changed: Partial<InspectedServer>) =>
     findingsOf({ ...SOUND, ...changed }).find(({ check }) => check === 'database_commits')?.text;
   expect(textOf({})).toContain('a synchronous standby has every commit');

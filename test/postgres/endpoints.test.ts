@@ -1,4 +1,4 @@
-// Endpoints and their events at several machines: each event is told once, whichever machine recorded it.
+// Endpoints and their events at several machines: each event is sent once, whichever machine recorded it.
 
 import { describe, expect, test } from 'vitest';
 import { LOOK_EVERY_MS } from '../../src/core/events/looks/looks.ts';
@@ -13,7 +13,7 @@ import { type Machine, patientClock, startMachines } from './machines.ts';
 const ENVIRONMENT = { ...OPERATOR_ENVIRONMENT, NDS_ENDPOINT_NETWORKS: '127.0.0.0/8' };
 type Running = Pick<Machine, 'service'>;
 
-/** A machine's clock, by which endpoints look into the table when a test says so. */
+/** A machine's clock with which a test decides when endpoints look into the table. */
 function lookingClock(): Clock & { look(): void } {
   const clock = patientClock();
   const looks = new Set<() => void>();
@@ -46,7 +46,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     let payments = 0;
     return {
       ...{ first, second },
-      /** What endpoints do every ten seconds. */
+      /** Makes the endpoints look into the table, as they do every ten seconds. */
       lookAt: (number: 0 | 1) => clocks[number]?.look(),
       create: async (machine: Running, receiver: Receiver) => {
         const body = { url: receiver.url, enabled_events: ['delivery.rejected'] };
@@ -54,14 +54,14 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
         return endpointAnswer.parse(told(made)).id;
       },
       hasAttempts: async () => (await query(url, 'SELECT FROM endpoint_attempts')).length > 0,
-      /** Records an event there; resolves when it is in the table. */
+      /** Records an event at the machine; resolves when it is in the table. */
       fail: async (machine: Running) => {
         const count = async () => (await query(url, 'SELECT FROM events')).length;
         const before = await count();
         const fault = { kind: 'fcm_error', error: 'INVALID_ARGUMENT' } as const;
         first.sandbox.script({ provider: 'fcm', fault });
         payments += 1;
-        // A token that was refused is not sent to again.
+        // Another token each time: a token that was refused gets no more pushes.
         const token = `${ANDROID_TOKEN.slice(0, -1)}${payments}`;
         await payAt(machine, token, 'aa');
         while ((await count()) === before) await second.service.store.probe();
@@ -71,7 +71,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
 
   const idsOf = ({ received }: Receiver) => received.map(({ headers }) => headers['webhook-id']);
 
-  test('tells each event once, wherever it was recorded, until the endpoint is deleted anywhere', async () => {
+  test('sends each event once, wherever it was recorded, until the endpoint is deleted at any machine', async () => {
     const { first, second, create, fail, lookAt } = await setup();
     const [deleted, other] = [await startReceiver(), await startReceiver()];
     const id = await create(first, deleted);
@@ -95,13 +95,13 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(other.received).toHaveLength(4);
   });
 
-  test('another machine sends on when the sender has stopped', async () => {
+  test('another machine continues when the sender has stopped', async () => {
     const { first, second, create, fail, lookAt, hasAttempts } = await setup();
     const receiver = await startReceiver();
     await create(first, receiver);
     await fail(first);
     await receiver.wait(1);
-    // Stopped before, it would be sent once more.
+    // If it stopped before the attempt is recorded, the event would be sent a second time.
     while (!(await hasAttempts())) await second.service.store.probe();
     await first.service.stop();
     await fail(second);
@@ -110,7 +110,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(new Set(idsOf(receiver)).size).toBe(2);
   });
 
-  test('an operator sees and changes at any machine what was made at another one just now', async () => {
+  test('an operator sees and changes at any machine what was just made at another one', async () => {
     const { first, second, create } = await setup();
     const receiver = await startReceiver();
     const id = await create(first, receiver);

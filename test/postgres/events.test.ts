@@ -18,7 +18,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
   const outage = { app: 'default', provider: 'fcm', reason: 'timeout' } as const;
   const next = { endpointId: 'ep_a', limit: 10 };
 
-  test('passes over no event whose transaction ends after that of a later one', async () => {
+  test('skips no event whose transaction ends after that of a later one', async () => {
     const url = await newDatabase();
     const { events, records } = await open(url);
     await events.putEndpoint(sampleEndpoint());
@@ -38,7 +38,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(later.map(({ id, rowId }) => [id, rowId])).toEqual([['evt_slow', cursor + 1]]);
   });
 
-  test('lets one machine send to an endpoint, and another go on where it stopped', async () => {
+  test('lets one machine send to an endpoint, and another continue where it stopped', async () => {
     const url = await newDatabase();
     const [first, second] = [await open(url), await open(url)];
     await first.events.putEndpoint(sampleEndpoint());
@@ -59,7 +59,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect((await second.events.nextEvents({ ...next, afterRowId: 0 })).events).toEqual([left]);
   });
 
-  test('a machine that does not know of a deletion sends nothing, and notes nothing', async () => {
+  test('a machine that does not know about a deletion sends nothing, and records nothing', async () => {
     const url = await newDatabase();
     const [first, second] = [await open(url), await open(url)];
     await first.events.putEndpoint(sampleEndpoint());
@@ -77,7 +77,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(await first.events.listAttempts(next)).toEqual([]);
   });
 
-  test('the machine that is told to go back sends from there, and the other one no more', async () => {
+  test('a machine that is asked to go back sends from there, and the other one stops', async () => {
     const url = await newDatabase();
     const [first, second] = [await open(url), await open(url)];
     await first.events.putEndpoint(sampleEndpoint());
@@ -94,7 +94,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect((await read(second, 0)).events).toHaveLength(1);
   });
 
-  test('alerts and digest have one sender, and the next one goes on where it stopped', async () => {
+  test('alerts and digest have one sender, and the next one continues where it stopped', async () => {
     const url = await newDatabase();
     const [first, second] = [await open(url), await open(url)];
     await first.events.putEndpoint(sampleEmailEndpoint());
@@ -114,11 +114,11 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     const pending = [{ ...left, toldAtMs: NOW + 1 }];
     expect(await second.events.nextAlerts(mail)).toEqual(pending);
     expect(await second.events.readDigest('ep_mail')).toMatchObject([{ count: 2 }]);
-    // What it held back itself lies behind.
+    // As the sender it reads from the given place, because alerts that it held back may be before the cursor.
     expect(await second.events.nextAlerts(mail)).toHaveLength(2);
   });
 
-  test('loses no count and locks nobody out while machines count and tell the same kinds', async () => {
+  test('loses no count and locks out no machine while machines count and mail the same kinds', async () => {
     const url = await newDatabase();
     const machines = [await open(url), await open(url)] as const;
     const endpoints = ['ep_x', 'ep_y'] as const;
@@ -158,7 +158,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(await query(url, deadlocks)).toEqual([{ deadlocks: '0' }]);
   });
 
-  test('takes in a backlog in steps that are short enough', async () => {
+  test('reads a backlog in steps that are short enough', async () => {
     const url = await newDatabase();
     const { events } = await open(url);
     await events.putEndpoint(sampleEndpoint());
@@ -185,7 +185,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     );
     await records.recordOutage({ ...outage, beganAtMs: NOW });
     const { events: found, dropped } = await events.nextEvents({ ...next, afterRowId: 0 });
-    // Some of them at each of the looks, of which there is one for 256 new events.
+    // Not all at once: there is one look for 256 new events, and each deletes some.
     expect(found[0]?.rowId).toBe(258);
     expect(dropped).toEqual({ count: 257, fromMs: 1_000, toMs: 257_000 });
   });

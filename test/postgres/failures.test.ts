@@ -1,4 +1,5 @@
-// What callers get while PostgreSQL is away, slow, or back, and what is left of a machine that was killed.
+// What callers get while PostgreSQL is away, slow, or back, and what happens to the deliveries of a machine that was
+// killed.
 
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -53,7 +54,7 @@ test.each(SERVERS.map(({ major }) => major))(
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
   const { newDatabase } = useDatabases(server);
 
-  test('a push waits a quarter of a second for its key and then goes out without', async () => {
+  test('a push waits a quarter of a second for its key and then goes out without it', async () => {
     const NDS_DATABASE = await newDatabase();
     const { notify, log, sandbox } = await setup({
       environment: { NDS_DATABASE, NDS_DRAIN: '0ms' },
@@ -69,7 +70,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(sandbox.received()).toHaveLength(1);
   });
 
-  test('a repeat of what was refused finds its row, which was written although nothing answered, and is a duplicate', async () => {
+  test('the repeat of a refused call finds its row, which was written without an answer, and is a duplicate', async () => {
     let isLost = true;
     const wrapStore = (store: Store): Store => ({
       ...store,
@@ -91,7 +92,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(await repeat.json()).toEqual({ id: row?.id, status: 'duplicate' });
   });
 
-  test('what a killed machine was sending another sends within eight seconds', async () => {
+  test('another machine sends within eight seconds what a killed machine was sending', async () => {
     const url = await newDatabase();
     const { first } = await startMachines(url);
     const life = beginLife(first.environment);

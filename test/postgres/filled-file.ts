@@ -1,4 +1,4 @@
-// An SQLite file with rows in every table, whose values are made of the names of their columns.
+// An SQLite file with rows in every table; the values are made from the names of their columns.
 
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
@@ -23,10 +23,10 @@ const COLUMN = z.object({
 type Column = z.output<typeof COLUMN>;
 type Value = string | number | Buffer | null;
 
-/** Parents before children; the file has more of them if this does not. */
+/** These tables are filled first, because others refer to them. */
 const ORDER = ['deliveries', 'devices'];
 
-/** What a constraint of the tables asks for. */
+/** Values that satisfy the constraints of the tables. */
 const CONSTRAINED: Readonly<Record<string, (number: number) => Value>> = {
   'deliveries.status': (number) => (number % 2 === 1 ? 'queued' : 'delivered'),
   'devices.registrar': () => 'app',
@@ -41,7 +41,7 @@ const BOOLEANS = [
   ...['race', 'interrupted', 'known', 'shown', 'has_started', 'asked', 'sender', 'configured'],
 ];
 
-/** The path of the file. */
+/** Makes the file, and returns its path. */
 export function makeFilledFile(): string {
   const file = join(temporaryFolder(), 'nds.sqlite');
   makeFile(file);

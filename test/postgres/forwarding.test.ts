@@ -1,5 +1,5 @@
-// Replies of devices that come to another machine than the one that asked: forwarded to its private listener, signed, and
-// never twice.
+// Replies of devices that come to a machine other than the one that asked: forwarded to its private listener, signed,
+// and never twice.
 
 import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
@@ -16,7 +16,7 @@ const NODE = { NDS_NODE_ADDRESS: '127.0.0.1:0' };
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
   const { newDatabase } = useDatabases(server);
 
-  /** A phone that was asked by the first machine, and replies to the other. */
+  /** The first machine asks a phone, which can then reply to either machine. */
   async function askedAtFirst(environment: Record<string, string> = NODE) {
     const url = await newDatabase();
     const { first, start } = await startMachines(url, environment);
@@ -28,10 +28,10 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     const machine = machineOf(id) ?? '';
     const replyAt = ({ service }: Pick<Machine, 'service'>, body: string | Uint8Array) =>
       send(service.url, { path: pathname, body });
-    /** What the table says of the first machine. */
+    /** Changes the first machine's address in the table. */
     const pointTo = (address: string) =>
       query(url, `UPDATE nodes SET url = '${address}' WHERE id = '${machine}'`);
-    /** Straight to a private listener. */
+    /** Sends a reply directly to a private listener. */
     const forward = (to: string, body: string, changed: Partial<Parts> = {}) => {
       const { key, signedPath, ...addressed } = {
         key: forwardingKey(first.environment.NDS_SECRET ?? ''),
@@ -54,7 +54,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     readonly wallMs: number;
   }
 
-  test('reaches the caller at the other machine byte for byte, once', async () => {
+  test('reaches the caller at the other machine unchanged, once', async () => {
     const { first, other, asked, replyAt } = await askedAtFirst();
     const body = Uint8Array.from({ length: 65_536 }, (_, index) => index % 256);
     expect((await replyAt(other, body)).status).toBe(200);
@@ -86,7 +86,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(await refused({ wallMs: Date.now() + 35_000 })).toMatch(/^401 Signed more than 30 s/);
     expect(await refused({ machine: 'x'.repeat(22) })).toBe('409 For another machine.');
     expect(await refused({ epoch: 2 })).toMatch(/^409 For this machine before/);
-    // The right one is for the first machine only.
+    // A correctly signed reply is valid only for the first machine.
     expect((await forward(other.service.nodeUrl ?? '', 'misled')).status).toBe(409);
     expect(first.service.load()).toMatchObject({ replyCallers: 1, replyIds: 1 });
 
@@ -94,7 +94,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect((await asked.answer).text).toBe('genuine');
   });
 
-  test('serves nothing else there, and the public port takes no forwarded reply', async () => {
+  test('the private listener serves nothing else, and the public port takes no forwarded reply', async () => {
     const { first, asked, forward } = await askedAtFirst();
     const to = first.service.nodeUrl ?? '';
     for (const path of ['/healthz', '/api/v1/notify', '/metrics', '/replies/']) {
@@ -106,7 +106,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     await asked.hangUp();
   });
 
-  test('what was recorded on its way can be sent again without effect', async () => {
+  test('a forwarded reply that was recorded on the network can be sent again without effect', async () => {
     const { first, other, asked, pointTo, replyAt } = await askedAtFirst();
     const wire = await recordingWire(first.service.nodeUrl ?? '');
     await pointTo(wire.url);
@@ -116,7 +116,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     const recorded = wire.recorded();
     expect(recorded).toMatch(/^POST \/replies\/[\w-]{44} HTTP\/1\.1\r\n/);
     expect(await sendRaw(first.service.nodeUrl ?? '', recorded)).toMatch(/^HTTP\/1\.1 404 /);
-    // For a question that waits now, the signature does not fit.
+    // Its signature does not fit another question that still waits.
     const again = askPhone(first, { token: ANDROID_TOKEN, request: 'lnr2' });
     const [, push] = await first.sandbox.waitFor(() => true, 2);
     const waiting = replyUrlOf(push).pathname.slice(-44);
@@ -126,7 +126,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     await again.hangUp();
   });
 
-  test('goes no further from a machine to which it was misled, also if that is the sender', async () => {
+  test('a reply that was forwarded to a wrong machine is not forwarded again, also if that machine is the sender', async () => {
     const { first, other, start, asked, pointTo, replyAt } = await askedAtFirst();
     const third = await start();
     for (const misled of [third, other]) {
@@ -170,7 +170,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect((await asked.answer).text).toBe('after all');
   });
 
-  test('without NDS_NODE_ADDRESS a reply is taken where it was asked for, and elsewhere not lost in silence', async () => {
+  test('without NDS_NODE_ADDRESS a reply is taken where it was asked for, and elsewhere its loss is logged', async () => {
     const { first, other, asked, replyAt } = await askedAtFirst({});
     expect(first.service.nodeUrl).toBeUndefined();
     expect(refusalOf(await replyAt(other, 'elsewhere'))).toBe('503 machine_unreachable');
@@ -191,7 +191,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
   });
 });
 
-/** Passes bytes on to a machine and keeps what the sender said. */
+/** Passes bytes on to a machine and records what the sender sent. */
 async function recordingWire(target: string) {
   const chunks: Buffer[] = [];
   const { hostname, port } = new URL(target);
@@ -221,7 +221,7 @@ async function listening(server: Server): Promise<string> {
   return `http://127.0.0.1:${address.port}`;
 }
 
-/** The beginning of the answer. */
+/** Returns the beginning of the answer. */
 async function sendRaw(url: string, request: string): Promise<string> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);

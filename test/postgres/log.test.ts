@@ -1,4 +1,4 @@
-// What the log in PostgreSQL knows of a key against the contract of every adapter.
+// Searches in the log in PostgreSQL, against the contract of every adapter.
 
 import { describe } from 'vitest';
 import { logReaderContract } from '../contract/log-reader-contract.ts';

@@ -11,7 +11,7 @@ import { createTestLog, notifyPath, type Setup, setup } from '../support/service
 export interface Machine {
   readonly service: Service;
   readonly log: ReturnType<typeof createTestLog>;
-  /** POSTs a payment_received for a token; what came back. */
+  /** POSTs a payment_received for a token; resolves with the answer. */
   pay(
     token: string,
     paymentHash: string,
@@ -20,7 +20,7 @@ export interface Machine {
 
 export interface Machines {
   readonly first: Setup;
-  /** Starts another one with the same configuration. */
+  /** Starts another machine with the same configuration. */
   start(environment?: Record<string, string>): Promise<Machine>;
   payAt(
     machine: Pick<Machine, 'service'>,
@@ -29,7 +29,7 @@ export interface Machines {
   ): ReturnType<Machine['pay']>;
 }
 
-/** The machine's clock, by which a busy machine makes no push go out unclaimed. */
+/** The machine's clock with a longer time for keys, so that no push goes out unclaimed because the machine is busy. */
 export function patientClock(): Clock {
   const clock = createSystemClock();
   const { claimTimeoutMs } = DEFAULT_POLICY;
@@ -38,7 +38,7 @@ export function patientClock(): Clock {
   return { ...clock, after };
 }
 
-/** Each has a clock of its own from `newClock`, the first one before the others. */
+/** Each machine has a clock of its own from `newClock`; the first machine's is made first. */
 export async function startMachines(
   url: string,
   environment: Record<string, string> = {},

@@ -1,4 +1,4 @@
-// `nds migrate-database`: a log and its devices on their way from an SQLite file to a PostgreSQL.
+// `nds migrate-database`: copies a log and its devices from an SQLite file to a PostgreSQL.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ const ANSWER = z.object({ id: z.string(), status: z.string() });
 const OTHER_TOKEN = 'dQw4w9WgXcQ-Ex_2:APA91bExampleTokenForTests';
 const SECRET = 'the secret of all machines';
 
-/** Copies as the command does; `onProgress` may interrupt it by an error. */
+/** Copies as the command does; `onProgress` may throw to interrupt it. */
 async function copy(
   file: string,
   url: string,
@@ -37,7 +37,7 @@ async function copy(
   }
 }
 
-/** All rows of a table by their key, under SQLite's names and as its values. */
+/** All rows of a table by their key, with SQLite's names and values. */
 async function readCopied(url: string, { name, key, from = {} }: (typeof COPIED_TABLES)[number]) {
   const columns = await query(
     url,
@@ -61,7 +61,7 @@ async function readCopied(url: string, { name, key, from = {} }: (typeof COPIED_
   return await query(url, `SELECT ${selected.join(', ')} FROM ${name} ORDER BY ${key.join(', ')}`);
 }
 
-test('every table of SQLite is copied, but those that PostgreSQL has of its own', () => {
+test('every table of SQLite is copied, except those that PostgreSQL fills itself', () => {
   const db = new Sqlite(makeFilledFile(), { readonly: true });
   onTestFinished(() => {
     db.close();
@@ -73,7 +73,7 @@ test('every table of SQLite is copied, but those that PostgreSQL has of its own'
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
   const { newEmptyDatabase, newDatabase, open } = useDatabases(server);
 
-  test('a service goes on where it was: log, quarantine, queue, devices, under another secret', async () => {
+  test('a service continues where it was: log, quarantine, queue, devices, under another secret', async () => {
     const running = await setup({
       clock: patientClock(),
       environment: { ...REGISTRY_ENVIRONMENT, NDS_DRAIN: '0ms' },
@@ -153,7 +153,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(inserted).toEqual({ row_id: String(ROWS + 1) });
   });
 
-  test('goes on after an interruption, and no machine starts before the end', async () => {
+  test('continues after an interruption, and no machine starts before the end', async () => {
     const file = makeFilledFile();
     const url = await newEmptyDatabase();
     const interrupted = copy(file, url, ({ table }) => {
@@ -167,7 +167,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
 
     const told: CopyProgress[] = [];
     const counts = await copy(file, url, (progress) => told.push(progress));
-    // The batch of the interruption had been written.
+    // The batch before the interruption was written.
     expect(told[0]).toEqual({ table: 'attempts', rows: 1_000, of: ROWS });
     expect([...counts.values()]).toEqual(COPIED_TABLES.map(() => ROWS));
     for (const table of COPIED_TABLES) {
@@ -177,7 +177,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     await open(url);
   });
 
-  test('begins nothing in a database that has something else, or a part of what has changed since', async () => {
+  test('copies nothing into a database that is not empty, or that has a part of a file that was changed since', async () => {
     const file = makeFilledFile();
     const started = await newDatabase();
     await (await open(started)).store.close();
@@ -196,7 +196,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(kept).toEqual([{ count: '500' }]);
   });
 
-  test('rows that are missing in the end are no success', async () => {
+  test('missing rows at the end are an error', async () => {
     const file = makeFilledFile();
     const url = await newEmptyDatabase();
     const interrupted = copy(file, url, ({ table }) => {
@@ -210,7 +210,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     await expect(open(url)).rejects.toMatchObject({ kind: 'database_in_use' });
   });
 
-  test('a text with a NUL, which PostgreSQL does not take, loses it', async () => {
+  test('replaces a NUL in a text, which PostgreSQL does not take', async () => {
     const file = makeFilledFile();
     const db = new Sqlite(file);
     db.prepare('UPDATE attempts SET message_id = ? WHERE row_id = 7').run('a\0b');
@@ -236,7 +236,7 @@ test('says what is missing, and never the password', async () => {
   expect(await run(file, { NDS_DATABASE: url })).toContain('NDS_SECRET is required');
   const missing = join(file, '..', 'missing.sqlite');
   expect(await run(missing, { NDS_DATABASE: url, NDS_SECRET })).toContain('does not exist');
-  // Filled under another key.
+  // The file was filled under another key.
   expect(await run(file, { NDS_DATABASE: url, NDS_SECRET })).toContain('another secret');
   const db = new Sqlite(file);
   db.exec("INSERT INTO migrations (tag, hash) VALUES ('9999_later', 'hash')");

@@ -25,7 +25,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(applied.map(({ tag }) => tag)).toEqual(readMigrations('postgres').map(({ tag }) => tag));
   });
 
-  test('runs on the tables of a newer release, unless that says otherwise', async () => {
+  test('runs on the tables of a newer release, unless the newer release forbids it', async () => {
     const url = await newCopy();
     const next = readMigrations('postgres').length + 1;
     await query(url, `INSERT INTO migrations (number, tag, hash) VALUES (${next}, 'next', 'hash')`);
@@ -38,7 +38,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     await expect(open(url)).rejects.toMatchObject({ kind: 'migration_mismatch' });
   });
 
-  test('refuses a database whose migrations are others', async () => {
+  test('refuses a database that has other migrations', async () => {
     const url = await newCopy();
     await query(url, `UPDATE migrations SET hash = 'changed' WHERE number = 1`);
     await expect(open(url)).rejects.toMatchObject({
@@ -47,7 +47,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     });
   });
 
-  test('is not sealed under a new secret beside a machine that runs under the previous one', async () => {
+  test('is not encrypted again under a new secret while a machine runs under the previous one', async () => {
     const url = await newDatabase();
     const running = await open(url);
     await running.store.insert(accept(sampleDelivery(1)));
@@ -59,7 +59,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(await claimedIds(running.store, { nowMs: NOW + LEASE_MS })).toEqual([sampleId(1)]);
   });
 
-  test('refuses another secret, and seals everything again under a new one', async () => {
+  test('refuses another secret, and encrypts everything again under a new one', async () => {
     const url = await newDatabase();
     const first = await open(url);
     await first.store.insert(accept(sampleDelivery(1)));

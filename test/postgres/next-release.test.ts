@@ -1,4 +1,4 @@
-// A deploy: this release goes on, and starts, on tables that the next one has migrated, unless that one says that it must not.
+// A deploy: this release continues, and starts, on tables that the next one has migrated, unless that one forbids it.
 
 import { describe, expect, test } from 'vitest';
 import {
@@ -15,7 +15,7 @@ import { startMachines } from './machines.ts';
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
   const { newEmptyDatabase } = useDatabases(server);
 
-  test('runs on tables of the next release, until that says that it must not', async () => {
+  test('runs on tables of the next release, until that one forbids it', async () => {
     const url = await newEmptyDatabase();
     const { first, start } = await startMachines(url, NEXT_RELEASE_ENVIRONMENT);
     const receiver = await tellBackend(first);
@@ -43,7 +43,8 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
         ),
       ),
     });
-    // One that runs is not stopped: the release that contracts comes after the last of this one has gone.
+    // A running service is not stopped: the release that contracts comes only after the last machine of this one has
+    // gone.
     await expectWholeService({ running: first, receiver }, 'dd');
   });
 });

@@ -10,7 +10,7 @@ import { query, SERVERS, useDatabases } from './databases.ts';
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
   const { newDatabase, open } = useDatabases(server);
 
-  /** Its clock may stand still: then it is one that was stopped. */
+  /** If its clock stands still, it counts as a machine that was stopped. */
   async function machine(url: string, clock = new ManualClock(NOW)) {
     const taken: number[] = [];
     const onTakenOver = ({ deliveries }: { deliveries: number }) => void taken.push(deliveries);
@@ -24,7 +24,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
       const rows = await query(url, `SELECT beat FROM nodes WHERE id = '${owner}'`);
       return Number(rows[0]?.beat ?? -1);
     };
-    /** Seconds in which this machine beats and looks at the others. */
+    /** For this many seconds the machine beats and watches the others. */
     const live = async (seconds: number) => {
       for (let second = 0; second < seconds; second += 1) {
         const before = await beatOf();
@@ -52,7 +52,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     };
   });
 
-  test('takes over the endpoints of a machine that stopped, where that one was', async () => {
+  test('takes over the endpoints of a stopped machine, at the place where it was', async () => {
     const url = await newDatabase();
     const [dead, alive] = [await machine(url), await machine(url)];
     await dead.events.putEndpoint(sampleEndpoint());

@@ -1,4 +1,5 @@
-// What an operator sees of a machine over PostgreSQL beside the pushes: its name, and commits that are not safe.
+// What an operator sees of a machine over PostgreSQL besides the pushes: its name, and a warning about commits that are
+// not safe.
 
 import { describe, expect, test } from 'vitest';
 import { setup } from '../support/service.ts';
@@ -22,7 +23,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     const { service, restart } = await setup({ environment: { NDS_DATABASE, NDS_DRAIN: '0ms' } });
     const safe = await fetch(`${service.url}/readyz`);
     expect(await safe.text()).not.toContain('synchronous_commit');
-    // The setting is that of new connections, and a pooler keeps those it has.
+    // The setting applies to new connections, and a pooler keeps its old ones.
     const other = await newCopy();
     const name = new URL(other).pathname.slice(1);
     await query(server.url, `ALTER DATABASE ${name} SET synchronous_commit = off`);

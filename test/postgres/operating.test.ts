@@ -15,7 +15,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
 
   operatingContract({ newPlace: newDatabase, open });
 
-  test('a quarantine has the times of the wall clock, though one machine’s was set by an hour', async () => {
+  test('a quarantine has the times of the wall clock, even if one machine’s clock was set forward by an hour', async () => {
     const url = await newDatabase();
     const clock = createSystemClock();
     let steppedMs = 0;
@@ -39,7 +39,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
         wallMs + HOUR - entry.untilMs,
       ]);
     };
-    // As long ago as the statements took.
+    // Close to zero: the time that the statements took.
     const few = Array.from({ length: 10 }, () => expect.closeTo(0, -4));
     expect(await lagsOf(one, stepped.wallMs())).toEqual(few);
     expect(await lagsOf(other, clock.wallMs())).toEqual(few);

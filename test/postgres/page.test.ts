@@ -1,4 +1,4 @@
-// What the page shows of several machines, whichever of them answers.
+// What the page shows about several machines, whichever of them answers.
 
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -19,7 +19,7 @@ async function nodeOf({ service }: Running): Promise<string> {
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
   const { newDatabase } = useDatabases(server);
 
-  /** A view as text, and its lines of machines. */
+  /** A view as text, and its lines about machines. */
   async function look(machine: Running, path: string, cookie: string) {
     const { status, text } = await callPage(machine, { path, cookie });
     expect(status).toBe(200);
@@ -37,7 +37,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     const rows = await query(url, 'SELECT id FROM nodes');
     expect(rows.map(({ id }) => id).toSorted()).toEqual([here, there].toSorted());
 
-    // A session of one machine holds at the other, and so does the list.
+    // A session of one machine is valid at the other, and the list is the same there.
     const cookie = await sessionWith(first, PAGE_KEYS.read);
     expect((await second.pay(ANDROID_TOKEN, 'aa')).body.status).toBe('delivered');
     await second.service.settled();

@@ -6,7 +6,7 @@ import direct from './vitest.config.ts';
 export default defineConfig({
   test: {
     ...direct.test,
-    // They have servers of their own.
+    // These tests have servers of their own.
     exclude: ['**/node_modules/**', 'test/postgres/drill/**', 'test/postgres/tls.test.ts'],
     globalSetup: ['test/postgres/poolers.ts'],
   },

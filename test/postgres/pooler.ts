@@ -1,4 +1,5 @@
-// PgBouncer in transaction mode before a server: Debian's package, from the PATH or fetched and unpacked, not installed.
+// PgBouncer in transaction mode in front of a server: Debian's package, from the PATH or downloaded and unpacked, not
+// installed.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,23 +25,28 @@ export interface Pooler {
 }
 
 const NAME = 'pgbouncer';
-/** What it needs beside what every Debian with curl has. The end of the names differs between Debian's releases. */
+/**
+ * Libraries that it needs and that a Debian with curl may lack. The ends of the names differ between Debian's releases.
+ */
 const LIBRARIES = /^ *Depends: (libc-ares\S*|libevent\S*)$/gm;
 const UNPACKED = join(import.meta.dirname, 'node_modules', '.pgbouncer');
-/** Libraries are links to their versions. */
+/** Some libraries are links to files with a version in the name. */
 const COPIED = { recursive: true, verbatimSymlinks: true };
 const READY = 'process up';
-/** Fewer than the machines of a test ask for, so that their transactions share connections. */
+/** Fewer than the machines of a test use, so that their transactions share connections. */
 const SERVER_CONNECTIONS = 3;
 const run = promisify(execFile);
 
 interface Program {
   readonly file: string;
-  /** Where the libraries are that were unpacked with it. */
+  /** The folder of the libraries that were unpacked with it. */
   readonly libraries: string;
 }
 
-/** The installed one, or a copy in the folder: nobody may not enter the checkout. Rejects with what is missing. */
+/**
+ * The installed program, or else a copy in the folder, because the user `nobody` may not enter the checkout. Rejects
+ * with what is missing.
+ */
 async function findPooler(folder: string): Promise<Program> {
   const installed = (process.env.PATH ?? '')
     .split(delimiter)
@@ -63,13 +69,13 @@ async function unpack(): Promise<void> {
   const cwd = mkdtempSync(join(tmpdir(), 'nds-pgbouncer-'));
   try {
     await download(cwd).catch(async () => {
-      // A new machine has no lists of packages.
+      // A new machine has no package lists yet.
       await run('apt-get', ['update']);
       await download(cwd);
     });
     const packages = readdirSync(cwd);
     for (const file of packages) await run('dpkg-deb', ['-x', file, 'unpacked'], { cwd });
-    // Whole or not at all.
+    // The folder appears only after everything was unpacked.
     mkdirSync(dirname(UNPACKED), { recursive: true });
     cpSync(join(cwd, 'unpacked'), UNPACKED, COPIED);
   } catch (cause) {
@@ -86,7 +92,7 @@ async function download(cwd: string): Promise<void> {
   await run('apt-get', ['download', NAME, ...libraries], { cwd });
 }
 
-/** Rejects if it cannot start, with what it says. */
+/** Rejects with its output if it cannot start. */
 export async function makePooler(serverUrl: string): Promise<Pooler> {
   const server = new URL(serverUrl);
   const port = await findFreePort();

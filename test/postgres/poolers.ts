@@ -1,5 +1,5 @@
-// `npm run test:pooler`: a PgBouncer before the newest server, since it speaks to the others in the same way. If one of them
-// cannot start, the run fails with what it says.
+// `npm run test:pooler`: a PgBouncer in front of the newest server only, since it speaks to the others in the same way.
+// If it cannot start, the run fails with its output.
 
 import type { TestProject } from 'vitest/node';
 import { makePooler, type Pooler } from './pooler.ts';

@@ -1,4 +1,5 @@
-// What a start proves of its credentials over PostgreSQL: Apple is asked once by all machines, and all act on the answer.
+// What a start over PostgreSQL proves about its credentials: Apple is asked once for all machines, and all act on the
+// answer.
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startService } from '../../src/main.ts';

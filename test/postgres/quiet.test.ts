@@ -1,4 +1,5 @@
-// One payment of a vendor with little traffic, by the clock of the machine: nothing but its own plan brings it out.
+// One payment of a vendor with little traffic, in real time: no other delivery helps it, so it is sent by its own plan
+// alone.
 
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';

@@ -20,7 +20,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
   receiptStoreContract(async () => await open(await newDatabase()));
   missedReceiptsContract(async () => await open(await newDatabase()));
 
-  test('machines that sweep at once tell of each missed push once, and wait for nobody', async () => {
+  test('machines that sweep at once report each missed push once, and do not wait for each other', async () => {
     const url = await newDatabase();
     const machines = [await setup(() => open(url)), await open(url)] as const;
     const [first, second] = machines;
@@ -42,7 +42,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(missed.toSorted()).toEqual(ids.toSorted());
   });
 
-  test('nothing is left of a phone that is forgotten while its push is being recorded', async () => {
+  test('nothing remains of a phone that is forgotten while its push is being recorded', async () => {
     const url = await newDatabase();
     const { store, receipts, operating } = await open(url);
     const delivery = sampleDelivery(1);

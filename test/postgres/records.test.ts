@@ -1,4 +1,4 @@
-// What PostgreSQL keeps beside deliveries against the contract of every adapter.
+// What PostgreSQL stores besides deliveries, against the contract of every adapter.
 
 import { describe, expect, test } from 'vitest';
 import { describeRecords } from '../contract/records-contract.ts';
@@ -18,7 +18,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     return { store, records, read };
   });
 
-  test('leaves no gap while another machine runs, and ends the outages that a machine saw with it', async () => {
+  test('leaves no gap while another machine runs, and ends the outages of a machine when it stops', async () => {
     const url = await newDatabase();
     const [first, second] = [await open(url), await open(url)];
     const read = async () => await second.log.gather({ keys: [], limit: 1 });

@@ -1,4 +1,5 @@
-// A deploy: machines are restarted in turn under load, and nobody notices. `npm run drill:rolling` has the full numbers.
+// A deploy: machines are restarted in turn under load, and no caller notices. `npm run drill:rolling` has the full
+// numbers.
 
 import { expect, test } from 'vitest';
 import { SERVERS, useDatabases } from './databases.ts';
@@ -23,8 +24,8 @@ test('a rolling restart refuses no call, and every caller gets the invoice that 
   expect(rolled.exits.length).toBeGreaterThanOrEqual(6);
 });
 
-test('without a drain the same restart breaks calls, which the drill tells', async () => {
-  // Nobody asks a phone: its caller would wait for a reply that was lost.
+test('without a drain the same restart breaks calls, and the drill reports them', async () => {
+  // No phone is asked: its caller would wait for a reply that was lost.
   const asked = { askEveryMs: 3_600_000 };
   const changes = { machines: 1, calls: 50, drainMs: 1, checkEveryMs: 1_000, ...asked };
   const rolled = await roll({ ...SMALL, ...changes, databaseUrl: await newEmptyDatabase() });

@@ -1,4 +1,4 @@
-// The tables as migrated against the schema they are generated from, and against those of SQLite.
+// The migrated tables, compared with the schema that they are generated from, and with those of SQLite.
 
 import { is } from 'drizzle-orm';
 import { getTableConfig, PgTable } from 'drizzle-orm/pg-core';
@@ -67,7 +67,7 @@ test('has the tables and columns of SQLite under the same names, times without t
     const times = columns.map((column) =>
       NO_TIMES.includes(column) ? column : column.replace(/_ms$/, ''),
     );
-    // SQLite has one writer, whose rows are in order, and one machine.
+    // SQLite has only one writer and one machine, and its rows are in order, so it needs fewer columns.
     const found = ours.get(name)?.filter((column) => !MORE.includes(`${name}.${column}`));
     expect([name, found]).toEqual([name, times]);
   }
@@ -75,5 +75,5 @@ test('has the tables and columns of SQLite under the same names, times without t
 
 const MORE = ['events.place', 'endpoints.sender', 'outages.node'];
 
-/** Durations, and several times in one column. */
+/** Durations, and columns with several times. */
 const NO_TIMES = ['lifetime_ms', 'latency_ms', 'since_arrival_ms', 'wakes_ms', 'knocks_at_ms'];

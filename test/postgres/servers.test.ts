@@ -6,7 +6,7 @@ import { query, SERVERS, useDatabases } from './databases.ts';
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
   const { newEmptyDatabase } = useDatabases(server);
 
-  test('is of the version that it is said to be, and gives every test a database of its own', async () => {
+  test('has the version that it claims, and gives every test a database of its own', async () => {
     const [one, other] = [await newEmptyDatabase(), await newEmptyDatabase()];
     expect(one).not.toBe(other);
     const [row] = await query(one, `SELECT current_setting('server_version') AS version`);

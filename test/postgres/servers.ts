@@ -1,5 +1,5 @@
 // Starts a server of each version before the tests and removes them afterwards. If one cannot start, the run fails with
-// what it says.
+// its output.
 
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
@@ -8,7 +8,7 @@ import { Database } from '../../src/stores/postgres/database.ts';
 import { applyMigrations } from '../../src/stores/postgres/migrations.ts';
 import { installServers, MAJORS, type Major, makeServer, type Server } from './server.ts';
 
-/** A database with all tables at each server, which is copied in less time than it is made. */
+/** A database with all tables at each server; to copy it takes less time than to make one. */
 export const TEMPLATE = 'nds_template';
 
 export interface ServerAddress {
@@ -26,7 +26,7 @@ export default function setup(project: TestProject): Promise<() => Promise<void>
   return startServers(project, MAJORS);
 }
 
-/** Resolves with what removes them. */
+/** Resolves with a function that removes them. */
 export async function startServers(
   project: TestProject,
   majors: readonly Major[],

@@ -40,7 +40,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
       environment: { NDS_DATABASE, NDS_DRAIN: '0ms' },
     });
     await notify(ANDROID_TOKEN, 'aa');
-    // The caller does not wait for it.
+    // The caller does not wait for the erasure.
     await service.settled();
     for (const table of ['deliveries', 'queue', 'attempts', 'duplicate_keys', 'refusals']) {
       const rows = await query(NDS_DATABASE, `SELECT to_jsonb(t)::text AS row FROM ${table} t`);
@@ -49,7 +49,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(await query(NDS_DATABASE, 'SELECT count(*) FROM queue')).toEqual([{ count: '0' }]);
   });
 
-  test('a call that comes to two machines at once is pushed by one of them', async () => {
+  test('a call that comes to two machines at once is pushed by only one of them', async () => {
     const { first, start, payAt } = await startMachines(await newDatabase());
     const other = await start();
     const calls = Array.from({ length: 10 }, (_, number) =>
@@ -63,7 +63,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(first.sandbox.received()).toHaveLength(1);
   });
 
-  test('a repeat at another machine is the first call once the first one failed', async () => {
+  test('a repeat at another machine counts as a first call once the first one failed', async () => {
     const { first, start, payAt } = await startMachines(await newDatabase());
     const other = await start();
     first.sandbox.script({ provider: 'fcm', fault: UNREGISTERED });
@@ -71,14 +71,14 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     const isKnown = async () =>
       (await other.service.store.listQuarantine({ wallMs: Date.now(), limit: 1 })).length > 0;
     while (!(await isKnown())) await other.service.store.probe();
-    // Known to be dead at every machine.
+    // Every machine knows that the token is dead.
     expect(await other.pay(ANDROID_TOKEN, 'aa')).toMatchObject({ status: 410 });
     expect(await other.pay(ANDROID_TOKEN, 'bb')).toMatchObject({ status: 410 });
     const pushes = first.sandbox.requests().filter(({ provider }) => provider === 'fcm');
     expect(pushes).toHaveLength(1);
   });
 
-  test('a token that was released at one machine is pushed to by another that had refused it', async () => {
+  test('a token that was released at one machine gets pushes from another one that had refused it', async () => {
     const { first, start, payAt } = await startMachines(await newDatabase());
     const other = await start();
     first.sandbox.script({ provider: 'fcm', fault: UNREGISTERED });
@@ -86,7 +86,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(await other.pay(ANDROID_TOKEN, 'bb')).toMatchObject({ status: 410 });
     const { store } = first.service;
     let entries: readonly QuarantineEntry[] = [];
-    // The caller does not wait for it.
+    // The caller does not wait for the entry.
     while (entries.length === 0) {
       entries = await store.listQuarantine({ wallMs: Date.now(), limit: 1 });
     }
@@ -95,7 +95,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(await other.pay(ANDROID_TOKEN, 'bb')).toMatchObject({ body: { status: 'delivered' } });
   });
 
-  test('what one machine left queued at its stop another sends', async () => {
+  test('another machine sends what a machine left queued when it stopped', async () => {
     const { first, start, payAt } = await startMachines(await newDatabase());
     const other = await start();
     first.sandbox.script({ provider: 'fcm', fault: UNAVAILABLE, times: 2 });
@@ -106,12 +106,12 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
       const [row] = await other.service.store.findDeliveries({ id: String(body.id), limit: 1 });
       return row?.status === 'delivered';
     };
-    // It would look by itself after 30 s.
+    // By itself it would look only after 30 s.
     while (!(await isDelivered())) await other.service.store.probe();
     expect(first.sandbox.received()).toHaveLength(1);
   });
 
-  test('refuses a machine with another secret, and any without one', async () => {
+  test('refuses a machine with another secret, and a machine without one', async () => {
     const { first, start } = await startMachines(await newDatabase());
     await expect(start({ NDS_SECRET: 'another secret for tests' })).rejects.toMatchObject({
       kind: 'unknown_key',

@@ -1,4 +1,4 @@
-// What one machine learns or leaves another one acts on: new tokens of devices, and keys of a machine that died.
+// Changes at one machine affect the others: new tokens of devices, and keys of a machine that died.
 
 import { describe, expect, test } from 'vitest';
 import type { KeyedDelivery } from '../../src/core/ports/store.ts';
@@ -25,7 +25,7 @@ const NEW_TOKEN = 'new-token:APA91bAfterTheAppWasInstalledAgain';
 describe.each(SERVERS)('PostgreSQL $major', (server) => {
   const { newDatabase, open } = useDatabases(server);
 
-  test('a device that gets a new token at one machine is pushed to under it by another', async () => {
+  test('if a device gets a new token at one machine, another one pushes to it', async () => {
     const { first, start } = await startMachines(await newDatabase(), REGISTRY_ENVIRONMENT);
     const other = await start();
     const device = await registerPhone(first);
@@ -47,7 +47,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     expect(tokens()).toEqual([ANDROID_TOKEN, NEW_TOKEN]);
   });
 
-  test('what a machine claimed and did not push before it died another one sends, under the same key', async () => {
+  test('another machine sends, under the same key, what a machine claimed but did not push before it died', async () => {
     const url = await newDatabase();
     const dead = await open(url, { clock: new ManualClock(NOW) });
     const clock = new ManualClock(NOW);
@@ -64,7 +64,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
       return { ...accepted, duplicateKey: key };
     };
     expect(await dead.store.claimKey?.(keyed(1, dead.owner))).toMatchObject({ kind: 'taken' });
-    // Its clock stands still from here on: it neither pushes nor beats.
+    // The dead machine's clock stands still from here on: it neither pushes nor beats.
     const repeat = () => alive.store.claimKey?.(keyed(2, alive.owner));
     expect(await repeat()).toEqual({ kind: 'held', deliveryId: sampleId(1) });
 
@@ -81,7 +81,7 @@ describe.each(SERVERS)('PostgreSQL $major', (server) => {
     const request = claim({ owner: alive.owner, nowMs: NOW + 8_000, leaseUntilMs: NOW + 60_000 });
     const { deliveries } = await alive.store.claimDue(request);
     expect(deliveries.map(({ id }) => id)).toEqual([sampleId(1)]);
-    // One delivery under the key, before and after its end.
+    // The key has one delivery, before and after its end.
     expect(await repeat()).toEqual({ kind: 'held', deliveryId: sampleId(1) });
     const sent = settlement(sampleDelivery(1), undefined, { owner: alive.owner });
     expect(await alive.store.settle(sent)).toBe(true);

@@ -1,4 +1,4 @@
-// How the way to a PostgreSQL is encrypted and whom it trusts: `sslmode` means what it means to `psql`.
+// How the connection to a PostgreSQL is encrypted and which servers it trusts: `sslmode` means what it means to `psql`.
 
 import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ let server: Server;
 function write(name: string, content: string): string {
   const file = join(folder, name);
   writeFileSync(file, content, { mode: 0o600 });
-  // PostgreSQL takes a key of its own user or of root alone.
+  // PostgreSQL takes a key only if its own user or root owns it.
   if (asNobody.uid !== undefined) chownSync(file, asNobody.uid, asNobody.gid);
   return file;
 }
@@ -64,7 +64,7 @@ test.each([
   'sslmode=require&sslrootcert=./other-ca.pem',
   'sslmode=verify-ca&sslrootcert=./other-ca.pem',
   'sslmode=verify-full&sslrootcert=./other-ca.pem',
-  // No authority that the machine trusts.
+  // The server's certificate is signed by no authority that the machine trusts.
   'sslmode=verify-full',
 ])('is refused with %j', async (query) => {
   await expect(isEncrypted(query)).rejects.toThrow('certificate');

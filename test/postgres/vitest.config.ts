@@ -1,4 +1,4 @@
-// `npm run test:postgres`: everything that needs a real PostgreSQL, in two major versions.
+// `npm run test:postgres`: all tests that need a real PostgreSQL, with two major versions.
 
 import { defineConfig } from 'vitest/config';
 

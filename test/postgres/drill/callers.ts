@@ -1,5 +1,5 @@
-// Callers that keep a record. Each call is for another phone, goes to one machine by chance as through a proxy, and once
-// more to another one if the first broke the connection or said nothing for six seconds.
+// Callers that keep a record. Each call is for another phone and goes to a random machine, as through a proxy. It is
+// repeated once, at another machine, if the first broke the connection or did not answer for six seconds.
 
 import type { FaultRule } from '../../../sandbox/sandbox.ts';
 import { type CallerAnswer, createCaller } from '../../chaos/caller.ts';
@@ -9,10 +9,10 @@ import { notifyPath } from '../../support/service.ts';
 import type { Machine } from './machine.ts';
 
 const TYPES = ['payment_received', 'payment_received', 'tx_confirmed', 'swap_updated'] as const;
-/** A second more than what a service may take for its answer. */
+/** A second more than a service may take for its answer. */
 const PATIENCE_MS = 6_000;
 
-/** What a first push meets now and then. Only races: news would be tried again after minutes. */
+/** Faults of some first pushes. Only for races: news would be tried again only after minutes. */
 const FAULTS: readonly [Fault, ...Fault[]] = [
   { kind: 'hang', accepted: true },
   { kind: 'hang', accepted: false },
@@ -26,7 +26,7 @@ const FAULTY = 0.15;
 export interface Try {
   readonly machine: number;
   readonly atMs: number;
-  /** Absent if the connection broke, or while the machine says nothing. */
+  /** Absent if the connection broke, or while the machine does not answer. */
   answer?: CallerAnswer;
   endedAtMs?: number;
 }
@@ -40,7 +40,7 @@ export interface Call {
 
 export interface Callers {
   readonly calls: readonly Call[];
-  /** Makes no new calls; resolves when those that were made have ended. */
+  /** Makes no new calls; resolves when the earlier ones have ended. */
   stop(): Promise<void>;
 }
 
@@ -63,7 +63,7 @@ export function startCallers(
     return first && chance.pick([first, ...rest]);
   }
 
-  /** Resolves at the answer, or when the caller has waited long enough; the answer is noted all the same. */
+  /** Resolves at the answer, or when the caller has waited long enough; a later answer is recorded, too. */
   async function callAt(machine: Machine, call: Call & { readonly tries: Try[] }): Promise<void> {
     const one: Try = { machine: machine.number, atMs: Date.now() };
     call.tries.push(one);

@@ -1,4 +1,4 @@
-// The clocks of the machines differ by five seconds each, if libfaketime is there.
+// The clocks of the machines differ by five seconds each, if libfaketime is installed.
 
 import { globSync } from 'node:fs';
 
@@ -6,7 +6,7 @@ const APART_SECONDS = 5;
 const PLACES = ['/usr/lib/*/faketime/libfaketimeMT.so.1', '/usr/lib/faketime/libfaketimeMT.so.1'];
 
 export interface Clocks {
-  /** What the report says of them. */
+  /** What the report says about the clocks. */
   readonly description: string;
   environmentOf(machine: number): Readonly<Record<string, string>>;
 }
@@ -26,7 +26,7 @@ export function findClocks(machines: number): Clocks {
     environmentOf: (machine) => ({
       LD_PRELOAD: library,
       FAKETIME: show(offsetOf(machine)),
-      // As on a machine whose clock is wrong: only what people read from it is.
+      // As on a machine whose clock is wrong: only the wall clock is, not the monotonic one.
       DONT_FAKE_MONOTONIC: '1',
     }),
   };

@@ -1,4 +1,5 @@
-// What the drill reads from PostgreSQL itself, past the relays: who is leased what, and the whole log in the end.
+// What the drill reads from PostgreSQL directly, past the relays: which machine leases which deliveries, and the whole
+// log at the end.
 
 import pg from 'pg';
 import { z } from 'zod';
@@ -19,20 +20,20 @@ export type Leased = z.output<typeof leasedSchema>;
 const nodeSchema = z.object({ id: z.string(), epoch: z.number() });
 
 export interface DrillDatabase {
-  /** The names under which the machine at this address has run and is not forgotten yet, with their epochs. */
+  /** The names under which the machine at this address has run and which are still in the table, with their epochs. */
   nodes(url?: string): Promise<readonly z.output<typeof nodeSchema>[]>;
-  /** What the machine at this address is sending now. */
+  /** What the machine at this address leases now. */
   leasedAt(url: string): Promise<readonly Leased[]>;
-  /** Those that no other machine has taken up since, and that have not ended. */
+  /** Those that no other machine has taken over since, and that have not ended. */
   stillLeft(leased: readonly Leased[]): Promise<readonly Leased[]>;
   countOpen(): Promise<number>;
   deliveries(): Promise<readonly DeliveryRow[]>;
-  /** Every way in which the log contradicts itself. */
+  /** Every contradiction within the log. */
   faults(): Promise<readonly string[]>;
 }
 
 export function readingDatabase(url: string): DrillDatabase {
-  /** A connection of its own for each: the server is killed between them. */
+  /** Each statement has a connection of its own, because the server is killed between them. */
   async function query(sql: string, values: readonly unknown[] = []): Promise<readonly unknown[]> {
     const client = new pg.Client({ connectionString: url });
     client.on('error', () => {});

@@ -1,5 +1,6 @@
-// Phones that got a push twice. Each double must have its cause in the record: an end that the service could not know, or
-// an attempt that was under way when its machine lost the power to write it down. Whatever has none is broken.
+// Phones that got a push twice. Each double must have its cause in the record: an outcome that the service could not
+// know, or an attempt that was under way when its machine could no longer write it down. A double without a cause is a
+// broken promise.
 
 import type { ReceivedPush } from '../../../sandbox/sandbox.ts';
 import { uncertainEnds } from '../../chaos/reconcile.ts';
@@ -9,21 +10,21 @@ import type { Evidence, Found, Sent } from './reconcile.ts';
 
 type Push = Sent<ReceivedPush>;
 
-/** The stand-in notes a push and its request one after the other. */
+/** The stand-in records a push and its request one after the other. */
 const SAME_MS = 20;
-/** A push and the commit of its end. */
+/** The time from a push to the commit of its end. */
 const COMMIT_MS = 1_000;
-/** What a machine that was stopped had under way is sent within this, however busy it is. */
+/** After a stop, a machine sends what it had under way within this time, however busy it is. */
 const RESUMING_MS = 3_000;
 /** A machine whose last beat is older starts no retry. */
 const FRESH_MS = 3_000;
-/** What was under way may be repeated once at once, on a fresh connection. */
+/** What was under way may be tried once more at once, on a fresh connection. */
 const LAST_TRIES_MS = 2 * ATTEMPT_TIMEOUT_MS + 500;
-/** A first attempt is over by then: what comes later is a retry of a stored row. */
+/** A first attempt is over by then: a later one is a retry of a stored row. */
 const FIRST_SEND_MS = 5_000;
 
 export interface Doubles {
-  /** How many have which cause. */
+  /** How many doubles have which cause. */
   readonly explained: Readonly<Record<string, number>>;
   readonly unexplained: readonly string[];
 }
@@ -76,7 +77,10 @@ function causeOf(
     : undefined;
 }
 
-/** A machine whose claim of the key had no answer in time pushed it, and its caller called another one, too. */
+/**
+ * A machine that got no answer to its claim of the key in time pushed without it, and the caller also called another
+ * machine.
+ */
 function isUnclaimed({ call, pushes }: Found, { unclaimed }: Evidence): boolean {
   const ids = [
     ...call.tries.map(({ answer }) => answer?.body.id),
@@ -89,7 +93,7 @@ function meets(fault: FaultRecord, { machine }: Push): boolean {
   return fault.machine === undefined || fault.machine === machine;
 }
 
-/** The stand-in took it, and by its script hung, reset the stream or answered late. */
+/** Whether the stand-in took the push and then, by its script, did not answer, reset the stream or answered late. */
 function wasUnanswered(push: Push, { requests }: Found): boolean {
   return requests.some(
     ({ machine, scripted, status, reason, connection, receivedAtMs }) =>
@@ -101,7 +105,7 @@ function wasUnanswered(push: Push, { requests }: Found): boolean {
   );
 }
 
-/** Retries that a machine began while it was cut off, when the others may have called it dead. */
+/** Retries that a machine began while it was cut off, when the others may have declared it dead. */
 export function zombieRetries(
   all: readonly Found[],
   { faults }: Pick<Evidence, 'faults'>,

@@ -1,4 +1,4 @@
-// The drill in short: two machines, of which each kind of fault meets one. NDS_DRILL_SEED replays what a run decided.
+// A short drill: two machines, and one fault of each kind. NDS_DRILL_SEED replays the random choices of a run.
 
 import { expect, onTestFinished, test } from 'vitest';
 import { seedFrom } from '../../support/chance.ts';

@@ -1,5 +1,5 @@
-// The drill: machines over one PostgreSQL under load, and faults by chance, one after the other. In the end the records of
-// callers, stand-ins and database are held against each other.
+// The drill: machines over one PostgreSQL under load, and random faults, one after the other. At the end the records of
+// callers, stand-ins and database are compared.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Chance, createChance } from '../../support/chance.ts';
@@ -22,29 +22,29 @@ const LOOK_EVERY_MS = 100;
 
 export interface DrillOptions {
   readonly nodes: number;
-  /** Of machines and of PostgreSQL; a fifth as many stops and cuts come beside them. */
+  /** Kills of machines and of PostgreSQL; for every five of them there are also a stop and a cut. */
   readonly kills: number;
   readonly callsPerSecond: number;
   readonly seed: number;
-  /** A folder for what the machines log, if that shall be kept. */
+  /** A folder for the machines' logs, if they shall be kept. */
   readonly logs?: string | undefined;
   readonly onEnd: OnEnd;
-  /** Told of everything that happens, in one line each. */
+  /** Called with one line for each thing that happens. */
   readonly tell: (line: string) => void;
 }
 
 export interface Drilled extends Evidence {
-  /** Contradictions in the log, and rows that did not end. */
+  /** Contradictions within the log, and rows that did not end. */
   readonly databaseFaults: readonly string[];
   readonly open: number;
   readonly clocks: string;
-  /** How often machines logged these. */
+  /** How often machines logged each of these events. */
   readonly counts: Readonly<Record<string, number>>;
 }
 
 const COUNTED = ['node_taken_over', 'lease_lost', 'key_unclaimed', 'internal_fault'];
 
-/** Every kind at least once, and PostgreSQL in every fourth kill. */
+/** Every kind at least once; every fourth kill is one of PostgreSQL. */
 export function planFaults(kills: number, chance: Chance): readonly FaultKind[] {
   const killed = Array.from(
     { length: kills },
@@ -62,7 +62,7 @@ export function planFaults(kills: number, chance: Chance): readonly FaultKind[] 
 
 export async function drill(options: DrillOptions): Promise<Drilled> {
   const { nodes, seed, logs, onEnd, tell } = options;
-  // What the callers do must not change what is done to the machines.
+  // The callers have random numbers of their own, so that they do not change the faults.
   const chance = createChance(seed);
   const clocks = findClocks(nodes);
   tell(`clocks of the machines: ${clocks.description}`);

@@ -1,5 +1,5 @@
-// What the drill does to machines and PostgreSQL, one fault at a time. Before each, some pushes are made to hang, so that
-// the fault always finds attempts under way.
+// What the drill does to machines and PostgreSQL, one fault at a time. Before each fault some pushes are made to hang,
+// so that there are always attempts under way.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Chance } from '../../support/chance.ts';
@@ -15,7 +15,7 @@ const STOPPED_MS = 10_000;
 const CUT_MS = 12_000;
 const MAX_POSTGRES_DOWN_MS = 9_000;
 const MAX_DEAD_MS = 12_000;
-/** What a statement of the dead machine, still under way, may take to commit. */
+/** How long a statement of the dead machine that is still under way may take to commit. */
 const LAST_COMMIT_MS = 100;
 const LOOK_EVERY_MS = 25;
 const MAX_TAKEOVER_MS = 30_000;
@@ -23,13 +23,16 @@ const HANGING = 3;
 
 export interface FaultRecord {
   readonly kind: FaultKind;
-  /** Absent for PostgreSQL, which all machines lose. */
+  /** Absent for PostgreSQL, because that fault affects all machines. */
   readonly machine: number | undefined;
   readonly fromMs: number;
-  /** When it was over: the machine started again, runs or reaches PostgreSQL again, PostgreSQL is back. */
+  /**
+   * When the fault was over: the machine has started again, runs again or reaches PostgreSQL again, or PostgreSQL is
+   * back.
+   */
   readonly toMs: number;
   readonly how?: Cut | undefined;
-  /** How long each delivery that the machine was sending waited for another one. */
+  /** For each delivery that the machine was sending: how long it waited until another machine took it over. */
   readonly takeoversMs: readonly number[];
   /** Machines that were declared dead by a restart of PostgreSQL. */
   readonly declaredDead: number;
@@ -124,7 +127,7 @@ async function restartPostgres({
   await pause(chance.between(0, MAX_POSTGRES_DOWN_MS));
   await server.start();
   const toMs = Date.now();
-  // A machine that is declared dead because of it is so within this time.
+  // If a machine is declared dead because of this, that happens within this time.
   await pause(MAX_POSTGRES_DOWN_MS);
   const after = await database.nodes();
   const isSame = (node: (typeof before)[number]) =>
@@ -140,7 +143,7 @@ function record(
   return { ...fault, kind, machine: fault.machine.number, declaredDead: 0 };
 }
 
-/** Looks at what the machine was sending until another one has taken it up; rejects if nobody does. */
+/** Watches the deliveries that the machine was sending until another one has taken them over; rejects if none does. */
 async function watchTakeover(
   { nodeUrl, number }: Machine,
   { database, fromMs }: { readonly database: DrillDatabase; readonly fromMs: number },

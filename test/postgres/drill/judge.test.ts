@@ -1,4 +1,4 @@
-// What the drill would say of each promise, were it broken: a judge that finds nothing must have looked.
+// That the drill reports each broken promise: finding nothing proves something only if faults would be found.
 
 import { expect, test } from 'vitest';
 import type { ReceivedPush, SandboxRequest } from '../../../sandbox/sandbox.ts';

@@ -1,15 +1,15 @@
-// What the drill found, in figures and in sentences that say what was broken.
+// The results of the drill: figures, and sentences that name the broken promises.
 
 import { judgeDoubles, zombieRetries } from './doubles.ts';
 import type { Drilled } from './drill.ts';
 import { falseIn, findAll, hasExpired, lostIn } from './reconcile.ts';
 
-/** What a machine left goes out within this. */
+/** What a machine left is sent by another within this time. */
 const MAX_TAKEOVER_MS = 8_000;
 
 export interface Judgement {
   readonly figures: Readonly<Record<string, unknown>>;
-  /** None if every promise was kept. */
+  /** Empty if every promise was kept. */
   readonly broken: readonly string[];
 }
 

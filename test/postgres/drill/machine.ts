@@ -1,5 +1,5 @@
-// One machine of the drill: the real program with a clock, a way to PostgreSQL and stand-ins of APNs and FCM of its own, so
-// that what it sends can be told from what the others send. It dies and is started again.
+// One machine of the drill: the real program with a clock, a connection to PostgreSQL and stand-ins of APNs and FCM of
+// its own, so that its pushes can be told from those of the others. It dies and is started again.
 
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,21 +10,21 @@ import { findFreePort } from '../server.ts';
 import { type Relay, startRelay } from './relay.ts';
 
 export const ATTEMPT_TIMEOUT_MS = 1_000;
-/** More than any machine sends. */
+/** More messages than any machine sends. */
 const MESSAGES = 1_000_000;
 
 export interface Machine {
-  /** From 1. */
+  /** Counted from 1. */
   readonly number: number;
   readonly sandbox: Sandbox;
   readonly relay: Relay;
-  /** Where the others reach it, by which its row in `nodes` is found. */
+  /** Where the other machines reach it; its row in `nodes` is found by this. */
   readonly nodeUrl: string;
-  /** Where callers reach it; nothing while it is dead. */
+  /** Where callers reach it; undefined while it is dead. */
   readonly url: string | undefined;
-  /** Deliveries that its log says went out without their keys. */
+  /** The deliveries that, according to its log, went out without their keys. */
   readonly unclaimed: ReadonlySet<string>;
-  /** How often its log says this event. */
+  /** How often its log has this event. */
   count(event: string): number;
   /** Resolves when it listens. */
   start(): Promise<void>;
@@ -32,18 +32,18 @@ export interface Machine {
   kill(): Promise<void>;
   pause(): void;
   resume(): void;
-  /** SIGTERM; rejects unless it ends with 0. */
+  /** Sends SIGTERM; rejects unless it exits with 0. */
   stop(): Promise<void>;
 }
 
 export interface MachineOptions {
   readonly number: number;
   readonly folder: string;
-  /** Of PostgreSQL itself. */
+  /** PostgreSQL's own address. */
   readonly database: string;
-  /** Further variables: its clock. */
+  /** Further variables, for its clock. */
   readonly environment: Readonly<Record<string, string>>;
-  /** A folder for what it logs, if that shall be kept. */
+  /** A folder for its log, if that shall be kept. */
   readonly logs: string | undefined;
   readonly onEnd: OnEnd;
 }

@@ -24,7 +24,7 @@ export interface Evidence {
   readonly unclaimed: ReadonlySet<string>;
 }
 
-/** All that is known of one call, each list in the order of time. */
+/** All that is known about one call, each list ordered by time. */
 export interface Found {
   readonly call: Call;
   readonly rows: readonly DeliveryRow[];
@@ -32,7 +32,7 @@ export interface Found {
   readonly requests: readonly Sent<SandboxRequest>[];
 }
 
-/** How long after a fault a machine may still feel it: until its database is asked again, and an answer after that. */
+/** How long after a fault a machine may still be affected: until it asks its database again, and then an answer. */
 const AFTER_FAULT_MS = 7_000;
 
 export function findAll({ calls, rows, pushes, requests }: Evidence): readonly Found[] {
@@ -126,7 +126,7 @@ function falseAnswer(
   return isNeeded ? [] : [`answered ${answer.status} ${code} without need`];
 }
 
-/** Whether the machine could not reach PostgreSQL while it had this call, or stood still. */
+/** Whether the machine could not reach PostgreSQL, or stood still, while it had this call. */
 function lacksDatabase({ machine, atMs, endedAtMs = atMs }: Try, faults: readonly FaultRecord[]) {
   return faults.some(
     (fault) =>

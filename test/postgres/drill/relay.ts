@@ -1,4 +1,4 @@
-// A relay of TCP in front of PostgreSQL for one machine, so that this machine alone can be cut off from it.
+// A TCP relay in front of PostgreSQL for one machine, so that only this machine can be cut off from it.
 
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
@@ -14,8 +14,8 @@ export interface Relay {
   cut(how: Cut): void;
   heal(): void;
   /**
-   * Resets the connection that is the first to say one thing and then another, in place of the answer to the second, which the
-   * server has then carried out. Resolves when that is done.
+   * Waits until a connection has sent first one and then the other statement. The server executes the second, but the
+   * connection is reset before its answer. Resolves when that is done.
    */
   loseAnswer(statements: readonly [first: string, then: string]): Promise<void>;
   close(): Promise<void>;
@@ -28,7 +28,7 @@ interface Pair {
 
 export async function startRelay(toPort: number): Promise<Relay> {
   const pairs = new Set<Pair>();
-  /** Came during a silent cut. */
+  /** Connections that came during a silent cut. */
   let waiting: Socket[] = [];
   let cut: Cut | undefined;
   let losing: { readonly statements: readonly [string, string]; done(): void } | undefined;
@@ -45,7 +45,7 @@ export async function startRelay(toPort: number): Promise<Relay> {
       one.on('error', () => other.destroy());
       one.on('close', () => {
         pairs.delete(pair);
-        // What it was given is still sent; it may be shut, and then hears of no end itself.
+        // What was written to it is still sent. It may be paused, and would then not notice the end by itself.
         other.destroySoon();
       });
     }

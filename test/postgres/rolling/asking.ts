@@ -1,11 +1,11 @@
-// Callers that ask phones for an invoice, as Boltz does, and the phones, which reply after a while: so long that the
-// machine that asked is told to stop meanwhile.
+// Callers that ask phones for an invoice, as Boltz does, and the phones, which reply after a while: long enough for the
+// machine that asked to be stopped meanwhile.
 
 import type { ReceivedPush } from '../../../sandbox/records.ts';
 import type { Sandbox } from '../../../sandbox/sandbox.ts';
 import { createCaller } from '../../chaos/caller.ts';
 
-/** The longest wait is reached by every tenth phone. */
+/** Waits grow up to the longest one, which every tenth phone has. */
 const WAITS = 10;
 const TOKEN = /^asked-(\d+):/;
 
@@ -14,17 +14,17 @@ export interface AskingOptions {
   readonly everyMs: number;
   /** A phone replies at once, after this time, or after something between. */
   readonly longestWaitMs: number;
-  /** Of the proxy, for callers and phones alike. */
+  /** The proxy's address, for callers and phones alike. */
   readonly url: () => string;
 }
 
 export interface Asked {
   readonly requests: number;
-  /** Whose caller got the bytes of its own phone. */
+  /** Questions whose caller got the bytes of its own phone. */
   readonly answered: number;
-  /** Whose reply came to another machine than the one that asked. */
+  /** Questions whose reply came to a machine other than the one that asked. */
   readonly forwarded: number;
-  /** What the other callers got, such as `503 unavailable`. */
+  /** The answers of the other callers, such as `503 unavailable`. */
   readonly refused: readonly string[];
 }
 
@@ -32,7 +32,7 @@ export class Asking {
   readonly #options: AskingOptions;
   readonly #callers = createCaller();
   readonly #calls: Promise<string>[] = [];
-  /** By phone: the ports of the machines that were asked and replied to. */
+  /** By phone: the ports of the machines that got the question and the reply. */
   readonly #machines = new Map<number, number[]>();
   readonly #phoneOfReply = new Map<string, number>();
   readonly #forget: () => void;
@@ -47,14 +47,14 @@ export class Asking {
     this.#timer = setInterval(() => this.#calls.push(this.#ask()), this.#options.everyMs);
   }
 
-  /** Told by the proxy. */
+  /** Called by the proxy. */
   sent(path: string, port: number): void {
     const phone = this.#phoneOfReply.get(path) ?? phoneOf(new URL(path, 'http://proxy'));
     if (phone !== undefined)
       this.#machines.set(phone, [...(this.#machines.get(phone) ?? []), port]);
   }
 
-  /** Asks no more, and resolves when every call has its answer. */
+  /** Stops asking, and resolves when every call has its answer. */
   async end(): Promise<Asked> {
     clearInterval(this.#timer);
     const told = await Promise.all(this.#calls);

@@ -1,8 +1,8 @@
-// What a rolling restart must not do to anybody.
+// What must not go wrong in a rolling restart.
 
 import type { Rolled } from './roll.ts';
 
-/** Each in words; empty if all went well. */
+/** One sentence for each fault; empty if all went well. */
 export function faultsOf(rolled: Rolled): readonly string[] {
   const { asked, failures, exits } = rolled;
   const failed = Object.entries(failures).map(([why, times]) => `${why} (${times})`);

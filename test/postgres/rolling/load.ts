@@ -1,4 +1,4 @@
-// Callers that call at a fixed rate through the proxy, and what became of each call and its push.
+// Callers that call at a fixed rate through the proxy, and the result of each call and its push.
 
 import { Generator } from '../../../bench/generator.ts';
 import { numberIn } from '../../../bench/numbering.ts';
@@ -8,19 +8,19 @@ export interface LoadOptions {
   readonly sandbox: Pick<Sandbox, 'onPush'>;
   readonly port: number;
   readonly ratePerSecond: number;
-  /** Made in any case. */
+  /** At least this many calls are made. */
   readonly calls: number;
-  /** Asked then: whether calls go on for two more seconds. */
+  /** Asked after those: whether calls continue for two more seconds. */
   readonly goesOn: () => boolean;
 }
 
 export interface Loaded {
   readonly calls: number;
-  /** Statuses with what `Delivery-Status` says, `broken` for a call without an answer, and how often each came. */
+  /** How often each status came, together with `Delivery-Status`; `broken` is a call without an answer. */
   readonly statuses: Readonly<Record<string, number>>;
   /** Calls that got no 200. */
   readonly refused: number;
-  /** Calls whose phone got no push, and pushes that a phone got once more. */
+  /** Calls whose phone got no push, and pushes that a phone got twice. */
   readonly unpushed: number;
   readonly repeated: number;
   /** From when a call was due to its answer: half of the calls, and 99 of 100, took no longer. */

@@ -1,13 +1,16 @@
-// The proxy of a rolling restart: sends calls in turn to machines whose readiness is green, over connections that it keeps,
-// and repeats nothing. What a machine does not answer its caller gets as a 502.
+// The proxy of a rolling restart: sends calls in turn to machines whose readiness is green, over connections that it
+// keeps, and repeats nothing. If a machine does not answer, the caller gets a 502.
 
 import { once } from 'node:events';
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 
-/** Two checks in a row, as in deploy/haproxy.cfg; one that is green is enough to come back. */
+/** A machine is out after two failed checks in a row, as in deploy/haproxy.cfg; one successful check brings it back. */
 const FAILS_UNTIL_OUT = 2;
 const CHECK_TIMEOUT_MS = 1_000;
-/** Callers keep their connections; one that is closed as they send is a call that broke, and not by a machine. */
+/**
+ * Callers keep their connections. If the proxy closed one while a caller sends, that would count as a broken call,
+ * though no machine broke it.
+ */
 const KEEP_ALIVE_MS = 95_000;
 
 export interface ProxyOptions {
@@ -20,9 +23,9 @@ export interface ProxyOptions {
 
 export interface Proxy extends AsyncDisposable {
   readonly port: number;
-  /** Why calls were not answered by a machine, and how many: none was ready, or the connection broke. */
+  /** Why machines did not answer calls, and how often: none was ready, or the connection broke. */
   readonly failures: ReadonlyMap<string, number>;
-  /** Resolves when the machine gets calls. */
+  /** Resolves when the machine gets calls from the proxy. */
   ready(port: number): Promise<void>;
 }
 
@@ -104,7 +107,7 @@ async function isReadinessGreen(port: number): Promise<boolean> {
     await answer.arrayBuffer();
     return answer.ok;
   } catch {
-    // It does not listen, or not answer in time.
+    // It does not listen, or does not answer in time.
     return false;
   }
 }

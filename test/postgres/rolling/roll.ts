@@ -1,4 +1,4 @@
-// Restarts machines in turn by SIGTERM while callers call through a proxy, and counts what became of every call.
+// Restarts machines in turn by SIGTERM while callers call through a proxy, and counts the results of all calls.
 
 import { once } from 'node:events';
 import { Client } from 'pg';
@@ -9,34 +9,34 @@ import { type Loaded, load } from './load.ts';
 import { startProxy } from './proxy.ts';
 
 export interface RollOptions {
-  /** Of an empty database. */
+  /** The address of an empty database. */
   readonly databaseUrl: string;
   readonly machines: number;
-  /** More are made until every machine was restarted. */
+  /** At least this many; calls continue until every machine was restarted. */
   readonly calls: number;
   readonly ratePerSecond: number;
   /** NDS_DRAIN of the machines. */
   readonly drainMs: number;
   readonly checkEveryMs: number;
   readonly askEveryMs: number;
-  /** What happens, for a person who waits. */
+  /** Called with each step, for a person who waits. */
   readonly onStep?: (step: string) => void;
 }
 
 export interface Rolled extends Loaded {
   readonly asked: Asked;
-  /** Calls, with those for invoices, that are not in the log as delivered. */
+  /** Calls, including those for invoices, that are not delivered according to the log. */
   readonly unlogged: number;
   /** Exit codes of the machines that were told to stop, in order. */
   readonly exits: readonly (number | NodeJS.Signals | null)[];
-  /** What the proxy saw of machines that it sent to. */
+  /** The failures that the proxy saw at machines to which it sent calls. */
   readonly failures: Readonly<Record<string, number>>;
 }
 
-/** Longer than the drain: some phones reply when the machine that asked takes no calls any more. */
+/** Longer than the drain: some phones reply when the machine that asked already takes no calls. */
 const WAIT_BEYOND_DRAIN_MS = 1_500;
 
-/** Every machine is restarted at least once; they go on in turn until all calls are answered. */
+/** Every machine is restarted at least once; restarts continue in turn until all calls are answered. */
 export async function roll(options: RollOptions): Promise<Rolled> {
   const { calls, ratePerSecond, checkEveryMs, drainMs, onStep = () => {} } = options;
   await using opened = new AsyncDisposableStack();

@@ -131,7 +131,7 @@ function withLongToken(stored: typeof SAMPLE): typeof SAMPLE {
   return { ...stored, device: { ...device, target } };
 }
 
-test('takes a device that cannot be decrypted for none, and lets it register again', async () => {
+test('takes a device that cannot be decrypted for missing, and lets it register again', async () => {
   const file = newFile();
   const { devices } = await open(file);
   const lost = sampleDevice(1, { user: 'alice' });
