@@ -1,8 +1,8 @@
-// Holds three records against each other: what callers were told, the log in PostgreSQL, and what the stand-ins of each
-// machine took. Every sentence that it returns is a promise that was broken.
+// Compares three records: the answers to the callers, the log in PostgreSQL, and the pushes that the stand-ins of each
+// machine took. Every sentence that it returns is a broken promise.
 //
-// - lost: a 200 whose push never went out, though it was not a race whose time was over; a row that never ended.
-// - false: `delivered` without a push; a row that says otherwise than the phone; a refusal without need.
+// - lost: a 200 whose push never went out, unless it was a race whose time was over; a row that never ended.
+// - false: `delivered` without a push; a row that contradicts the phone; a refusal without need.
 //
 // `doubles.ts` judges phones that got a push twice.
 
