@@ -6,7 +6,7 @@ import { type Setup, type SetupOptions, setup } from './service.ts';
 
 export const TOPIC = 'com.example.wallet';
 
-/** The `apns` of an app that pushes to this stand-in. */
+/** The `apns` field of an app that pushes to this stand-in. */
 export function apnsOf({ apns }: Sandbox, others: object = {}): object {
   const { key, keyId, teamId, url } = apns;
   return {
@@ -20,7 +20,7 @@ export function apnsOf({ apns }: Sandbox, others: object = {}): object {
   };
 }
 
-/** A service with these apps of NDS_APPS beside the plain variables. */
+/** A service with these apps in NDS_APPS, besides the plain variables. */
 export async function setupWithApps(
   appsFor: (sandbox: Sandbox) => Readonly<Record<string, object>>,
   options: SetupOptions = {},

@@ -1,5 +1,5 @@
-// Runs code of the project as a user without rights, in a process of its own. The project may lie where other users
-// cannot go: the process has a copy of it, and loads the packages while it still is root.
+// Runs code of the project as a user without rights, in a process of its own. Other users may not be able to read the
+// project's folder, so the process gets a copy, and loads the packages while it is still root.
 
 import { execFile } from 'node:child_process';
 import { chmodSync, cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
@@ -8,16 +8,16 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 
-/** Owns no file. */
+/** A user that owns no file. */
 export const NOBODY = 65_534;
 
-/** Only root may become somebody else. */
+/** Only root can change to another user. */
 export const isRoot = process.getuid?.() === 0;
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
- * `modules` are files of the project, which the code has under the same names as keys of `loaded`. Gives what the code
+ * `modules` are files of the project; the code finds them in `loaded` under the same names. Returns what the code
  * writes to standard output.
  */
 export async function runAsNobody(

@@ -14,10 +14,10 @@ export type LogLine = z.output<typeof lineSchema>;
 
 export interface Binary {
   readonly url: string;
-  /** Everything it wrote so far, its log and what it told on stderr. */
+  /** Everything it wrote so far, its log and standard error. */
   readonly output: string;
   kill(signal: NodeJS.Signals): void;
-  /** Resolves with the first line, or the one of that number, past ones included, that has this message. */
+  /** Resolves with the first line that has this message, or with the `times`-th one; earlier lines count, too. */
   said(message: string, times?: number): Promise<LogLine>;
   /** Exit code, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>;

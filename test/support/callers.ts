@@ -1,5 +1,5 @@
-// Callers and phones over real HTTP, with the exact bytes that a test chooses: `fetch` would tidy paths,
-// hosts and headers up. Every call has a connection of its own, which its caller may cut.
+// Callers and phones over real HTTP, with exactly the bytes that a test chooses: `fetch` would normalise paths, hosts
+// and headers. Every call has a connection of its own, which its caller may close at any time.
 
 import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http';
 import { expect } from 'vitest';
@@ -15,7 +15,7 @@ export interface Answer {
 }
 
 export interface Call {
-  /** POST unless told otherwise. */
+  /** Default POST. */
   readonly method?: string;
   readonly path: string;
   /** `accept: application/json` is added, so that a test can read what happened. */
@@ -60,7 +60,7 @@ export function startCall(url: string, { method = 'POST', path, headers, body }:
   };
 }
 
-/** One call and its answer. */
+/** Makes one call and returns its answer. */
 export function send(url: string, call: Call): Promise<Answer> {
   return startCall(url, call).answer;
 }
@@ -80,7 +80,7 @@ const problem = z.looseObject({
 
 export type Problem = z.output<typeof problem>;
 
-/** The problem that an answer must be; throws if it is anything else. */
+/** The problem in an answer; throws if it is anything else. */
 export function problemOf(answer: Answer): Problem {
   const { 'content-type': type } = answer.headers;
   if (type !== 'application/problem+json') throw new Error(`${answer.status} with ${String(type)}`);
@@ -92,7 +92,7 @@ export function problemOf(answer: Answer): Problem {
   return parsed;
 }
 
-/** A refusal that may end by itself says when to call again. */
+/** Checks that a refusal which may end by itself says when to call again. */
 export function requireRetryAfter(status: number, retryAfter: string | null | undefined): void {
   const isForNow = status === 429 || status === 503;
   if (isForNow && !/^[1-9]\d*$/.test(retryAfter ?? '')) {
@@ -105,7 +105,7 @@ export function refusalOf(answer: Answer): string {
   return `${answer.status} ${problemOf(answer).code}`;
 }
 
-/** No row, no push, and not a word of these in the log. */
+/** Expects no row, no push, and none of these texts in the log. */
 export async function expectNoTrace(running: Setup, secrets: readonly string[]): Promise<void> {
   expect(running.sandbox.received()).toEqual([]);
   await running.service.settled();
@@ -139,7 +139,7 @@ export interface AskedPhone {
 
 const payload = z.looseObject({ reply_url: z.string() });
 
-/** Where the phone that got this push replies, as it was told. */
+/** The address for the phone's reply, as the push named it. */
 export function replyUrlOf(push: ReceivedPush | undefined): URL {
   return new URL(payload.parse(JSON.parse(push?.data.notification_payload ?? '')).reply_url);
 }

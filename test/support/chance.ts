@@ -1,4 +1,4 @@
-// Chance from a seed that is printed, so that whatever a run decided can be decided again.
+// Random numbers from a seed that is printed, so that the choices of a run can be repeated.
 
 export interface Chance {
   /** From 0 up to, not including, 1. */
@@ -9,7 +9,7 @@ export interface Chance {
   pick<Item>(items: readonly [Item, ...Item[]]): Item;
 }
 
-/** Mulberry32: one word of state is plenty to spread tests. */
+/** Mulberry32: one word of state is enough for tests. */
 export function createChance(seed: number): Chance {
   let state = seed >>> 0;
   const fraction = (): number => {

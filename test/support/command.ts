@@ -1,5 +1,5 @@
-// A command of `nds` as an operator runs it: with an environment, perhaps something on standard input, and what it printed
-// and returned in the end.
+// A command of `nds` as an operator runs it: with an environment and perhaps standard input; returns its output and
+// exit code.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -40,7 +40,7 @@ export async function runCommand(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
-  // A command that reads nothing may have ended before this is written.
+  // A command that does not read its input may end before this is written.
   child.stdin.on('error', () => {});
   child.stdin.end(input);
   const [code]: unknown[] = await once(child, 'close');
@@ -49,13 +49,14 @@ export async function runCommand(
 
 /** Commands whose first argument names the one to run. */
 const GROUPS = new Set(['apps', 'devices', 'endpoints', 'token']);
-/** What ran as the program in this file. */
+/** Commands that this file has already run as a program. */
 const provenCommands = new Set<string>();
 let isRunningHere = false;
 
 /**
- * For commands that ask a service. The first run of each command in a file is the program; the others call its entry in
- * this process, which spares the start of Node. A run during another one is the program, too.
+ * For commands that ask a service. The first run of each command in a file starts the program; later runs call its
+ * entry point in this process, which saves the start of Node. A run that overlaps with another one also starts the
+ * program.
  */
 export async function askService(
   args: readonly string[],
@@ -112,7 +113,7 @@ function collectInto(texts: string[]): Writable {
   });
 }
 
-/** What a terminal would break, and a stack where a sentence belongs. */
+/** Checks that the output has nothing that a terminal would break, and no stack where a sentence should be. */
 export function expectReadable({ stdout, stderr }: CommandEnd): void {
   const lines = `${stdout}${stderr}`.split('\n');
   expect(lines.filter((line) => line.length > COLUMNS)).toEqual([]);

@@ -1,4 +1,4 @@
-// Keys in the forms in which Apple and Google hand them out, made once for each test process.
+// Keys in the formats of Apple and Google, made once for each test process.
 
 import { generateKeyPairSync } from 'node:crypto';
 
@@ -25,7 +25,7 @@ export const SERVICE_ACCOUNT = {
   token_uri: 'https://oauth2.example.com/token',
 };
 
-/** The plain variables of an app that has both providers. */
+/** The plain variables of an app with both providers. */
 export const BOTH_PROVIDERS = {
   APNS_KEY,
   APNS_KEY_ID: 'ABC123DEFG',

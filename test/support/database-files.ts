@@ -1,5 +1,5 @@
-// What lies in the folder of a database, as somebody with a copy of it would look: the file, its WAL, what stands beside
-// it. The socket there is no file that can be read.
+// The files in the folder of a database, as somebody with a copy would see them: the database, its WAL, and other
+// files. Sockets in the folder cannot be read.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ export function readDatabaseFiles(folder: string): readonly DatabaseFile[] {
     });
 }
 
-/** A service that is closing its files removes some of them. */
+/** A service that is closing its files may remove some of them. */
 function readUnlessGone(file: string): Buffer | undefined {
   try {
     return readFileSync(file);

@@ -1,4 +1,4 @@
-// The events as the description of the API says they are, which is all that a vendor's backend knows of them.
+// The events according to the description of the API, which is all that a vendor's backend knows about them.
 
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { z } from 'zod';
@@ -23,7 +23,7 @@ const described = z.looseObject({
 
 const { webhooks: events, components } = described.parse(DESCRIPTION);
 const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
-// References begin at the root of the description.
+// References start at the root of the description.
 ajv.addSchema({ $id: 'description', components });
 
 const validators = new Map<string, ValidateFunction>();
@@ -35,7 +35,7 @@ for (const [type, { post }] of Object.entries(events)) {
 
 export const DESCRIBED_EVENTS: readonly string[] = [...validators.keys()];
 
-/** What of a body, as it came, is not as described; nothing if all is. */
+/** What in a received body differs from the description; undefined if nothing does. */
 export function faultOfEvent(raw: string): string | undefined {
   const body: unknown = JSON.parse(raw);
   const parsed = z.looseObject({ type: z.string() }).safeParse(body);

@@ -24,13 +24,13 @@ const described = z.looseObject({
 });
 
 export interface DescribedOperation {
-  /** In capitals. */
+  /** In upper case. */
   readonly method: string;
   /** As OpenAPI writes it: `/n/{handle}`. */
   readonly path: string;
-  /** Of keys, one of which is needed. */
+  /** Scopes of keys, one of which is needed. */
   readonly scopes: readonly string[];
-  /** The codes of refusals by status; none for a success. */
+  /** The codes of refusals by status; an empty list for a success. */
   readonly answers: ReadonlyMap<number, readonly string[]>;
 }
 
@@ -53,10 +53,10 @@ export const OPERATIONS: readonly DescribedOperation[] = Object.entries(parsed.p
     })),
 );
 
-/** What the description says of calls that reach no route. */
+/** The codes that the description gives for calls that reach no route. */
 export const CODES_ELSEWHERE = Object.values(parsed.components.responses).flatMap(codesOf);
 
-/** The routes of the page are its own: the description is of what other programs may call. */
+/** The routes of the page are not described, because no other programs may call them. */
 export const PAGE_ROUTES = /^\w+ \/admin(?:\/|$)/;
 export const CODES_OF_PAGE = ['foreign_page'];
 
@@ -80,9 +80,9 @@ export interface Answered {
   readonly code: string | undefined;
 }
 
-/** What the description lacks of this answer; nothing for a path that it does not have. */
+/** What the description lacks about this answer; undefined if it does not have the path. */
 export function undescribed({ method, path, status, code }: Answered): string | undefined {
-  // A path with `..` in it stands for another one.
+  // A path with `..` in it means another path.
   const isPlain = URL.parse(`http://nds${path}`)?.pathname === path;
   const operations = isPlain
     ? PATHS.find(({ pattern }) => pattern.test(path))?.operations

@@ -1,11 +1,11 @@
-// The registry's routes as its callers use them: one function per route, each with its answer.
+// The registry's routes as its callers use them: one function for each route, which returns the answer.
 
 import { z } from 'zod';
 import { type Answer, problemOf, send } from './callers.ts';
 import { authorization, handleOf, type RegisteredDevice, register } from './registry.ts';
 import { ANDROID_TOKEN, type Setup } from './service.ts';
 
-/** What the registry tells of a device. */
+/** What the registry answers about a device. */
 const described = z.strictObject({
   id: z.string().regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
   app: z.string(),
@@ -30,10 +30,10 @@ export const DEVICES = '/api/v1/devices';
 
 export interface RegistryCall {
   readonly method?: string;
-  /** Behind `/api/v1/devices`. */
+  /** The part after `/api/v1/devices`. */
   readonly path?: string;
   readonly body?: object | string;
-  /** Bearer token; the backend's unless told otherwise, none if null. */
+  /** Bearer token; default the backend's; none if null. */
   readonly key?: string | null;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -51,7 +51,7 @@ export function callRegistry(
   });
 }
 
-/** The device that an answer tells of; throws if it was refused. */
+/** The device in an answer; throws if the call was refused. */
 export function deviceOf({ status, text }: Answer): DescribedDevice {
   if (status !== 200) throw new Error(`${status}: ${text}`);
   return described.parse(JSON.parse(text));
@@ -110,7 +110,7 @@ export function paymentBody(paymentHash: string): string {
   return JSON.stringify({ template: 'payment_received', data: { payment_hash: paymentHash } });
 }
 
-/** An Android device, of which a test says only what matters to it. */
+/** An Android device; a test gives only the fields that matter to it. */
 export function registerPhone(
   running: Setup,
   details: Readonly<Record<string, unknown>> = {},
@@ -121,7 +121,7 @@ export function registerPhone(
 
 const answered = z.looseObject({ id: z.string(), status: z.string() });
 
-/** Id and status of a success. */
+/** Id and status in a successful answer. */
 export function successOf({ status, text }: Answer) {
   if (status !== 200) throw new Error(`${status}: ${text}`);
   return answered.parse(JSON.parse(text));

@@ -1,4 +1,4 @@
-// `nds doctor` as a program of its own, beside the stand-ins.
+// `nds doctor` as a program of its own, next to the stand-ins.
 
 import { expect, onTestFinished } from 'vitest';
 import { z } from 'zod';
@@ -25,12 +25,12 @@ export interface Setup {
   readonly sandbox: Sandbox;
   readonly folder: string;
   readonly environment: Record<string, string>;
-  /** Runs it with these variables changed; an empty one counts as not set. */
+  /** Runs it with these variables changed; an empty value means that it is not set. */
   run(
     args: readonly string[],
     changed?: Record<string, string>,
   ): Promise<{ code: number | undefined; stdout: string }>;
-  /** The same with `--json`; by the check's name. */
+  /** The same with `--json`; returns the findings by the check's name. */
   examine(
     args: readonly string[],
     changed?: Record<string, string>,

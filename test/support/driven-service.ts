@@ -1,5 +1,5 @@
-// The whole service under a manual clock and a store that can be watched, held and broken: what the tests
-// of promises about time and failure start from.
+// The whole service under a manual clock and over a store that can be watched, held and broken: the basis of tests
+// about time and failures.
 
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
@@ -28,7 +28,7 @@ const toldSchema = z.looseObject({
   reason: z.string().optional(),
 });
 
-/** What a caller was told. */
+/** What a caller was answered. */
 export interface Told {
   readonly status: number;
   readonly retryAfter: string | null;
@@ -44,17 +44,17 @@ export interface Driven {
   /** POSTs an nwc_event, whose key is kept for seven days. */
   announce(event: string): Promise<Told>;
   /**
-   * Moves the clock on, step by step. After each step the store may finish, and whatever was claimed there
-   * may be sent and recorded.
+   * Moves the clock on, step by step. After each step the store may finish, and the deliveries claimed there may be
+   * sent and recorded.
    */
   elapse(ms: number, stepMs?: number): Promise<void>;
-  /** The same without waiting for what was claimed: for attempts that hang. */
+  /** The same without waiting for claimed deliveries: for attempts that hang. */
   drift(ms: number, stepMs?: number): Promise<void>;
-  /** The rows, when everything under way is written. */
+  /** The rows, once everything under way is written. */
   rows(): Promise<readonly LoggedDelivery[]>;
-  /** Requests that reached a stand-in, the access tokens' apart. */
+  /** How many requests reached a stand-in, except those for access tokens. */
   asked(token?: string): number;
-  /** Resolves when the stand-ins were asked so often in all, and what was accepted is stored. */
+  /** Resolves when the stand-ins got this many requests in total, and what was accepted is stored. */
   untilAsked(times: number): Promise<void>;
 }
 
@@ -72,7 +72,7 @@ export async function setupDriven(options: SetupOptions = {}): Promise<Driven> {
   });
   await running.service.reach;
   onTestFinished(async () => {
-    // Attempts that hang end only by the clock.
+    // Attempts that hang end only when the clock moves.
     let isStopped = false;
     const stopped = running.service.stop().then(() => {
       isStopped = true;
@@ -124,7 +124,7 @@ export async function setupDriven(options: SetupOptions = {}): Promise<Driven> {
   };
 }
 
-/** Tells when everything that was claimed from the store has been recorded there again. */
+/** Reports when every claimed delivery has been recorded in the store again. */
 function countClaims() {
   const claimed = z.object({ deliveries: z.array(z.unknown()) });
   let open = 0;
@@ -155,12 +155,12 @@ export async function told(answer: Promise<Response>): Promise<Told> {
   return { status: response.status, retryAfter, body };
 }
 
-/** An APNs token that differs by its number. */
+/** An APNs token with this number in it. */
 export function iosToken(number: number): string {
   return number.toString(16).padStart(64, 'a');
 }
 
-/** An FCM token that differs by its number. */
+/** An FCM token with this number in it. */
 export function androidToken(number: number): string {
   return `phone-${number}:APA91b`;
 }

@@ -1,4 +1,4 @@
-// An egress proxy that tunnels everything to this machine, whatever name it is asked for.
+// An egress proxy that connects every tunnel to this machine, whatever host was requested.
 
 import { createServer, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
@@ -7,7 +7,7 @@ import { listen } from '../providers/http2/peers.ts';
 
 type Tunnel = (request: IncomingMessage, socket: Duplex) => void;
 
-/** Keeps the targets of all CONNECT requests; `answer` may refuse them. */
+/** Records the targets of all CONNECT requests; `answer` may refuse them. */
 export async function openProxy(answer?: Tunnel) {
   const targets: string[] = [];
   const credentials = new Set<string | undefined>();

@@ -1,4 +1,4 @@
-// Endpoints and the secret that they have in tests.
+// Endpoints for tests, and their secret.
 
 import type { Endpoint } from '../../src/core/ports/events.ts';
 

@@ -1,5 +1,5 @@
-// A vendor's backend on loopback: keeps what comes in, answers as a test wants. Every event must be as the description of
-// the API says.
+// A vendor's backend on loopback: keeps the received events, and answers as a test wants. Every event must agree with
+// the description of the API.
 
 import {
   createServer,
@@ -30,9 +30,9 @@ const eventSchema = z.object({
 export interface Receiver {
   readonly url: string;
   readonly received: Received[];
-  /** Answers 200 unless told otherwise. */
+  /** Answers 200 by default. */
   answer: (response: ServerResponse, received: Received) => void;
-  /** Resolves when so many calls came in all. */
+  /** Resolves when this many calls came in total. */
   wait(count: number): Promise<readonly Received[]>;
   readonly server: Server;
 }
@@ -75,7 +75,7 @@ export async function startReceiver(): Promise<Receiver> {
   return receiver;
 }
 
-/** As a library that checks signatures takes them. */
+/** The headers in the form that libraries for signatures take. */
 export function headersOf(call: Received | undefined): Record<string, string> {
   const given = Object.entries(call?.headers ?? {});
   return Object.fromEntries(given.map(([name, value]) => [name, String(value)]));

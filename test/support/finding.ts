@@ -1,4 +1,4 @@
-// What `nds find` answers about a running service, without a process of its own and at the time of the test's clock.
+// What `nds find` answers about a running service, without a separate process and at the time of the test's clock.
 
 import { findSecrets } from '../../src/config/secret.ts';
 import { doorsOf } from '../../src/core/devices/doors.ts';

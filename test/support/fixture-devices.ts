@@ -1,4 +1,4 @@
-// The devices that a fixture speaks of, registered in a running service, and the domains of its configuration.
+// The devices that a fixture mentions, registered in a running service, and the domains for its configuration.
 
 import { type Fixture, secretsOf } from './fixtures.ts';
 import { handleOf, register } from './registry.ts';
@@ -18,10 +18,10 @@ function addressOf(path: string): { readonly door: string; readonly last: string
 }
 
 export interface RegisteredFixture {
-  /** The handles in the fixture, and what the registry gave out in their place. */
+  /** Maps the handles in the fixture to those that the registry gave out. */
   readonly handles: ReadonlyMap<string, string>;
   readonly ids: readonly string[];
-  /** A path of the fixture as this service knows it. */
+  /** A path of the fixture with this service's handles. */
   adapt(path: string): string;
 }
 

@@ -1,5 +1,5 @@
-// Runs the fixtures of the webhook formats over real HTTP: the request goes in as its caller writes it, the
-// push is checked where the phone would get it.
+// Runs the fixtures of the webhook formats over real HTTP: sends the request as its caller writes it, and checks the
+// push where the phone would get it.
 
 import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
@@ -17,7 +17,7 @@ interface Answer {
   readonly body: string;
 }
 
-/** What a fixture's own words stand for in a running service: its handle, for example. */
+/** Replaces a fixture's own words, such as a handle, by those of a running service. */
 export type Adapt = (path: string) => string;
 
 export interface FixtureHost {
@@ -26,8 +26,8 @@ export interface FixtureHost {
 }
 
 /**
- * The fixtures of a file as tests. They share one service, in which each has push tokens of its own, but for
- * those in which time passes: each of these has its own service and clock.
+ * Makes tests from the fixtures of a file. The tests share one service, in which each has push tokens of its own.
+ * Fixtures in which time passes have a service and a clock of their own.
  */
 export function testFixtures(
   fixtures: readonly Fixture[],
@@ -67,7 +67,7 @@ function takesTime({ then, caller_response, device_reply }: Fixture): boolean {
 const FIXTURE_ANDROID_TOKEN = 'dQw4w9WgXcQ-Ex_1:APA91bExampleTokenForFixtures';
 const FIXTURE_IOS_TOKEN = '9f2c0a7be61d4c58a3f0b1d2e3c4f5061728394a5b6c7d8e9fa0b1c2d3e4f506';
 
-/** Of the text, only tokens are replaced: bodies, which are signed, hold none. */
+/** Replaces only tokens. The bodies, which are signed, contain none. */
 function withOwnTokens(fixture: Fixture, index: number): Fixture {
   const number = index.toString(16).padStart(4, '0');
   const text = JSON.stringify(fixture)
@@ -121,7 +121,7 @@ async function check(running: Setup, request: FixtureCall, expected: Expectation
 }
 
 async function countRows({ service }: Setup): Promise<number> {
-  // What an earlier call left may still be on its way to the disk.
+  // Rows of an earlier call may not be written yet.
   await service.settled();
   return (await service.store.findDeliveries({ limit: 1_000 })).length;
 }
@@ -149,7 +149,7 @@ function expectPush(pushes: readonly ReceivedPush[], expected: Expectation): voi
   }
 }
 
-/** The caller waits, the phone gets the push and answers (or not), the caller gets the phone's bytes. */
+/** The caller waits, the phone gets the push and answers or does not, and the caller gets the phone's bytes. */
 async function runReplyLeg(fixture: Fixture, running: Setup, clock: ManualClock): Promise<void> {
   const waiting = send(running, fixture.request);
   const { token } = fixture.expect;
@@ -171,7 +171,7 @@ async function runReplyLeg(fixture: Fixture, running: Setup, clock: ManualClock)
 
   const reply = fixture.device_reply;
   if (reply === undefined || reply === null) {
-    // Nobody answers: the caller's time runs out.
+    // No phone answers, so the caller's time runs out.
     clock.advance(60_000);
   } else {
     const answer = await send(running, { ...reply, path: fill(reply.path) });

@@ -1,5 +1,5 @@
-// A wallet that registers itself: it signs its registration with its node key, as every Lightning SDK signs
-// a message, and sends the signature along.
+// A wallet that registers itself: it signs its registration with its node key, as every Lightning SDK signs a message,
+// and sends the signature with it.
 
 import { createHash } from 'node:crypto';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
@@ -25,13 +25,15 @@ export function createWallet(seed: number): Wallet {
   };
 }
 
-/** What a wallet signs, written out once more: the service's own function proves nothing of itself. */
+/**
+ * The text that a wallet signs. It is built here separately, because the service's own function cannot prove itself.
+ */
 export function messageToSign(origin: string, unixSeconds: number | string, body: string): string {
   const digest = createHash('sha256').update(body).digest('hex');
   return `nds-register-v1 ${origin} ${unixSeconds} ${digest}`;
 }
 
-/** A registration that the wallet signed, ready to be sent or to be tampered with. */
+/** A registration that the wallet signed, ready to be sent or changed. */
 export function selfRegistration(
   wallet: Wallet,
   signed: {
@@ -54,7 +56,7 @@ export function selfRegistration(
   };
 }
 
-/** The other text of the same signature: s becomes n - s, and the recovery id's parity turns over. */
+/** The other form of the same signature: s becomes n - s, and the recovery id's parity changes. */
 export function malleate(signature: string): string {
   const bytes = fromZbase32(signature);
   const s = BigInt(`0x${Buffer.from(bytes.slice(33)).toString('hex')}`);

@@ -1,4 +1,4 @@
-// An e-mail endpoint on a real store and in virtual time, with a sender that keeps what it was given.
+// An e-mail endpoint on a real store and in virtual time, with a sender that records its mails.
 
 import { MailOutbox } from '../../src/core/events/mail-outbox.ts';
 import type { EventStore, Mail, MailResult, MailSender } from '../../src/core/ports/events.ts';
@@ -18,14 +18,14 @@ const FCM = { app: 'default', provider: 'fcm', reason: 'timeout' } as const;
 
 interface State {
   answer: MailResult;
-  /** The store takes nothing and answers nothing, or only notes nothing. */
+  /** `isSick`: the store refuses every operation. `isReadOnly`: it refuses only to record attempts. */
   isSick: boolean;
   isReadOnly: boolean;
-  /** What the sender throws, which it never should. */
+  /** An error that the sender throws, which it never should. */
   fault?: Error | undefined;
 }
 
-/** `files` are those of the test file. */
+/** `files` are the files of the calling test file. */
 export async function setupMailOutbox(
   { newFile, open }: ReturnType<typeof useFiles>,
   changes: Parameters<typeof sampleEmailEndpoint>[0] = {},
@@ -68,7 +68,7 @@ export async function setupMailOutbox(
     get outbox() {
       return outbox;
     },
-    /** What happens every ten seconds. */
+    /** What runs every ten seconds. */
     look: async () => {
       outbox.nudge();
       await idle();
@@ -98,7 +98,7 @@ export async function setupMailOutbox(
 
 type RunningMailOutbox = Awaited<ReturnType<typeof setupMailOutbox>>;
 
-/** What the mails were, in their order: the types of the troubles, or the kind. */
+/** The mails in their order: for an alert the types of its troubles, else the kind. */
 export function kinds({ sent }: RunningMailOutbox): readonly string[] {
   return sent.map(({ mail }) =>
     mail.kind === 'alert' ? mail.troubles.map(({ type }) => type).join('+') : mail.kind,

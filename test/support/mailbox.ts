@@ -1,4 +1,4 @@
-// A mail server on loopback, by smtp-server: keeps what it takes, refuses as a test wants.
+// A mail server on loopback, by smtp-server: keeps the mails that it takes, and refuses as a test wants.
 
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { onTestFinished } from 'vitest';
@@ -22,7 +22,7 @@ export interface Mailbox {
   readonly mails: ReceivedMail[];
   /** Throws to refuse a recipient or a mail: `refusal(550)`. */
   judge: (step: 'recipient' | 'mail') => void;
-  /** Resolves when so many mails came in all. */
+  /** Resolves when this many mails came in total. */
   wait(count: number): Promise<readonly ReceivedMail[]>;
 }
 
@@ -32,7 +32,7 @@ export function refusal(responseCode: number): Error {
   return Object.assign(new Error('the mailbox was told to refuse'), { responseCode });
 }
 
-/** Without STARTTLS and without a login unless told otherwise. */
+/** Without STARTTLS and login by default. */
 export async function startMailbox(options: SMTPServerOptions = {}): Promise<Mailbox> {
   const { certificate, certificateKey } = await sharedIdentity();
   const mails: ReceivedMail[] = [];
@@ -81,7 +81,7 @@ export async function startMailbox(options: SMTPServerOptions = {}): Promise<Mai
     },
     ...options,
   });
-  // A client that breaks off.
+  // A client may break the connection.
   server.on('error', () => undefined);
   const listening = await new Promise<ReturnType<SMTPServer['listen']>>((resolve) => {
     const opened = server.listen(0, '127.0.0.1', () => resolve(opened));

@@ -2,7 +2,7 @@
 
 import type { Clock, Timer } from '../../src/core/ports/clock.ts';
 
-/** Everything that follows without waiting has happened by the next turn of the event loop. */
+/** By the next turn of the event loop, everything that follows without waiting has happened. */
 function settled(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
@@ -45,7 +45,7 @@ export class ManualClock implements Clock {
     return { cancel: () => this.#planned.delete(planned) };
   }
 
-  /** Moves both clocks on and runs what falls due on the way, each at its own time. */
+  /** Moves both clocks on and runs the timers that are reached, each at its own time. */
   advance(ms: number): void {
     const end = this.#nowMs + ms;
     for (;;) {
@@ -72,7 +72,7 @@ export class ManualClock implements Clock {
     await settled();
   }
 
-  /** Lets the wall clock jump, as an administrator or NTP does; service time does not notice. */
+  /** Lets the wall clock jump, as an administrator or NTP may; service time is not affected. */
   jump(ms: number): void {
     this.#wallMs += ms;
   }

@@ -1,5 +1,5 @@
-// Where databases of tests lie. A sync waits for no disk there, and a process that is killed loses no more than on one;
-// tests of what a disk does, and those of chaos, stay on the disk.
+// The folder for the databases of tests, in memory. A sync does not wait for a disk there, and a killed process loses
+// no more than on a disk. Tests about disks, and the chaos tests, use the disk.
 
 import { existsSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';

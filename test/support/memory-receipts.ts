@@ -46,9 +46,9 @@ export class MemoryReceipts implements ReceiptStore {
   readonly #wakes = new Map<string, Wake>();
   readonly #histories = new Map<string, WakeHistory>();
 
-  /** When the time of pushes is over whose receipt would be missed. */
+  /** For each push whose missing receipt will be reported: when its time is over. */
   readonly #awaited = new Map<string, number>();
-  /** Whose receipts were missed, as a vendor would be told. */
+  /** Deliveries whose receipts were reported as missed. */
   readonly missed: string[] = [];
 
   constructor(store: MemoryStore) {

@@ -1,4 +1,4 @@
-// The Records port in memory, beside a store in memory. It passes the same contract suite as SQLite.
+// The Records port in memory, together with a store in memory. It passes the same contract suite as SQLite.
 
 import type {
   CountedRefusal,

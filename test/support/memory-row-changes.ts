@@ -1,4 +1,4 @@
-// What happens to a row of the store in memory: accepted, tried, planned again, given back, dated back, ended.
+// Changes of a row of the store in memory: accepted, tried, planned again, given back, dated back, ended.
 
 import type { Attempt, Next } from '../../src/core/delivery.ts';
 import type { AcceptedDelivery } from '../../src/core/ports/store.ts';
@@ -29,7 +29,7 @@ export function record(row: Row, attempt: Attempt, nowMs: number): void {
   row.delivery = { ...row.delivery, attempts: attempt.number, unanswered };
 }
 
-/** `keepLeaseUntilMs`: its owner sends it again at once. */
+/** With `keepLeaseUntilMs` its owner sends it again at once. */
 export function requeue(
   row: Row,
   next: Omit<Extract<Next, { status: 'queued' }>, 'status'>,
@@ -47,13 +47,13 @@ export function release(row: Row, dueAtMs: number): void {
   row.leaseUntilMs = 0;
 }
 
-/** The lease of a process that is gone ends; what it sent is perhaps known to nobody. */
+/** Ends the lease of a process that is gone. What that process sent is perhaps recorded nowhere. */
 export function giveUp(row: Row, dueAtMs: number): void {
   if (row.attempts.size === 0) row.delivery = { ...row.delivery, interrupted: true };
   release(row, dueAtMs);
 }
 
-/** A receipt in the future means that the clock was set back. */
+/** A time of receipt in the future means that the clock was set back. */
 export function dateBack(row: Row, nowMs: number): void {
   const { receivedAtMs, expiresAtMs, notification } = row.delivery;
   const startMs = Math.max(receivedAtMs, expiresAtMs - notification.lifetimeMs);

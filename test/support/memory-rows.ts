@@ -1,4 +1,4 @@
-// The rows of the store in memory: how they are chosen for a claim, and how an operator reads them.
+// The rows of the store in memory: how a claim chooses them, and how an operator reads them.
 
 import type { Attempt, Delivery, DeliveryStatus } from '../../src/core/delivery.ts';
 import { isRace, usefulUntilMs } from '../../src/core/notification.ts';

@@ -1,5 +1,5 @@
 // The Store port in memory, for tests of the core in virtual time. It passes the same contract suite as SQLite
-// (memory-store.test.ts), so that what the core's tests show of one holds for the other.
+// (memory-store.test.ts), so that results of the core's tests hold for SQLite, too.
 
 import type { Next } from '../../src/core/delivery.ts';
 import type { Claim, ClaimResult, HastenOptions, Renewal } from '../../src/core/ports/plans.ts';
@@ -31,7 +31,7 @@ export class MemoryStore implements Store {
   readonly #listeners: ((reason: StoreUnavailableError['reason']) => void)[] = [];
   /** While set, every operation rejects with it. */
   trouble: StoreUnavailableError['reason'] | undefined;
-  /** Thrown by the next operation of this name: a fault, not a sick disk. */
+  /** Thrown by the next operation of this name: a bug, not a failing disk. */
   readonly faults = new Map<string, Error>();
   #closed = false;
 

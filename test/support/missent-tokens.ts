@@ -1,4 +1,4 @@
-// What apps send in place of a push token: printed byte buffers, base64, quoted texts, and nothing at all.
+// What apps send by mistake instead of a push token: printed byte buffers, base64, quoted texts, and nothing at all.
 
 const HEX = '740f4707bebcf74f9b7c25d48e3358945f6aa01da5ddb387462c7eaf61bb78ad';
 

@@ -1,5 +1,5 @@
-// What a release to come may do to the tables while this one still runs on them: it adds, and takes nothing away. And what
-// this one must then still do.
+// What a later release may do to the tables while this one still runs on them: it adds, and removes nothing. Also the
+// checks that this release still works then.
 
 import { expect } from 'vitest';
 import { endpointAnswer } from '../../src/http/operator/endpoints.ts';
@@ -16,7 +16,10 @@ export const NEXT_RELEASE_ENVIRONMENT = {
 
 type Kind = 'sqlite' | 'postgres';
 
-/** As its migration would: a column in each table, a table, and an event that this release does not know. */
+/**
+ * What the next release's migration would do: a column in each table, a table, and an event that this release does not
+ * know.
+ */
 export function expansionOf(kind: Kind, tables: readonly string[]): readonly string[] {
   const at = kind === 'sqlite' ? 'at_ms' : 'at';
   const now = kind === 'sqlite' ? String(Date.now()) : 'now()';
@@ -28,7 +31,7 @@ export function expansionOf(kind: Kind, tables: readonly string[]): readonly str
   ];
 }
 
-/** What the release after it does, when this one must not run any more. */
+/** What the release after that does, when this one must not run any more. */
 export function contractionOf(kind: Kind): string {
   return `INSERT INTO schema (min_reader) VALUES (${migrationsOf(kind) + 1})`;
 }
@@ -45,7 +48,7 @@ export async function tellBackend(running: Setup): Promise<Receiver> {
   return receiver;
 }
 
-/** Pushes, repeats, devices, quarantine, events and the log; `name` keeps two rounds apart. */
+/** Checks pushes, repeats, devices, quarantine, events and the log; `name` separates two rounds. */
 export async function expectWholeService(
   { running, receiver }: { readonly running: Setup; readonly receiver: Receiver },
   name: string,
@@ -65,7 +68,7 @@ export async function expectWholeService(
   const fault = { kind: 'fcm_error', error: 'UNREGISTERED' } as const;
   running.sandbox.script({ token: dead, fault });
   expect(await statusOf(running.notify(dead, name))).toBe('410');
-  // What was told just before a restart may be told once more.
+  // An event that was sent just before a restart may be sent a second time.
   const fresh = new Map<string, string>();
   for (let count = before + 2; fresh.size < 2; count += 1) {
     for (const one of await receiver.wait(count)) {

@@ -16,7 +16,7 @@ export const imported = z.looseObject({
   urls: z.record(z.string(), z.string()).optional(),
 });
 
-/** A service with a device of the user, whom the command imported. */
+/** A service with a device of the user, imported by the command. */
 export async function withDevice(settings: Readonly<Record<string, string>> = {}) {
   const running = await setup({ environment: settings });
   const { environment } = running;

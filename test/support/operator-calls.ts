@@ -24,12 +24,12 @@ export const OPERATOR_ENVIRONMENT = {
 };
 
 export interface OperatorCall {
-  /** GET unless told otherwise. */
+  /** Default GET. */
   readonly method?: string;
-  /** Behind `/api/v1`. */
+  /** The part after `/api/v1`. */
   readonly path: string;
   readonly body?: object | string;
-  /** The one that may do all unless told otherwise, none if null. */
+  /** Default: the key with all scopes; none if null. */
   readonly key?: string | null;
 }
 
@@ -45,7 +45,7 @@ export function operate(
   });
 }
 
-/** What a success says; throws if it was refused. */
+/** The body of a success; throws if the call was refused. */
 export function told({ status, text }: Answer): unknown {
   if (status !== 200) throw new Error(`${status}: ${text}`);
   return JSON.parse(text);

@@ -1,4 +1,4 @@
-// The page's calls as its script makes them: a session by cookie, our header, our origin.
+// The page's calls as its script makes them: a session cookie, our header, our origin.
 
 import { type Answer, send } from './callers.ts';
 import { KEYS, OPERATOR_ENVIRONMENT } from './operator-calls.ts';
@@ -23,12 +23,12 @@ export const PAGE_ENVIRONMENT = {
 };
 
 export interface PageCall {
-  /** GET unless told otherwise. */
+  /** Default GET. */
   readonly method?: string;
-  /** Behind `/admin`. */
+  /** The part after `/admin`. */
   readonly path: string;
   readonly body?: object;
-  /** Put before and over the headers that the script sends; null leaves one out. */
+  /** Headers that replace or extend those of the script; null leaves one out. */
   readonly headers?: Readonly<Record<string, string | null>>;
   readonly cookie?: string | undefined;
 }
@@ -70,7 +70,7 @@ export function cookieOf({ headers, status, text }: Answer): string {
   return cookie.split(';')[0] ?? '';
 }
 
-/** A session with this key, as a cookie. */
+/** A session for this key, as a cookie. */
 export async function sessionWith(running: Pick<Setup, 'service'>, key: string): Promise<string> {
   return cookieOf(await signIn(running, key));
 }

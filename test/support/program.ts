@@ -1,4 +1,5 @@
-// `bin/nds.js` or another program as a process of its own, as an operator runs it: its output line by line, its end.
+// `bin/nds.js` or another program as a process of its own, as an operator runs it: its output line by line, and its
+// end.
 
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
@@ -17,7 +18,7 @@ export interface ProgramEnd {
 }
 
 export interface Program {
-  /** Resolves with the first line of standard output that has this in it; rejects if it ends before. */
+  /** Resolves with the first line of standard output that contains this text; rejects if the program ends before. */
   line(text: string): Promise<string>;
   signal(name: NodeJS.Signals): void;
   readonly ended: Promise<ProgramEnd>;
@@ -25,10 +26,10 @@ export interface Program {
 
 export interface ProgramOptions {
   readonly args: readonly string[];
-  /** Everything that it sees of the environment, beside the search path. */
+  /** All its environment variables, besides the search path. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly folder: string;
-  /** Another program than `nds`. */
+  /** A program other than `nds`. */
   readonly program?: string | undefined;
   /** Options of Node itself. */
   readonly nodeOptions?: readonly string[] | undefined;

@@ -1,5 +1,5 @@
-// What APNs and FCM can say, as the adapters understand it: every answer goes through the adapters' own tables,
-// so that a model built on it can say nothing that no adapter says.
+// The answers of APNs and FCM, as the adapters understand them. Every answer goes through the adapters' own tables, so
+// a model built on this cannot give an outcome that no adapter gives.
 
 import type { ProviderName } from '../../sandbox/records.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
@@ -79,11 +79,11 @@ const QUOTA_FAILURE = 'type.googleapis.com/google.rpc.QuotaFailure';
 export interface FcmDetails {
   /** The field that `google.rpc.BadRequest` names. */
   readonly field?: string;
-  /** What `google.rpc.QuotaFailure` says of the quota. */
+  /** The quota that `google.rpc.QuotaFailure` names. */
   readonly quota?: string;
 }
 
-/** An answer of FCM; no error code leaves the FcmError out. */
+/** An answer of FCM; without an error code it has no FcmError. */
 export function fcm(
   status: number,
   errorCode?: string,
@@ -103,7 +103,7 @@ export const ACCEPTED: Readonly<Record<ProviderName, Said>> = {
   fcm: { status: 200, body: '{"name":"projects/nds-demo/messages/0:17540496%abc"}' },
 };
 
-/** What the adapter of that provider makes of it. */
+/** The outcome that this provider's adapter gives for it. */
 export function understood(provider: ProviderName, said: Said, wallMs = 0): Outcome {
   if ('failure' in said) return failureOutcome(said.failure);
   const answer = { headers: {}, ...said };

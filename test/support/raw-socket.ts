@@ -1,4 +1,4 @@
-// A caller that speaks HTTP byte by byte: nothing is added, tidied up or read for it.
+// A caller that speaks HTTP byte by byte: nothing is added, normalised or parsed.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -35,12 +35,12 @@ export class RawSocket {
     this.socket.write(bytes, 'latin1');
   }
 
-  /** What came and was not taken. */
+  /** The bytes that arrived and are not read yet. */
   get received(): string {
     return this.#received;
   }
 
-  /** Takes everything up to the end of the next head, with its blank line. */
+  /** Reads up to the end of the next head, including its blank line. */
   async head(): Promise<string> {
     for (;;) {
       const end = this.#received.indexOf('\r\n\r\n');
@@ -56,7 +56,7 @@ export class RawSocket {
     }
   }
 
-  /** All that came until the other side ended the connection. */
+  /** Everything that arrived until the other side closed the connection. */
   async untilEnd(): Promise<string> {
     if (!this.socket.readableEnded && !this.socket.closed) {
       await Promise.race([once(this.socket, 'end'), once(this.socket, 'close')]);

@@ -23,7 +23,7 @@ export function authorization(key: string = REGISTRY_ENVIRONMENT.NDS_BACKEND_KEY
   return { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
 }
 
-/** Registers and returns what the registry says of the device. */
+/** Registers a device and returns the registry's answer. */
 export async function register(
   running: Pick<Setup, 'post'>,
   body: Readonly<Record<string, unknown>>,

@@ -1,4 +1,4 @@
-// What keeps every test's output clean has to see what is not.
+// The check that runs after every test must notice secrets in its output.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { ANDROID_TOKEN, notifyPath, temporaryFolder } from './service.ts';
 
 const HANDLE = 'h4ndle-of-a-device-AbCdEf';
 
-test('sees tokens, handles and configured secrets in the log and in the files of the database', () => {
+test('finds tokens, handles and configured secrets in the log and in the files of the database', () => {
   const folder = temporaryFolder();
   const watch = createSecretWatch({ NDS_SECRET: 'a secret of the test' });
   watch.called(notifyPath(ANDROID_TOKEN, { app_data: 'told to nobody' }));

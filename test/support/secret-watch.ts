@@ -1,21 +1,21 @@
-// Looks through what every service of the tests wrote, its log and the files of its database, for what may not be there:
-// the tokens and handles of the URLs that a test called, and the secrets of its configuration.
+// Searches what every service in the tests wrote, its log and the files of its database, for secrets: the tokens and
+// handles of the URLs that a test called, and the secrets of its configuration.
 
 import { existsSync } from 'node:fs';
 import { readDatabaseFiles } from './database-files.ts';
 
-/** Shorter texts are words of a test that may stand anywhere. */
+/** Shorter texts may be ordinary words of a test. */
 const MIN_CHARACTERS = 12;
-/** Of a test with thousands of phones, the first are looked for. */
+/** In a test with thousands of phones only the first secrets are searched for. */
 const MAX_SECRETS = 200;
-/** What follows in a path is a handle. */
+/** The part of the path after these is a handle. */
 const DOORS = /^\/(?:n|notify|api\/v1\/(?:notify|lsps5|response|webhooks\/[^/]+))\/([^/?]+)$/;
 const SECRET_NAMES = /(?:SECRET|SECRETS|_KEYS?|CREDENTIALS_JSON|SMTP_URL)$/;
 
 export interface SecretWatch {
-  /** A path that was called, with its query. */
+  /** Call it with each path that was called, with its query. */
   called(path: string): void;
-  /** What of it stands in one of the texts, as "what it is in where"; never the secret itself. */
+  /** The secrets that are in one of the texts, as "what in where", without the secret itself. */
   find(written: Readonly<Record<string, string>>, folder: string): readonly string[];
 }
 
@@ -37,7 +37,7 @@ export function createSecretWatch(environment: Readonly<Record<string, string>>)
       const texts = Object.entries(written);
       const files = existsSync(folder) ? readDatabaseFiles(folder) : [];
       for (const { name, bytes } of files) {
-        // The configured secret is kept there if none is configured.
+        // This file holds the secret on purpose, if none is configured.
         if (!name.endsWith('.secret')) texts.push([name, bytes.toString('latin1')]);
       }
       return texts.flatMap(([name, text]) =>

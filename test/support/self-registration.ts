@@ -1,4 +1,4 @@
-// A service where wallets register themselves, and one such wallet.
+// A service at which wallets register themselves, and one such wallet.
 
 import { type Answer, type Call, send } from './callers.ts';
 import { createWallet } from './lightning-wallet.ts';
@@ -14,7 +14,7 @@ export const DOMAIN = {
 };
 export const wallet = createWallet(1);
 export const PHONE = { platform: 'android', token: ANDROID_TOKEN };
-/** A wallet that names its key is refused if the signature recovers to another. */
+/** A wallet that names its key is refused if another key made the signature. */
 export const NAMED = { ...PHONE, user: wallet.publicKey };
 
 export async function start(environment: Record<string, string | undefined> = {}) {

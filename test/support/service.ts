@@ -82,7 +82,7 @@ export function sandboxEnvironment(sandbox: Sandbox, folder: string): Record<str
 
 export function temporaryFolder(onEnd: OnEnd = onTestFinished, parent = tmpdir()): string {
   const folder = mkdtempSync(join(parent, 'nds-test-'));
-  // A service that was stopped by a test's clock may still be closing its files.
+  // A service that a test's clock has stopped may still be closing its files.
   onEnd(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
   return folder;
 }
@@ -101,18 +101,18 @@ export interface Setup {
   restart(environment?: Record<string, string>): Promise<Service>;
 }
 
-/** Registers what has to be done in the end, the last one first. */
+/** Registers a function to run at the end; the last one registered runs first. */
 export type OnEnd = (end: () => Promise<void> | void) => void;
 
 export interface SetupOptions {
-  /** When to take it down: with the test, unless several tests share it. */
+  /** When to take it down: after the test, unless several tests share it. */
   readonly onEnd?: OnEnd | undefined;
   readonly clock?: Clock;
   readonly environment?: Record<string, string | undefined>;
   readonly sandbox?: SandboxOptions;
   /** Puts something between the service and its store. */
   readonly wrapStore?: (store: Store) => Store;
-  /** Whether the providers are asked for a proof at start, which counts as a request; not unless told so. */
+  /** Whether the start proves its credentials to the providers, which counts as a request; default no. */
   readonly proves?: boolean;
 }
 

@@ -1,5 +1,5 @@
-// The database that several machines share, in memory and by its own clock: what each statement of src/stores/postgres does
-// to rows, keys, quarantines and machines. A statement happens at one moment.
+// The database that several machines share, in memory and with its own clock: what each statement of
+// src/stores/postgres does to rows, keys, quarantines and machines. A statement takes no time.
 
 import type { Claim, ClaimResult } from '../../src/core/ports/plans.ts';
 import type {
@@ -14,7 +14,7 @@ import { dateBack, giveUp } from './memory-row-changes.ts';
 import { type Row, usefulUntil } from './memory-rows.ts';
 import { MemoryStore } from './memory-store.ts';
 
-/** A receipt that is less ahead is one of a machine whose clock differs. */
+/** A time of receipt that is ahead by less comes from a machine whose clock differs. */
 const AHEAD_MS = 60_000;
 
 interface Node {
@@ -45,7 +45,7 @@ export class SharedDatabase extends MemoryStore {
     return { kind: 'taken', hold: entry };
   }
 
-  /** A hold lifts no refusal and shortens no hold. */
+  /** A hold neither ends a refusal nor shortens another hold. */
   override async quarantine(entry: QuarantineEntry): Promise<void> {
     const known = this.quarantined.get(entry.tokenHash);
     const isOver = known === undefined || known.untilMs <= entry.sinceMs;
@@ -53,12 +53,12 @@ export class SharedDatabase extends MemoryStore {
     if (entry.kind !== 'throttled' || isOver || isLonger) await super.quarantine(entry);
   }
 
-  /** The same settlement again, because its answer was lost, is no late one. */
+  /** A settlement that is sent again because its answer was lost counts as accepted. */
   override async settle(settlement: Settlement): Promise<boolean> {
     return (await super.settle(settlement)) || this.#isWritten(settlement);
   }
 
-  /** A machine that others declared dead gets nothing. */
+  /** A machine that others declared dead claims nothing. */
   async claimAs(
     { id, epoch }: { readonly id: string; readonly epoch: number },
     claim: Claim,
@@ -77,7 +77,7 @@ export class SharedDatabase extends MemoryStore {
     return this.queue.size;
   }
 
-  /** What machines do about each other. */
+  /** What machines do to each other's rows. */
   readonly table: NodeTable = {
     register: async (id, url) => {
       const before = this.nodes.get(id);
@@ -88,7 +88,7 @@ export class SharedDatabase extends MemoryStore {
     },
     beat: async (id, epoch) => {
       const own = this.nodes.get(id);
-      // One statement: what it reads is what was there before it wrote.
+      // As in one statement, the reads see the state before the writes.
       const beats = [...this.nodes].map(([name, node]): Beat => ({ id: name, ...node }));
       const isMine = own?.epoch === epoch;
       if (own !== undefined && isMine) this.nodes.set(id, { ...own, beat: own.beat + 1 });

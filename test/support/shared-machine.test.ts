@@ -1,5 +1,5 @@
-// The model of a store that several machines share against the contracts that PostgreSQL passes, so that what the simulation
-// shows of it holds there.
+// The model of a store that several machines share, against the contracts that PostgreSQL passes, so that results of
+// the simulation hold for PostgreSQL, too.
 
 import { StoreUnavailableError } from '../../src/core/ports/store.ts';
 import { sharedStoreContract } from '../contract/shared-store-contract.ts';

@@ -1,5 +1,5 @@
-// One machine's store over a database that several share, in memory: it says what src/stores/postgres says. Its clock, its
-// beats and what it makes of the others are that adapter's own code.
+// One machine's store over a database that several share, in memory; it answers as src/stores/postgres does. Its clock,
+// its beats and its judgement about other machines are that adapter's own code.
 
 import type { Delivery } from '../../src/core/delivery.ts';
 import type { Clock } from '../../src/core/ports/clock.ts';
@@ -18,7 +18,7 @@ import { Times } from '../../src/stores/postgres/times.ts';
 import { interceptStore, type StoreOperation } from './intercept-store.ts';
 import type { SharedDatabase } from './shared-database.ts';
 
-/** The way of a statement to the database and of its answer back. */
+/** Carries a statement to the database and its answer back. */
 export type Link = <Result>(
   name: StoreOperation | 'nodes',
   statement: () => Promise<Result>,
@@ -28,7 +28,7 @@ export interface SharedMachineOptions {
   readonly id: string;
   readonly clock: Clock;
   readonly link?: Link;
-  /** Sees what is done, when it is done, whether or not this machine ever hears of it. */
+  /** Wraps the store, to see each operation when it is performed, whether or not this machine gets the answer. */
   readonly watch?: (store: Store) => Store;
   readonly onTakenOver?: NodesParts['onTakenOver'];
   readonly onGone?: NodesParts['onGone'];
@@ -94,7 +94,7 @@ function linked(table: NodeTable, run: Link): NodeTable {
   };
 }
 
-/** Rows have the database's time, to the millisecond; the machine has its own. */
+/** Rows have the database's time, in whole milliseconds; the machine has its own. */
 function inServiceTime(given: {
   readonly database: SharedDatabase;
   readonly times: Times;

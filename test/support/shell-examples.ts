@@ -1,4 +1,5 @@
-// The examples of the documentation, run as a reader would run them: in a shell, in this repository, with this Node.
+// The examples of the documentation, run as a reader would run them: in a shell, in this repository, with this version
+// of Node.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-// Signed webhooks as each caller sends them: a body, and a header that fits it and the secret.
+// Signed webhooks as each caller sends them: a body, and a header that fits the body and the secret.
 
 import { createHmac } from 'node:crypto';
 import { signLightning, zbase32 } from '../sources/calls.ts';
@@ -13,10 +13,10 @@ export const hmacHex = (secret: string, message: string): string =>
   createHmac('sha256', secret).update(message).digest('hex');
 
 interface Addressed {
-  /** Of the door, with its handle. */
+  /** The path of the door, with the handle. */
   readonly path: string;
   readonly secret: string;
-  /** What tells one event from another. */
+  /** Makes this event different from others. */
   readonly id?: string;
 }
 

@@ -1,4 +1,4 @@
-// A service with the doors of callers that sign, and a good call for each of them.
+// A service with the doors of callers that sign, and a valid call for each of them.
 
 import { type Answer, type Call, send } from './callers.ts';
 import { registerPhone } from './device-calls.ts';
@@ -48,7 +48,7 @@ export async function rowsAndPushes({ service, sandbox }: Setup): Promise<readon
   return [rows.length, sandbox.received().length];
 }
 
-/** One good call for every door but Epay's, whose caller signs nothing. */
+/** One valid call for every door except Epay's, whose caller signs nothing. */
 export async function goodCalls(running: Setup): Promise<readonly SignedCall[]> {
   const device = await registerPhone(running, { secrets: SECRETS, lsp_node_ids: [lsp.publicKey] });
   const at = (door: string) => ({ path: pathOf(device, door), secret: SECRET });

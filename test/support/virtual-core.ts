@@ -1,5 +1,5 @@
-// The whole core in virtual time over the store in memory, with providers whose every answer a test writes in
-// the adapters' own terms: a status with headers and body, or a failure of the transport.
+// The whole core in virtual time over the store in memory. A test writes every answer of the providers in the adapters'
+// own terms: a status with headers and body, or a failure of the transport.
 
 import type { AppSettings } from '../../src/config/app-settings.ts';
 import { type Config, isComplete, readSettings } from '../../src/config/config.ts';
@@ -25,7 +25,7 @@ import { MemoryStore } from './memory-store.ts';
 import type { SharedDatabase } from './shared-database.ts';
 import { joinMachine, type Link } from './shared-machine.ts';
 
-/** What becomes of one push: when it ends, and whether the provider took it. */
+/** The fate of one push: when it ends, and whether the provider took it. */
 export interface Fate {
   readonly outcome: Outcome;
   readonly endsAfterMs: number;
@@ -63,11 +63,11 @@ export interface VirtualCore {
   readonly core: Core;
   readonly pushes: readonly Push[];
   readonly events: readonly ServiceEvent[];
-  /** What the provider does from now on. */
+  /** How the provider behaves from now on. */
   weather: Weather;
-  /** Thrown by the adapter's next call of this name: a mistake of ours. */
+  /** Thrown by the adapter's next call of this name, as a bug would be. */
   readonly faults: Map<'prepare' | 'send', Error>;
-  /** Of a request. */
+  /** A request id. */
   newId(): string;
   /** Milliseconds since the beginning. */
   readonly atMs: number;
@@ -78,15 +78,15 @@ export interface VirtualCore {
 export interface VirtualCoreOptions {
   readonly provider?: ProviderName;
   readonly environment?: Readonly<Record<string, string>>;
-  /** One of several machines over one database, in one time. */
+  /** For one of several machines over one database, which share one time. */
   readonly shared?: {
     readonly database: SharedDatabase;
     readonly clock: ManualClock;
-    /** A digit of its own. */
+    /** A digit that no other machine has. */
     readonly number: number;
     readonly link?: Link;
   };
-  /** What the app `default` says of itself; with receipts, their store is in memory, too. */
+  /** The settings of the app `default`; with receipts, their store is in memory, too. */
   readonly settings?: AppSettings | undefined;
 }
 
@@ -214,17 +214,17 @@ export function recipientOf(token: string, provider: ProviderName = 'fcm'): Reci
   return { target: { app: 'default', platform, token }, source: 'notify' };
 }
 
-/** What a caller was told, as far as it was. */
+/** What a caller was answered so far. */
 export interface Told {
   status?: string;
   code?: string;
   id?: string;
   details?: ErrorDetails;
-  /** When, since the beginning of the virtual world. */
+  /** When it was answered, since the beginning of virtual time. */
   atMs?: number;
 }
 
-/** As of a call over HTTP, whose delivery has the id of its request. */
+/** The origin of a call over HTTP, whose delivery has the id of its request. */
 function originOf(virtual: VirtualCore): Origin {
   return {
     door: '/api/v1/notify',
@@ -272,7 +272,7 @@ function configOf(environment: Readonly<Record<string, string>>): Config {
   return values;
 }
 
-/** Ids that count, and chance that runs through a fixed sequence. */
+/** Ids from a counter, and random numbers from a fixed sequence. */
 function countedIds(life: number, wallMs: () => number) {
   let count = 0;
   const next = () => {
