@@ -1,5 +1,5 @@
-// The vendor's backend beside a service that is killed, and what it may have heard: every event of the table, in the
-// table's order and signed, as often as it likes; nothing else; and one event for each end that the log has.
+// The vendor's backend of a service that is killed, and the check of what it got: every event of the table, in the
+// table's order and signed, repeats allowed; nothing else; and one event for each end in the log.
 
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -37,10 +37,10 @@ type Call = z.output<typeof callSchema>;
 type RecordedEvent = z.output<typeof eventSchema>;
 
 export interface Backend {
-  /** With which the service knows it. */
+  /** The variables with which the service knows it. */
   readonly environment: Readonly<Record<string, string>>;
   readonly calls: readonly Call[];
-  /** Resolves when it has heard of this event. */
+  /** Resolves when it has got this event. */
   hears(eventId: string): Promise<void>;
 }
 
@@ -98,14 +98,14 @@ export function readEvents(file: string): readonly RecordedEvent[] {
 }
 
 export interface ToldVerdict {
-  /** Events of the table that the backend never heard of, and ends without an event. */
+  /** Events of the table that the backend never got, and ends without an event. */
   readonly untold: readonly string[];
-  /** What the backend heard that was never recorded, or is not what was recorded. */
+  /** Events that the backend got although they were never recorded, or that differ from what was recorded. */
   readonly invented: readonly string[];
-  /** Whether it heard of all in the order of the table. */
+  /** Whether it got all events in the order of the table. */
   readonly isInOrder: boolean;
   readonly events: number;
-  /** Calls beyond the first of each event. */
+  /** Calls after the first of each event. */
   readonly repeats: number;
 }
 
@@ -153,7 +153,7 @@ const TYPES: Readonly<Record<string, string>> = {
   misconfigured: 'delivery.rejected',
 };
 
-/** Each end has exactly one event, which says the same, and each event of an end has its end. */
+/** Each end has exactly one event with the same status, and each event about an end has its end. */
 function endsWithoutEvent(file: string, events: readonly RecordedEvent[]): readonly string[] {
   const sql = "SELECT id, status, reason FROM deliveries WHERE status <> 'queued'";
   const ends = query(file, endSchema, sql).map(

@@ -1,5 +1,5 @@
-// A caller that keeps its connections, posts one call after the other, reads every answer whole, and gets none when
-// the service dies under it. The callers of `sandbox/callers` read less.
+// A caller that keeps its connections, posts one call after the other, reads every answer completely, and gets no
+// answer if the service dies meanwhile. The callers of `sandbox/callers` read less.
 
 import { Agent, request } from 'node:http';
 import { z } from 'zod';
@@ -23,7 +23,7 @@ export interface Post {
 }
 
 export interface Caller {
-  /** Nothing if the connection was refused or broke before the whole answer was there. */
+  /** Undefined if the connection was refused, or broke before the whole answer arrived. */
   post(url: string, call: Post): Promise<CallerAnswer | undefined>;
   close(): void;
 }
@@ -39,7 +39,7 @@ export function createCaller(): Caller {
 function post(url: string, { path, body }: Post, agent: Agent): Promise<CallerAnswer | undefined> {
   const { hostname, port } = new URL(url);
   const headers = {
-    // Only so does the service say in the body what became of the delivery.
+    // Only with this does the body of the answer have the delivery's status.
     accept: 'application/json',
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
@@ -51,7 +51,7 @@ function post(url: string, { path, body }: Post, agent: Agent): Promise<CallerAn
       answer.on('error', () => resolve(undefined));
       answer.on('end', () => {
         try {
-          // A phone's reply is answered without a body.
+          // The answer to a phone's reply has no body.
           const text = Buffer.concat(chunks).toString('utf8');
           const told: unknown = text === '' ? {} : JSON.parse(text);
           resolve({ status: answer.statusCode ?? 0, body: answerSchema.parse(told) });

@@ -1,5 +1,5 @@
-// The real callers, each as it behaves, while the service is killed under them: what a caller took for a success
-// reached the phone, and what it asked the phone for is the phone's own answer.
+// The real callers, each with its real behaviour, while the service is killed during their calls: a call that a caller
+// counted as success reached the phone, and an answer that a caller got is the phone's own.
 
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -32,7 +32,7 @@ const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 const deviceSchema = z.object({ urls: z.record(z.string(), z.string()) });
 const payloadSchema = z.looseObject({ reply_url: z.string() });
 
-/** The callers and where they find the service; there is no address while it is dead. */
+/** The callers and the service's address; there is no address while the service is dead. */
 interface Scene {
   readonly callers: {
     readonly lspd: Lspd;
@@ -46,15 +46,15 @@ interface Scene {
   over: boolean;
 }
 
-/** A call that its caller took for a success, by what its push must carry. */
+/** A call that its caller counted as success, by the data that its push must have. */
 interface Success {
   readonly caller: string;
   readonly mark: string;
-  /** The phone's answer, of callers that wait for one. */
+  /** The phone's answer, for callers that wait for one. */
   readonly reply?: string | undefined;
 }
 
-/** One call; nothing if its caller counts it as failed. Rejects if the service died under it. */
+/** Makes one call; undefined if its caller counts it as failed. Rejects if the service died meanwhile. */
 type Call = (url: (path: string) => string, number: number) => Promise<Success | undefined>;
 
 function callsOf({ callers, paths }: Scene): readonly Call[] {
@@ -95,7 +95,7 @@ function callsOf({ callers, paths }: Scene): readonly Call[] {
   ];
 }
 
-/** Every caller calls, one call after the other, whenever there is somebody to call. */
+/** Every caller makes one call after the other, whenever the service has an address. */
 function startCalling(scene: Scene) {
   const successes: Success[] = [];
   let number = 0;
@@ -106,7 +106,7 @@ function startCalling(scene: Scene) {
       const address = await scene.address;
       if (scene.over) return;
       number += 1;
-      // A caller whose service dies under it calls again in its own time; here at the next address.
+      // If the service dies during a call, a caller calls again later; here at the next address.
       const success = await call((path) => `${address}${path}`, number).catch(() => {
         unanswered += 1;
         return undefined;
@@ -123,7 +123,7 @@ function startCalling(scene: Scene) {
   };
 }
 
-/** A phone that is awake within a moment and posts to the address in its push. */
+/** A phone that wakes quickly and posts to the address in its push. */
 function answerAsPhone(sandbox: Sandbox, scene: Scene): void {
   const post = (url: string, body: string) => fetch(url, { method: 'POST', body }).catch(() => {});
   sandbox.onPush(({ data }: ReceivedPush) => {
@@ -153,13 +153,16 @@ async function register(url: string, nodeId: string): Promise<Scene['paths']> {
   return { notify: path('notify'), lsps5: path('lsps5'), standard: path('standard') };
 }
 
-/** What waits is tried at once, as an operator can ask for; by itself it would take up to 25 s. `kill.test.ts` waits. */
+/**
+ * Waiting deliveries are tried at once, as an operator can request; otherwise this would take up to 25 s.
+ * `kill.test.ts` waits for them.
+ */
 async function settleAtOnce(life: Life, url: string, ids: readonly string[]): Promise<void> {
   const settled = life.settles(ids);
   for (const id of ids) {
     const retry = { method: 'POST', path: `/api/v1/deliveries/${id}/retry` };
     const { status, text } = await send(url, { ...retry, headers: authorization(KEYS.operate) });
-    // 409: it has ended in the meantime, or is held back and goes by itself.
+    // 409: the delivery has ended meanwhile, or its token is held and it is tried later by itself.
     expect([200, 409], text).toContain(status);
   }
   await settled;
@@ -188,7 +191,7 @@ async function setup() {
   return { sandbox, environment, file: join(folder, 'nds.sqlite'), callers };
 }
 
-test('keeps what the real callers count on through kills', { timeout: 120_000 }, async () => {
+test('keeps its promises to the real callers through kills', { timeout: 120_000 }, async () => {
   const seed = seedFrom('NDS_CHAOS_SEED');
   const chance = createChance(seed);
   const { sandbox, environment, file, callers } = await setup();
@@ -206,7 +209,7 @@ test('keeps what the real callers count on through kills', { timeout: 120_000 },
   for (let kills = 0; kills < KILLS; kills += 1) {
     const life = beginLife(environment);
     next.resolve((await life.listening) ?? '');
-    // The address is gone before the service is, so that nobody calls a dead one in a loop.
+    // The address is removed before the service dies, so that no caller calls a dead service in a loop.
     await sandbox.waitFor(() => true, sandbox.stats().pushes + chance.between(20, 120));
     next = Promise.withResolvers<string>();
     scene.address = next.promise;
@@ -228,7 +231,7 @@ test('keeps what the real callers count on through kills', { timeout: 120_000 },
     ({ mark }) => !payloads.some((text) => text.includes(mark)),
   );
   expect(lost).toEqual([]);
-  // No answer of a webhook door leaves a byte that lspd would have to read.
+  // No answer of a webhook door has a byte that lspd would have to read.
   expect(counts.mostHeldByLspd).toBe(0);
   const replies = calling.successes.filter(({ reply }) => reply !== undefined);
   for (const { caller, reply } of replies) {

@@ -1,5 +1,5 @@
-// The log as an operator reads it, from the database itself: deliveries with their attempts, and what must hold of every
-// row. The statements are those of SQLite and PostgreSQL alike.
+// The log as an operator reads it, from the database itself: deliveries with their attempts, and rules that must hold
+// for every row. The statements work with SQLite and PostgreSQL.
 
 import Database from 'better-sqlite3';
 import { z } from 'zod';
@@ -82,7 +82,7 @@ export function readOpenIds(file: string): readonly string[] {
     .map(({ id }) => id);
 }
 
-/** What no crash may leave behind. Each line selects the rows that break one rule. */
+/** States that no crash may leave. Each statement selects the rows that break one rule. */
 export const RULES: readonly (readonly [string, string])[] = [
   [
     'a queued delivery without its place in the queue',
@@ -122,7 +122,7 @@ export const RULES: readonly (readonly [string, string])[] = [
   ],
 ];
 
-/** Every way in which the file contradicts itself; none in a sound one. */
+/** Every contradiction within the file; none in a sound one. */
 export function faultsOf(file: string): readonly string[] {
   return withDatabase(file, (database) => {
     const faults: string[] = [];

@@ -1,5 +1,5 @@
-// `kill -9` in the middle of the demo's load: whatever instant the file was left at, it is whole, the next
-// start opens it, and all that was accepted ends.
+// `kill -9` in the middle of the demo's load: at whatever moment it comes, the file is sound, the next start opens it,
+// and every accepted delivery ends.
 
 import { cpSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ interface DemoAnswer {
   readonly answer: CallerAnswer | undefined;
 }
 
-/** Every type for every phone at once. */
+/** Calls with every type for every phone at once. */
 function callAll(url: string, caller: Caller, round: number): Promise<readonly DemoAnswer[]> {
   const phones = Array.from({ length: PHONES }, (_, phone) =>
     phone % 2 === 0
@@ -39,7 +39,7 @@ function callAll(url: string, caller: Caller, round: number): Promise<readonly D
   return Promise.all(calls);
 }
 
-/** A phone that is awake within a moment and answers, as long as there is somebody to answer to. */
+/** A phone that wakes quickly and answers, as long as the service has an address. */
 function answerInvoiceRequests(sandbox: Sandbox, url: () => string | undefined, caller: Caller) {
   sandbox.onPush((push: ReceivedPush) => {
     const to = url();
@@ -49,16 +49,16 @@ function answerInvoiceRequests(sandbox: Sandbox, url: () => string | undefined, 
   });
 }
 
-/** What the kill left on the disk, before anybody has opened it again. */
+/** The faults of the files that the kill left on the disk, before any program has opened them again. */
 function faultsLeftBehind(folder: string): readonly string[] {
   const copy = join(temporaryFolder(), 'copy');
-  // Neither SQLite's shared memory nor a socket.
+  // Without SQLite's shared memory and sockets.
   const filter = (path: string) => !path.endsWith('-shm') && !lstatSync(path).isSocket();
   cpSync(folder, copy, { recursive: true, filter });
   return faultsOf(join(copy, 'nds.sqlite'));
 }
 
-test('leaves a whole file when it is killed under the demo’s load', {
+test('leaves a sound file when it is killed under the demo’s load', {
   timeout: 90_000,
 }, async () => {
   const seed = seedFrom('NDS_CHAOS_SEED');
@@ -83,7 +83,7 @@ test('leaves a whole file when it is killed under the demo’s load', {
     const life = beginLife(environment);
     address = await life.listening;
     expect(address, life.stderr).toBeDefined();
-    // Beside what it makes up for from the round before.
+    // Besides the pushes that it makes up for from the round before.
     const pushes = chance.between(1, DEMO_CALLS.length * PHONES);
     const load = callAll(address ?? '', caller, round);
     await sandbox.waitFor(({ token }) => isOfRound(token, round), pushes);

@@ -1,5 +1,5 @@
-// The real program, killed with -9 in the middle of forgetting a user with a long log: the device is there as long as rows
-// name it, so that the same call finishes the work.
+// The real program, killed with -9 in the middle of forgetting a user with a long log: the device remains as long as
+// rows name it, so the same call can finish the work.
 
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -16,7 +16,7 @@ const FORGOTTEN = '0'.repeat(32);
 const registered = z.object({ id: z.string(), urls: z.object({ notify: z.string() }) });
 const headers = { authorization: `Bearer ${KEYS.all}` };
 
-/** Copies of the only row, as if the phone had been pushed to for weeks. */
+/** Copies the only row, as if the phone had got pushes for weeks. */
 function fillLog(file: string): void {
   const db = new Database(file);
   db.prepare(

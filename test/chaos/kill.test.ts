@@ -1,6 +1,7 @@
-// The real program under load and scripted faults, two of them at once, each killed with -9 at ten seeded moments and started
-// again on the same file: nothing that a caller was told may be lost or false, and the vendor's backend hears of every end
-// that was recorded. NDS_CHAOS_SEED replays a run's decisions; when the processes get their turns remains the machine's.
+// The real program under load and scripted faults: two instances at once, each killed with -9 at ten seeded moments and
+// started again on the same file. No answer that a caller got may be lost or false, and the vendor's backend gets an
+// event for every end that was recorded. NDS_CHAOS_SEED replays a run's decisions; the scheduling of the processes
+// remains the machine's.
 
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -15,7 +16,7 @@ import { createPlan, type MadeCall, type PlannedCall } from './load.ts';
 import { reconcile } from './reconcile.ts';
 
 const PROGRAMS = 2;
-/** Of each. */
+/** Kills of each program. */
 const KILLS = 10;
 const CALLERS = 12;
 
@@ -23,9 +24,9 @@ const CALLERS = 12;
 interface Address {
   current(): Promise<string | undefined>;
   set(url: string): void;
-  /** Dead until the next `set`. */
+  /** There is no address until the next `set`. */
   clear(): void;
-  /** There is no next life for the callers. */
+  /** There is no next life, so the callers stop. */
   end(): void;
 }
 
@@ -53,7 +54,7 @@ function createAddress(): Address {
   };
 }
 
-/** Every caller posts one call after the other until there is nobody left to call. */
+/** Every caller posts one call after the other until the address has ended. */
 function startLoad(address: Address, plan: () => PlannedCall, chance: Chance): Load {
   const calls: MadeCall[] = [];
   const repeats: RepeatedCall[] = [];
@@ -85,7 +86,10 @@ function startLoad(address: Address, plan: () => PlannedCall, chance: Chance): L
   return { calls, repeats, onAnswer: (listener) => void listeners.add(listener), done };
 }
 
-/** Arms `kill -9` for the n-th answer, push, end in the log, or line at all: the last may be before it listens. */
+/**
+ * Prepares `kill -9` for the n-th answer, push, end in the log, or any line of the log; the last may come before it
+ * listens.
+ */
 function armKill(
   life: Life,
   {
@@ -135,7 +139,7 @@ async function setupChaos(seed: number) {
 
 type Chaos = Awaited<ReturnType<typeof setupChaos>>;
 
-/** The lives that end by `kill -9`, and what the stand-ins had seen by each end. */
+/** The lives that end by `kill -9`, and how much the stand-ins had received by each end. */
 async function killAgainAndAgain({
   chance,
   sandbox,
@@ -160,7 +164,7 @@ async function killAgainAndAgain({
   return { deaths, moments };
 }
 
-/** One program through all its lives, and everything that it promised in them. */
+/** Runs one program through all its lives, and checks everything that it promised. */
 async function liveAndDie(seed: number): Promise<void> {
   const { chance, sandbox, environment, file, address, load, backend } = await setupChaos(seed);
   const { deaths, moments } = await killAgainAndAgain({
@@ -224,6 +228,6 @@ async function liveAndDie(seed: number): Promise<void> {
 test('keeps every promise through twenty kills under load', { timeout: 170_000 }, async () => {
   const seed = seedFrom('NDS_CHAOS_SEED');
   console.log(`chaos seed ${seed}`);
-  // They wait together for what can only be tried again after a while.
+  // They run together, because most of their time is waiting for retries.
   await Promise.all(Array.from({ length: PROGRAMS }, (_, number) => liveAndDie(seed + number)));
 });

@@ -18,9 +18,9 @@ const lineSchema = z.looseObject({
 type Line = z.output<typeof lineSchema>;
 
 export interface Life {
-  /** Where it listens; nothing if it died before. */
+  /** Its address when it listens; undefined if it died before. */
   readonly listening: Promise<string | undefined>;
-  /** Called for every line of its log, past ones not included. */
+  /** Called for every later line of its log. */
   onLine(listener: (line: Line) => void): void;
   /** Resolves when it has logged the end of each of these; rejects if it dies before. */
   settles(deliveryIds: readonly string[]): Promise<void>;
@@ -31,12 +31,12 @@ export interface Life {
   resume(): void;
   /** Resolves with its exit code, or null if it was killed. */
   readonly ended: Promise<number | null>;
-  /** SIGTERM, and its exit code. */
+  /** Sends SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>;
   readonly stderr: string;
 }
 
-/** Starts it; whatever happens, it is gone when the test is over. */
+/** Starts it; it is gone in any case when the test is over. */
 export function beginLife(
   environment: Readonly<Record<string, string>>,
   onEnd: OnEnd = onTestFinished,
@@ -99,7 +99,7 @@ export function beginLife(
   };
 }
 
-/** Nothing for the half line that a killed process leaves behind. */
+/** Undefined for the incomplete line that a killed process leaves. */
 function readLine(text: string): Line | undefined {
   try {
     return lineSchema.parse(JSON.parse(text));

@@ -1,5 +1,5 @@
-// What the callers post while the service dies again and again: one phone for every call, so that each push
-// and each request at the stand-ins belongs to exactly one call; and phones whose tokens are dead.
+// The calls that are posted while the service dies again and again: one phone for every call, so that each push and
+// each request at the stand-ins belongs to exactly one call; and phones whose tokens are dead.
 
 import type { FaultRule, Sandbox } from '../../sandbox/sandbox.ts';
 import type { Chance } from '../support/chance.ts';
@@ -13,11 +13,11 @@ export interface PlannedCall extends Post {
   readonly token: string;
   readonly type: string;
   readonly isDead: boolean;
-  /** What its first push meets, perhaps its second, too. */
+  /** The fault of its first push, and perhaps of its second. */
   readonly fault?: Fault;
 }
 
-/** A call that was made, and what its caller was told; no answer if the service died under it. */
+/** A call that was made, and its answer, which is absent if the service died meanwhile. */
 export interface MadeCall extends PlannedCall {
   readonly answer: CallerAnswer | undefined;
 }

@@ -1,5 +1,6 @@
-// The real program with receipts and second knocks, four at once, each killed with -9 at five seeded moments: every receipt that was in the
-// log before a kill is found after it, and no delivery is knocked twice. NDS_CHAOS_SEED replays a run's decisions.
+// The real program with receipts and second knocks: four instances at once, each killed with -9 at five seeded moments.
+// Every receipt that was in the log before a kill is still there after it, and no delivery is knocked twice.
+// NDS_CHAOS_SEED replays a run's decisions.
 
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -13,15 +14,15 @@ import { faultsOf } from './database.ts';
 import { beginLife } from './life.ts';
 
 const TOWNS = 4;
-/** Of each. */
+/** Kills of each program. */
 const KILLS = 5;
 const PHONES = 40;
-/** In each life the first push to every fifth phone is lost, to others in the next. */
+/** In each life the first push to every fifth phone is lost; in the next life it is other phones. */
 const LOST_EVERY = 5;
 
 const keptSchema = z.array(z.object({ id: z.string(), number: z.number(), stage: z.string() }));
 
-/** What the log has of receipts, as a reader beside a dead process finds it. */
+/** The receipts in the log, as a reader finds them beside a dead process. */
 function readReceipts(file: string): ReadonlySet<string> {
   const db = new Database(file, { readonly: true });
   const sql = 'SELECT id, number, stage FROM receipts JOIN deliveries USING (row_id)';
@@ -48,7 +49,7 @@ class Town {
     sandbox.onPush((push) => this.#arrive(push));
   }
 
-  /** Resolves when this has happened so often. */
+  /** Resolves when this has happened this often. */
   happens(what: Happening, times: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     let left = times;
@@ -86,7 +87,7 @@ class Town {
             this.receipts += 1;
             this.#tell('receipt');
           },
-          // The service was killed under it.
+          // The service was killed during this call.
           () => {},
         );
       },
@@ -101,17 +102,18 @@ async function post(url: string | undefined, path: string, body: string): Promis
 
 interface History {
   readonly sent: number;
-  /** What the log had before a kill, and in the end. */
+  /** The receipts in the log before a kill, and at the end. */
   readonly written: ReadonlySet<string>;
   readonly found: ReadonlySet<string>;
-  /** The deliveries that a phone was knocked for, once for each knock. */
+  /** The deliveries for which a phone got a knock, once for each knock. */
   readonly knocked: readonly (string | undefined)[];
   readonly faults: readonly string[];
 }
 
 /**
- * What the kill follows, and how often it has to happen. Only phones that sent receipts before are knocked for, so most do in the
- * first life. A knock takes seconds: other lives end before one. The later knocks come when earlier ones could be repeated.
+ * The event after which the kill comes, and how often it must happen first. Only phones that sent receipts before get
+ * knocks, so most knocks come in the first life. A knock takes seconds, and other lives end before one. The later
+ * knocks come when earlier ones could be repeated.
  */
 function momentOf(life: number, chance: Chance): [Happening, number] {
   if (life === 0) return ['receipt', chance.between(PHONES, 2 * PHONES)];
@@ -119,7 +121,7 @@ function momentOf(life: number, chance: Chance): [Happening, number] {
   return [chance.pick(['push', 'receipt']), chance.between(5, PHONES - 10)];
 }
 
-/** A service of its own with its phones: its lives, and what is left of it. */
+/** One service with its phones: runs its lives, and returns what they left. */
 async function liveAndDie(chance: Chance): Promise<History> {
   const sandbox = await startSandbox();
   onTestFinished(() => sandbox.close());
@@ -160,11 +162,11 @@ async function liveAndDie(chance: Chance): Promise<History> {
   };
 }
 
-test('keeps receipts and knocks nobody twice through twenty kills', {
+test('keeps receipts and knocks no delivery twice through twenty kills', {
   timeout: 170_000,
 }, async () => {
   const seed = seedFrom('NDS_CHAOS_SEED');
-  // Most of their time is the wait for knocks, which they share.
+  // Most of their time is waiting for knocks, so they run together.
   const towns = Array.from({ length: TOWNS }, (_, town) => liveAndDie(createChance(seed + town)));
   for (const { sent, written, found, knocked, faults } of await Promise.all(towns)) {
     console.log({ seed, sent, written: written.size, knocks: knocked.length });

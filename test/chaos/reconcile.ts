@@ -1,11 +1,11 @@
-// Holds three records against each other: what the callers were told, the log in the database, and what the
-// stand-ins took. Every sentence that it returns is a promise that was broken.
+// Compares three records: the answers to the callers, the log in the database, and the pushes that the stand-ins took.
+// Every sentence that it returns is a broken promise.
 //
-// - lost: a 200 without a row that has ended; a row or an answer `delivered` that no phone got.
-// - false: a refusal of a push that a phone got or could have got; a row that says otherwise than the phone.
+// - lost: a 200 without a row that has ended; a row or an answer `delivered` although no phone got the push.
+// - false: a refusal of a push that a phone got or could have got; a row that contradicts the phone.
 // - doubled: a phone that got a push twice without a crash or an uncertain end between, or under two ids.
 //
-// A call without an answer may go either way, and is held only to what its row and its phone say.
+// A call without an answer may have succeeded or failed; only its row and its phone must agree.
 
 import type { ReceivedPush, SandboxRequest } from '../../sandbox/sandbox.ts';
 import type { DeliveryRow } from './database.ts';
@@ -16,7 +16,7 @@ export interface Records {
   readonly rows: readonly DeliveryRow[];
   readonly pushes: readonly ReceivedPush[];
   readonly requests: readonly SandboxRequest[];
-  /** How many connections each stand-in had seen when a life was over: a push of the next has a later one. */
+  /** How many connections each stand-in had seen when a life ended; pushes of the next life have higher numbers. */
   readonly deaths: readonly Readonly<Record<ReceivedPush['provider'], number>>[];
 }
 
@@ -24,11 +24,11 @@ export interface Verdict {
   readonly lost: readonly string[];
   readonly false: readonly string[];
   readonly doubled: readonly string[];
-  /** Pushes beyond the first of their call, all of them explained if nothing is `doubled`. */
+  /** Pushes after the first of their call; all of them are explained if `doubled` is empty. */
   readonly repeats: number;
 }
 
-/** Ends after which the provider may have taken the push all the same. */
+/** Outcomes after which the provider may still have taken the push. */
 const UNCERTAIN = new Set([
   'timeout',
   'connection_dead',
@@ -70,7 +70,7 @@ export function reconcile(records: Records): Verdict {
 }
 
 export function messageOf(push: ReceivedPush): string {
-  // The log keeps the last part of the name, which is what Google's delivery data call the message id.
+  // The log has only the last part of the name, which Google's delivery data call the message id.
   return push.apns?.id ?? push.fcm?.name.split('/').at(-1) ?? '';
 }
 
@@ -110,7 +110,7 @@ function falseIn({ call, row, pushes }: Found): readonly string[] {
   const { answer, token, isDead } = call;
   const faults: string[] = [];
   if (pushes.length > 0 && row !== undefined) {
-    // An uncertain end may have reached the phone before the time was over.
+    // An uncertain attempt may have reached the phone before the time was over.
     const isUnknown = row.status === 'expired' && uncertainEnds(row) > 0;
     if (row.status !== 'delivered' && !isUnknown) {
       faults.push(`${token}: its phone got it, and its row says ${row.status}`);
@@ -162,9 +162,8 @@ function lifeOf({ provider, connection }: ReceivedPush, { deaths }: Records): nu
 }
 
 /**
- * Whether the stand-in took this push and by its script never told so in time: its own request hung, was
- * reset or delayed, or its connection was broken under it. The crash may have taken the log's record of
- * that end.
+ * Whether the stand-in took this push but, by its script, did not say so in time: its own request hung, was reset or
+ * delayed, or its connection was broken. The crash may have prevented the log's record of that outcome.
  */
 function wasCut(push: ReceivedPush, { requests, calls }: Records): boolean {
   const breakers = new Set(calls.filter(breaksConnection).map(({ token }) => token));
@@ -175,7 +174,7 @@ function wasCut(push: ReceivedPush, { requests, calls }: Records): boolean {
   });
 }
 
-/** A reset, or a GOAWAY whose last stream lies below others that the stand-in takes all the same. */
+/** A reset, or a GOAWAY whose last stream is below others that the stand-in takes anyway. */
 function breaksConnection({ fault }: MadeCall): boolean {
   if (fault?.kind === 'reset') return fault.scope === 'connection';
   return fault?.kind === 'goaway' && fault.processed === false;
