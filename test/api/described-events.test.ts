@@ -1,4 +1,4 @@
-// That a wrong event is noticed: every receiver of the tests relies on it.
+// Checks that a wrong event is noticed: every receiver of the tests relies on it.
 
 import { expect, test } from 'vitest';
 import { EVENTS } from '../../src/core/events/catalogue.ts';
@@ -10,7 +10,7 @@ test('every event is described', () => {
   expect(DESCRIBED_EVENTS.toSorted()).toEqual(Object.keys(EVENTS).toSorted());
 });
 
-test('an event is held against the schema of its type', () => {
+test('an event is checked against the schema of its type', () => {
   const told = (data: object, type = 'provider.down') =>
     faultOfEvent(JSON.stringify({ type, timestamp, data }));
   const outage = { app, provider, reason: 'timeout' };

@@ -1,4 +1,4 @@
-// The description of the API: valid, whole, and true of the routes that are served.
+// The description of the API: valid, complete, and true for the routes that are served.
 
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -18,7 +18,7 @@ import { setup } from '../support/service.ts';
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
-/** The routes that Hono serves, as OpenAPI writes them. No handler runs, so that none of its parts is needed. */
+/** The routes that Hono serves, as OpenAPI writes them. No handler runs, so empty parts are enough. */
 function servedRoutes(): readonly string[] {
   const { routes } = createApp(Object.create({ devices: {}, webhooks: {} }));
   const served = routes
@@ -81,7 +81,7 @@ test('has examples that its own schemas allow', () => {
 });
 
 interface Example {
-  /** Of the media type or parameter that has it. */
+  /** The pointer of the media type or parameter that has it. */
   readonly pointer: string;
   readonly value: unknown;
 }
@@ -120,12 +120,12 @@ test('is served without a key, and so is its page', async () => {
   for (const { path } of OPERATIONS) {
     expect(text.replaceAll('<wbr />', '')).toContain(path);
   }
-  // The policy would block whatever is inline, and no other host is asked.
+  // The policy would block everything inline, and no other host may be asked.
   expect(text).not.toMatch(/<script|<style|style=|\son\w+=|(?:src|href)="(?!\/|#|data:,")/);
-  // Without an icon a browser asks for /favicon.ico, which would stand among the refused calls.
+  // Without an icon a browser would request /favicon.ico, which would appear among the refused calls.
   expect(text).toContain('<link rel="icon" href="data:,"');
   expect(page.headers.get('content-security-policy')).toContain('img-src data:;');
-  // On a phone, what it is stands above the long list of routes.
+  // On a phone, the title is above the long list of routes.
   expect(text.indexOf('<h1>')).toBeLessThan(text.indexOf('<nav>'));
 
   const style = await fetch(`${service.url}/docs/style.css`);
@@ -136,7 +136,7 @@ test('is served without a key, and so is its page', async () => {
   expect(await style.text()).not.toMatch(/url\(|@import/);
 });
 
-test('escapes on the page what the description says', async () => {
+test('escapes on the page the texts of the description', async () => {
   const { renderPage } = await import('../../src/http/openapi/page.ts');
   const page = await renderPage({
     openapi: '3.1.1',

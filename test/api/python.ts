@@ -1,5 +1,4 @@
-// Programs and libraries of PyPI, each in an environment of Python's own in a cache folder: installed once for all
-// checkouts.
+// Programs and libraries from PyPI, each in a virtual environment in a cache folder: installed once for all checkouts.
 
 import { execFile } from 'node:child_process';
 import { rmSync } from 'node:fs';
@@ -9,7 +8,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** The folder of its programs, `python` among them; nothing if it is missing and cannot be installed. */
+/** The folder of its programs, including `python`; undefined if it is missing and cannot be installed. */
 export async function findPackage(name: string, version: string): Promise<string | undefined> {
   const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
   const folder = join(cache, 'nds', `${name}-${version}`);

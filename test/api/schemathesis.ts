@@ -1,5 +1,6 @@
-// `npm run test:api`: schemathesis reads /openapi.json of a running service and sends what it allows, and what it does
-// not. Every answer must be described, and none may be 500. Installs schemathesis into a cache folder if it is missing.
+// `npm run test:api`: schemathesis reads /openapi.json of a running service and sends calls that it allows, and calls
+// that it does not. Every answer must be described, and none may be 500. Installs schemathesis into a cache folder if
+// it is missing.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -28,7 +29,7 @@ const BREEZ_DOORS = ['notify', 'notifyShort', 'notifyByHandle', 'notifyByHandleS
 const KEY = 'a-key-for-schemathesis-that-opens-all';
 const DOMAIN = 'pay.example.com';
 
-/** No limit hides an answer, and nobody waits long for a phone. */
+/** No limit may hide an answer, and no call waits long for a phone. */
 function environment(sandbox: Sandbox, folder: string): Record<string, string> {
   const unlimited = '9999999/9999999';
   return {
@@ -46,7 +47,7 @@ function environment(sandbox: Sandbox, folder: string): Record<string, string> {
   };
 }
 
-/** A device whose handles the calls have, beside those that schemathesis registers and invents. */
+/** Registers a device whose handles the calls use, besides those that schemathesis registers and invents. */
 async function registerDevice(url: string): Promise<Readonly<Record<string, string>>> {
   const response = await fetch(`${url}/api/v1/devices`, {
     method: 'POST',
@@ -60,8 +61,8 @@ async function registerDevice(url: string): Promise<Readonly<Record<string, stri
 }
 
 /**
- * A call that is valid by its schema may still be refused: for a token, a signature or a handle. A provider or a phone
- * may fail: that is no error of ours.
+ * A call that is valid by its schema may still be refused: because of a token, a signature or a handle. A provider or a
+ * phone may fail; that is not an error of the service.
  */
 function settings(urls: Readonly<Record<string, string>>, seconds: number): string {
   const doors = Object.entries(urls).map(([door, url]) => {
@@ -80,12 +81,12 @@ function settings(urls: Readonly<Record<string, string>>, seconds: number): stri
     `headers = { Accept = "application/json" }`,
     '[auth.openapi.key]',
     `bearer = "${KEY}"`,
-    // So many that sequences of calls, which come last, have time, too.
+    // Limited, so that there is also time for sequences of calls, which come last.
     '[phases.fuzzing.generation]',
     `max-examples = ${Math.ceil(seconds / 3)}`,
     '[checks.not_a_server_error]',
     'expected-statuses = ["2xx", "3xx", "4xx", "502", "503", "504"]',
-    // It guesses what belongs together by names: a delivery is not what a handle stands for.
+    // It guesses relations from names, but a delivery is not the resource of a handle.
     '[checks.ensure_resource_availability]',
     'enabled = false',
     '[checks.negative_data_rejection]',
@@ -101,8 +102,8 @@ function settings(urls: Readonly<Record<string, string>>, seconds: number): stri
     '[[operations]]',
     'include-operation-id = "importDevices"',
     'enabled = false',
-    // A body of the Breez family that one of its forms forbids may be another one, which is not seen here. A receipt
-    // is answered 204, whatever came.
+    // A body that one form of the Breez family forbids may be valid as another form, which this check does not see. A
+    // receipt is always answered 204.
     '[[operations]]',
     `include-operation-id = ${JSON.stringify([...BREEZ_DOORS, 'receipt'])}`,
     'checks = { negative_data_rejection = { enabled = false } }',

@@ -1,5 +1,5 @@
-// Part of `npm run test:api`: an event of a running service is verified by the library of Standard Webhooks for Python, under
-// the secret of its endpoint and the one before, and under no other.
+// Part of `npm run test:api`: the library of Standard Webhooks for Python verifies an event of a running service with
+// the present and the previous secret of its endpoint, and with no other.
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -37,7 +37,7 @@ interface Received {
   readonly raw: string;
 }
 
-/** A `test.ping` as it comes in after a rotation, with the new secret and the one before. */
+/** A `test.ping` that arrives after a rotation, with the new and the previous secret. */
 async function receivePing(): Promise<Received & { readonly secrets: readonly string[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'nds-api-'));
   await using ends = new AsyncDisposableStack();

@@ -1,4 +1,4 @@
-// The hand-written caller: it must read what servers write, and its calls must be what the APIs expect.
+// The hand-written caller: it must read what servers write, and its calls must be as the APIs expect them.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -9,7 +9,7 @@ import { outcomeOf } from '../../bench/load/record.ts';
 
 const OPTIONS = { mix: 'ios', phones: 10, topic: 'com.example.wallet' } as const;
 
-test('reads an answer once it is complete, by its length or to its last chunk', () => {
+test('reads an answer once it is complete, by its length or its last chunk', () => {
   const head = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n';
   expect(parseAnswer('HTTP/1.1 200')).toBeUndefined();
   expect(parseAnswer(`${head}hell`)).toBeUndefined();
@@ -19,13 +19,13 @@ test('reads an answer once it is complete, by its length or to its last chunk', 
   expect(parseAnswer(`${chunked}2\r\nno\r\n0\r\n\r\n`)).toMatchObject({ status: 503 });
 });
 
-test('reads what became of the delivery from the header', () => {
+test('reads the delivery’s status from the header', () => {
   const answer =
     'HTTP/1.1 200 OK\r\nDelivery-Id: 1\r\nDelivery-Status: queued\r\nContent-Length: 0\r\n\r\n';
   expect(parseAnswer(answer)).toEqual({ status: 200, deliveryStatus: 'queued' });
 });
 
-test('takes 200 for accepted, any other status for refused, and none for broken', () => {
+test('counts 200 as accepted, any other status as refused, and no status as broken', () => {
   expect([200, 201, 400, 429, 503, 0].map(outcomeOf)).toEqual([
     'accepted',
     'refused',

@@ -1,4 +1,4 @@
-// Every push can be told from every other by what arrives at the provider.
+// Every push can be told from every other by the bytes that arrive at the provider.
 
 import { expect, test } from 'vitest';
 import { numberIn, paymentHash, platformOf, tokenOf } from '../../bench/numbering.ts';
@@ -12,14 +12,14 @@ test('finds the number of a push in its payload again', () => {
   expect(numberIn('')).toBeUndefined();
 });
 
-test('gives neighbours different phones and the phones tokens of the right form', () => {
+test('gives consecutive numbers different phones, and the phones tokens of the right form', () => {
   expect(tokenOf(1, 'ios', 50_000)).toMatch(/^[0-9a-f]{64}$/);
   expect(tokenOf(1, 'android', 50_000)).toMatch(/^[A-Za-z0-9_:-]{140,200}$/);
   expect(tokenOf(1, 'ios', 50_000)).not.toBe(tokenOf(2, 'ios', 50_000));
   expect(tokenOf(3, 'ios', 100)).toBe(tokenOf(103, 'ios', 100));
 });
 
-test('turns to both platforms in a mixed run', () => {
+test('alternates between the platforms in a mixed run', () => {
   expect([0, 1, 2, 3].map((number) => platformOf(number, 'mixed'))).toEqual([
     'android',
     'ios',

@@ -1,9 +1,9 @@
-// The arguments of the benchmark: what is measured, and that nothing but this machine can be put under load.
+// The arguments of the benchmark: what is measured, and that only this machine can be put under load.
 
 import { expect, test } from 'vitest';
 import { MEASURES, parseOptions } from '../../bench/options.ts';
 
-test('measures everything but PostgreSQL unless told otherwise', () => {
+test('measures everything except PostgreSQL by default', () => {
   const options = parseOptions([]);
   expect(options).toMatchObject({ size: 'usual', foreign: undefined });
   expect(options?.measures).toEqual(MEASURES.filter((name) => name !== 'postgres'));
@@ -12,7 +12,7 @@ test('measures everything but PostgreSQL unless told otherwise', () => {
   expect(() => parseOptions(['--only', 'speed'])).toThrow();
 });
 
-test('takes another gateway on this machine, and leaves out what only ours can be asked', () => {
+test('takes another gateway on this machine, and leaves out what only nds can do', () => {
   const args = ['--target', 'http://127.0.0.1:8088', '--pid', '4711', '--api', 'gorush'];
   const options = parseOptions(args);
   expect(options?.foreign).toEqual({

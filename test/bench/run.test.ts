@@ -1,4 +1,4 @@
-// A load that several processes share, and the CPU time of a process with those that it started.
+// A load that several processes share, and the CPU time of a process including its children.
 
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';

@@ -55,7 +55,7 @@ test('sums up a distribution', () => {
   });
 });
 
-test('refuses to make something of nothing', () => {
+test('throws for an empty set of values', () => {
   expect(() => percentile([], 50)).toThrow(RangeError);
   expect(() => median([])).toThrow(RangeError);
   expect(() => percentile([1], 101)).toThrow(RangeError);

@@ -1,4 +1,4 @@
-// The trace of one POST: it names the files that a call goes through, and fails above its bound.
+// The trace of one POST: it names the files that a call runs through, and fails above its limit.
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ function trace(...args: readonly string[]) {
 }
 
 test.each(['android', 'ios'])(
-  'a push for %s goes through no more files than decided',
+  'a push for %s goes through no more files than decision 8 allows',
   {
     timeout: 60_000,
   },
@@ -30,7 +30,7 @@ test('lists the files that one POST runs and exits with 1 above the bound', {
   const { status, stdout, stderr } = trace('--max', '3');
   expect(stdout, stderr).toMatch(/^ {2}99 of 99 {2}src\/core\/answering\/dispatcher\.ts$/m);
   expect(stdout).toMatch(/^ {2}99 of 99 {2}src\/providers\/fcm\/payload\.ts$/m);
-  // Its module body runs at the start, none of its functions during a call.
+  // Its module body runs at the start, but none of its functions runs during a call.
   expect(stdout).not.toContain('src/core/devices/registry.ts');
   expect(stdout).toMatch(/^\d+ files in the median of calls 2 to 100$/m);
   expect(stderr).toContain('more than the 3 that are allowed');

@@ -1,5 +1,5 @@
-// The page in a real browser, with a service of its own behind it. Whatever test it is, the browser must not complain and
-// must not ask any other host.
+// The page in a real browser, with a service of its own behind it. In every test the browser must log no error and must
+// not ask any other host.
 
 import { existsSync } from 'node:fs';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
@@ -28,24 +28,24 @@ function launch(): Promise<Browser> {
       'These tests need Chromium: install the package chromium, or set NDS_CHROMIUM to its path.',
     );
   }
-  // CI is root in a container, where Chromium has no sandbox; it sees no page but ours.
+  // CI runs as root in a container, where Chromium's sandbox does not work; the browser opens only our page.
   launched ??= chromium.launch({ executablePath, args: ['--no-sandbox'] });
   return launched;
 }
 
 export interface OpenOptions {
-  /** Of the service, or of what stands before it. */
+  /** The address of the service, or of a proxy in front of it. */
   readonly url: string;
-  /** Behind `/admin/`. */
+  /** The part after `/admin/`. */
   readonly path?: string;
-  /** Signs in with it, unless null. */
+  /** Signs in with this key, unless it is null. */
   readonly key?: string | null;
   readonly context?: BrowserContextOptions;
-  /** What the browser says of a connection that the test cuts. */
+  /** Whether the browser may report connections that were lost because the test cuts them. */
   readonly mayLoseConnections?: boolean;
 }
 
-/** A page that is signed in. Fails the test for an error in the console and for a request to somebody else. */
+/** A page that is signed in. The test fails for an error in the console and for a request to another host. */
 export async function openPage({
   url,
   path = '',
@@ -87,7 +87,7 @@ export async function closeBrowser(): Promise<void> {
 
 export interface Started {
   readonly running: Setup;
-  /** The service as a browser on this machine reaches it. */
+  /** The service's address for a browser on this machine. */
   readonly url: string;
 }
 

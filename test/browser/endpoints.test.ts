@@ -36,7 +36,7 @@ async function press(page: Page, name: string): Promise<void> {
   await page.getByRole('button', { name }).first().click();
 }
 
-test('tests an endpoint, stops it and lets it go on, and says what came of it', async () => {
+test('tests an endpoint, stops it and starts it again, and shows the results', async () => {
   const { receiver, url } = await startWithEndpoint();
   const page = await openPage({ url, path: '#endpoints' });
   page.on('dialog', (dialog) => dialog.accept());
@@ -69,14 +69,14 @@ test('sends an event again, and goes back in time', async () => {
   expect(idsOf(receiver)).toEqual([first, second, first]);
   await page.getByLabel('Send again since').fill('noon');
   await press(page, 'Go back');
-  // The browser says what would do.
+  // The browser says which values are valid.
   await page.locator('input[name=since]:invalid').waitFor();
   await page.getByLabel('Send again since').fill('2h');
   await page.keyboard.press('Enter');
   await page.locator('#told').filter({ hasText: 'rewound' }).waitFor();
   await receiver.wait(5);
   expect(idsOf(receiver).slice(3)).toEqual([first, second]);
-  // The view shows by itself what happened since.
+  // The view shows new attempts by itself.
   await page.locator('main').focus();
   await page.locator('.attempts li').nth(4).waitFor();
   await page.getByRole('link', { name: 'All endpoints' }).click();
@@ -101,7 +101,7 @@ test('shows a new secret once, with which the next event can be verified', async
   expect(await page.content()).not.toContain('whsec_');
 });
 
-test('a key that may read alone sees what happens, without buttons and without the whole address', async () => {
+test('a key that may only read sees what happens, without buttons and without the whole address', async () => {
   const { receiver, running, url } = await startWithEndpoint();
   await lose(running, 1);
   await receiver.wait(1);

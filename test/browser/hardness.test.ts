@@ -1,5 +1,5 @@
-// What the page withstands: proxies that hold up or cut the stream, much to show, markup in every text that somebody else
-// wrote, readers who see little or use no mouse; and how much of it there is.
+// How the page copes with difficult conditions: proxies that delay or cut the stream, many rows, markup in texts that
+// others wrote, and users who see little or use no mouse. Also its size.
 
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -20,7 +20,9 @@ const MAX_BYTES = 40_000;
 const MANY = 10_000;
 const VIEWS = ['#now', `#find?q=${HASH}`, '#devices', '#callers', '#endpoints'];
 
-/** Passes everything on as it is but streams, which it cuts after a while, and of which it may hold everything up. */
+/**
+ * Passes everything on unchanged, except streams: it cuts those after a while, and may hold back everything in them.
+ */
 async function startProxy(
   target: string,
   { buffers, cutAfterMs }: { readonly buffers: boolean; readonly cutAfterMs: number },
@@ -57,14 +59,14 @@ test('polls where a proxy holds the stream up and cuts it, and says so', async (
   await page.getByText('polling every 5 s').waitFor();
   await running.notify(ANDROID_TOKEN, HASH);
   await untilNewest(page, /delivered/);
-  // Rows that are there stay the same elements: nothing flickers.
+  // Existing rows stay the same elements, so nothing flickers.
   await page.evaluate("document.querySelector('#log li').dataset.seen = 'yes'");
   await running.notify(ANDROID_TOKEN, '01'.repeat(32));
   await page.locator('#log li').nth(1).and(page.locator('[data-seen=yes]')).waitFor();
   expect(await page.locator('#live').textContent()).toBe('polling every 5 s');
 });
 
-test('comes back to a stream that was cut, and tells in between that it polls', async () => {
+test('returns to a stream that was cut, and says meanwhile that it polls', async () => {
   const { running, url } = await start();
   const proxy = await startProxy(url, { buffers: false, cutAfterMs: 2_000 });
   const page = await openPage({ url: proxy, mayLoseConnections: true });
@@ -75,7 +77,7 @@ test('comes back to a stream that was cut, and tells in between that it polls', 
   await page.locator('#live.live').waitFor();
 });
 
-test('asks for no list while another view is on its way, whose question is not the list’s', async () => {
+test('does not ask for the list while another view is loading', async () => {
   const { url } = await start();
   const page = await openPage({ url });
   await page.locator('#log').waitFor();
@@ -91,7 +93,7 @@ test('asks for no list while another view is on its way, whose question is not t
   await page.locator('.verdict').waitFor();
 });
 
-test('is quick with ten thousand deliveries, and shows no more than two hundred', async () => {
+test('is fast with ten thousand deliveries, and shows no more than two hundred', async () => {
   const { running, url } = await start();
   for (let sent = 0; sent < MANY; sent += 100) {
     const hundred = Array.from({ length: 100 }, (_, index) =>
@@ -107,7 +109,7 @@ test('is quick with ten thousand deliveries, and shows no more than two hundred'
   }
 });
 
-/** Milliseconds from the call to the last byte. */
+/** Milliseconds from the request to the last byte of the answer. */
 function timeOf(page: Page, path: string): Promise<number> {
   return page.evaluate<number>(`(async () => {
     const startedAt = performance.now();
@@ -116,7 +118,7 @@ function timeOf(page: Page, path: string): Promise<number> {
   })()`);
 }
 
-test('an answer grows with what the phone says, and who types meanwhile is left alone', async () => {
+test('an answer grows when the phone’s receipts arrive, and does not disturb a user who types meanwhile', async () => {
   const { running, url } = await start({
     environment: { NDS_APPS: '{"default":{"receipts":true}}' },
   });
@@ -134,7 +136,7 @@ test('an answer grows with what the phone says, and who types meanwhile is left 
 
 const MARKUP = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>';
 
-test('markup in what others wrote is text', async () => {
+test('markup in texts that others wrote is shown as text', async () => {
   const { running, url } = await start({
     environment: { NDS_TITLES: JSON.stringify({ payment_received: MARKUP }) },
   });
@@ -200,7 +202,10 @@ for (const scheme of ['light', 'dark'] as const) {
   }
 }
 
-/** Rules of axe-core; the policy of the page allows no script but ours, so it is given to the browser itself. */
+/**
+ * Violations of axe-core's rules. The policy of the page allows no other scripts, so axe-core is passed to the browser
+ * directly.
+ */
 async function seriousFaults(page: Page): Promise<readonly string[]> {
   await page.evaluate(axe.source);
   return await page.evaluate<string[]>(`axe.run().then(({ violations }) => violations

@@ -1,4 +1,4 @@
-// The page of several machines, one of which answers: what the others do reaches no stream of that one.
+// The page of several machines, one of which answers: events of the other machines do not reach that machine's stream.
 
 import { afterAll, expect, test } from 'vitest';
 import { renderMachines } from '../../src/http/admin/views/machines-view.ts';
@@ -8,7 +8,7 @@ afterAll(closeBrowser);
 
 const MACHINE = { startedAtMs: 1_795_000_000_000, silentForMs: 400, deliveries: 0, outages: [] };
 
-test('the list is looked at although the stream lives and is silent, if there are several machines', async () => {
+test('the list is polled although the stream is open but silent, if there are several machines', async () => {
   const { url } = await start();
   const page = await openPage({ url });
   await page.getByText('live', { exact: true }).waitFor();
@@ -23,9 +23,9 @@ test('the list is looked at although the stream lives and is silent, if there ar
   await page.reload();
   await page.getByText('one (answers now)').waitFor();
   await page.getByText('live', { exact: true }).waitFor();
-  // More than the stream's first byte and its late look ask for.
+  // More requests than the start of the stream and its one later look cause.
   for (let looks = 0; looks < 4; looks += 1) await page.waitForRequest(/view\/log/);
   expect(await page.locator('#live').textContent()).toBe('live');
-  // One that is under way would fail when the browser closes.
+  // A request that is under way would fail when the browser closes.
   await page.unrouteAll({ behavior: 'wait' });
 });

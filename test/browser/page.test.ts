@@ -1,4 +1,4 @@
-// What an operator does with the page: signs in, looks for something, follows what happens, and acts on it.
+// What an operator does with the page: signs in, searches, follows what happens, and acts on it.
 
 import type { Page } from 'playwright-core';
 import { afterAll, expect, test } from 'vitest';
@@ -25,7 +25,7 @@ async function search(page: Page, text: string): Promise<string> {
   return (await page.locator('.verdict').textContent()) ?? '';
 }
 
-/** What only who is signed in can use. */
+/** Controls that only a signed-in user can use. */
 async function canUse(page: Page): Promise<readonly boolean[]> {
   const parts = ['#search', 'nav'].map((part) => page.locator(part).isVisible());
   return await Promise.all(parts);
@@ -49,12 +49,12 @@ test('signs in with a key, says what is wrong with another, and signs out', asyn
   expect(await page.context().cookies()).toMatchObject([
     { name: 'nds_page', httpOnly: true, sameSite: 'Strict', secure: false },
   ]);
-  // A session outlasts the tab, and the script cannot read it.
+  // A session survives closing the tab, and the script cannot read it.
   await page.reload();
   await page.getByText('reader').waitFor();
   expect(await page.evaluate<string>('document.cookie')).toBe('');
   await page.getByText('live', { exact: true }).waitFor();
-  // What happens is told to nobody who is not signed in.
+  // A user who is not signed in gets no events.
   const unheard = page.waitForEvent('requestfailed', (one) => one.url().includes('/stream'));
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
@@ -64,7 +64,7 @@ test('signs in with a key, says what is wrong with another, and signs out', asyn
   expect(await page.locator('#live').textContent()).toBe('');
 });
 
-test('finds each kind of thing, and keeps what is secret out of the address', async () => {
+test('finds each kind of thing, and keeps secrets out of the address', async () => {
   const { running, url } = await start();
   const device = await registerPhone(running, { user: 'wallet-of-alice', token: ANDROID_TOKEN });
   const answer = await running.post(
@@ -92,18 +92,18 @@ test('finds each kind of thing, and keeps what is secret out of the address', as
     );
   }
   expect(await search(page, 'cd'.repeat(32))).toMatch(/^Nothing known about it/);
-  // Each row of the line of time is a link that holds.
+  // Each row of the line of time is a permanent link.
   await search(page, HASH);
   const row = page.locator('.timeline a.row').first();
   const [tab] = await Promise.all([page.waitForEvent('popup'), row.click()]);
   expect(await tab.locator('.verdict').textContent()).toMatch(/^Delivered/);
   expect(tab.url()).toContain(deliveryId);
-  // The way back is the browser's own.
+  // Going back is the browser's own function.
   await page.goBack();
   await page.getByRole('heading', { name: /^payment|^delivery|Nothing|cdcd/ }).waitFor();
 });
 
-test('copies for a support ticket what has no secrets in it', async () => {
+test('copies a text without secrets for a support ticket', async () => {
   const { running, url } = await start();
   const device = await registerPhone(running, { user: 'wallet-of-alice', token: ANDROID_TOKEN });
   await running.notify(ANDROID_TOKEN, HASH);
@@ -119,7 +119,7 @@ test('copies for a support ticket what has no secrets in it', async () => {
   }
 });
 
-test('shows what happens as it happens, in bounds, and lets who reads it read', async () => {
+test('shows what happens when it happens, within limits, and does not disturb a reader', async () => {
   const { running, url } = await start();
   const page = await openPage({ url });
   await page.locator('#live.live').waitFor();
@@ -129,7 +129,7 @@ test('shows what happens as it happens, in bounds, and lets who reads it read', 
   await running.notify(ANDROID_TOKEN, '01'.repeat(32));
   await untilNewest(page, /queued/);
   await untilNewest(page, /delivered/);
-  // A reader with the focus in the list is not disturbed: rows change in their places, and none is added.
+  // A reader whose focus is in the list is not disturbed: rows change in place, and none is added.
   await page.keyboard.press('ArrowDown');
   const focused = await page.evaluate<string>('document.activeElement?.textContent');
   await running.post('/n/unknown', '{}');
@@ -144,7 +144,7 @@ test('shows what happens as it happens, in bounds, and lets who reads it read', 
   expect(await page.locator('#log li').count()).toBe(200);
 });
 
-test('filters stand in the address, and survive a reload', async () => {
+test('filters are in the address, and survive a reload', async () => {
   const { running, url } = await start();
   await running.notify(ANDROID_TOKEN, HASH);
   await running.notify(IOS_TOKEN, '02'.repeat(32));
@@ -198,7 +198,7 @@ test('tries again, sends a test push and releases a token', async () => {
   expect((await running.notify(ANDROID_TOKEN, '04'.repeat(32))).status).toBe(200);
 });
 
-test('a test push reaches a phone by its token alone', async () => {
+test('a test push needs only the phone’s token', async () => {
   const { running, url } = await start();
   await running.notify(IOS_TOKEN, HASH);
   const page = await openPage({ url });
@@ -209,7 +209,7 @@ test('a test push reaches a phone by its token alone', async () => {
   expect(running.sandbox.received(IOS_TOKEN)).toHaveLength(2);
 });
 
-test('a key that may read alone sees no buttons that change anything', async () => {
+test('a key that may only read sees no buttons that change anything', async () => {
   const { running, url } = await start();
   const device = await registerPhone(running, { user: 'bob', token: ANDROID_TOKEN });
   const fault = { kind: 'fcm_error', error: 'UNAVAILABLE' } as const;
@@ -219,7 +219,7 @@ test('a key that may read alone sees no buttons that change anything', async () 
     const page = await openPage({ url, key });
     const found: string[] = [];
     for (const view of [`#find?q=${device.id}`, `#devices?q=${device.id}`, '#callers', '#now']) {
-      // Away first: after a change of the fragment alone, the cards of the view before still stand there.
+      // Leave the page first: if only the fragment changes, the cards of the previous view are still there.
       await page.goto('about:blank');
       await page.goto(`${url}/admin/${view}`);
       await page.locator('.card').first().waitFor();
@@ -262,7 +262,7 @@ test('devices are found by user and by handle, and lose a door or all of them', 
   await page.getByText('No device has this user').waitFor();
 });
 
-test('names the URLs to register, with a line to try each', async () => {
+test('names the URLs to register, each with a command to try it', async () => {
   const { running, url } = await start({ proves: true });
   await Promise.all(running.service.proofs);
   const page = await openPage({ url, path: '#callers' });
