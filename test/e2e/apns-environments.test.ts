@@ -1,5 +1,5 @@
-// An app with both of APNs' environments: the device or the URL says which one issued the token, and what one
-// environment says of a token changes nothing at the other.
+// An app with both of APNs' environments: the device or the URL says which one issued the token, and the answer of one
+// environment about a token changes nothing at the other.
 
 import { expect, onTestFinished, test } from 'vitest';
 import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
@@ -58,7 +58,7 @@ function counts({ running, development }: Both): readonly [number, number] {
   return [running.sandbox.received().length, development.received().length];
 }
 
-test('the URL says which environment issued the token; production if it says nothing', async () => {
+test('the URL says which environment issued the token; default production', async () => {
   const both = await startBoth();
   const { running } = both;
   expect((await push(running, 'a1', {})).status).toBe(200);
@@ -86,7 +86,7 @@ test('a BadDeviceToken of one environment is not tried at the other, and is no q
   expect(refusalOf(refused)).toBe('422 token_rejected');
   expect(counts(both)).toEqual([0, 0]);
   expect(running.sandbox.requests().filter(({ provider }) => provider === 'apns')).toEqual([]);
-  // Knowing a token must not be enough to lock it out of production by a call to the sandbox.
+  // A caller who knows a token must not be able to block it in production by a call to the sandbox.
   expect((await push(running, 'a2', {})).status).toBe(200);
   expect(refusalOf(await push(running, 'a3', { environment: 'sandbox' }))).toBe(
     '422 token_rejected',
@@ -112,7 +112,7 @@ test('a registered device says its environment, and may change it', async () => 
   );
 });
 
-test('what is queued for the sandbox goes to the sandbox after a restart', async () => {
+test('a delivery queued for the sandbox goes to the sandbox after a restart', async () => {
   const both = await startBoth();
   const { running, development } = both;
   development.script({ provider: 'apns', times: 2, fault: { kind: 'refused_stream' } });
@@ -123,7 +123,7 @@ test('what is queued for the sandbox goes to the sandbox after a restart', async
   expect(counts(both)).toEqual([0, 1]);
 });
 
-test('an app with one environment refuses what is said to be of the other', async () => {
+test('an app with one environment refuses tokens that are said to be of the other', async () => {
   const { running } = await startBoth();
   const old = { app: 'old', environment: 'production' };
   const refused = await push(running, 'a1', old);

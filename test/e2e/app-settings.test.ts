@@ -1,5 +1,5 @@
-// What an app of NDS_APPS says beside its credentials: the types that it knows, titles, lifetimes, the form of its
-// pushes and its limits. Another app, and what is not said, stays as it is.
+// The settings of an app in NDS_APPS besides its credentials: the types that it knows, titles, lifetimes, the format of
+// its pushes and its limits. Other apps, and settings that are not given, stay as they are.
 
 import { expect, test } from 'vitest';
 import type { ReceivedPush } from '../../sandbox/records.ts';
@@ -66,7 +66,7 @@ test('a race of a type that the app does not know is 422, other news is ignored,
   expect((await post(running, notifyPath(IOS_TOKEN), PAYMENT('aa'))).status).toBe(200);
 });
 
-test('what is a race is decided by the lifetime that the app has for the type', async () => {
+test('whether a type is a race depends on its lifetime in the app', async () => {
   const running = await withSettings({
     types: ['payment_received'],
     lifetimes: { tx_confirmed: '40s', nwc_event: '2h' },
@@ -124,7 +124,7 @@ test('the device’s locale chooses the title, and the first language is for all
   expect(await titleIn('zh-Hant-TW', 'a3')).toBe('付款');
   expect(await titleIn('zh', 'a4')).toBe('Incoming');
   expect(await titleIn('pt-BR', 'a5')).toBe('Incoming');
-  // A token in the URL says no language.
+  // A token in the URL has no language.
   await post(running, notifyPath(IOS_TOKEN), PAYMENT('a6'));
   await post(running, notifyPath(IOS_TOKEN), body('tx_confirmed', { tx_id: 'a7' }));
   const titlesOf = running.sandbox.received().map(({ title }) => title);
@@ -184,7 +184,7 @@ test('the app’s own names of the keys are used on both platforms', async () =>
   }
 });
 
-test('an app with priorities leaves the payment services’ news to normal, and what it says itself', async () => {
+test('an app with priorities leaves the payment services’ news at normal, and its own types as configured', async () => {
   const running = await withSettings({ priorities: { tx_confirmed: 'normal' } });
   const device = await registerPhone(running);
   await send(running.service.url, epayCall({ path: pathOf(device, 'epay') }));
@@ -202,7 +202,7 @@ test('an app with priorities leaves the payment services’ news to normal, and 
   ]);
 });
 
-test('Google counts by type where the app wants it', async () => {
+test('Google’s statistics count by type if the app wants it', async () => {
   const running = await withSettings({ analytics_label: true });
   await post(running, notifyPath(ANDROID_TOKEN), PAYMENT('aa'));
   const [push] = running.sandbox.received();
@@ -239,7 +239,7 @@ test('lifetimes, rates and the token form are the app’s own, and those of othe
   expect(successOf(await wake(running, device, 'a5')).status).toBe('delivered');
 });
 
-test('without an app `default` a call that names none is 404, and no names are told', async () => {
+test('without an app `default` a call that names no app is 404, and the answer lists no names', async () => {
   const running = await setup();
   const { fcm } = running.sandbox;
   const credentials = { credentials: fcm.serviceAccount, endpoint: fcm.url };

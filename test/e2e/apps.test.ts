@@ -51,7 +51,7 @@ test('names the variables when a platform has no credentials', async () => {
   await expectNoTrace(noGoogle, [ANDROID_TOKEN, 'opaque:token', 'body-of-the-caller']);
 });
 
-test('pushes for the app that is named, with its own credentials', async () => {
+test('pushes for the named app, with its own credentials', async () => {
   const running = await withSecondApp();
   expect((await post(running, notifyPath(IOS_TOKEN, { app: 'second' }))).status).toBe(200);
   expect((await post(running, notifyPath(IOS_TOKEN, { app: 'default' }))).status).toBe(200);
@@ -69,7 +69,7 @@ test('pushes for the app that is named, with its own credentials', async () => {
   expect(running.sandbox.received()).toHaveLength(3);
 });
 
-/** A service with `default` and an app `second` that has APNs alone. */
+/** A service with `default` and an app `second` that has only APNs. */
 async function withSecondApp(): Promise<Setup> {
   const file = join(temporaryFolder(), 'apps.json');
   const sandbox = { topics: ['com.example.wallet', 'com.example.second'] };

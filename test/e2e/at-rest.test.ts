@@ -1,4 +1,4 @@
-// What lies in the database: sealed while a delivery is open, erased when it ends, gone after the retention.
+// What is in the database: encrypted while a delivery is open, erased when it ends, gone after the retention.
 
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
@@ -13,7 +13,7 @@ const SECRETS = [ANDROID_TOKEN, 'hash-that-nobody-may-read', 'data-for-the-app',
 
 const sealedRows = z.array(z.object({ sealed: z.instanceof(Buffer) }));
 
-/** Reads as an operator with a copy of the file would. */
+/** Reads the file as an operator with a copy of it would. */
 function sealedIn(running: Setup): readonly Buffer[] {
   const db = new Database(running.environment.NDS_DATABASE ?? '', { readonly: true });
   try {
@@ -23,7 +23,7 @@ function sealedIn(running: Setup): readonly Buffer[] {
   }
 }
 
-/** Which of these are in which file of the database, in whatever page. */
+/** Which of these are in which file of the database, on any page. */
 function foundIn(running: Setup, needles: readonly (string | Buffer)[]): readonly string[] {
   return readDatabaseFiles(running.folder).flatMap(({ name, bytes }) =>
     needles
@@ -72,7 +72,7 @@ test('seals token and payload while a delivery is open and erases them when it e
   }
 });
 
-test('sends an open delivery after a restart from what was sealed', async () => {
+test('sends an open delivery after a restart from its encrypted content', async () => {
   const running = await setup();
   const { sandbox } = running;
   await sandbox.refuseConnections('apns', true, { reset: true });
@@ -104,7 +104,7 @@ for (const [name, retentionMs, environment] of [
     await passTime(running, clock, retentionMs - PRUNE_EVERY_MS);
     await running.notify(IOS_TOKEN, 'young');
     await running.service.settled();
-    // The retention is over now, but not yet exceeded.
+    // The retention has just passed, but is not exceeded yet.
     await passTime(running, clock, PRUNE_EVERY_MS);
     expect(await rows()).toHaveLength(3);
     await passTime(running, clock, PRUNE_EVERY_MS);
@@ -115,7 +115,7 @@ for (const [name, retentionMs, environment] of [
   });
 }
 
-/** What falls due on the way happens once, and is in the database when this resolves. */
+/** Advances the clock. Timers on the way run once, and their results are in the database when this resolves. */
 async function passTime(running: Setup, clock: ManualClock, ms: number): Promise<void> {
   clock.advance(ms);
   const BARRIERS = 3;

@@ -53,13 +53,13 @@ const BAD_BODIES: readonly (readonly [string, string | Uint8Array])[] = [
   ['lists nested 60,000 deep', '['.repeat(60_000)],
 ];
 
-/** An object whose unknown field nests so deep in all, brackets in texts not counted. */
+/** An object whose unknown field gives this total depth; brackets within texts do not count. */
 function nested(depth: number): string {
   const lists = depth - 1;
   return paymentBody('secret-hash', `,"x":${'['.repeat(lists)}"[[{{\\"[["${']'.repeat(lists)}`);
 }
 
-test('refuses what is no JSON object in plain UTF-8, and repeats nothing of it', async () => {
+test('refuses everything that is not a JSON object in plain UTF-8, and repeats nothing of it', async () => {
   const running = await setup();
   for (const [name, body] of BAD_BODIES) {
     for (const headers of [{ 'content-type': 'application/json' }, CHUNKED]) {
@@ -113,7 +113,7 @@ test('keeps a problem below 1,000 bytes: the first eight faults, and how many mo
   const many = await register(Array.from({ length: 1_000 }, (_, index) => `x${index}`));
   expect(problemOf(many).errors).toHaveLength(8);
   expect(problemOf(many).more_errors).toBe(992);
-  // Names that take many bytes, escaped and not.
+  // Names that take many bytes, some of them after escaping.
   for (const character of ['x', '発', '\u0001']) {
     const long = await register(Array.from({ length: 20 }, (_, i) => character.repeat(90) + i));
     const { errors = [], more_errors = 0 } = problemOf(long);
@@ -144,7 +144,7 @@ test('names every field at fault', async () => {
   }
 });
 
-test('lets the last of two equal keys count', async () => {
+test('takes the last of two equal keys', async () => {
   const running = await setup();
   const twice =
     '{"template":"tx_confirmed","data":{"payment_hash":"dropped"},"template":"payment_received","data":{"payment_hash":"first","payment_hash":"last"}}';
@@ -179,7 +179,7 @@ test('takes a body of 64 KiB and not a byte more, announced or in chunks', async
   expect(await running.service.store.findDeliveries({ limit: 10 })).toHaveLength(2);
 });
 
-/** What the provider counts of a push, by its own documentation. */
+/** What counts toward a push's size, according to the provider's documentation. */
 const MEASURES: readonly {
   readonly name: string;
   readonly path: string;
@@ -211,7 +211,7 @@ function dataBytes(push: ReceivedPush | undefined): number {
 for (const { name, path, measure } of MEASURES) {
   test(`sends a push of exactly 4,096 bytes and refuses one more: ${name}`, async () => {
     const running = await setup();
-    // Texts whose bytes are more than their characters, escaped once and twice.
+    // Texts with more bytes than characters, escaped once and twice.
     for (const [index, start] of ['a', 'é発🌩', '"\\\u0001'].entries()) {
       const room = await excessOf(running, path, `${start}${'x'.repeat(5_000)}`);
       const fitting = `${start}${'x'.repeat(5_000 - room)}`;
@@ -227,7 +227,7 @@ for (const { name, path, measure } of MEASURES) {
   });
 }
 
-/** How many bytes too many the service says the push has. */
+/** How many bytes too many a push has, according to the service. */
 async function excessOf(running: Setup, path: string, paymentHash: string): Promise<number> {
   const answer = await send(running.service.url, { path, body: paymentBody(paymentHash) });
   expect(refusalOf(answer)).toBe('413 push_too_large');
@@ -246,7 +246,7 @@ test('counts app_data, too', async () => {
   }
 });
 
-test('refuses a question that is too large for a push, its reply address counted', async () => {
+test('refuses a question that is too large for a push, including its reply address', async () => {
   const running = await setup();
   const data = { offer: 'lno1', invoiceRequest: '00'.repeat(2_100) };
   const answer = await post(running, JSON.stringify({ event: 'invoice.request', data }));

@@ -1,4 +1,4 @@
-// What no HTTP client would send, over raw sockets: every answer is problem JSON, nobody else notices.
+// Bytes that no HTTP client would send, over raw sockets: every answer is problem JSON, and no other caller notices.
 
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import { ANDROID_TOKEN, notifyPath, type Setup, setup } from '../support/service
 const PATH = notifyPath(ANDROID_TOKEN);
 const BODY = '{"template":"payment_received","data":{"payment_hash":"broken"}}';
 
-/** Sends bytes as they are and returns all that comes back until the other side closes. */
+/** Sends bytes unchanged and returns everything that comes back until the other side closes. */
 function speak(running: Setup, bytes: string | Uint8Array): Promise<string> {
   const { hostname, port } = new URL(running.service.url);
   return new Promise((resolve, reject) => {
@@ -104,7 +104,7 @@ const CASES: readonly (readonly [string, string])[] = [
   ],
 ];
 
-test('answers what is no request to this service with a problem, and goes on', async () => {
+test('answers what is no request to this service with a problem, and continues', async () => {
   const running = await setup();
   for (const [name, bytes] of CASES) {
     const answer = parseAnswer(await speak(running, Buffer.from(bytes, 'latin1')));
@@ -116,7 +116,7 @@ test('answers what is no request to this service with a problem, and goes on', a
   await expectAlive(running);
 });
 
-test('reads no upgrade into a request that asks for one', async () => {
+test('ignores the upgrade in a request that asks for one', async () => {
   const running = await setup();
   for (const upgrade of ['websocket', 'h2c']) {
     const head = `Host: a\r\nConnection: Upgrade, close\r\nUpgrade: ${upgrade}\r\nContent-Length: 0`;
@@ -126,7 +126,7 @@ test('reads no upgrade into a request that asks for one', async () => {
   await expectAlive(running);
 });
 
-test('survives callers that break off in the middle', async () => {
+test('survives callers that close their connection in the middle', async () => {
   const running = await setup();
   const whole = `POST ${PATH} HTTP/1.1\r\nHost: a\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`;
   const { hostname, port } = new URL(running.service.url);
@@ -164,7 +164,7 @@ test('answers two requests in one packet one after the other', async () => {
   expect(answers.map((answer) => parseAnswer(answer).status)).toEqual([200, 400]);
 });
 
-test('answers HEAD everywhere, with a body nowhere', async () => {
+test('answers HEAD at every path, and never with a body', async () => {
   const running = await setup();
   const cases = [
     ['/healthz', 'Host: a', 200],

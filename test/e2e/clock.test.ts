@@ -1,5 +1,5 @@
-// Wall clocks jump: by NTP, by administrators, by a battery that was empty. A running service does not
-// notice, and a restart afterwards loses nothing.
+// Wall clocks jump: because of NTP, administrators, or an empty battery. A running service is not affected, and a
+// restart afterwards loses nothing.
 
 import { expect, test } from 'vitest';
 import { findAnswer } from '../../src/http/operator/answers.ts';
@@ -18,7 +18,7 @@ const UNAVAILABLE = { kind: 'fcm_error', error: 'UNAVAILABLE' } as const;
 for (const jumpMs of [5 * HOUR, -5 * HOUR]) {
   const way = jumpMs > 0 ? 'forward' : 'back';
 
-  test(`windows, quarantines and retries do not notice a jump ${way}`, async () => {
+  test(`a jump ${way} does not affect windows, quarantines and retries`, async () => {
     const { pay, running, clock, elapse } = await setupDriven();
     const { sandbox } = running;
     const first = await pay(ANDROID_TOKEN, 'aa');
@@ -59,7 +59,7 @@ for (const jumpMs of [HOUR, -HOUR]) {
     clock.jump(jumpMs);
     const android = await registerPhone(running);
     const ios = await registerPhone(running, { platform: 'ios', token: IOS_TOKEN });
-    // A device is seen once a day at most.
+    // Only once a day is it recorded that a device was seen.
     clock.advance(DAY);
     const now = new Date(clock.wallMs()).toISOString();
     const until = new Date(clock.wallMs() + DAY).toISOString();
@@ -89,13 +89,13 @@ for (const jumpMs of [HOUR, -HOUR]) {
       ...['received', 'try 1', 'answered', 'quarantine'].map((what) => ({ what, at: now })),
       { what: 'refused', at: new Date(clock.wallMs()).toISOString() },
     ]);
-    // `nds find` reads the row itself.
+    // `nds find` reads only the row.
     const { evidence } = await findIn(running, IOS_TOKEN, clock.wallMs());
     const times = { sinceMs: Date.parse(now), untilMs: Date.parse(until) };
     expect(evidence.quarantined).toMatchObject([times]);
   });
 
-  test(`a hold has the times of the wall clock after a jump ${way}, and is said to last`, async () => {
+  test(`a hold has the times of the wall clock after a jump ${way}, and is shown as lasting`, async () => {
     const { running, clock, pay } = await setupDriven({ environment: OPERATOR_ENVIRONMENT });
     clock.jump(jumpMs);
     const fault = { kind: 'reason', reason: 'TooManyRequests', retryAfterSeconds: 20 } as const;
@@ -139,10 +139,10 @@ async function settledRow(next: Awaited<ReturnType<typeof setupService>>) {
   }
 }
 
-test('a restart after the clock was set back sends an open delivery once more, and once only', async () => {
+test('a restart after the clock was set back sends an open delivery exactly once more', async () => {
   const { sandbox, next, id, clock } = await restartAfterJump(-5 * HOUR);
   const receivedAtMs = clock.nowMs();
-  // Its next try is as far away as it was: a second, give or take a fifth.
+  // Its next try is as far away as it was: a second, more or less a fifth.
   for (let step = 0; step < 13; step += 1) {
     clock.advance(100);
     await next.service.store.probe();

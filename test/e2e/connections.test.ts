@@ -1,5 +1,5 @@
-// Connections of callers at the whole service: too many, those that ask more than they read, and those that end
-// their side.
+// Connections of callers to the whole service: too many of them, callers that send more requests than they read
+// answers, and callers that close their side.
 
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
@@ -49,7 +49,7 @@ test('a connection that finds no room is closed, reported at once and then every
   expect((await waiting[1]?.answer)?.text).toBe('answer');
 });
 
-test('silent and half-sent connections refuse no call, and a broken-off body is no fault of ours', async () => {
+test('silent and half-sent connections cause no refusals, and an incomplete body is not logged as a fault of the service', async () => {
   const running = await setup({ environment: { NDS_MAX_CONNECTIONS: '100' } });
   const half = rawPost(PATH, paymentBody('half')).slice(0, -5);
   const chunked = `POST ${PATH} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab`;
@@ -68,7 +68,7 @@ test('silent and half-sent connections refuse no call, and a broken-off body is 
   expect(loud).toEqual([]);
 });
 
-test('callers that end their side behind the call get their answer', async () => {
+test('callers that close their side after the call get their answer', async () => {
   const running = await setup();
   const payment = await open(running);
   payment.socket.end(rawPost(PATH, paymentBody('one')));
@@ -80,7 +80,7 @@ test('callers that end their side behind the call get their answer', async () =>
   expect(await question.untilEnd()).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*the invoice$/);
 });
 
-test('nothing is pushed that came behind an answer which ends its connection', async () => {
+test('nothing is pushed for calls that follow an answer which ends its connection', async () => {
   const running = await setup();
   const second = rawPost(PATH, paymentBody('second'));
   const firsts = [
@@ -113,7 +113,7 @@ test('callers that pipeline and read nothing cost bounded memory, and few pushes
   await expectHealthy(running);
   await running.service.settled();
   expect((liveHeapBytes() - before) / MEGABYTE).toBeLessThan(60);
-  // A second wave for those that are still open, within the bound of what may wait.
+  // More requests on the connections that are still open, within the limit of what may wait.
   for (const { socket } of raws) if (socket.writable) socket.write(HEALTH.repeat(10));
   await expectHealthy(running);
   await running.service.settled();

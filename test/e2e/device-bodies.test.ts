@@ -1,5 +1,5 @@
-// What a registration and a change may say, how much of it, and how many devices there may be. Whatever is
-// refused is named by its field, never by its value, and leaves nothing behind.
+// What a registration and a change may contain, how much of it, and how many devices there may be. A refusal names the
+// faulty field, never its value, and nothing is stored.
 
 import { expect, test } from 'vitest';
 import { problemOf, refusalOf } from '../support/callers.ts';
@@ -145,7 +145,7 @@ test('an iPhone’s new token has to be one', async () => {
   expect([refusalOf(answer), faultyFields(answer)]).toEqual(['400 bad_body', ['token']]);
 });
 
-test('names at most eight faults and the number of the others, none of them at length', async () => {
+test('names at most eight faults and the number of the others, and shortens each', async () => {
   const running = await start();
   const names = Array.from({ length: 500 }, (_, index) => [`${index}${'n'.repeat(120)}`, 1]);
   const answer = await callRegistry(running, { method: 'POST', body: Object.fromEntries(names) });
@@ -155,7 +155,7 @@ test('names at most eight faults and the number of the others, none of them at l
   for (const field of fields) expect(field.length).toBeLessThanOrEqual(100);
 });
 
-test('takes everything at its bound', async () => {
+test('takes every field at its limit', async () => {
   const running = await start();
   const secrets = Array.from({ length: 4 }, (_, index) => `${index}`.padEnd(256, 's'));
   const body = {
@@ -186,7 +186,7 @@ test('a user has at most the configured number of devices, whichever way they ar
   expect(refusalOf(await callRegistry(running, call))).toBe('409 too_many_devices');
   expect((await readDevice(running, other.id)).user).toBe('another');
 
-  // What is there already may be registered and changed again.
+  // Existing devices may be registered and changed again.
   const [first] = await listDevices(running, USER);
   await registerPhone(running, { user: USER, app_data: 'wallet-1' });
   await changeDevice(running, first?.id ?? '', { user: USER, locale: 'fr' });
@@ -196,7 +196,7 @@ test('a user has at most the configured number of devices, whichever way they ar
   expect(await listDevices(running, USER)).toHaveLength(3);
 });
 
-test('a thousand registrations for one user at once leave no more than the bound', async () => {
+test('a thousand registrations for one user at once leave no more devices than the limit', async () => {
   const running = await start();
   const answers = await Promise.all(
     Array.from({ length: 1_000 }, (_, index) =>
@@ -212,7 +212,7 @@ test('a thousand registrations for one user at once leave no more than the bound
   expect(await listDevices(running, USER)).toHaveLength(50);
 });
 
-test('the service holds so many devices and no more, the last of them for the backend', async () => {
+test('the service takes this many devices and no more, the last of them from the backend', async () => {
   const running = await start({ NDS_MAX_DEVICES: '3' });
   await registerPhone(running, {}, APP_KEY);
   await registerPhone(running, {}, APP_KEY);

@@ -1,4 +1,4 @@
-// Devices that go: deleted by their vendor, with their token in whatever is still open, or pruned when they
+// How devices are removed: deleted by their vendor, including their token in all open deliveries, or pruned after they
 // were dead or unseen for long.
 
 import Database from 'better-sqlite3';
@@ -25,7 +25,7 @@ async function start(environment: Record<string, string> = {}) {
 
 type Running = Awaited<ReturnType<typeof start>>;
 
-/** Rows that hold something encrypted, by table. */
+/** Rows with encrypted content, by table. */
 function sealedRows({ environment }: Setup): { readonly open: number; readonly devices: number } {
   const db = new Database(environment.NDS_DATABASE ?? '', { readonly: true });
   try {
@@ -42,7 +42,7 @@ async function logOf({ service }: Setup, id: string) {
   return row;
 }
 
-/** A delivery that waits in the queue: its provider said to come back later. */
+/** A queued delivery, because its provider asked to retry later. */
 async function queueDelivery(running: Running, work: () => ReturnType<typeof wake>) {
   running.sandbox.script({
     provider: 'fcm',
@@ -56,7 +56,7 @@ async function queueDelivery(running: Running, work: () => ReturnType<typeof wak
   return answer.id;
 }
 
-test('a deleted device takes its queued deliveries along, and its log keeps only the hash', async () => {
+test('deleting a device ends its queued deliveries, and its log keeps only the hash', async () => {
   const running = await start();
   const device = await registerPhone(running, { user: 'user-a' });
   const id = await queueDelivery(running, () => wake(running, device, 'aa'));
@@ -96,7 +96,7 @@ test('a device that is deleted while its provider hangs leaves nothing in the da
   expect(sealedRows(running)).toEqual({ open: 0, devices: 0 });
 });
 
-test('what was sent to the token itself goes too, unless another device has the token', async () => {
+test('deliveries to the token itself end, too, unless another device has the token', async () => {
   const running = await start();
   const devices = [
     await registerPhone(running, { user: 'user-a' }),
@@ -128,7 +128,7 @@ test('another wallet on the same phone loses nothing', async () => {
   await running.sandbox.waitFor(({ data }) => data.app_data === 'wallet-2', 1);
 });
 
-/** Registers two phones, of which the first dies at once; both were seen today. */
+/** Registers two phones, of which the first becomes dead at once; both were seen today. */
 async function oneDeadOneAlive(running: Running) {
   const dead = await registerPhone(running, { token: 'dead:APA91bTokenOfARemovedApp' });
   const alive = await registerPhone(running, { platform: 'ios', token: IOS_TOKEN });
@@ -166,7 +166,7 @@ test('devices that were unseen for a year are pruned, those that took a push are
   const active = await registerPhone(running, { user: 'user-a' });
   await prune(running, 364);
   expect(pruned(running)).toEqual([]);
-  // Registered again, which is a sign of life.
+  // Registering again is a sign of life.
   await registerPhone(running, { user: 'user-a' });
   await prune(running, 2);
   await running.log.waitFor(({ name }) => name === 'devices_pruned');
@@ -175,7 +175,7 @@ test('devices that were unseen for a year are pruned, those that took a push are
   expect((await readDevice(running, active.id)).id).toBe(active.id);
 });
 
-test('how long devices are kept is the vendor’s to say', async () => {
+test('the vendor decides how long devices are kept', async () => {
   const running = await start({ NDS_DEVICE_DEAD_AFTER: '1d', NDS_DEVICE_UNSEEN_AFTER: '3d' });
   await oneDeadOneAlive(running);
   await prune(running, 2);

@@ -1,5 +1,5 @@
-// Handles: one for each door of a device, worth nothing at any other, revoked and renewed one by one, and
-// at their own door as good as the token itself.
+// Handles: one for each door of a device, useless at any other door, revoked and renewed separately, and at their own
+// door equal to the token itself.
 
 import { expect, test } from 'vitest';
 import {
@@ -32,7 +32,7 @@ import {
 import { ANDROID_TOKEN, EXTERNAL_URL, IOS_TOKEN, type Setup, setup } from '../support/service.ts';
 import { epayCall, resmicCall } from '../support/signed-calls.ts';
 
-/** Where each door takes its handle. */
+/** The path of each door, to which the handle is appended. */
 const DOORS: Readonly<Record<string, string>> = {
   notify: '/n/',
   lsps5: '/api/v1/lsps5/',
@@ -50,12 +50,12 @@ function start(environment: Record<string, string> = {}): Promise<Setup> {
   return setup({ environment: { ...REGISTRY_ENVIRONMENT, ...environment } });
 }
 
-/** What a caller without any signature or sense gets at a door. */
+/** A call without signature or valid content. */
 function knock(running: Setup, path: string, body = '{}'): Promise<Answer> {
   return send(running.service.url, { path, body });
 }
 
-/** The answer as a caller could compare it with others: without what differs with every request. */
+/** An answer as a caller could compare it with others: without the parts that differ with every request. */
 function comparable({ status, headers, text }: Answer): string {
   const { date: _date, 'request-id': _requestId, ...others } = headers;
   return JSON.stringify([status, others, text.replace(/urn:uuid:[0-9a-f-]{36}/, 'urn:uuid:')]);
@@ -78,7 +78,7 @@ test('a device has one URL for each door, every one with a handle of its own', a
   expect(new Set(handles).size).toBe(2 * Object.keys(DOORS).length);
 });
 
-test('every handle at every other door is as unknown as an invented and a deleted one', async () => {
+test('a handle at a wrong door is answered exactly as an invented or deleted one', async () => {
   const running = await start();
   const device = await registerPhone(running);
   const deleted = await registerPhone(running, { user: 'deleted' });
@@ -113,7 +113,7 @@ test('every handle at every other door is as unknown as an invented and a delete
   expect(await running.service.store.findDeliveries({ limit: 10 })).toEqual([]);
 });
 
-test('a handle that is written otherwise in the path is the same handle', async () => {
+test('an escaped handle in the path is the same handle', async () => {
   const running = await start();
   const device = await registerPhone(running);
   const handle = handleOf(device, 'notify');
@@ -160,7 +160,7 @@ test('a renewed URL replaces the old one, and a revoked one comes back under a n
   expect((await readDevice(running, device.id)).urls).toEqual(back.urls);
 });
 
-test('makes URLs for doors that take handles alone', async () => {
+test('makes URLs for doors that take only handles', async () => {
   const running = await start();
   const { id } = await registerPhone(running);
   for (const door of ['spark_payment_received', 'acme', 'toString', '__proto__', '%00']) {
@@ -189,7 +189,7 @@ test('a device that was there before a source is configured gets its URL when it
   expect(again.urls).toEqual(renewed.urls);
 });
 
-test('the token form can be switched off, and handles go on', async () => {
+test('the token form can be switched off, and handles still work', async () => {
   const running = await start({ NDS_TOKEN_FORM: 'off' });
   const device = await registerPhone(running, { app_data: 'wallet-1' });
   for (const door of ['/api/v1/notify', '/notify']) {
@@ -221,7 +221,7 @@ test('an unknown handle is 404 before the body is looked at, a known one says wh
   );
 });
 
-test('what the query says at a handle’s door does not count', async () => {
+test('the query is ignored at a handle’s door', async () => {
   const running = await start();
   const device = await register(running, { platform: 'ios', token: IOS_TOKEN, app_data: 'own' });
   const path = `${pathOf(device, 'notify')}?platform=android&token=other&app_data=other&app=other`;
@@ -252,7 +252,7 @@ test('an invoice request through a handle is answered with what the phone replie
   expect(refusalOf(await silent.answer)).toBe('504 no_reply');
 });
 
-test('a handle and its token are two recipients: what one took is new to the other', async () => {
+test('a handle and its token are two recipients: duplicates of one are new to the other', async () => {
   const running = await start();
   const device = await registerPhone(running);
   const answers = [

@@ -62,7 +62,7 @@ const ODD_KEYS: readonly (readonly [string, Readonly<Record<string, string>>])[]
   ['a key in another header', { 'x-api-key': BACKEND_KEY, cookie: BACKEND_KEY }],
 ];
 
-test('without a right key nothing is read, made or changed', async () => {
+test('without a valid key nothing is read, made or changed', async () => {
   const running = await start();
   const device = await registerPhone(running, { user: 'user-a' });
   const before = await readDevice(running, device.id);
@@ -117,7 +117,7 @@ test('every registration by an app’s key is a device with handles of its own',
   );
   expect(new Set(handles).size).toBe(handles.length);
   expect(new Set(all.map(({ id }) => id)).size).toBe(3);
-  // Nor does the backend meet an app's device.
+  // The backend does not get the app's device either.
   expect((await registerPhone(running, { app_data: 'wallet-1' })).id).toBe(ofBackend.id);
   for (const device of all) {
     expect(successOf(await wake(running, device, 'aa')).status).toBe('delivered');
@@ -132,7 +132,7 @@ test('an app’s key cannot give a device to a user', async () => {
   expect(await listDevices(running, 'user-a')).toEqual([]);
 });
 
-test('an app’s key registers for its own app alone, and for that without naming it', async () => {
+test('an app’s key registers only for its own app, without having to name it', async () => {
   const running = await start();
   const file = join(running.folder, 'apps.json');
   const { serviceAccount, url } = running.sandbox.fcm;
@@ -155,7 +155,7 @@ test('an app’s key registers for its own app alone, and for that without namin
     const call = { method: 'POST', body: { ...PHONE, app }, key: key ?? '' };
     expect(refusalOf(await callRegistry(running, call)), app).toBe('401 unauthorized');
   }
-  // The same token, user and app_data under two apps are two devices.
+  // With the same token, user and app_data, two apps have two devices.
   const one = await register(running, { ...PHONE, user: 'user-a' });
   const two = await register(running, { ...PHONE, user: 'user-a', app: 'second' });
   expect(one.id).not.toBe(two.id);
@@ -166,7 +166,7 @@ test('an app’s key registers for its own app alone, and for that without namin
   expect(refusalOf(answer)).toBe('502 provider_not_configured');
 });
 
-test('several backend keys are good at once, and one that was taken out is not', async () => {
+test('several backend keys are valid at the same time, and a removed key is not', async () => {
   const running = await start();
   const { id } = await registerPhone(running);
   await running.restart({ NDS_BACKEND_KEYS: `${NEW_KEY}, ${BACKEND_KEY}` });
@@ -178,7 +178,7 @@ test('several backend keys are good at once, and one that was taken out is not',
   expect(refusalOf(await callRegistry(running, { path: `/${id}` }))).toBe('401 unauthorized');
 });
 
-test('without keys there is no registry to get into', async () => {
+test('without keys there is no registry', async () => {
   const running = await setup();
   for (const key of [null, BACKEND_KEY, '']) {
     const answer = await callRegistry(running, { method: 'POST', body: PHONE, key });
@@ -215,7 +215,7 @@ test('registering needs a secret from the configuration, and an address for its 
   }
 });
 
-test('keys that cannot be meant are refused at the start, without being repeated', async () => {
+test('keys that can only be mistakes are refused at the start, without being repeated', async () => {
   const running = await start();
   const cases: readonly (readonly [Record<string, string>, RegExp])[] = [
     [{ NDS_BACKEND_KEYS: 'short' }, /^NDS_BACKEND_KEYS must hold keys of 16 or more/],

@@ -1,5 +1,5 @@
-// The database files, searched byte for byte after a run with devices, signed calls and deliveries of every
-// end: nothing that a device or a caller said can be found there, before and after the secret is replaced.
+// The database files, searched byte for byte after a run with devices, signed calls and deliveries of every outcome:
+// nothing that a device or a caller sent can be found there, before and after the secret is replaced.
 
 import { expect, test } from 'vitest';
 import { startService } from '../../src/main.ts';
@@ -43,11 +43,11 @@ const ENVIRONMENT = {
   ...OPERATOR_ENVIRONMENT,
   NDS_SELF_REGISTRATION: 'on',
   NDS_SOURCES: JSON.stringify({ domains: { 'pay.example.com': { secrets: [DOMAIN_SECRET] } } }),
-  // What waits for Google stays open over the restarts.
+  // Deliveries that wait for Google stay open over the restarts.
   NDS_LIFETIMES: 'swap_updated=28d,payment_received=60s',
 };
 
-/** Everything that was said in the run and must not be found afterwards. */
+/** Everything that was sent in the run and must not be found afterwards. */
 interface Said {
   readonly texts: readonly string[];
   readonly iosDevice: Awaited<ReturnType<typeof register>>;
@@ -55,7 +55,9 @@ interface Said {
   readonly resmic: ReturnType<typeof resmicCall>;
 }
 
-/** Devices of all three registrars, deliveries that were settled, refused, deleted, and one that is open. */
+/**
+ * Makes devices of all three registrars, and deliveries that were settled, refused or deleted, and one that stays open.
+ */
 async function live(running: Setup): Promise<Said> {
   const { url } = running.service;
   const iosDevice = await register(running, {
@@ -130,7 +132,7 @@ async function live(running: Setup): Promise<Said> {
   return { texts, iosDevice, openId: successOf(open).id, resmic };
 }
 
-/** Which of the texts are in a file of the database, as text or as the bytes that the text stands for. */
+/** Which of the texts are in a file of the database, as text or as decoded bytes. */
 function findTraces({ folder }: Setup, texts: readonly string[]): readonly string[] {
   const files = readDatabaseFiles(folder);
   expect(files.length).toBeGreaterThan(0);
@@ -154,12 +156,12 @@ function spellings(text: string): readonly Buffer[] {
   ];
 }
 
-test('nothing that a device or a caller said is in the database, running, stopped or under a new secret', async () => {
+test('nothing that a device or a caller sent is in the database, running, stopped or under a new secret', async () => {
   const running = await setup({ environment: ENVIRONMENT });
   const said = await live(running);
   expect(said.texts.every((text) => text.length >= 8)).toBe(true);
   expect(findTraces(running, said.texts)).toEqual([]);
-  // The search finds what is there.
+  // The search finds texts that are there.
   expect(findTraces(running, ['swap_updated'])).not.toEqual([]);
   await running.service.stop();
   expect(findTraces(running, said.texts)).toEqual([]);
@@ -171,7 +173,7 @@ test('nothing that a device or a caller said is in the database, running, stoppe
   await running.restart(rotated);
   expect(running.log.lines.map(({ message }) => message)).toContain('key_rotated');
   expect(findTraces(running, said.texts)).toEqual([]);
-  // From now on the old secret is not needed any more.
+  // From now on the old secret is no longer needed.
   await running.restart({ NDS_SECRET: NEXT_SECRET });
   await expectAllWorks(running, said);
   expect(findTraces(running, said.texts)).toEqual([]);
@@ -179,7 +181,7 @@ test('nothing that a device or a caller said is in the database, running, stoppe
   expect(findTraces(running, said.texts)).toEqual([]);
 });
 
-/** Handles, secrets, lookups, duplicates and what waited for its push, all from before the new secret. */
+/** Handles, secrets, lookups, duplicates and a waiting delivery, all from before the new secret, still work. */
 async function expectAllWorks(running: Setup, said: Said): Promise<void> {
   const { iosDevice, openId, resmic } = said;
   const { store, ids } = running.service;
@@ -203,7 +205,7 @@ async function expectAllWorks(running: Setup, said: Said): Promise<void> {
   const settled = running.log.waitFor(
     (event) => event.name === 'delivery_settled' && event.deliveryId === openId,
   );
-  // By itself it would go up to fifteen seconds later.
+  // By itself it would be sent up to fifteen seconds later.
   const retry = await operate(running, { method: 'POST', path: `/deliveries/${openId}/retry` });
   expect(told(retry)).toMatchObject({ id: openId, attempt: 'starts' });
   const [push] = await running.sandbox.waitFor(

@@ -1,4 +1,4 @@
-// docs/devices.md: its examples run as they are written, and its signed registration is believed.
+// docs/devices.md: its examples run as they are written, and its signed registration is accepted.
 
 import { expect, test } from 'vitest';
 import { send } from '../support/callers.ts';
@@ -30,7 +30,7 @@ test('the signed example of docs/devices.md registers the wallet that signed it'
   expect(deviceOf(answer).user).toBe(JSON.parse(body).user);
 });
 
-/** Without the tools that the page names, nobody can run its examples. */
+/** Skipped without the tools that the page names. */
 test.skipIf(!hasTools('bash', 'curl', 'openssl', 'sed'))(
   'the examples of docs/devices.md run as they are written',
   async () => {

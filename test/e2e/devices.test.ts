@@ -1,5 +1,5 @@
-// The registry as the vendor's backend uses it: devices are made, read, found by their user, changed and
-// deleted, and which two registrations are the same device.
+// The registry as the vendor's backend uses it: devices are made, read, found by their user, changed and deleted; and
+// which registrations are of the same device.
 
 import { expect, test } from 'vitest';
 import { z } from 'zod';
@@ -46,7 +46,7 @@ async function start(): Promise<Setup & { readonly clock: ManualClock }> {
   return Object.assign(running, { clock });
 }
 
-test('tells all of a registered device but its token and its secrets', async () => {
+test('returns all fields of a registered device except its token and its secrets', async () => {
   const running = await start();
   const answer = await callRegistry(running, { method: 'POST', body: DETAILS });
   const device = deviceOf(answer);
@@ -69,7 +69,7 @@ test('tells all of a registered device but its token and its secrets', async () 
   expect(await listDevices(running, USER)).toEqual([device]);
 });
 
-test('lists a user’s devices, newest first, and nobody else’s', async () => {
+test('lists the devices of one user, newest first, and no others', async () => {
   const running = await start();
   const first = await registerPhone(running, { user: USER });
   const second = await registerPhone(running, { user: USER, platform: 'ios', token: IOS_TOKEN });
@@ -101,7 +101,7 @@ test('sends to the new token as soon as a device has one, under the same URLs', 
   expect(running.sandbox.received().map((push) => push.token)).toEqual([token]);
 });
 
-test('a rotated token starts with a clean slate: the device lives again', async () => {
+test('after a token rotation the device counts as alive again', async () => {
   const running = await start();
   const device = await registerPhone(running);
   running.sandbox.script({ provider: 'fcm', fault: { kind: 'fcm_error', error: 'UNREGISTERED' } });
@@ -117,7 +117,7 @@ test('a rotated token starts with a clean slate: the device lives again', async 
   expect(successOf(await wake(running, device, 'aa')).status).toBe('delivered');
 });
 
-test('changes the fields of the request and nothing else', async () => {
+test('changes only the fields of the request', async () => {
   const running = await start();
   const body = { ...DETAILS, token: IOS_TOKEN };
   const device = deviceOf(await callRegistry(running, { method: 'POST', body }));
@@ -200,7 +200,7 @@ test('the same device registered many times at once is one device', async () => 
   expect(await listDevices(running, USER)).toHaveLength(1);
 });
 
-test('the backend’s word lifts a quarantine, an app’s does not', async () => {
+test('a registration by the backend ends a quarantine, one by an app does not', async () => {
   const running = await start();
   const device = await registerPhone(running);
   running.sandbox.script({ provider: 'fcm', fault: { kind: 'fcm_error', error: 'UNREGISTERED' } });
@@ -257,7 +257,7 @@ test('a deleted device is gone: unknown by id, in its user’s list and at its d
   expect(handleOf(again, 'notify')).not.toBe(handleOf(device, 'notify'));
 });
 
-test('takes the methods of its routes alone', async () => {
+test('takes only the methods of its routes', async () => {
   const running = await start();
   const { id } = await registerPhone(running);
   const allowed: readonly (readonly [string, string])[] = [

@@ -1,5 +1,5 @@
-// Who may come in at the Breez family's door: methods, paths, queries and platforms. Whatever is
-// refused leaves no row, causes no push, and says nothing of the token.
+// Which calls the Breez family's door takes: methods, paths, queries and platforms. A refused call leaves no row,
+// causes no push, and reveals nothing about the token.
 
 import { expect, test } from 'vitest';
 import { type Answer, expectNoTrace, problemOf, refusalOf, send } from '../support/callers.ts';
@@ -17,7 +17,7 @@ function post(running: Setup, path: string, body: string = BODY): Promise<Answer
   return send(running.service.url, { path, body });
 }
 
-test('takes POST alone and says so', async () => {
+test('takes only POST and says so', async () => {
   const running = await setup();
   const doors = ['/api/v1/notify', '/notify', '/api/v1/response/AAAAAAAAAAAAAAAAAAAAAA'];
   for (const door of doors) {
@@ -96,7 +96,7 @@ const TOKEN_FAULTS: readonly (readonly [string, string])[] = [
   ['whose first value is empty', 'platform=android&token=&token=secrettoken'],
 ];
 
-/** Of these tokens; so long that no random id has them. */
+/** Parts of these tokens, long enough that no random id contains them. */
 const PARTS = ['secret', 'yyyyyy', 'abababababab', IOS_TOKEN.slice(0, 12)];
 
 test('names the token as the fault, whatever is wrong with it, and never repeats it', async () => {
@@ -151,7 +151,7 @@ test('takes every token that a provider could have issued, at its limits', async
     ['ios', ANDROID_TOKEN, 'fcm'],
     ['ios', 'fcm-token:APA91b', 'fcm'],
     ['android', longToken(4_096), 'fcm'],
-    // Hex on Android is no APNs token, so neither its length nor its parity counts.
+    // A token on Android is never an APNs token, so neither its length nor its parity matters.
     ['android', 'abc', 'fcm'],
     ['android', 'ab'.repeat(150), 'fcm'],
   ];
@@ -167,7 +167,7 @@ test('takes every token that a provider could have issued, at its limits', async
   expect(running.sandbox.received()).toHaveLength(tokens.length);
 });
 
-test('routes an iOS token by its form, and gives FCM the block that APNs needs', async () => {
+test('routes an iOS token by its form, and adds for FCM the block that APNs needs', async () => {
   const running = await setup();
   await post(running, notifyPath(IOS_TOKEN));
   await post(running, `/api/v1/notify?platform=ios&token=${ANDROID_TOKEN}`);
@@ -186,7 +186,7 @@ test('routes an iOS token by its form, and gives FCM the block that APNs needs',
   expect(android?.fcm?.message).not.toHaveProperty('notification');
 });
 
-test('hands app_data to the app as it was meant, and leaves it out if there is none', async () => {
+test('passes app_data to the app unchanged, and leaves it out if there is none', async () => {
   const running = await setup();
   const texts = ['wallet-1', '', 'a b&c=d', '100 % + "quoted"', 'ü 発 🌩', '\ufffd', '\u0001'];
   for (const [index, text] of texts.entries()) {
@@ -204,7 +204,7 @@ test('hands app_data to the app as it was meant, and leaves it out if there is n
   expect(running.sandbox.received().at(-1)?.data).not.toHaveProperty('app_data');
 });
 
-test('opens the short path, a whole address and unknown parameters as breez/notify does', async () => {
+test('accepts the short path, a whole address and unknown parameters as breez/notify does', async () => {
   const running = await setup();
   const query = `platform=android&token=${ANDROID_TOKEN}`;
   const paths = [

@@ -1,4 +1,4 @@
-// A stop that lets proxies learn of it first; callers that wait for a device's reply then wait on until their deadline.
+// A stop that lets proxies notice it first; callers that wait for a device's reply then wait until their deadline.
 
 import { expect, test } from 'vitest';
 import { askPhone, refusalOf, reply } from '../support/callers.ts';
@@ -7,7 +7,7 @@ import { turn } from '../support/intercept-store.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { ANDROID_TOKEN, IOS_TOKEN, setup } from '../support/service.ts';
 
-test('takes calls for NDS_DRAIN more, not ready, and each answer ends its connection', async () => {
+test('takes calls during NDS_DRAIN while not ready, and each answer ends its connection', async () => {
   const clock = new ManualClock();
   const { service, notify } = await setup({ clock, environment: { NDS_DRAIN: '10s' } });
   expect((await notify(ANDROID_TOKEN, 'aa')).headers.get('connection')).toBe('keep-alive');
@@ -23,14 +23,14 @@ test('takes calls for NDS_DRAIN more, not ready, and each answer ends its connec
   await expect(notify(ANDROID_TOKEN, 'cc')).rejects.toThrow('fetch failed');
 });
 
-test('stops at once by default, since one machine alone has nobody to take its calls', async () => {
+test('stops at once by default, since no other machine could take its calls', async () => {
   const clock = new ManualClock();
   const { service, notify } = await setup({ clock });
   await service.stop();
   await expect(notify(ANDROID_TOKEN, 'aa')).rejects.toThrow('fetch failed');
 });
 
-test('who waits for a device’s reply still gets it after the drain, when new calls are refused', async () => {
+test('a caller that waits for a device’s reply still gets it after the drain, when new calls are refused', async () => {
   const { running, pay, clock } = await setupDriven({ environment: { NDS_DRAIN: '10s' } });
   const before = askPhone(running, { token: IOS_TOKEN, request: 'before' });
   const [first] = await running.sandbox.waitFor(() => true, 1);

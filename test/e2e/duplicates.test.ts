@@ -34,7 +34,7 @@ test('a repeat while the first is on its way waits for it and gets its outcome',
   expect(running.sandbox.received()).toHaveLength(1);
 });
 
-test('a repeat while the first is on its way is refused as the first one is', async () => {
+test('a repeat while the first is on its way is refused if the first one is', async () => {
   const { pay, running, clock, untilAsked } = await setupDriven();
   running.sandbox.script({ provider: 'fcm', fault: { kind: 'hang' } });
   running.sandbox.script({ provider: 'fcm', fault: REFUSED });
@@ -58,7 +58,7 @@ test('the window of a payment is 25 seconds from receipt, which repeats do not e
   expect(next.body.id).not.toBe(first.body.id);
 });
 
-test('a key of seven days holds across a restart and ends after them', async () => {
+test('a key of seven days lasts over a restart and ends after seven days', async () => {
   const { announce, running, clock } = await setupDriven();
   const first = await announce('one');
   await (await running.restart()).reach;

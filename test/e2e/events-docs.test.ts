@@ -1,4 +1,4 @@
-// What docs/events.md tells the reader to run, as far as it needs this machine alone.
+// The commands and examples of docs/events.md, if they need only this machine.
 
 import { expect, test } from 'vitest';
 import { startReceiver } from '../support/event-receiver.ts';
@@ -27,7 +27,7 @@ async function start() {
   return { receiver, running, run };
 }
 
-test.skipIf(!canRun)('an endpoint is registered by curl, as the answer is shown', async () => {
+test.skipIf(!canRun)('an endpoint is registered by curl, and the answer is as shown', async () => {
   const { run } = await start();
   const [curl = ''] = blocksOf(PAGE, 'sh');
   const [shown = ''] = blocksOf(PAGE, 'json');
@@ -41,7 +41,7 @@ test.skipIf(!canRun)('an endpoint is registered by curl, as the answer is shown'
   });
 });
 
-test.skipIf(!canRun)('the commands do what is said of them, and the tables show it', async () => {
+test.skipIf(!canRun)('the commands do what the page says, and the tables show it', async () => {
   const { run, running, receiver } = await start();
   const [, add = '', all = ''] = blocksOf(PAGE, 'sh');
   const added = await run(add);

@@ -1,4 +1,4 @@
-// `nds find` while nds does not run: nobody may wait for a push that nobody is going to send.
+// `nds find` while nds does not run: it must say that the waiting push is not being sent.
 
 import { execFile } from 'node:child_process';
 import { utimesSync } from 'node:fs';
@@ -45,7 +45,7 @@ async function leaveOneWaiting() {
   return { service, environment, find };
 }
 
-test('says so of a service that was killed, as soon as it must have given a sign of life', async () => {
+test('says that a service was killed, as soon as its sign of life is overdue', async () => {
   const { service, environment, find } = await leaveOneWaiting();
   service.signal('SIGKILL');
   await service.ended;
@@ -58,7 +58,7 @@ test('says so of a service that was killed, as soon as it must have given a sign
   );
 });
 
-test('says so of a service that was stopped, at once', async () => {
+test('says that a service was stopped, at once', async () => {
   const { service, find } = await leaveOneWaiting();
   expect((await find()).code).not.toBe('queued_stopped');
   service.signal('SIGTERM');

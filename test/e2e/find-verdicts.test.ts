@@ -1,4 +1,5 @@
-// What went wrong with a push, found afterwards: real failures in a running service, and the code that `nds find` names.
+// Finding out later what went wrong with a push: real failures in a running service, and the code that `nds find`
+// names.
 
 import { expect, test } from 'vitest';
 import type { FindResult } from '../../src/core/finding/find.ts';
@@ -54,7 +55,7 @@ test('an outage that outlasted a payment', async () => {
   const { verdict, timeline } = await ask(HASH);
   expect(verdict.code).toBe('expired_outage');
   expect(timeline.map(({ what }) => what)).toContain('outage');
-  // A caller is not made to wait now.
+  // Callers are refused by now, and need not wait.
   await pay(androidToken(9), 'f'.repeat(64));
   const later = await ask('f'.repeat(64));
   expect(later.timeline).toContainEqual(

@@ -59,7 +59,7 @@ beforeAll(async () => {
   woken = await wakePhone((end) => afterAll(end));
 });
 
-test('everything that an operator may have in hand finds the push', async () => {
+test('everything that an operator may have finds the push', async () => {
   const { running, device, id } = woken;
   const known = [
     ...[id, id.toUpperCase(), `urn:uuid:${id}`, PAYMENT_HASH, PAYMENT_HASH.toUpperCase()],
@@ -100,7 +100,7 @@ test('shows what happened and when, in lines that fit a terminal', async () => {
   expect(lines.filter((line) => line.length > 80)).toEqual([]);
 });
 
-test('reads what is asked from standard input, so that no token stays in a history', async () => {
+test('reads the question from standard input, so that no token stays in a shell’s history', async () => {
   const { running, id } = woken;
   const asking = run(process.execPath, [NDS, 'find', '-', '--json'], { env: running.environment });
   asking.child.stdin?.end(`${ANDROID_TOKEN}\n`);
@@ -117,7 +117,7 @@ test('an APNs token is found in any spelling of its hex digits', async () => {
   }
 });
 
-test('what nobody sent is not found, and the exit code says so', async () => {
+test('finds nothing for what was never sent, and says so by the exit code', async () => {
   const running = await setup();
   const asking = find(running, PAYMENT_HASH);
   await expect(asking).rejects.toMatchObject({
@@ -128,7 +128,7 @@ test('what nobody sent is not found, and the exit code says so', async () => {
   });
 });
 
-test('an app that is named is the only one, whether it is configured or not', async () => {
+test('searches only the named app, configured or not', async () => {
   const { running } = woken;
   expect(await find(running, USER, '--app', 'default')).toContain('Delivered');
   await expect(find(running, USER, '--app', 'gone')).rejects.toMatchObject({ code: 1 });
@@ -200,7 +200,7 @@ test('stats counts what was delivered and why the rest was not', async () => {
   ]);
 });
 
-/** Payments for one phone after the other, until the command has shown one. */
+/** Pays one phone after the other, until the command has shown one. */
 async function payUntil(running: Setup, shown: Promise<unknown>): Promise<void> {
   let isShown = false;
   const done = shown.finally(() => {
@@ -247,7 +247,7 @@ test('tail shows deliveries as they end and refused calls, and ends when it is i
   expect(await other.ended).toEqual({ code: 0, stdout: '', stderr: '' });
 });
 
-test('tail ends in order when its reader has enough', async () => {
+test('tail ends in order when its reader closes the pipe', async () => {
   const running = await setup();
   const env = { ...running.environment, PATH: process.env.PATH };
   const script = `"${process.execPath}" "${NDS}" tail | head -n 1`;

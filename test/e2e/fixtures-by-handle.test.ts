@@ -1,4 +1,4 @@
-// The Breez family's fixtures through registered devices: the handle stands for what the query says.
+// The Breez family's fixtures through registered devices: the handle replaces the query.
 
 import { tokenFault } from '../../src/core/target.ts';
 import { runFixture, testFixtures } from '../support/fixture-runner.ts';
@@ -7,7 +7,7 @@ import { handleOf, REGISTRY_ENVIRONMENT, register } from '../support/registry.ts
 import type { Setup } from '../support/service.ts';
 import { BREEZ_SOURCES } from '../support/sources.ts';
 
-/** Those that are about the query itself have no counterpart: the registry takes no such device. */
+/** Fixtures about the query itself are left out: the registry takes no such device. */
 const fixtures = loadFixtures(BREEZ_SOURCES).filter((fixture) => {
   const query = queryOf(fixture.request.path);
   const platform = query.get('platform');
@@ -30,7 +30,7 @@ testFixtures(fixtures, {
   },
 });
 
-/** One device for each query in the fixture. */
+/** Registers one device for each query in the fixture. */
 async function registerAll(fixture: Fixture, running: Setup): Promise<ReadonlyMap<string, string>> {
   const handles = new Map<string, string>();
   const paths = [fixture.request, ...fixture.then.map((step) => step.request)];

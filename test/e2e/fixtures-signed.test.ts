@@ -1,5 +1,5 @@
-// The fixtures of the signed sources over HTTP: their registrations are made through the registry's own
-// API, and the fixture's handle is replaced by the one that the registry gave out for that door.
+// The fixtures of the signed sources over HTTP: devices are registered through the registry's own API, and the
+// fixture's handle is replaced by the one that the registry gave out for that door.
 
 import { deleteDevice } from '../support/device-calls.ts';
 import { domainsOf, registerFixture } from '../support/fixture-devices.ts';
@@ -19,7 +19,7 @@ testFixtures(fixtures, {
   run: async (fixture, host) => {
     const registered = await registerFixture(host.running, fixture);
     await runFixture(fixture, { ...host, adapt: registered.adapt });
-    // The next fixture has the same user, whose devices would all get its push.
+    // The next fixture has the same user, all of whose devices would get its push.
     for (const id of registered.ids) await deleteDevice(host.running, id);
   },
 });

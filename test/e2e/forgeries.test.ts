@@ -1,5 +1,5 @@
-// Forged calls: counted, reported to the operator when they repeat, and never a reason to refuse the true
-// caller. Nothing of them is kept.
+// Forged calls: they are counted, reported to the operator when they repeat, and never a reason to refuse the true
+// caller. Nothing in them is stored.
 
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -43,7 +43,7 @@ async function start(environment: Record<string, string | undefined> = {}) {
 
 type Running = Awaited<ReturnType<typeof start>>;
 
-/** Sends a call as if it came from an address. */
+/** Sends a call as if it came from this address. */
 function from({ service }: Setup, address: string, call: Call): Promise<Answer> {
   return send(service.url, { ...call, headers: { ...call.headers, [ADDRESS_HEADER]: address } });
 }
@@ -85,7 +85,7 @@ test('a forged call is counted by source and app, and nothing of it is kept', as
       return { name: 'signature_refused', source, app: 'default', code, repeated: false };
     }),
   );
-  // Which node signed is public, and what an operator wants to know of a call that was refused.
+  // The key of the node that signed is public, and an operator wants to know it for a refused call.
   const said = JSON.stringify([running.log.events, running.log.lines], (key, value) =>
     key === 'nodeId' ? undefined : value,
   );
@@ -99,7 +99,7 @@ test('a forged call is counted by source and app, and nothing of it is kept', as
   expect(running.sandbox.received()).toEqual([]);
 });
 
-test('forgeries that repeat raise an alert and shut nobody out: HMAC', async () => {
+test('repeated forgeries raise an alert and block no caller: HMAC', async () => {
   for (const header of [ADDRESS_HEADER, undefined]) {
     const running = await start({ NDS_TRUSTED_ADDRESS_HEADER: header });
     const path = pathOf(running.device, 'resmic');
@@ -118,7 +118,7 @@ test('forgeries that repeat raise an alert and shut nobody out: HMAC', async () 
   }
 });
 
-test('nor is a whole domain shut out, however it is spelt', async () => {
+test('they do not block a whole domain either, however it is spelt', async () => {
   const running = await start({ NDS_TRUSTED_ADDRESS_HEADER: undefined });
   const spellings = ['pay.example.com', 'PAY.example.com', 'Pay.Example.Com', 'pay.EXAMPLE.com'];
   const call = (domain: string, secret: string) => {
@@ -133,7 +133,7 @@ test('nor is a whole domain shut out, however it is spelt', async () => {
   expect(successOf(await call('pay.example.com', DOMAIN_SECRET)).status).toBe('acknowledged');
 });
 
-test('300 forgeries at once limit neither themselves nor the true caller: Ed25519', async () => {
+test('300 forgeries at once use up no limit, neither for themselves nor for the true caller: Ed25519', async () => {
   const running = await start({ NDS_TRUSTED_ADDRESS_HEADER: undefined });
   const [caller, stranger] = [generateKeyPairSync('ed25519'), generateKeyPairSync('ed25519')];
   const { x = '' } = caller.publicKey.export({ format: 'jwk' });
@@ -155,13 +155,13 @@ test('300 forgeries at once limit neither themselves nor the true caller: Ed2551
   expect(successOf(await good).status).toBe('delivered');
 });
 
-test('in a flood of costly signatures the true caller finds its turn, and other URLs theirs', async () => {
+test('during a flood of costly signatures the true caller is still served, and so are other URLs', async () => {
   const running = await start();
   const { clock, device } = running;
   const forged = Array.from({ length: 400 }, (_, second) =>
     from(running, 'attacker', lspCall(running, second % 200, forger.secretKey)),
   );
-  // Those that find no place in the queue are told so before any time has passed.
+  // Calls that find no place in the queue are refused before any time has passed.
   const refused = await Promise.race(forged.map(async (one) => refusalOf(await one)));
   expect(['401 bad_signature', '429 rate_limited']).toContain(refused);
   const good = from(running, 'the-lsp', lspCall(running, 0));

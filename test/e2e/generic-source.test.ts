@@ -1,4 +1,4 @@
-// A service without a source of its own, connected by configuration alone: from the JSON to the push.
+// A sender without a source of its own in nds, connected only by configuration: from the JSON to the push.
 
 import { createHmac } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -77,12 +77,12 @@ test('is registered, signed and pushed like any other source', async () => {
     notification_payload:
       '{"id":"evt_1","order":"12345678901234567890","source":"acme","type":"payment_succeeded"}',
   });
-  // Another time and another order of the same event are a repeat.
+  // The same event with another time and another order of fields is a repeat.
   const again = await post(running, pathOf(device, 'acme'), { body, atMs: NOW_MS - 60_000 });
   expect(successOf(again)).toEqual({ id: answer.id, status: 'duplicate' });
 });
 
-test('checks the signature as configured, and ignores what is to be ignored', async () => {
+test('checks the signature as configured, and ignores the configured types', async () => {
   const running = await start([ACME], { default: { acme: [SECRET] } });
   const path = pathOf(await registerPhone(running), 'acme');
   expect(refusalOf(await post(running, path, { secret: 'another' }))).toBe('401 bad_signature');
@@ -122,7 +122,7 @@ test('cannot take the name of a door, nor of another source', async () => {
   }
 });
 
-test('a secret that is not written as its source says is refused at start and at registration', async () => {
+test('a secret in a form that its source does not have is refused at start and at registration', async () => {
   const signature = { ...SHOP.signature, secret_encoding: 'base64' };
   const shop = { ...SHOP, name: 'shop', signature };
   const failure = await start([shop], { default: { shop: ['not base64'] } }).then(

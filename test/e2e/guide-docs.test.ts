@@ -1,4 +1,5 @@
-// What docs/wallet and docs/migrating-from-breez-notify.md show is what phones get and what the service takes.
+// The examples in docs/wallet and docs/migrating-from-breez-notify.md: phones get what they show, and the service takes
+// what they send.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -36,7 +37,7 @@ test('docs/wallet shows what arrives on both platforms', async () => {
   expect(toAndroid?.fcm?.message).not.toHaveProperty('notification');
 });
 
-/** Their examples as a reader would run them, at this service and for this phone. */
+/** The examples as a reader would run them, at this service and for this phone. */
 function examplesOf(page: string, running: Setup, token: string): readonly string[] {
   const blocks = blocksOf(page, 'sh').filter((block) => block.includes('curl'));
   return blocks.map((block) =>
@@ -66,7 +67,7 @@ test.skipIf(!canRun)('the reply of docs/wallet reaches the caller that waits for
   expect((await answer).text).toBe('{"invoice":"lni1…"}');
 });
 
-test('the least that runs after breez/notify starts, once it has a secret and the account', async () => {
+test('the smallest setup after breez/notify starts, once it has a secret and the account', async () => {
   const folder = temporaryFolder();
   const account = join(folder, 'service-account.json');
   writeFileSync(account, JSON.stringify(SERVICE_ACCOUNT));

@@ -1,5 +1,5 @@
-// iOS tokens as callers and apps write them: what is no token is the caller's fault, and capitals make no
-// second token.
+// iOS tokens as callers and apps write them: an invalid token is the caller's fault, and upper case does not make
+// another token.
 
 import { expect, test } from 'vitest';
 import { problemOf, refusalOf, send } from '../support/callers.ts';
@@ -22,7 +22,7 @@ const WITHOUT_FCM = {
   FCM_ENDPOINT: undefined,
 };
 
-test('what is no push token is 400 at the door and in the registry, with or without FCM', async () => {
+test('an invalid push token is 400 at the door and in the registry, with or without FCM', async () => {
   for (const environment of [REGISTRY_ENVIRONMENT, WITHOUT_FCM]) {
     const { running, rows } = await setupDriven({ environment });
     const { id } = await register(running, { platform: 'ios', token: IOS_TOKEN });
@@ -50,7 +50,7 @@ test('what is no push token is 400 at the door and in the registry, with or with
   }
 });
 
-test('a repeat with the token in capitals is a duplicate, and Apple gets lower case', async () => {
+test('a repeat with the token in upper case is a duplicate, and Apple gets lower case', async () => {
   const { running, pay, rows } = await setupDriven();
   expect((await pay(CAPITALS, 'aa')).status).toBe(200);
   expect((await pay(IOS_TOKEN, 'aa')).status).toBe(200);
@@ -59,7 +59,7 @@ test('a repeat with the token in capitals is a duplicate, and Apple gets lower c
   expect(running.sandbox.received().map(({ token }) => token)).toEqual([IOS_TOKEN]);
 });
 
-test('capitals are no second share of the rate of a token', async () => {
+test('upper and lower case share the rate of a token', async () => {
   const { pay } = await setupDriven({ environment: { NDS_TOKEN_RATE: '2/0.001' } });
   expect((await pay(IOS_TOKEN, 'aa')).status).toBe(200);
   expect((await pay(CAPITALS, 'bb')).status).toBe(200);
@@ -67,7 +67,7 @@ test('capitals are no second share of the rate of a token', async () => {
   expect((await pay(mixed, 'cc')).status).toBe(429);
 });
 
-test('a dead token is known in capitals, too', async () => {
+test('a dead token is recognised in upper case, too', async () => {
   const { running, pay, asked } = await setupDriven();
   const reason = { kind: 'reason', reason: 'Unregistered' } as const;
   running.sandbox.script({ provider: 'apns', fault: reason });
@@ -76,14 +76,14 @@ test('a dead token is known in capitals, too', async () => {
   expect(asked()).toBe(1);
 });
 
-test('a device is the same with its token in capitals', async () => {
+test('a device is the same with its token in upper case', async () => {
   const { running, clock } = await setupDriven({ environment: REGISTRY_ENVIRONMENT });
   const body = { platform: 'ios', token: CAPITALS, user: 'alice' };
   const device = await register(running, body);
   expect((await register(running, { ...body, token: IOS_TOKEN })).id).toBe(device.id);
   const before = deviceOf(await callRegistry(running, { path: `/${device.id}` }));
   clock.advance(HOUR + MINUTE);
-  // A changed token is a sign of life; another spelling is no other token.
+  // A changed token is a sign of life, but another spelling is not another token.
   const changed = await changeDevice(running, device.id, { token: CAPITALS });
   expect(changed).toEqual(before);
   const path = notifyPath(CAPITALS);

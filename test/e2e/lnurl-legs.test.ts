@@ -1,5 +1,5 @@
-// The LNURL legs run from the phone to the LNURL server directly: the addresses that the server wrote must
-// reach the phone byte for byte, however odd they are.
+// The LNURL calls between phone and LNURL server do not pass through nds: the addresses that the server wrote must
+// reach the phone byte for byte, however unusual they are.
 
 import { expect, test } from 'vitest';
 import { z } from 'zod';
@@ -9,7 +9,7 @@ import { IOS_TOKEN, notifyPath, type Setup, setup } from '../support/service.ts'
 
 const RUNS = 120;
 
-/** Placeholders, escapes, other scripts, quotes, line breaks: whatever a server may have put into a URL. */
+/** Placeholders, escapes, other scripts, quotes, line breaks: anything that a server may put into a URL. */
 const PIECES = [
   '{payment_hash}',
   '%2F',
@@ -46,7 +46,7 @@ const oddUrl = fc
     }),
   )
   .map(([start, pieces]) => [start, ...pieces].join('/'))
-  // Lone surrogates are no text: no provider takes them.
+  // Halves of surrogate pairs are not valid text, and no provider takes them.
   .map((url) => url.toWellFormed());
 
 const phone = fc.constantFrom('ios', 'android');
@@ -81,7 +81,7 @@ test('reply_url, callback_url and verify_url reach the phone byte for byte', asy
   expect(running.sandbox.received()).toHaveLength(calls);
 });
 
-/** The fields that a template has, beside those it must have. */
+/** The fields that a template may have, besides the required ones. */
 function fieldsOf(
   template: string,
   urls: {
@@ -96,7 +96,7 @@ function fieldsOf(
   return { payment_hash: 'ab'.repeat(32), reply_url };
 }
 
-/** The same JSON with every character of its strings as an escape, as some encoders write it. */
+/** The same JSON with every character of its strings escaped, as some encoders write it. */
 function escapeAll(json: string): string {
   return json.replaceAll(/[^\x20-\x7e]/g, (character) =>
     [...Array(character.length).keys()]

@@ -1,4 +1,5 @@
-// How many series there are when every caller's every format has been seen, for five apps: Prometheus pays for each.
+// How many series there are after the calls of all callers in all formats, for five apps: each series costs Prometheus
+// memory.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +24,7 @@ const signed = loadFixtures(SIGNED_SOURCES);
 
 const domainOf = ({ request }: Fixture) => request.path.split('/').at(-1) ?? '';
 
-/** Each app has its own domain, which its secrets belong to. */
+/** Each app has its own domain, with secrets of its own. */
 function domains() {
   const fixtures = signed.filter(({ source }) => source === 'spark_payment_received');
   return Object.fromEntries(
@@ -68,7 +69,7 @@ async function setupWithFiveApps(clock: ManualClock): Promise<Setup> {
   return running;
 }
 
-/** Sends the fixture's calls for an app; nobody waits for a reply that does not come. */
+/** Sends the fixture's calls for an app, without waiting for replies that never come. */
 async function play(running: Setup, fixture: Fixture, adapt: (path: string) => string) {
   const calls = [fixture.request, ...fixture.then.map(({ request }) => request)];
   const { url } = running.service;
@@ -105,7 +106,7 @@ async function registerFor(running: Setup, fixture: Fixture, app: string) {
   return adapt;
 }
 
-/** Every phone tells how far it came. */
+/** Every phone sends its receipts. */
 async function answerAll({ sandbox, service }: Setup): Promise<void> {
   for (const { data } of sandbox.received()) {
     const { r } = receiptKey.parse(JSON.parse(data.nds ?? '{}'));
@@ -128,10 +129,10 @@ test(`has fewer than ${MAX_SERIES} series after all fixtures with five apps`, as
     for (const fixture of signed) {
       await play(running, fixture, await registerFor(running, fixture, app));
     }
-    // So many secp256k1 signatures are verified in a second.
+    // The number of secp256k1 signatures verified in a second is limited.
     clock.advance(2_000);
   }
-  // Nobody replies to the invoice requests.
+  // No phone replies to the invoice requests, so they time out.
   clock.advance(60_000);
   await running.service.settled();
   await answerAll(running);

@@ -1,4 +1,4 @@
-// What Prometheus reads: that it tells what happened, and that no caller can make it grow.
+// What Prometheus reads: that it shows what happened, and that no caller can make it grow.
 
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
@@ -40,7 +40,7 @@ test('serves metrics only where it is configured to, and nothing else there', as
   }
 });
 
-test('counts what callers were told, what became of deliveries and what was refused', async () => {
+test('counts the answers to callers, the ends of deliveries and the refusals', async () => {
   const running = await setupWithMetrics();
   await running.notify(IOS_TOKEN, HASH);
   await running.notify(IOS_TOKEN, HASH);
@@ -88,7 +88,7 @@ test('counts what callers were told, what became of deliveries and what was refu
   expect(await metric(running, 'nds_connections_total', { ...push, result: 'opened' })).toBe(2);
 });
 
-test('tells a wrong signature by its source and cause', async () => {
+test('counts a wrong signature by its source and cause', async () => {
   const running = await setupWithMetrics();
   const secrets = { resmic: ['a secret of the device'] };
   const device = await register(running, { platform: 'ios', token: IOS_TOKEN, secrets });
@@ -99,7 +99,7 @@ test('tells a wrong signature by its source and cause', async () => {
   expect(await metric(running, 'nds_calls_total', { source: 'resmic', app: 'default' })).toBe(1);
 });
 
-test('tells how long a device took for its reply', async () => {
+test('measures how long a device took for its reply', async () => {
   const running = await setupWithMetrics();
   const path = notifyPath(ANDROID_TOKEN);
   const { answer } = startCall(running.service.url, { path, body: invoiceRequestBody('lni1qq') });
@@ -112,7 +112,7 @@ test('tells how long a device took for its reply', async () => {
   expect(await metric(running, 'nds_calls_total', call)).toBe(1);
 });
 
-test('counts what is no HTTP', async () => {
+test('counts requests that are not HTTP', async () => {
   const running = await setupWithMetrics();
   const raw = await RawSocket.open(running.service.url);
   raw.write('NO HTTP AT ALL\r\n\r\n');
@@ -121,7 +121,7 @@ test('counts what is no HTTP', async () => {
   expect(await metric(running, 'nds_refusals_total', refused)).toBe(1);
 });
 
-test('gets no further series by what callers invent', async () => {
+test('has no further series for texts that callers invent', async () => {
   const running = await setupWithMetrics();
   const invent = async (number: number) => {
     const { url } = running.service;
@@ -129,7 +129,7 @@ test('gets no further series by what callers invent', async () => {
     const body = '{"template":"payment_received","data":{"payment_hash":"ab"}}';
     await send(url, { path: `/${word}/x`, body });
     await send(url, { method: word.toUpperCase().replace(/_/g, '-'), path: '/notify' }).catch(
-      // Node answers what is no method of HTTP.
+      // Node itself answers a request whose method is not one of HTTP's.
       () => {},
     );
     await send(url, { path: notifyPath(ANDROID_TOKEN, { app: word }), body });
@@ -151,7 +151,7 @@ test('gets no further series by what callers invent', async () => {
   expect(JSON.stringify(before)).not.toContain('invented');
 });
 
-test('tells how long the queue is and how late, and which breaker is open', async () => {
+test('shows how long the queue is and how late, and which breaker is open', async () => {
   const { pay, running, store, clock } = await setupDriven({ environment: METRICS_ENVIRONMENT });
   expect(await metric(running, 'nds_queue_deliveries')).toBe(0);
   await running.sandbox.startOutage('fcm', { kind: 'status_503' });
@@ -168,7 +168,7 @@ test('tells how long the queue is and how late, and which breaker is open', asyn
   release();
 });
 
-test('is read while the database is sick, and says so', async () => {
+test('can be read while the database fails, and says that it does', async () => {
   const { pay, running, store } = await setupDriven({ environment: METRICS_ENVIRONMENT });
   expect(await metric(running, 'nds_store_healthy')).toBe(1);
   store.fail('io', ['insert', 'queueState', 'probe']);
@@ -192,7 +192,7 @@ test('does not start if the port of the metrics is taken, and leaves nothing ope
   const start = async () => startService(await prepare(environment, clock), createTestLog());
   await expect(start()).rejects.toThrow(/EADDRINUSE/);
   blocker.close();
-  // The database has no owner any more.
+  // The database has no owner now.
   const service = await start();
   await service.stop();
 });

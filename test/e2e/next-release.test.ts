@@ -1,4 +1,4 @@
-// A rollback: this release runs on a file that the next one has migrated, unless that one said that it must not.
+// A rollback: this release runs on a file that the next one has migrated, unless that one forbids it.
 
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
@@ -12,7 +12,7 @@ import {
 } from '../support/next-release.ts';
 import { setup } from '../support/service.ts';
 
-test('runs on a file of the next release, until that says that it must not', async () => {
+test('runs on a file of the next release, until that one forbids it', async () => {
   const running = await setup({ environment: NEXT_RELEASE_ENVIRONMENT });
   const receiver = await tellBackend(running);
   await expectWholeService({ running, receiver }, 'aa');

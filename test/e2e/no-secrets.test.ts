@@ -1,5 +1,5 @@
-// Every fixture goes through the real program, well and badly: nothing that it writes or stores has a token, handle,
-// secret, payload or key in it.
+// Every fixture goes through the real program, with and without failures: no output and no stored data has a token,
+// handle, secret, payload or key in it.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,12 +15,12 @@ import { APP_KEY, REGISTRY_ENVIRONMENT } from '../support/registry.ts';
 import { sandboxEnvironment, temporaryFolder } from '../support/service.ts';
 
 const fixtures = loadFixtures(allSources());
-/** Shorter ones are found by chance. */
+/** Shorter texts may occur by chance. */
 const MIN_CHARACTERS = 12;
 /** Names of types and states are no secrets. */
 const NAME = /^(?:[a-z_.]+|[A-Z_]+)$/;
 
-/** The texts in a body, however deep; of one that is no JSON, the body. */
+/** The texts in a body, at any depth; for a body that is not JSON, the body. */
 function textsIn(body: string): readonly string[] {
   let value: unknown;
   try {
@@ -35,7 +35,7 @@ function textsIn(body: string): readonly string[] {
   return leaves(value);
 }
 
-/** What nobody may read of a fixture. */
+/** The texts of a fixture that must not be readable anywhere. */
 function secretsIn(fixture: Fixture): readonly string[] {
   const { setup, request, then, device_reply: reply } = fixture;
   const calls = [request, ...then.map((step) => step.request), ...(reply ? [reply] : [])];
@@ -58,7 +58,7 @@ function secretsIn(fixture: Fixture): readonly string[] {
   ];
 }
 
-/** Lines of keys, and what stands in the variables. */
+/** Lines of keys, and the values of the variables. */
 function secretsOfEnvironment(environment: Readonly<Record<string, string>>): readonly string[] {
   const {
     APNS_KEY = '',
@@ -106,14 +106,14 @@ test('no output, answer, metric or file of the database has a secret of the call
         calls.map((call) => send(program.url, { ...call, path: adapt(call.path) })),
       );
       waiting.push(answers);
-      // No phone replies here: the calls that ask one wait until their deadline, together.
+      // No phone replies here: the calls that ask one wait until their deadline, all at the same time.
       if (fixture.caller_response === undefined) await answers;
     }
     const answers = (await Promise.all(waiting)).flat();
     told.push(...answers.filter(({ status }) => status !== 200).map(({ text }) => text));
   };
   await callAll();
-  // Once more while nothing arrives: what waits is in the database.
+  // A second time while no push arrives, so that waiting deliveries are in the database.
   await sandbox.startOutage('apns', { kind: 'status_503' });
   await sandbox.startOutage('fcm', { kind: 'status_503' });
   await callAll();
@@ -132,7 +132,7 @@ test('no output, answer, metric or file of the database has a secret of the call
   expect(await program.ended).toBe(0);
   places.push(...files(), ['output', Buffer.from(program.output)]);
   expect(program.output.split('\n').length).toBeGreaterThan(1_000);
-  // They hold what happened, so that looking into them means something.
+  // The outputs contain what happened, so searching them proves something.
   for (const name of ['nds.sqlite', 'output']) {
     const bytes = places.find(([place]) => place === name)?.[1];
     expect(bytes?.includes('payment_received'), name).toBe(true);

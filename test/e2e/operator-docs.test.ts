@@ -1,15 +1,15 @@
-// What the README and the pages for operators tell the reader to run, as far as it needs this machine alone.
+// The commands and examples of the README and of the pages for operators, if they need only this machine.
 
 import { expect, test } from 'vitest';
 import { setup } from '../support/service.ts';
 import { blocksOf, hasTools, runScript } from '../support/shell-examples.ts';
 
-/** Without the tools that the pages name, nobody can run their examples. */
+/** Without the tools that the pages name, the examples are skipped. */
 const canRun = hasTools('bash', 'curl', 'npm', 'sqlite3');
 
 /** A payment that was delivered at its first try. */
 const FOUND = /^payment 4bb06f8e…[\s\S]*try 1 [^\n]*delivered/;
-/** `nds` as on the PATH of the image. */
+/** `nds`, as if it were on the PATH as in the image. */
 const NDS = 'node bin/nds.js ';
 
 /** A service whose log has the payment of docs/sources/notify.md, and a shell that reaches it. */

@@ -1,4 +1,5 @@
-// Too much, or a provider that is down: bounded, told truthfully, and kept apart from what is well.
+// Too many calls, or a provider that is down: load is bounded, answers stay true, and the other provider is not
+// affected.
 
 import { expect, test } from 'vitest';
 import { androidToken, iosToken, SECOND, setupDriven } from '../support/driven-service.ts';
@@ -24,7 +25,7 @@ async function setup(options: SetupOptions = {}) {
   };
 }
 
-test('beyond the places and the queue a call is answered 503 at once, with Retry-After', async () => {
+test('calls beyond the places and the queue are answered 503 at once, with Retry-After', async () => {
   const { pay, sandbox, untilAsked, asked, rows, clock } = await setup({
     environment: { NDS_MAX_IN_FLIGHT: '4', NDS_MAX_QUEUED: '8' },
   });
@@ -53,14 +54,14 @@ test('an APNs that hangs does not slow one FCM push', async () => {
   sandbox.script({ provider: 'apns', times: Infinity, fault: HANG });
   for (let number = 0; number < 30; number += 1) void pay(iosToken(number), 'aa').catch(() => {});
   await untilAsked(1);
-  // The clock stands still: nothing here can wait for a deadline of APNs.
+  // The clock stands still, so nothing here can wait for a deadline of APNs.
   for (let number = 0; number < 30; number += 1) {
     expect((await pay(androidToken(number), 'aa')).body.status).toBe('delivered');
   }
   expect(readiness().checks['default/fcm']).toEqual({ ready: true, status: 'ready' });
 });
 
-test('three failures in a row open the breaker: later calls are queued without asking', async () => {
+test('three failures in a row open the breaker: later calls are queued without a try', async () => {
   const { pay, breakFcm, breaker, asked, readiness } = await setup();
   await breakFcm();
   expect(breaker()).toEqual(['open']);
@@ -73,7 +74,7 @@ test('three failures in a row open the breaker: later calls are queued without a
   expect((await pay(iosToken(1), 'aa')).body.status).toBe('delivered');
 });
 
-test('many sends that fail together are one failure', async () => {
+test('many sends that fail together count as one failure', async () => {
   const { pay, sandbox, breaker, untilAsked, clock } = await setup();
   sandbox.script({ provider: 'fcm', times: 50, fault: HANG });
   const calls = Array.from({ length: 50 }, (_, number) => pay(androidToken(number), 'aa'));
@@ -99,7 +100,7 @@ test('an open breaker lets one probe through at a time', async () => {
   expect(asked()).toBe(4);
 });
 
-test('a send from before the outage that ends late makes no room for a second probe', async () => {
+test('a send from before the outage that ends late does not let a second probe through', async () => {
   const { pay, sandbox, asked, untilAsked, clock, drift, store, breaker } = await setup({
     environment: { NDS_ATTEMPT_TIMEOUT: '10s' },
   });
@@ -121,7 +122,7 @@ test('a send from before the outage that ends late makes no room for a second pr
   expect(asked()).toBe(5);
 });
 
-test('when the provider is back, all that waited goes out within two seconds', async () => {
+test('when the provider is back, all waiting deliveries go out within two seconds', async () => {
   const { pay, breakFcm, breaker, sandbox, elapse, rows } = await setup();
   await breakFcm();
   for (let number = 10; number < 200; number += 1) await pay(androidToken(number), 'aa');
@@ -135,7 +136,7 @@ test('when the provider is back, all that waited goes out within two seconds', a
   expect(sandbox.received()).toHaveLength(193);
 });
 
-test('a provider that stays down lets what waits expire, on record', async () => {
+test('while a provider stays down, waiting deliveries expire and are logged', async () => {
   const { breakFcm, elapse, rows, sandbox, pay } = await setup();
   await breakFcm();
   await pay(androidToken(10), 'aa');

@@ -1,4 +1,4 @@
-// What a start proves of its credentials, and what readiness says of them and of the devices that they do not fit.
+// What a start proves about its credentials, and what readiness says about them and about devices that they do not fit.
 
 import { expect, test } from 'vitest';
 import { APNS_KEY } from '../support/credentials.ts';
@@ -35,13 +35,13 @@ test('a start proves both credentials, on a connection that no push uses', async
   expect(codes).toEqual(['apns_proven', 'fcm_proven']);
   expect([lane('apns'), lane('fcm')]).toEqual(Array(2).fill({ ready: true, status: 'ready' }));
   const connections = () => running.sandbox.connections().apns;
-  // The proof had one of its own, which is closed; the one for pushes carried nothing yet.
+  // The proof had a connection of its own, which is closed; the one for pushes has sent nothing yet.
   expect(connections().opened).toBe(2);
   await expect.poll(() => connections().open).toBe(1);
   expect(connections().perConnection.map(({ requests }) => requests)).toEqual([0, 1]);
 });
 
-test('a refused key turns readiness before the first push, and after a restart too', async () => {
+test('a refused key makes readiness red before the first push, and after a restart, too', async () => {
   const { running, codes, lane } = await start({ environment: { APNS_KEY } });
   expect(codes).toEqual(['apns_refused', 'fcm_proven']);
   const broken = {
@@ -58,7 +58,7 @@ test('a refused key turns readiness before the first push, and after a restart t
   expect(asked()).toHaveLength(1);
 });
 
-test('registered devices of the other environment turn readiness with figures, until a push arrives', async () => {
+test('registered devices of the other environment make readiness red with their number, until a push arrives', async () => {
   const { running, lane } = await start({ environment: REGISTRY_ENVIRONMENT });
   running.sandbox.script({ provider: 'apns', times: 3, fault: BAD });
   expect(await wakeNew(running, 0)).toEqual([422, 422, 422]);
@@ -75,14 +75,14 @@ test('registered devices of the other environment turn readiness with figures, u
   expect((await fetch(`${running.service.url}/readyz`)).status).toBe(200);
 });
 
-test('devices that anybody with the app could register turn nothing', async () => {
+test('devices that any user of the app can register do not change readiness', async () => {
   const { running, lane } = await start({ environment: REGISTRY_ENVIRONMENT });
   running.sandbox.script({ provider: 'apns', times: 3, fault: BAD });
   expect(await wakeNew(running, 0, APP_KEY)).toEqual([422, 422, 422]);
   expect(lane('apns')).toEqual({ ready: true, status: 'ready' });
 });
 
-test('Google’s date tells a clock that is wrong before the first push', async () => {
+test('Google’s Date header reveals a wrong clock before the first push', async () => {
   const { running } = await start({ sandbox: { now: () => Date.now() + 60_000 } });
   expect(running.service.readiness().checks.clock).toMatchObject({
     ready: false,

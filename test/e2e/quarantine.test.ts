@@ -1,5 +1,5 @@
-// Dead tokens are refused without asking the provider, bad ones for a while, and neither a mistake in the
-// vendor's settings nor a stranger with invented tokens condemns what works.
+// Dead tokens are refused without asking the provider, bad ones for a while. Neither a mistake in the vendor's settings
+// nor a stranger with invented tokens may quarantine working tokens.
 
 import { expect, test } from 'vitest';
 import {
@@ -27,13 +27,13 @@ async function setup(options: SetupOptions = {}) {
       const wallMs = driven.clock.wallMs();
       return driven.running.service.store.listQuarantine({ wallMs, limit: 100 });
     },
-    /** Makes tokens proven: a push arrived at each. */
+    /** Makes tokens proven: a push to each arrives. */
     prove: async (tokens: readonly string[]) => {
       for (const token of tokens) {
         expect((await driven.pay(token, 'proof')).body.status).toBe('delivered');
       }
     },
-    /** Sends to each once and gives the statuses. */
+    /** Sends to each once and returns the statuses. */
     payAll: async (tokens: readonly string[], hash: string) => {
       const statuses: number[] = [];
       for (const token of tokens) statuses.push((await driven.pay(token, hash)).status);
@@ -49,7 +49,7 @@ for (const [provider, token, fault] of [
   ['apns', IOS_TOKEN, DEAD],
   ['fcm', ANDROID_TOKEN, GONE],
 ] as const) {
-  test(`a token that ${provider} calls dead is answered 410 for a day without asking, then asked for again`, async () => {
+  test(`a token that ${provider} calls dead is answered 410 for a day without a push, then tried again`, async () => {
     const { pay, sandbox, asked, clock, running } = await setup();
     sandbox.script({ provider, fault });
     expect(await pay(token, 'aa')).toMatchObject({
@@ -88,7 +88,7 @@ test('a dead token is remembered with the reason and the provider’s own time',
   ]);
 });
 
-test('a refusal out of quarantine leaves no row', async () => {
+test('a refusal because of a quarantine leaves no row', async () => {
   const { pay, sandbox, rows } = await setup();
   sandbox.script({ provider: 'apns', fault: DEAD });
   await pay(IOS_TOKEN, 'aa');
@@ -110,7 +110,7 @@ test('a token that APNs calls bad is answered 422 and remembered for ten minutes
   expect((await pay(IOS_TOKEN, 'cc')).body.status).toBe('delivered');
 });
 
-test('a queued delivery whose token died meanwhile is not sent', async () => {
+test('a queued delivery is not sent if its token died meanwhile', async () => {
   const { pay, sandbox, elapse, asked, rows } = await setup();
   sandbox.script({ provider: 'apns', fault: { kind: 'reason', reason: 'InternalServerError' } });
   sandbox.script({ provider: 'apns', fault: DEAD });
@@ -125,10 +125,10 @@ test('a queued delivery whose token died meanwhile is not sent', async () => {
   ]);
 });
 
-test('when most tokens that worked come back dead, it doubts the settings and says so', async () => {
+test('when most proven tokens are called dead, it doubts the settings and says so', async () => {
   const { prove, payAll, sandbox, lane, quarantined, store, clock, running } = await setup();
   await prove(PHONES);
-  // Tokens that began to work a moment ago may have been made for an attack.
+  // Tokens that started to work only a moment ago may have been made for an attack.
   clock.advance(HOUR);
   sandbox.script({ provider: 'apns', times: Infinity, fault: DEAD });
   const statuses = await payAll(PHONES.slice(0, 30), 'aa');
@@ -144,7 +144,7 @@ test('when most tokens that worked come back dead, it doubts the settings and sa
   expect(running.service.readiness().ready).toBe(false);
   expect(running.log.events.filter(({ name }) => name === 'condemning_stopped')).toHaveLength(1);
 
-  // Those that were condemned before the doubt are asked for again, and still count as proven.
+  // Tokens that were quarantined before the doubt are tried again, and still count as proven.
   expect(await payAll(PHONES.slice(0, 5), 'bb')).toEqual(Array(5).fill(502));
 
   // The configuration is fixed: the pushes arrive, and the doubt ends.
@@ -165,7 +165,7 @@ test('tokens that never worked raise no doubt, however many are dead', async () 
   expect(await payAll(PHONES.slice(0, 3), 'bb')).toEqual([200, 200, 200]);
 });
 
-test('strangers’ tokens that hang take up their share and leave the others’ places free', async () => {
+test('strangers’ tokens that hang use up their own share and leave the other places free', async () => {
   const { prove, pay, sandbox, untilAsked, asked } = await setup({
     environment: { NDS_MAX_IN_FLIGHT: '8' },
   });
@@ -180,7 +180,7 @@ test('strangers’ tokens that hang take up their share and leave the others’ 
   expect(asked()).toBe(4);
 });
 
-test('strangers’ tokens that hang do not hold up the retries of the others', async () => {
+test('strangers’ tokens that hang do not delay the retries of the others', async () => {
   const { prove, pay, sandbox, untilAsked, drift } = await setup({
     environment: { NDS_MAX_IN_FLIGHT: '8' },
   });
@@ -197,7 +197,7 @@ test('strangers’ tokens that hang do not hold up the retries of the others', a
   }
   for (const token of strangers) void pay(token, 'aa').catch(() => {});
   await untilAsked(4);
-  // Less than an attempt's two seconds: the strangers hang all the while.
+  // Less than an attempt's two seconds, so the strangers' attempts hang the whole time.
   await drift(1_500);
   await sandbox.waitFor(({ token }) => token === ANDROID_TOKEN, 2);
 });
@@ -215,7 +215,7 @@ test('bad tokens of strangers never cost the others their connection', async () 
   expect(connections.size).toBe(1);
 });
 
-test('a death that Apple saw before the device registered does not condemn it', async () => {
+test('a token is not quarantined if Apple saw it die before the device registered', async () => {
   const { running, sandbox, asked, clock, quarantined } = await setup({
     environment: REGISTRY_ENVIRONMENT,
   });

@@ -1,5 +1,6 @@
-// The quiet vendor's outage: one phone, one payment, and a provider that is away for six seconds, with the real store
-// and the real adapters. What the core makes of all kinds in virtual time is in test/core/sending/short-outages.test.ts.
+// The outage of a vendor with little traffic: one phone, one payment, and a provider that is away for six seconds, with
+// the real store and the real adapters. All kinds of outage in virtual time are in
+// test/core/sending/short-outages.test.ts.
 
 import { expect, test } from 'vitest';
 import type { OutageKind } from '../../sandbox/outage.ts';
@@ -44,7 +45,7 @@ test.each(CASES)(
 );
 
 test.each(['fcm', 'apns'] as const)(
-  '%s that resets streams, which may have been taken: the third attempt waits ten seconds and arrives',
+  '%s that resets streams whose pushes it may have taken: the third attempt waits ten seconds and arrives',
   async (provider) => {
     const { running, pay, elapse, rows, asked } = await setupDriven();
     const { sandbox } = running;

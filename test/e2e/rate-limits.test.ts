@@ -1,4 +1,4 @@
-// Limits for a token, for all, and for addresses that try unknown tokens which the provider refuses.
+// Limits for a token, for all calls, and for addresses that try unknown tokens which the provider refuses.
 
 import { expect, test } from 'vitest';
 import { readSettings } from '../../src/config/config.ts';
@@ -10,7 +10,7 @@ import { ANDROID_TOKEN, notifyPath } from '../support/service.ts';
 const HEADER = 'Fly-Client-IP';
 const BODY = JSON.stringify({ template: 'payment_received', data: { payment_hash: 'aa' } });
 
-test('a token gets its burst and then its rate, and others are not touched', async () => {
+test('a token gets its burst and then its rate, and other tokens are not affected', async () => {
   const { pay, clock, rows } = await setupDriven({ environment: { NDS_TOKEN_RATE: '3/0.5' } });
   for (const hash of ['aa', 'bb', 'cc']) expect((await pay(ANDROID_TOKEN, hash)).status).toBe(200);
   const refused = await pay(ANDROID_TOKEN, 'dd');
@@ -71,7 +71,7 @@ async function setupAddresses(header = HEADER) {
   return { ...driven, call, dead };
 }
 
-test('an address is limited by unknown tokens that are refused, and may go on with all others', async () => {
+test('an address is limited by unknown tokens that are refused, but not for other tokens', async () => {
   const { running, clock, call, dead } = await setupAddresses();
   const lsp = '192.0.2.1';
   for (const number of [1, 2, 3]) expect((await call(lsp, androidToken(number))).status).toBe(200);
@@ -85,11 +85,11 @@ test('an address is limited by unknown tokens that are refused, and may go on wi
     });
   }
   expect(running.sandbox.requests()).toHaveLength(asked);
-  // Dead tokens cost nothing any more, tokens that worked are good, and others are not touched.
+  // Known dead tokens cost nothing, proven tokens work, and other addresses are not affected.
   expect((await call(lsp, 'dead-1:APA91b')).status).toBe(410);
   expect((await call('192.0.2.2', androidToken(51))).status).toBe(200);
   expect((await call(lsp, androidToken(1))).status).toBe(200);
-  // That success gave one back.
+  // That success gave one try back.
   expect((await call(lsp, androidToken(52))).status).toBe(200);
   const said = running.log.lines.filter(({ message }) => message === 'address_limited');
   expect(said.map(({ fields }) => fields.count)).toEqual([1]);
@@ -99,7 +99,7 @@ test('an address is limited by unknown tokens that are refused, and may go on wi
   expect(JSON.stringify(later)).not.toContain(lsp);
 });
 
-test('an LSP with 98 stale webhooks of 120 loses none of its good calls', async () => {
+test('an LSP with 98 stale webhooks among 120 loses none of its valid calls', async () => {
   const { running, call } = await setupAddresses();
   for (let number = 98; number < 120; number += 1) await call('lsp', androidToken(number));
   for (let number = 0; number < 98; number += 1) {
@@ -114,7 +114,7 @@ test('an LSP with 98 stale webhooks of 120 loses none of its good calls', async 
   }
 });
 
-test('after ten calls a second in a wrong environment an address loses none of its good calls', async () => {
+test('after ten calls a second with tokens of a wrong environment an address loses none of its valid calls', async () => {
   const { running, clock, call } = await setupAddresses();
   const tenTimesASecond = async (tokenOf: (number: number) => string) => {
     const statuses: number[] = [];
@@ -138,7 +138,7 @@ test('after ten calls a second in a wrong environment an address loses none of i
   expect((await call('lsp', never)).status).toBe(200);
 });
 
-test('nothing that costs no push counts against an address', async () => {
+test('calls that cause no push do not count against an address', async () => {
   const { call } = await setupAddresses();
   for (let times = 0; times < 20; times += 1) {
     expect((await call('lsp', ANDROID_TOKEN, '{}')).status).toBe(400);
@@ -147,7 +147,7 @@ test('nothing that costs no push counts against an address', async () => {
   expect((await call('lsp', ANDROID_TOKEN)).status).toBe(200);
 });
 
-test('of a list of addresses the last one counts: the client writes the others', async () => {
+test('in a list of addresses the last one counts, because the client writes the others', async () => {
   const { call, dead } = await setupAddresses('X-Forwarded-For');
   for (const number of [1, 2, 3]) {
     expect((await call(`10.0.0.${number}, 203.0.113.9`, dead(number))).status).toBe(410);
@@ -173,7 +173,7 @@ test('a payment in 50 parts hits no limit', async () => {
   for (const { status } of await Promise.all(parts)) expect(status).toBe(200);
 });
 
-test('a burst of 5,000 calls in one instant hits no limit as it is configured by default', () => {
+test('a burst of 5,000 calls at one moment stays within the default limits', () => {
   const { values } = readSettings({});
   const { tokenRate, globalRate } = values;
   if (tokenRate === undefined || globalRate === undefined) throw new Error('no default rates');

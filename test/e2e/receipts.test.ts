@@ -1,4 +1,4 @@
-// Receipts over HTTP: the address in the push, the answer that is always the same, and what the log shows of them.
+// Receipts over HTTP: the address in the push, the answer that is always the same, and what the log shows about them.
 
 import { expect, test } from 'vitest';
 import { z } from 'zod';
@@ -42,7 +42,7 @@ function post(running: Setup, path: string, body?: string): Promise<Answer> {
   return send(running.service.url, { path, body: body ?? '' });
 }
 
-/** All of an answer that a stranger could learn from. */
+/** Everything in an answer from which a stranger could learn something. */
 function shownBy({ status, headers, text }: Answer): unknown {
   const { date: _, 'request-id': __, ...others } = headers;
   return { status, headers: others, text };
@@ -72,7 +72,7 @@ test('a phone finds the address in its push by both providers, and the log shows
   expect(taken).toHaveLength(4);
 });
 
-test('the metrics count every wake, and time those of races that the provider is known to have taken', async () => {
+test('the metrics count every wake, and measure the wake times of races that the provider certainly took', async () => {
   const environment = { ...METRICS_ENVIRONMENT, ...OPERATOR_ENVIRONMENT };
   const running = await withReceipts({}, { environment });
   const counted = async () => {
@@ -89,7 +89,7 @@ test('the metrics count every wake, and time those of races that the provider is
   await post(running, pathOf(running.sandbox.received().at(-1)), '{"stage":"started"}');
   expect(await counted()).toEqual([2, 1]);
 
-  // The provider never answers: only the phone says that it got the push.
+  // The provider never answers: only the phone shows that it got the push.
   running.sandbox.script({ provider: 'fcm', times: 1, fault: { kind: 'hang', accepted: true } });
   const answer = running.notify(ANDROID_TOKEN, 'a1');
   await running.sandbox.waitFor(() => true, 3);
@@ -118,7 +118,7 @@ test('the app chooses the name of the key', async () => {
   expect(push?.data).not.toHaveProperty('nds');
 });
 
-test('a push without room goes without the address, and the row says so', async () => {
+test('a push without room is sent without the address, and the row says so', async () => {
   const running = await withReceipts();
   const body = (size: number) =>
     JSON.stringify({ template: 'nwc_event', data: { event: 'e'.repeat(size) } });
@@ -135,7 +135,7 @@ test('a push without room goes without the address, and the row says so', async 
   expect(await wakeOf(running, ids[1] ?? '')).toMatchObject({ isAsked: false });
 });
 
-test('answers alike whatever comes: wrong, foreign, torn, giant, compressed', async () => {
+test('gives the same answer to everything: wrong, foreign, incomplete, huge, compressed', async () => {
   const running = await withReceipts();
   const { id, path } = await pushTo(running, IOS_TOKEN, 'aa');
   await post(running, path, '{"stage":"started"}');
@@ -159,7 +159,7 @@ test('answers alike whatever comes: wrong, foreign, torn, giant, compressed', as
   expect(wake?.receipts.map(({ stage }) => stage)).toEqual(['started', 'done']);
 });
 
-test('a body that is too long to be read ends its connection, so that no later call is lost in it', async () => {
+test('a body that is too long to be read ends its connection, so that no later call on it is lost', async () => {
   const running = await withReceipts();
   const { path } = await pushTo(running, IOS_TOKEN, 'aa');
   const connectionAfter = async (body: string) => {
@@ -171,7 +171,7 @@ test('a body that is too long to be read ends its connection, so that no later c
   expect(await connectionAfter('x'.repeat(500_000))).toBe('close');
 });
 
-test('an address that guesses is counted, and its valid receipts still arrive', async () => {
+test('an address that guesses ids is counted, and its valid receipts still arrive', async () => {
   const running = await withReceipts();
   const { id, path } = await pushTo(running, IOS_TOKEN, 'aa');
   for (let guess = 0; guess < 40; guess += 1) await post(running, `/r/${'A'.repeat(43)}`);
@@ -187,7 +187,7 @@ test('an address that guesses is counted, and its valid receipts still arrive', 
   });
 });
 
-test('receipts survive a restart on both sides of it', async () => {
+test('receipts survive a restart before or after them', async () => {
   const running = await withReceipts();
   const { id, path } = await pushTo(running, IOS_TOKEN, 'aa');
   await post(running, path, '{"stage":"started"}');
@@ -219,7 +219,7 @@ test('the registry tells how a device woke', async () => {
   });
 });
 
-test('what cannot work is refused at the start', async () => {
+test('settings that cannot work are refused at the start', async () => {
   const running = await withReceipts();
   const restart = (settings: object, others: Record<string, string> = {}) =>
     running.restart({ NDS_APPS: JSON.stringify({ default: settings }), ...others });

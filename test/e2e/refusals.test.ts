@@ -1,4 +1,4 @@
-// Every call that is refused leaves a row that says whom it named, by fingerprint alone, and has its id in the answer.
+// Every refused call leaves a row that shows whom it named, only by fingerprints, and whose id is in the answer.
 
 import { expect, test } from 'vitest';
 import { handleKey } from '../../src/core/devices/registry.ts';
@@ -26,7 +26,7 @@ import { handleOf, pathOf } from '../support/registry.ts';
 import { ANDROID_TOKEN, IOS_TOKEN, notifyPath } from '../support/service.ts';
 import { lsps5Call, resmicCall, sparkPaymentCall } from '../support/signed-calls.ts';
 
-test('a call that is wrong leaves the names of the fields and whom it named', async () => {
+test('a wrong call leaves the names of the fields and whom it named', async () => {
   const { refused, device, fingerprint } = await start();
   const target = { app: 'default', platform: 'android', token: ANDROID_TOKEN } as const;
   const tokenHash = fingerprint(tokenKey(target));
@@ -56,7 +56,7 @@ test('a call that is wrong leaves the names of the fields and whom it named', as
   expect(tooLong.subjectHash).toBe(fingerprint('x'.repeat(5_000)));
 });
 
-test('an address that nobody has leaves the fingerprint of its handle', async () => {
+test('an unknown address leaves the fingerprint of its handle', async () => {
   const { refused, fingerprint } = await start();
   const handle = await refused({ path: `/n/${UNKNOWN_HANDLE}`, body: VALID });
   expect(handle).toMatchObject({ door: '/n/:handle', code: 'unknown_handle', isKnown: false });
@@ -73,7 +73,7 @@ test('an address that nobody has leaves the fingerprint of its handle', async ()
   expect(await refused({ path: '/wp-login.php' })).toMatchObject({ code: 'not_found', door: '*' });
 });
 
-test('a signature that is refused leaves the device and the node that signed', async () => {
+test('a refused signature leaves the device and the node that signed', async () => {
   const { refused, device, clock } = await start();
   const path = pathOf(device, 'lsps5');
   const forged = lsps5Call({ path, secretKey: stranger.secretKey }, { atMs: clock.wallMs() });
@@ -100,7 +100,7 @@ test('a signature that is refused leaves the device and the node that signed', a
   expect(await refused(listing)).toMatchObject({ code: 'unauthorized', door: '/api/v1/devices' });
 });
 
-test('the node of a flood of forgeries is looked for a few times only', async () => {
+test('in a flood of forgeries the node is computed only a few times', async () => {
   const { running, call, device, clock } = await start();
   const path = pathOf(device, 'lsps5');
   for (let second = 0; second < 12; second += 1) {
@@ -114,7 +114,7 @@ test('the node of a flood of forgeries is looked for a few times only', async ()
   ]);
 });
 
-test('a token that is refused without asking leaves a refusal, and a delivery before', async () => {
+test('a token that is refused without a push leaves a refusal; before, it left a delivery', async () => {
   const { running, refused, call } = await start();
   const faults = [
     [IOS_TOKEN, { kind: 'reason', reason: 'BadDeviceToken' }, 'token_rejected'],
@@ -135,7 +135,7 @@ test('a token that is refused without asking leaves a refusal, and a delivery be
     });
     expect(before.filter((row) => row.code === code)).toEqual([]);
     const row = await refused({ path: notifyPath(token), body: VALID });
-    // That this one was dead is known of a token that a phone had.
+    // Only for a token that a phone had is it known that it is dead.
     expect(row).toMatchObject({ code, isKnown: code === 'token_unregistered' });
   }
 });
@@ -163,7 +163,7 @@ test('a limit that is reached is named', async () => {
   expect(row).toMatchObject({ code: 'rate_limited', limit: 'token_rate', deviceId: device.id });
 });
 
-test('what is not configured leaves a refusal', async () => {
+test('a missing configuration leaves a refusal', async () => {
   const names = ['KEY', 'KEY_ID', 'TEAM_ID', 'TOPIC', 'ENVIRONMENT', 'ENDPOINT'];
   const { refused } = await start(
     Object.fromEntries(names.map((name) => [`APNS_${name}`, undefined])),
@@ -189,7 +189,7 @@ test('an outage that a payment cannot wait for leaves refusals and a row of its 
   ]);
 });
 
-test('repeats count at their delivery and leave a row a minute', async () => {
+test('repeats are counted at their delivery and leave a row a minute', async () => {
   const { running, call, clock } = await start();
   const again = () => call({ path: notifyPath(ANDROID_TOKEN), body: VALID });
   const first = await again();
@@ -217,7 +217,7 @@ test('repeats count at their delivery and leave a row a minute', async () => {
   });
 });
 
-test('what is no HTTP leaves a refusal with the id that its sender has', async () => {
+test('a request that is not HTTP leaves a refusal with the id that its sender got', async () => {
   const { running } = await start();
   const headers = { host: 'a b' };
   const answer = await send(running.service.url, { path: '/notify', headers, body: VALID });
@@ -227,7 +227,7 @@ test('what is no HTTP leaves a refusal with the id that its sender has', async (
   expect(row?.requestId).toBe(answer.headers['request-id']);
 });
 
-test('no token, handle, subject, address or name of a caller lies in the database in clear', async () => {
+test('no token, handle, subject, address or name of a caller is in the database as plain text', async () => {
   const { running, call, device } = await start({ NDS_TOKEN_RATE: '1/0.01' });
   const invented = 'invented-by-a-caller';
   const calls: readonly Call[] = [

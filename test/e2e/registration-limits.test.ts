@@ -1,4 +1,4 @@
-// How many registrations app keys and wallets may make: each in buckets of its own, the backend without limit.
+// How many registrations app keys and wallets may make: each has limits of its own; the backend has none.
 
 import { expect, test } from 'vitest';
 import { type Answer, type Call, problemOf, refusalOf, send } from '../support/callers.ts';
@@ -11,7 +11,7 @@ import { ANDROID_TOKEN, type Setup, setup } from '../support/service.ts';
 const NOW = 1_754_049_600;
 const wallet = createWallet(1);
 const PHONE = { platform: 'android', token: ANDROID_TOKEN };
-/** A wallet that names its key is refused when another one signed. */
+/** A wallet that names its key is refused if another key signed. */
 const NAMED = { ...PHONE, user: wallet.publicKey };
 
 async function start(environment: Record<string, string | undefined> = {}) {
@@ -28,7 +28,7 @@ function post({ service }: Setup, call: Call): Promise<Answer> {
   return send(service.url, call);
 }
 
-test('registrations by signature are limited before any curve is computed', async () => {
+test('registrations by signature are limited before any signature is verified', async () => {
   const running = await start({ NDS_REGISTRATION_RATE: '3/0.1' });
   for (let index = 0; index < 3; index += 1) {
     const call = selfRegistration(wallet, { body: { ...NAMED, user: 'x' }, unixSeconds: NOW });
@@ -38,13 +38,13 @@ test('registrations by signature are limited before any curve is computed', asyn
   const limited = await post(running, call);
   expect(refusalOf(limited)).toBe('429 rate_limited');
   expect(Number(limited.headers['retry-after'])).toBe(10);
-  // The vendor's own registrations go on.
+  // The vendor's own registrations still work.
   await registerPhone(running);
   running.clock.advance(10_000);
   expect((await post(running, call)).status).toBe(200);
 });
 
-test('unsigned garbage uses up neither the registrations of app keys nor those of wallets', async () => {
+test('invalid unsigned registrations use up neither the limit of app keys nor that of wallets', async () => {
   const running = await start({ NDS_REGISTRATION_RATE: '3/0.001' });
   const good = selfRegistration(wallet, { body: NAMED, unixSeconds: NOW });
   const garbage: readonly Record<string, string>[] = [
@@ -66,7 +66,7 @@ test('unsigned garbage uses up neither the registrations of app keys nor those o
     }
   }
   expect((await post(running, good)).status).toBe(200);
-  // Signatures that recover to some key use up the wallets' registrations, those of app keys go on.
+  // Signatures from which some key can be recovered use up the wallets' limit, but not that of app keys.
   for (let index = 0; index < 4; index += 1) {
     const body = { ...NAMED, user: 'x' };
     await post(running, selfRegistration(wallet, { body, unixSeconds: NOW }));

@@ -1,4 +1,4 @@
-// A reload: the files of apps, keys and sources are read again, all of it is taken over at one moment or nothing, and
+// A reload: the files of apps, keys and sources are read again, everything is taken over at one moment or nothing, and
 // no call in flight is lost.
 
 import { writeFileSync } from 'node:fs';
@@ -71,7 +71,7 @@ test('adds, changes and removes apps, and keeps the connections of those that st
   const { running, reloadApps, push } = await start();
   expect(refusalOf(await push('second', 'a1'))).toBe('404 unknown_app');
   await push('default', 'a1');
-  // By now its token is known to work, and goes by the connection of those.
+  // Its token is proven by now, and uses the connection of proven tokens.
   await push('default', 'b1');
   const apns = apnsOf(running.sandbox, { topic: 'com.example.second' });
   const added = await reloadApps({ second: { apns } });
@@ -135,7 +135,7 @@ test('a fault in any file keeps all that is loaded, and names every fault', asyn
   expect((await push('second', 'a1')).status).toBe(200);
   expect(running.sandbox.received().at(-1)?.title).toBe('Second');
   expect(refusalOf(await push('third', 'a2'))).toBe('404 unknown_app');
-  // The file of the apps is good again, that of the sources is not.
+  // The file of the apps is valid again, that of the sources is not.
   await reloadApps({ second: { apns } });
   await expect(reloadSources({ secrets: { nobody: {} } })).rejects.toThrow(/there is no such app/);
   expect((await push('second', 'a3')).status).toBe(200);
@@ -156,7 +156,7 @@ test('secrets, generic sources and types change from the next call on', async ()
   expect(successOf(await post('newer secret', '4')).status).toBe('ignored');
 });
 
-test('a push in flight during the reload of its app ends as it began', async () => {
+test('a push in flight during the reload of its app ends with the old settings', async () => {
   const { running, reloadApps, push } = await start();
   const apns = apnsOf(running.sandbox, { topic: 'com.example.second' });
   await reloadApps({ second: { apns } });
@@ -175,7 +175,7 @@ test('a push in flight during the reload of its app ends as it began', async () 
   expect(running.sandbox.received()).toHaveLength(21);
 });
 
-test('a planned second knock does not leave once a reload forbids it', async () => {
+test('a planned second knock is not sent if a reload forbids it', async () => {
   const folder = temporaryFolder();
   const file = join(folder, 'apps.json');
   const write = (settings: object) => writeFileSync(file, JSON.stringify({ default: settings }));
@@ -207,7 +207,7 @@ test('a planned second knock does not leave once a reload forbids it', async () 
   expect(await pushesOf('a3', knocking)).toBe(2);
 });
 
-/** A service whose app `wallet` has one delivery queued, and has left the file of the apps since. */
+/** A service whose app `wallet` has one queued delivery, and was then removed from the file of the apps. */
 async function queueAndLeave(template: object) {
   const folder = temporaryFolder();
   const file = join(folder, 'apps.json');
@@ -230,7 +230,7 @@ async function queueAndLeave(template: object) {
   return { ...driven, comeBack: () => reload({ wallet: app }) };
 }
 
-test('what is queued for an app that comes back is sent then', async () => {
+test('a delivery that is queued for an app is sent when the app comes back', async () => {
   const news = { template: 'tx_confirmed', data: { tx_id: 'aa' } };
   const { running, elapse, comeBack } = await queueAndLeave(news);
   await elapse(30_000);
@@ -240,7 +240,7 @@ test('what is queued for an app that comes back is sent then', async () => {
   await running.sandbox.waitFor(() => true, 1);
 });
 
-test('what is queued for an app that is gone for good is ended by its age, also after a restart', async () => {
+test('a delivery that is queued for a removed app ends when it is too old, also after a restart', async () => {
   const race = { template: 'payment_received', data: { payment_hash: 'aa' } };
   const { running, clock, elapse, rows } = await queueAndLeave(race);
   await running.restart();

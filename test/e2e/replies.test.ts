@@ -1,5 +1,5 @@
-// The device answers: its bytes go to the caller as they came, its id is good for one reply, and nothing
-// else ever reaches the caller or stays in the database.
+// The device answers: its bytes go to the caller unchanged, its id is valid for one reply, and nothing else ever
+// reaches the caller or stays in the database.
 
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -88,7 +88,7 @@ test('refuses a reply of more than 64 KiB and keeps waiting for one that fits', 
   expect((await asked.answer).text).toBe('fits');
 });
 
-test('answers used, unknown, malformed and expired ids with one and the same 404', async () => {
+test('answers used, unknown, malformed and expired ids with the same 404', async () => {
   const clock = new ManualClock();
   const running = await setup({ clock });
   const { url } = running.service;
@@ -108,7 +108,7 @@ test('answers used, unknown, malformed and expired ids with one and the same 404
     replyUrlOf(usedPush).pathname.slice(REPLY_PREFIX.length),
     replyUrlOf(expiredPush).pathname.slice(REPLY_PREFIX.length),
     'AAAAAAAAAAAAAAAAAAAAAA',
-    // As close to an open one as can be.
+    // As similar to an open one as possible.
     flipLast(openId),
     openId.slice(0, -1),
     `${openId}A`,
@@ -146,7 +146,7 @@ test('gives every reply an id of 128 bits in which nothing repeats', async () =>
   expect(new Set(ids).size).toBe(ids.length);
   const bytes = ids.map((id) => Buffer.from(id, 'base64url'));
   expect(bytes.every((id) => id.length === 16)).toBe(true);
-  // Each bit is set in half of them, and changes from one to the next half of the time; 7 sigma is 224.
+  // Each bit is set in half of the ids, and changes from one id to the next half of the time; 7 sigma is 224.
   for (let bit = 0; bit < 128; bit += 1) {
     const values = bytes.map((id) => ((id[bit >> 3] ?? 0) >> (bit & 7)) & 1);
     const set = values.filter((value) => value === 1).length;
@@ -231,7 +231,7 @@ test('answers a caller whose phone replies before the provider has acknowledged 
   expect(row?.answeredAtMs).toBeDefined();
 });
 
-test('tells in the log when the push was asked for, taken and answered, and how long the phone took', async () => {
+test('logs when the push was requested, taken and answered, and how long the phone took', async () => {
   const clock = new ManualClock(1_760_000_000_000);
   const running = await setup({ clock });
   const asked = askPhone(running, { token: ANDROID_TOKEN, request: 'timed' });
@@ -277,7 +277,7 @@ test('keeps neither the reply nor the id under which it came in any file', async
   expect(secrets.filter((secret) => said.includes(secret))).toEqual([]);
 });
 
-test('keeps a caller waiting through replies under wrong ids', async () => {
+test('lets a caller wait through replies with wrong ids', async () => {
   const running = await setup();
   const asked = askPhone(running, { token: ANDROID_TOKEN, request: 'wrong id' });
   const [push] = await running.sandbox.waitFor(() => true, 1);
@@ -294,7 +294,7 @@ test('keeps a caller waiting through replies under wrong ids', async () => {
   expect((await asked.answer).text).toBe('right');
 });
 
-/** A stop writes everything that is on its way; what a new process reads is the truth. */
+/** A stop writes everything under way, so a new process reads all of it. */
 async function rowsAfterRestart(running: Setup) {
   return await (await running.restart()).store.findDeliveries({ limit: 10 });
 }

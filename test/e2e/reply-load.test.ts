@@ -1,5 +1,5 @@
-// Five thousand phones are asked at once: a third answers, a third stays silent, a third of the callers
-// hangs up. Everybody gets what is theirs, and nothing is left behind.
+// Five thousand phones are asked at once: a third answers, a third stays silent, a third of the callers hangs up. Every
+// caller gets its own answer, and nothing is left in memory.
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -13,10 +13,10 @@ import { type Setup, setup } from '../support/service.ts';
 
 const WARM_UP_CALLERS = 900;
 const CALLERS = 5_000;
-/** The service remembers 5,000 phones that worked and their rates; the rest is the runtime's own. */
+/** The service remembers 5,000 proven phones and their rates; the rest is the runtime's own memory. */
 const MAX_GROWTH_BYTES = 8 * 1_024 * 1_024;
 const DEADLINE_MS = 50_000;
-/** On a busy machine; alone it takes a few seconds. */
+/** For a busy machine; on an idle one it takes a few seconds. */
 const PATIENCE_MS = 120_000;
 
 const TITLE = '5,000 callers wait at once; each gets its own answer, and nothing is left behind';
@@ -25,11 +25,11 @@ test(TITLE, { timeout: PATIENCE_MS }, async () => {
   const clock = new ManualClock();
   const running = await setup({
     clock,
-    // The callers that wait and the phones that reply.
+    // Connections for the waiting callers and the replying phones.
     environment: { NDS_MAX_CONNECTIONS: '10000' },
     sandbox: { keepPushes: 0, keepRequests: 0 },
   });
-  // The first round pays for what is made once: connections, compiled code, caches.
+  // The first round makes what is made only once: connections, compiled code, caches.
   await runRound(running, clock, WARM_UP_CALLERS);
   const handles = await restingHandles(running);
   const bytes = heapBytes();
@@ -85,7 +85,7 @@ function hasHungUp(event: ServiceEvent): boolean {
   return event.name === 'reply_waited' && event.end === 'hung_up';
 }
 
-/** The phone and its caller each get what is theirs. */
+/** The phone and its caller each get the right answer. */
 async function expectReply(
   running: Setup,
   { index, caller }: Asked,
@@ -118,7 +118,7 @@ function collectPushes(
   return promise;
 }
 
-/** What keeps the process awake, once every connection that is closing has closed. */
+/** The handles that keep the process alive, once every closing connection has closed. */
 async function restingHandles(running: Setup): Promise<Record<string, number>> {
   const ROUND_TRIPS = 50;
   const MAX_ROUNDS = 40;
@@ -134,7 +134,7 @@ async function restingHandles(running: Setup): Promise<Record<string, number>> {
   return last;
 }
 
-/** Sockets, servers, timers, threads by kind, without the requests that pass through them. */
+/** Sockets, servers, timers and threads, counted by kind, without the requests that use them. */
 function handles(): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const kind of process.getActiveResourcesInfo().toSorted()) {

@@ -1,4 +1,4 @@
-// The wait for a device: how long it lasts, what ends it early, who may join it, and how many there may be.
+// The wait for a device: how long it lasts, what ends it early, who may join it, and how many waits there may be.
 
 import { expect, test } from 'vitest';
 import type { Fault } from '../../sandbox/faults.ts';
@@ -13,7 +13,7 @@ function waitEnds(end: Extract<ServiceEvent, { name: 'reply_waited' }>['end']) {
   return (event: ServiceEvent) => event.name === 'reply_waited' && event.end === end;
 }
 
-/** One round trip: whatever the service had to say before, it has said. */
+/** One round trip: afterwards the service has sent everything that it had to send before. */
 async function roundTrip(running: Setup): Promise<void> {
   const answer = await send(running.service.url, { method: 'GET', path: '/healthz' });
   expect(answer.status).toBe(200);
@@ -122,7 +122,7 @@ test('says what to configure when the platform has no credentials', async () => 
   expect(await running.service.store.findDeliveries({ limit: 10 })).toEqual([]);
 });
 
-test('pushes when a provider that was down is back, and the caller gets the reply inside its wait', async () => {
+test('pushes when a provider that was down is back, and the caller gets the reply within its wait', async () => {
   const running = await setup();
   const { sandbox } = running;
   await sandbox.refuseConnections('fcm', true, { reset: true });
@@ -137,7 +137,7 @@ test('pushes when a provider that was down is back, and the caller gets the repl
   expect(sandbox.received()).toHaveLength(1);
 });
 
-test('frees the place of a caller who hangs up at once, and pushes all the same', async () => {
+test('frees the place of a caller who hangs up at once, and still pushes', async () => {
   const running = await setup();
   const { sandbox } = running;
   await sandbox.refuseConnections('apns', true, { reset: true });
@@ -154,7 +154,7 @@ test('frees the place of a caller who hangs up at once, and pushes all the same'
   expect(sandbox.received()).toHaveLength(1);
 });
 
-test('lets a repeat join while one waits: one push, both callers answered', async () => {
+test('lets a repeat join a waiting call: one push, both callers answered', async () => {
   const running = await setup({ clock: new ManualClock() });
   const first = askPhone(running, { token: ANDROID_TOKEN, request: 'same' });
   const [push] = await running.sandbox.waitFor(() => true, 1);
@@ -169,7 +169,7 @@ test('lets a repeat join while one waits: one push, both callers answered', asyn
   expect(await running.service.store.findDeliveries({ limit: 10 })).toHaveLength(1);
 });
 
-test('asks apart what differs in the request, the phone or the data for the app', async () => {
+test('asks separately if the request, the phone or the data for the app differs', async () => {
   const running = await setup({ clock: new ManualClock() });
   const calls = [
     { token: ANDROID_TOKEN, request: 'a' },
@@ -216,7 +216,7 @@ test('pushes again when the same request comes after the answer', async () => {
   expect(addresses.size).toBe(3);
 });
 
-test('refuses callers beyond the bound for all with 503, until somebody leaves', async () => {
+test('refuses callers beyond the limit for all with 503, until one leaves', async () => {
   const running = await setup({
     clock: new ManualClock(),
     environment: { NDS_MAX_REPLY_WAITS: '3' },
@@ -255,7 +255,7 @@ test('refuses the ninth caller for one phone with 429, whatever each of them ask
   expect((await again.answer).text).toBe('welcome');
 });
 
-test('answers everybody who waits when the service stops', async () => {
+test('answers every waiting caller when the service stops', async () => {
   const running = await setup({ clock: new ManualClock() });
   const asked = ['a', 'b', 'b'].map((request) =>
     askPhone(running, { token: ANDROID_TOKEN, request }),
@@ -267,7 +267,7 @@ test('answers everybody who waits when the service stops', async () => {
   expect(running.service.load()).toMatchObject(NOBODY);
 });
 
-/** Asks over HTTP until so many callers wait: each round trip lets what was sent before arrive. */
+/** Asks over HTTP until this many callers wait: each round trip lets earlier requests arrive. */
 async function untilWaiting(running: Setup, callers: number): Promise<void> {
   const MAX_ROUND_TRIPS = 1_000;
   for (let turn = 0; turn < MAX_ROUND_TRIPS; turn += 1) {

@@ -1,5 +1,5 @@
-// What can be tried again is tried again, as long as it is worth it; what is final ends at once; every
-// attempt is on record.
+// Failures that may pass are retried as long as that is useful; final outcomes end the delivery at once; every attempt
+// is logged.
 
 import { expect, test } from 'vitest';
 import { HOUR, iosToken, SECOND, setupDriven } from '../support/driven-service.ts';
@@ -18,7 +18,7 @@ async function setup(environment: Record<string, string> = {}) {
       expect(rows).toHaveLength(1);
       return rows[0];
     },
-    /** Seconds after receipt at which the stand-in was asked. */
+    /** Seconds from receipt to each request at the stand-in. */
     askedAfter: () => {
       const pushes = driven.running.sandbox
         .requests()
@@ -29,7 +29,7 @@ async function setup(environment: Record<string, string> = {}) {
   };
 }
 
-test('gaps grow from one to fifteen seconds, and no attempt starts in a payment’s last eight', async () => {
+test('gaps grow from one to fifteen seconds, and no attempt starts in a payment’s last eight seconds', async () => {
   const { pay, sandbox, elapse, askedAfter, row } = await setup();
   sandbox.script({ provider: 'fcm', times: Infinity, fault: { ...UNAVAILABLE } });
   const answer = await pay(ANDROID_TOKEN, 'aa');
@@ -64,7 +64,7 @@ test('a queued delivery goes out as soon as its gap is over', async () => {
 test.each([
   [5, 5],
   [55, 10],
-])('a provider’s Retry-After of %i s is waited for, %i s at most', async (seconds, waitedS) => {
+])('a provider’s Retry-After of %i s is respected up to %i s', async (seconds, waitedS) => {
   const { pay, sandbox, elapse, askedAfter } = await setup();
   const fault = { ...UNAVAILABLE, retryAfterSeconds: seconds };
   sandbox.script({ provider: 'fcm', fault });
@@ -76,18 +76,18 @@ test.each([
   expect(second).toBeLessThanOrEqual(waitedS + 1);
 });
 
-test('a caller that no further attempt can help is answered 503 with when a repeat may', async () => {
+test('if no further attempt can help, the caller is answered 503 with the time for a repeat', async () => {
   const { pay, sandbox, row, asked } = await setup({ NDS_LIFETIMES: 'payment_received=8400ms' });
   sandbox.script({ provider: 'fcm', fault: UNAVAILABLE });
   const answer = await pay(ANDROID_TOKEN, 'aa');
   expect(answer).toMatchObject({ status: 503, retryAfter: '8', body: { code: 'expired' } });
   expect(await row()).toMatchObject({ id: answer.body.id, status: 'expired' });
-  // A repeat is a delivery of its own.
+  // A repeat is a new delivery.
   expect((await pay(ANDROID_TOKEN, 'aa')).body.status).toBe('delivered');
   expect(asked()).toBe(2);
 });
 
-test('a token that the provider holds back too long is answered 429 and recorded as expired', async () => {
+test('a call for a token that the provider holds back too long is answered 429 and logged as expired', async () => {
   const { pay, sandbox, elapse, row, asked } = await setup();
   const fault = { kind: 'fcm_error', error: 'QUOTA_EXCEEDED', retryAfterSeconds: 55 } as const;
   sandbox.script({ provider: 'fcm', fault });

@@ -1,4 +1,4 @@
-// The second knock as the phone and the metrics see it: one more push with an address of its own, and what it was good for.
+// The second knock as the phone and the metrics see it: one more push with an address of its own, and its result.
 
 import { expect, test } from 'vitest';
 import { z } from 'zod';
@@ -22,7 +22,7 @@ async function start() {
   };
   return {
     elapse,
-    /** The longest payment hash beside which the address of the receipt has room. */
+    /** The longest payment hash that leaves room for the address of the receipt. */
     async longestAsked(): Promise<number> {
       let [most, tooMany] = [1, 4_000];
       while (tooMany - most > 1) {
@@ -32,9 +32,9 @@ async function start() {
       }
       return most;
     },
-    /** Where the phone answers what it gets within ten seconds: a push, and perhaps a knock. */
+    /** The addresses for receipts of the pushes that the phone gets within ten seconds: a push, and perhaps a knock. */
     async push(hash: string): Promise<readonly string[]> {
-      // A phone that was just heard of is left alone.
+      // A phone that was just active gets no knock.
       await elapse(MINUTE);
       const before = running.sandbox.received().length;
       await pay(ANDROID_TOKEN, hash);
@@ -58,9 +58,9 @@ async function start() {
   };
 }
 
-test('the metrics count second knocks by what they were good for, each once', async () => {
+test('the metrics count second knocks by their result, each once', async () => {
   const { elapse, push, answer, knocks } = await start();
-  // A phone that never said anything is not expected to.
+  // No receipt is expected from a phone that never sent one.
   const [first, ...others] = await push('a0');
   expect(others).toEqual([]);
   await answer(first, 1);
@@ -83,12 +83,12 @@ test('the metrics count second knocks by what they were good for, each once', as
   expect(await knocks()).toEqual([1, 1, 1]);
 });
 
-test('no knock without room for its address, by which the app would know it as a repeat', async () => {
+test('no knock without room for its address, by which the app would recognise it as a repeat', async () => {
   const { push, answer, longestAsked } = await start();
   const [first] = await push('a0');
   await answer(first, 1);
   const longest = await longestAsked();
-  // Of a knock the address has `"n":2` beside it.
+  // A knock has `"n":2` beside the address, and so needs more room.
   expect(await push('b'.repeat(longest))).toHaveLength(1);
   expect(await push('b'.repeat(longest - 20))).toHaveLength(2);
 });

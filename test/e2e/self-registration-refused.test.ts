@@ -1,4 +1,4 @@
-// Registrations by wallets that are refused, and what a wallet may not do although it can register itself.
+// Refused registrations by wallets, and what a wallet may not do although it can register itself.
 
 import { expect, test } from 'vitest';
 import { type Call, refusalOf } from '../support/callers.ts';
@@ -11,7 +11,7 @@ async function expectNobody(running: Setup): Promise<void> {
   expect(await listDevices(running, wallet.publicKey)).toEqual([]);
 }
 
-test('what was signed for another place, time or body is refused', async () => {
+test('a signature for another place, time or body is refused', async () => {
   const running = await start();
   const good = selfRegistration(wallet, { body: NAMED, unixSeconds: NOW });
   const tampered: readonly (readonly [string, Call])[] = [
@@ -43,7 +43,7 @@ test('what was signed for another place, time or body is refused', async () => {
   expect((await post(running, good)).status).toBe(200);
 });
 
-test('who tampers with a registration that names no key registers himself, never the wallet', async () => {
+test('a changed registration that names no key registers the attacker, never the wallet', async () => {
   const running = await start();
   const good = selfRegistration(wallet, { body: PHONE, unixSeconds: NOW });
   const tampered = { ...good, body: good.body.replace('Example', 'Attacker') };
@@ -52,7 +52,7 @@ test('who tampers with a registration that names no key registers himself, never
   await expectNobody(running);
 });
 
-test('what is no signature or no time is refused', async () => {
+test('an invalid signature or time is refused', async () => {
   const running = await start();
   const good = selfRegistration(wallet, { body: PHONE, unixSeconds: NOW });
   const signature = good.headers['x-nds-signature'] ?? '';
@@ -63,7 +63,7 @@ test('what is no signature or no time is refused', async () => {
     signature.slice(1),
     `${signature}y`,
     ` ${signature.slice(1)}`,
-    // 0, 2, l and v are no letters of zbase32.
+    // 0, 2, l and v are not in the alphabet of zbase32.
     `0${signature.slice(1)}`,
     `${signature.slice(0, -1)}v`,
     `${signature}, ${signature}`,
@@ -98,13 +98,13 @@ test('what is no signature or no time is refused', async () => {
     if (changed === undefined) delete headers['x-nds-time'];
     else headers['x-nds-time'] = changed;
     const answer = await post(running, { ...good, headers });
-    // Blanks around a header are no part of it.
+    // Spaces around a header's value are not part of it.
     if (text === String(NOW)) expect(answer.status).toBe(200);
     else expect(refusalOf(answer), changed).toBe('401 stale_timestamp');
   }
 });
 
-test('a faulty body is refused by its fields and leaves the signature unused', async () => {
+test('a faulty body is refused by its fields and does not use up the signature', async () => {
   const running = await start();
   const faulty = { ...NAMED, platform: 'web', locale: 'de_CH' };
   const answer = await post(running, selfRegistration(wallet, { body: faulty, unixSeconds: NOW }));
@@ -145,7 +145,7 @@ test('a wallet cannot read, change or delete devices, its own included', async (
   expect(await listDevices(running, wallet.publicKey)).toHaveLength(1);
 });
 
-test('a wrong bearer token is not forgiven for a good signature', async () => {
+test('a wrong bearer token is refused despite a valid signature', async () => {
   const running = await start();
   const good = selfRegistration(wallet, { body: NAMED, unixSeconds: NOW });
   const headers = { ...good.headers, authorization: 'Bearer a-key-of-nobody-at-all' };
@@ -153,7 +153,7 @@ test('a wrong bearer token is not forgiven for a good signature', async () => {
   await expectNobody(running);
 });
 
-test('nobody registers himself unless the vendor allows it', async () => {
+test('no wallet can register itself unless the vendor allows it', async () => {
   const running = await start({ NDS_SELF_REGISTRATION: undefined });
   const call = selfRegistration(wallet, { body: NAMED, unixSeconds: NOW });
   expect(refusalOf(await post(running, call))).toBe('401 unauthorized');

@@ -44,7 +44,7 @@ test('a signed registration makes a device of the wallet that signed', async () 
   expect(successOf(await wake(running, device, 'aa')).status).toBe('delivered');
 });
 
-test('a wallet may name its key, in either case, and no other', async () => {
+test('a wallet may name its own key, in either case, but no other', async () => {
   const running = await start();
   const upper = { ...PHONE, user: wallet.publicKey.toUpperCase() };
   const named = await post(running, selfRegistration(wallet, { body: upper, unixSeconds: NOW }));
@@ -55,7 +55,7 @@ test('a wallet may name its key, in either case, and no other', async () => {
   expect(await listDevices(running, other.user)).toEqual([]);
 });
 
-test('every registration makes new handles, and overwrites nobody’s', async () => {
+test('every registration makes new handles, and changes no existing ones', async () => {
   const running = await start();
   const ofBackend = await registerPhone(running, { user: wallet.publicKey });
   const devices: DescribedDevice[] = [];
@@ -72,7 +72,7 @@ test('every registration makes new handles, and overwrites nobody’s', async ()
   expect((await readDevice(running, ofBackend.id)).urls).toEqual(ofBackend.urls);
 });
 
-test('a phone that registered twice is woken once by what is sent to its user', async () => {
+test('a phone that registered twice is woken once by a call for its user', async () => {
   const running = await start({
     NDS_SOURCES: JSON.stringify({ domains: { 'pay.example.com': { secrets: [DOMAIN.secret] } } }),
   });
@@ -94,7 +94,7 @@ test('a phone that registered twice is woken once by what is sent to its user', 
   ).toEqual([IOS_TOKEN, ANDROID_TOKEN].toSorted());
 });
 
-test('a signature is good for ten minutes either way, and not a second longer', async () => {
+test('a signature is valid from ten minutes before its time to ten minutes after it', async () => {
   const running = await start();
   const at = (unixSeconds: number) =>
     post(running, selfRegistration(wallet, { body: NAMED, unixSeconds }));
@@ -107,7 +107,7 @@ test('a signature is good for ten minutes either way, and not a second longer', 
   expect(await listDevices(running, wallet.publicKey)).toHaveLength(2);
 });
 
-test('a signature is good once: not again, not malleated, not after a restart', async () => {
+test('a signature is valid once: not again, not malleated, not after a restart', async () => {
   const running = await start();
   const call = selfRegistration(wallet, { body: NAMED, unixSeconds: NOW });
   const signature = call.headers['x-nds-signature'] ?? '';
@@ -130,7 +130,7 @@ test('a signature is good once: not again, not malleated, not after a restart', 
   expect(await listDevices(running, wallet.publicKey)).toHaveLength(1);
 });
 
-test('a signature that was made ahead of time is good once until its very end', async () => {
+test('a signature with a time in the future is valid once until its very end', async () => {
   const running = await start();
   const call = selfRegistration(wallet, { body: NAMED, unixSeconds: NOW + 10 * MINUTE });
   expect((await post(running, call)).status).toBe(200);
@@ -149,7 +149,7 @@ test('twenty copies of one registration at once make one device', async () => {
   expect(await listDevices(running, wallet.publicKey)).toHaveLength(1);
 });
 
-test('a user has no more devices by registering himself than otherwise', async () => {
+test('a user who registers devices by signature has no more devices than otherwise', async () => {
   const running = await start({ NDS_MAX_DEVICES_PER_USER: '2' });
   for (const status of [200, 200, 409]) {
     const body = { ...NAMED, app_data: `wallet-${status}` };

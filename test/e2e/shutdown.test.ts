@@ -1,4 +1,4 @@
-// SIGTERM and SIGINT: nothing new, what is in flight is answered, the rest is given to the next process.
+// SIGTERM and SIGINT: new calls are refused, calls in flight are answered, and the rest is left to the next process.
 
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -22,7 +22,7 @@ const QUESTION = JSON.stringify({
   data: { offer: 'lno1', invoiceRequest: '00' },
 });
 
-test('while it drains, what is in flight is answered and what is new is refused', async () => {
+test('while it drains, calls in flight are answered and new ones are refused', async () => {
   const { running, pay, clock, untilAsked } = await setupDriven();
   running.sandbox.script({ provider: 'apns', fault: HANG });
   const inFlight = pay(IOS_TOKEN, 'aa');
@@ -37,7 +37,7 @@ test('while it drains, what is in flight is answered and what is new is refused'
   expect((await fetch(`${running.service.url}/healthz`)).status).toBe(200);
   clock.advance(2 * SECOND);
   expect(await inFlight).toMatchObject({ status: 200, body: { status: 'delivered' } });
-  // The clock stands still: it does not wait for any grace period to pass.
+  // The clock stands still, so the stop does not wait for any grace period.
   await stopped;
   await expect(pay(ANDROID_TOKEN, 'bb')).rejects.toThrow();
 });
@@ -49,7 +49,7 @@ test('with nothing in flight it stops at once', async () => {
   expect(running.log.events.filter(({ name }) => name === 'lease_lost')).toEqual([]);
 });
 
-test('what the grace period did not see the end of is queued for the next process', async () => {
+test('a push that outlasts the grace period is queued for the next process', async () => {
   const { running, pay, clock, untilAsked, store, drift } = await setupDriven({
     environment: { NDS_ATTEMPT_TIMEOUT: '10s' },
   });
@@ -101,7 +101,7 @@ async function setupBinary(settings: Readonly<Record<string, string>> = {}) {
   onTestFinished(() => sandbox.close());
   const environment = { ...sandboxEnvironment(sandbox, folder), ...settings };
   const binary = await startBinary(environment);
-  // Both proofs are over, and no fault of a test meets them.
+  // Both proofs are over, so that no fault of a test affects them.
   await binary.said('can_reach_provider', 2);
   const pay = (token: string): Promise<Told> => {
     const headers = { accept: 'application/json' };
@@ -130,7 +130,7 @@ test('it is gone a second after its grace period, whatever hangs, and loses noth
   await sandbox.waitForRequests(({ token }) => token === IOS_TOKEN, 1);
   const db = new Database(join(folder, 'nds.sqlite'));
   const open = db.prepare('SELECT count(*) FROM queue').pluck();
-  // The push does not wait for its row; a database that is locked earlier would change the answer.
+  // The push does not wait for its row; if the database were locked earlier, the answer would be another.
   while (open.get() === 0) await setImmediate();
   db.exec('BEGIN IMMEDIATE');
   const startedMs = performance.now();

@@ -1,5 +1,5 @@
-// A database that is full, locked, read-only or damaged: pushes still go out, nothing is answered queued that is not
-// stored, readiness says what is wrong, and the service recovers by itself.
+// A database that is full, locked, read-only or damaged: pushes still go out, no delivery is answered `queued` without
+// being stored, readiness says what is wrong, and the service recovers by itself.
 
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -40,7 +40,7 @@ async function setup() {
 }
 
 for (const [reason, remedy] of REASONS) {
-  test(`while the store is ${reason}, what succeeds at once goes out, the rest is refused`, async () => {
+  test(`while the store is ${reason}, pushes that succeed at once go out, and the other calls are refused`, async () => {
     const { pay, store, sandbox, storeCheck, elapse, rows, told } = await setup();
     store.fail(reason);
     expect(await pay(ANDROID_TOKEN, 'aa')).toMatchObject({
@@ -73,7 +73,7 @@ for (const [reason, remedy] of REASONS) {
   });
 }
 
-test('a handle that a damaged database does not tell is 503, and no push is spoken of as tried', async () => {
+test('a handle that a damaged database cannot look up is 503, and the answer does not say that a push was tried', async () => {
   const { running } = await setupDriven({ environment: REGISTRY_ENVIRONMENT });
   const device = await registerPhone(running);
   for (const name of ['nds.sqlite', 'nds.sqlite-wal']) {
@@ -88,7 +88,7 @@ test('a handle that a damaged database does not tell is 503, and no push is spok
   expect(running.sandbox.received()).toEqual([]);
 });
 
-test('find does not say that nothing came while the store takes no rows', async () => {
+test('find does not say that no call came while the store takes no rows', async () => {
   const { running, pay, store, elapse } = await setupDriven({ environment: OPERATOR_ENVIRONMENT });
   const ask = async () => {
     const found = await fetch(`${running.service.url}/api/v1/find?q=deadbeef`, {
@@ -103,7 +103,7 @@ test('find does not say that nothing came while the store takes no rows', async 
   expect(await ask()).toContain('(no rows were written)');
 });
 
-test('permanent refusals are told as ever while the store is sick', async () => {
+test('permanent refusals are answered as usual while the store fails', async () => {
   const { pay, store, sandbox } = await setup();
   store.fail('full');
   sandbox.script({ provider: 'apns', fault: { kind: 'reason', reason: 'Unregistered' } });
@@ -111,7 +111,7 @@ test('permanent refusals are told as ever while the store is sick', async () => 
   expect((await pay(IOS_TOKEN, 'bb')).status).toBe(410);
 });
 
-test('ends and attempts that the store missed are written when it is well again', async () => {
+test('ends and attempts that the store missed are written when it works again', async () => {
   const { pay, store, sandbox, elapse, rows, clock, untilAsked, asked } = await setup();
   sandbox.script({ provider: 'apns', fault: { kind: 'hang' } });
   const answer = pay(IOS_TOKEN, 'aa');
@@ -130,7 +130,7 @@ test('ends and attempts that the store missed are written when it is well again'
   expect(asked()).toBe(2);
 });
 
-test('what was queued before goes out as soon as the store is well again', async () => {
+test('deliveries that were queued before go out as soon as the store works again', async () => {
   const { pay, store, sandbox, elapse, clock, untilAsked } = await setup();
   sandbox.script({ provider: 'fcm', fault: { kind: 'hang' } });
   sandbox.script({ provider: 'fcm', fault: UNAVAILABLE });
@@ -142,7 +142,7 @@ test('what was queued before goes out as soon as the store is well again', async
   expect((await answer).body.status).toBe('queued');
   await elapse(8 * SECOND, SECOND);
   store.repair();
-  // Long before the lease of the first try would be over.
+  // Long before the lease of the first try would end.
   await elapse(2 * SECOND, 250);
   await sandbox.waitFor(({ token }) => token === ANDROID_TOKEN, 1);
 });
@@ -179,7 +179,7 @@ test('a file that was deleted under the running service is noticed within second
   expect((await pay(androidToken(2), 'cc')).status).toBe(503);
 });
 
-test('starts on a full disk although it cannot touch what an earlier process left, and sends that later', async () => {
+test('starts on a full disk although it cannot change what an earlier process left, and sends that later', async () => {
   const { pay, running, store, sandbox, rows, elapse } = await setup();
   sandbox.script({ provider: 'fcm', times: 2, fault: UNAVAILABLE });
   await pay(ANDROID_TOKEN, 'aa');

@@ -1,5 +1,5 @@
-// The doors of callers that sign: whose header and which secret counts, what a replay is, and that whatever
-// is refused leaves neither a row nor a push.
+// The doors of callers that sign: which header and which secret count, what a replay is, and that a refused call leaves
+// neither a row nor a push.
 
 import { expect, test } from 'vitest';
 import { fromZbase32 } from '../sources/calls.ts';
@@ -28,7 +28,7 @@ import {
   WHSEC,
 } from '../support/signed-doors.ts';
 
-test('every signed caller is heard once, and its repeat is a duplicate with the first one’s id', async () => {
+test('every signed call is accepted once, and its repeat is a duplicate with the first one’s id', async () => {
   const running = await start();
   const calls = await goodCalls(running);
   for (const call of calls) {
@@ -39,7 +39,7 @@ test('every signed caller is heard once, and its repeat is a duplicate with the 
   expect(await rowsAndPushes(running)).toEqual([calls.length, calls.length]);
 });
 
-test('a signature counts in the header of its own source alone', async () => {
+test('a signature counts only in the header of its own source', async () => {
   const running = await start();
   const calls = await goodCalls(running);
   const headers = calls.flatMap((call) => Object.keys(call.headers).slice(1));
@@ -105,12 +105,12 @@ test('secrets come from the device and from the configuration of its app, severa
   }
   const standard = { path: pathOf(bare, 'standard'), secret: WHSEC };
   expect((await post(running, standardCall(standard, { nowMs: NOW_MS }))).status).toBe(200);
-  // A secret of one source is worth nothing at another.
+  // A secret of one source is not valid at another.
   const other = paymentflowCall({ path: pathOf(bare, 'paymentflow'), secret: 'of the app, new' });
   expect(refusalOf(await post(running, other))).toBe('401 bad_signature');
 });
 
-test('a rotated secret is good from the next call on, the old one no more', async () => {
+test('a rotated secret is valid from the next call on, and the old one no longer', async () => {
   const running = await start();
   const device = await registerPhone(running, { secrets: { resmic: ['old'] } });
   const path = pathOf(device, 'resmic');
@@ -136,7 +136,7 @@ test('a call whose push failed may be repeated, word for word', async () => {
   }
 });
 
-test('a replay is known after a restart', async () => {
+test('a replay is recognised after a restart', async () => {
   const running = await start();
   const calls = await goodCalls(running);
   for (const call of calls) await post(running, call);
@@ -160,7 +160,7 @@ test('a malleated or rewritten signature of the same call is a duplicate', async
     const answer = successOf(await post(running, { ...call, headers }));
     expect(answer).toEqual({ id: first.id, status: 'duplicate' });
   }
-  // An uncompressed key's recovery id is no node's.
+  // The recovery id of an uncompressed key is never a node's.
   const head = fromZbase32(signature)[0] ?? 0;
   expect(head).toBeGreaterThanOrEqual(31);
   const resmic = resmicCall({ path: pathOf(device, 'resmic'), secret: SECRET });
@@ -170,7 +170,7 @@ test('a malleated or rewritten signature of the same call is a duplicate', async
   expect(successOf(await post(running, again)).status).toBe('duplicate');
 });
 
-test('bLIP-55’s tolerance can be set and switched off, and replays stay known as long', async () => {
+test('bLIP-55’s tolerance can be set and switched off, and replays are recognised for as long', async () => {
   const cases: readonly (readonly [object, number, number])[] = [
     [{}, 10 * MINUTE, 401],
     [{ lsps5: { tolerance_seconds: 3_600 } }, 60 * MINUTE, 401],
@@ -187,7 +187,7 @@ test('bLIP-55’s tolerance can be set and switched off, and replays stay known 
     const tooOld = await post(running, lsps5Call(address, { atMs: NOW_MS - ageMs - 1_000 }));
     expect(tooOld.status, JSON.stringify(sources)).toBe(beyond);
     if (beyond === 401) expect(refusalOf(tooOld)).toBe('401 stale_timestamp');
-    // As long as the first call is fresh, it is no new one.
+    // While the first call is fresh, a replay is not a new call.
     running.clock.advance(2 * ageMs - 1_000);
     expect(successOf(await post(running, ahead)).status).toBe('duplicate');
   }
@@ -209,7 +209,7 @@ test('bLIP-55’s methods are pushed as the vendor chose, others are answered 20
     expect(successOf(await post(running, call)).status, method).toBe(status);
   }
   expect(await rowsAndPushes(running)).toEqual([1, 1]);
-  // Ignored or not, it has to be signed.
+  // A call must be signed even if its type is ignored.
   const forged = lsps5Call(
     { ...address, secretKey: otherLsp.secretKey },
     { atMs: NOW_MS, method: 'x' },
@@ -217,7 +217,7 @@ test('bLIP-55’s methods are pushed as the vendor chose, others are answered 20
   expect(refusalOf(await post(running, forged))).toBe('401 bad_signature');
 });
 
-test('any of a device’s LSPs may wake it, and the push says which one did', async () => {
+test('any of a device’s LSPs may wake it, and the push names the LSP', async () => {
   const running = await start();
   const nodes = [lsp.publicKey, otherLsp.publicKey];
   const device = await registerPhone(running, { lsp_node_ids: nodes });
@@ -235,7 +235,7 @@ test('any of a device’s LSPs may wake it, and the push says which one did', as
   expect(refusalOf(await post(running, gone))).toBe('401 bad_signature');
 });
 
-test('Standard Webhooks are never told 410, others are', async () => {
+test('Standard Webhooks are never answered 410, others are', async () => {
   const running = await start();
   const device = await registerPhone(running, { secrets: SECRETS });
   running.sandbox.script({ provider: 'fcm', fault: { kind: 'fcm_error', error: 'UNREGISTERED' } });
@@ -246,12 +246,12 @@ test('Standard Webhooks are never told 410, others are', async () => {
   }
   const resmic = resmicCall({ path: pathOf(device, 'resmic'), secret: SECRET });
   expect(refusalOf(await post(running, resmic))).toBe('410 token_unregistered');
-  // Epay wants 200 for whatever it sent.
+  // Epay expects 200 for everything that it sent.
   const epay = await post(running, epayCall({ path: pathOf(device, 'epay') }));
   expect(successOf(epay)).toMatchObject({ status: 'acknowledged', code: 'token_unregistered' });
 });
 
-test('an invoice request under a Standard Webhooks signature is no way around its answer', async () => {
+test('a body of the Breez family with a Standard Webhooks signature is pushed as its own type', async () => {
   const running = await start();
   const device = await registerPhone(running, { secrets: SECRETS });
   const body = JSON.stringify({ template: 'payment_received', data: { payment_hash: 'aa' } });

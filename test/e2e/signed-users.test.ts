@@ -1,5 +1,5 @@
-// The Breez LNURL server names a user instead of a device: every phone of the wallet is woken, and the
-// answer is made so that the server never repeats what cannot work.
+// The Breez LNURL server names a user instead of a device: every phone of the wallet is woken, and the answer makes
+// sure that the server never repeats a call that cannot work.
 
 import { expect, test } from 'vitest';
 import { z } from 'zod';
@@ -61,7 +61,7 @@ function told({ status, text }: Answer) {
   return answered.parse(JSON.parse(text));
 }
 
-/** The next push to this phone fails so. */
+/** The next push to this phone gets this fault. */
 function fail(
   { sandbox }: Setup,
   token: string | undefined,
@@ -117,7 +117,7 @@ test('the best outcome is the answer, and a repeat reaches only the phones that 
   expect(running.sandbox.received()).toHaveLength(2);
 });
 
-test('a phone whose push must wait counts less than one that has it, and more than none', async () => {
+test('a waiting push counts less than a delivered one, and more than none', async () => {
   const running = await startWithPhones();
   const [first, second, third] = PHONES;
   const later = { kind: 'fcm_error', error: 'UNAVAILABLE', retryAfterSeconds: 30 } as const;
@@ -129,7 +129,7 @@ test('a phone whose push must wait counts less than one that has it, and more th
   expect(answer.deliveries?.map(({ status }) => status)).toEqual(['failed', 'failed', 'queued']);
 });
 
-test('what a repeat cannot change is acknowledged, so that the domain’s other payments go on', async () => {
+test('if a repeat cannot help, the call is acknowledged, so that the domain’s other payments go on', async () => {
   const running = await startWithPhones();
   for (const token of PHONES) fail(running, token, 'UNREGISTERED');
   for (const hash of ['aa', 'bb']) {
@@ -141,7 +141,7 @@ test('what a repeat cannot change is acknowledged, so that the domain’s other 
   expect(one?.status).toBe('unregistered');
 });
 
-test('what a repeat may change is refused, even if only one phone of several gains by it', async () => {
+test('if a repeat may help even one of several phones, the call is refused', async () => {
   const running = await startWithPhones();
   const [first, second, third] = PHONES;
   fail(running, first, 'UNREGISTERED');
@@ -187,7 +187,7 @@ test('a domain is known in any case, with every secret of its rotation, and othe
   expect(running.sandbox.received()).toHaveLength(6);
 });
 
-test('the same payment is known for ninety days, over restarts', async () => {
+test('the same payment is recognised for ninety days, over restarts', async () => {
   const running = await startWithPhones();
   const first = told(await post(running, paid()));
   await running.service.settled();

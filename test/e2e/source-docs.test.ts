@@ -1,5 +1,5 @@
-// The pages in docs/sources: copied into a shell in their order, their examples register a device, sign a
-// call and cause a push.
+// The pages in docs/sources: copied into a shell in their order, their examples register a device, sign a call and
+// cause a push.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ const EXAMPLES = join(ROOT, FOLDER, 'examples.json');
 const PAGES = readdirSync(join(ROOT, FOLDER)).filter((file) => file.endsWith('.md'));
 const canRun = hasTools('bash', 'curl', 'openssl', 'sed');
 
-/** Without the tools that the pages name, nobody can run their examples. */
+/** Skipped without the tools that the pages name. */
 test.skipIf(!canRun).each(PAGES)('the examples of docs/sources/%s run in order', async (page) => {
   const running = await setup({
     environment: { NDS_BACKEND_KEYS: 'demo_backend-key', NDS_SOURCES_FILE: EXAMPLES },
@@ -32,7 +32,7 @@ test.skipIf(!canRun).each(PAGES)('the examples of docs/sources/%s run in order',
 
 const examples = z.object({ generic: z.array(z.object({ name: z.string() }).loose()) });
 
-test('docs/sources/examples.json holds the sources of docs/sources/generic.md, each with a call', () => {
+test('docs/sources/examples.json has the sources of docs/sources/generic.md, each with a call', () => {
   const shown = blocksOf('docs/sources/generic.md', 'json').map((block) => JSON.parse(block));
   const { generic } = examples.parse(JSON.parse(readFileSync(EXAMPLES, 'utf8')));
   expect(shown).toEqual(generic);

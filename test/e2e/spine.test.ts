@@ -1,5 +1,5 @@
-// The way of a push under real protocols: a locked database, connections that stay, lifetimes and ids as
-// the phones' providers see them.
+// The way of a push under real protocols: a locked database, connections that stay open, lifetimes and ids as the
+// phones' providers see them.
 
 import { Agent, request } from 'node:http';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -14,7 +14,7 @@ const LOCKED_MS = 200;
 const PUSHES = 2_000;
 const PHONES = 50;
 const AT_ONCE = 50;
-/** On a busy machine; alone it takes a few seconds. */
+/** For a busy machine; on an idle one it takes a few seconds. */
 const PATIENCE_MS = 90_000;
 
 /** The answer for a push that is in the log. */
@@ -24,8 +24,8 @@ function payment(hash: string): string {
   return JSON.stringify({ template: 'payment_received', data: { payment_hash: hash } });
 }
 
-test('pushes while somebody else holds the database’s write lock, and logs it afterwards', async () => {
-  // The faster the service, the more calls for one token fit into that time.
+test('pushes while another process holds the database’s write lock, and logs it afterwards', async () => {
+  // The faster the service, the more calls for one token are made in that time.
   const running = await setup({ environment: { NDS_TOKEN_RATE: '10000/1000' } });
   const { sandbox, service, environment } = running;
   await service.reach;
@@ -63,8 +63,8 @@ test('keeps idle connections longer than Go’s client does, and says so', async
   ] as const) {
     const answer = await overAgent(running, agent, body);
     expect(answer.status).toBe(status);
-    // Node makes this header of the very timeout by which it closes idle connections; Go's client gives
-    // them up after 90 s, and one that is idle for 80 s is still in use.
+    // Node makes this header from the timeout with which it closes idle connections. Go's client drops connections
+    // after 90 s, so one that was idle for 80 s is still used.
     expect([answer.connection, answer.keepAlive]).toEqual(['keep-alive', 'timeout=95']);
     ports.add(answer.port);
   }
@@ -76,7 +76,7 @@ interface KeptAnswer {
   readonly status: number | undefined;
   readonly connection: string | undefined;
   readonly keepAlive: string | undefined;
-  /** The caller's own port: the same one means the same connection. */
+  /** The caller's own port: the same port means the same connection. */
   readonly port: number;
 }
 
@@ -109,7 +109,7 @@ test(CONNECTIONS, { timeout: PATIENCE_MS }, async () => {
   const running = await setup({ sandbox: { keepPushes: 0, keepRequests: 0 } });
   const { sandbox, service } = running;
   await service.reach;
-  // A token that never worked goes over another connection, since Apple closes those that get many bad ones.
+  // A token that never worked uses another connection, since Apple closes connections that get many bad ones.
   const apple = Array.from({ length: PHONES }, (_, phone) => `${phone + 16}`.padStart(64, 'a'));
   const google = Array.from({ length: PHONES }, (_, phone) => `phone-${phone}:APA91b`);
   await notifyAll(running, apple, PHONES);
@@ -125,7 +125,7 @@ test(CONNECTIONS, { timeout: PATIENCE_MS }, async () => {
   expect(sandbox.stats().pushes).toBe(2 * (PHONES + PUSHES));
 });
 
-/** So many notifications, each a new one, in turn to these phones. */
+/** Sends this many new notifications, to these phones in turn. */
 async function notifyAll(running: Setup, tokens: readonly string[], count: number): Promise<void> {
   let next = 0;
   const worker = async () => {
@@ -142,7 +142,7 @@ async function notifyAll(running: Setup, tokens: readonly string[], count: numbe
 
 const REPLY_URL = 'https://lnurl.example.com/response/1';
 
-/** How long each type is worth sending, in seconds, and a body that asks for it. */
+/** How many seconds each type is useful, and a body of this type. */
 const LIFETIMES: readonly (readonly [string, number, Record<string, unknown>])[] = [
   ['payment_received', 60, { template: 'payment_received', data: { payment_hash: 'a' } }],
   ['tx_confirmed', 86_400, { template: 'tx_confirmed', data: { tx_id: 'a' } }],
@@ -166,7 +166,7 @@ const LIFETIMES: readonly (readonly [string, number, Record<string, unknown>])[]
   ['swap_updated', 86_400, { event: 'swap.update', data: { id: 'a', status: 'b' } }],
 ];
 
-test('tells both providers how long each type is worth keeping', async () => {
+test('tells both providers how long to keep each type', async () => {
   const clock = new ManualClock(1_760_000_000_400);
   const running = await setup({ clock });
   for (const [type, seconds, body] of LIFETIMES) {
@@ -199,7 +199,7 @@ test('lets the vendor choose another lifetime and title for a type', async () =>
   expect(running.sandbox.received(IOS_TOKEN)[0]?.title).toBe('Zahlung kommt an ⚡');
 });
 
-/** Both phones get the type, and their providers are told when it is over. */
+/** Both phones get the type, and their providers get its end. */
 async function expectLifetime(
   running: Setup,
   { type, seconds, at }: { readonly type: string; readonly seconds: number; readonly at: number },
@@ -218,7 +218,7 @@ async function expectLifetime(
 test('keeps one id through answer, log, apns-id and collapse id, also for a second try', async () => {
   const running = await setup();
   const { sandbox, service } = running;
-  // The push arrived, but the answer did not: only the ids tell the phone that the second is the same.
+  // The push arrived, but the answer did not: only by the ids can the phone tell that the second is the same.
   sandbox.script({ token: IOS_TOKEN, fault: { kind: 'reset', scope: 'stream', accepted: true } });
   const answer = await running.notify(IOS_TOKEN, 'uncertain');
   const { id } = accepted.parse(await answer.json());

@@ -1,10 +1,10 @@
-// Three in the morning: each of these failures is put into a running service, and `nds doctor`, `nds find`, /readyz or a
-// metric names it by a stable code, in words that say what is wrong. `npm run story` prints them.
+// Each of these failures, which could wake an operator at night, is caused in a running service. `nds doctor`, `nds
+// find`, /readyz or a metric names it by a stable code, in words that say what is wrong. `npm run story` prints them.
 
 import { expect, onTestFinished, test } from 'vitest';
 import { STORIES } from '../story/stories.ts';
 
-test('there are twenty failures at least, each another one', () => {
+test('there are at least twenty different failures', () => {
   expect(new Set(STORIES.map(({ failure }) => failure)).size).toBe(STORIES.length);
   expect(STORIES.length).toBeGreaterThanOrEqual(20);
 });

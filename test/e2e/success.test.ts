@@ -106,7 +106,7 @@ test('a success has no body on the wire at any webhook route', async () => {
   }
 });
 
-test('nor has a call that was ignored, acknowledged or queued', async () => {
+test('nor does the answer to a call that was ignored, acknowledged or queued', async () => {
   const domains = { 'pay.example.com': { secrets: [SECRET] } };
   const { running, clock } = await setupDriven({
     environment: { ...REGISTRY_ENVIRONMENT, NDS_SOURCES: JSON.stringify({ domains }) },
@@ -125,7 +125,7 @@ test('nor has a call that was ignored, acknowledged or queued', async () => {
   running.sandbox.script({ provider: 'fcm', times: Infinity, fault: { kind: 'hang' } });
   raw.write(rawPost(PATH, paymentBody('slow')));
   await running.sandbox.waitForRequests(({ provider }) => provider === 'fcm', 1);
-  // Its row was asked for before: it is on disk now.
+  // Its row was requested before, so after this it is on disk.
   await running.service.store.probe();
   for (let seconds = 0; seconds < 5; seconds += 1) {
     clock.advance(SECOND);
@@ -148,7 +148,7 @@ test('a client that reads no body makes 1,000 calls over one connection', async 
   expect(running.sandbox.received()).toHaveLength(1_000);
 });
 
-test('JSON goes to a caller whose Accept names it, and to no other', async () => {
+test('only a caller whose Accept names JSON gets it', async () => {
   const running = await setup();
   const answerTo = async (accept: string) => {
     const headers = { accept };

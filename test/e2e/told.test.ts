@@ -1,5 +1,5 @@
-// What the log keeps beside deliveries: by which call they came and what its caller was told, and when the log itself is
-// not complete. It costs no transaction of its own, and a kill loses a second of it at most.
+// What the log stores besides deliveries: the call that each came by and the answer to its caller, and when the log
+// itself is incomplete. This needs no transactions of its own, and a kill loses at most a second of it.
 
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -35,7 +35,7 @@ async function newest(running: Setup): Promise<LoggedDelivery | undefined> {
   return (await running.service.store.findDeliveries({ limit: 1 }))[0];
 }
 
-test('a delivery keeps the call that it came by and what its caller was told', async () => {
+test('a delivery has the call that it came by and the answer to its caller', async () => {
   const clock = new ManualClock();
   const running = await setup({ clock, environment: REGISTRY_ENVIRONMENT });
   const device = await registerPhone(running);
@@ -54,7 +54,7 @@ test('a delivery keeps the call that it came by and what its caller was told', a
   });
 });
 
-test('what was told at first stays when a repeat is refused', async () => {
+test('the first answer stays when a repeat is refused', async () => {
   const { running, pay, elapse } = await setupDriven();
   running.sandbox.script({ provider: 'fcm', times: Infinity, fault: UNAVAILABLE });
   await pay(androidToken(1), 'aa');
@@ -68,7 +68,7 @@ test('what was told at first stays when a repeat is refused', async () => {
   expect(recorded(running).refusals.at(-1)).toMatchObject({ code: 'provider_unavailable' });
 });
 
-test('what was told at first stays when the delivery ends otherwise', async () => {
+test('the first answer stays when the delivery ends differently', async () => {
   const { running, pay, elapse, clock } = await setupDriven();
   running.sandbox.script({ provider: 'fcm', times: 2, fault: UNAVAILABLE });
   expect((await pay(ANDROID_TOKEN, 'aa')).body.status).toBe('queued');
@@ -78,7 +78,7 @@ test('what was told at first stays when the delivery ends otherwise', async () =
   expect(await newest(running)).toMatchObject({ status: 'delivered', told: 'queued', toldAtMs });
 });
 
-test('a caller that waited for its device was told its reply, or that there was none', async () => {
+test('for a caller that waited for its device, the log says whether it got a reply', async () => {
   const clock = new ManualClock();
   const running = await setup({ clock });
   const asked = askPhone(running, { token: ANDROID_TOKEN, request: 'lni1' });
@@ -93,7 +93,7 @@ test('a caller that waited for its device was told its reply, or that there was 
   expect(await newest(running)).toMatchObject({ told: 'no_reply', toldStatus: 504 });
 });
 
-test('every device of a user keeps what became of its own delivery', async () => {
+test('each of a user’s devices has the answer about its own delivery', async () => {
   const domains = { 'pay.example.com': { secrets: ['secret-of-the-domain'] } };
   const environment = { ...REGISTRY_ENVIRONMENT, NDS_SOURCES: JSON.stringify({ domains }) };
   const running = await setup({ environment });
@@ -129,7 +129,7 @@ test('every device of a user keeps what became of its own delivery', async () =>
   ]);
 });
 
-test('what was told goes to the log with the end of its delivery', async () => {
+test('the answer to the caller is written together with the end of its delivery', async () => {
   const clock = new ManualClock();
   const batches: number[] = [];
   const running = await setup({ clock, environment: { NDS_METRICS_ADDRESS: '127.0.0.1:0' } });
@@ -147,7 +147,7 @@ test('what was told goes to the log with the end of its delivery', async () => {
   expect(operations).toBeLessThanOrEqual(5 * 2 + 6);
 });
 
-test('a store that fails loses refusals, counts deliveries without a row, and holds up nobody', async () => {
+test('a store that fails loses refusals, counts deliveries without a row, and delays no caller', async () => {
   const { running, pay, store, elapse, clock } = await setupDriven();
   await pay(ANDROID_TOKEN, 'first');
   store.fail('full');
@@ -192,13 +192,13 @@ test('the log says when the process did not run', async () => {
 test.each([
   ['a week', 7, {}],
   ['NDS_RETENTION if that is shorter', 2, { NDS_RETENTION: '2d' }],
-])('refusals go after %s', async (_, days, environment) => {
+])('refusals are deleted after %s', async (_, days, environment) => {
   const clock = new ManualClock();
   const running = await setup({ clock, environment });
   await send(running.service.url, { path: '/n/unknown', body: paymentBody('aa') });
   const pass = async (ms: number) => {
     clock.advance(ms);
-    // The log is pruned in two steps, and the timer of the next time is set behind them.
+    // The log is pruned in two steps, and the timer for the next time is set after them.
     for (let steps = 0; steps < 3; steps += 1) await running.service.settled();
   };
   await pass(days * DAY - MINUTE);

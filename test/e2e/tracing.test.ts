@@ -1,5 +1,5 @@
-// Traces as a collector of OpenTelemetry gets them: a call, its attempts and the store's transactions, without anything
-// of a query or a path; and none, with nothing loaded, unless somebody asks for them.
+// Traces as a collector of OpenTelemetry gets them: a call, its attempts and the store's transactions, without any part
+// of a query or a path. Without configuration there are none, and no library is loaded.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -157,7 +157,7 @@ test('nothing of a query, a path or a body goes to the collector, whatever the c
   }
 });
 
-test('a collector that is away holds up neither calls nor the end', async () => {
+test('a collector that is away delays neither calls nor the stop', async () => {
   const running = await setup({
     environment: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' },
   });

@@ -1,5 +1,5 @@
-// Types in the settings of an app: those that callers name themselves, and what callers hear that would repeat a type which
-// the app does not know.
+// Types in the settings of an app: types that callers name themselves, and the answers to callers that would repeat a
+// type which the app does not know.
 
 import { expect, test } from 'vitest';
 import { setupWithApps } from '../support/apps.ts';
@@ -43,7 +43,7 @@ test('a caller’s own type is configured, listed and tested under its name, cap
   expect(running.sandbox.received().at(-1)?.title).toBe('Paid');
 });
 
-test('what can never be pushed is acknowledged to callers that would repeat it for months', async () => {
+test('a type that can never be pushed is acknowledged to callers that would repeat it for months', async () => {
   const user = createWallet(1).publicKey;
   const secret = 'secret-of-the-domain';
   const lifetimes = { payment_succeeded: '60s', spark_payment_received: '60s' };

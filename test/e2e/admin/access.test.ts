@@ -1,4 +1,4 @@
-// Who gets to the page: keys, cookies, sessions, limits, networks.
+// Who can reach the page: keys, cookies, sessions, limits, networks.
 
 import { expect, test } from 'vitest';
 import { refusalOf } from '../../support/callers.ts';
@@ -21,7 +21,7 @@ async function start(environment: Record<string, string> = {}) {
   return { clock, running };
 }
 
-/** From the public address, through a proxy that ends TLS. */
+/** Through a proxy at the public address, which ends TLS. */
 const BY_PROXY = { origin: EXTERNAL_URL, host: 'nds.example.com' };
 
 test('the page and its files come without a session, under a strict policy', async () => {
@@ -57,7 +57,7 @@ test('a piece of the page that is opened by itself loads and runs nothing', asyn
   }
 });
 
-test('a key that may read signs in, and its session stands for it', async () => {
+test('a key with `read` signs in, and its session replaces the key', async () => {
   const { running } = await start();
   const answer = await signIn(running, PAGE_KEYS.operate);
   expect(JSON.parse(answer.text)).toEqual({ name: 'oncall', scopes: ['read', 'operate'] });
@@ -67,7 +67,7 @@ test('a key that may read signs in, and its session stands for it', async () => 
   const nobody = await callPage(running, { path: '/session' });
   expect([nobody.status, JSON.parse(nobody.text)]).toEqual([200, { scopes: [] }]);
   expect((await callPage(running, { path: '/api/v1/apps', cookie })).status).toBe(200);
-  // The session is the page's: the API itself takes keys alone.
+  // The session is only for the page: the API itself takes only keys.
   const direct = await callPage(running, { path: '/../api/v1/apps', cookie });
   expect(refusalOf(direct)).toBe('401 unauthorized');
   const said = JSON.stringify([running.log.lines, running.log.events]);
@@ -166,7 +166,7 @@ test('signing out takes the cookie away', async () => {
   ]);
 });
 
-test('keys that may not read, and no keys at all, do not sign in', async () => {
+test('keys without `read`, and unknown keys, cannot sign in', async () => {
   const { running } = await start();
   for (const key of [KEYS.operate, KEYS.register, REGISTRY_ENVIRONMENT.NDS_BACKEND_KEYS, 'x']) {
     const answer = await signIn(running, key);
@@ -175,7 +175,7 @@ test('keys that may not read, and no keys at all, do not sign in', async () => {
   }
 });
 
-test('five wrong keys a minute from one address, thirty in all, and then no key is looked at', async () => {
+test('after five wrong keys a minute from one address, or thirty in all, no key is checked', async () => {
   const { running, clock } = await start({ NDS_TRUSTED_ADDRESS_HEADER: 'Fly-Client-IP' });
   const guess = async (address: string, key = 'x'.repeat(40)) =>
     (await signIn(running, key, { 'fly-client-ip': address })).status;
@@ -184,7 +184,7 @@ test('five wrong keys a minute from one address, thirty in all, and then no key 
     for (let count = 0; count < times; count += 1) answers.push(await guess(address));
     return answers;
   };
-  // A right key takes nothing.
+  // A right key does not count against the limit.
   expect(await guess('192.0.2.1', KEYS.read)).toBe(200);
   expect(await tries('192.0.2.1', 7)).toEqual([401, 401, 401, 401, 401, 429, 429]);
   expect(await guess('192.0.2.1', KEYS.read)).toBe(429);
@@ -197,7 +197,7 @@ test('five wrong keys a minute from one address, thirty in all, and then no key 
   expect(await tries('192.0.2.7', 6)).toEqual([401, 401, 401, 401, 401, 429]);
 });
 
-test('without a key that may read, and outside of the networks, there is no page', async () => {
+test('without a key with `read`, and outside of the networks, there is no page', async () => {
   const { running } = await start({ NDS_API_KEYS: `writer:operate:${KEYS.operate}` });
   const expectNone = async (headers: Record<string, string> = {}) => {
     for (const path of ['', '/', '/files/1/page.js', '/session', '/api/v1/apps']) {

@@ -15,7 +15,7 @@ async function start(environment: Record<string, string> = {}) {
   return { clock, running };
 }
 
-test('a changing call needs our header and our origin, whatever its body is', async () => {
+test('a call that changes something needs our header and our origin, whatever its body is', async () => {
   const { running } = await start();
   const cookie = await sessionWith(running, PAGE_KEYS.operate);
   const path = '/api/v1/apps/reload';
@@ -60,7 +60,7 @@ test('every route needs a session whose key has its scope', async () => {
     const real = Object.entries(UNKNOWN)
       .reduce((made, [name, value]) => made.replace(name, value), path)
       .replace('/admin', '');
-    // So that the stream ends.
+    // HEAD, so that the stream ends.
     const asked = { method: path.endsWith('/stream') ? 'HEAD' : method, path: real };
     const name = `${method} ${path}`;
     expect((await callPage(running, asked)).status, name).toBe(401);
@@ -88,7 +88,7 @@ test('devices can be revoked with `register`, which the log is told', async () =
   ]);
 });
 
-test('with a file of its own the service is no machine among others', async () => {
+test('a service with a file of its own shows no list of machines', async () => {
   const running = await setup({ environment: PAGE_ENVIRONMENT });
   const cookie = await sessionWith(running, PAGE_KEYS.read);
   const { text } = await callPage(running, { path: '/view/now', cookie });

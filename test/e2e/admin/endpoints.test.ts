@@ -26,7 +26,7 @@ async function start() {
     const answer = await operate(running, { path: `/endpoints/${id}/attempts` });
     return attemptsAnswer.parse(told(answer)).attempts;
   };
-  /** Resolves when so many calls were made and noted. */
+  /** Resolves when this many calls were made and recorded. */
   const noted = async (count: number) => {
     await receiver.wait(count);
     while ((await attempts()).length < count);
@@ -35,7 +35,7 @@ async function start() {
     const { text } = await callPage(running, { path, cookie: await sessionWith(running, key) });
     return text;
   };
-  /** Records `delivery.unregistered`, and lets the endpoint know. */
+  /** Records `delivery.unregistered`, and nudges the endpoint. */
   const lose = async () => {
     const fault = { kind: 'fcm_error', error: 'UNREGISTERED' } as const;
     running.sandbox.script({ provider: 'fcm', times: 1, fault });
@@ -46,13 +46,13 @@ async function start() {
   return { clock, receiver, running, id, noted, view, lose };
 }
 
-/** What can be done, as the method and path of each button or form. */
+/** The possible actions, as the method and path of each button or form. */
 function actionsIn(html: string): readonly string[] {
   const found = html.matchAll(/data-do="([A-Z]+)" data-path="([^"]+)"/g);
   return [...found].map(([, method, path]) => `${method} ${path}`);
 }
 
-test('shows where events are sent, which, and with what success', async () => {
+test('shows where events are sent, which ones, and how well that works', async () => {
   const { view, running, id, lose, noted } = await start();
   await lose();
   await noted(1);
@@ -62,7 +62,7 @@ test('shows where events are sent, which, and with what success', async () => {
     expect(html).toContain(shown);
   }
   expect(html).toMatch(/<b class="badge good">enabled<\/b>/);
-  // Newest first; a test is in no table, and cannot be sent again.
+  // Newest first; a test event is in no table, and cannot be sent again.
   expect(html).toMatch(/test\.ping<.*\n?.*delivery\.unregistered</s);
   expect(actionsIn(html)).toEqual([
     `POST endpoints/${id}/test`,
@@ -99,7 +99,7 @@ test('an unknown endpoint and a malformed question are refused', async () => {
   expect(problemOf(await ask('id=')).errors).toMatchObject([{ field: 'id' }]);
 });
 
-test('an endpoint that fails is warned of after an hour, a day and three days, and is disabled after five', async () => {
+test('warns of a failing endpoint after an hour, a day and three days, and disables it after five', async () => {
   const { clock, receiver, view, lose, noted, id } = await start();
   receiver.answer = (response) => response.writeHead(503).end();
   const now = () => view(PAGE_KEYS.read, '/view/now');
@@ -130,7 +130,7 @@ test('an endpoint that fails is warned of after an hour, a day and three days, a
   expect(await view(PAGE_KEYS.endpoints)).toContain('>Enable</button>');
 });
 
-test('one that was disabled by hand is no trouble', async () => {
+test('does not warn of an endpoint that was disabled by hand', async () => {
   const { running, id, view } = await start();
   const cookie = await sessionWith(running, PAGE_KEYS.endpoints);
   const path = `/api/v1/endpoints/${id}`;
@@ -142,7 +142,7 @@ test('one that was disabled by hand is no trouble', async () => {
   expect(html).not.toContain('trouble');
 });
 
-test('one with an e-mail address has a digest, and nothing that needs a secret or a table', async () => {
+test('an e-mail endpoint has a digest, and no controls for a secret or for events of the table', async () => {
   const clock = new ManualClock();
   const environment = {
     ...PAGE_ENVIRONMENT,

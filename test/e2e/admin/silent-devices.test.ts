@@ -1,4 +1,4 @@
-// What the page says of a device whose phone sends receipts: when it woke last, and since when it is silent.
+// What the page says about a device whose phone sends receipts: when it last woke, and since when it is silent.
 
 import { expect, test } from 'vitest';
 import { z } from 'zod';
@@ -30,7 +30,7 @@ test('a device is shown with its last wake, and since when it is silent until it
     const { r } = address.parse(JSON.parse(running.sandbox.received().at(-1)?.data.nds ?? ''));
     const body = '{"stage":"started","t":40}';
     expect((await send(running.service.url, { path: new URL(r).pathname, body })).status).toBe(204);
-    // The answer comes before the receipt is looked at.
+    // The answer comes before the receipt is processed.
     await running.service.settled();
     await elapse(1_000, 1_000);
     return new Date(clock.wallMs()).toISOString().slice(0, 10);

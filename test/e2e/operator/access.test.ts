@@ -43,7 +43,7 @@ test('every route needs a key with its scope', async () => {
   }
 });
 
-test('a scope that is missing is named, and the keys are not', async () => {
+test('a missing scope is named, but not the keys that have it', async () => {
   const running = await setup({ environment: OPERATOR_ENVIRONMENT });
   const answer = await operate(running, { path: '/deliveries', key: KEYS.operate });
   expect(refusalOf(answer)).toBe('403 insufficient_scope');
@@ -75,7 +75,7 @@ test('a method that a route does not have is 405', async () => {
   expect(answer.headers.allow).toBe('GET, HEAD');
 });
 
-test('too many wrong keys are 429, and a right one is not refused for them', async () => {
+test('too many wrong keys are 429, but a right one is still accepted', async () => {
   const clock = new ManualClock();
   const running = await setup({
     clock,
@@ -97,7 +97,7 @@ test('too many wrong keys are 429, and a right one is not refused for them', asy
   expect((await guess('192.0.2.1')).status).toBe(401);
 });
 
-test('devices can be read with `read`, but not their URLs, and changed with `register` alone', async () => {
+test('devices can be read with `read`, but not their URLs, and changed only with `register`', async () => {
   const running = await setup({ environment: OPERATOR_ENVIRONMENT });
   const device = await registerPhone(running, { user: 'user-a' }, KEYS.register);
   const full = JSON.parse((await callRegistry(running, { path: `/${device.id}` })).text);
@@ -116,7 +116,7 @@ test('devices can be read with `read`, but not their URLs, and changed with `reg
   }
 });
 
-test('a changing call tells the log who made it, and not whom it concerned', async () => {
+test('a call that changes something is logged with its caller, but without whom it concerned', async () => {
   const running = await setup({ environment: OPERATOR_ENVIRONMENT });
   await registerPhone(running, { user: 'secret-user' });
   await operate(running, { method: 'DELETE', path: '/users/secret-user', key: KEYS.operate });

@@ -29,7 +29,7 @@ test('the answers in docs/api.md are what the service says', () => {
   }
 });
 
-/** Without the tools that the page names, nobody can run its examples. */
+/** Skipped without the tools that the page names. */
 test.skipIf(!hasTools('bash', 'curl'))(
   'the examples of docs/api.md run as they are written',
   async () => {

@@ -1,4 +1,4 @@
-// The apps as operators see them, and the reading of their files again over HTTP.
+// The apps as operators see them, and a reload of their files over HTTP.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -43,7 +43,7 @@ test('lists apps and providers with their state, and no secret', async () => {
   }
 });
 
-test('takes over what the files say now, and tells what changed', async () => {
+test('takes over the changes of the files, and says what changed', async () => {
   const { running, write, reload } = await start();
   write({ second: { apns: apnsOf(running.sandbox, { topic: 'com.example.second' }) } });
   const kept = ['default/apns', 'default/fcm'];
@@ -60,7 +60,7 @@ test('takes over what the files say now, and tells what changed', async () => {
   expect(told(await reload())).toMatchObject({ closed: ['second/apns'], kept });
 });
 
-test('takes over nothing of a bad file, and names every fault', async () => {
+test('takes over nothing from a file with faults, and names every fault', async () => {
   const { running, write, reload } = await start();
   const apns = apnsOf(running.sandbox, { topic: 'com.example.second', key_id: 'a-secret' });
   write({ second: { apns }, third: { apns: {} } });

@@ -1,4 +1,4 @@
-// Endpoints of NDS_ENDPOINTS and of its file: they get events, are changed there alone, read again by a reload.
+// Endpoints in NDS_ENDPOINTS and its file: they get events, can be changed only there, and are read again by a reload.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ import { type Setup, setup, temporaryFolder } from '../../support/service.ts';
 const SECRETS = [1, 2].map((byte) => `whsec_${Buffer.alloc(32, byte).toString('base64')}`);
 const [SECRET = '', OTHER_SECRET = ''] = SECRETS;
 
-/** A service whose endpoints stand in a file, and what changes it. */
+/** A service whose endpoints are in a file, and a function that changes the file. */
 async function start(entries: (url: string) => object) {
   const receiver = await startReceiver();
   const file = join(temporaryFolder(), 'endpoints.json');
@@ -37,7 +37,7 @@ async function start(entries: (url: string) => object) {
 
 let lost = 0;
 
-/** Records `delivery.unregistered`, of another phone each time. */
+/** Records `delivery.unregistered`, for another phone each time. */
 async function lose({ sandbox, notify }: Setup): Promise<void> {
   lost += 1;
   const fault = { kind: 'fcm_error', error: 'UNREGISTERED' } as const;
@@ -67,13 +67,13 @@ test('an event arrives, signed by the configured secret; a changed one signs fro
   await lose(running);
   const [, second] = await receiver.wait(2);
   expect(second?.event.type).toBe('delivery.unregistered');
-  // The backend may change its own copy before or after.
+  // The backend may change its own copy of the secret earlier or later.
   for (const secret of SECRETS) {
     expect(new Webhook(secret).verify(second?.raw ?? '', headersOf(second))).toEqual(second?.event);
   }
 });
 
-test('the API changes nothing of it but whether it is enabled, which a restart keeps', async () => {
+test('the API changes only whether it is enabled, which survives a restart', async () => {
   const { receiver, running } = await start((url) => [{ name: 'a', url, secret: SECRET, ...DEAD }]);
   const path = '/endpoints/ep_a';
   const change = (body: object) => operate(running, { method: 'PATCH', path, body });
@@ -93,12 +93,12 @@ test('the API changes nothing of it but whether it is enabled, which a restart k
   const enabled = endpointAnswer.parse(told(await change({ status: 'enabled' })));
   expect(enabled).toMatchObject({ status: 'enabled' });
   expect(enabled).not.toHaveProperty('secret');
-  // It goes on where it stopped.
+  // It continues where it stopped.
   const [first] = await receiver.wait(1);
   expect(first?.event.type).toBe('delivery.unregistered');
 });
 
-test('one that left the configuration is gone, with its attempts, and those of the API stay', async () => {
+test('one that was removed from the configuration is gone with its attempts, and those of the API stay', async () => {
   const { receiver, running, write } = await start((url) => [
     { name: 'old', url: `${url}/old`, secret: SECRET, ...DEAD },
     { name: 'kept', url, secret: SECRET, description: 'goes away', app: 'default', ...DEAD },
@@ -130,7 +130,7 @@ test('one that left the configuration is gone, with its attempts, and those of t
   expect(await ids()).toEqual([made.id, 'ep_kept', 'ep_new'].toSorted());
 });
 
-test('a reload with a fault in the file keeps what is there, and names the entry', async () => {
+test('a reload with a fault in the file keeps the present endpoints, and names the entry', async () => {
   const { running, write } = await start((url) => [{ name: 'a', url, secret: SECRET }]);
   for (const content of ['{', '[{"name":"b"}]']) {
     write(content);
@@ -204,7 +204,7 @@ test.each([
   },
 );
 
-test('a file that is missing and a list that stands in both variables are faults', async () => {
+test('a missing file, and a list in both variables, are faults', async () => {
   const environment = { ...BOTH_PROVIDERS, NDS_ENDPOINTS_FILE: '/nowhere/endpoints.json' };
   await expect(prepare(environment, createSystemClock())).rejects.toThrow(
     'NDS_ENDPOINTS_FILE names /nowhere/endpoints.json, which cannot be read (ENOENT)',

@@ -25,7 +25,7 @@ async function idsOf(running: Setup, query: Record<string, string>): Promise<rea
   return (await list(running, query)).deliveries.map(({ id }) => id);
 }
 
-test('tells all that the log knows of a delivery', async () => {
+test('returns everything that the log knows about a delivery', async () => {
   const { running, pay, clock } = await start();
   const receivedAt = new Date(clock.wallMs()).toISOString();
   const { id } = answered.parse((await pay(androidToken(1), 'aa')).body);

@@ -1,4 +1,4 @@
-// Many devices at once: a line for each, an answer for each, and the same again changes nothing.
+// Many devices in one call: each line gets an answer, and the same lines again change nothing.
 
 import { expect, test } from 'vitest';
 import type { z } from 'zod';
@@ -51,7 +51,7 @@ test('registers a device for each line, and answers each with its URLs', async (
   expect(running.sandbox.received()).toMatchObject([{ token: 'phone-1:APA91b' }]);
 });
 
-test('the same lines again are known and keep ids and URLs, also after half of them', async () => {
+test('the same lines again are known and keep ids and URLs, even if only half of them were imported before', async () => {
   const running = await start();
   const devices = Array.from({ length: 30 }, (_, number) => phone(number));
   const half = answersOf(await send(running, lines(devices.slice(0, 15))));
@@ -107,7 +107,7 @@ test('takes 1,000 lines and 1 MiB, and no more', async () => {
   expect((await send(running, '')).text).toBe('');
 });
 
-test('a limit that is reached refuses the lines beyond it', async () => {
+test('when a limit is reached, the lines beyond it are refused', async () => {
   const running = await setup({
     environment: { ...OPERATOR_ENVIRONMENT, NDS_MAX_DEVICES_PER_USER: '2' },
   });

@@ -1,4 +1,4 @@
-// E-mail endpoints as an operator uses them: registered over HTTP, told by mails that a real mail server takes.
+// E-mail endpoints as an operator uses them: registered over HTTP, with mails that a real mail server takes.
 
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -35,7 +35,10 @@ async function start(options: Omit<SetupOptions, 'clock'> = {}) {
   return {
     ...driven,
     mailbox,
-    /** Everything that happened is recorded, and e-mail endpoints look for it. Mails on their way have time. */
+    /**
+     * Waits until everything that happened is recorded, lets e-mail endpoints look for it, and gives mails time to
+     * arrive.
+     */
     look: async () => {
       await driven.running.service.settled();
       await driven.elapse(10 * SECOND, SECOND);
@@ -84,7 +87,7 @@ test('an e-mail endpoint has no secret, a digest, and gets a test mail at once',
   }
 });
 
-test('says what does not fit together, and what is missing to send mails', async () => {
+test('says which settings do not fit together, and what is missing to send mails', async () => {
   const { running } = await start();
   const { id } = await create(running, { email: OPS });
   const refusalOf = async (body: object, path = '', method = 'POST') => {
@@ -123,7 +126,7 @@ test('says what does not fit together, and what is missing to send mails', async
   });
 });
 
-test('tells of refused credentials at once and of the rest at midnight, and of nobody’s token', async () => {
+test('mails refused credentials at once and the rest at midnight, and never a token', async () => {
   const { running, mailbox, pay, clock, look } = await start();
   await create(running, { email: OPS });
   const refused = { kind: 'reason', reason: 'InvalidProviderToken' } as const;
@@ -180,7 +183,7 @@ test('sends one event again as a mail', async () => {
   expect((await post(running, `${id}/redeliver`, { event: 'evt_none' })).status).toBe(404);
 });
 
-test('tells of a database that fails while it fails', async () => {
+test('mails that the database fails, while it fails', async () => {
   const { running, mailbox, pay, store, elapse } = await start();
   await create(running, { email: OPS, enabled_events: ['delivery.*'] });
   store.fail('full');
@@ -192,7 +195,7 @@ test('tells of a database that fails while it fails', async () => {
   await elapse(2 * SECOND);
 });
 
-test('tells of an https endpoint that answers 410', async () => {
+test('mails that an https endpoint answered 410', async () => {
   const { running, mailbox, pay, elapse, look } = await start();
   const receiver = await startReceiver();
   receiver.answer = (response) => response.writeHead(410).end();
@@ -243,7 +246,7 @@ test('says in log, attempts and readiness why a mail was not taken', async () =>
   expect(sent).toMatchObject({ outcome: 'failed', status: 450, reason: 'recipient_refused' });
 });
 
-test('says at once that the mail server left the configuration', async () => {
+test('says at once if the mail server was removed from the configuration', async () => {
   const mailbox = await startMailbox();
   const running = await setup({ environment: environmentOf(mailbox) });
   const { id } = await create(running, { email: OPS });
@@ -270,7 +273,7 @@ test('takes e-mail endpoints from the configuration, and mails again after a res
   expect(listed.endpoints).toMatchObject([
     { id: 'ep_ops', email: OPS, digest: 'hourly', configured: true },
   ]);
-  // The authority of the mailbox is not trusted here, and the password stays with us.
+  // The mailbox's authority is not trusted here, so the password is not sent.
   const sent = sentAnswer.parse(told(await post(running, 'ep_ops/test')));
   expect(sent).toMatchObject({ outcome: 'failed', reason: 'bad_certificate' });
   await running.restart({

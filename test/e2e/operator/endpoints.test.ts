@@ -40,7 +40,7 @@ function lose(running: Setup): Promise<Response> {
   return running.notify(ANDROID_TOKEN, HASH);
 }
 
-test('a backend hears of a dead token and finds its user with nothing but the token', async () => {
+test('a backend gets an event for a dead token and finds its user with only the token', async () => {
   const { running, receiver } = await start();
   const { secret = '' } = await create(running, {
     url: receiver.url,
@@ -83,7 +83,7 @@ test('a backend hears of a dead token and finds its user with nothing but the to
   for (const { raw } of receiver.received) expect(raw).not.toContain(ANDROID_TOKEN);
 });
 
-test('shows a secret once, and signs by both for a day after a rotation', async () => {
+test('shows a secret once, and signs with both for a day after a rotation', async () => {
   const { running, receiver } = await start();
   const { id, secret = '' } = await create(running, { url: receiver.url, description: 'prod' });
   const listed = listEndpointsAnswer.parse(told(await operate(running, { path: '/endpoints' })));
@@ -125,7 +125,7 @@ test('says what is wrong with an endpoint, and keeps its attempts', async () => 
   expect(refusal.text).not.toContain('169.254');
 });
 
-test('an address that is no longer allowed is called by nobody', async () => {
+test('an address that is no longer allowed is not called', async () => {
   const { running, receiver } = await start();
   const { id } = await create(running, { url: receiver.url, enabled_events: ['delivery.*'] });
   await running.restart({ NDS_ENDPOINT_NETWORKS: '' });
@@ -171,7 +171,7 @@ test('sends an event again, goes back in time, and deletes', async () => {
   expect((await operate(running, { path: `/endpoints/${id}` })).status).toBe(404);
 });
 
-test('needs the scope, and has a bound', async () => {
+test('needs the scope, and is limited in number', async () => {
   const { running, receiver } = await start();
   const read = await operate(running, { path: '/endpoints', key: KEYS.read });
   expect(read.status).toBe(403);

@@ -1,5 +1,5 @@
-// Our own `standard` door as the endpoint of another service's events: what one signs the other believes, by v1 and by v1a,
-// and wakes a phone.
+// Our own `standard` door as the endpoint of another nds: it accepts that service's signatures, v1 and v1a, and wakes a
+// phone.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -22,7 +22,7 @@ const pair = ed25519();
 test.each([
   { scheme: 'v1', secret: HMAC, known: HMAC },
   { scheme: 'v1a', secret: pair.signing, known: pair.verifying },
-])('a door of ours takes events signed by $scheme', async ({ secret, known }) => {
+])('a door takes events signed by $scheme', async ({ secret, known }) => {
   const door = await setup({ environment: OPERATOR_ENVIRONMENT });
   const token = 'operators-phone:APA91b';
   const device = await registerPhone(door, { token, secrets: { standard: [known] } });
@@ -48,7 +48,7 @@ test.each([
   expect(push?.data.notification_payload).toContain('token_sha256');
 });
 
-test('a door that knows another secret refuses them', async () => {
+test('a door with another secret refuses them', async () => {
   const door = await setup({ environment: OPERATOR_ENVIRONMENT });
   const device = await registerPhone(door, { secrets: { standard: [ed25519().verifying] } });
   const { pathname } = new URL(device.urls.standard ?? '');

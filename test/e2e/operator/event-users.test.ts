@@ -1,5 +1,5 @@
-// A vendor's backend that knows nothing but its users' push tokens finds the user of each event, by the rule of
-// docs/events.md, in a database of its own.
+// A vendor's backend that has only its users' push tokens finds the user of each event, by the rule of docs/events.md,
+// in a database of its own.
 
 import { createHash } from 'node:crypto';
 import Database from 'better-sqlite3';
@@ -8,7 +8,7 @@ import { startReceiver } from '../../support/event-receiver.ts';
 import { OPERATOR_ENVIRONMENT, operate, told } from '../../support/operator-calls.ts';
 import { IOS_TOKEN, setup } from '../../support/service.ts';
 
-/** A token of FCM on iOS is no hex: its case counts. */
+/** A token of FCM on iOS is not hex, so its case matters. */
 const USERS = [
   ['anna', 'ios', IOS_TOKEN.toUpperCase()],
   ['ben', 'ios', 'CafE0123:APA91bOnIos'],
@@ -16,7 +16,7 @@ const USERS = [
   ['dora', 'android', 'dQw4w9WgXcQ:APA91bDora'],
 ] as const;
 
-/** The vendor's table, with the column of docs/events.md; SQLite gets the hash that it lacks. */
+/** The vendor's table, with the column of docs/events.md; SQLite gets the missing hash function. */
 function openBackend(): Database.Database {
   const db = new Database(':memory:');
   onTestFinished(() => void db.close());
@@ -33,7 +33,7 @@ function openBackend(): Database.Database {
   return db;
 }
 
-test('a backend finds its users with nothing but their tokens', async () => {
+test('a backend finds its users with only their tokens', async () => {
   const receiver = await startReceiver();
   const running = await setup({
     environment: { ...OPERATOR_ENVIRONMENT, NDS_ENDPOINT_NETWORKS: '127.0.0.0/8' },
@@ -50,7 +50,7 @@ test('a backend finds its users with nothing but their tokens', async () => {
       index === 0
         ? ({ kind: 'reason', reason: 'Unregistered' } as const)
         : ({ kind: 'fcm_error', error: 'UNREGISTERED' } as const);
-    // The service has the token as the phone's vendor writes it.
+    // The service has the token as the phone's system writes it.
     const normal = index === 0 ? token.toLowerCase() : token;
     running.sandbox.script({ token: normal, times: Infinity, fault });
     const query = new URLSearchParams({ platform, token });

@@ -76,7 +76,7 @@ test('counts what was delivered and why the rest was not', async () => {
   const fault = { kind: 'fcm_error', error: 'UNREGISTERED' } as const;
   running.sandbox.script({ provider: 'fcm', times: 1, fault });
   await running.notify(androidToken(2), 'bb');
-  // An operator's mistake is in the log, too, but loses no push.
+  // An operator's mistake is logged, too, but loses no push.
   expect((await operate(running, { path: '/stats?since=never' })).status).toBe(400);
   await running.service.settled();
   const stats = statsAnswer.parse(told(await operate(running, { path: '/stats?since=1h' })));

@@ -1,5 +1,5 @@
-// Forgetting a user or a token: devices, handles and quarantine are gone, open deliveries end, and neither the log nor the
-// refusals name them any more.
+// Forgetting a user or a token: devices, handles and quarantine are deleted, open deliveries end, and neither the log
+// nor the refusals name them.
 
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
@@ -50,7 +50,7 @@ async function expectForgotten(running: Setup, token: string, deviceId: string):
   expect(text).not.toContain(deviceId);
 }
 
-test('a user’s devices, handles and every trace of them are gone', async () => {
+test('a user’s devices and handles, and every trace of them, are gone', async () => {
   const running = await start();
   const device = await registerPhone(running, { user: USER, token: androidToken(1) });
   const other = await registerPhone(running, { user: 'user-b', token: androidToken(2) });
@@ -73,7 +73,7 @@ test('a user’s devices, handles and every trace of them are gone', async () =>
   expect(successOf(await wake(running, other, 'dd')).status).toBe('delivered');
 });
 
-test('the token of a forgotten user is asked for again at the provider', async () => {
+test('after its user was forgotten, a token is tried at the provider again', async () => {
   const running = await start();
   const device = await registerPhone(running, { user: USER, token: androidToken(1) });
   running.sandbox.script({ provider: 'fcm', fault: { kind: 'fcm_error', error: 'UNREGISTERED' } });
@@ -103,7 +103,7 @@ test('open deliveries end, and nothing is pushed for them', async () => {
   expect(row).toMatchObject({ status: 'rejected', reason: 'device_deleted' });
 });
 
-test('a push in flight ends without bringing anything back', async () => {
+test('a push in flight ends without restoring anything', async () => {
   const running = await start();
   const device = await registerPhone(running, { user: USER, token: androidToken(1) });
   running.sandbox.script({ provider: 'fcm', times: Infinity, fault: { kind: 'hang' } });
@@ -118,7 +118,7 @@ test('a push in flight ends without bringing anything back', async () => {
   await expectForgotten(running, androidToken(1), device.id);
 });
 
-test('calls that come in the same moment leave nothing behind', async () => {
+test('calls that come at the same moment leave nothing stored', async () => {
   const running = await start();
   const device = await registerPhone(running, { user: USER, token: androidToken(1) });
   const calls = Array.from({ length: 30 }, (_, number) => wake(running, device, `${number}`));
@@ -132,14 +132,14 @@ test('calls that come in the same moment leave nothing behind', async () => {
   expect(refusalOf(await wake(running, device, 'last'))).toBe('404 unknown_handle');
 });
 
-test('a token is forgotten with everybody who has it, and its quarantine ends', async () => {
+test('forgetting a token includes all devices that have it, and ends its quarantine', async () => {
   const running = await start();
   const token = androidToken(1);
   const one = await registerPhone(running, { user: 'user-a', token });
   await registerPhone(running, { user: 'user-b', token });
   running.sandbox.script({ provider: 'fcm', fault: { kind: 'fcm_error', error: 'UNREGISTERED' } });
   expect(refusalOf(await wake(running, one, 'aa'))).toBe('410 token_unregistered');
-  // This refusal is on its way into the log when its token is forgotten.
+  // This refusal is still being written into the log when its token is forgotten.
   expect(refusalOf(await wake(running, one, 'bb'))).toBe('410 token_unregistered');
   expect(told(await forgetToken(running, token))).toMatchObject({ devices: 2 });
   await expectForgotten(running, token, one.id);
@@ -147,7 +147,7 @@ test('a token is forgotten with everybody who has it, and its quarantine ends', 
   expect(refusalOf(await forgetToken(running, androidToken(2)))).toBe('404 unknown_token');
 });
 
-test('what another user’s device with the same token needs stays', async () => {
+test('keeps what another user’s device with the same token needs', async () => {
   const running = await start();
   const token = androidToken(1);
   const gone = await registerPhone(running, { user: 'user-a', token });
@@ -162,7 +162,7 @@ test('what another user’s device with the same token needs stays', async () =>
   expect(successOf(await wake(running, kept, 'bb')).status).toBe('delivered');
 });
 
-test('users of two apps have nothing in common', async () => {
+test('users of two apps are separate', async () => {
   const running = await start();
   await registerPhone(running, { user: USER });
   expect(refusalOf(await forgetUser(running, USER, '?app=another'))).toBe('404 unknown_user');
@@ -170,7 +170,7 @@ test('users of two apps have nothing in common', async () => {
   expect(told(await forgetUser(running, USER, '?app=default'))).toMatchObject({ devices: 1 });
 });
 
-test('what is no user and no fingerprint is 404', async () => {
+test('an unknown user or an invalid fingerprint is 404', async () => {
   const running = await start();
   expect(refusalOf(await forgetUser(running, 'x'.repeat(300)))).toBe('404 unknown_user');
   for (const path of [

@@ -8,10 +8,10 @@ import { turn } from '../../support/intercept-store.ts';
 import { OPERATOR_ENVIRONMENT, operate, told } from '../../support/operator-calls.ts';
 import { ANDROID_TOKEN } from '../../support/service.ts';
 
-/** Of the event loop, in which a call on loopback arrives. */
+/** Turns of the event loop, in which a call on loopback arrives. */
 const TURNS = 2_000;
 
-test('an event that nobody took is deleted after a day, and its endpoint is told so', async () => {
+test('an event that the endpoint never took is deleted after a day, and the endpoint is told so', async () => {
   const receiver = await startReceiver();
   receiver.answer = (response) => response.writeHead(503).end();
   const { running, clock, pay } = await setupDriven({
@@ -26,7 +26,7 @@ test('an event that nobody took is deleted after a day, and its endpoint is told
   await pay(ANDROID_TOKEN, 'ab'.repeat(32));
   await running.service.settled();
   const beganAtMs = clock.wallMs();
-  /** After a step the timer of the next call may not be set yet: then another step is due. */
+  /** After a step the timer of the next call may not be set yet, and another step is needed. */
   const passUntilCalled = async (stepMs: number) => {
     const { length: before } = receiver.received;
     while (receiver.received.length === before) {
@@ -45,7 +45,7 @@ test('an event that nobody took is deleted after a day, and its endpoint is told
     await running.service.settled();
     minutes += 1;
   }
-  // Old events are looked for each ten minutes.
+  // Old events are looked for every ten minutes.
   expect(clock.wallMs() - beganAtMs).toBeGreaterThan(DAY);
   expect(kept.get()).toBe(0);
   db.close();

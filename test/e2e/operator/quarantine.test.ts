@@ -16,7 +16,7 @@ function release(running: Setup, fingerprint: string) {
   return operate(running, { method: 'DELETE', path: `/quarantine/${fingerprint}` });
 }
 
-/** Dead tokens, all but the last at the same moment. */
+/** Dead tokens, all except the last one at the same moment. */
 async function startWithDead(tokens: number) {
   const driven = await setupDriven({ environment: OPERATOR_ENVIRONMENT });
   const { running, clock } = driven;
@@ -32,7 +32,7 @@ async function startWithDead(tokens: number) {
   return { running, clock, hashes, pay: driven.pay, store: driven.store };
 }
 
-test('lists what is not sent to, and why', async () => {
+test('lists the tokens that get no pushes, and why', async () => {
   const { running, clock, hashes } = await startWithDead(1);
   const since = new Date(clock.wallMs()).toISOString();
   const until = new Date(clock.wallMs() + 24 * HOUR).toISOString();
@@ -44,7 +44,7 @@ test('lists what is not sent to, and why', async () => {
   expect(await list(running)).toEqual({ quarantine: [] });
 });
 
-test('pages lose and repeat nothing, though many died at the same moment', async () => {
+test('pages lose and repeat nothing, even if many tokens died at the same moment', async () => {
   const { running, hashes } = await startWithDead(6);
   const found: string[] = [];
   let cursor: string | undefined;
@@ -79,7 +79,7 @@ test('a release that the database cannot take is refused, and the token stays as
   expect((await release(running, hash)).status).toBe(200);
 });
 
-test('refuses a query that is none', async () => {
+test('refuses an invalid query', async () => {
   const { running } = await startWithDead(1);
   const cursors = ['cursor=1', 'cursor=1-2', `cursor=x-${'0'.repeat(32)}`];
   for (const query of [...cursors, 'limit=0', 'kind=dead']) {

@@ -1,4 +1,4 @@
-// One more try of a delivery that waits, by an operator's wish: at once, through the same claim as every other try, and
+// One more try of a waiting delivery, at an operator's request: at once, through the same claim as every other try, and
 // never a second push for one that is being sent.
 
 import { expect, test } from 'vitest';
@@ -20,7 +20,7 @@ function retry({ running }: Driven, id: string) {
   return operate(running, { method: 'POST', path: `/deliveries/${id}/retry` });
 }
 
-/** News that FCM could not take, and that is due again in some seconds. */
+/** News that FCM could not take, and that is due again in a few seconds. */
 async function queueNews(driven: Driven): Promise<string> {
   const { running } = driven;
   running.sandbox.script({
@@ -50,7 +50,7 @@ test('a queued delivery is sent at once', async () => {
   expect((await driven.rows())[0]).toMatchObject({ id, status: 'delivered' });
 });
 
-test('ten wishes at once are one push', async () => {
+test('ten requests at once are one push', async () => {
   const driven = await start();
   const id = await queueNews(driven);
   const before = driven.running.sandbox.received().length;
@@ -60,7 +60,7 @@ test('ten wishes at once are one push', async () => {
   expect(driven.running.sandbox.received().length).toBe(before + 1);
 });
 
-test('what is being sent is left alone', async () => {
+test('a delivery that is being sent is left alone', async () => {
   const driven = await start();
   const { running, clock } = driven;
   running.sandbox.script({ provider: 'fcm', times: Infinity, fault: { kind: 'hang' } });
@@ -77,7 +77,7 @@ test('what is being sent is left alone', async () => {
   await calling;
 });
 
-test('what has ended is 409, what is unknown 404', async () => {
+test('a delivery that has ended is 409, an unknown one 404', async () => {
   const driven = await start();
   const { id } = answered.parse((await driven.pay(TOKEN, 'aa')).body);
   await driven.running.service.settled();
@@ -91,7 +91,7 @@ test('what has ended is 409, what is unknown 404', async () => {
   expect(driven.asked()).toBe(1);
 });
 
-test('a token that its provider holds back is not tried before', async () => {
+test('a token that its provider holds back is not tried earlier', async () => {
   const driven = await start();
   const { running } = driven;
   const fault = { kind: 'fcm_error', error: 'QUOTA_EXCEEDED', retryAfterSeconds: 20 } as const;
@@ -122,7 +122,7 @@ test('a token that died meanwhile ends the delivery without a push', async () =>
   expect(rows.find((row) => row.id === id)).toMatchObject({ status: 'unregistered' });
 });
 
-test('while the provider is down it waits among those that may be the probe', async () => {
+test('while the provider is down it waits with the others that may become the probe', async () => {
   const driven = await start();
   const { running } = driven;
   const id = await queueNews(driven);

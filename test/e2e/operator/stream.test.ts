@@ -1,4 +1,4 @@
-// The live stream: which events a reader gets, catching up after a cut, and that no reader holds anything up.
+// The live stream: which events a reader gets, how it catches up after a cut, and that no reader delays anything.
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request } from 'node:http';
@@ -25,11 +25,11 @@ interface StreamEvent {
 interface Reader {
   readonly status: number;
   readonly contentType: string | undefined;
-  /** All that came so far, as it came. */
+  /** Everything that arrived so far, unchanged. */
   readonly text: string;
-  /** Resolves with the events so far when there are so many. */
+  /** Resolves with the events so far, once there are this many. */
   events(count: number): Promise<readonly StreamEvent[]>;
-  /** Resolves when the text has this. */
+  /** Resolves when the text contains this. */
   has(text: string): Promise<void>;
   readonly ended: Promise<void>;
   close(): void;
@@ -123,7 +123,7 @@ function eventsOf(text: string): readonly StreamEvent[] {
     });
 }
 
-test('tells of deliveries, attempts and refused calls as they happen', async () => {
+test('sends deliveries, attempts and refused calls as they happen', async () => {
   const { running, pay, clock } = await start();
   const reader = await open(running);
   expect([reader.status, reader.contentType]).toEqual([200, 'text/event-stream']);
@@ -176,7 +176,7 @@ test('tells of deliveries, attempts and refused calls as they happen', async () 
   expect(reader.text).not.toContain(androidToken(1));
 });
 
-test('tells only what is asked for', async () => {
+test('sends only what was asked for', async () => {
   const { running, pay } = await start();
   const reader = await open(running, '?events=attempt,refusal');
   await pay(androidToken(1), 'aa');
@@ -232,7 +232,7 @@ test('more than 20 readers are refused, until one has gone', async () => {
   await expect.poll(async () => (await open(running)).status).toBe(200);
 });
 
-test('a reader that reads nothing is cut off when it is too far behind', async () => {
+test('a reader that reads nothing is disconnected when it is too far behind', async () => {
   const clock = new ManualClock();
   const events = new LiveEvents({ clock, join: () => {}, leave: () => {} });
   const app = new Hono<HttpEnv>();
@@ -260,7 +260,7 @@ test('a reader that reads nothing is cut off when it is too far behind', async (
   await once(outgoing, 'close');
 });
 
-test('ends when the service stops, which does not wait for it', async () => {
+test('ends when the service stops, without delaying the stop', async () => {
   const { running } = await start();
   const reader = await open(running);
   await reader.has('retry');
@@ -269,7 +269,7 @@ test('ends when the service stops, which does not wait for it', async () => {
   await stopped;
 });
 
-test('refuses a query that is none', async () => {
+test('refuses an invalid query', async () => {
   const { running } = await start();
   const lists = ['events=', 'events=delivery,nothing', 'events=attempt&events=refusal'];
   for (const query of [...lists, 'since=1h']) {

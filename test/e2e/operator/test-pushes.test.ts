@@ -53,7 +53,7 @@ test('reaches a token, a handle of any door and a device, and says so', async ()
   expect(row).toMatchObject([{ status: 'delivered', source: 'test', door: '/api/v1/test-pushes' }]);
 });
 
-/** What every push of a type has, as its callers' fixtures show. */
+/** The fields that every push of a type has, according to its callers' fixtures. */
 function fieldsByType(): ReadonlyMap<string, ReadonlySet<string>> {
   const fields = new Map<string, ReadonlySet<string>>();
   for (const { expect: expected } of loadFixtures([...allSources()])) {
@@ -65,7 +65,7 @@ function fieldsByType(): ReadonlyMap<string, ReadonlySet<string>> {
   return fields;
 }
 
-test('sends every type with what its handler expects, or what it is given', async () => {
+test('sends every type with the fields that its handler expects, or with the given payload', async () => {
   const { running } = await start();
   for (const type of Object.keys(CATALOGUE)) {
     expect((await push(running, { to: TO_ANDROID, type })).status, type).toBe('delivered');
@@ -92,7 +92,7 @@ test('sends every type with what its handler expects, or what it is given', asyn
   expect(payloadOf('my_type')).toEqual({ amount: 1, nested: [null] });
 });
 
-test('tells every attempt and the provider’s reason of a push that fails', async () => {
+test('returns every attempt and the provider’s reason for a push that fails', async () => {
   const { running } = await start();
   const dead = { kind: 'fcm_error', error: 'UNREGISTERED' } as const;
   running.sandbox.script({ provider: 'fcm', times: 1, fault: dead });
@@ -101,7 +101,7 @@ test('tells every attempt and the provider’s reason of a push that fails', asy
     reason: 'UNREGISTERED',
     attempts: [{ number: 1, outcome: 'unregistered', reason: 'UNREGISTERED' }],
   });
-  // It is in quarantine by now.
+  // The token is in quarantine by now.
   expect(refusalOf(await ask(running, { to: TO_ANDROID }))).toBe('410 token_unregistered');
   const busy = { kind: 'fcm_error', error: 'UNAVAILABLE' } as const;
   running.sandbox.script({ provider: 'fcm', times: 1, fault: busy });
@@ -110,7 +110,7 @@ test('tells every attempt and the provider’s reason of a push that fails', asy
   expect(queued).toMatchObject({ status: 'queued', reason: 'UNAVAILABLE', logged: true });
 });
 
-test('says after five seconds that a push is still under way', async () => {
+test('answers after five seconds that a push is still under way', async () => {
   const { running, clock, drift } = await start();
   running.sandbox.script({ provider: 'fcm', times: Infinity, fault: { kind: 'hang' } });
   let isOver = false;
@@ -135,7 +135,7 @@ test('waits for the reply of the phone', async () => {
   expect((await asking).reply).toEqual({ after_ms: 0, bytes: 18 });
 });
 
-test('goes on without the reply of a phone that is silent, and takes none later', async () => {
+test('continues without the reply of a silent phone, and takes none later', async () => {
   const { running, clock } = await start();
   const type = 'lnurlpay_info';
   const asking = push(running, { to: TO_ANDROID, type, reply_within_ms: 2_000 });
@@ -148,7 +148,7 @@ test('goes on without the reply of a phone that is silent, and takes none later'
   expect((await reply(running, received, 'late')).status).toBe(404);
 });
 
-test('is refused as a caller would be', async () => {
+test('is refused as a caller’s call would be', async () => {
   const { running } = await start();
   const unknownId = '01988000-0000-7000-8000-000000000000';
   const cases: readonly (readonly [object, string])[] = [

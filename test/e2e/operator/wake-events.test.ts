@@ -1,4 +1,5 @@
-// What the vendor's backend hears of wakes: from the phone's receipt, or its silence, to the call at the endpoint.
+// Which events about wakes the vendor's backend gets: from the phone's receipt, or its silence, to the call at the
+// endpoint.
 
 import { createHash } from 'node:crypto';
 import Database from 'better-sqlite3';
@@ -30,7 +31,7 @@ async function start(settings: object = { receipts: true }) {
   told(await operate(running, { method: 'POST', path: '/endpoints', body }));
   let payments = 0;
   const settled = () => running.service.settled();
-  // A call under way ends before its 15 s are over.
+  // Calls under way end before their 15 s are over.
   const step = async () => {
     const recorded = countEvents(running);
     clock.advance(10 * SECOND);
@@ -39,7 +40,7 @@ async function start(settings: object = { receipts: true }) {
   };
   return {
     ...{ running, receiver, clock, settled },
-    /** The address at which the phone answers this push. */
+    /** Pushes, and returns the address to which the phone sends its receipts. */
     push: async (token = PHONE) => {
       payments += 1;
       const hash = payments.toString(16).padStart(64, 'c');
@@ -54,11 +55,11 @@ async function start(settings: object = { receipts: true }) {
       await fetch(`${running.service.url}${path}`, { method: 'POST', body });
       await settled();
     },
-    /** A minute more than the lifetime of the last push, and the sweeps of that time. */
+    /** Passes the lifetime of the last push and a minute more, with the sweeps in that time. */
     pass: async () => {
       for (let seconds = 0; seconds < 140; seconds += 10) await step();
     },
-    /** How many phones fell silent, returned, and were demoted, as the metrics count them. */
+    /** How many phones became silent, returned, and were demoted, according to the metrics. */
     changes: () => {
       const of = (change: string) =>
         metric(running, 'nds_device_changes_total', {
@@ -68,7 +69,7 @@ async function start(settings: object = { receipts: true }) {
         });
       return Promise.all(['silent', 'returned', 'demoted'].map(of));
     },
-    /** Everything that was recorded is at the endpoint. */
+    /** Resolves when every recorded event has arrived at the endpoint. */
     heard: async () => {
       await step();
       return receiver.received.map(({ event }) => event);
@@ -76,7 +77,7 @@ async function start(settings: object = { receipts: true }) {
   };
 }
 
-/** Events that were ever recorded. */
+/** The number of events that were ever recorded. */
 function countEvents({ environment }: Setup): number {
   const db = new Database(environment.NDS_DATABASE ?? '', { readonly: true });
   try {
@@ -91,7 +92,7 @@ function typesOf(received: readonly Received[]): readonly string[] {
   return received.map(({ event }) => event.type);
 }
 
-test('a receipt is a wake, silence after it is none, and a phone that never spoke is not judged', async () => {
+test('a receipt is a wake, silence after it is not, and a phone that never sent a receipt is not judged', async () => {
   const { running, receiver, push, answer, pass, heard } = await start();
   const woken = await push();
   await answer(woken.path);
@@ -117,7 +118,7 @@ test('a receipt is a wake, silence after it is none, and a phone that never spok
   });
   expect(missed.id).not.toBe(unknown.id);
 
-  // Once, also by the sweeps of the next process; and a receipt that comes too late is a wake all the same.
+  // Reported once, also by the sweeps of the next process; and a receipt that comes too late still counts as a wake.
   await running.restart();
   await pass();
   await answer(missed.path);
@@ -130,7 +131,7 @@ test('a receipt is a wake, silence after it is none, and a phone that never spok
   ]);
 });
 
-test('a push that was taken before a restart is judged after it, and a stop that may have missed the receipt judges nobody', async () => {
+test('a push that was taken before a restart is judged after it, but not if its receipt may have come during the stop', async () => {
   const { running, receiver, clock, push, answer, pass, heard } = await start();
   await answer((await push()).path);
   const missed = await push();
@@ -155,7 +156,7 @@ test('a push that was taken before a restart is judged after it, and a stop that
   ]);
 });
 
-test('a phone that falls silent is told and counted once, and its return by a receipt', async () => {
+test('a phone that becomes silent is reported and counted once, and its return by a receipt, too', async () => {
   const { receiver, clock, settled, push, answer, pass, heard, changes } = await start();
   await answer((await push()).path);
   let last = '';
@@ -168,13 +169,13 @@ test('a phone that falls silent is told and counted once, and its return by a re
   }
   await heard();
   expect(await changes()).toEqual([1, 0, 0]);
-  // It returns, and says twice that Android took the priority away.
+  // It returns, and reports twice that Android lowered the priority.
   for (const stage of ['started', 'done']) {
     await answer(last, { stage, priority: 'normal', original: 'high' });
   }
   const events = await heard();
   expect(await changes()).toEqual([1, 1, 1]);
-  // The phone is not registered: by this alone the vendor knows which one it is.
+  // The phone is not registered, so the vendor can recognise it only by this hash.
   const whose = { app: 'default', token_sha256: sha256(PHONE) };
   for (const type of ['device.silent', 'device.returned']) {
     expect(events.find((event) => event.type === type)?.data).toMatchObject(whose);
@@ -186,7 +187,7 @@ test('a phone that falls silent is told and counted once, and its return by a re
   ]);
 });
 
-test('without receipts there is nothing to miss', async () => {
+test('without receipts none can be missed', async () => {
   const { running, receiver, clock, settled } = await start({});
   await running.notify(PHONE, 'aa');
   clock.advance(3 * MINUTE);
