@@ -204,7 +204,7 @@ function expectProblem(answer: Answer): void {
   });
 }
 
-/** The exact bytes of the path: `fetch` would tidy them up. */
+/** Sends exactly these bytes of the path: `fetch` would normalise them. */
 function send(running: Setup, { method, path, headers, body }: FixtureCall): Promise<Answer> {
   const { hostname, port } = new URL(running.service.url);
   return new Promise((resolve, reject) => {

@@ -1,4 +1,4 @@
-// The fixtures of the webhook formats: a call as its sender writes it, and what has to come of it.
+// The fixtures of the webhook formats: a call as its sender writes it, and what must result from it.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
@@ -90,7 +90,7 @@ export function parseFixture(text: string): Fixture {
   return fixtureSchema.parse(JSON.parse(text));
 }
 
-/** What the calls of a fixture may be signed by. */
+/** The secrets with which calls of a fixture may be signed. */
 export function secretsOf({ setup: { secrets } }: Fixture): readonly string[] {
   if (secrets === undefined) return [];
   const { hmac_key_utf8: hmac, secrets: list, ed25519_public: ed25519 } = secrets;

@@ -1,11 +1,11 @@
-// Stands between the core and its store: a test decides when an operation runs, if at all, and what the core gets
-// as its result.
+// Lies between the core and its store: a test decides whether and when an operation runs, and which result the core
+// gets.
 
 import { type Store, StoreUnavailableError } from '../../src/core/ports/store.ts';
 
 export type StoreOperation = Exclude<keyof Store, 'mayRetry'>;
 
-/** Runs `operation` now, later or never; what it returns is what the core gets. */
+/** Runs `operation` now, later or never; the core gets what this returns. */
 export type Interceptor = <Result>(
   name: StoreOperation,
   operation: () => Promise<Result>,
@@ -40,7 +40,7 @@ export function interceptStore(store: Store, run: Interceptor): Store {
   };
 }
 
-/** A store that a test can watch, hold and make fail. */
+/** A store that a test can watch, delay and make fail. */
 export interface StoreSwitch {
   readonly wrap: (store: Store) => Store;
   /** From now on these operations are refused, by default all that write; nothing reaches the database. */
@@ -48,7 +48,7 @@ export interface StoreSwitch {
   repair(): void;
   /** From now on these operations wait until the returned function is called. */
   hold(operations: readonly StoreOperation[]): () => void;
-  /** Resolves when nothing is under way and nothing follows from what was. */
+  /** Resolves when nothing is under way and no later step follows from what was. */
   idle(): Promise<void>;
 }
 
@@ -118,7 +118,7 @@ export function createStoreSwitch(): StoreSwitch {
   };
 }
 
-/** Lets everything run that waits for no device, clock or thread. */
+/** Lets everything run that does not wait for a device, a clock or a thread. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
