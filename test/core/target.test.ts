@@ -44,7 +44,7 @@ test('an APNs token is one token however its hex digits are written', () => {
   );
 });
 
-test('an FCM token keeps its capitals', () => {
+test('an FCM token keeps its upper-case letters', () => {
   for (const platform of ['ios', 'android'] as const) {
     expect(createTarget({ app: 'default', platform, token: FCM }).token).toBe(FCM);
   }

@@ -1,9 +1,9 @@
-// Fields that are absent and fields that are undefined differ where they are spread over others.
+// Absent fields and undefined fields differ when they are spread over other fields.
 
 import { expect, test } from 'vitest';
 import { withoutUndefined } from '../../src/core/without-undefined.ts';
 
-test('leaves out what is undefined and nothing else', () => {
+test('leaves out undefined fields and nothing else', () => {
   const fields = withoutUndefined({ a: undefined, b: null, c: 0, d: '', e: false });
   expect(Object.entries(fields)).toEqual([
     ['b', null],

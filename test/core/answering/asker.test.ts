@@ -1,4 +1,4 @@
-// Questions to a device: who waits for the reply, how long, and what ends the wait.
+// Questions to a device: which callers wait for the reply, how long, and what ends the wait.
 
 import { expect, test } from 'vitest';
 import type { ServiceEvent } from '../../../src/core/ports/observer.ts';
@@ -50,7 +50,7 @@ function endsOf(virtual: VirtualCore): readonly string[] {
     .map(({ end }) => end);
 }
 
-test('hands the device’s bytes to the caller, and notes that it answered', async () => {
+test('returns the device’s bytes to the caller, and records that it answered', async () => {
   const { virtual, ask, reply } = await setup();
   const heard = ask('a');
   await virtual.clock.run(3 * SECOND);
@@ -62,7 +62,7 @@ test('hands the device’s bytes to the caller, and notes that it answered', asy
   expect(row?.answeredAtMs).toBe(virtual.clock.wallMs());
 });
 
-test('a phone that replies before the provider has answered is heard', async () => {
+test('takes the reply of a phone that replies before the provider has answered', async () => {
   const { virtual, ask, reply } = await setup();
   virtual.weather = () => ({ outcome: DELIVERED, endsAfterMs: 1_900, isTaken: true });
   const heard = ask('a');
@@ -95,7 +95,7 @@ test('silence is answered at the deadline of the first caller', async () => {
   expect(endsOf(virtual)).toEqual(['silent']);
 });
 
-test('a reply counts once, and not after its caller is gone', async () => {
+test('a reply counts once, and not after its caller has left', async () => {
   const { virtual, ask, reply } = await setup();
   ask('a');
   await virtual.clock.run(SECOND);
@@ -118,7 +118,7 @@ test('a caller that hangs up frees its place, and the others go on waiting', asy
   expect(stays.body).toEqual(REPLY);
 });
 
-test('when the last caller hangs up the push goes on, and nothing is held', async () => {
+test('when the last caller hangs up the push continues, and nothing is held for it', async () => {
   const { virtual, ask } = await setup();
   const hungUp = new AbortController();
   virtual.weather = (push) => ({ ...CALM(push), endsAfterMs: 1_000 });
@@ -131,7 +131,7 @@ test('when the last caller hangs up the push goes on, and nothing is held', asyn
   expect([...virtual.store.rows.values()].map(({ status }) => status)).toEqual(['delivered']);
 });
 
-test('a push that is refused for good ends the wait with its reason', async () => {
+test('a permanently refused push ends the wait with its reason', async () => {
   const { virtual, ask } = await setup();
   virtual.weather = () => ({
     outcome: { kind: 'unregistered', reason: 'UNREGISTERED' },
@@ -156,7 +156,7 @@ test('a push that has to wait is tried again while its caller waits', async () =
   expect(heard.body).toEqual(REPLY);
 });
 
-test('a push that failed while the store is sick ends the wait: nobody would try it again', async () => {
+test('a push that failed while the store fails ends the wait, because it would never be tried again', async () => {
   const { virtual, ask } = await setup();
   virtual.store.trouble = 'full';
   virtual.weather = () => ({ outcome: REFUSED, endsAfterMs: 2, isTaken: false });
@@ -184,7 +184,7 @@ test('callers that wait are bounded, in all and for one target', async () => {
   expect(virtual.core.asker.waiting).toBe(10);
 });
 
-test('once closed it takes no caller more, and is over when those who wait have their answers', async () => {
+test('once closed it takes no more callers, and it is over when the waiting ones have their answers', async () => {
   const { virtual, ask, reply } = await setup();
   const waits = ask('a');
   await virtual.clock.run(SECOND);
@@ -201,7 +201,7 @@ test('once closed it takes no caller more, and is over when those who wait have 
   await virtual.core.asker.close();
 });
 
-test('a drain answers everybody who waits, and every later caller', async () => {
+test('a drain answers every waiting caller, and every later one', async () => {
   const { virtual, ask } = await setup();
   const waits = ask('a');
   await virtual.clock.run(SECOND);

@@ -1,4 +1,4 @@
-// What a caller hears, and when.
+// What a caller is answered, and when.
 
 import { expect, test } from 'vitest';
 import type { Outcome } from '../../../src/core/outcome.ts';
@@ -54,7 +54,7 @@ test('a caller is answered after five seconds at the latest', async () => {
   expect(virtual.core.dispatcher.waiting).toBe(0);
 });
 
-test('a push that arrives while the store is sick is delivered and says that it is not logged', async () => {
+test('a push that arrives while the store fails is answered delivered and `logged: false`', async () => {
   const virtual = await createVirtualCore();
   virtual.store.trouble = 'full';
   expect(await tell(virtual)).toMatchObject({ status: 'delivered' });
@@ -64,7 +64,7 @@ test('a push that arrives while the store is sick is delivered and says that it 
   expect(virtual.store.rows.size).toBe(0);
 });
 
-test('two calls at once push once: the repeat waits and hears what the first one hears', async () => {
+test('two calls at once push once: the repeat waits and gets the first one’s answer', async () => {
   const virtual = await createVirtualCore();
   const first = call(virtual, 'a');
   const repeat = call(virtual, 'a');
@@ -76,7 +76,7 @@ test('two calls at once push once: the repeat waits and hears what the first one
   expect(virtual.pushes).toHaveLength(1);
 });
 
-test('what the first call is refused, its repeat is refused, too, and a later one is a new call', async () => {
+test('while a first call is being refused, its repeat is refused, too; a later one is a new call', async () => {
   const virtual = await createVirtualCore();
   answer(virtual, { kind: 'rejected', reason: 'X', blame: 'message' });
   const first = call(virtual, 'a');
@@ -87,7 +87,7 @@ test('what the first call is refused, its repeat is refused, too, and a later on
   expect((await tell(virtual)).status).toBe('delivered');
 });
 
-test('source, type, device and app_data make two notifications of one event', async () => {
+test('source, type, device or app_data can make two notifications of one event', async () => {
   const virtual = await createVirtualCore();
   const key = { duplicateOf: { key: 'one event', windowMs: 25_000 } };
   const calls = [
@@ -144,12 +144,12 @@ test('a repeat of a delivery that ended undelivered is a new call', async () => 
   expect(second.id).not.toBe(first.id);
 });
 
-test('a repeat during which the first one fails for good is no repeat', async () => {
+test('a repeat during which the first one fails permanently is no repeat', async () => {
   const virtual = await createVirtualCore();
   answer(virtual, REFUSED, 2);
   await tell(virtual);
   const { renew } = virtual.store;
-  // The store takes its time, and meanwhile a retry ends the delivery undelivered.
+  // The store is slow, and meanwhile a retry ends the delivery undelivered.
   virtual.store.renew = async (renewal) => {
     const isRenewed = await renew.call(virtual.store, renewal);
     await new Promise<void>((resolve) => virtual.clock.after(2 * SECOND, resolve));
@@ -162,7 +162,7 @@ test('a repeat during which the first one fails for good is no repeat', async ()
   expect(repeat).toMatchObject({ code: 'token_rejected' });
 });
 
-test('a repeat is not promised what a first call would be refused in an old outage', async () => {
+test('a repeat is refused in an old outage if a first call would be', async () => {
   const virtual = await createVirtualCore();
   answer(virtual, REFUSED, 2);
   const calls = [];
@@ -186,7 +186,7 @@ test('quarantined tokens are refused without a push or a row', async () => {
   expect([virtual.pushes.length, virtual.store.rows.size]).toEqual([1, 1]);
 });
 
-test('a token has its rate, and what is refused for it leaves no row', async () => {
+test('a token has its rate, and calls refused because of it leave no row', async () => {
   const virtual = await createVirtualCore({ environment: { NDS_TOKEN_RATE: '2/0.1' } });
   const calls = [];
   for (let n = 0; n < 3; n += 1) calls.push(await tell(virtual, 'a', { payload: `{"n":${n}}` }));
@@ -211,7 +211,7 @@ test('a full lane refuses with 503 instead of growing without bound', async () =
   expect(calls.every(({ status, code }) => status !== undefined || code !== undefined)).toBe(true);
 });
 
-test('after a drain everything new is refused, and those who wait can be answered at once', async () => {
+test('after a drain every new call is refused, and waiting ones can be answered at once', async () => {
   const virtual = await createVirtualCore();
   answer(virtual, DELIVERED, 1_500);
   const waiting = call(virtual, 'a');

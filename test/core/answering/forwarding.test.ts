@@ -1,4 +1,4 @@
-// The signature between machines: what it covers, for how long it holds, and for whom.
+// The signature between machines: what it covers, how long it is valid, and for which machine.
 
 import { expect, test } from 'vitest';
 import {
@@ -37,7 +37,7 @@ test('takes what a machine with the same key signed for this one', () => {
   expect(judge()).toBeUndefined();
 });
 
-test('takes nothing of which any part is missing or another', () => {
+test('refuses a signature if any part is missing or different', () => {
   expect(judge({ key: OTHER_KEY })).toBe('unsigned');
   expect(judge({ call: { ...CALL, method: 'PUT' } })).toBe('unsigned');
   expect(judge({ call: { ...CALL, path: '/replies/2' } })).toBe('unsigned');
@@ -60,12 +60,12 @@ test.each([
   expect(judge({ own: { wallMs: WALL_MS + ms } })).toBe(fault);
 });
 
-test('takes nothing that is for another machine, or for this one in another epoch', () => {
+test('refuses a signature for another machine, or for this one in another epoch', () => {
   expect(judge({ own: { machine: 'N'.repeat(22) } })).toBe('other_machine');
   expect(judge({ own: { epoch: 4 } })).toBe('other_epoch');
 });
 
-test('an id names the machine that asked, and none where one process owns the store', () => {
+test('an id names the machine that asked, and no machine if one process owns the store', () => {
   expect(machineOf(replyIdOf(MACHINE, SECRET))).toBe(MACHINE);
   expect(replyIdOf(MACHINE, SECRET)).toHaveLength(44);
   expect(machineOf(replyIdOf(undefined, SECRET))).toBeUndefined();

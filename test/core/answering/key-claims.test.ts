@@ -1,4 +1,4 @@
-// Duplicate keys in a store that two machines share: what a slow, hanging or late store may do to their answers.
+// Duplicate keys in a store that two machines share: how a slow, hanging or late store affects the answers.
 
 import { expect, test } from 'vitest';
 import type { StoreOperation } from '../../support/intercept-store.ts';
@@ -12,11 +12,11 @@ import { DELIVERED, FAILED, REFUSED, settlementOf, TIMEOUT } from '../sending/sa
 const SLOW_MS = 400;
 const HANGING_MS = 3_600_000;
 const DEADLINE_MS = 5_000;
-/** Less what two claims and a look into the store may take. */
+/** Less than the deadline by what two claims and one read of the store may take. */
 const LAST_LOOK_MS = 4_000;
 const STOPPED_MS = 3_100;
 
-/** Two machines, how long the statements of each take, and which it has sent. */
+/** Two machines, how long the statements of each take, and which statements it has sent. */
 async function setup() {
   const clock = new ManualClock();
   const database = new SharedDatabase(() => clock.nowMs());
@@ -50,7 +50,7 @@ test('two equal calls at one machine push once, however slow the store is', asyn
   expect(one.asked.filter((name) => name === 'claimKey')).toHaveLength(1);
 });
 
-test('a repeat that is refused in an old outage counts as a repeat, so that its refusal is kept', async () => {
+test('a repeat that is refused in an old outage counts as a repeat, so its refusal is stored', async () => {
   const { clock, one } = await setup();
   answer(one.virtual, REFUSED, 2);
   const calls = [];
@@ -65,7 +65,7 @@ test('a repeat that is refused in an old outage counts as a repeat, so that its 
   expect(repeat).toMatchObject({ code: 'provider_unavailable', details });
 });
 
-test('the row of a repeat that the store took late ends as one, without a push', async () => {
+test('if the store takes the row of a repeat late, the row ends without a push', async () => {
   const { clock, database, one } = await setup();
   one.takesMs.set('claimKey', HANGING_MS);
   const first = call(one.virtual, 'a');
@@ -79,13 +79,13 @@ test('the row of a repeat that the store took late ends as one, without a push',
   expect([...database.rows.values()]).toMatchObject([{ status: 'expired', reason: 'duplicate' }]);
 });
 
-test('a repeat that starts over does so under another id than that of the row it gave up', async () => {
+test('a repeat that starts again uses another id than that of the row it gave up', async () => {
   const { clock, database, one } = await setup();
   answer(one.virtual, FAILED);
   const first = call(one.virtual, 'a');
   await clock.run(100);
   expect(first).toMatchObject({ status: 'queued' });
-  // Its claim comes into the store long after it was given up, when the first one has ended.
+  // Its claim arrives at the store long after it was given up, when the first one has ended.
   one.takesMs.set('claimKey', 3_000).set('renew', 4_000);
   const refused = { kind: 'rejected', reason: 'refused', blame: 'message' } as const;
   one.virtual.weather = () => ({ outcome: refused, endsAfterMs: 20, isTaken: false });
@@ -99,7 +99,7 @@ test('a repeat that starts over does so under another id than that of the row it
   expect(ends).toEqual(['refused', 'duplicate', 'delivered']);
 });
 
-test('a repeat that starts over just before its deadline is answered in time, whatever the store does', async () => {
+test('a repeat that starts again just before its deadline is answered in time, whatever the store does', async () => {
   const { clock, one, other } = await setup();
   answer(one.virtual, FAILED);
   call(one.virtual, 'a');
@@ -157,7 +157,7 @@ test.each([
   },
 );
 
-test('a repeat is told in time that its first call keeps its key, although no read says why', async () => {
+test('a repeat is told in time that its first call keeps its key, even if no read confirms it', async () => {
   const { clock, database, one, other } = await setup();
   answer(one.virtual, DELIVERED, 60_000);
   const first = call(one.virtual, 'a');
@@ -174,7 +174,7 @@ test('a repeat is told in time that its first call keeps its key, although no re
   expect(other.virtual.pushes).toEqual([]);
 });
 
-test('what memory calls open and another machine ended blocks no later call', async () => {
+test('a delivery that memory calls open but another machine ended blocks no later call', async () => {
   const { clock, database, one } = await setup();
   answer(one.virtual, FAILED);
   const first = call(one.virtual, 'a');
@@ -195,7 +195,7 @@ test('what memory calls open and another machine ended blocks no later call', as
   expect(later.id).not.toBe(id);
 });
 
-test('a repeat is not told that a delivery stands which only the store can know of', async () => {
+test('a repeat is not told that a delivery is open if only the store can know that', async () => {
   const { clock, one } = await setup();
   answer(one.virtual, FAILED);
   const first = call(one.virtual, 'a');
@@ -208,7 +208,7 @@ test('a repeat is not told that a delivery stands which only the store can know 
   expect(repeat).toMatchObject({ code: 'store_unavailable', atMs: 100 + DEADLINE_MS });
 });
 
-test('what arrived here stays known to memory when the store says late that it is closed', async () => {
+test('memory still knows that a push arrived when the store says late that the delivery is closed', async () => {
   const { clock, database, one } = await setup();
   const first = call(one.virtual, 'a');
   await clock.run(100);
@@ -227,7 +227,7 @@ test('what arrived here stays known to memory when the store says late that it i
   expect(repeat).toMatchObject({ status: 'duplicate', id: first.id });
 });
 
-test('what a late answer proves stays known to memory while the store writes it', async () => {
+test('memory knows what a late answer proves while the store writes it', async () => {
   const { clock, database, one } = await setup();
   const late = { outcome: DELIVERED, afterMs: 100 };
   one.virtual.weather = () => ({ outcome: TIMEOUT, endsAfterMs: 20, isTaken: true, late });
@@ -252,14 +252,14 @@ test('a machine that stood still while it claimed a key pushes nothing for that 
   one.takesMs.set('claimKey', HANGING_MS);
   const told = call(one.virtual, 'a');
   await clock.run(0);
-  // Everything that was due meanwhile happens at its end.
+  // Everything that was due meanwhile happens at the end of the stop.
   clock.advance(STOPPED_MS);
   await clock.run(0);
   expect(told).toMatchObject({ code: 'store_unavailable', atMs: STOPPED_MS });
   expect(one.virtual.pushes).toHaveLength(0);
 });
 
-test('a machine that was thought dead sends nothing twice that it is still sending', async () => {
+test('a machine that was declared dead does not send again what it is still sending', async () => {
   const { clock, database, one } = await setup();
   answer(one.virtual, DELIVERED, 1_000);
   const told = call(one.virtual, 'a');
@@ -271,7 +271,7 @@ test('a machine that was thought dead sends nothing twice that it is still sendi
   expect(one.virtual.pushes).toHaveLength(1);
 });
 
-test('a dead token whose entry the store could not take is refused, and at every machine as soon as it can', async () => {
+test('a dead token is refused although the store could not take its entry, and at every machine as soon as it can', async () => {
   const { clock, database, one, other } = await setup();
   answer(one.virtual, { kind: 'unregistered', reason: 'UNREGISTERED' });
   call(one.virtual, 'a');

@@ -9,7 +9,7 @@ import type {
 
 export class MemoryDevices implements DeviceStore {
   readonly #devices = new Map<string, StoredDevice>();
-  /** Each operation takes a turn, so that two at once can meet. */
+  /** Each operation takes a turn of the event loop, so that two at once can meet. */
   readonly #turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
   async addDevice({

@@ -1,4 +1,5 @@
-// Registering devices: which two registrations are one, who may add, what a change leaves.
+// Registering devices: which two registrations are of one device, who may add devices, and what a change leaves as it
+// was.
 
 import { expect, test } from 'vitest';
 import { handleKey, Registry } from '../../../src/core/devices/registry.ts';
@@ -72,7 +73,7 @@ test('a new device has a handle of its own for every door', async () => {
   expect(elsewhere).toBeUndefined();
 });
 
-test('the backend that registers a device again keeps its URLs and changes what is new', async () => {
+test('if the backend registers a device again, it keeps its URLs and takes the new details', async () => {
   const { register } = setup();
   const first = await register('a', { locale: 'de' });
   const again = await register('a', { locale: 'fr' });
@@ -82,7 +83,7 @@ test('the backend that registers a device again keeps its URLs and changes what 
 });
 
 test.each(['app', 'self'] as const)(
-  '%s only adds: it never reads or changes what is there',
+  '%s only adds: it never reads or changes existing devices',
   async (registrar) => {
     const { register, registry } = setup();
     const first = await register('a', { locale: 'de' });
@@ -100,7 +101,7 @@ test('two registrations of one device at once are one device', async () => {
   expect(await registry.findByUser('default', 'alice')).toHaveLength(1);
 });
 
-test('token, user and app_data make a device; the same of another user is another', async () => {
+test('token, user and app_data identify a device; with another user it is another device', async () => {
   const { register } = setup();
   const target = { app: 'default', platform: 'android', token: 'a', appData: 'x' } as const;
   const ids = [
@@ -111,7 +112,7 @@ test('token, user and app_data make a device; the same of another user is anothe
   expect(new Set(ids).size).toBe(3);
 });
 
-test('a user has a bound, and so has the service; each says which setting it is', async () => {
+test('there is a limit for each user and for the service, and each refusal names its setting', async () => {
   const { register } = setup({ maxPerUser: 2, maxDevices: 3 });
   await register('a');
   await register('b');
@@ -125,7 +126,7 @@ test('a user has a bound, and so has the service; each says which setting it is'
   });
 });
 
-test('a device cannot be moved to a user who has no room', async () => {
+test('a device cannot be moved to a user who has reached the limit', async () => {
   const { register, registry } = setup({ maxPerUser: 1 });
   await register('a');
   const { device } = await register('b', { user: 'bob' });
@@ -135,7 +136,7 @@ test('a device cannot be moved to a user who has no room', async () => {
   await registry.change(device.id, { user: 'bob', locale: 'fr' });
 });
 
-test('the backend’s word for a dead token counts, an app’s does not', async () => {
+test('a registration by the backend ends a token’s death, one by an app does not', async () => {
   const { register, condemn } = setup();
   const isDead = condemn('a');
   await register('a', {}, 'app');
@@ -156,7 +157,7 @@ test('a new token starts without the old one’s death, and the URLs stay', asyn
   expect(changed.deadSinceMs).toBeUndefined();
 });
 
-test('a change that makes a device the same as another is refused', async () => {
+test('a change that would make two devices the same is refused', async () => {
   const { register, registry } = setup();
   await register('a');
   const { device } = await register('b');

@@ -1,4 +1,4 @@
-// Endpoints of the configuration on a real store, which may fail when they are taken over.
+// Endpoints of the configuration on a real store, which may fail while they are taken over.
 
 import { expect, test } from 'vitest';
 import type { ConfiguredEndpoint } from '../../../src/core/events/details.ts';
@@ -49,14 +49,14 @@ async function setup() {
   return {
     ...{ clock, real, state, endpoints },
     ids: () => endpoints.all.map(({ endpoint }) => endpoint.id).toSorted(),
-    /** Everything that the store was asked has been answered. */
+    /** Resolves when the store has answered everything that it was asked. */
     idle: async () => {
       for (let turns = 0; turns < 4; turns += 1) await real.listEndpoints();
     },
   };
 }
 
-test('a store that fails is asked again, for what the configuration was last', async () => {
+test('a store that fails is asked again, with the newest configuration', async () => {
   const { clock, endpoints, state, ids, idle } = await setup();
   state.isSick = true;
   await endpoints.start([entry('a')]);
@@ -117,7 +117,7 @@ test('what did not change keeps its outbox and its place, what changed is writte
   expect(stored.map(({ endpoint: { id } }) => id).toSorted()).toEqual(['ep_b', 'ep_own']);
 });
 
-test('one that was disabled by hand stays so at another URL, and one that was given up does not', async () => {
+test('an endpoint that was disabled by hand stays so at another URL, one that the service gave up does not', async () => {
   const { endpoints, real } = await setup();
   const moved = { url: 'https://vendor.example/moved' };
   for (const [name, disabledReason, status] of [
@@ -134,7 +134,7 @@ test('one that was disabled by hand stays so at another URL, and one that was gi
   }
 });
 
-test('while no service runs, what is stored is there and nothing is sent', async () => {
+test('while no service runs, the stored endpoints are listed and nothing is sent', async () => {
   const { clock, endpoints, real, ids } = await setup();
   await real.putEndpoint(sampleEndpoint({ isConfigured: true }));
   await endpoints.startSilently();

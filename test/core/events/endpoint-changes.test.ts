@@ -48,7 +48,7 @@ test('an endpoint that asks for more gets what is recorded from then on', async 
   expect(calls).toEqual(['/nds provider.down']);
 });
 
-test('a change that waits for its address takes nothing back that was changed meanwhile', async () => {
+test('a change that waits for its address undoes no change that was made meanwhile', async () => {
   const { endpoints, store, receiver } = await setup();
   const details = { url: 'https://vendor.example/a', enabledEvents: ['*'] };
   const { id } = (await endpoints.create(details)).endpoint;
@@ -67,7 +67,7 @@ test('a change that waits for its address takes nothing back that was changed me
   ]);
 });
 
-test('a change during a deletion brings nothing back', async () => {
+test('a change during a deletion restores nothing', async () => {
   const { endpoints, store } = await setup();
   const details = { url: 'https://vendor.example/a', enabledEvents: ['*'] };
   const { id } = (await endpoints.create(details)).endpoint;

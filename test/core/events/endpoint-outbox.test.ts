@@ -31,7 +31,7 @@ async function setup() {
   };
 }
 
-test('sends what was recorded in its order, each once', async () => {
+test('sends the recorded events in order, each once', async () => {
   const { outbox, calls, record, idle } = await setup();
   for (let count = 0; count < 5; count += 1) await record();
   outbox.nudge();
@@ -66,7 +66,7 @@ test('tries only the next event while calls fail, with one id, at growing gaps',
   expect(outbox.progress).toEqual({ cursor: 2, refused: 0, failingSinceMs: undefined });
 });
 
-test('skips an event that was refused three times, and notes it', async () => {
+test('skips an event that was refused three times, and records that', async () => {
   const { outbox, calls, record, idle, clock, state, store } = await setup();
   state.answer = { kind: 'answered', status: 404 };
   await record();
@@ -89,7 +89,7 @@ test('a receiver that cannot keep up is called at half the rate each time, and a
   state.next.push(...[429, 502, 504].map((status) => ({ kind: 'answered', status }) as const));
   outbox.nudge();
   await idle();
-  // The schedule of 5, 10 and 20 s, and what the pace adds to it; then the pace alone.
+  // The schedule of 5, 10 and 20 s, plus the pace; then the pace alone.
   const waits = [
     [5_000, 100],
     [10_000, 200],
@@ -111,7 +111,7 @@ test('a receiver that cannot keep up is called at half the rate each time, and a
   expect(calls).toHaveLength(8);
 });
 
-test('410 disables at once, and others are told', async () => {
+test('410 disables the endpoint at once, and others are told', async () => {
   const { opened, outbox, record, idle, state, told } = await setup();
   const other = await startOutbox(opened, ['endpoint.*'], { endpoint: { id: 'ep_b' } });
   state.answer = { kind: 'answered', status: 410 };
@@ -127,7 +127,7 @@ test('410 disables at once, and others are told', async () => {
   ]);
 });
 
-test('five days down: warned three times, disabled, and told the number that it missed', async () => {
+test('after five days down it was warned of three times, is disabled, and is told the number of missed events', async () => {
   const { outbox, calls, record, idle, state, store, clock, told } = await setup();
   state.answer = DOWN;
   await record();
@@ -200,7 +200,7 @@ test('reads answers as the specification says', () => {
   expect([400, 404, 410].map(verdict)).toEqual(['refused', 'refused', 'gone']);
 });
 
-test('waits from 5 s to an hour, give or take a fifth', () => {
+test('waits from 5 s to an hour, more or less a fifth', () => {
   expect(retryDelayMs(1, { fraction: 0 })).toBe(4_000);
   expect(retryDelayMs(1, { fraction: 1 })).toBeCloseTo(6_000);
   expect(retryDelayMs(50, { fraction: 0.5 })).toBe(HOUR);

@@ -1,4 +1,4 @@
-// All endpoints together on a real store, in virtual time, with a receiver and a mailbox that keep what they get.
+// All endpoints together on a real store, in virtual time, with a receiver and a mailbox that record what they get.
 
 import { onTestFinished } from 'vitest';
 import { Endpoints } from '../../../src/core/events/endpoints.ts';
@@ -20,7 +20,7 @@ export const SETTLED = {
   sinceReceiptMs: 1,
 } as const satisfies ServiceEvent;
 
-/** `files` are those of the test file. */
+/** `files` are the files of the calling test file. */
 export async function setupEndpoints(
   { newFile, open }: ReturnType<typeof useFiles>,
   { isShared = false } = {},

@@ -1,5 +1,4 @@
-// All endpoints together: what makes them look into the table, what they take in there, and what reaches e-mail endpoints
-// from memory.
+// All endpoints together: when they read the table, what they take from it, and what e-mail endpoints get from memory.
 
 import { expect, test } from 'vitest';
 import type { ServiceEvent } from '../../../src/core/ports/observer.ts';
@@ -10,7 +9,7 @@ import { BACKEND, HOUR, OPS, SETTLED, setupEndpoints } from './endpoints-setup.t
 const files = useFiles();
 const setup = (options: { readonly isShared?: boolean } = {}) => setupEndpoints(files, options);
 
-test('looks again for what was not recorded yet at the first look', async () => {
+test('looks again for events that were not recorded yet at the first look', async () => {
   const { clock, endpoints, mails, down, idle } = await setup();
   await endpoints.start([OPS]);
   await idle();
@@ -65,7 +64,7 @@ test('warns by e-mail of an endpoint that fails for an hour, a day, three days, 
   expect(hours.slice(1, 4)).toEqual([1, 24, 72]);
 });
 
-test('takes in at its next look what another machine added, changed and deleted', async () => {
+test('takes over at its next look what another machine added, changed and deleted', async () => {
   const { clock, endpoints, store, calls, receiver, down, idle } = await setup({ isShared: true });
   receiver.status = 204;
   const look = async () => {
@@ -91,7 +90,7 @@ test('takes in at its next look what another machine added, changed and deleted'
   expect(endpoints.all).toHaveLength(1);
 });
 
-test('follows how far the endpoint of another machine got, and never goes back on its own', async () => {
+test('follows how far another machine’s sender got, and never goes back by itself', async () => {
   const { clock, endpoints, store, receiver, down, idle } = await setup({ isShared: true });
   receiver.status = 204;
   await endpoints.start([BACKEND]);
@@ -109,14 +108,14 @@ test('follows how far the endpoint of another machine got, and never goes back o
   await idle();
   expect(endpoints.find('ep_backend').progress.cursor).toBe(1);
   const renamed = { ...stored.endpoint, description: 'renamed' };
-  // Read before the attempt was noted.
+  // Read before the attempt was recorded.
   store.listEndpoints = async () => [{ ...stored, endpoint: renamed }];
   await endpoints.refresh();
   const { endpoint, progress: kept } = endpoints.find('ep_backend');
   expect([endpoint.description, kept.cursor]).toEqual(['renamed', 1]);
 });
 
-test('looks again after a look that failed, and asks nothing of a store that is not shared', async () => {
+test('looks again after a look that failed, and does not poll a store that is not shared', async () => {
   const { clock, endpoints, store, faults, idle } = await setup({ isShared: true });
   const { listEndpoints } = store;
   await endpoints.start([]);
@@ -139,7 +138,7 @@ test('looks again after a look that failed, and asks nothing of a store that is 
   expect(alone.faults).toEqual([]);
 });
 
-test('a fault of our own at the start is said, and the start is tried again', async () => {
+test('a bug at the start is logged, and the start is tried again', async () => {
   const { clock, endpoints, store, faults, idle } = await setup();
   const { listEndpoints } = store;
   store.listEndpoints = () => Promise.reject(new TypeError('ours'));

@@ -17,7 +17,7 @@ const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
 const DAY = 24 * HOUR;
 const MAX_EVENTS = 100_000;
-/** The table is looked at each so many events. */
+/** The table is pruned after this many events. */
 const SLACK = 256;
 const WAL_BYTES = 16 * 1_048_576;
 
@@ -31,7 +31,7 @@ test('an endpoint that is down for five days costs a bounded table, and is told 
   const entry = quarantineEntry('a');
   const beganAtMs = clock.wallMs();
   let recorded = 0;
-  /** So many, one after the other, the last one now. */
+  /** Records this many, one after the other, the last one now. */
   const happen = async (count: number, everyMs: number) => {
     const firstAtMs = clock.wallMs() - (count - 1) * everyMs;
     const about = { deliveryId: sampleId(1), tokenSha256: 'ab'.repeat(32) };
@@ -64,7 +64,7 @@ test('an endpoint that is down for five days costs a bounded table, and is told 
   }
   expect(recorded).toBe(114_001);
   expect(rows()).toBeGreaterThan(MAX_EVENTS - SLACK);
-  // It was as large when the bound was reached, after 1,000 s.
+  // The file was as large when the limit was reached, after 1,000 s.
   expect(sizes.at(-1)).toBeLessThan((sizes[18] ?? 0) * 1.02);
 
   for (let hour = 0; outbox.endpoint.status === 'enabled' && hour < 150; hour += 1) {
@@ -80,15 +80,15 @@ test('an endpoint that is down for five days costs a bounded table, and is told 
   const warnings = told.flatMap((event) =>
     event.name === 'endpoint_failing' ? [event.failingForMs / HOUR] : [],
   );
-  // It is tried once an hour by then.
+  // It is tried only once an hour by then.
   expect(warnings.map((hours) => [1, 24, 72].findLast((due) => hours >= due))).toEqual([1, 24, 72]);
   expect(warnings.map((hours) => [2, 25, 73].find((late) => hours < late))).toEqual([2, 25, 73]);
   expect(calls.length).toBeLessThan(150);
   expect(sizes.at(-1)).toBeLessThan((sizes[18] ?? 0) * 1.02);
-  // The one of exactly a day ago is still there.
+  // The event of exactly a day ago is still there.
   expect(rows()).toBe(DAY / (20 * SECOND) + 1);
 
-  // Enabled again: first how many are gone, then what is left, in its order.
+  // Enabled again, it first gets the number of deleted events, then the remaining ones in order.
   const left = rows();
   const first = read<number>('SELECT at_ms FROM events ORDER BY row_id LIMIT 1') ?? 0;
   const before = calls.length;

@@ -18,7 +18,7 @@ const setup = (changes: Parameters<typeof setupMailOutbox>[1] = {}) =>
   setupMailOutbox(files, changes);
 const DOWN: MailResult = { verdict: 'failed', reason: 'connection_refused' };
 
-test('repeats a mail that fails by the schedule, says so once, and loses nothing', async () => {
+test('repeats a failed mail by the schedule, reports it once, and loses nothing', async () => {
   const running = await setup();
   const { clock, look, down, state, sent, told, events } = running;
   state.answer = DOWN;
@@ -52,7 +52,7 @@ test('repeats a mail that fails by the schedule, says so once, and loses nothing
   expect(attempts[5]).toMatchObject({ type: 'provider.down', reason: 'connection_refused' });
 });
 
-test('skips a mail that was refused for good three times, a digest with what it told', async () => {
+test('skips a mail that was refused permanently three times, and for a digest its counts, too', async () => {
   const running = await setup();
   const { clock, look, expire, state, sent, events } = running;
   state.answer = { verdict: 'refused', status: 550, reason: 'recipient_refused' };
@@ -90,7 +90,7 @@ test('is disabled after five days without a success, and keeps its counts', asyn
   expect(stored?.endpoint.status).toBe('disabled');
 });
 
-test('tells of a store that fails from memory, once an hour, and not of one that works again', async () => {
+test('mails about a store that fails from memory, once an hour, and not about one that works again', async () => {
   const running = await setup();
   const { clock, look, state, outbox } = running;
   const sick = { type: 'mail.store_failed', reason: 'full' } as const;
@@ -119,7 +119,7 @@ test('tells of a store that fails from memory, once an hour, and not of one that
   expect(kinds(running)).toEqual(Array.from({ length: 3 }, () => 'mail.store_failed'));
 });
 
-test('does not tell a digest twice because the store could not note the first one', async () => {
+test('does not mail a digest twice because the store could not record the first one', async () => {
   const running = await setup({ digest: 'hourly' });
   const { clock, look, state, expire } = running;
   await expire(1);
@@ -134,7 +134,7 @@ test('does not tell a digest twice because the store could not note the first on
   expect(kinds(running)).toEqual(['digest']);
 });
 
-test('says a fault of our own with its stack, and goes on after a minute', async () => {
+test('logs a bug with its stack, and continues after a minute', async () => {
   const running = await setup();
   const { clock, look, down, state, told } = running;
   state.fault = new TypeError('of our own');
@@ -161,7 +161,7 @@ test('waits longer each time while store and mail server fail together', async (
   expect(sent).toHaveLength(4);
 });
 
-test('tells of another endpoint that fails or was disabled to those who asked for it', async () => {
+test('mails about another endpoint that fails or was disabled to those who asked for it', async () => {
   const running = await setup({ app: 'default', enabledEvents: ['endpoint.*'] });
   const { clock, look, outbox, events } = running;
   const failing = { type: 'mail.endpoint_failing', endpointId: 'ep_a' } as const;

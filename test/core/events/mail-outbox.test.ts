@@ -8,7 +8,7 @@ const files = useFiles();
 const setup = (changes: Parameters<typeof setupMailOutbox>[1] = {}) =>
   setupMailOutbox(files, changes);
 
-test('tells of troubles at once, several in one mail, and of everything in a digest at midnight', async () => {
+test('mails troubles at once, several in one mail, and everything in a digest at midnight', async () => {
   const running = await setup();
   const { clock, look, down, expire } = running;
   await down();
@@ -50,7 +50,7 @@ test('sends a digest each hour to one who asked for that, and only what is new',
   expect(countsIn(running, 1)).toEqual(['delivery.expired timeout 2']);
 });
 
-test('tells of the same trouble once an hour, and again at its end only if it lasts', async () => {
+test('mails the same trouble once an hour, and again at its end only if it lasts', async () => {
   const running = await setup();
   const { clock, look, down, up } = running;
   await up(await down());

@@ -1,5 +1,5 @@
-// One outbox on a real store, in virtual time, with a receiver that answers as a test wants. Every event must be as
-// the description of the API says.
+// One outbox on a real store, in virtual time, with a receiver that answers as a test wants. Every event must agree
+// with the description of the API.
 
 import { expect, onTestFinished } from 'vitest';
 import { EndpointOutbox } from '../../../src/core/events/endpoint-outbox.ts';
@@ -32,7 +32,7 @@ export async function startOutbox(
   onTestFinished(() => expect(faults).toEqual([]));
   const state: { answer: SendResult; readonly next: SendResult[] } = {
     answer: { kind: 'answered', status: 200 },
-    /** Answers that come first. */
+    /** The next answers; then `answer` is used. */
     next: [],
   };
   const scripted: EventSender = {
@@ -54,7 +54,7 @@ export async function startOutbox(
   return {
     ...{ clock, calls, told, state },
     outbox: new EndpointOutbox(parts, stored),
-    /** Everything that was asked of the store and of the receiver has ended. */
+    /** Resolves when everything asked of the store and of the receiver has ended. */
     idle: async () => {
       for (let turns = 0; turns < 4; turns += 1) {
         await log.probe();

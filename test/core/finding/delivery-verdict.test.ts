@@ -1,4 +1,4 @@
-// The sentence is what an operator reads at three in the morning: each case has its words and its stable code here.
+// An operator reads this sentence in the middle of the night: each case has its words and its stable code here.
 
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -50,7 +50,7 @@ const CASES: readonly Case[] = [
     says: 'Delivered 14 s late: FCM was failing from 18:11:22 to 18:12:36.',
   },
   {
-    // One payment alone opens no breaker: its own attempts tell the outage.
+    // One payment alone opens no breaker, but its own attempts show the outage.
     is: { ...LATE, attempts: [attempt(1, 2, 'connection_refused'), attempt(2, 14_250)] },
     code: 'delivered_late_outage',
     says: 'Delivered 14 s late: FCM was unreachable from 18:12:22 to 18:12:36.',
@@ -236,7 +236,7 @@ const CASES: readonly Case[] = [
     says: 'Still open although it was useful only until 18:13:14: nds is not running, or is behind; check whether it is up.',
   },
   {
-    // Who waits for a service that is gone, waits in vain, whatever the provider does.
+    // If the service is gone, the delivery waits in vain, whatever the provider does.
     is: { status: 'queued', settledAtMs: undefined, attempts: [attempt(1, 2, 'UNAVAILABLE')] },
     around: {
       nowMs: CALLED + 9_000,

@@ -1,4 +1,4 @@
-// One question from its text to its sentence, with a log that answers by given evidence.
+// One question, from its text to its sentence, with a log that answers with the given evidence.
 
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -57,7 +57,7 @@ const LATE = sampleLogged({
   ],
 });
 
-test('tells a late payment in one line of time and one sentence', async () => {
+test('explains a late payment in one line of time and one sentence', async () => {
   const answer = await answerFor({ found: ['subject'], deliveries: [LATE], devices: [DEVICE] });
   // The sample of the docs.
   expect(DOCS).toContain(`\`\`\`\n${textOf(answer)}\`\`\``);
@@ -66,10 +66,10 @@ test('tells a late payment in one line of time and one sentence', async () => {
 
 const DOWN = { app: 'default', provider: 'fcm', reason: 'UNAVAILABLE' } as const;
 
-test('an outage and a stop of the service stand in the line of time', async () => {
+test('an outage and a stop of the service are in the line of time', async () => {
   const outages: readonly Outage[] = [
     { ...DOWN, beganAtMs: CALLED - 1_000, endedAtMs: CALLED + 14_000 },
-    // Of another app, of a provider that it does not go to, and long before.
+    // An outage of another app, one of a provider that it does not use, and one long before.
     { ...DOWN, app: 'other', beganAtMs: CALLED },
     { ...DOWN, provider: 'apns', beganAtMs: CALLED },
     { ...DOWN, beganAtMs: 1, endedAtMs: 2 },
@@ -79,7 +79,7 @@ test('an outage and a stop of the service stand in the line of time', async () =
   expect(text).toContain('18:12:21.682  outage     fcm  failing: UNAVAILABLE\n');
   expect(text).toContain('18:12:36.682  recovered  fcm\n');
   expect(answer.timeline.filter(({ what }) => what === 'outage')).toHaveLength(1);
-  // Whether a refused call was to go by APNs or FCM is not known.
+  // Whether a refused call would have used APNs or FCM is not known.
   const refusals = [sampleRefusal({ code: 'provider_unavailable', status: 503 })];
   const { evidence } = await answerFor({ found: ['user'], refusals, outages });
   expect(evidence.outages.map(({ provider }) => provider)).toEqual(['fcm', 'apns']);
@@ -87,14 +87,14 @@ test('an outage and a stop of the service stand in the line of time', async () =
 
 const WAITING = sampleLogged({ status: 'queued', settledAtMs: undefined, attempts: [] });
 
-test('a service that was killed does not run, although it could not write that down', async () => {
+test('a service that was killed does not count as running, although it could not record its end', async () => {
   const evidence = { found: ['subject'], deliveries: [WAITING] } as const;
   const answer = await answerFor({ ...evidence, aliveUntilMs: CALLED + 1_000 });
   expect(answer.verdict.code).toBe('queued_stopped');
   expect(textOf(answer)).toContain('18:12:23.682  stopped    nds is not running\n');
   const gap = { kind: 'stopped', began_at: new Date(CALLED + 1_000).toISOString() };
   expect(findResultAsJson(answer).log.gaps).toEqual([expect.objectContaining(gap)]);
-  // Its next sign of life is not due yet; and what an orderly stop wrote counts.
+  // Its next sign of life is not due yet; and an orderly stop that was recorded counts.
   const alive = await answerFor({ ...evidence, aliveUntilMs: CALLED + 58_000 });
   expect(alive.evidence.gaps).toEqual([]);
   const stopped = { kind: 'stopped', beganAtMs: CALLED + 500, unlogged: 0 } as const;
@@ -102,7 +102,7 @@ test('a service that was killed does not run, although it could not write that d
   expect((await answerFor(orderly)).evidence.gaps).toEqual([stopped]);
 });
 
-test('what happened after the last sign of life of a killed service stands before its stop', async () => {
+test('what happened after the last sign of life of a killed service is before its stop', async () => {
   const sign = { kind: 'stopped', beganAtMs: CALLED - 400, unlogged: 0 } as const;
   const gaps = [{ ...sign, endedAtMs: CALLED + 14_200 }];
   const answer = await answerFor({ found: ['subject'], deliveries: [LATE], gaps });
@@ -114,7 +114,7 @@ test('what happened after the last sign of life of a killed service stands befor
   expect(waiting.timeline.map(({ what }) => what)).toEqual(['received', 'stopped']);
 });
 
-test('of several, what happened last counts, and the sentence says how much else there is', async () => {
+test('of several findings the latest counts, and the sentence says how many others there are', async () => {
   const [one, two] = [
     sampleLogged(),
     sampleLogged({ id: DEVICE_ID, receivedAtMs: CALLED + 1_000, settledAtMs: CALLED + 1_100 }),
@@ -153,7 +153,7 @@ test('more than three deliveries are one line each', async () => {
   expect(text.split('\n').filter((line) => line.length > 80)).toEqual([]);
 });
 
-test('what nobody knows says since when the log is complete, and where it is not', async () => {
+test('for what nobody knows it says since when the log is complete, and where it is not', async () => {
   const gaps = [
     { kind: 'stopped', beganAtMs: 0, endedAtMs: CALLED - 3_600_000, unlogged: 0 },
     { kind: 'stopped', beganAtMs: CALLED - 600_000, endedAtMs: CALLED - 588_000, unlogged: 0 },
@@ -172,18 +172,18 @@ test('what nobody knows says since when the log is complete, and where it is not
   });
 });
 
-test('says of a part that is too short that it was not looked for', async () => {
+test('says that a part was not looked for because it is too short', async () => {
   const short = 'A part of a hash or id needs 8 characters or more from its beginning.';
   for (const text of ['4bb06f8', '4BB06F8…', '4bb06f8...']) {
     expect((await answerFor({}, text)).verdict.sentence, text).toContain(short);
   }
-  // As long as it must be, and what can only be a whole name.
+  // Just long enough; and a text that can only be a whole name.
   for (const text of ['4bb06f8e', 'alice']) {
     expect((await answerFor({}, text)).verdict.sentence, text).not.toContain(short);
   }
 });
 
-test('a device that nobody called for, and one whose token is dead', async () => {
+test('a device without calls, and one whose token is dead', async () => {
   const never = await answerFor({ found: ['user'], devices: [DEVICE] });
   expect(never.verdict.code).toBe('never_called');
   expect(textOf(never)).toContain(
@@ -195,7 +195,7 @@ test('a device that nobody called for, and one whose token is dead', async () =>
   expect(verdict.code).toBe('device_dead');
 });
 
-test('a token in quarantine that no call came for', async () => {
+test('a token in quarantine without calls', async () => {
   const entry = sampleQuarantined({ untilMs: CALLED + 60_000 });
   const { verdict, asked } = await answerFor({ found: ['token'], quarantined: [entry] });
   expect(asked).toBe('this token');
@@ -207,7 +207,7 @@ test('a token in quarantine that no call came for', async () => {
   });
 });
 
-test('a repeat is told with its delivery, and alone where that is gone', async () => {
+test('a repeat is shown with its delivery, and alone if the delivery is gone', async () => {
   const repeat = sampleRefusal({ code: 'duplicate', status: 200, deliveryId: DELIVERY_ID });
   const repeated = sampleLogged({ repeats: 2, repeatedAtMs: CALLED + 900 });
   const evidence = { found: ['delivery'], deliveries: [repeated], refusals: [repeat] } as const;

@@ -1,4 +1,4 @@
-// The last hours, hour by hour: what is counted where, how often it is read, and how much of it.
+// The last hours, hour by hour: what is counted in which hour, how often the log is read, and how much of it.
 
 import { expect, test } from 'vitest';
 import { HistoryReader, HOUR_MS } from '../../../src/core/finding/history.ts';
@@ -22,7 +22,7 @@ function setup(pagesInAll = 1) {
   ];
   const refusals = [
     { beganAtMs: thisHour, code: 'bad_signature', count: 7 },
-    // Its first call was taken.
+    // The first of these calls was taken.
     { beganAtMs: thisHour, code: 'duplicate', count: 9 },
   ];
   const history = new HistoryReader((options) => {
@@ -64,7 +64,7 @@ test('counts by hour and outcome, with percentiles', async () => {
   expect(isComplete).toBe(true);
 });
 
-test('is read twice a minute, however many ask, and again at once after a failure', async () => {
+test('is read twice a minute, however many readers ask, and again at once after a failure', async () => {
   const { history, clock, asked } = setup();
   await Promise.all([history.read(), history.read()]);
   clock.advance(29_999);
@@ -83,7 +83,7 @@ test('is read twice a minute, however many ask, and again at once after a failur
   expect((await broken.read()).hours).toHaveLength(24);
 });
 
-test('reads so much and no more, and says so', async () => {
+test('reads a limited number of rows, and says so', async () => {
   const { history, asked } = setup(10_000);
   expect((await history.read()).isComplete).toBe(false);
   expect(asked).toHaveLength(1_000);

@@ -1,4 +1,4 @@
-// Why a push came late is read from what delayed the try that was taken, not from what happened after it.
+// The cause of a late push is found in what delayed the try that was taken, not in what happened after it.
 
 import { expect, test } from 'vitest';
 import { judgeDelivery } from '../../../src/core/finding/delivery-verdict.ts';
@@ -33,7 +33,7 @@ test.each([
   });
 });
 
-test('names every end of the tries before', () => {
+test('names the outcome of every earlier try', () => {
   const attempts = [
     attempt(1, 2, 'timeout'),
     attempt(2, 3_000, 'connection_lost'),
@@ -46,7 +46,7 @@ test('names every end of the tries before', () => {
   });
 });
 
-test('gives no length of a wait in which the clock was set back', () => {
+test('gives no duration for a wait in which the clock was set back', () => {
   const attempts = [attempt(1, 2, 'UNAVAILABLE'), attempt(2, -7_199_100)];
   expect(judge({ settledAtMs: CALLED - 7_199_000, attempts })).toEqual({
     code: 'delivered',

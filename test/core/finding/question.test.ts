@@ -12,7 +12,7 @@ const APNS = '9f2c0a7be61d4c58a3f0b1d2e3c4f5061728394a5b6c7d8e9fa0b1c2d3e4f506';
 const fingerprint = (value: string) => `[${value}]`;
 const NAMES = { fingerprint, apps: ['default', 'wallet'], doors: ['notify', 'lsps5'] };
 
-/** The keys as `kind value`, with an ellipsis after those that are not whole. */
+/** The keys as `kind value`; those that are not whole end with an ellipsis. */
 function keysOf(text: string): readonly string[] {
   return parseQuestion(text, NAMES).keys.map(
     ({ kind, value, isWhole, end = '' }) => `${kind} ${value}${isWhole ? '' : `…${end}`}`,
@@ -36,7 +36,7 @@ test('eight characters of a payment hash are enough', () => {
   expect(keysOf('4bb06f8')).not.toContain(beginning);
 });
 
-test('an id is one of a delivery, a request or a device, whole or in part', () => {
+test('an id may be of a delivery, a request or a device, whole or in part', () => {
   for (const text of [ID, ID.toUpperCase(), `urn:uuid:${ID}`, ID.replaceAll('-', '')]) {
     expect(keysOf(text)).toEqual(
       expect.arrayContaining([`delivery ${ID}`, `request ${ID}`, `device ${ID}`]),
@@ -57,7 +57,7 @@ test('a token is looked for in every app and in both environments', () => {
   );
 });
 
-test('a whole webhook URL names its token, and its app if it says so', () => {
+test('a whole webhook URL names its token, and its app if it has one', () => {
   const url = `https://nds.example.com/api/v1/notify?platform=android&token=${encodeURIComponent(FCM)}`;
   expect(keysOf(url)).toEqual([`token [default\n${FCM}]`, `token [wallet\n${FCM}]`]);
   expect(keysOf(`${url}&app=wallet`)).toEqual([`token [wallet\n${FCM}]`]);
@@ -74,7 +74,7 @@ test('a handle is looked for at every door, alone or at the end of its URL', () 
   }
 });
 
-test('a user is found as it was registered, a public key in capitals, too', () => {
+test('a user is found as it was registered, a public key in upper case, too', () => {
   expect(keysOf('Alice Smith@example.com')).toContain(
     `user [${userKey('wallet', 'Alice Smith@example.com')}]`,
   );
@@ -96,7 +96,7 @@ test('shows neither token nor handle nor name', () => {
   expect(parseQuestion(HASH, NAMES).shown).toBe('4bb06f8e…');
 });
 
-test('nothing and far too much are no questions', () => {
+test('an empty text and a far too long one are not questions', () => {
   expect(keysOf('  ')).toEqual([]);
   expect(keysOf('a'.repeat(100_000))).toEqual([]);
   expect(keysOf(`https://nds.example.com/n/`)).not.toContain('handle');

@@ -75,7 +75,7 @@ test.each(CASES)('$says', ({ is, quarantined = [], says }) => {
   expect(sentence).toBe(says);
 });
 
-test('many rows of one kind are told as one', () => {
+test('many rows of one kind are described as one', () => {
   const rows = [2, 1, 0].map((minute) =>
     sampleRefusal({
       atMs: CALLED + minute * 60_000,

@@ -1,4 +1,4 @@
-// Deliveries, refusals and evidence as the log has them.
+// Deliveries, refusals and evidence as they are in the log.
 
 import type { Evidence } from '../../../src/core/ports/log.ts';
 import type { Refusal } from '../../../src/core/ports/records.ts';
@@ -12,7 +12,7 @@ export const CALLED = Date.UTC(2026, 10, 26, 18, 12, 22, 682);
 export const DELIVERY_ID = '01a2191a-970d-71cf-867d-9332ecd8c302';
 export const DEVICE_ID = '01a20000-1111-7222-8333-4444ecd8abcd';
 
-/** A try that began so long after the call; it succeeded unless a reason is given. */
+/** A try that began this long after the call; it succeeded unless a reason is given. */
 export function attempt(number: number, afterMs: number, reason?: string): LoggedAttempt {
   const outcome = reason === undefined ? 'delivered' : 'retry';
   return { number, startedAtMs: CALLED + afterMs, latencyMs: 41, outcome, reason };
@@ -67,7 +67,7 @@ export function sampleEvidence(changes: Partial<Evidence> = {}): Evidence {
   };
 }
 
-/** Of the token of `sampleLogged`. */
+/** For the token of `sampleLogged`. */
 export function sampleQuarantined(changes: Partial<QuarantineEntry> = {}): QuarantineEntry {
   return {
     tokenHash: 'a'.repeat(32),

@@ -29,7 +29,7 @@ test('percentiles are values that were measured', async () => {
   ]);
 });
 
-test('counts why not by reason, with how many tokens', async () => {
+test('counts the reasons of failures, with the number of tokens', async () => {
   const deliveries = [
     delivered(40),
     failed('expired', 'a', 'UNAVAILABLE'),
@@ -44,7 +44,7 @@ test('counts why not by reason, with how many tokens', async () => {
   const refusals = [
     { beganAtMs: 0, app: 'default', code: 'bad_signature', count: 210 },
     { beganAtMs: 0, code: 'not_found', count: 3 },
-    // Its first call was taken.
+    // The first of these calls was taken.
     { beganAtMs: 0, app: 'default', code: 'duplicate', count: 5 },
   ];
   const read = await readStatistics(pagesOf({ deliveries, refusals }), { sinceMs: 1 });
@@ -65,7 +65,7 @@ test('counts why not by reason, with how many tokens', async () => {
   ]);
 });
 
-test('goes on from page to page until the last', async () => {
+test('continues from page to page until the last', async () => {
   const asked: (number | undefined)[] = [];
   const { lanes } = await readStatistics(
     ({ of, beforeRowId }) => {

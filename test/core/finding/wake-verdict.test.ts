@@ -1,4 +1,4 @@
-// What the sentence says of the phone where its app has receipts.
+// What the sentence says about the phone if its app has receipts.
 
 import { expect, test } from 'vitest';
 import { judgeDelivery } from '../../../src/core/finding/delivery-verdict.ts';
@@ -18,7 +18,7 @@ function started(afterMs: number) {
   return { atMs: CALLED + afterMs, stage: 'started', n: 1 } as const;
 }
 
-/** Of a phone that sent a receipt for 14 of its last 15 pushes. */
+/** For a phone that sent a receipt for 14 of its last 15 pushes. */
 function wakeOf(
   receipts: DeliveryWake['receipts'],
   given: Partial<DeliveryWake> = {},
@@ -41,7 +41,7 @@ const CASES: readonly {
     says: 'Delivered 43 ms after the call: Google took it at +43 ms, the phone started at +1.9 s.',
   },
   {
-    // The log heard of it a moment later.
+    // The log recorded the acceptance a moment later.
     is: { wake: wakeOf([started(1_900)], { acceptedAtMs: CALLED + 45 }) },
     code: 'delivered',
     says: 'Delivered 43 ms after the call: Google took it at +43 ms, the phone started at +1.9 s.',
@@ -97,13 +97,13 @@ const CASES: readonly {
     says: 'Delivered: FCM did not confirm the push, but the phone did: the phone started at +1.9 s.',
   },
   {
-    // The phone was quicker than the provider.
+    // The phone's receipt came before the provider's answer.
     is: { reason: 'receipt', wake: wakeOf([started(30)]) },
     code: 'delivered',
     says: 'Delivered 43 ms after the call: the phone started at +30 ms.',
   },
   {
-    // Of an app without receipts.
+    // For an app without receipts.
     is: {
       ...{ reason: 'receipt', settledAtMs: CALLED + 4_000, answeredAtMs: CALLED + 4_000 },
       attempts: [attempt(1, 2, 'timeout')],

@@ -1,5 +1,5 @@
-// Who watches what happens: nothing is heard or kept while nobody does, and a watcher that comes back misses nothing or is
-// told so.
+// Watchers of the live events: nothing is heard or stored without a watcher, and a watcher that comes back misses
+// nothing or is told so.
 
 import { expect, test } from 'vitest';
 import { LiveEvents } from '../../../src/core/operating/live-events.ts';
@@ -31,7 +31,7 @@ function setup() {
   return { clock, observers, events, happen, watch };
 }
 
-test('hears nothing before somebody watches, nor five minutes after the last one left', () => {
+test('hears nothing before the first watcher comes, nor later than five minutes after the last one left', () => {
   const { clock, observers, happen, watch } = setup();
   happen(3);
   expect(observers.size).toBe(0);
@@ -80,7 +80,7 @@ test('a watcher that comes back too late is told so', () => {
   expect(events.since(events.last - 1)).toHaveLength(1);
 });
 
-test('keeps the newest 4,096 and knows no number of the future', () => {
+test('keeps the newest 4,096 and rejects numbers of the future', () => {
   const { events, happen, watch } = setup();
   watch();
   happen(5_000);
@@ -89,7 +89,7 @@ test('keeps the newest 4,096 and knows no number of the future', () => {
   expect(events.since(events.last + 1)).toBeUndefined();
 });
 
-test('tells watchers of the end once, and plans nothing after it', () => {
+test('tells watchers about the end once, and plans nothing after it', () => {
   const { clock, observers, events } = setup();
   let ends = 0;
   const end = events.watch({ onEvent: () => {}, onClose: () => (ends += 1) });

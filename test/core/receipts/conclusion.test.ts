@@ -1,4 +1,4 @@
-// What is said of a wake: the sentence that an operator reads, and that no silent cause is ever claimed.
+// The conclusion about a wake: the sentence that an operator reads, which never claims a cause that cannot be known.
 
 import { expect, test } from 'vitest';
 import type { DeliveryWake } from '../../../src/core/ports/receipts.ts';
@@ -37,18 +37,18 @@ test('the furthest stage counts, whatever the order of arrival', () => {
   expect(describeWake(failed)).toContain('failed (quota) at +2.0 s');
 });
 
-test('a second push that succeeds leaves no reason of the first one', () => {
+test('if a second push succeeds, the reason of the first one is not shown', () => {
   const wake = wakeOf([at(2_000, 'failed', { why: 'timeout' }), at(9_000, 'done', { n: 2 })]);
   expect(concludeWake(wake)).toEqual({ kind: 'woke', stage: 'done' });
 });
 
-test('a reply wakes as a receipt does, and is said', () => {
+test('a reply counts as a wake, as a receipt does, and is shown', () => {
   const wake = wakeOf([], { answeredAtMs: NOW + 2_000 });
   expect(concludeWake(wake)).toEqual({ kind: 'woke' });
   expect(describeWake(wake)).toBe('Apple took it at +41 ms, the phone replied at +2.0 s');
 });
 
-test('where the phone itself proved the push, no acceptance is claimed', () => {
+test('if only the phone proved the push, no acceptance is claimed', () => {
   const proven = wakeOf([at(4_500, 'started')], { acceptedAtMs: NOW + 4_500 });
   expect(describeWake(proven)).toBe('the phone started at +4.5 s');
   const answered = wakeOf([], { acceptedAtMs: NOW + 2_001, answeredAtMs: NOW + 2_000 });
@@ -64,7 +64,7 @@ test('a first receipt after the useful life is late', () => {
   );
 });
 
-test('a repeat that renewed the lifetime gives the phone its time from then on', () => {
+test('after a repeat renewed the lifetime, the phone has its time from then on', () => {
   const renewed = { renewedAtMs: NOW + 40_000 };
   const woken = (ms: number) => concludeWake(wakeOf([at(ms, 'started')], renewed)).kind;
   expect(woken(92_000)).toBe('woke');
@@ -73,7 +73,7 @@ test('a repeat that renewed the lifetime gives the phone its time from then on',
   expect(describeWake(wakeOf([], renewed), NOW + 100_000)).not.toContain('yet');
 });
 
-test('a demotion is said', () => {
+test('a demotion is shown', () => {
   const demoted = { priority: 'normal', originalPriority: 'high' } as const;
   const wake = wakeOf([at(1_900, 'started', demoted)], { provider: 'fcm' });
   expect(concludeWake(wake).kind).toBe('demoted');
@@ -82,7 +82,7 @@ test('a demotion is said', () => {
   );
 });
 
-test('silence is told with what the phone did before, and never explained', () => {
+test('silence is shown with what the phone did before, and never explained', () => {
   const silent = wakeOf([], { recent: '111111110111111' });
   expect(concludeWake(silent)).toEqual({ kind: 'no_receipt' });
   expect(describeWake(silent)).toBe(
@@ -96,7 +96,7 @@ test('silence is told with what the phone did before, and never explained', () =
   }
 });
 
-test('a second push and what answered it are told', () => {
+test('a second push and what answered it are shown', () => {
   const wake = wakeOf([at(8_000, 'started', { n: 2 })], { knockedAtMs: NOW + 6_000 });
   expect(describeWake(wake)).toBe(
     'Apple took it at +41 ms, second push at +6.0 s, the phone started at +8.0 s after the second push',

@@ -1,4 +1,4 @@
-// What follows from how a phone woke so far: when its receipt is overdue and whether a second push may go.
+// What follows from the earlier wakes of a phone: when its receipt is overdue and whether a second push may be sent.
 
 import { expect, test } from 'vitest';
 import {
@@ -19,7 +19,7 @@ const NOW = 1_754_049_600_000;
 const DAY_MS = 86_400_000;
 const STARTED: Receipt = { stage: 'started', n: 1 };
 
-/** The phone is pushed to and wakes after so long, again and again. */
+/** The phone gets pushes and wakes after these times, one after the other. */
 function wokenAfter(timesMs: readonly number[], from: WakeHistory = NO_HISTORY): WakeHistory {
   return timesMs.reduce((history, wakeMs, index) => {
     const acceptedAtMs = NOW + index * 60_000;
@@ -41,7 +41,7 @@ test('waits for the slowest of the last twenty wakes and a second, at least thre
   expect(overdueAfterMs(slowLongAgo)).toBe(3_500);
 });
 
-test('measures first pushes alone', () => {
+test('measures only first pushes', () => {
   const pushed = afterPush(NO_HISTORY, { atMs: NOW, isAnswered: false, isJudged: true });
   const push = { number: 1, acceptedAtMs: NOW, isFirst: true, isKnocked: true };
   const knocked = afterReceipt(pushed, { stage: 'started', n: 2 }, { atMs: NOW + 9_000, push });
@@ -49,14 +49,14 @@ test('measures first pushes alone', () => {
   expect(knocked.hasStarted).toBe(true);
 });
 
-test('a receipt for a push whose acceptance is unknown answers it and measures nothing', () => {
+test('a receipt for a push whose acceptance is unknown answers it but is not measured', () => {
   const awake = wokenAfter([1_000, 2_000]);
   const push = { number: undefined, acceptedAtMs: undefined, isFirst: true, isKnocked: false };
   const proven = afterReceipt(awake, STARTED, { atMs: NOW + 9_000, push });
   expect(proven).toEqual({ ...awake, lastWakeAtMs: NOW + 9_000 });
 });
 
-test('remembers of which of its newest fifteen pushes a receipt came, whatever their order', () => {
+test('remembers for its newest fifteen pushes which ones were answered, in any order', () => {
   let history = NO_HISTORY;
   for (let push = 1; push <= 20; push += 1) {
     history = afterPush(history, { atMs: NOW + push, isAnswered: push === 20, isJudged: true });
@@ -72,7 +72,7 @@ test('remembers of which of its newest fifteen pushes a receipt came, whatever t
   expect(answeredOf(history)).toEqual({ answered: 1, pushes: 15 });
 });
 
-test('a phone that never sent `started`, was demoted or is silent is not knocked', () => {
+test('a phone that never sent `started`, was demoted or is silent gets no knock', () => {
   const awake = wokenAfter([1_000]);
   expect(knockRefusal(NO_HISTORY, NOW)).toBe('never_started');
   expect(knockRefusal(awake, NOW)).toBeUndefined();
@@ -82,7 +82,7 @@ test('a phone that never sent `started`, was demoted or is silent is not knocked
   expect(knockRefusal(demoted, NOW + 7 * DAY_MS)).toBeUndefined();
 });
 
-test('a phone is knocked three times a day, and not for a day after two useless ones in a row', () => {
+test('a phone gets three knocks a day, and none for a day after two useless ones in a row', () => {
   let history = wokenAfter([1_000]);
   for (const hour of [0, 1, 2]) history = afterKnock(history, NOW + hour * 3_600_000);
   expect(knockRefusal(history, NOW + DAY_MS - 1)).toBe('knocked_often');
@@ -106,7 +106,7 @@ test('a push that is not judged changes nothing unless it is answered', () => {
   expect(answered).toMatchObject({ pushes: 2, recent: '11' });
 });
 
-test('a reply ends a silence as a receipt does, and makes no sender of the phone', () => {
+test('a reply ends a silence as a receipt does, but does not count as sending receipts', () => {
   let history = afterPush(NO_HISTORY, { atMs: NOW, isAnswered: false, isJudged: true });
   history = afterReply(history, { atMs: NOW + 1, number: 1 });
   expect(history).toMatchObject({ recent: '1', unanswered: 0, lastWakeAtMs: undefined });

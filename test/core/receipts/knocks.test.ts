@@ -1,4 +1,4 @@
-// The second knock in virtual time: when it leaves, with what, and everything that forbids it.
+// The second knock in virtual time: when it is sent, with what, and everything that prevents it.
 
 import { expect, test } from 'vitest';
 import type { ReceiptKey } from '../../../src/core/ports/provider.ts';
@@ -58,7 +58,7 @@ test('a receipt for the first push that comes after the knock makes it late; non
   expect(results(virtual)).toEqual(['late', 'useless']);
 });
 
-test('no receipt is waited for longer than six seconds while few wakes are known', async () => {
+test('while few wakes are known, it waits at most six seconds for a receipt', async () => {
   const virtual = await start();
   await wakes(virtual, [100]);
   pay(virtual);
@@ -76,7 +76,7 @@ test('without second_knock in the configuration nothing is pushed twice', async 
   expect(virtual.pushes).toHaveLength(3);
 });
 
-test('a phone that never sent `started` is not knocked, and neither is news', async () => {
+test('a phone that never sent `started` gets no knock, and neither does news', async () => {
   const virtual = await start();
   pay(virtual);
   await virtual.clock.run(2 * MINUTE);
@@ -86,10 +86,10 @@ test('a phone that never sent `started` is not knocked, and neither is news', as
   expect(knocksOf(virtual)).toEqual([]);
 });
 
-test('waits until the phone has been left alone for 30 s, and knocks only within the useful life', async () => {
+test('knocks only after 30 s without a sign of life or another race, and only within the useful life', async () => {
   const virtual = await start();
   await wakes(virtual, [100, 100, 100, 100, 100]);
-  // The second payment wakes the phone, and its work must not be disturbed for the first one.
+  // The second payment wakes the phone, and a knock for the first one must not disturb its work.
   pay(virtual);
   await virtual.clock.run(2_000);
   pay(virtual);
@@ -119,7 +119,7 @@ test('an answered question cancels the knock and causes none', async () => {
   expect(knocksOf(virtual)).toEqual([]);
 });
 
-test('a demoted phone is not knocked for a week', async () => {
+test('a demoted phone gets no knock for a week', async () => {
   const virtual = await start();
   await wakes(virtual, [100]);
   pay(virtual);
@@ -136,7 +136,7 @@ test('a demoted phone is not knocked for a week', async () => {
   expect(knocksOf(virtual)).toHaveLength(1);
 });
 
-test('two useless knocks end them for a day', async () => {
+test('after two useless knocks there is none for a day', async () => {
   const virtual = await start();
   await wakes(virtual, [100]);
   for (let payment = 0; payment < 4; payment += 1) {
@@ -176,7 +176,7 @@ test('a knock is no probe of a provider that is down', async () => {
   expect(knocksOf(virtual)).toEqual([]);
 });
 
-test('news on its way to the phone delays no knock', async () => {
+test('news that is being sent to the phone delays no knock', async () => {
   const virtual = await start();
   await wakes(virtual, [100]);
   pay(virtual);
@@ -186,7 +186,7 @@ test('news on its way to the phone delays no knock', async () => {
   expect(knocksOf(virtual)).toHaveLength(1);
 });
 
-test('a restart forgets the knock, and what was recorded as knocked is not knocked again', async () => {
+test('a restart forgets the planned knock, and a delivery with a recorded knock gets no other', async () => {
   const virtual = await start();
   await wakes(virtual, [100]);
   pay(virtual);
@@ -196,7 +196,7 @@ test('a restart forgets the knock, and what was recorded as knocked is not knock
   expect(knocksOf(virtual)).toEqual([]);
 });
 
-test('a stop cancels what is planned, and nothing is watched any more', async () => {
+test('a stop cancels planned knocks, and nothing is watched any more', async () => {
   const virtual = await start();
   await wakes(virtual, [100]);
   pay(virtual);
@@ -208,7 +208,7 @@ test('a stop cancels what is planned, and nothing is watched any more', async ()
   expect(knocksOf(virtual)).toEqual([]);
 });
 
-test('while receipts in general fell by half nobody is knocked or called silent', async () => {
+test('while receipts in general fell by half, no phone gets a knock or counts as silent', async () => {
   const virtual = await start();
   const phones = Array.from({ length: 8 }, (_, number) => `phone-${number}:APA91b`);
   payAll(virtual, phones);
@@ -224,7 +224,7 @@ test('while receipts in general fell by half nobody is knocked or called silent'
   expect(knocksOf(virtual)).toHaveLength(before);
 });
 
-test('what forbids a knock while it is written down keeps it from leaving, and it counts as none', async () => {
+test('a reason that comes while the knock is being recorded prevents it, and it does not count', async () => {
   const meanwhile: Record<string, (virtual: VirtualCore) => unknown> = {
     receipt: (virtual) => sendReceipt(virtual, virtual.pushes.at(-1)),
     hold: ({ core, store }) => {
@@ -252,7 +252,7 @@ test('what forbids a knock while it is written down keeps it from leaving, and i
   }
 });
 
-test('another race on its way to the phone counts like one that the provider took', async () => {
+test('another race that is being sent to the phone counts like one that the provider took', async () => {
   const virtual = await start();
   await wakes(virtual, [100]);
   pay(virtual);

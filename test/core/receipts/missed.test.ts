@@ -19,7 +19,7 @@ async function payTwelve(
   await virtual.clock.run(MINUTE);
 }
 
-test('waits a minute beyond the lifetime of the push, and tells once', async () => {
+test('waits a minute beyond the lifetime of the push, and reports once', async () => {
   const virtual = await start();
   const { receipts, core } = virtual;
   pay(virtual);
@@ -40,7 +40,7 @@ test('waits a minute beyond the lifetime of the push, and tells once', async () 
   expect(receipts.missed).toEqual([told.id]);
 });
 
-test('a receipt that comes late is one', async () => {
+test('a late receipt counts as a receipt', async () => {
   const virtual = await start();
   await wakes(virtual, [100]);
   pay(virtual);
@@ -51,7 +51,7 @@ test('a receipt that comes late is one', async () => {
   expect(virtual.receipts.missed).toEqual([]);
 });
 
-test('nobody is judged while receipts in general do not come, nor by what could not be said for an hour', async () => {
+test('no push is judged while receipts in general do not come, nor if its judgement had to wait for an hour', async () => {
   const virtual = await start({ settings: { receipts: true } });
   const round = (isHeard: (index: number) => boolean) =>
     payTwelve(virtual, (push, index) => {
@@ -89,7 +89,7 @@ test('without receipts the store is not asked', async () => {
   expect(await virtual.core.receipts?.noteMissed()).toBe(false);
 });
 
-test('receipts that come to another machine are receipts, and a store that does not say is no proof of silence', async () => {
+test('receipts that come to another machine count, and a store that does not answer proves no silence', async () => {
   const virtual = await start({ settings: { receipts: true } });
   const { core, receipts, clock } = virtual;
   for (const _ of [1, 2]) await payTwelve(virtual, (push) => sendReceipt(virtual, push));
@@ -105,7 +105,7 @@ test('receipts that come to another machine are receipts, and a store that does 
   expect(core.receipts?.isDeaf).toBe(false);
 });
 
-test('a machine that knows that none come forgets what another one would tell of', async () => {
+test('a machine that knows that none come forgets what another one would report', async () => {
   const virtual = await start({ settings: { receipts: true } });
   const { core, receipts, clock } = virtual;
   for (const _ of [1, 2]) await payTwelve(virtual, (push) => sendReceipt(virtual, push));

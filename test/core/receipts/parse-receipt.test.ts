@@ -1,4 +1,4 @@
-// What is read of a receipt's body, and that nothing in it can do harm.
+// What is read from a receipt's body, and that nothing in it can do harm.
 
 import { expect, test } from 'vitest';
 import { parseReceipt } from '../../../src/core/receipts/parse-receipt.ts';
@@ -22,14 +22,14 @@ test('reads every field', () => {
   });
 });
 
-test('takes a receipt that says nothing, or nothing that can be read, as the start of the phone', () => {
+test('takes an empty or unreadable receipt as the start of the phone', () => {
   const started = { stage: 'started', n: 1 };
   const bodies = ['', '{}', 'no json', '[]', '"started"', 'null', '[[[[[[[[', '{"stage":"woke"}'];
   for (const body of bodies) expect(parse(body), body).toMatchObject(started);
   expect(parse({ stage: 'done', pad: 'x'.repeat(256) })).toEqual(started);
 });
 
-test('leaves out times that are negative, fractions or from next week, and words it does not know', () => {
+test('leaves out times that are negative, fractions or too far ahead, and unknown words', () => {
   for (const t of [-1, 1.5, 7 * 86_400_000, '12', null, 1e300]) {
     expect(parse({ stage: 'done', t })).toMatchObject({ stage: 'done', sinceArrivalMs: undefined });
   }

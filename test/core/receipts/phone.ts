@@ -51,7 +51,7 @@ export function payAll(virtual: VirtualCore, phones: readonly string[]): void {
   }
 }
 
-/** The phone wakes after so long, a minute after the one before. */
+/** The phone wakes after each of these times, a minute after the previous one. */
 export async function wakes(virtual: VirtualCore, afterMs: readonly number[]): Promise<void> {
   for (const wakeMs of afterMs) {
     pay(virtual);

@@ -1,4 +1,4 @@
-// Whether receipts in general still come, before anybody is judged by their absence.
+// Whether receipts in general still come; this is checked before a phone is judged by their absence.
 
 import { expect, test } from 'vitest';
 import { Pulse } from '../../../src/core/receipts/pulse.ts';
@@ -7,7 +7,7 @@ const HOUR_MS = 3_600_000;
 
 let phones = 0;
 
-/** Of a phone of its own. */
+/** Notes a push to another phone each time. */
 function note(pulse: Pulse, judged: { expected: number; came: boolean }, atMs = 0): void {
   phones += 1;
   pulse.note(`phone ${phones}`, { atMs, ...judged });
@@ -17,7 +17,7 @@ function noteMany(pulse: Pulse, count: number, judged: { expected: number; came:
   for (let index = 0; index < count; index += 1) note(pulse, judged);
 }
 
-test('receipts have fallen if fewer than half of those came that should have', () => {
+test('receipts have fallen if fewer than half of the expected ones came', () => {
   const pulse = new Pulse();
   noteMany(pulse, 5, { expected: 1, came: true });
   noteMany(pulse, 5, { expected: 1, came: false });
@@ -28,14 +28,14 @@ test('receipts have fallen if fewer than half of those came that should have', (
   expect(pulse.hasFallen(0)).toBe(false);
 });
 
-test('a few phones and those that never send any say nothing', () => {
+test('a few phones, and phones that never send any, are no evidence', () => {
   const pulse = new Pulse();
   noteMany(pulse, 4, { expected: 1, came: false });
   noteMany(pulse, 100, { expected: 0, came: false });
   expect(pulse.hasFallen(0)).toBe(false);
 });
 
-test('what is an hour old says nothing, but the last ten phones always do', () => {
+test('results are forgotten after an hour, except those of the last ten phones', () => {
   const pulse = new Pulse();
   noteMany(pulse, 12, { expected: 1, came: false });
   for (let index = 0; index < 8; index += 1) note(pulse, { expected: 1, came: true }, 1);

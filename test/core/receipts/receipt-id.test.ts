@@ -1,4 +1,4 @@
-// The id in a receipt's address: what is accepted, for how long, and what is not.
+// The id in a receipt's address: which ids are accepted, and for how long.
 
 import { createHmac } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -15,7 +15,7 @@ function setup(lookupKey = new Uint8Array(32).fill(7)) {
   return { clock, ids, receipts: new ReceiptIds(ids) };
 }
 
-test('has 43 characters of base64url and stands for its delivery', () => {
+test('has 43 characters of base64url and identifies its delivery', () => {
   const { clock, ids, receipts } = setup();
   const deliveryId = ids.deliveryId();
   const receiptId = receipts.of(deliveryId);
@@ -33,7 +33,7 @@ test('is valid for an hour, at another machine with the same key too, and when t
   expect(another.verify(receiptId, clock.wallMs() - HOUR_MS)).toBe(deliveryId);
 });
 
-test('is worth nothing with another key, for another delivery or with one bit changed', () => {
+test('is invalid with another key, for another delivery or with one bit changed', () => {
   const { clock, ids, receipts } = setup();
   const first = receipts.of(ids.deliveryId());
   const second = receipts.of(ids.deliveryId());
@@ -49,7 +49,7 @@ test('is worth nothing with another key, for another delivery or with one bit ch
   }
 });
 
-test('no fingerprint, of which callers choose what they are of, is the key', () => {
+test('an id cannot be made with a fingerprint of a text that callers choose as the key', () => {
   const { clock, ids, receipts } = setup();
   const bytes = Buffer.from(ids.deliveryId().replaceAll('-', ''), 'hex');
   const forged = createHmac('sha256', ids.fingerprint('nds receipts 1')).update(bytes).digest();
@@ -57,7 +57,7 @@ test('no fingerprint, of which callers choose what they are of, is the key', () 
   expect(receipts.verify(receiptId, clock.wallMs())).toBeUndefined();
 });
 
-test('is not asked for when it would be too old for the phone to answer', () => {
+test('is not used if it would be too old for the phone to answer', () => {
   const { clock, ids, receipts } = setup();
   const deliveryId = ids.deliveryId();
   expect(receipts.mayAsk(deliveryId, clock.wallMs() + HOUR_MS - 60_000)).toBe(true);
@@ -65,7 +65,7 @@ test('is not asked for when it would be too old for the phone to answer', () => 
   expect(receipts.mayAsk(deliveryId, clock.wallMs() - HOUR_MS)).toBe(true);
 });
 
-test('takes any text for an id without throwing', () => {
+test('checks any text as an id without throwing', () => {
   const { clock, receipts } = setup();
   fc.assert(
     fc.property(fc.oneof(anyText(), fc.base64String()), (text) => {

@@ -1,4 +1,4 @@
-// Receipts in virtual time: what they end, what they cannot change, and whom the service calls silent.
+// Receipts in virtual time: what they end, what they cannot change, and which phones the service calls silent.
 
 import { expect, test } from 'vitest';
 import { StoreUnavailableError } from '../../../src/core/ports/store.ts';
@@ -61,7 +61,7 @@ test('a receipt changes no final status', async () => {
   expect(row?.status).toBe('rejected');
 });
 
-test('a phone that wakes within the lifetime that a repeat renewed is not late', async () => {
+test('a phone that wakes within a lifetime that a repeat renewed is not late', async () => {
   const virtual = await start();
   virtual.weather = () => ({
     outcome: { kind: 'retry', reason: 'INTERNAL', certainty: 'answered' },
@@ -83,7 +83,7 @@ test('a phone that wakes within the lifetime that a repeat renewed is not late',
   expect(wake && concludeWake(wake).kind).toBe('woke');
 });
 
-test('a phone that fell silent is told once and not knocked, and its next receipt is its return', async () => {
+test('a phone that becomes silent is reported once and gets no knock, and its next receipt is its return', async () => {
   const virtual = await start();
   const names = () =>
     virtual.events.map(({ name }) => name).filter((name) => /^device_/.test(name));
@@ -104,7 +104,7 @@ test('a phone that fell silent is told once and not knocked, and its next receip
   expect(names()).toEqual(['device_silent', 'device_returned']);
 });
 
-test('news that waited for longer than its address is valid asks for no receipt', async () => {
+test('news that waited longer than its address is valid asks for no receipt', async () => {
   const virtual = await start();
   await wakes(virtual, [100]);
   virtual.weather = () => ({
@@ -121,7 +121,7 @@ test('news that waited for longer than its address is valid asks for no receipt'
   expect(await virtual.receipts.findWake(told.id ?? '')).toMatchObject({ isAsked: false });
 });
 
-test('in a long time without receipts nobody is judged, neither then nor afterwards', async () => {
+test('during a long time without receipts no phone is judged, neither then nor afterwards', async () => {
   const virtual = await start({ settings: { receipts: true } });
   const phones = Array.from({ length: 8 }, (_, number) => `phone-${number}:APA91b`);
   const payEach = (isHeard: boolean) => {
@@ -142,7 +142,7 @@ test('in a long time without receipts nobody is judged, neither then nor afterwa
     expect(virtual.core.receipts?.isDeaf, `round ${round}`).toBe(true);
     await virtual.core.receipts?.noteSilent();
   }
-  // The way is open again, and all but one wake.
+  // Receipts arrive again, from all phones except one.
   const silent = phones.pop() ?? '';
   await payEach(true);
   call(virtual, silent);
@@ -152,7 +152,7 @@ test('in a long time without receipts nobody is judged, neither then nor afterwa
   expect(virtual.events.map(({ name }) => name)).not.toContain('device_silent');
 });
 
-test('a phone that may be called silent is not while receipts in general fell by half', async () => {
+test('no phone is called silent while receipts in general fell by half', async () => {
   const virtual = await start({ settings: { receipts: true } });
   const others = Array.from({ length: 8 }, (_, number) => `phone-${number}:APA91b`);
   const payOthers = async (areHeard: boolean) => {

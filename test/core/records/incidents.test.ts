@@ -121,7 +121,7 @@ test('what a failing store could not take is written when it works again, with t
   ]);
 });
 
-test('keeps a bounded number for a store that fails', async () => {
+test('keeps a limited number for a store that fails', async () => {
   const { records, incidents, ...provider } = setup();
   records.trouble = 'io';
   for (let number = 0; number < 1_000; number += 1) {

@@ -1,4 +1,5 @@
-// Refused calls on their way into the log: what counts up, what has a bound, and what a failing store loses.
+// Refused calls on their way into the log: which ones are counted together, what is limited, and what a failing store
+// loses.
 
 import { expect, test } from 'vitest';
 import type { ServiceEvent } from '../../../src/core/ports/observer.ts';
@@ -71,7 +72,7 @@ function stranger(number: number, changes: Partial<RefusedCall> = {}): RefusedCa
   };
 }
 
-test('is written a second after the first of them, in one piece', async () => {
+test('is written a second after the first of them, all in one operation', async () => {
   const { clock, records, refusals } = setup();
   refusals.note(known(1));
   refusals.note(known(2));
@@ -97,7 +98,7 @@ test('writes nothing while nothing is refused', async () => {
   expect(clock.timers).toBe(0);
 });
 
-test('counts the same again within a minute, written or not, and begins a new row after it', async () => {
+test('counts the same refusal within a minute, written or not, and begins a new row after it', async () => {
   const { clock, refusals, rows } = setup();
   const startMs = clock.wallMs();
   refusals.note(known(1));
@@ -119,7 +120,7 @@ test('counts the same again within a minute, written or not, and begins a new ro
   ]);
 });
 
-test('keeps what differs in anything but its request apart', async () => {
+test('keeps refusals apart that differ in anything but their request', async () => {
   const { refusals, rows } = setup();
   const calls = [
     known(1),
@@ -146,14 +147,14 @@ test('takes 20 new ones of strangers a second, and counts the others by door and
   expect(await rows()).toHaveLength(41);
 });
 
-test('does not let strangers take the place of who is known', async () => {
+test('does not let strangers push out refusals of known callers', async () => {
   const { refusals, rows } = setup();
   for (let number = 0; number < 1_000; number += 1) refusals.note(stranger(number));
   refusals.note(known(1));
   expect((await rows()).at(-1)).toMatchObject({ deviceId: sampleId(77), count: 1 });
 });
 
-test('does not let one known caller fill the log with inventions', async () => {
+test('does not let one known caller fill the log with invented texts', async () => {
   const { clock, refusals, rows } = setup();
   for (let number = 0; number < 1_000; number += 1) refusals.note(known(number));
   refusals.note(known(1, { deviceId: sampleId(78) }));
@@ -167,7 +168,7 @@ test('does not let one known caller fill the log with inventions', async () => {
   expect(await rows()).toHaveLength(24);
 });
 
-test('keeps a bounded number in memory', async () => {
+test('keeps a limited number in memory', async () => {
   const { clock, refusals, rows } = setup();
   for (let number = 0; number < 25_000; number += 1) {
     refusals.note(known(number, { deviceId: sampleId(100_000 + number) }));
@@ -185,7 +186,7 @@ test('keeps a bounded number in memory', async () => {
   expect(refusals.size).toBe(1);
 });
 
-test('trims the log to its bounds, and at the first row after a start', async () => {
+test('trims the log to its limits, and at the first row after a start', async () => {
   const { clock, records, refusals } = setup();
   const old = { ...known(1), atMs: 1, lastAtMs: 1, count: 1 };
   const oldStranger = { ...stranger(1), atMs: 2, lastAtMs: 2, count: 1 };
@@ -210,7 +211,7 @@ test('trims the log to its bounds, and at the first row after a start', async ()
   expect(count(false)).toBeGreaterThan(9_000);
 });
 
-test('counts repeats at their delivery, also beyond the bounds of rows', async () => {
+test('counts repeats at their delivery, also beyond the limits for rows', async () => {
   const { store, refusals } = setup();
   await store.insert(accept(sampleDelivery(1)));
   for (let number = 0; number < 100; number += 1) {
@@ -238,7 +239,7 @@ test('keeps nothing for a store that fails, and counts what it lost', async () =
   expect(events).toEqual([]);
 });
 
-test('reports a row that the database refuses as a fault of ours', async () => {
+test('logs a row that the database refuses as a bug', async () => {
   const { records, refusals, events } = setup();
   const cause = new TypeError('a fingerprint must have 32 hex digits');
   records.writeRefusals = () => Promise.reject(cause);

@@ -13,7 +13,7 @@ function setup() {
     if (pass === undefined) throw new Error('no pass');
     return pass;
   };
-  /** One attempt of this token from start to failure. */
+  /** One attempt for this token, from start to failure. */
   const fail = (tokenHash: string, retryAfterMs?: number): boolean => {
     const pass = admit();
     breaker.end(pass);
@@ -110,7 +110,7 @@ test.each([1, 5, 30, 120, 3_600])(
   },
 );
 
-test('a Retry-After holds, whatever else fails before it is over', () => {
+test('a Retry-After stays valid, whatever else fails before it is over', () => {
   const { breaker, admit, fail, pauseMs, wait, now } = setup();
   const inFlight = admit();
   fail('a');

@@ -1,4 +1,4 @@
-// How a delivery ends: what the log, the duplicates and those who wait for it learn, each once.
+// How a delivery ends: what the log, the duplicates and the waiting callers learn, each once.
 
 import { expect, test } from 'vitest';
 import { DEFAULT_POLICY } from '../../../src/core/policy.ts';
@@ -45,7 +45,7 @@ async function setup(given = {}) {
   return { clock, store, events, duplicates, endings, delivery, watched, row };
 }
 
-test('an end reaches the log, the one who waits for it and the observer, once each', async () => {
+test('an end reaches the log, the waiting caller and the observer, once each', async () => {
   const { endings, delivery, watched, events, row } = await setup();
   const attempt = attemptOf(1, DELIVERED);
   endings.settle(delivery, STORED, { end: { next: { status: 'delivered' } }, attempt });
@@ -57,7 +57,7 @@ test('an end reaches the log, the one who waits for it and the observer, once ea
   expect(events.filter(({ name }) => name === 'delivery_settled')).toHaveLength(1);
 });
 
-test('a delivery without a row ends all the same, and nothing is written', async () => {
+test('a delivery without a row still ends, and nothing is written', async () => {
   const { endings, delivery, watched, row } = await setup();
   endings.settle(delivery, NOT_STORED, { end: { next: { status: 'expired' } } });
   await endings.recorded();
@@ -74,7 +74,7 @@ test('a delivery that arrived keeps its key, one that did not gives it back', as
   expect(failed.duplicates.find('key')).toBeUndefined();
 });
 
-test('what a crash interrupted was perhaps pushed: it keeps its key and says so', async () => {
+test('an interrupted delivery was perhaps pushed: it keeps its key and says so', async () => {
   const { endings, delivery, duplicates, row } = await setup({ interrupted: true });
   endings.settle(delivery, STORED, { end: { next: { status: 'expired', reason: 'timeout' } } });
   await endings.recorded();
@@ -109,7 +109,7 @@ test('a late answer to a delivery that has ended changes nothing', async () => {
   expect(duplicates.find('key')).toBeUndefined();
 });
 
-test('a late answer while the end is written overtakes nothing', async () => {
+test('a late answer during the write of the end changes nothing', async () => {
   const { endings, delivery, events, row } = await setup();
   const stored = Promise.withResolvers<boolean>();
   const attempt = attemptOf(2, DELIVERED);
@@ -121,7 +121,7 @@ test('a late answer while the end is written overtakes nothing', async () => {
   expect(events.map(({ name }) => name)).toEqual(['delivery_settled']);
 });
 
-test('a fault of ours ends the delivery with its cause in the log', async () => {
+test('a bug ends the delivery with its cause in the log', async () => {
   const { endings, delivery, events, watched, row } = await setup();
   endings.fault(delivery, STORED, new Error('out of bounds'));
   await endings.recorded();
@@ -133,13 +133,13 @@ test('a fault of ours ends the delivery with its cause in the log', async () => 
 test('the time that a settled delivery took is measured from its receipt', async () => {
   const { clock, endings, delivery, events } = await setup();
   clock.advance(4_000);
-  // A step of the wall clock changes no duration.
+  // A jump of the wall clock changes no duration.
   clock.jump(-3_600_000);
   endings.settle(delivery, STORED, { end: { next: { status: 'delivered' } } });
   expect(events.at(-1)).toMatchObject({ name: 'delivery_settled', sinceReceiptMs: 4_000 });
 });
 
-test('who no longer waits is not told', async () => {
+test('a caller who no longer waits is not told', async () => {
   const { endings, delivery, watched } = await setup();
   const unwatch = endings.watch('a', (end) => watched.push(end));
   unwatch();

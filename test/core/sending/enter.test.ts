@@ -1,4 +1,4 @@
-// What waited for a place in flight, of one of several machines: others may have taken it over meanwhile.
+// Deliveries that waited for a place in flight, at one of several machines: others may have taken them over meanwhile.
 
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../support/manual-clock.ts';
@@ -6,11 +6,11 @@ import { SharedDatabase } from '../../support/shared-database.ts';
 import { call, createVirtualCore } from '../../support/virtual-core.ts';
 import { DELIVERED, LOST } from './samples.ts';
 
-/** So long that others call the machine dead. */
+/** Long enough for others to declare the machine dead. */
 const STOOD_STILL_MS = 6_000;
 const BUSY_MS = 100;
 
-/** A process that stands still runs its timers late, and sees by its clock how long that was. */
+/** A process that stands still runs its timers late, and sees on its clock how long it stood still. */
 class StoppableClock extends ManualClock {
   stoodMs = 0;
 
@@ -19,7 +19,7 @@ class StoppableClock extends ManualClock {
   }
 }
 
-/** A call that waits behind another one for the only place that tokens without a past have. */
+/** A call that waits behind another one for the only place for tokens that never worked. */
 async function setup(first = DELIVERED) {
   const clock = new StoppableClock();
   const database = new SharedDatabase(() => clock.nowMs());
@@ -38,7 +38,7 @@ async function setup(first = DELIVERED) {
   return { clock, database, virtual, lane, told };
 }
 
-test('a first push that waited for its place goes out although the store became sick', async () => {
+test('a first push that waited for its place goes out although the store began to fail', async () => {
   const { clock, database, virtual, told } = await setup();
   database.trouble = 'unreachable';
   await clock.run(2 * BUSY_MS);
@@ -46,7 +46,7 @@ test('a first push that waited for its place goes out although the store became 
   expect(told.status).toBe('delivered');
 });
 
-test('a machine that stood still sends nothing that waited for its place', async () => {
+test('a machine that stood still does not send what waited for its place', async () => {
   const { clock, database, virtual, lane, told } = await setup();
   clock.stoodMs = STOOD_STILL_MS;
   await database.table.free('machine 1');
@@ -56,7 +56,7 @@ test('a machine that stood still sends nothing that waited for its place', async
   expect(told.status).toBe('queued');
 });
 
-test('what another machine leased meanwhile is not sent again after its wait for a place', async () => {
+test('a delivery that another machine leased meanwhile is not sent after its wait for a place', async () => {
   const { clock, database, virtual, lane } = await setup(LOST);
   await database.table.free('machine 1');
   await database.claimDue({

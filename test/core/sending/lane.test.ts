@@ -1,4 +1,5 @@
-// A lane: places in flight, who waits for one, what an answer says of the provider, and the project's pace.
+// A lane: places in flight, which deliveries wait for one, what an answer says about the provider, and the project's
+// pace.
 
 import { expect, test } from 'vitest';
 import type { Outcome, RetryCertainty } from '../../../src/core/outcome.ts';
@@ -44,7 +45,7 @@ function retry(certainty: RetryCertainty): Outcome {
   return { kind: 'retry', reason: 'for_the_test', certainty };
 }
 
-test('gives out as many places as there are, and takes them back', async () => {
+test('gives out all its places, and takes them back', async () => {
   const { lane, enter, leave } = setup();
   const tickets = await Promise.all([enter(), enter(), enter(), enter()]);
   expect(lane.inFlight).toBe(4);
@@ -141,7 +142,7 @@ test('a late answer is a sign of life, a late failure says nothing', async () =>
   expect(lane.hear(DELIVERED)).toBe('closed');
 });
 
-test('everybody who waits is turned away when the breaker opens', async () => {
+test('all waiting deliveries are turned away when the breaker opens', async () => {
   const { lane, enter, leave, fail } = setup(1);
   await fail('answered', 'a');
   await fail('answered', 'b');
@@ -171,7 +172,7 @@ test('races may be queued for the first 52 s of an outage, news always', async (
   expect(lane.takesAttempts).toBe(true);
 });
 
-test('a 429 that names no quota is the token’s, unless three tokens get one within seconds', () => {
+test('a 429 that names no quota is about the token, unless three tokens get one within seconds', () => {
   const { clock, lane } = setup();
   const whose = (token: string) => lane.classify(retry('throttled'), token);
   for (let n = 0; n < 5; n += 1) expect(whose('a')).toMatchObject(retry('throttled_token'));
@@ -200,7 +201,7 @@ test('a quota of the project halves what is in flight once a second, down to eig
   expect(lane.freePlaces('proven')).toBe(9);
 });
 
-test('a last attempt goes past the share of tokens that never worked, up to twice all places', async () => {
+test('a last attempt ignores the share of tokens that never worked, up to twice all places', async () => {
   const { lane, enter } = setup(4);
   await enter('unproven');
   expect(await lane.enter('unproven', { waitMs: 0 })).toBeUndefined();
@@ -211,7 +212,7 @@ test('a last attempt goes past the share of tokens that never worked, up to twic
   expect(await last()).toBeUndefined();
 });
 
-test('what strangers take at their last moment is not taken from devices that worked', async () => {
+test('places that strangers take at their last moment are not taken from devices that worked', async () => {
   const { lane, enter } = setup(4);
   for (let n = 0; n < 5; n += 1) await lane.enter('unproven', { waitMs: 0, isLastMoment: true });
   expect(lane.freePlaces('proven')).toBe(3);
@@ -219,7 +220,7 @@ test('what strangers take at their last moment is not taken from devices that wo
   expect(await lane.enter('proven', { waitMs: 0 })).toBeUndefined();
 });
 
-test('a delivery waits for its place no longer than it was told', async () => {
+test('a delivery waits for its place no longer than it was given', async () => {
   const { clock, lane, enter } = setup(1);
   await enter();
   const waiting = lane.enter('proven', { waitMs: 300 });

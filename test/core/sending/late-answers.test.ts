@@ -1,5 +1,5 @@
-// A deadline ends the waiting and not the listening: a provider that answers late wakes the phone twice at most,
-// and the log says so.
+// A deadline ends the waiting but not the listening: a provider that answers late wakes the phone twice at most, and
+// the log says so.
 
 import { expect, test } from 'vitest';
 import type { Outcome } from '../../../src/core/outcome.ts';

@@ -1,5 +1,5 @@
-// The core's way to the store: what a sick database misses it gets later, in order; what it refuses ends one
-// delivery.
+// The core's way to the store: what a failing database misses it gets later, in order; a write that it refuses ends
+// only one delivery.
 
 import { expect, test } from 'vitest';
 import type { ServiceEvent } from '../../../src/core/ports/observer.ts';
@@ -59,14 +59,14 @@ test('trouble with the store is reported once, and its end once', async () => {
   expect(recoveries()).toBe(1);
 });
 
-test('trouble that the store met on its own turns the health, too', async () => {
+test('trouble that the store notices by itself changes the health, too', async () => {
   const { store, ledger } = setup();
   store.trouble = 'moved';
   await expect(store.findDeliveries({ limit: 1 })).rejects.toThrow('moved');
   expect(ledger.trouble).toBe('moved');
 });
 
-test('records that a sick store missed are written in their order when it works again', async () => {
+test('records that a failing store missed are written in their order when it works again', async () => {
   const { clock, store, ledger, insert } = setup();
   await insert('a');
   store.trouble = 'locked';
@@ -84,7 +84,7 @@ test('records that a sick store missed are written in their order when it works 
   expect([...(row?.attempts.keys() ?? [])]).toEqual([1, 2]);
 });
 
-test('a late answer that a sick store misses is written in its turn, and nothing is sent before', async () => {
+test('a late answer that a failing store misses is written in its turn, and nothing is sent before', async () => {
   const { clock, store, ledger, insert } = setup();
   await insert('a');
   store.trouble = 'locked';
@@ -112,7 +112,7 @@ test('a record that follows one that still waits does not overtake it', async ()
   expect(store.rows.get('a')?.status).toBe('delivered');
 });
 
-test('what waits for the store is bounded: the oldest is given up', async () => {
+test('the number of records that wait for the store is limited: the oldest is dropped', async () => {
   const { store, ledger } = setup();
   store.trouble = 'full';
   for (let n = 0; n <= 20_000; n += 1) {
@@ -122,7 +122,7 @@ test('what waits for the store is bounded: the oldest is given up', async () => 
   expect(ledger.awaitsSettling('0')).toBe(false);
 });
 
-test('a row that the database refuses ends that delivery as an error of ours, logged with its cause', async () => {
+test('a row that the database refuses ends that delivery as a bug, logged with its cause', async () => {
   const { store, ledger, events, insert } = setup();
   await insert('a');
   await insert('b');
@@ -142,7 +142,7 @@ test.each([
   'quarantine',
   'recordReply',
   'releaseQuarantine',
-] as const)('a fault in %s is logged and thrown at nobody', async (operation) => {
+] as const)('a fault in %s is logged and thrown to no caller', async (operation) => {
   const { clock, store, ledger, events } = setup();
   store.faults.set(operation, new Error('a fault'));
   const delivery = deliveryOf('a', clock.nowMs());
@@ -167,7 +167,7 @@ test.each([
   expect(faultsOf(events)).toEqual([expect.stringMatching(/^store\.\w+: a fault$/)]);
 });
 
-test('says of a repeat’s wish for time whether it was renewed, has ended or cannot be written', async () => {
+test('returns for a repeat whether the delivery was renewed, has ended or cannot be written', async () => {
   const { store, ledger, insert } = setup();
   await insert('a');
   expect(await ledger.renew(RENEWAL)).toBe('renewed');
@@ -183,7 +183,7 @@ test('a delivery whose lease another took is reported', async () => {
   expect(names()).toEqual(['lease_lost']);
 });
 
-test('a push that arrived is delivered although another took its lease, and what failed is not', async () => {
+test('a push that arrived is delivered although another took its lease, but a failure is not recorded', async () => {
   const { store, ledger, names, insert } = setup();
   await insert('a');
   await insert('b');

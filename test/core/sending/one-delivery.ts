@@ -15,7 +15,7 @@ export function outcomesOf(row: Row | undefined) {
   return [...(row?.attempts.values() ?? [])].map(({ number, outcome }) => [number, outcome.kind]);
 }
 
-/** One delivery whose attempts end as listed, the last outcome for all further ones. */
+/** One delivery whose attempts have the listed outcomes; the last one applies to all further attempts. */
 export async function setup(outcomes: readonly [Outcome, ...Outcome[]], endsAfterMs = 20) {
   const virtual = await createVirtualCore();
   virtual.core.retrier.stop();
@@ -28,7 +28,7 @@ export async function setup(outcomes: readonly [Outcome, ...Outcome[]], endsAfte
   const delivery = deliveryOf('a', virtual.clock.nowMs());
   const accepted = { ...acceptedOf(delivery, virtual.clock.nowMs()), owner: virtual.core.owner };
   await virtual.store.insert(accepted);
-  /** Sends it once more, as a caller's or the retrier's. */
+  /** Sends it once more, for a caller or for the retrier. */
   const send = (isPromised = false, given = {}) => {
     const ended: { end?: SendEnd } = {};
     void virtual.core.sender

@@ -1,4 +1,5 @@
-// Outages in virtual time, in the adapters' own terms, and the rule that every delivery waiting in one must meet.
+// Outages in virtual time, in the adapters' own terms, and the rule that every delivery that waits during one must
+// meet.
 
 import { expect } from 'vitest';
 import type { ProviderName } from '../../../sandbox/records.ts';
@@ -17,13 +18,13 @@ import {
 export const SECOND = 1_000;
 export const HOUR = 3_600 * SECOND;
 const PHONE_NEEDS_MS = 8 * SECOND;
-/** What an outage may cost beyond its end. */
+/** How long after its end an outage may still have effects. */
 const RECOVERY_MS = 1_500;
 
 export const KINDS = ['refused', '500', '502 as HTML', '503', '429', 'reset', 'hang'] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** Connections stay alive, so that each of these attempts may have been taken. */
+/** Connections stay alive, so each of these attempts may have been taken. */
 const MAY_BE_TAKEN: readonly Kind[] = ['hang', 'reset'];
 
 const SAID: Readonly<Record<Kind, Readonly<Record<ProviderName, Said>>>> = {
@@ -70,7 +71,7 @@ export async function quietVendor(provider: ProviderName): Promise<VirtualCore> 
   return virtual;
 }
 
-/** One delivery that waits: whose, since when, and what its caller was told. */
+/** A waiting delivery: its token, since when it waits, and the answer to its caller. */
 export interface Waiting {
   readonly token: string;
   readonly receivedAtMs: number;
@@ -87,7 +88,7 @@ export interface Suffering {
   readonly lifetimeMs?: number;
 }
 
-/** Lets calls come in the first half of the outage, and the world go on until all have ended. */
+/** Makes calls in the first half of the outage, and runs until all have ended. */
 export async function suffer(
   virtual: VirtualCore,
   weather: Weather,
@@ -113,8 +114,8 @@ export function pushesOf(virtual: VirtualCore, token: string) {
 }
 
 /**
- * Issue "Truth", section 2: what could still be useful 1.5 s after the outage arrived, everything else was tried
- * to the end of its useful life; where each attempt may have been taken, there are four at most.
+ * Checks that every delivery arrived that could still be useful 1.5 s after the outage, and that all others were tried
+ * until the end of their useful life; if each attempt may have been taken, there are at most four.
  */
 export function expectOutageSurvived(
   virtual: VirtualCore,

@@ -68,7 +68,7 @@ describe.each([1, 5, 30, 120, 3_600])('503 with a Retry-After of %i s', (retryAf
     const weather: Weather = (push) => (push.atMs < untilMs ? unavailable : CALM(push));
     const calls = await suffer(virtual, weather, { provider: 'fcm', seconds, waiting });
     expectOutageSurvived(virtual, calls, { kind: '503', untilMs, seconds });
-    // However long the provider asks for, nobody waits for more than ten seconds after its return.
+    // However long a Retry-After is, no delivery waits for more than ten seconds after the provider's return.
     const lastMs = Math.max(
       ...calls.map(({ token }) => pushesOf(virtual, token).at(-1)?.atMs ?? 0),
     );

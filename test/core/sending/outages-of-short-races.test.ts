@@ -1,4 +1,4 @@
-// Outages for those who have less time: LNURL's 30 s, of which 22 are useful, and questions to a device.
+// Outages for races with less time: LNURL's 30 s, of which 22 are useful, and questions to a device.
 
 import { describe, expect, test } from 'vitest';
 import { notificationOf, recipientOf } from '../../support/virtual-core.ts';
@@ -55,7 +55,7 @@ describe.each(['apns', 'fcm'] as const)('%s', (provider) => {
         }
         await virtual.clock.run(seconds * SECOND + QUESTION_MS);
         expectOutageSurvived(virtual, calls, { kind, untilMs, seconds });
-        // Nobody was told an end before the phone could have replied, but where no attempt could follow.
+        // No caller was answered before the phone could have replied, except if no attempt could follow.
         const arrived = calls.filter(({ token }) => {
           return (pushesOf(virtual, token).at(-1)?.atMs ?? 0) >= untilMs;
         });

@@ -1,5 +1,5 @@
-// A fault of our own ends one delivery: an adapter that throws, a database that refuses a row. It is logged with
-// its cause, its place in flight is free again, and everybody else's pushes and retries go on.
+// A bug ends one delivery: an adapter that throws, a database that refuses a row. It is logged with its cause, its
+// place in flight is free again, and all other pushes and retries go on.
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
@@ -25,7 +25,7 @@ afterEach(async () => {
   expect(unhandled.splice(0)).toEqual([]);
 });
 
-/** Each try of this token ends as listed, and is taken once the list is over. */
+/** The first tries for this token have the listed outcomes; later ones are taken. */
 function firstTries(token: string, outcomes: readonly (typeof FAILED)[]): Weather {
   let tries = 0;
   return (push) => {
@@ -52,7 +52,7 @@ async function expectHealthy(virtual: VirtualCore): Promise<void> {
   expect(other.status).toBe('delivered');
 }
 
-/** The retrier goes on: what fails now is delivered by a later try. */
+/** The retrier still works: a delivery that fails now is delivered by a later try. */
 async function expectRetries(virtual: VirtualCore): Promise<void> {
   virtual.weather = firstTries('retried', [FAILED, FAILED]);
   const retried = call(virtual, 'retried');
@@ -61,7 +61,7 @@ async function expectRetries(virtual: VirtualCore): Promise<void> {
   expect(rowOf(virtual, 'retried')?.status).toBe('delivered');
 }
 
-test('an adapter that throws in send ends that delivery as an error of ours', async () => {
+test('an adapter that throws in send ends that delivery as a bug', async () => {
   const virtual = await createVirtualCore();
   virtual.faults.set('send', FAULT);
   const told = call(virtual, 'a');
@@ -104,7 +104,7 @@ test.each([
   },
 );
 
-test('an adapter that throws in prepare for a retry from the store ends that delivery alone', async () => {
+test('an adapter that throws in prepare for a retry from the store ends only that delivery', async () => {
   const virtual = await createVirtualCore();
   virtual.weather = firstTries('a', [FAILED]);
   const told = call(virtual, 'a');
@@ -142,7 +142,7 @@ test('a row that the database refuses is no reason to hold a push back', async (
   await expectRetries(virtual);
 });
 
-test('a delivery whose row the database refuses is not queued: an error of ours', async () => {
+test('a delivery whose row the database refuses is not queued but a bug', async () => {
   const virtual = await createVirtualCore();
   virtual.weather = firstTries('a', [FAILED]);
   virtual.store.faults.set('insert', FAULT);
@@ -165,7 +165,7 @@ test('an attempt that the database refuses to record ends its delivery, and no c
   await expectRetries(virtual);
 });
 
-test('the end of a push that the database refuses to record is recorded without the attempt', async () => {
+test('if the database refuses to record the end of a push, the end is recorded without the attempt', async () => {
   const virtual = await createVirtualCore();
   virtual.store.faults.set('settle', FAULT);
   const told = call(virtual, 'a');
@@ -175,7 +175,7 @@ test('the end of a push that the database refuses to record is recorded without 
   await expectHealthy(virtual);
 });
 
-test('a claim that fails once is made again: retries do not stop in silence', async () => {
+test('a claim that fails once is made again: retries do not stop silently', async () => {
   const virtual = await createVirtualCore();
   virtual.weather = firstTries('a', [FAILED]);
   const told = call(virtual, 'a');
@@ -188,7 +188,7 @@ test('a claim that fails once is made again: retries do not stop in silence', as
   await expectHealthy(virtual);
 });
 
-test('a provider’s return that cannot be written leaves every delivery its own due time', async () => {
+test('if a provider’s return cannot be written, every delivery keeps its own due time', async () => {
   const virtual = await createVirtualCore();
   const untilMs = 4 * SECOND;
   virtual.weather = (push) =>

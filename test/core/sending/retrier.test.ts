@@ -1,4 +1,4 @@
-// What is claimed from the store, when, and by whom: due times, probes, last moments, leases.
+// Which deliveries are claimed from the store, when, and by whom: due times, probes, last moments, leases.
 
 import { expect, test } from 'vitest';
 import {
@@ -20,7 +20,7 @@ function awayUntil(ms: number): Weather {
   return (push) => (push.atMs < ms ? AWAY(push) : CALM(push));
 }
 
-/** Calls until the breaker is open, and gives the tokens. */
+/** Calls until the breaker is open, and returns the tokens. */
 async function openBreaker(virtual: VirtualCore): Promise<readonly string[]> {
   virtual.weather = AWAY;
   const [lane] = virtual.core.lanes.all;
@@ -33,7 +33,7 @@ async function openBreaker(virtual: VirtualCore): Promise<readonly string[]> {
   return tokens;
 }
 
-/** A row that another life left behind, queued and due long ago. */
+/** A row that an earlier life left, queued and due long ago. */
 async function leave(virtual: VirtualCore, id: string, given: { leaseUntilMs?: number } = {}) {
   const nowMs = virtual.clock.nowMs();
   const accepted = acceptedOf(deliveryOf(id, nowMs), nowMs);
@@ -57,7 +57,7 @@ test('sends at the start what an earlier life left behind', async () => {
   expect(arrivals(virtual)).toEqual(['token of a']);
 });
 
-test('takes over a lease that ended, although nobody announced it', async () => {
+test('takes over a lease that ended without any notice', async () => {
   const virtual = await createVirtualCore();
   await leave(virtual, 'a', { leaseUntilMs: virtual.clock.nowMs() + 20 * SECOND });
   virtual.core.retrier.start();
@@ -165,13 +165,13 @@ test('strangers that use up their places do not delay the retries of devices tha
   expect(again).toHaveLength(6);
 });
 
-test('strangers at a slow provider do not use up the last moment of one that was told queued', async () => {
+test('strangers at a slow provider do not use up the last moment of a delivery that was answered queued', async () => {
   const virtual = await createVirtualCore();
   const [lane] = virtual.core.lanes.all;
   if (lane === undefined) throw new Error('no lane');
   await leave(virtual, 'a');
   virtual.core.retrier.start();
-  // From before it is claimed until after its useful life, others have every place that it may have.
+  // From before it is claimed until after its useful life, others have every place that it may use.
   const hold = async () => {
     const tickets = [];
     while (lane.freePlaces('unproven') > 0) tickets.push(lane.enter('unproven', { waitMs: 0 }));
@@ -199,7 +199,7 @@ test('while all places are taken it claims nothing that it could not send', asyn
   expect(new Set(arrivals(virtual)).size).toBe(40);
 });
 
-test('what was claimed after a stop is not sent', async () => {
+test('a delivery that was claimed after a stop is not sent', async () => {
   const virtual = await createVirtualCore();
   await leave(virtual, 'a');
   virtual.core.retrier.start();
@@ -208,7 +208,7 @@ test('what was claimed after a stop is not sent', async () => {
   expect(virtual.pushes).toEqual([]);
 });
 
-test('a sick store stops no retry for longer than it is sick', async () => {
+test('a failing store stops retries only while it fails', async () => {
   const virtual = await createVirtualCore();
   virtual.weather = awayUntil(SECOND / 2);
   call(virtual, 'a');

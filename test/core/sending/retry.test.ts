@@ -1,4 +1,4 @@
-// When a delivery is tried again: what must hold for every receipt, outcome, chance and hour.
+// When a delivery is tried again: rules that must hold for every time of receipt, outcome, random value and hour.
 
 import { expect, test } from 'vitest';
 import type { Outcome, RetryCertainty } from '../../../src/core/outcome.ts';
@@ -26,7 +26,7 @@ const CERTAINTIES: readonly RetryCertainty[] = [
   'not_started',
 ];
 
-/** Rules that one moment in a hundred could break need more than fast-check's hundred tries. */
+/** A rule that one moment in a hundred could break needs more than fast-check's hundred tries. */
 const RUNS = { numRuns: 1_000 };
 
 const fraction = fc.double({ min: 0, max: 0.999_999, noNaN: true });
@@ -42,7 +42,7 @@ const outcome: fc.Arbitrary<Outcome> = fc.oneof(
       return retryAfterS === undefined ? failed : { ...failed, retryAfterMs: retryAfterS * SECOND };
     }),
 );
-/** Lifetimes as the catalogue has them: a useful life of 22, 42 or 52 s, or 4 h or a day. */
+/** The useful lives in the catalogue: 22, 42 or 52 s, 4 h or a day. */
 const life = fc.constantFrom(
   { usefulMs: 22 * SECOND, isRace: true },
   { usefulMs: 42 * SECOND, isRace: true },
@@ -53,7 +53,7 @@ const life = fc.constantFrom(
 const input: fc.Arbitrary<RetryInput> = fc
   .record({
     life,
-    // The first and the last second are where mistakes hide.
+    // Mistakes are most likely in the first and the last second.
     age: fc.oneof(
       fc.double({ min: 0, max: 1.1, noNaN: true }),
       fc.double({ min: 0, max: 0.02, noNaN: true }),
@@ -136,7 +136,7 @@ test('while useful life is left, only a hold or four unanswered attempts end a d
   );
 });
 
-test('a probe or a restart between two due times uses up none of them', () => {
+test('a probe or a restart between two due times uses none of them up', () => {
   const moment = fc.double({ min: 0, max: 1, noNaN: true });
   fc.assert(
     fc.property(life, moment, fraction, moment, ({ usefulMs, isRace }, age, chance, part) => {
@@ -144,7 +144,7 @@ test('a probe or a restart between two due times uses up none of them', () => {
       const given = { usefulUntilMs: RECEIVED_MS + usefulMs, isRace, fraction: chance };
       const planned = planRetry(race(0, { ...given, nowMs }));
       if (planned === undefined) return;
-      // Less than the exact moment, which sums of fractions may miss by a little.
+      // Slightly less than the exact moment, because sums of fractions are not exact.
       const spareMs = planned.dueAtMs - SHORTEST_GAP_MS - nowMs - 0.01;
       const again = planRetry(race(0, { ...given, nowMs: nowMs + part * Math.max(0, spareMs) }));
       expect(again?.dueAtMs).toBe(planned.dueAtMs);
@@ -153,7 +153,7 @@ test('a probe or a restart between two due times uses up none of them', () => {
   );
 });
 
-test('a point that jitter moved past a full step is still to come after that step', () => {
+test('a due time that jitter moved past a full step still comes after that step', () => {
   // News from 105 s on: a step of 60 s, which the greatest jitter makes 72 s.
   const news = { usefulUntilMs: RECEIVED_MS + 24 * HOUR, isRace: false, fraction: 1 };
   const dueAfter = (seconds: number): number | undefined => {
@@ -183,7 +183,7 @@ test('a race that fails at every due time is tried at least seven times, last in
   );
 });
 
-test('the points of a race and of news are those that the design names', () => {
+test('the due times of a race and of news are those of the design', () => {
   const pointsOf = (given: Partial<RetryInput>, count: number) => {
     const points: number[] = [];
     for (let nowMs = 0; points.length < count; nowMs = points.at(-1) ?? 0) {
@@ -196,7 +196,7 @@ test('the points of a race and of news are those that the design names', () => {
   expect(pointsOf(news, 6)).toEqual([15, 45, 105, 165, 225, 285]);
 });
 
-test.each([1, 5, 30, 120, 3_600])('a Retry-After of %i s is kept, up to 10 s', (seconds) => {
+test.each([1, 5, 30, 120, 3_600])('a Retry-After of %i s is respected, up to 10 s', (seconds) => {
   const retryAfterMs = seconds * SECOND;
   const planned = planRetry(race(100, { outcome: { ...FAILED, retryAfterMs } }));
   const waitMs = (planned?.dueAtMs ?? 0) - RECEIVED_MS - 100;
@@ -213,7 +213,7 @@ test('after two unanswered attempts the next waits ten seconds, after four there
   expect(plan(4)).toBeUndefined();
 });
 
-test('a queued delivery that meets wrong credentials waits a minute, or to its last moment', () => {
+test('a queued delivery that meets wrong credentials waits a minute, or until its last moment', () => {
   const misconfigured: Outcome = { kind: 'misconfigured', reason: 'InvalidProviderToken' };
   const news = { isRace: false, usefulUntilMs: RECEIVED_MS + 24 * HOUR };
   const kept = planRetry(race(1_000, { ...news, outcome: misconfigured }));
@@ -230,11 +230,11 @@ test('a throttled token is held for its Retry-After, else until the next due tim
   };
   expect(holdMs({ ...throttled, retryAfterMs: 90_000 }, race(2_000))).toBe(90_000);
   expect(holdMs(throttled, race(2_000))).toBe(1_000);
-  // A hold of our own making does not outlast the useful life.
+  // A hold that the service itself chose does not outlast the useful life.
   expect(holdMs(throttled, race(46_000))).toBe(5_500);
 });
 
-test('one more attempt follows at once after what was not processed, and the first uncertain end', () => {
+test('one more attempt follows at once after an attempt that was not processed, and after the first uncertain one', () => {
   const followed = CERTAINTIES.filter((certainty) => {
     const failed: Outcome = { kind: 'retry', reason: 'for_the_test', certainty };
     return isRetriedAtOnce(failed, { tries: 1, unanswered: certainty === 'unanswered' ? 1 : 0 });

@@ -1,4 +1,4 @@
-// Deliveries and outcomes as the tests of single classes hand them in.
+// Deliveries and outcomes for the tests of single classes.
 
 import type { Attempt, Delivery, Next } from '../../../src/core/delivery.ts';
 import type { Outcome } from '../../../src/core/outcome.ts';
@@ -51,7 +51,7 @@ export function settlementOf(
   return { deliveryId, owner: OWNER, next, nowMs: 1, wallMs: 1, ...given };
 }
 
-/** The faults of our own that were observed: where, and the cause's text. */
+/** The bugs that the observer saw: where they were, and the text of their cause. */
 export function faultsOf(events: readonly ServiceEvent[]): readonly string[] {
   return events
     .filter((event) => event.name === 'internal_fault')

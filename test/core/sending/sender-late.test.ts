@@ -1,4 +1,4 @@
-// What proves a push after its attempt seemed to have failed, or while it is still under way: a late answer, a receipt.
+// Proofs of a push after its attempt seemed to have failed, or while it is still under way: a late answer, a receipt.
 
 import { expect, test } from 'vitest';
 import type { VirtualCore } from '../../support/virtual-core.ts';
@@ -22,13 +22,13 @@ test('a late answer while the record of a failure is written counts', async () =
   expect(row()?.status).toBe('delivered');
 });
 
-test('a late answer while the next attempt waits for its place takes that attempt’s place', async () => {
+test('a late answer while the next attempt waits for its place cancels that attempt', async () => {
   const { virtual, lane, send, row } = await setup([TIMEOUT]);
   const late = { outcome: DELIVERED, afterMs: 500 };
   virtual.weather = () => ({ outcome: TIMEOUT, endsAfterMs: 20, isTaken: true, late });
   const ended = send();
   await virtual.clock.run(10);
-  // All places are taken meanwhile, by others who leave later.
+  // All places are taken meanwhile, by others who end later.
   const others = [];
   while (lane.freePlaces('unproven') > 0) {
     others.push(lane.enter('unproven', { waitMs: 0 }));
@@ -43,7 +43,10 @@ test('a late answer while the next attempt waits for its place takes that attemp
   expect(lane.inFlight).toBe(0);
 });
 
-/** Times at which the log says that an open delivery was delivered: a crash then would push it once more. */
+/**
+ * Counts the times when the log has an open delivery with a delivered attempt: a crash then would push it a second
+ * time.
+ */
 function watchOpenAndDelivered({ store }: VirtualCore): { count: number } {
   const seen = { count: 0 };
   const settle = store.settle.bind(store);
@@ -105,7 +108,7 @@ test('a late answer during an attempt that the provider takes ends the delivery 
   ]);
 });
 
-test('what was claimed while its late answer is written is not sent', async () => {
+test('a claimed delivery is not sent while its late answer is being written', async () => {
   const { virtual, lane, delivery, send, row } = await setup([TIMEOUT]);
   const late = { outcome: DELIVERED, afterMs: 5_000 };
   virtual.weather = () => ({ outcome: TIMEOUT, endsAfterMs: 20, isTaken: true, late });

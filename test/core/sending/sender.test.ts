@@ -10,7 +10,7 @@ test.each([
   ['unregistered', DEAD, 'UNREGISTERED'],
   ['rejected', REJECTED, 'INVALID_ARGUMENT'],
   ['misconfigured', MISCONFIGURED, 'PERMISSION_DENIED'],
-] as const)('what is %s is settled at once and tried once', async (status, outcome, reason) => {
+] as const)('a delivery that is %s ends at once, after one try', async (status, outcome, reason) => {
   const { virtual, send, row } = await setup([outcome]);
   const ended = send();
   await virtual.clock.run(100);
@@ -24,7 +24,7 @@ test.each([
   ['was lost', LOST],
   ['stayed unanswered', TIMEOUT],
 ])(
-  'an attempt that %s is followed by one at once, and both are in the log',
+  'an attempt that %s is followed by another one at once, and both are in the log',
   async (_name, outcome) => {
     const { virtual, send, row } = await setup([outcome, DELIVERED]);
     const ended = send();
@@ -81,7 +81,7 @@ test('a failure with no useful life left for another attempt expires with its re
   expect(ended.end?.next).toEqual({ status: 'expired', reason: 'UNAVAILABLE' });
 });
 
-test('a token that was condemned meanwhile is not asked for', async () => {
+test('a token that was quarantined meanwhile gets no push', async () => {
   const { virtual, delivery, send } = await setup([DELIVERED]);
   const token = { app: 'default', provider: 'fcm', tokenHash: delivery.tokenHash } as const;
   virtual.core.quarantine.condemn(token, { kind: 'unregistered', reason: 'UNREGISTERED' });
@@ -111,7 +111,7 @@ test('a token held back beyond the useful life ends the delivery, saying for how
   expect(ended.end).toMatchObject({ next: { status: 'expired' }, heldForMs: 90_000 });
 });
 
-test('wrong credentials end what its caller waits for, and keep what was promised', async () => {
+test('wrong credentials end a delivery whose caller waits, and keep one that was answered queued', async () => {
   const { virtual, send } = await setup([MISCONFIGURED]);
   const promised = send(true);
   await virtual.clock.run(100);
@@ -152,7 +152,7 @@ test('a delivery that finds the breaker open is left for later without an attemp
   expect(virtual.pushes).toEqual([]);
 });
 
-test('a renewed delivery lives on while it is being sent', async () => {
+test('a renewed delivery stays open while it is being sent', async () => {
   const { virtual, send } = await setup([FAILED], 4_000);
   await virtual.clock.run(50 * SECOND);
   const ended = send(true);
@@ -178,7 +178,7 @@ test('the expiry that Apple gets is corrected by the skew of this machine’s cl
   expect(virtual.core.sender.messageOf(delivery).expiresAtUnixSeconds).toBe(plain + 90);
 });
 
-test('what ended is counted until it is in the log', async () => {
+test('an ended delivery is counted until it is in the log', async () => {
   const { virtual, send } = await setup([DELIVERED]);
   virtual.weather = CALM;
   send();

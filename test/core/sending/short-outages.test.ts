@@ -1,4 +1,5 @@
-// The quiet vendor's day: one phone or a few, a hiccup of some seconds, restarts in a row, news beside races.
+// Days of a vendor with little traffic: one phone or a few, an outage of some seconds, restarts in a row, news beside
+// races.
 
 import { expect, test } from 'vitest';
 import type { Outcome } from '../../../src/core/outcome.ts';
@@ -56,7 +57,7 @@ test('delivers a lone payment after an outage of six seconds', async () => {
   expect(virtual.pushes.at(-1)?.atMs).toBeLessThan(8 * SECOND);
 });
 
-test('delivers what has 22 s of useful life after an outage of 15 s', async () => {
+test('delivers a push with 22 s of useful life after an outage of 15 s', async () => {
   const virtual = await createVirtualCore();
   virtual.weather = refusedUntil(15 * SECOND);
   await told(virtual, 'a', { type: 'lnurlpay_invoice', lifetimeMs: 30 * SECOND });
@@ -122,7 +123,7 @@ test('delivers although 85 of 100 streams are reset for 15 s', async () => {
   expect(new Set(statuses)).toEqual(new Set(['delivered']));
 });
 
-test('refuses a race at once in an outage older than a minute, and takes news', async () => {
+test('refuses a race at once in an outage older than a minute, but takes news', async () => {
   const virtual = await createVirtualCore();
   virtual.weather = refusedUntil(Number.POSITIVE_INFINITY);
   for (let n = 0; n < 60; n += 1) {
@@ -178,7 +179,7 @@ test('sends races before news when a provider returns, and news within a minute'
   }
   await virtual.clock.run(21 * SECOND);
   const taken = () => virtual.pushes.filter(({ isTaken }) => isTaken).map(({ token }) => token);
-  // One had been tried within the last second, and keeps its time.
+  // One was tried within the last second, and keeps its time.
   const races = taken().filter((token) => token.startsWith('race'));
   expect(races.length).toBeGreaterThanOrEqual(19);
   await virtual.clock.run(65 * SECOND);
@@ -220,7 +221,7 @@ test('a repeat of a queued payment renews it instead of making a second', async 
   expect(virtual.pushes.filter(({ isTaken }) => isTaken)).toHaveLength(1);
 });
 
-test('ends what is open of an app that left the configuration', async () => {
+test('ends the open deliveries of an app that was removed from the configuration', async () => {
   const virtual = await createVirtualCore();
   virtual.weather = refusedUntil(Number.POSITIVE_INFINITY);
   await told(virtual, 'a');
@@ -232,7 +233,7 @@ test('ends what is open of an app that left the configuration', async () => {
   expect(ended).toHaveLength(1);
 });
 
-test('sends what waited for the credentials as soon as another push shows that they work', async () => {
+test('sends deliveries that waited for the credentials as soon as another push shows that they work', async () => {
   const virtual = await createVirtualCore();
   virtual.weather = refusedUntil(2 * SECOND);
   await told(virtual, 'a');

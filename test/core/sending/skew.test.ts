@@ -1,4 +1,4 @@
-// The clock of this machine against Google's: what is corrected, and what readiness says.
+// The clock of this machine compared with Google's: what is corrected, and what readiness says.
 
 import { expect, test } from 'vitest';
 import { Skew } from '../../../src/core/sending/attempts.ts';
@@ -38,7 +38,7 @@ test('a clock that is ahead is corrected backwards', () => {
   expect(skew.detail).toContain('61 s ahead of');
 });
 
-test('the last answer counts: a clock that was set right is skewed no more', () => {
+test('the last answer counts: after the clock was set right there is no skew', () => {
   const { clock, skew } = setup(61_000);
   clock.jump(61_000);
   skew.note(clock.wallMs());

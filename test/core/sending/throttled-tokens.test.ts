@@ -1,5 +1,5 @@
-// Whose failure is it: a throttled phone, a phone that makes the provider fail, a project over its quota. None of
-// them may cost anybody else a payment.
+// Whose failure it is: a throttled phone, a phone that makes the provider fail, a project over its quota. None of them
+// may cost another phone a payment.
 
 import { expect, test } from 'vitest';
 import type { Outcome } from '../../../src/core/outcome.ts';
@@ -29,7 +29,7 @@ function throttled(
 
 const FAILING: Outcome = { kind: 'retry', reason: 'INTERNAL', certainty: 'answered' };
 
-/** The stranger's phone gets the outcome, everybody else's push arrives. */
+/** The stranger's phone gets the outcome; all other pushes arrive. */
 async function setup(outcome: Outcome) {
   const virtual = await createVirtualCore();
   virtual.weather = (push) =>

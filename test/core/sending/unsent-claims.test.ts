@@ -1,5 +1,6 @@
-// Rows that a claim leased to this machine and that it may not send yet, or never heard of: they must not wait for the end of
-// their lease. The way to the database and back takes its time here, so that answers overtake each other.
+// Rows that a claim leased to this machine but that it may not send yet, or whose claim it never got an answer to: they
+// must not wait for the end of their lease. The way to the database and back takes time here, so answers overtake each
+// other.
 
 import { expect, test } from 'vitest';
 import { StoreUnavailableError } from '../../../src/core/ports/store.ts';
@@ -11,7 +12,7 @@ import { FAILED } from './samples.ts';
 
 const SECOND = 1_000;
 
-/** What becomes of the answer to a statement that was executed. */
+/** What happens to the answer to an executed statement. */
 type Answer = (
   name: Parameters<Link>[0],
   world: { readonly clock: ManualClock; readonly database: SharedDatabase },
@@ -36,7 +37,7 @@ function wait(clock: ManualClock, ms: number): Promise<void> {
   return new Promise((resolve) => clock.after(ms, resolve));
 }
 
-/** Each try once, and the last one arrived. */
+/** Each try happened once, and the last one arrived. */
 function expectDelivered(virtual: VirtualCore, tries: number): void {
   const [row] = virtual.store.rows.values();
   expect(row?.status).toBe('delivered');
@@ -45,7 +46,7 @@ function expectDelivered(virtual: VirtualCore, tries: number): void {
   expect(virtual.events.filter(({ name }) => name === 'lease_lost')).toEqual([]);
 }
 
-test('sends what was claimed before the end of its last run was heard, as soon as it is', async () => {
+test('sends a delivery that was claimed before the end of its last run was known, as soon as it is', async () => {
   let settlements = 0;
   const virtual = await setup({
     backAtMs: SECOND,
@@ -66,7 +67,7 @@ test('sends what was claimed before the end of its last run was heard, as soon a
   expectDelivered(virtual, 2);
 });
 
-test('sends nothing of what it claimed while it sent it, once its run has planned it again', async () => {
+test('does not send what it claimed while it sent it, once its run has planned it again', async () => {
   const virtual = await setup({ backAtMs: 60 * SECOND, answer: () => undefined });
   const { weather } = virtual;
   // The answer comes when the lease is over, and another claim has the row.
@@ -105,7 +106,7 @@ test.each([[['lost']], [['lost', 'heard', 'lost']], [['lost', 'lost', 'heard', '
   },
 );
 
-test('sends what it claimed when it stood still before the answer, and nobody thinks it dead', async () => {
+test('sends what it claimed if it stood still before the answer, and was not declared dead', async () => {
   let stillUntilMs = 0;
   const virtual = await setup({
     backAtMs: SECOND / 2,

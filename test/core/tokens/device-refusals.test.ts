@@ -1,4 +1,5 @@
-// What readiness says of devices that a provider refuses: figures, how much they weigh, and whose do not count.
+// What readiness says about devices that a provider refuses: their number, how much they weigh, and which ones do not
+// count.
 
 import { expect, test } from 'vitest';
 import type { Registrar } from '../../../src/core/ports/devices.ts';
@@ -37,7 +38,7 @@ function setup() {
   };
 }
 
-test('counts what several devices met since the last push that was accepted', () => {
+test('counts the refusals of several devices since the last accepted push', () => {
   const { clock, refuse, accept, figures } = setup();
   accept(5);
   clock.advance(MINUTE);
@@ -53,7 +54,7 @@ test('counts what several devices met since the last push that was accepted', ()
   });
 });
 
-test('a push that arrives makes it a part, and below a tenth it is nothing', () => {
+test('after an accepted push they count as a share, and below a tenth as nothing', () => {
   const { clock, refuse, accept, figures } = setup();
   refuse(6);
   clock.advance(MINUTE);
@@ -63,7 +64,7 @@ test('a push that arrives makes it a part, and below a tenth it is nothing', () 
   expect(figures()).toBeUndefined();
 });
 
-test('two devices are one person, and what was seen ten minutes ago says nothing', () => {
+test('two devices may be one person, and refusals older than ten minutes do not count', () => {
   const { clock, refuse, figures } = setup();
   refuse(2);
   refuse(2);
@@ -75,7 +76,7 @@ test('two devices are one person, and what was seen ten minutes ago says nothing
   expect(figures()).toBeUndefined();
 });
 
-test('strangers never count: nor do devices that anybody with the app could register', () => {
+test('strangers never count, nor do devices that any user of the app can register', () => {
   const { refuse, figures } = setup();
   refuse(50, { isRegistered: false });
   refuse(50, { isRegistered: false, provenForMs: 59 * MINUTE });
@@ -86,7 +87,7 @@ test('strangers never count: nor do devices that anybody with the app could regi
   expect(figures()).toMatchObject({ refused: 3 });
 });
 
-test('names the reason that most met', () => {
+test('names the most frequent reason', () => {
   const { refuse, figures } = setup();
   refuse(3, {}, 'DeviceTokenNotForTopic');
   refuse(9);

@@ -1,4 +1,4 @@
-// When our own side is doubted instead of the tokens, on whose word, and for how long.
+// When the service's own settings are doubted instead of the tokens, because of which tokens, and for how long.
 
 import { expect, test } from 'vitest';
 import { Doubt, type TokenEvidence } from '../../../src/core/tokens/doubt.ts';
@@ -38,7 +38,7 @@ test('one more than half of the last forty trusted devices dead raises doubt', (
   expect(verdict()).toContain('come back dead');
 });
 
-test('one device that dies again and again raises none', () => {
+test('one device that dies again and again raises no doubt', () => {
   const { doubt, verdict } = setup();
   for (let n = 0; n < 40; n += 1) doubt.weigh(evidence(1), true);
   expect(verdict()).toBeUndefined();
@@ -70,7 +70,7 @@ test('deaths that are spread over more than a minute are a wave of reinstalled a
   expect(verdict()).toBeUndefined();
 });
 
-test('doubt about deaths ends when devices are alive again, and pardons nobody twice', () => {
+test('doubt about deaths ends when devices are alive again, and pardons no token twice', () => {
   const { doubt, die, verdict } = setup();
   die(21);
   const changes = Array.from({ length: 40 }, (_, n) => doubt.weigh(evidence(100 + n), false));
@@ -86,14 +86,14 @@ test('a verdict ends with its evidence, without any traffic', () => {
   expect(doubt.doubtsDeaths('default', 'fcm')).toBe(false);
 });
 
-test('a push that arrives clears the message of suspicion', () => {
+test('a push that arrives ends the doubt about the message', () => {
   const { doubt, verdict } = setup();
   for (let n = 0; n < 3; n += 1) doubt.noteMalformed(evidence(n));
   doubt.weigh(evidence(1), false);
   expect(verdict()).toBeUndefined();
 });
 
-test('three proven tokens called malformed within ten minutes mean our message', () => {
+test('three proven tokens called malformed within ten minutes mean that the message is wrong', () => {
   const { clock, doubt, verdict } = setup();
   expect([1, 2, 2].map((n) => doubt.noteMalformed(evidence(n)))).toEqual([false, false, false]);
   expect(doubt.noteMalformed(evidence(3))).toBe(true);
@@ -102,7 +102,7 @@ test('three proven tokens called malformed within ten minutes mean our message',
   expect(doubt.noteMalformed(evidence(4))).toBe(false);
 });
 
-test('what is doubted of one app and provider says nothing of another', () => {
+test('doubt about one app and provider does not affect another', () => {
   const { doubt, die } = setup();
   die(21);
   expect(doubt.of('default', 'apns')).toBeUndefined();

@@ -1,4 +1,4 @@
-// Which call is a repeat, by how the first one's delivery went on.
+// Which call is a repeat, depending on how the first one's delivery continued.
 
 import { expect, test } from 'vitest';
 import { Duplicates } from '../../../src/core/tokens/duplicates.ts';
@@ -14,7 +14,7 @@ function setup(maxKeys = 10) {
   return { clock, duplicates, hold };
 }
 
-test('finds the first call of a key, and nobody for another key', () => {
+test('finds the first call of a key, and none for another key', () => {
   const { duplicates, hold } = setup();
   hold('aa');
   expect(duplicates.find('aa')).toMatchObject({ deliveryId: 'id of aa', isOpen: true });
@@ -71,7 +71,7 @@ test('a first call that is refused leaves no promise without a handler', async (
   await expect(duplicates.find('aa')?.end).rejects.toThrow('refused');
 });
 
-test('a sweep drops what is over', () => {
+test('a sweep removes keys that are over', () => {
   const { clock, duplicates, hold } = setup();
   hold('aa');
   hold('bb');
@@ -83,7 +83,7 @@ test('a sweep drops what is over', () => {
   expect(duplicates.size).toBe(0);
 });
 
-test('beyond the bound the oldest key is forgotten', () => {
+test('beyond the limit the oldest key is forgotten', () => {
   const { duplicates, hold } = setup(2);
   for (const key of ['aa', 'bb', 'cc']) hold(key);
   expect(['aa', 'bb', 'cc'].filter((key) => duplicates.find(key))).toEqual(['bb', 'cc']);

@@ -24,24 +24,24 @@ function setup(rates: { perToken?: Rate; global?: Rate; maxTokens?: number }) {
   return { clock, take };
 }
 
-test('a burst is let in, what follows hears when to come again', () => {
+test('a burst is let in, and later calls are told when to come again', () => {
   const { clock, take } = setup({ perToken: { burst: 3, perSecond: 0.2 } });
   expect([take('a'), take('a'), take('a'), take('a')]).toEqual([0, 0, 0, 5]);
   clock.advance(5_000);
   expect([take('a'), take('a')]).toEqual([0, 5]);
 });
 
-test('one token’s calls are nobody else’s', () => {
+test('one token’s calls do not count for another', () => {
   const { take } = setup({ perToken: { burst: 1, perSecond: 1 } });
   expect([take('a'), take('a'), take('b')]).toEqual([0, 1, 0]);
 });
 
-test('all tokens together have a bound, too', () => {
+test('all tokens together have a limit, too', () => {
   const { take } = setup({ global: { burst: 2, perSecond: 1 } });
   expect([take('a'), take('b'), take('c')]).toEqual([0, 0, 1]);
 });
 
-test('beyond the bound of remembered tokens, the one that was quiet longest starts again', () => {
+test('beyond the limit of remembered tokens, the one without calls for longest starts again', () => {
   const { take } = setup({ perToken: { burst: 1, perSecond: 0.01 }, maxTokens: 2 });
   take('a');
   take('b');
@@ -50,7 +50,7 @@ test('beyond the bound of remembered tokens, the one that was quiet longest star
   expect(take('c')).toBeGreaterThan(0);
 });
 
-test('over any time no more is let in than the burst and the rate allow', () => {
+test('in any period no more is let in than the burst and the rate allow', () => {
   const gaps = fc.array(fc.integer({ min: 0, max: 3_000 }), { minLength: 1, maxLength: 200 });
   const rates = fc.record({
     burst: fc.integer({ min: 1, max: 20 }),
@@ -72,7 +72,7 @@ test('over any time no more is let in than the burst and the rate allow', () => 
   );
 });
 
-test('a caller that waits for so long is let in', () => {
+test('a caller that waits as long as it was told is let in', () => {
   const rates = fc.record({
     burst: fc.integer({ min: 1, max: 5 }),
     perSecond: fc.double({ min: 0.05, max: 50, noNaN: true }),

@@ -1,4 +1,4 @@
-// What is remembered of a token: refused, held back, proven, and until when.
+// What is remembered about a token: refused, held back or proven, and until when.
 
 import { expect, test } from 'vitest';
 import type { Outcome } from '../../../src/core/outcome.ts';
@@ -82,7 +82,7 @@ test('a later, shorter answer does not shorten a hold', () => {
   expect(second.untilMs).toBe(first.untilMs);
 });
 
-test('a release forgets refusal and hold, and says whether there was one', () => {
+test('a release ends refusal and hold, and returns whether there was one', () => {
   const { quarantine } = setup();
   quarantine.condemn(token('a'), DEAD);
   quarantine.hold(token('a'), { reason: 'TooManyRequests', forMs: 60_000 });
@@ -91,7 +91,7 @@ test('a release forgets refusal and hold, and says whether there was one', () =>
   expect(quarantine.release('a')).toBe(false);
 });
 
-test('a restart remembers refusals, holds and proven tokens; who worked then is trusted', () => {
+test('a restart keeps refusals, holds and proven tokens; tokens proven then are trusted', () => {
   const { quarantine: earlier, clock } = setup();
   const entries = [
     earlier.condemn(token('dead'), DEAD),
@@ -111,7 +111,7 @@ test('a clock that was set back before a restart makes no refusal or hold longer
   const clock = new ManualClock(held.sinceMs - 10 * HOUR);
   const later = new Quarantine(clock, OPTIONS);
   const changed = later.load([held], []);
-  // Stored, so that the next restart makes it no longer, either.
+  // It is stored, so that the next restart makes it no longer, either.
   expect(changed).toMatchObject([{ sinceMs: clock.nowMs(), untilMs: clock.nowMs() + 30_000 }]);
   clock.advance(29_999);
   expect(later.findHold('a')).toBeDefined();
@@ -129,7 +129,7 @@ for (const jumpMs of [HOUR, -HOUR]) {
     const sinceMs = clock.wallMs();
     const bad = quarantine.condemn(token('bad'), BAD);
     expect(bad).toMatchObject({ sinceMs, untilMs: sinceMs + OPTIONS.badTokenMs });
-    // Never shorter than the earlier answer said, before the clock was set.
+    // Never shorter than an earlier answer said, before the clock was set.
     const held = quarantine.hold(token('early'), { reason: 'TooManyRequests', forMs: 1_000 });
     expect(held).toMatchObject({ sinceMs, untilMs: sinceMs + 60_000 });
     clock.advance(59_999);
@@ -166,11 +166,11 @@ for (const jumpMs of [HOUR, -HOUR]) {
   });
 }
 
-test('beyond the bounds what is oldest is forgotten, of what a restart loads as well', () => {
+test('beyond the limits the oldest entries are forgotten, also of those loaded at a restart', () => {
   const { quarantine } = setup();
   for (const name of ['1', '2', '3', '4']) quarantine.condemn(token(name), BAD);
   expect(['1', '2', '3', '4'].filter((name) => quarantine.find(name))).toEqual(['2', '3', '4']);
-  // The log tells the newest first.
+  // The log lists the newest first.
   quarantine.load([], ['newest', 'middle', 'oldest']);
   const proven = ['newest', 'middle', 'oldest'].filter(
     (name) => quarantine.trustOf(name) === 'proven',
@@ -178,7 +178,7 @@ test('beyond the bounds what is oldest is forgotten, of what a restart loads as 
   expect(proven).toEqual(['newest', 'middle']);
 });
 
-test('another machine’s hold shortens none that is known here', () => {
+test('another machine’s hold does not shorten a hold that is known here', () => {
   const { clock, quarantine } = setup();
   const own = quarantine.hold(token('held'), { reason: 'TooManyRequests', forMs: 30_000 });
   quarantine.learn({ ...own, untilMs: clock.nowMs() + 10_000 });

@@ -1,10 +1,10 @@
-// A bounded memory: what was not used for longest is forgotten, and reading is no use.
+// A memory of limited size: the entry unused for longest is forgotten, and reading does not count as use.
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Recent } from '../../../src/core/tokens/recent.ts';
 
-test('forgets what was not used for longest; a look is no use', () => {
+test('forgets the entry unused for longest; reading does not count as use', () => {
   const recent = new Recent<number>(2);
   recent.use('a', 1);
   recent.use('b', 2);
@@ -19,7 +19,7 @@ test('forgets what was not used for longest; a look is no use', () => {
   expect(recent.values()).toEqual([]);
 });
 
-test('has the values that were used last, each once, and never more than its bound', () => {
+test('has the values that were used last, each once, and never more than its limit', () => {
   const uses = fc.array(fc.tuple(fc.constantFrom(...'abcdef'), fc.nat()), { maxLength: 50 });
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 6 }), uses, (max, used) => {

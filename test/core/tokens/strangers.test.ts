@@ -1,5 +1,5 @@
-// Strangers can make tokens and wallets. Whatever a provider says of those, readiness stays as it was; what it
-// says of several devices that worked counts, and only for a while.
+// Strangers can invent tokens and wallets. Whatever a provider says about those, readiness does not change; what it
+// says about several devices that worked counts, and only for a while.
 
 import { expect, test } from 'vitest';
 import type { Outcome } from '../../../src/core/outcome.ts';
@@ -46,7 +46,7 @@ function detailOf({ core }: VirtualCore): string | undefined {
   return readiness.checks['default/fcm']?.detail;
 }
 
-test('21 minted tokens that worked once and die turn nothing', async () => {
+test('21 invented tokens that worked once and die do not change readiness', async () => {
   const { virtual, push, failFor } = await setup(DEAD);
   const tokens = Array.from({ length: 42 }, (_, n) => `minted ${n}`);
   for (const token of tokens) expect((await push(token)).status).toBe('delivered');
@@ -55,7 +55,7 @@ test('21 minted tokens that worked once and die turn nothing', async () => {
   expect(detailOf(virtual)).toBeUndefined();
 });
 
-test('minted tokens that die do not keep a dead phone of the vendor out of quarantine', async () => {
+test('invented tokens that die do not keep a dead phone of the vendor out of quarantine', async () => {
   const { virtual, push, failFor } = await setup(DEAD);
   for (let n = 0; n < 30; n += 1) await push(`minted ${n}`);
   await push('minted device', 'a device');
@@ -71,13 +71,13 @@ test.each([
   ['DeviceTokenNotForTopic', NOT_FOR_TOPIC],
   ['THIRD_PARTY_AUTH_ERROR', THIRD_PARTY],
 ])(
-  '%s for strangers’ tokens turns nothing, while others’ pushes arrive or not',
+  '%s for strangers’ tokens does not change readiness, while others’ pushes arrive or not',
   async (_reason, outcome) => {
     const { virtual, push, failFor } = await setup(outcome);
     failFor('stranger');
     for (let n = 0; n < 50; n += 1) {
       const told = await push(`stranger ${n}`);
-      // Nothing arrived yet: whose fault it is cannot be said.
+      // No push arrived yet, so the cause cannot be known.
       expect(told.code).toBe('provider_misconfigured');
     }
     expect(detailOf(virtual)).toBeUndefined();
@@ -88,14 +88,14 @@ test.each([
   },
 );
 
-test('DeviceTokenNotForTopic for one device of the vendor turns nothing', async () => {
+test('DeviceTokenNotForTopic for one device of the vendor does not change readiness', async () => {
   const { virtual, push, failFor } = await setup(NOT_FOR_TOPIC);
   failFor('device');
   for (let n = 0; n < 20; n += 1) await push('device 1', 'device 1');
   expect(detailOf(virtual)).toBeUndefined();
 });
 
-test('for three registered devices it turns readiness, and the verdict ages without traffic', async () => {
+test('for three registered devices it makes readiness red, and that ends without traffic', async () => {
   const { virtual, push, failFor } = await setup(THIRD_PARTY);
   failFor('device');
   for (const id of ['device 1', 'device 2', 'device 3']) await push(id, id);
@@ -106,7 +106,7 @@ test('for three registered devices it turns readiness, and the verdict ages with
   expect(detailOf(virtual)).toBeUndefined();
 });
 
-test('a wrong environment turns readiness by the deaths of devices that worked, and that ages, too', async () => {
+test('a wrong environment makes readiness red by the deaths of devices that worked, and that ends, too', async () => {
   const { virtual, push, failFor } = await setup(DEAD);
   const ids = Array.from({ length: 25 }, (_, n) => `device ${n}`);
   for (const id of ids) await push(id, id);
@@ -114,7 +114,7 @@ test('a wrong environment turns readiness by the deaths of devices that worked, 
   const told = [];
   for (const id of ids) told.push((await push(id, id)).code);
   expect(detailOf(virtual)).toContain('come back dead');
-  // The phone is not to blame, and is asked again when the settings are right.
+  // The phone is not the cause, and gets pushes again when the settings are right.
   expect(told.at(-1)).toBe('provider_misconfigured');
   failFor('nobody');
   expect((await push('device 0', 'device 0')).status).toBe('delivered');
@@ -122,7 +122,7 @@ test('a wrong environment turns readiness by the deaths of devices that worked, 
   expect(detailOf(virtual)).toBeUndefined();
 });
 
-test('malformed strangers’ tokens are quarantined and turn nothing', async () => {
+test('malformed strangers’ tokens are quarantined and do not change readiness', async () => {
   const { virtual, push, failFor } = await setup(MALFORMED);
   failFor('stranger');
   for (let n = 0; n < 20; n += 1) expect((await push(`stranger ${n}`)).code).toBe('token_rejected');
@@ -132,7 +132,7 @@ test('malformed strangers’ tokens are quarantined and turn nothing', async () 
   expect(virtual.pushes).toHaveLength(pushes);
 });
 
-test('three proven tokens called malformed mean our message, and nobody is quarantined', async () => {
+test('three proven tokens called malformed mean that the message is wrong, and none is quarantined', async () => {
   const { virtual, push, failFor } = await setup(MALFORMED);
   const tokens = ['phone 1', 'phone 2', 'phone 3'];
   for (const token of tokens) await push(token);
