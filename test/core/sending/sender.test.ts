@@ -10,7 +10,7 @@ test.each([
   ['unregistered', DEAD, 'UNREGISTERED'],
   ['rejected', REJECTED, 'INVALID_ARGUMENT'],
   ['misconfigured', MISCONFIGURED, 'PERMISSION_DENIED'],
-] as const)('a delivery that is %s ends at once, after one try', async (status, outcome, reason) => {
+] as const)('a %s outcome is final, after one try', async (status, outcome, reason) => {
   const { virtual, send, row } = await setup([outcome]);
   const ended = send();
   await virtual.clock.run(100);
