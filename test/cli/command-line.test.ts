@@ -1,12 +1,12 @@
-// Arguments as they are typed or pasted: a handle that begins with a dash, an option that does not exist, a secret in the
-// place of something else.
+// Arguments as they are typed or pasted: a handle that begins with a dash, an option that does not exist, a secret in
+// the wrong place.
 
 import { expect, test } from 'vitest';
 import { askService, expectReadable } from '../support/command.ts';
 import { androidToken } from '../support/driven-service.ts';
 import { imported, withDevice } from '../support/operated.ts';
 
-/** One handle in 64 begins with a dash: of so many none does one time in seven million. */
+/** One handle in 64 begins with a dash. That none of this many does happens once in seven million times. */
 const DEVICES = 1_000;
 const HANDLE = '-R6HGpFur-hJuA4vRK_4xA';
 const TOKEN = '<740f4707 bebcf74f 9b7c25d4 8e335894 5f6aa01d a5ddb387 462c7eaf 61bb78ad>';
@@ -28,7 +28,7 @@ async function findHandleWithDash({ given }: Nds): Promise<string> {
   return found;
 }
 
-test('a handle that begins with a dash is an argument like every other one', async () => {
+test('a handle that begins with a dash is an ordinary argument', async () => {
   const started = await withDevice();
   const { nds } = started;
   const handle = await findHandleWithDash(started);
@@ -46,7 +46,7 @@ test('a handle that begins with a dash is an argument like every other one', asy
   }
 });
 
-test('two dashes begin an argument, too, where no option is as long', async () => {
+test('two dashes begin an argument, too, if it is longer than any option', async () => {
   const { nds } = await withDevice();
   for (const known of ['--6HGpFur-hJuA4vRK_4xA', '-h6HGpFur-hJuA4vRK_4xA']) {
     for (const command of ['find', 'forget', 'token show']) {
@@ -83,7 +83,7 @@ test('an error of the arguments repeats nothing that may be a secret', async () 
   }
 });
 
-test('a test push to what can be no addressee is a wrong argument', async () => {
+test('a test push to an impossible recipient is a wrong argument', async () => {
   for (const to of [TOKEN, 'https://nds.example.com/api/v1/notify']) {
     const { code, stdout, stderr } = await askService(['send', to], {});
     expect([code, stdout]).toEqual([2, '']);
@@ -92,13 +92,13 @@ test('a test push to what can be no addressee is a wrong argument', async () => 
   }
 });
 
-test('a period that is too long is refused with the longest', async () => {
+test('a period that is too long is refused, and the message names the longest', async () => {
   const { code, stderr } = await askService(['stats', '--since', '9999d'], {});
   expect(code).toBe(2);
   expect(stderr).toContain('It must be a time such as 30m, 24h or 7d, 3650d at most.');
 });
 
-test('a log without deliveries is said to be one', async () => {
+test('a log without deliveries is reported as such', async () => {
   const { nds } = await withDevice();
   expect(await nds('find')).toEqual({
     code: 1,

@@ -40,7 +40,7 @@ test('says what is set, from where, and what is wrong', async () => {
   ]);
 });
 
-test('has all of it as JSON', async () => {
+test('prints all of this as JSON', async () => {
   const folder = temporaryFolder();
   const { stdout, code } = await runCommand(['config', '--json'], {
     environment: {

@@ -1,4 +1,4 @@
-// backup, restore, check and keys: what keeps and moves the log, beside a running service and without one.
+// backup, restore, check and keys: the commands that save and move the log, beside a running service and without one.
 
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ async function find(environment: Record<string, string>, hash = ''): Promise<num
   return (await runCommand(['find', hash], { environment })).code;
 }
 
-test('a backup is made while the service writes, whole, for its owner alone, without the secret', async () => {
+test('a backup is made while the service writes, complete, readable only by its owner, without the secret', async () => {
   const { environment, folder, notify, service } = await withDeliveries(1);
   const file = join(folder, 'copy.sqlite');
   const writes: Promise<unknown>[] = [];
@@ -101,7 +101,7 @@ test('check names what is wrong, of the database and of a backup', async () => {
   expect((await runCommand(['check', broken], { environment })).code).toBe(1);
 });
 
-test('check and backup read a database in a folder of others, and leave no file there', async () => {
+test('check and backup read a database in another user’s folder, and leave no file there', async () => {
   const { environment, service, folder } = await withDeliveries();
   await service.stop();
   const before = readdirSync(folder).toSorted();
@@ -111,7 +111,7 @@ test('check and backup read a database in a folder of others, and leave no file 
   expect(readdirSync(folder).toSorted()).toEqual(before);
 });
 
-test('restore never runs beside a service, and keeps what was there', async () => {
+test('restore never runs beside a service, and keeps the previous database', async () => {
   const running = await withDeliveries(1);
   const { environment, folder, service, notify, database } = running;
   const backup = join(folder, 'backup.sqlite');
@@ -139,11 +139,11 @@ test('restore takes back what a killed service left in its WAL', async () => {
   const { environment, folder, service, database } = await withDeliveries(2);
   const backup = join(folder, 'backup.sqlite');
   expect((await runCommand(['backup', backup], { environment })).code).toBe(0);
-  // As they are in the middle of the life of a service.
+  // As they are while a service runs.
   const files = ['', '-wal', '-shm'].map((end) => [end, readFileSync(database + end)] as const);
   await service.stop();
   for (const [end, bytes] of files) writeFileSync(database + end, bytes);
-  // The last sign of life of that service says nothing of the restored log.
+  // That service's last sign of life says nothing about the restored log.
   writeFileSync(`${database}.owner.json`, '{}');
   expect((await runCommand(['restore', backup], { environment })).code).toBe(0);
   const [aside = ''] = readdirSync(folder).filter((name) => /\.before-[^-]+$/.test(name));
@@ -172,7 +172,7 @@ test('restore changes nothing for a backup that does not fit', async () => {
   expect(readdirSync(folder).filter((name) => name.includes('restored'))).toEqual([]);
 });
 
-test('restore makes the database where there was none', async () => {
+test('restore makes the database if there was none', async () => {
   const { environment, folder, service } = await withDeliveries();
   const backup = join(folder, 'backup.sqlite');
   expect((await runCommand(['backup', backup], { environment })).code).toBe(0);
@@ -184,7 +184,7 @@ test('restore makes the database where there was none', async () => {
   expect(countRows(database)).toBe(1);
 });
 
-test('keys rotate puts the database under the present NDS_SECRET, while no service runs', async () => {
+test('keys rotate encrypts the database under the present NDS_SECRET, while no service runs', async () => {
   const { environment, service } = await withDeliveries();
   const changed = {
     ...environment,
@@ -206,7 +206,7 @@ test('keys rotate puts the database under the present NDS_SECRET, while no servi
   expect(old.stderr).toContain('another secret');
 });
 
-test('keys rotate replaces a secret that nds made itself, and a crash on the way loses nothing', async () => {
+test('keys rotate replaces a secret that nds made itself, and an interruption by a crash loses nothing', async () => {
   const running = await setup({ environment: { NDS_SECRET: undefined } });
   const { environment, folder, service } = running;
   await running.notify(ANDROID_TOKEN, HASHES[0] ?? '');
@@ -224,7 +224,7 @@ test('keys rotate replaces a secret that nds made itself, and a crash on the way
   expect(done.stdout).not.toContain(after);
   expect(await find(environment, HASHES[0])).toBe(0);
 
-  // Before and after everything was written under the new secret, the file has both.
+  // In the middle, the file has both secrets, before and after everything was encrypted under the new one.
   for (const lines of [
     ['a secret that nothing is under yet', after],
     [after, before],
@@ -238,7 +238,7 @@ test('keys rotate replaces a secret that nds made itself, and a crash on the way
   expect(await find(environment, HASHES[0])).toBe(0);
 });
 
-test('commands for a database that is not there say so, and make none', async () => {
+test('commands report that a database is not there, and make none', async () => {
   const folder = temporaryFolder();
   const environment = { NDS_DATABASE: join(folder, 'nds.sqlite') };
   for (const args of [

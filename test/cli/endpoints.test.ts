@@ -32,7 +32,7 @@ async function start(settings: Readonly<Record<string, string>> = {}) {
   return { receiver, running, environment, nds, add, lose };
 }
 
-/** Fails for a complaint, for a line that a terminal breaks, and for a secret. */
+/** Fails for an error, for a line that a terminal would break, and for a secret. */
 function expectPlain(end: CommandEnd): void {
   expect([end.code, end.stderr]).toEqual([0, '']);
   expectReadable(end);
@@ -85,7 +85,7 @@ test('an endpoint is added with a secret that is shown once, listed, shown and d
   );
 });
 
-test('an endpoint is changed, stopped and let go on, and gets another secret', async () => {
+test('an endpoint is changed, stopped and started again, and gets another secret', async () => {
   const { receiver, nds, add } = await start();
   const { id, secret } = await add();
   const changed = await nds('update', id, '--events', 'provider.*', '--description', 'b');
@@ -109,7 +109,7 @@ test('an endpoint is changed, stopped and let go on, and gets another secret', a
   }
 });
 
-test('a test says what came of it, and attempts are listed with what can be sent again', async () => {
+test('a test shows its result, and attempts are listed with the events that can be sent again', async () => {
   const { receiver, nds, add, lose } = await start();
   const { id } = await add('--events', 'delivery.*');
   const tested = await nds('test', id);
@@ -161,7 +161,7 @@ test('a test says what came of it, and attempts are listed with what can be sent
   expect(last?.headers['webhook-id']).toBe(event);
 });
 
-test('what is wrong is said with what to do, and without the address or a secret', async () => {
+test('errors say what to do, without the address or a secret', async () => {
   const { nds, add } = await start();
   const { id } = await add();
   for (const [args, words] of [
@@ -196,7 +196,7 @@ test('what is wrong is said with what to do, and without the address or a secret
   expect((await nds('update', id, '--status', 'off')).code).toBe(2);
 });
 
-test('one of the configuration can be stopped and tested, and is otherwise changed there', async () => {
+test('an endpoint of the configuration can be stopped and tested, but other changes belong there', async () => {
   const receiver = await startReceiver();
   const secret = `whsec_${Buffer.alloc(32, 5).toString('base64')}`;
   const NDS_ENDPOINTS = JSON.stringify([{ name: 'backend', url: receiver.url, secret }]);
@@ -220,7 +220,7 @@ test('while no service runs, endpoints are changed in the database, and nothing 
   const { id } = await add('--events', 'delivery.*');
   await lose();
   await receiver.wait(1);
-  // The call is noted when its answer is here.
+  // The call is recorded after its answer has arrived.
   while ((await nds('attempts', id)).stdout === '');
   await running.service.stop();
   expect((await nds('list')).stdout).toContain(id);

@@ -1,4 +1,4 @@
-// What an operator reads when a start fails for a reason that he can fix: one sentence, no stack.
+// What an operator reads when a start fails for a reason that the operator can fix: one sentence, no stack.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -35,13 +35,13 @@ test.each([
   expect(text).not.toContain('\n');
 });
 
-test('a mistake of ours keeps its stack', () => {
+test('a bug keeps its stack', () => {
   for (const error of [new Error('ours'), new TypeError('ours'), new RangeError('ours')]) {
     expect(explain(error)).toMatch(/ours\n {4}at /);
   }
 });
 
-test('a database that cannot be made where it should be is reported by its variable', async () => {
+test('a database that cannot be made at its path is reported by its variable', async () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'file.txt'), '');
   mkdirSync(join(folder, 'nds.sqlite'));

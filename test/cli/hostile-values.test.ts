@@ -1,5 +1,5 @@
-// What a script, a user's name or a full disk does to a command: an empty argument, controls of the terminal, an output
-// that cannot be written.
+// How commands cope with scripts, users' names and full disks: an empty argument, control characters of the terminal,
+// an output that cannot be written.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,7 +18,7 @@ function registration(user: string): string {
   return JSON.stringify({ platform: 'android', token: ANDROID_TOKEN, user });
 }
 
-test('the name of a user cannot reach the controls of the terminal, nor begin a line', async () => {
+test('the name of a user cannot control the terminal, nor begin a line', async () => {
   const { environment } = await setup();
   const input = `${registration(HOSTILE)}\n`;
   const { stdout } = await askService(['devices', 'import', '-'], { environment, input });
@@ -38,7 +38,7 @@ test('the name of a user cannot reach the controls of the terminal, nor begin a 
   expect(JSON.parse(json.stdout)).toMatchObject({ user: HOSTILE });
 });
 
-test('the description of an endpoint cannot either, nor a name that is too long for its line', async () => {
+test('nor can the description of an endpoint, or a name that is too long for its line', async () => {
   const { environment } = await setup({ environment: { NDS_ENDPOINT_NETWORKS: '127.0.0.0/8' } });
   const url = `http://127.0.0.1:9000/${'x'.repeat(200)}`;
   const args = ['endpoints', 'add', url, '--description', HOSTILE];
@@ -52,7 +52,7 @@ test('the description of an endpoint cannot either, nor a name that is too long 
   expectReadable(await askService(['endpoints', 'list'], { environment }));
 });
 
-test('an empty argument and an empty input are refused before anything is asked', async () => {
+test('an empty argument and an empty input are refused before the service is asked', async () => {
   const { environment } = await setup();
   const commands = ['find', 'forget', 'token show', 'token release', 'send'];
   const ids = ['retry', 'devices show', 'devices revoke'];
@@ -68,7 +68,7 @@ test('an empty argument and an empty input are refused before anything is asked'
   }
 });
 
-test('an output that cannot be written is told without a stack', () => {
+test('an output that cannot be written is reported without a stack', () => {
   const full = openSync('/dev/full', 'w');
   const { status, stderr } = spawnSync(process.execPath, [BINARY, 'config'], {
     env: { PATH: process.env.PATH },
@@ -79,7 +79,7 @@ test('an output that cannot be written is told without a stack', () => {
   expect([status, stderr]).toEqual([1, 'nds: the output cannot be written: the disk is full\n']);
 });
 
-/** Whose output nobody reads. */
+/** Starts a command whose output nobody reads. */
 function startUnread(args: readonly string[], environment: Readonly<Record<string, string>>) {
   const child = spawn(process.execPath, [BINARY, ...args], {
     env: { PATH: process.env.PATH, ...environment },
@@ -94,7 +94,7 @@ function startUnread(args: readonly string[], environment: Readonly<Record<strin
   return once(child, 'close').then(([code]: unknown[]) => ({ code, stderr }));
 }
 
-test('an import goes on to its end without a reader', async () => {
+test('an import continues to its end without a reader', async () => {
   const { environment, folder } = await setup();
   const file = join(folder, 'devices.ndjson');
   const lines = Array.from({ length: 1_200 }, (_, index) =>
@@ -107,7 +107,7 @@ test('an import goes on to its end without a reader', async () => {
   });
 });
 
-test('tail ends when nobody reads it any more', async () => {
+test('tail ends when its reader has gone', async () => {
   const { environment, notify } = await setup();
   let end: unknown;
   const ended = startUnread(['tail'], environment).then((told) => {
@@ -119,7 +119,7 @@ test('tail ends when nobody reads it any more', async () => {
   expect(end).toEqual({ code: 0, stderr: '' });
 });
 
-test('a line that is too long for a call is refused, and the import goes on', async () => {
+test('a line that is too long for a call is refused, and the import continues', async () => {
   const { environment, folder } = await setup();
   const file = join(folder, 'devices.ndjson');
   writeFileSync(file, `${registration('a')}\n${'x'.repeat(2_000_000)}\n${registration('b')}\n`);

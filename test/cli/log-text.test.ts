@@ -1,4 +1,4 @@
-// The samples of docs/finding-a-push.md are what the commands print, in lines of at most 80 columns.
+// The commands print what the samples of docs/finding-a-push.md show, in lines of at most 80 columns.
 
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -59,7 +59,7 @@ test('stats', () => {
   expect(DOCS).toContain(`\`\`\`\n${text}\`\`\``);
 });
 
-test('stats of a time without calls', () => {
+test('stats of a period without calls', () => {
   const nothing = { sinceMs: CALLED, lanes: [], refused: [], whyNot: [] };
   expect(textOf(nothing, 3_600_000)).toBe('since 2026-11-26 18:12:22 UTC, 60 min\n\nNo calls.\n');
 });

@@ -7,7 +7,7 @@ import { askService, expectReadable } from '../support/command.ts';
 import { expectNothingSecret, imported, USER, withDevice } from '../support/operated.ts';
 import { ANDROID_TOKEN, IOS_TOKEN, setup } from '../support/service.ts';
 
-test('devices are imported again without another handle, and faults are named by their line', async () => {
+test('importing devices again makes no further handles, and faults name their line', async () => {
   const { running, environment, id, urls } = await withDevice();
   const file = join(running.folder, 'devices.ndjson');
   const lines = [

@@ -1,4 +1,4 @@
-// The commands that ask and change the running service, over its socket, and those that also work while none runs.
+// The commands that ask and change the running service, over its socket; some of them also work while none runs.
 
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { askService, expectReadable } from '../support/command.ts';
 import { expectNothingSecret, PAYMENT_HASH, USER, withDevice } from '../support/operated.ts';
 import { ANDROID_TOKEN, IOS_TOKEN, setup, temporaryFolder } from '../support/service.ts';
 
-test('send prints the way that a push took, to a token, a handle, a device and a URL', async () => {
+test('send prints the way that a push took, with a token, a handle, a device and a URL', async () => {
   const { running, id, urls, nds, given } = await withDevice();
   const url = new URL(urls.notify ?? '');
   const handle = url.pathname.split('/').at(-1) ?? '';
@@ -73,7 +73,7 @@ test('send --watch waits for the end of a push that is tried again', async () =>
   expect([end.code, status, attempts.length]).toEqual([0, 'delivered', 2]);
 });
 
-test('retry tries what waits at once, and refuses what has ended', async () => {
+test('retry tries a waiting delivery at once, and refuses one that has ended', async () => {
   const { running, nds, id } = await withDevice();
   running.sandbox.script({
     token: ANDROID_TOKEN,
@@ -95,7 +95,7 @@ test('retry tries what waits at once, and refuses what has ended', async () => {
   expect((await nds('retry', 'aa')).stderr).toMatch(/\(404 unknown_delivery/);
 });
 
-/** A token that the provider says is dead. */
+/** Makes a token dead according to its provider. */
 async function condemn({ running }: Awaited<ReturnType<typeof withDevice>>): Promise<void> {
   running.sandbox.script({
     token: ANDROID_TOKEN,
@@ -105,7 +105,7 @@ async function condemn({ running }: Awaited<ReturnType<typeof withDevice>>): Pro
   await running.service.settled();
 }
 
-test('token shows why a token is not sent to, and releases it', async () => {
+test('token shows why a token gets no pushes, and releases it', async () => {
   const started = await withDevice();
   const { running, given } = started;
   const fine = await given(ANDROID_TOKEN, 'token', 'show', '-');
@@ -128,7 +128,7 @@ test('token shows why a token is not sent to, and releases it', async () => {
   expect([again.code, again.stdout]).toEqual([1, 'It was not held.\n']);
 });
 
-test('what can be no token is not said to be sent to', async () => {
+test('token does not call a token good that cannot be one', async () => {
   const { given } = await withDevice();
   for (const text of [IOS_TOKEN.slice(1), `<${IOS_TOKEN}>`, 'null', 'x'.repeat(9_000)]) {
     for (const command of ['show', 'release']) {
@@ -140,7 +140,7 @@ test('what can be no token is not said to be sent to', async () => {
   }
 });
 
-test('forget takes a user and a token out of registry and log', async () => {
+test('forget removes a user and a token from registry and log', async () => {
   const { running, id, nds, given } = await withDevice();
   expect(await nds('send', id)).toMatchObject({ code: 0 });
   await running.service.settled();
@@ -152,7 +152,7 @@ test('forget takes a user and a token out of registry and log', async () => {
       '1 delivery in the log name neither token nor device any more.\n',
   );
   expect((await nds('devices', 'list')).stdout).toBe('');
-  // The routes that the command tried in vain are in the log by now, and are no calls of this device.
+  // The routes that the command tried without success are in the log by now, but they are not calls of this device.
   await running.service.settled();
   expect(await nds('find', id)).toMatchObject({
     code: 1,
@@ -169,7 +169,7 @@ test('forget takes a user and a token out of registry and log', async () => {
   ]);
 });
 
-test('apps are listed and read again; a bad file keeps the old ones', async () => {
+test('apps are listed and read again; a faulty file keeps the old ones', async () => {
   const folder = temporaryFolder();
   const file = join(folder, 'apps.json');
   writeFileSync(file, '{}');
@@ -206,7 +206,7 @@ test('while no service runs, registry and quarantine are changed in the database
   expect((await running.notify(ANDROID_TOKEN, 'cc'.repeat(32))).status).toBe(200);
 });
 
-test('what needs a service says where it expected one, and how to start it', async () => {
+test('commands that need a service say where they expected one, and how to start it', async () => {
   const { running, environment, nds } = await withDevice();
   await running.service.stop();
   for (const args of [

@@ -1,5 +1,5 @@
-// The process as a supervisor, an operator and an attacker on the same machine meet it: signals, pipes, an old Node,
-// and an error that nobody caught.
+// The process as a supervisor, an operator and an attacker on the same machine meet it: signals, pipes, an old version
+// of Node, and uncaught errors.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -49,7 +49,7 @@ test('SIGHUP reloads and does not end the service, and SIGUSR1 does not open the
   for (let round = 0; round < 20; round += 1) expect(await isAlive(url)).toBe(true);
   program.signal('SIGTERM');
   const { code, stderr } = await program.ended;
-  // The inspector says on standard error where it listens.
+  // The inspector would report its address on standard error.
   expect([code, stderr]).toEqual([0, '']);
 });
 
@@ -128,14 +128,14 @@ test('`npm start` stops on SIGTERM and leaves nothing behind', async () => {
     cwd: ROOT,
     env: { PATH: process.env.PATH, HOME: folder, ...sandboxEnvironment(sandbox, folder) },
     stdio: ['ignore', 'pipe', 'inherit'],
-    // A group of its own, so that what it may leave behind can be ended.
+    // A process group of its own, so that everything left in it can be killed.
     detached: true,
   });
   onTestFinished(() => {
     try {
       process.kill(-(child.pid ?? 0), 'SIGKILL');
     } catch {
-      // As it should be: nothing is left of the group.
+      // This is correct: no process of the group is left.
     }
   });
   let output = '';
@@ -149,7 +149,7 @@ test('`npm start` stops on SIGTERM and leaves nothing behind', async () => {
   await expect(fetch(`${url}/healthz`)).rejects.toThrow();
 });
 
-test('an old Node gets one sentence that says which one is needed', async () => {
+test('an old version of Node prints one sentence that says which one is needed', async () => {
   const versions = "Object.defineProperty(process, 'versions', { value: { node: '20.11.1' } });";
   for (const args of [[], ['serve'], ['help']]) {
     const program = startProgram({
@@ -165,7 +165,7 @@ test('an old Node gets one sentence that says which one is needed', async () => 
   }
 });
 
-test('a reader that closes the pipe keeps a command neither from its work nor from its exit code', async () => {
+test('a reader that closes the pipe changes neither a command’s work nor its exit code', async () => {
   for (const [command, code] of [
     ['config', 1],
     ['doctor', 2],
@@ -184,7 +184,7 @@ test('a reader that closes the pipe keeps a command neither from its work nor fr
   }
 });
 
-test('an argument too many and an unknown option are refused', async () => {
+test('one argument too many and an unknown option are refused', async () => {
   for (const args of [
     ['serve', 'now'],
     ['config', '--every'],

@@ -1,4 +1,5 @@
-// `nds serve` as an operator starts it: one message with every fault, or a service that says whom it reaches.
+// `nds serve` as an operator starts it: one message with every fault, or a service that says which providers it
+// reaches.
 
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -40,7 +41,7 @@ test('refuses to start with one message that lists every fault, and exits with 1
   expect(stderr).not.toMatch(/^ {4}at /m);
 });
 
-test('says what to configure when nothing is', async () => {
+test('says what to configure if nothing is configured', async () => {
   const folder = temporaryFolder();
   const { code, stderr } = await startProgram({ args: [], folder }).ended;
   expect(code).toBe(1);
@@ -67,7 +68,7 @@ test('explains that its port is taken', async () => {
 
 test('explains that it cannot listen at an address of another machine', async () => {
   const folder = temporaryFolder();
-  // TEST-NET-1 of RFC 5737 belongs to nobody.
+  // No machine has an address of TEST-NET-1, RFC 5737.
   const environment = { ...BOTH_PROVIDERS, NOTIFY_HTTP_ADDRESS: '192.0.2.1:8080' };
   const { code, stderr } = await startProgram({ args: ['serve'], environment, folder }).ended;
   expect(code).toBe(1);
@@ -111,7 +112,7 @@ test('reads .env, says which app reaches which provider, and stops cleanly', asy
     expect(stdout).not.toContain(secret);
   }
 
-  // The secret of the environment was used: with it alone the database opens again.
+  // The secret of the environment was used: with only this secret the database opens again.
   const again = startProgram({
     args: ['serve'],
     environment: { ...variables, ...environment },
@@ -122,7 +123,7 @@ test('reads .env, says which app reaches which provider, and stops cleanly', asy
   expect((await again.ended).code).toBe(0);
 });
 
-test('starts with the environment of breez/notify as it is, and says once what is ignored', async () => {
+test('starts with the unchanged environment of breez/notify, and says once what is ignored', async () => {
   const folder = temporaryFolder();
   const stand = await sandbox();
   const { NDS_PROVIDER_CA_FILE = '' } = sandboxEnvironment(stand, folder);
@@ -132,7 +133,7 @@ test('starts with the environment of breez/notify as it is, and says once what i
     NOTIFY_WORKERS_NUM: '10',
     NOTIFIER_ENV: 'production',
     GOOGLE_APPLICATION_CREDENTIALS: JSON.stringify(stand.fcm.serviceAccount),
-    // Only so that no test asks Google.
+    // So that no test asks Google.
     FCM_ENDPOINT: stand.fcm.url,
     NDS_PROVIDER_CA_FILE,
   };
@@ -149,7 +150,7 @@ test('starts with the environment of breez/notify as it is, and says once what i
   ]);
 });
 
-test('a .env that an editor or a console spoilt is reported by its own name', async () => {
+test('a .env that an editor or a console damaged is reported by its own name', async () => {
   const cases = [
     ['\ufeffPORT=8080\n', /- \.env begins with a byte order mark/],
     [Buffer.from('PORT=8080\n', 'utf16le'), /- \.env is not UTF-8/],
@@ -164,7 +165,7 @@ test('a .env that an editor or a console spoilt is reported by its own name', as
   }
 });
 
-test('says which provider it cannot reach, and why, and serves all the same', async () => {
+test('says which provider it cannot reach, and why, but still serves', async () => {
   const folder = temporaryFolder();
   const stand = await sandbox();
   await stand.refuseConnections('apns', true);
@@ -178,7 +179,7 @@ test('says which provider it cannot reach, and why, and serves all the same', as
   expect((await program.ended).code).toBe(0);
 });
 
-test('says nothing of providers that it had no time to reach before it was stopped', async () => {
+test('says nothing about providers that it could not reach before it was stopped', async () => {
   const folder = temporaryFolder();
   const stand = await sandbox();
   const silent = createServer((socket) => socket.on('error', () => {}).resume());
@@ -198,7 +199,7 @@ test('says nothing of providers that it had no time to reach before it was stopp
   expect(stdout).not.toContain('reach_provider');
 });
 
-test('warns once that a secret which it made lies beside the database', async () => {
+test('warns once if a secret that it made is in the folder of the database', async () => {
   const folder = temporaryFolder();
   const stand = await sandbox();
   const { NDS_SECRET: _, ...environment } = sandboxEnvironment(stand, folder);

@@ -1,4 +1,4 @@
-// `nds trigger`: every caller's call is taken by the service, and changes of it are refused: the signatures are real.
+// `nds trigger`: the service takes every caller's call and refuses changes of it, so the signatures are real.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ const SOURCES = {
 
 const registered = z.looseObject({ urls: z.record(z.string(), z.string()) });
 
-/** The paths at which the callers of a registered device are taken, by door. */
+/** The paths of a registered device's doors, by door. */
 async function doors(running: Setup): Promise<Readonly<Record<string, string>>> {
   const secrets = Object.fromEntries(
     ['spark_ssp', 'resmic', 'paymentflow', 'payment_api', 'epay', 'acme'].map((door) => [
@@ -82,7 +82,7 @@ function secretOf(caller: string): string {
   return caller === 'lsps5' ? NODE_KEY : SECRET;
 }
 
-test('every caller of docs/sources is taken at its door, with every type that it has', async () => {
+test('every caller of docs/sources is accepted at its door, with every type that it has', async () => {
   const { running, urlFor } = await start();
   const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
   onTestFinished(() => write.mockRestore());
@@ -94,7 +94,7 @@ test('every caller of docs/sources is taken at its door, with every type that it
   const codes: string[] = [];
   for (const [caller, { types }] of cases) {
     for (const type of types) {
-      // Its caller would wait for a reply that no phone gives.
+      // The call would wait for a reply that no phone gives.
       if (type === 'invoice_request') continue;
       writeFileSync(file, secretOf(caller));
       const options = { url: urlFor(caller), type, secretFile: file, app: 'default', user: USER };
@@ -107,7 +107,7 @@ test('every caller of docs/sources is taken at its door, with every type that it
   expect(rows.length).toBe(codes.length);
 });
 
-test('says who was told what, and how to find it, without the URL', async () => {
+test('prints the answer and how to find the push, without the URL', async () => {
   const { running, urlFor } = await start();
   const { environment } = running;
   const done = await askService(['trigger', 'lspd', '--url', '-'], {
@@ -125,7 +125,7 @@ test('says who was told what, and how to find it, without the URL', async () => 
   expect(done.stdout).not.toContain(new URL(urlFor('lspd')).pathname);
 });
 
-test('takes the secret of NDS_SOURCES, and a wrong one is told as its caller is told', async () => {
+test('uses the secret of NDS_SOURCES, and prints the answer to a wrong one', async () => {
   const { running, urlFor } = await start();
   const { environment, folder } = running;
   const args = ['trigger', 'resmic', '--url', urlFor('resmic')];
@@ -156,7 +156,7 @@ test('the same event again is a duplicate', async () => {
   ]);
 });
 
-test('what is missing is one sentence', async () => {
+test('anything missing is reported in one sentence', async () => {
   const url = ['--url', 'http://127.0.0.1:1/n/AAAAAAAAAAAAAAAAAAAAAA'];
   for (const [expected, args, words] of [
     [2, ['nobody', ...url], 'no caller has this name'],

@@ -1,5 +1,5 @@
-// What the commands say of a database that is none, or not of this version: a sentence that says what to do, and nothing
-// is changed.
+// What the commands say about a file that is no database of nds, or of another version: a sentence that says what to
+// do. Nothing is changed.
 
 import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -68,7 +68,7 @@ test('the database of another program is refused and left as it is', async () =>
   expect(readdirSync(folder).filter((name) => /copy|before|-wal/.test(name))).toEqual([]);
 });
 
-test('tables that a replicator keeps in an empty file are no other program’s', async () => {
+test('tables that a replicator keeps in an empty file do not count as another program’s', async () => {
   const file = join(temporaryFolder(), 'nds.sqlite');
   const db = new Database(file);
   db.exec('CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER)');
@@ -78,7 +78,7 @@ test('tables that a replicator keeps in an empty file are no other program’s',
   expect([code, stderr]).toEqual([0, '']);
 });
 
-test('an empty file has nothing to read or copy', async () => {
+test('an empty file is refused, because there is nothing to read or copy', async () => {
   const folder = temporaryFolder();
   const file = join(folder, 'nds.sqlite');
   writeFileSync(file, '');
@@ -88,7 +88,7 @@ test('an empty file has nothing to read or copy', async () => {
   });
 });
 
-test('a file that is no database is named, not what was to be made of it', async () => {
+test('the message names the file that is no database, not the one to be written', async () => {
   const folder = temporaryFolder();
   const file = join(folder, 'nds.sqlite');
   writeFileSync(file, 'garbage');
@@ -107,7 +107,7 @@ test('a file that is no database is named, not what was to be made of it', async
   expect(readFileSync(file, 'utf8')).toBe('garbage');
 });
 
-test('a folder is said to be one', async () => {
+test('a folder is reported as a folder', async () => {
   const folder = temporaryFolder();
   const file = join(folder, 'nds.sqlite');
   mkdirSync(file);
@@ -140,7 +140,7 @@ test('tables of another version are refused with what to do', async () => {
   });
 });
 
-test.runIf(isRoot)('a user who may not read the file is told who may', async () => {
+test.runIf(isRoot)('a user who may not read the file is told which user may', async () => {
   const folder = temporaryFolder();
   const file = join(folder, 'nds.sqlite');
   writeFileSync(file, '');

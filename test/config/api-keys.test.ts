@@ -1,4 +1,4 @@
-// NDS_API_KEYS: what an entry looks like, and that a fault never repeats any of it.
+// NDS_API_KEYS: the format of an entry, and that a fault never repeats any of it.
 
 import { expect, test } from 'vitest';
 import { apiKeyList } from '../../src/config/api-keys.ts';

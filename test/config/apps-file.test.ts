@@ -16,14 +16,14 @@ const APNS = {
   environment: 'production',
 };
 
-/** Reads NDS_APPS with these apps alone. */
+/** Reads NDS_APPS with only these apps. */
 function loadInline(apps: object) {
   const faults: string[] = [];
   const loaded = loadApps(readSettings({ NDS_APPS: JSON.stringify(apps) }), faults);
   return { apps: loaded.apps, faults };
 }
 
-/** Reads a file with this content beside the plain variables. */
+/** Reads a file with this content, together with the plain variables. */
 function load(
   content: unknown,
   environment: Record<string, string> = BOTH_PROVIDERS,
@@ -109,7 +109,7 @@ test('says what is wrong by app and field, and everything at once', () => {
   expect(said).not.toContain(secret);
 });
 
-test('says what is missing or cannot be read of an app', () => {
+test('says what is missing or unreadable in an app', () => {
   const missing = join(temporaryFolder(), 'missing');
   const { faults } = load({
     default: { apns: APNS },
@@ -133,7 +133,7 @@ test('says what is missing or cannot be read of an app', () => {
   ]);
 });
 
-test('takes nothing but a JSON object of apps', () => {
+test('takes only a JSON object of apps', () => {
   for (const content of [
     '',
     '{',
@@ -152,7 +152,7 @@ test('takes nothing but a JSON object of apps', () => {
   expect(load({}).faults).toEqual([]);
 });
 
-test('takes the same JSON from NDS_APPS, and says so in what is wrong with it', () => {
+test('takes the same JSON from NDS_APPS, and names that variable in faults', () => {
   const { apps, faults } = loadInline({ second: { apns: APNS } });
   expect([apps.map(({ name }) => name), faults]).toEqual([['second'], []]);
   const wrong = loadInline({ second: { apns: { ...APNS, key_id: 'short' } } }).faults;
@@ -164,7 +164,7 @@ test('takes the same JSON from NDS_APPS, and says so in what is wrong with it', 
   expect(both.faults).toEqual(['NDS_APPS and NDS_APPS_FILE are both set: remove one of them']);
 });
 
-test('`default` may have settings beside the plain variables, or everything without them', () => {
+test('`default` may have only settings beside the plain variables, or everything without them', () => {
   const types = ['payment_received'];
   const beside = load({ default: { types } });
   expect(beside.faults).toEqual([]);

@@ -1,5 +1,5 @@
-// The configuration: what each variable takes, and that everything wrong is said at once and in words that
-// give nothing away.
+// The configuration: which values each variable takes, and that all faults are reported at once, in words that reveal
+// no secret.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -127,7 +127,7 @@ test('says what to set when no provider is configured, and only then', async () 
   expect(await faultsOf(BOTH_PROVIDERS)).toEqual([]);
 });
 
-test('names what is missing of a half-configured APNs', async () => {
+test('names the missing parts of an incomplete APNs configuration', async () => {
   const { GOOGLE_APPLICATION_CREDENTIALS_JSON: _, ...apns } = BOTH_PROVIDERS;
   expect(await faultsOf(apns)).toEqual([]);
   for (const name of Object.keys(apns)) {
@@ -136,7 +136,7 @@ test('names what is missing of a half-configured APNs', async () => {
   }
 });
 
-test('starts with the environment of breez/notify as it is', async () => {
+test('starts with the unchanged environment of breez/notify', async () => {
   const environment = {
     NOTIFY_HTTP_ADDRESS: ':8080',
     NOTIFY_EXTERNAL_URL: 'https://notify.example.com/',
@@ -152,7 +152,7 @@ test('starts with the environment of breez/notify as it is', async () => {
   expect(parseConfig(environment).externalUrl).toBe('https://notify.example.com');
 });
 
-test('takes a key with its line breaks spelled out, as some consoles store it', async () => {
+test('takes a key whose line breaks are escaped, as some consoles store it', async () => {
   const spelledOut = APNS_KEY.replaceAll('\n', '\\n');
   expect(await faultsOf({ ...BOTH_PROVIDERS, APNS_KEY: spelledOut })).toEqual([]);
 });

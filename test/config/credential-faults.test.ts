@@ -1,5 +1,4 @@
-// Credentials and authorities that were damaged on their way, or are something else: each is reported by what happened
-// to it.
+// Credentials and authorities that were damaged, or are something else: the report says what happened to each.
 
 import { createPrivateKey } from 'node:crypto';
 import { generate } from 'selfsigned';
@@ -41,7 +40,7 @@ test('an APNs key is reported by what happened to it, once', async () => {
     [[{ APNS_KEY_FILE: file('key.p8', `"${APNS_KEY}"`) }, /^the file of APNS_KEY_FILE has quotes/]],
     APNS_WITHOUT_KEY,
   );
-  // OpenSSL skips what stands before the key.
+  // OpenSSL skips everything before the key.
   const marked = file('key.p8', `\ufeff${APNS_KEY}`);
   expect(createPrivateKey(APNS_KEY).asymmetricKeyType).toBe('ec');
   expect(await faultsOf({ APNS_KEY_FILE: marked }, APNS_WITHOUT_KEY)).toEqual([]);

@@ -1,4 +1,4 @@
-// Values that are wrong in form or in meaning: each one is reported at start, with its cause, and a single mistake is
+// Values that are wrong in format or meaning: each one is reported at start, with its cause, and a single mistake is
 // reported once.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -27,7 +27,7 @@ test('a misspelt name is reported with the likely one', async () => {
   expect(await faultsOf({ HOME: '/root', APNSKEY: '1', NDS_UNKNOWN_BUT_EMPTY: ' ' })).toEqual([]);
 });
 
-test('what a cluster sets for a service called nds is no misspelling', async () => {
+test('variables that a cluster sets for a service called nds are not misspellings', async () => {
   const variables = {
     NDS_SERVICE_HOST: '10.0.0.11',
     NDS_SERVICE_PORT: '8080',
@@ -67,7 +67,7 @@ test('two settings for one thing are reported', async () => {
   ]);
 });
 
-test('a lifetime that leaves no time to send in is reported', async () => {
+test('a lifetime that leaves no time to send is reported', async () => {
   for (const lifetime of ['0s', '1s', '5s', '8s']) {
     await expectOneFault([
       [
@@ -79,7 +79,7 @@ test('a lifetime that leaves no time to send in is reported', async () => {
   expect(await faultsOf({ NDS_LIFETIMES: 'invoice_request=9s' })).toEqual([]);
 });
 
-test('a type that nobody sends is reported, and types of the caller’s own are taken', async () => {
+test('a type that no source sends is reported, and the caller’s own types are taken', async () => {
   const titles = (type: string) => JSON.stringify({ [type]: 'A title' });
   await expectOneFault([
     [{ NDS_TITLES: titles('payment_recieved') }, /NDS_TITLES .*did you mean payment_received\?$/],
@@ -129,11 +129,11 @@ test('a secret that could never be rotated is reported', async () => {
     createSystemClock(),
   );
   await Promise.all(providers.map(({ provider }) => provider.close()));
-  // NDS_SECRET itself is read without the blanks around it.
+  // NDS_SECRET itself is read without the spaces around it.
   expect(config.previousSecrets).toEqual(['a secret long enough', 'another one long enough']);
 });
 
-test('an empty or unreadable secret file is reported, unless NDS_SECRET makes it needless', async () => {
+test('an empty or unreadable secret file is reported, unless NDS_SECRET is set instead', async () => {
   const NDS_DATABASE = file('nds.sqlite', '');
   writeFileSync(`${NDS_DATABASE}.secret`, '\n');
   await expectOneFault([
@@ -145,7 +145,7 @@ test('an empty or unreadable secret file is reported, unless NDS_SECRET makes it
   await expectOneFault([[{ NDS_DATABASE: folder }, /cannot be read \(EISDIR\)/]]);
 });
 
-test('an address with a scheme twice is reported', async () => {
+test('an address with two schemes is reported', async () => {
   await expectOneFault([
     [
       { NOTIFY_EXTERNAL_URL: 'https://https://nds.example.com' },
@@ -159,7 +159,7 @@ test('an address with a scheme twice is reported', async () => {
   ]);
 });
 
-test('a database that is no path is reported by what it is', async () => {
+test('a database that is not a path is reported by what it is', async () => {
   await expectOneFault([
     [
       { NDS_DATABASE: 'postgres://user:pw@db.internal:5432', NDS_SECRET: 'a secret for tests' },
@@ -185,7 +185,7 @@ test('a database that is no path is reported by what it is', async () => {
   ]);
 });
 
-test('how a PostgreSQL is to be reached by TLS must be certain, and its files be there', async () => {
+test('the TLS settings of a PostgreSQL must be unambiguous, and their files must exist', async () => {
   const certificate = file('ca.pem', '');
   const server = (query: string) => ({
     NDS_DATABASE: `postgres://user:pw@db.internal:5432/nds?${query}`,
@@ -208,7 +208,7 @@ test('how a PostgreSQL is to be reached by TLS must be certain, and its files be
   }
 });
 
-test('an address for other machines is refused where there are none, and at a port that others reach', async () => {
+test('an address for other machines is refused if there are none, and at a port that others use', async () => {
   const shared = {
     NDS_DATABASE: 'postgres://user:pw@db.internal:5432/nds',
     NDS_SECRET: 'a secret for tests',
@@ -236,7 +236,7 @@ test('a file with a byte order mark is reported by its own variable', async () =
   ]);
 });
 
-test('one mistake is one fault: what is set is not reported as missing, nor what depends on it', async () => {
+test('one mistake is one fault: a variable that is set is not reported as missing, nor what depends on it', async () => {
   await expectOneFault([
     [
       { APNS_KEY_ID: '"ABC123DEFG"' },
@@ -275,7 +275,7 @@ test('one mistake is one fault: what is set is not reported as missing, nor what
   ]);
   const APNS_TEAM_ID = 'short';
   await expectOneFault([[{ APNS_TEAM_ID }, /^APNS_TEAM_ID must be/]], APNS_ONLY);
-  // Without a provider that works there is still one that was meant.
+  // A provider that is configured wrongly still counts as configured.
   await expectOneFault(
     [[{ GOOGLE_APPLICATION_CREDENTIALS: '/nowhere/a.json' }, /names \/nowhere.*ENOENT/]],
     {},

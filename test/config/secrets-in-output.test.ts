@@ -1,5 +1,5 @@
-// Every secret in every variable: keys end up where their paths belong, and nothing that the start says may
-// repeat them.
+// Every secret in every variable: keys are often put into the variables for their paths, and the start must not repeat
+// any of them.
 
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -16,7 +16,7 @@ import { temporaryFolder } from '../support/service.ts';
 const PASSWORD = 'S3cretPassw0rdS3cret';
 const JSON_TEXT = JSON.stringify(SERVICE_ACCOUNT);
 
-/** What an operator may paste, by what it is. */
+/** What an operator may paste, by its kind. */
 const SECRETS: Readonly<Record<string, string>> = {
   'APNs key': APNS_KEY,
   'APNs key on one line': APNS_KEY.replaceAll('\n', ' '),
@@ -46,7 +46,7 @@ const SECRETS: Readonly<Record<string, string>> = {
   JWT: `eyJhbGciOiJFUzI1NiJ9.${randomBytes(40).toString('base64url')}.${randomBytes(64).toString('base64url')}`,
 };
 
-/** The parts of a secret that must not come out: every run of characters that only it has. */
+/** The parts of a secret that must not be printed: every run of characters that only it has. */
 function partsOf(secret: string): readonly string[] {
   const runs = secret.match(/[A-Za-z0-9+/_-]{16,}/g) ?? [];
   const known = [JSON.stringify(Object.keys(SERVICE_ACCOUNT)), 'APPLICATION', SERVICE_ACCOUNT.type];
@@ -105,7 +105,7 @@ test('says which variable the content belongs to', async () => {
   }
 });
 
-test('a database is a path, and no file is made under a key or URL', async () => {
+test('a database must be a path, and no file is made whose name is a key or URL', async () => {
   for (const value of [
     'postgres://user:password@db.internal:5432',
     'postgresql:///nds',

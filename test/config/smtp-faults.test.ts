@@ -1,4 +1,4 @@
-// A mail server that is configured wrongly, and e-mail endpoints that do not fit: reported at start, without a password.
+// A wrongly configured mail server, and e-mail endpoints that do not fit: reported at start, without a password.
 
 import { expect, test } from 'vitest';
 import { parseSmtpUrl } from '../../src/endpoints/mail/smtp-settings.ts';
@@ -33,7 +33,7 @@ test('reads the URL of a mail server', () => {
   expect(parseSmtpUrl('SMTPS://mail_1.example.com')?.port).toBe(465);
 });
 
-test('reports a URL that is none, without repeating it', async () => {
+test('reports an invalid URL, without repeating it', async () => {
   for (const wrong of [
     `mail.example.com:587`,
     `https://nds:${PASSWORD}@mail.example.com`,

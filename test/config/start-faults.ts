@@ -1,4 +1,4 @@
-// Starts a service with variables that are wrong, and says how that was reported.
+// Starts a service with wrong variables, and returns the faults that it reported.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { temporaryFolder } from '../support/service.ts';
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** The faults of a start of a service that is well configured but for these variables. */
+/** The faults that a start reports for a service that is configured well except for these variables. */
 export async function faultsOf(
   changed: Variables,
   base: Variables = BOTH_PROVIDERS,

@@ -1,5 +1,5 @@
-// Times, rates, lifetimes, titles and numbers of the configuration: every well-formed text is read as what
-// it says, and every other one is refused with what would fit.
+// Times, rates, lifetimes, titles and numbers of the configuration: every well-formed text is read correctly, and every
+// other one is refused with a hint at what would fit.
 
 import { expect, test } from 'vitest';
 import { type Config, readSettings } from '../../src/config/config.ts';
@@ -9,7 +9,7 @@ const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as 
 const unit = fc.constantFrom('ms' as const, 's' as const, 'm' as const, 'h' as const, 'd' as const);
 const typeName = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_:/-]{0,99}$/);
 
-/** What one variable becomes, and what is said against it. */
+/** The value of one variable, and the faults reported for it. */
 function read<Key extends keyof Config>(
   name: string,
   key: Key,
@@ -19,7 +19,7 @@ function read<Key extends keyof Config>(
   return { value: values[key], faults };
 }
 
-test('reads a time in any unit, within its bounds', () => {
+test('reads a time in any unit, within its limits', () => {
   const HOUR_MS = 3_600_000;
   const MAX_MS = 3_650 * 86_400_000;
   fc.assert(
@@ -37,7 +37,7 @@ test('reads a time in any unit, within its bounds', () => {
   );
 });
 
-test('refuses what is no time', () => {
+test('refuses what is not a time', () => {
   const noTime = fc
     .string({ maxLength: 12 })
     .filter((text) => text.trim() !== '' && !/^\d{1,9}(ms|s|m|h|d)$/.test(text.trim()));
@@ -80,7 +80,7 @@ test('reads a rate as burst and calls per second', () => {
   }
 });
 
-test('reads lifetimes by type, whatever blanks and empty parts are between them', () => {
+test('reads lifetimes by type, with any spaces and empty parts between them', () => {
   const entry = fc.tuple(typeName, fc.integer({ min: 9, max: 28 * 24 * 3_600 }));
   const entries = fc.uniqueArray(entry, { maxLength: 8, selector: ([name]) => name });
   fc.assert(
@@ -130,7 +130,7 @@ test('reads titles from JSON, in any script', () => {
   }
 });
 
-test('reads whole numbers within their bounds and nothing that only looks like one', () => {
+test('reads whole numbers within their limits, and nothing that only looks like one', () => {
   fc.assert(
     fc.property(fc.integer({ min: -10, max: 20_000 }), (count) => {
       const { value, faults } = read('NDS_MAX_IN_FLIGHT', 'maxInFlight', String(count));
@@ -155,7 +155,7 @@ test('never repeats the value of a secret variable', () => {
   );
 });
 
-test('reads networks, and refuses what is none', () => {
+test('reads networks, and refuses invalid ones', () => {
   const networks = (value: string) => read('NDS_ADMIN_NETWORKS', 'adminNetworks', value);
   expect(networks('')).toEqual({ value: undefined, faults: [] });
   const { value } = networks('10.0.0.0/8, 2001:db8::/32');

@@ -1,4 +1,4 @@
-// The checks whose circumstances a test cannot make: disks that fill up, clocks that are wrong.
+// The checks whose circumstances a test cannot create: disks that fill up, clocks that are wrong.
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -24,7 +24,7 @@ test.each([
   expect(verdictOf({ freeBytes, share, days })).toBe(code);
 });
 
-test('the days that are left end with the retention', () => {
+test('the predicted days end with the retention', () => {
   const options = { database: `${temporaryFolder()}/nds.sqlite`, deliveriesPerDay: 2_000_000 };
   // 1.156 GB a day.
   expect(daysLeft({ ...options, retentionMs: 30 * DAY_MS }, 5.78e9)).toBe(5);
@@ -52,7 +52,7 @@ test('says by how much the clock differs from the date header, and in which dire
   expect((await check()).finding.code).toBe('clock_ok');
 });
 
-test('a signature that a wrong clock explains is not called a wrong key', () => {
+test('a signature is not called a wrong key if a wrong clock explains its refusal', () => {
   const lane = apnsLane();
   const proof: KeyProof = { verdict: 'refused', reason: 'InvalidProviderToken' };
   expect(findingOf(lane, proof, { skewMs: 29_000 }).code).toBe('apns_refused');
@@ -64,7 +64,7 @@ test('a signature that a wrong clock explains is not called a wrong key', () => 
   expect(findingOf(lane, expired).code).toBe('apns_clock');
 });
 
-test('an answer that says nothing of the credentials, and none at all, are no proof', () => {
+test('an answer that says nothing about the credentials, or no answer, proves nothing', () => {
   const lane = apnsLane();
   const finding = (proof: KeyProof) => findingOf(lane, proof).code;
   expect(finding({ verdict: 'unclear', reason: 'TooManyProviderTokenUpdates' })).toBe(
@@ -75,7 +75,7 @@ test('an answer that says nothing of the credentials, and none at all, are no pr
   );
 });
 
-test('a machine without Google’s credentials may have them a moment later: no deploy ends for it', () => {
+test('a machine without Google’s credentials may have them a moment later, so no deploy ends because of that', () => {
   const lane = {
     check: 'default/fcm',
     configured: { provider: 'fcm', projectId: 'my-wallet', endpoint: 'https://fcm.example' },

@@ -1,4 +1,4 @@
-// What `nds doctor` says of the credentials, as an operator or a deploy runs it, against the stand-ins.
+// What `nds doctor` says about the credentials, as an operator or a deploy runs it, against the stand-ins.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -50,7 +50,7 @@ test('asks Apple at most once in ten minutes, from the command and the service t
   expect((await examine([], { APNS_KEY })).byCheck['default/apns']?.code).toBe('apns_refused');
 });
 
-test('a provider that is down ends no deploy', async () => {
+test('a provider that is down does not end a deploy', async () => {
   const { sandbox, examine } = await setup();
   await sandbox.refuseConnections('apns', true);
   await sandbox.refuseConnections('fcm', true);
@@ -68,13 +68,13 @@ test('a provider that is down ends no deploy', async () => {
     level: 'warning',
   });
   expect(deploy.byCheck.clock?.code).toBe('clock_unknown');
-  // Nothing came to Apple, so that it may be asked as soon as it is back.
+  // No question arrived at Apple, so Apple may be asked as soon as it is back.
   await sandbox.refuseConnections('apns', false);
   expect((await examine(['--deploy'])).byCheck['default/apns']?.code).toBe('apns_proven');
 });
 
 test.each(['status_503', 'hang', 'reset_connection'] as const)(
-  'nor does one that answers by %s',
+  'nor does a provider that answers with %s',
   async (kind) => {
     const { sandbox, examine } = await setup();
     await sandbox.startOutage('apns', { kind });
@@ -105,7 +105,7 @@ test('a refused APNs key ends a deploy and is named', async () => {
   expect(stdout).toContain('\n         docs/troubleshooting.md#apns_refused\n');
 });
 
-test('of two keys in a rotation each is asked about, and a refused one warns while the other works', async () => {
+test('during a rotation Apple is asked about both keys, and a refused one is a warning while the other works', async () => {
   const { sandbox, folder, examine } = await setup();
   const { keyId, key, teamId, topic } = sandbox.apns;
   const app = {
@@ -134,7 +134,7 @@ test('a refused topic is named', async () => {
   );
 });
 
-test('a project that is not the credential’s is named beside it', async () => {
+test('a project that is not the credential’s is named together with the credential’s', async () => {
   const { examine } = await setup();
   const changed = { GOOGLE_CLOUD_PROJECT: 'another-wallet' };
   const { code, byCheck } = await examine(['--deploy'], changed);
@@ -154,7 +154,7 @@ test('a deleted key of the service account ends a deploy', async () => {
   expect(byCheck['default/fcm']?.text).toContain('oauth_invalid_grant');
 });
 
-test('an access token that Google takes back is replaced before anything is said', async () => {
+test('an access token that Google revoked is replaced before anything is reported', async () => {
   const { sandbox, examine } = await setup();
   sandbox.script({ provider: 'fcm', fault: { kind: 'google_error', status: 401 } });
   expect((await examine([])).byCheck['default/fcm']?.code).toBe('fcm_proven');

@@ -1,4 +1,4 @@
-// What `nds doctor` says of settings, log, proxy and endpoints, and how it ends.
+// What `nds doctor` says about settings, log, proxy and endpoints, and its exit code.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { pushesTo, setup } from '../support/doctor.ts';
 import { startReceiver } from '../support/event-receiver.ts';
 import { createTestLog } from '../support/service.ts';
 
-test('settings come first: each fault by itself, and no secret in the words', async () => {
+test('settings come first: each fault separately, and no secret in the words', async () => {
   const { run, examine } = await setup();
   const changed = { APNS_TOPICS: 'com.example.wallet', APNS_KEY_FILE: './key.p8' };
   const { code, byCheck } = await examine(['--deploy'], changed);
@@ -24,7 +24,7 @@ test('settings come first: each fault by itself, and no secret in the words', as
   expect(stdout).toContain('ok       database:');
 });
 
-test('reads the log of a running service, and of one with another secret not', async () => {
+test('reads the log of a running service, but not with another secret', async () => {
   const { sandbox, environment, examine } = await setup();
   const clock = createSystemClock();
   const prepared = await prepare(environment, clock);
@@ -49,7 +49,7 @@ test('reads the log of a running service, and of one with another secret not', a
   expect(other.byCheck.database?.code).toBe('database_wrong_secret');
 });
 
-test('an empty file is as good as none, and the database of another program is not', async () => {
+test('an empty file counts as no database, and another program’s database is a fault', async () => {
   const { folder, examine } = await setup();
   const empty = join(folder, 'empty.sqlite');
   writeFileSync(empty, '');
@@ -67,7 +67,7 @@ test('an empty file is as good as none, and the database of another program is n
 
 test('asks through the egress proxy, as the service does', async () => {
   const { sandbox, examine } = await setup();
-  // Nobody listens there.
+  // Nothing listens there.
   const changed = { HTTPS_PROXY: 'http://127.0.0.1:1' };
   const { byCheck } = await examine([], changed);
   expect(byCheck['default/apns']?.text).toMatch(/: connection_refused$/);

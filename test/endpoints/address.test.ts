@@ -1,12 +1,12 @@
-// Where events may go: hostile URLs are refused when they are saved and when they are called, in words that do not repeat
-// them.
+// Where events may be sent: hostile URLs are refused when they are saved and when they are called, in words that do not
+// repeat them.
 
 import { expect, test } from 'vitest';
 import { judgeAddress, parseNetwork } from '../../src/endpoints/address.ts';
 import { createEventSender } from '../../src/endpoints/event-sender.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
-/** Names and the addresses that a resolver has for them. */
+/** Names, and the addresses that the resolver returns for them. */
 const NAMES: Readonly<Record<string, readonly string[]>> = {
   'good.example': ['93.184.215.14', '2606:2800:21f:cb07:6820:80da:af6b:8b2c'],
   'mixed.example': ['93.184.215.14', '10.0.0.7'],
@@ -121,7 +121,7 @@ const HOSTILE = [
   `https://good.example/${'a'.repeat(2_048)}`,
 ];
 
-test('there are a hundred of them and more', () => {
+test('there are more than a hundred of them', () => {
   expect(new Set(HOSTILE).size).toBe(HOSTILE.length);
   expect(HOSTILE.length).toBeGreaterThan(100);
 });
@@ -138,7 +138,7 @@ test.each(HOSTILE)('refuses %s', async (url) => {
 test.each([
   'https://good.example/hooks?key=1',
   'https://good.example:8443/',
-  // Browsers read the end as a path; so does what makes the call.
+  // Browsers read the end as a path, and so does the code that makes the call.
   'https://good.example\\@inside.example/',
   'https://93.184.215.14/',
   'https://[2606:2800:21f:cb07:6820:80da:af6b:8b2c]/',
@@ -160,13 +160,13 @@ test('a network of the configuration may be called, also by http; others stay cl
   for (const url of ['http://good.example/', 'https://inside.example/', 'https://127.0.0.1/']) {
     expect(await own.faultOf(url)).toMatch(/^must /);
   }
-  // One address of two.
+  // One of its two addresses is not allowed.
   expect(await own.faultOf('http://mixed.example/')).toBe(
     'must be https outside NDS_ENDPOINT_NETWORKS',
   );
 });
 
-/** A name that leads to the second address when it is dialled. */
+/** Calls a name that has the second address when it is dialled. */
 async function callRebound(url: string, [first, second]: readonly [string, string]) {
   let calls = 0;
   const networks = ['10.0.0.0/8'].map(parseNetwork).filter((one) => one !== undefined);
@@ -188,14 +188,14 @@ test.each([
   ['https://good.example/', '93.184.215.14', '127.0.0.1'],
   ['https://good.example/', '93.184.215.14', '::ffff:127.0.0.1'],
   ['https://good.example/', '10.0.0.7', '169.254.169.254'],
-  // What may be told one's own network by http may not be told the internet so.
+  // A body that may go to one's own network over http must not go to the internet in this way.
   ['http://own.example/', '10.0.0.7', '93.184.215.14'],
 ] as const)('%s, which leads to %s and then to %s, is not called', async (url, first, second) => {
   const sent = await callRebound(url, [first, second]);
   expect(sent).toEqual({ kind: 'failed', reason: 'address_refused' });
 });
 
-test('a name that nobody answers for is waited for as long as a call, and holds up one other at most', async () => {
+test('a name without an answer is waited for as long as a call, and delays at most one other', async () => {
   const clock = new ManualClock();
   const asked: string[] = [];
   const hanging = Promise.withResolvers<readonly []>();
@@ -211,7 +211,7 @@ test('a name that nobody answers for is waited for as long as a call, and holds 
     slow.send({ url: `https://${host}/`, headers: {}, body: '{}' }),
   );
   await clock.run(14_999);
-  // Node looks up two names at once: the second is left to others.
+  // Node looks up two names at once, so the second lookup is left free for others.
   expect(asked).toEqual(['slow.example']);
   await clock.run(1);
   const unknown = { kind: 'failed', reason: 'unknown_host' };
@@ -219,7 +219,7 @@ test('a name that nobody answers for is waited for as long as a call, and holds 
   hanging.resolve([]);
 });
 
-test('judges what is embedded in an address', () => {
+test('checks addresses that are embedded in another address', () => {
   expect(judgeAddress('::ffff:10.0.0.1', { networks: [] })).toBeUndefined();
   expect(judgeAddress('::ffff:8.8.8.8', { networks: [] })).toBe('public');
   expect(judgeAddress('nonsense', { networks: [] })).toBeUndefined();

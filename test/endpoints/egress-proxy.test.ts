@@ -1,4 +1,4 @@
-// Events through a proxy that is configured for them: it is asked for names, and for nothing that may not be called.
+// Events through a proxy that is configured for them: the proxy gets names, and only those that may be called.
 
 import { createServer } from 'node:https';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -60,7 +60,7 @@ test.each([
   expect([...credentials]).toEqual([`Basic ${Buffer.from('nds:p@ss').toString('base64')}`]);
 });
 
-test('a name that leads inside is refused, and the proxy does not hear of it', async () => {
+test('a name that leads to an internal address is refused, and the proxy gets no request', async () => {
   const { proxy, targets } = await openProxy();
   const { send } = await setup([PUBLIC, { address: '10.0.0.8', family: 4 }], proxy);
   expect(await send()).toEqual({ kind: 'failed', reason: 'address_refused' });
@@ -74,7 +74,7 @@ test('networks of one’s own are called directly', async () => {
   expect([bodies, targets]).toEqual([[BODY], []]);
 });
 
-test('a proxy of the environment is not used', async () => {
+test('a proxy from the environment is not used', async () => {
   const { proxy, targets } = await openProxy();
   for (const name of ['HTTPS_PROXY', 'https_proxy']) vi.stubEnv(name, proxy.href);
   for (const name of ['NO_PROXY', 'no_proxy']) vi.stubEnv(name, '');

@@ -44,7 +44,7 @@ test('a receiver that hangs is given up after 15 s', async () => {
   expect(await sending).toEqual({ kind: 'failed', reason: 'timeout' });
 });
 
-test('a receiver that drips its header is given up, too', async () => {
+test('a receiver that sends its header slowly is given up, too', async () => {
   const { clock, send } = setup();
   const arrived = Promise.withResolvers<void>();
   const url = await listen(
@@ -61,7 +61,7 @@ test('a receiver that drips its header is given up, too', async () => {
   expect(await sending).toEqual({ kind: 'failed', reason: 'timeout' });
 });
 
-test('one that closes early, or refuses, has failed', async () => {
+test('a receiver that closes early, or refuses, has failed', async () => {
   const { send } = setup();
   const url = await listen(
     createServer((socket) => {

@@ -1,5 +1,5 @@
-// Receivers that behave badly, on a real socket, a real store and in virtual time: each call ends within 15 s, reads little,
-// and is in the endpoint's attempts.
+// Receivers that behave badly, on a real socket, a real store and in virtual time: each call ends within 15 s, reads
+// little, and is among the endpoint's attempts.
 
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
@@ -21,7 +21,7 @@ const OK = 'HTTP/1.1 200 OK\r\n';
 interface Peer {
   readonly socket: Socket;
   readonly clock: ManualClock;
-  /** It did what it does. */
+  /** Call it when the peer has done what it does. */
   readonly done: () => void;
 }
 
@@ -30,12 +30,12 @@ type Behaviour = (peer: Peer) => void;
 interface Bad {
   readonly peer: string;
   readonly behave: Behaviour;
-  /** Absent: the call is over without the clock. */
+  /** Absent: the call ends without moving the clock. */
   readonly afterMs?: number;
   readonly attempt: object;
 }
 
-/** Writes this again and again for as long as it may, up to a gigabyte. */
+/** Writes this again and again while it can, up to a gigabyte. */
 function flood(socket: Socket, chunk: Buffer | string): void {
   const more = () => {
     if (socket.destroyed || socket.bytesWritten > GIGABYTE) socket.destroy();
@@ -44,7 +44,7 @@ function flood(socket: Socket, chunk: Buffer | string): void {
   more();
 }
 
-/** A byte each second. */
+/** Sends a byte each second. */
 function drip({ socket, clock }: Peer): void {
   if (socket.destroyed) return;
   socket.write('x');
@@ -147,7 +147,7 @@ async function listen(server: Server): Promise<number> {
   return portOf(server);
 }
 
-/** An endpoint at this port, and how its `test` is told and noted. */
+/** An endpoint at this port, and how its `test` is answered and recorded. */
 async function call(clock: ManualClock, url: string) {
   const networks = [parseNetwork('127.0.0.0/8')].filter((one) => one !== undefined);
   const sender = createEventSender({ clock, networks });
@@ -188,13 +188,13 @@ test.each(BAD)('a receiver that $peer', async ({ behave, afterMs = 0, attempt })
   expect(await attempts()).toEqual([
     expect.objectContaining({ type: 'test.ping', eventId: 'evt_a', ...attempt }),
   ]);
-  // What goes on behind a status is over after 15 s, too, and what comes later is not heard.
+  // Whatever continues after a status is over after 15 s, too, and later bytes are ignored.
   clock.advance(60 * SECOND);
   if (afterMs === 0 && !('status' in attempt && attempt.status === 307)) await ended.promise;
   expect(writtenBytes).toBeLessThan(GIGABYTE / 64);
 });
 
-test('a body that drips is cut off after 15 s, and its status counts', async () => {
+test('a body that arrives slowly is cut off after 15 s, and its status counts', async () => {
   const clock = new ManualClock();
   const ended = Promise.withResolvers<void>();
   const server = createServer((socket) => {
@@ -224,7 +224,7 @@ test('a receiver that accepts and begins no TLS is given up after 15 s', async (
   expect(await attempts()).toEqual([expect.objectContaining(TIMEOUT)]);
 });
 
-test('a certificate that nobody vouches for, or of another name, is refused', async () => {
+test('a certificate of an unknown authority, or of another name, is refused', async () => {
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'vendor.example' }]);
   const server = createTlsServer({ key, cert });
   server.on('tlsClientError', () => undefined);

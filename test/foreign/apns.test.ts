@@ -1,5 +1,5 @@
-// The service against servers for APNs that nobody here wrote: Pushy's, which knows Apple's rules, and one by h2, whose
-// state machine refuses what HTTP/2 forbids. Every push arrives, and arrives once.
+// The service with servers for APNs that others wrote: Pushy's, which knows Apple's rules, and one with h2, whose state
+// machine refuses what HTTP/2 forbids. Every push arrives, and arrives once.
 
 import { afterEach, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
@@ -49,7 +49,7 @@ async function wake(service: Setup, phone: number) {
   return { httpStatus: response.status, ...answerSchema.parse(await response.json()) };
 }
 
-/** How often each phone was pushed to. */
+/** How often each phone got a push. */
 async function arrivals(
   server: ForeignServer,
   count: number,
@@ -108,7 +108,7 @@ test('Pushy gets every push of a burst once, with few streams', async () => {
   expectOnce(await arrivals(running, phones.length), phones);
 });
 
-test('a lone payment outlives six seconds without a server', async () => {
+test('a lone payment survives six seconds without a server', async () => {
   const place = await makePlace(temporaryFolder());
   running = await startPushy(place, { streams: 100, phones: PHONES });
   const service = await serviceFor(place);

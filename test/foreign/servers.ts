@@ -1,4 +1,4 @@
-// Starts the servers of other hands and follows what they print.
+// Starts the servers that others wrote, and follows what they print.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createPublicKey } from 'node:crypto';
@@ -21,13 +21,13 @@ export const TOPIC = 'com.example.wallet';
 export interface ForeignServer {
   readonly url: string;
   readonly lines: readonly string[];
-  /** Resolves when so many lines begin with the text; rejects if the server ends before. */
+  /** Resolves when this many lines begin with the text; rejects if the server ends before. */
   waitFor(beginning: string, count: number): Promise<readonly string[]>;
-  /** Ends it as a failing machine does. */
+  /** Ends it like a failing machine. */
   kill(): Promise<void>;
 }
 
-/** Where the jars are; fetched once for all checkouts. */
+/** Where the jars are; downloaded once for all checkouts. */
 export async function fetchPushy(): Promise<string> {
   return await installed(
     `pushy-${PUSHY}`,
@@ -77,7 +77,7 @@ export interface Place {
   readonly port: number;
 }
 
-/** A free port, and a folder with what the servers read. */
+/** A free port, and a folder with the files that the servers read. */
 export async function makePlace(folder: string): Promise<Place> {
   const identity = await sharedIdentity();
   writeFileSync(join(folder, 'server.pem'), identity.certificate);

@@ -1,5 +1,5 @@
-// `npm run test:foreign`: the service against servers that nobody here wrote. It needs what npm does not bring, Java with
-// Maven and Python, and takes real time.
+// `npm run test:foreign`: the service with servers that others wrote. It needs programs that npm does not install, Java
+// with Maven and Python, and takes real time.
 
 import { defineConfig } from 'vitest/config';
 
@@ -11,7 +11,7 @@ export default defineConfig({
     retry: 0,
     allowOnly: false,
     testTimeout: 60_000,
-    // The first run fetches the servers' packages.
+    // The first run downloads the servers' packages.
     hookTimeout: 300_000,
   },
 });

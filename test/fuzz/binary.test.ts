@@ -1,5 +1,4 @@
-// The same flood against the real program: nothing of what was sent is in anything that it wrote, and it
-// ends as cleanly as ever.
+// The same flood against the real program: nothing that was sent is in its output and files, and it ends cleanly.
 
 import { expect, onTestFinished, test } from 'vitest';
 import { startSandbox } from '../../sandbox/sandbox.ts';

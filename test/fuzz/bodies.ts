@@ -1,11 +1,11 @@
-// Bodies as callers, bunglers and attackers write them: valid ones, valid ones with a piece changed, JSON of
-// any kind, bytes of any kind.
+// Bodies as callers, careless programs and attackers write them: valid ones, valid ones with a changed part, any JSON,
+// any bytes.
 
 import { DEMO_CALLS } from '../../sandbox/demo/calls.ts';
 import fc, { anyText } from '../support/properties.ts';
 import { MARKER } from './marker.ts';
 
-/** Few enough that what the service remembers of them is bounded, so that growth shows. */
+/** So few that what the service remembers about them is limited; otherwise a leak would not show. */
 const subject = fc.nat(300).map((number) => `${MARKER}-${number}`);
 
 const payment = subject.map((hash) =>
@@ -52,7 +52,7 @@ const PIECES = [
   ...['constructor', '\ufeff', '\u0000', '\u2028', '💥', '\ud800', MARKER, 'x'.repeat(4_000)],
 ];
 
-/** A piece of a valid body replaced by something else. */
+/** A valid body in which a part is replaced by something else. */
 const mutated = fc
   .record({
     body: valid,
@@ -74,7 +74,7 @@ const NESTED = [
 
 const text = (body: string) => Buffer.from(body, 'utf8');
 
-/** UTF-16, a byte-order mark, bytes that are no text, more than is taken. */
+/** UTF-16, a byte-order mark, bytes that are not text, more than the service takes. */
 const odd = fc.oneof(
   valid.map((body) => Buffer.from(body, 'utf16le')),
   valid.map((body) => Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), text(body)])),

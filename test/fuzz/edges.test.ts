@@ -1,4 +1,4 @@
-// The floods that need a run of their own: bytes that are no HTTP, and every limit on.
+// The floods that need a run of their own: bytes that are not HTTP, and every limit switched on.
 
 import { expect, test } from 'vitest';
 import { expectSound, setupFuzz, TIMEOUT, TOTAL, watchLog } from './fuzz-service.ts';
@@ -6,7 +6,7 @@ import { brokenRequests, requests } from './requests.ts';
 import { flood } from './run.ts';
 import { NO_LIMITS } from './targets.ts';
 
-test('answers or hangs up on what is no HTTP', TIMEOUT, async () => {
+test('answers or closes on bytes that are not HTTP', TIMEOUT, async () => {
   const { running, seed, targets } = await setupFuzz(NO_LIMITS);
   const result = await flood({
     url: running.service.url,
@@ -19,10 +19,10 @@ test('answers or hangs up on what is no HTTP', TIMEOUT, async () => {
   await expectSound(running, result);
 });
 
-test('keeps its word with every limit on', TIMEOUT, async () => {
+test('keeps its promises with every limit on', TIMEOUT, async () => {
   const { running, seed, targets } = await setupFuzz({
     NDS_TRUSTED_ADDRESS_HEADER: 'Fly-Client-IP',
-    // Low, so that each of them is met.
+    // Low, so that each of them is reached.
     NDS_ADDRESS_RATE: '10/1',
     NDS_TOKEN_RATE: '2/1',
     NDS_REGISTRATION_RATE: '5/1',

@@ -1,4 +1,4 @@
-// The service in this process as the floods meet it, and what must hold of it afterwards.
+// The service in this process as the floods meet it, and what must be true afterwards.
 
 import { expect } from 'vitest';
 import { z } from 'zod';
@@ -9,7 +9,7 @@ import type { FloodResult } from './run.ts';
 import { FUZZ_ENVIRONMENT, prepareTargets } from './targets.ts';
 import { takeLog } from './verdict.ts';
 
-/** Requests of all floods together. */
+/** The number of requests of all floods together. */
 export const TOTAL = Number(process.env.NDS_FUZZ_REQUESTS ?? 20_000);
 /** A flood takes as long as the machine needs. */
 export const TIMEOUT = { timeout: 600_000 };
@@ -26,7 +26,7 @@ export async function setupFuzz(environment: Readonly<Record<string, string>>) {
   return { running, seed, targets: await prepareTargets(running.service.url) };
 }
 
-/** A phone that is awake, so that nobody waits for it. */
+/** A phone that answers at once, so that no caller waits for it. */
 function answerInvoiceRequests({ sandbox, service }: Setup): void {
   sandbox.onPush((push) => {
     if (push.data.notification_type !== 'invoice_request') return;

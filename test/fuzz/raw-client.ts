@@ -1,5 +1,5 @@
-// A small HTTP/1.1 client over raw sockets: it sends bytes as they are, keeps its connection, one request at
-// a time, and reads an answer only as whole as it came.
+// A small HTTP/1.1 client over raw sockets: it sends bytes unchanged, keeps its connection, makes one request at a
+// time, and accepts an answer only if it is complete.
 
 import { connect, type Socket } from 'node:net';
 
@@ -10,7 +10,7 @@ export interface RawAnswer {
 }
 
 export interface RawConnection {
-  /** The answer, or nothing if the connection ended before it was whole. */
+  /** The answer; undefined if the connection ended before it was complete. */
   exchange(bytes: Buffer, isHead: boolean): Promise<RawAnswer | undefined>;
   close(): void;
 }
@@ -49,7 +49,7 @@ export function createRawConnection(url: string): RawConnection {
   return { exchange, close: () => socket?.destroy() };
 }
 
-/** Sends bytes on a connection of their own, ends it, and returns every whole answer and what was left over. */
+/** Sends bytes on a new connection, ends it, and returns every complete answer and the remaining bytes. */
 export function sendAndHangUp(
   url: string,
   bytes: Buffer,
@@ -77,7 +77,7 @@ export function sendAndHangUp(
   });
 }
 
-/** Nothing while it is not whole; an interim answer (100 Continue) is skipped. */
+/** Undefined until it is complete; an interim answer (100 Continue) is skipped. */
 function parseAnswer(bytes: Buffer, isHead: boolean): Parsed | undefined {
   const headEnd = bytes.indexOf('\r\n\r\n');
   if (headEnd < 0) return undefined;

@@ -1,5 +1,5 @@
-// Requests to every door: right, nearly right, and nothing of the kind. Those of `requests` are framed as HTTP
-// demands, whatever they say; those of `brokenRequests` lie about it.
+// Requests to every door: valid, nearly valid, and completely wrong. `requests` are framed as HTTP demands, whatever
+// their content; `brokenRequests` have a wrong framing.
 
 import fc from '../support/properties.ts';
 import { bodies } from './bodies.ts';
@@ -8,11 +8,14 @@ import { IOS_MARKER_TOKEN, MARKER } from './marker.ts';
 export interface FuzzRequest {
   readonly bytes: Buffer;
   readonly method: string;
-  /** Whether the service may close without an answer: what it does not take whole, or is no request. */
+  /**
+   * Whether the service may close without an answer: if it does not read the whole request, or the bytes are not a
+   * request.
+   */
   readonly mayClose: boolean;
 }
 
-/** What a run has to offer: paths that exist, whole calls with right signatures, keys that open. */
+/** What a run can use: paths that exist, complete calls with valid signatures, valid keys. */
 export interface Targets {
   readonly paths: readonly string[];
   readonly calls: readonly WholeCall[];
@@ -37,7 +40,7 @@ const GARBAGE = [
   ...[`/${MARKER}`, `/${'a/'.repeat(60)}`, '/__proto__', '/constructor', '/:handle', '/%7Bx%7D'],
 ];
 
-/** A path, often with something before, within or behind it that does not belong there. */
+/** A path, often with something added before, inside or after it. */
 function pathsNear(paths: readonly string[]): fc.Arbitrary<string> {
   const known = fc.constantFrom(...paths);
   const near = fc
@@ -88,7 +91,7 @@ const SIGNATURES = [
   'X-Breez-Signature',
 ];
 
-/** One header line; its value may hold every byte that HTTP allows in one. */
+/** One header line; its value may contain every byte that HTTP allows there. */
 function headerLines(keys: readonly string[]): fc.Arbitrary<string> {
   const odd = fc.string({
     unit: fc
@@ -161,14 +164,14 @@ function requestOf(from: {
 }): FuzzRequest {
   const { method: name, target, lines, body } = from;
   const framed = frame(body, from.isChunked);
-  // A blank would end the target, and what follows it is no version.
+  // A space would end the target, and what follows it would not be a version.
   const line = `${name} ${target.replaceAll(' ', '%20')} HTTP/1.1`;
   const head = text([line, 'Host: nds.example.com', ...lines, framed.line, '', ''].join('\r\n'));
   const mayClose = body.length > MAX_BODY_BYTES || head.length > MAX_HEAD_BYTES;
   return { bytes: Buffer.concat([head, framed.bytes]), method: name, mayClose };
 }
 
-/** Framed as HTTP demands. */
+/** Requests framed as HTTP demands. */
 export function requests({ paths, calls, keys }: Targets): fc.Arbitrary<FuzzRequest> {
   const lines = fc.array(headerLines(keys), { maxLength: 4 });
   const isChunked = fc.nat(9).map((number) => number === 0);
@@ -214,7 +217,7 @@ const FRAMING_LIES = [
   'Expect: miracles',
 ];
 
-/** What no client should send; each goes out on a connection of its own. */
+/** Bytes that no client should send; each goes out on a connection of its own. */
 export function brokenRequests({ paths }: Pick<Targets, 'paths'>): fc.Arbitrary<FuzzRequest> {
   const line = fc.oneof(
     fc

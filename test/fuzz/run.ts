@@ -1,5 +1,5 @@
-// Sends generated requests over several connections, one at a time on each, and tells of every answer that
-// broke a promise, with what has to be sent to see it again.
+// Sends generated requests over several connections, one at a time on each, and reports every answer that broke a
+// promise, with the bytes that reproduce it.
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -17,16 +17,16 @@ export interface Flood {
   readonly arbitrary: fc.Arbitrary<FuzzRequest>;
   readonly seed: number;
   readonly count: number;
-  /** Each request on a connection of its own, which is ended right behind it. */
+  /** Sends each request on a new connection, which is ended directly after it. */
   readonly isBroken?: true;
-  /** After each batch, with how many were sent so far; what it returns is a fault. */
+  /** Called after each batch with how many were sent so far; a returned text is a fault. */
   readonly afterBatch?: (sent: number) => string | undefined;
 }
 
 export interface FloodResult {
   readonly sent: number;
   readonly faults: readonly string[];
-  /** How often each status came; `closed` where there was no answer. */
+  /** How often each status came; `closed` if there was no answer. */
   readonly statuses: Readonly<Record<string, number>>;
 }
 

@@ -1,6 +1,6 @@
-// Thousands of requests that nobody should send, and some that everybody does: always an answer that
-// the documentation has, never a secret in the log or on the disk, flat memory, and a service that still
-// delivers. NDS_FUZZ_SEED replays a run, NDS_FUZZ_REQUESTS makes it shorter or longer.
+// Thousands of requests that nobody should send, mixed with ordinary ones: every answer is documented, no secret is in
+// the log or on the disk, memory does not grow, and the service still delivers. NDS_FUZZ_SEED replays a run,
+// NDS_FUZZ_REQUESTS makes it shorter or longer.
 
 import { expect, test } from 'vitest';
 import { expectSound, setupFuzz, TIMEOUT, TOTAL, watchLog } from './fuzz-service.ts';
@@ -10,7 +10,7 @@ import { NO_LIMITS } from './targets.ts';
 
 const MAX_GROWTH_BYTES = 20 * 1_024 * 1_024;
 
-test('answers whatever is asked as documented, in flat memory', TIMEOUT, async () => {
+test('gives a documented answer to every request, without growing memory', TIMEOUT, async () => {
   const { running, seed, targets } = await setupFuzz(NO_LIMITS);
   const count = Math.floor(TOTAL * 0.84);
   const watch = watchLog(running);

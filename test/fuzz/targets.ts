@@ -1,4 +1,4 @@
-// What there is to hit: a device with a URL at every door, calls that are signed right, keys that open.
+// The targets of the floods: a device with a URL at every door, calls with valid signatures, valid keys.
 
 import { z } from 'zod';
 import { DEMO_CALLS } from '../../sandbox/demo/calls.ts';
@@ -35,7 +35,7 @@ export const FUZZ_ENVIRONMENT = {
   NDS_REPLY_DEADLINE: '1s',
 };
 
-/** Limits so high that they hide nothing. */
+/** Limits so high that they hide no answer. */
 export const NO_LIMITS = {
   NDS_TOKEN_RATE: '9999999/9999999',
   NDS_GLOBAL_RATE: '9999999/9999999',
@@ -56,7 +56,7 @@ async function register(url: string, device: object): Promise<Registered> {
   return registered.parse(await response.json());
 }
 
-/** Registers at the running service; the device whose id is given away may be deleted by what is sent. */
+/** Registers devices at the running service. The device whose id the requests contain may be deleted by them. */
 export async function prepareTargets(url: string): Promise<Targets> {
   const secrets = Object.fromEntries(
     ['spark_ssp', 'resmic', 'paymentflow', 'payment_api'].map((source) => [source, [SECRET]]),
@@ -97,7 +97,7 @@ export async function prepareTargets(url: string): Promise<Targets> {
   };
 }
 
-/** All but the stream, which never ends; a reload reads files, and is tested elsewhere. */
+/** All paths except the stream, which never ends, and the reload, which reads files and is tested elsewhere. */
 function operatorPaths(): readonly string[] {
   const paths = OPERATOR_ROUTES.map(({ path }) => path.replaceAll(/:\w+/g, MARKER));
   const some = paths.filter((path) => !/\/(?:stream|reload)$/.test(path));

@@ -1,4 +1,4 @@
-// What every answer must be, whatever was asked: a documented status with a documented problem, and nothing
+// What must be true for every answer, whatever the request: a documented status with a documented problem, and nothing
 // of what was sent.
 
 import { z } from 'zod';
@@ -18,13 +18,13 @@ const problemSchema = z.looseObject({
   errors: z.array(z.strictObject({ field: z.string(), message: z.string() })).optional(),
 });
 
-/** lspd reads no more of a refusal. */
+/** lspd reads only this much of a refusal. */
 const MAX_PROBLEM_BYTES = 1_000;
 
-/** Of an import: JSON in each line, and no line for no device. */
+/** The answer of an import: JSON in each line, and no line if there are no devices. */
 const LINES = 'application/x-ndjson';
 
-/** Our own mistakes and what a stand-in in good health never causes. */
+/** Codes for bugs, and codes that a working stand-in never causes. */
 const NEVER: ReadonlySet<string> = new Set([
   'internal',
   'provider_misconfigured',
@@ -33,7 +33,7 @@ const NEVER: ReadonlySet<string> = new Set([
   'expired',
 ] satisfies ErrorCode[]);
 
-/** What is wrong with the answer; nothing if it is as documented. */
+/** What is wrong with the answer; undefined if it is as documented. */
 export function faultOf(request: FuzzRequest, answer: RawAnswer | undefined): string | undefined {
   if (answer === undefined) return request.mayClose ? undefined : 'closed without an answer';
   const { status, headers, text } = answer;
@@ -49,12 +49,12 @@ export function faultOf(request: FuzzRequest, answer: RawAnswer | undefined): st
   return faultOfProblem(status, text);
 }
 
-/** A receipt is answered 204, whatever came. */
+/** A receipt is always answered 204. */
 function isReceipt({ bytes }: FuzzRequest): boolean {
   return bytes.subarray(0, 'POST /r/'.length).toString('latin1') === 'POST /r/';
 }
 
-/** Without a body, or with JSON for who asked for it, at the registry and for an invoice request. */
+/** A success has no body, or has JSON if the caller asked for it, at the registry and for an invoice request. */
 function faultOfSuccess({ headers, text }: RawAnswer): string | undefined {
   const type = headers['content-type'] ?? '';
   if (text === '') {
@@ -80,13 +80,13 @@ function faultOfProblem(status: number, text: string): string | undefined {
   if (!Object.hasOwn(ERRORS, code)) return `the unknown code ${code}`;
   if (NEVER.has(code)) return `${status} ${code}`;
   if (parsed.data.status !== status) return `${status} says ${parsed.data.status}`;
-  // A fault names its field, and an unknown field by the name that the caller gave it; nothing else may.
+  // A fault names its field, and for an unknown field this is the caller's own name; nothing else may be repeated.
   const messages = parsed.data.errors?.map(({ message }) => message);
   const found = findMarker(JSON.stringify({ ...parsed.data, errors: messages }));
   return found === undefined ? undefined : `a problem that repeats what was sent: ${found}`;
 }
 
-/** What /openapi.json lacks of the answer to a request that is framed as HTTP demands. */
+/** What /openapi.json lacks about the answer to a request that is framed as HTTP demands. */
 export function undescribedIn(
   { method, bytes }: FuzzRequest,
   answer: RawAnswer | undefined,
@@ -107,7 +107,7 @@ function readJson(text: string): unknown {
   }
 }
 
-/** Looks through what was logged since the last time, and lets go of it. */
+/** Searches what was logged since the last time, and then forgets it. */
 export function takeLog(log: TestLog): {
   readonly secret: string | undefined;
   readonly loud: readonly SpokenLine[];

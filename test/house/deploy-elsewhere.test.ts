@@ -1,5 +1,5 @@
-// What runs the service with Compose or systemd, read without either: no variable that the service does not take,
-// nothing that contradicts the image, Fly or the settings.
+// The files that run the service with Compose or systemd, read without either: every variable is one of the service,
+// and nothing contradicts the image, Fly or the settings.
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -28,7 +28,7 @@ function expectSettings(environment: Readonly<Record<string, string>>): void {
   }
 }
 
-/** Strict: a key that is misspelt would be ignored by nobody but its reader. */
+/** Strict, because Compose would ignore a misspelt key silently. */
 const compose = z.strictObject({
   name: z.string(),
   services: z.strictObject({
@@ -64,7 +64,7 @@ test('Compose runs the image with a volume for the log, and nothing else that ca
   const image = read('Dockerfile');
   expect(image).toContain(`ENV NDS_DATABASE=${nds.environment.NDS_DATABASE}\n`);
   expect(nds.volumes).toEqual(['data:/data']);
-  // The compile cache of the image is not for ever, but must be somewhere.
+  // The compile cache of the image need not be kept, but needs a place.
   expect(nds.tmpfs).toContain(/ENV NODE_COMPILE_CACHE=(\S+)/.exec(image)?.[1]);
   expect(nds.ports).toEqual(['127.0.0.1:8080:8080']);
   expect(nds.environment.NOTIFY_HTTP_ADDRESS).toBe(':8080');
@@ -72,7 +72,7 @@ test('Compose runs the image with a volume for the log, and nothing else that ca
   expect(nds.healthcheck.test.join(' ')).toContain('http://127.0.0.1:8080/healthz');
 });
 
-/** Section and key to values, in order. */
+/** Maps section and key to values, in order. */
 function unitOf(text: string): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>();
   let section = '';
@@ -100,7 +100,7 @@ test('systemd runs the same command, stops it in time and lets it write its own 
   expect(NODE_ENV).toBe('production');
   expect(ours.NDS_DATABASE).toBe(`/var/lib/${one('StateDirectory')}/nds.sqlite`);
   expect(NODE_COMPILE_CACHE).toBe(`/var/cache/${one('CacheDirectory')}`);
-  // Commands run outside of the unit, whose /tmp is its own.
+  // Commands run outside of the unit, and the unit has a /tmp of its own.
   expect(`/run/${one('RuntimeDirectory')}`).toBe(PLACES.runtime);
   for (const folder of ['State', 'Runtime']) expect(one(`${folder}DirectoryMode`)).toBe('0700');
   expect(one('UMask')).toBe('0077');
@@ -109,13 +109,13 @@ test('systemd runs the same command, stops it in time and lets it write its own 
   expect(one('KillSignal')).toBe('SIGTERM');
   expect(`${one('TimeoutStopSec')}s`).toBe(/kill_timeout = "(\w+)"/.exec(read('fly.toml'))?.[1]);
   expect(Number(one('LimitNOFILE'))).toBeGreaterThan(20_000);
-  // V8 could not compile.
+  // With this V8 could not compile.
   expect(one('MemoryDenyWriteExecute')).toBeUndefined();
 });
 
 test.skipIf(!hasTools('systemd-analyze'))('systemd finds no fault in the unit', () => {
   const verify = spawnSync('systemd-analyze', ['verify', join(ROOT, UNIT)], { encoding: 'utf8' });
-  // Node lies elsewhere on some machines.
+  // Node is at another path on some machines.
   const faults = verify.stderr.split('\n').filter((line) => !/^$|is not executable/.test(line));
   expect(faults).toEqual([]);
 });

@@ -1,5 +1,5 @@
-// What runs several machines, read without Docker, HAProxy or Fly: nothing that contradicts the settings, the image, or the
-// files for one machine.
+// The files that run several machines, read without Docker, HAProxy or Fly: nothing contradicts the settings, the
+// image, or the files for one machine.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -12,7 +12,7 @@ import { SETTINGS } from '../../src/config/settings.ts';
 const ROOT = resolve(import.meta.dirname, '../..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const variables = new Map(SETTINGS.map((setting) => [setting.name, setting]));
-/** Beyond NDS_DRAIN an invoice request may wait for its reply. */
+/** An invoice request may wait for its reply longer than NDS_DRAIN. */
 const KILL_TIMEOUT = '75s';
 
 function expectSettings(environment: Readonly<Record<string, string>>): void {
@@ -39,12 +39,12 @@ test('Fly replaces two machines one after the other, with everything else as for
   const { checks, ...service } = two.http_service;
   expect(two).toEqual({
     ...one,
-    // Another app: the one with the volume stays as it is.
+    // Another app, so that the one with the volume stays as it is.
     app: 'nds-multi',
     kill_timeout: KILL_TIMEOUT,
     build: { dockerfile: '../../Dockerfile' },
     deploy: { ...one.deploy, strategy: 'rolling', max_unavailable: 1 },
-    // The address of the database is a secret.
+    // The address of the database is a secret, so it is not here.
     env: { ...shared, NDS_DRAIN: '10s', NDS_NODE_ADDRESS: '[::]:9092' },
     mounts: undefined,
     http_service: { ...one.http_service, min_machines_running: 2, checks },
@@ -100,7 +100,7 @@ const COMPOSE = z.strictObject({
 const compose = COMPOSE.parse(parseYaml(read('deploy/compose.multi.yml'), { merge: true }));
 const MACHINES = ['nds-1', 'nds-2', 'nds-3'] as const;
 
-test('Compose runs three equal machines over one PostgreSQL, whose password stands in .env alone', () => {
+test('Compose runs three equal machines over one PostgreSQL, whose password is only in .env', () => {
   const { services } = compose;
   for (const name of MACHINES) expect(services[name]).toEqual(services['nds-1']);
   const { NDS_DATABASE = '', ...others } = services['nds-1'].environment;
@@ -118,7 +118,7 @@ test('Compose runs three equal machines over one PostgreSQL, whose password stan
   expect(services.proxy.depends_on).toEqual(MACHINES);
 });
 
-test('the proxy knows every machine, stops sending within NDS_DRAIN, and never has nobody to send to', () => {
+test('the proxy knows every machine, stops sending within NDS_DRAIN, and always has a machine to send to', () => {
   const text = read('deploy/haproxy.cfg');
   const backends = text.split(/^backend /m).slice(1);
   const port = compose.services['nds-1'].environment.NOTIFY_HTTP_ADDRESS;

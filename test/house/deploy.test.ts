@@ -1,5 +1,5 @@
-// What runs in production, read without Docker or Fly: every path exists, nothing contradicts the settings,
-// and the image holds every package that the service loads.
+// The files that run the service in production, read without Docker or Fly: every path exists, nothing contradicts the
+// settings, and the image has every package that the service loads.
 
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -88,11 +88,11 @@ const flyShape = z.strictObject({
   metrics: z.strictObject({ port: z.number(), path: z.string() }),
   vm: z.array(z.strictObject({ size: z.string(), memory: z.string() })),
 });
-/** A key that Fly would silently ignore, such as a misspelt one, is a fault here. */
+/** Strict: a key that Fly would silently ignore, such as a misspelt one, is a fault here. */
 const fly = flyShape.parse(parse(read('fly.toml')));
 const variables = new Map(SETTINGS.map((setting) => [setting.name, setting]));
 
-test('the image is small, current and copies only what exists and what Docker is shown', () => {
+test('the image is small, current and copies only files that exist and that Docker gets', () => {
   expect(stages.map((stage) => valuesOf('FROM', stage)[0]?.split(' ')[0])).toEqual(
     stages.map(() => 'node:24-slim'),
   );
@@ -105,7 +105,7 @@ test('the image is small, current and copies only what exists and what Docker is
   for (const path of shown.slice(1)) expect(existsSync(join(ROOT, path.slice(1))), path).toBe(true);
 });
 
-test('the volume may grow to what the docs say that 30 days of this machine take', () => {
+test('the volume may grow to the size that the docs give for 30 days of this machine', () => {
   const docs = read('docs/deploying.md');
   const [, pushesInMillions, gigabytes] =
     /^\| up to (\d+) million \|.*as in `fly\.toml` \| (\d+) GB \|$/m.exec(docs) ?? [];
@@ -117,7 +117,7 @@ test('the volume may grow to what the docs say that 30 days of this machine take
   expect(docs).toContain(`daily snapshots for ${volume?.snapshot_retention} days`);
 });
 
-test('the image runs the service itself, not as root, and writes only where it may', () => {
+test('the image runs the service itself, not as root, and writes only where it is allowed to', () => {
   expect(valuesOf('USER')).toEqual(['node']);
   const [command, ...others] = valuesOf('CMD').map((value) => JSON.parse(value));
   expect(others).toEqual([]);
@@ -152,17 +152,17 @@ test('the variables of image and machine are those of the service, with values t
   expect(inImage.NDS_DATABASE).toBe(fly.env.NDS_DATABASE);
 });
 
-test('a deploy asks the providers before the old machine stops, by the program of the image', () => {
+test('a deploy asks the providers before the old machine stops, with the program of the image', () => {
   expect(fly.deploy.release_command).toBe('node bin/nds.js doctor --deploy');
   expect(valuesOf('CMD')[0]).toContain('"bin/nds.js"');
 });
 
-test('the database lies on the one volume, which one machine has', () => {
+test('the database is on the one volume, which one machine has', () => {
   expect(fly.mounts).toHaveLength(1);
   expect(fly.mounts[0]?.destination).toBe('/data');
   expect(dirname(fly.env.NDS_DATABASE ?? '')).toBe('/data');
   expect(read('docs/deploying.md')).toContain(`fly volumes create ${fly.mounts[0]?.source} `);
-  // A second machine would have a volume, and a truth, of its own.
+  // A second machine would have a volume, and so a log, of its own.
   expect(read('docs/deploying.md')).toContain('fly deploy --ha=false');
 });
 
@@ -177,7 +177,7 @@ test('the machine never sleeps and is asked on the port where the service listen
   // No address: IPv4 and IPv6 alike.
   expect(fly.env.NOTIFY_HTTP_ADDRESS).toBe(`:${service.internal_port}`);
   expect(valuesOf('EXPOSE')).toEqual([String(service.internal_port)]);
-  // What its proxy holds back need not be refused; a few of its connections are idle.
+  // Calls that the proxy holds back need not be refused; a few of its connections are idle.
   const connections = Number(variables.get('NDS_MAX_CONNECTIONS')?.defaultText);
   expect(service.concurrency.hard_limit).toBeLessThan(0.95 * connections);
   expect(service.concurrency.soft_limit).toBeLessThanOrEqual(service.concurrency.hard_limit);
@@ -185,13 +185,13 @@ test('the machine never sleeps and is asked on the port where the service listen
 
 test('Fly reads the metrics where they are served, on a port that has no service', () => {
   const { port, path } = fly.metrics;
-  // Fly's Prometheus comes over IPv6.
+  // Fly's Prometheus uses IPv6.
   expect(fly.env.NDS_METRICS_ADDRESS).toBe(`[::]:${port}`);
   expect(port).not.toBe(fly.http_service.internal_port);
   expect(read('src/http/metrics.ts')).toContain(`'${path}'`);
 });
 
-test('Fly asks whether the process is alive, which strangers and providers cannot turn', () => {
+test('Fly asks whether the process is alive, which strangers and providers cannot influence', () => {
   expect(fly.http_service.checks.map(({ method, path }) => `${method} ${path}`)).toEqual([
     'GET /healthz',
   ]);
@@ -202,7 +202,7 @@ test('a stop has the time that it needs', () => {
   expect(fly.kill_signal).toBe('SIGTERM');
   expect(fly.kill_timeout).toBe('30s');
   const grace = variables.get('NDS_GRACE');
-  // The longest grace that can be configured, and the second that is added to it.
+  // The longest grace period that can be configured, and the second that is added to it.
   expect(grace?.schema.safeParse('25s').success).toBe(true);
   expect(grace?.schema.safeParse('26s').success).toBe(false);
 });
@@ -216,7 +216,7 @@ test('the image holds every package that the service loads', () => {
     'src/cli/doctor.ts',
     'src/stores/sqlite/worker.ts',
   ]);
-  // The migrations are no module: a start reads them.
+  // The migrations are not modules: a start reads them.
   expect(valuesOf('COPY')).toEqual(
     expect.arrayContaining(['bin ./bin', 'drizzle ./drizzle', 'src ./src']),
   );
@@ -224,7 +224,7 @@ test('the image holds every package that the service loads', () => {
   expect([...packages].filter((name) => !Object.hasOwn(manifest.dependencies, name))).toEqual([]);
 });
 
-/** Follows the imports of the service through the project's own files; types alone are not loaded. */
+/** Follows the imports of the service through the project's own files; imports of only types load nothing. */
 function packagesLoadedFrom(entries: readonly string[]): ReadonlySet<string> {
   const packages = new Set<string>();
   const files = new Set(entries.map((entry) => join(ROOT, entry)));

@@ -1,4 +1,4 @@
-// The tables of the documentation are those of the code. `npm run docs` writes them again.
+// The tables of the documentation agree with the code. `npm run docs` writes them again.
 
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -67,7 +67,7 @@ test('docs/configuration.md lists the title and lifetime of every type', () => {
   expectSection('docs/configuration.md', 'types', [...head, ...rows]);
 });
 
-test('docs/events.md lists every event that an endpoint can be told', () => {
+test('docs/events.md lists every event that an endpoint can get', () => {
   const rows = Object.entries(EVENTS).map(
     ([type, { named, when }]) => `| \`${type}\` | ${when}${named ? '; must be named' : ''} |`,
   );
@@ -154,7 +154,7 @@ test('every source file that a page names exists', () => {
   expect(missing).toEqual([]);
 });
 
-test('what docs/troubleshooting.md quotes of /readyz and the output is what the code says', () => {
+test('what docs/troubleshooting.md quotes of /readyz and the output is what the code prints', () => {
   const [, quoted = ''] = read('docs/troubleshooting.md').split('## Readyz is red');
   const rows = quoted.split('\n## Delivered')[0] ?? '';
   const phrases = [...rows.matchAll(/^\| (.*?) \|/gm)]
@@ -168,7 +168,7 @@ test('what docs/troubleshooting.md quotes of /readyz and the output is what the 
 
 test('every variable that a page names is a setting', () => {
   const known = new Set(SETTINGS.map(({ name }) => name));
-  // Of breez/notify, and of `npm run docs`.
+  // Names of breez/notify and of `npm run docs`.
   const others = ['NOTIFY_WORKERS_NUM', 'NDS_REWRITE_DOCS'];
   const unknown = PAGES.filter((page) => !page.startsWith('docs/decisions/')).flatMap((page) =>
     [...read(page).matchAll(/\b(?:NDS|APNS|FCM|NOTIFY)_[A-Z0-9_]*[A-Z0-9]\b/g)]
@@ -179,7 +179,7 @@ test('every variable that a page names is a setting', () => {
   expect(unknown).toEqual([]);
 });
 
-test('no variable has a comment behind its value, which systemd and Docker take as a part of it', () => {
+test('no variable has a comment after its value, which systemd and Docker would take as part of it', () => {
   const commented = PAGES.flatMap((page) =>
     [...read(page).matchAll(/^[A-Z_]+=.*[ \t]#.*$/gm)].map(([line]) => `${page}: ${line}`),
   );
@@ -230,7 +230,7 @@ function linksOf(page: string): readonly Link[] {
   });
 }
 
-/** As GitHub makes them: headings in lower case, without punctuation, blanks as hyphens. */
+/** Anchors as GitHub makes them: headings in lower case, without punctuation, spaces as hyphens. */
 function hasAnchor(path: string, anchor: string | undefined): boolean {
   if (anchor === undefined) return true;
   if (statSync(path).isDirectory()) return false;

@@ -1,4 +1,4 @@
-// Imports run one way, and time and chance come in through ports.
+// Imports run one way, and time and random numbers come in through ports.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -40,13 +40,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** The core knows no library but zod. */
+/** The only library that the core uses is zod. */
 const PACKAGES_OF_CORE = ['zod'];
 
-/** Imports that leave nothing behind when the types are stripped. */
+/** Imports that disappear when the types are stripped. */
 const TYPES = /^(?:import|export) type [^;]*;$/gm;
 
-/** `main.ts` composes the service from all the rest; only cli may import it, and bin only cli. */
+/** `main.ts` composes the service from all other parts; only cli may import it, and only bin may import cli. */
 const WIRING = 'wiring';
 
 interface Import {

@@ -28,11 +28,11 @@ function readLock() {
   return lockSchema.parse(JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')));
 }
 
-test('better-sqlite3 is not compiled: npm drops this mark whenever it saves the lock, put it back then', () => {
+test('better-sqlite3 is not compiled; npm drops this mark whenever it saves the lock, so put it back then', () => {
   expect(readLock().packages['node_modules/better-sqlite3']?.gypfile).toBe(false);
 });
 
-test('the lock names exactly the packages of package.json, without which `npm ci` refuses it', () => {
+test('the lock names exactly the packages of package.json, because otherwise `npm ci` refuses it', () => {
   const { packages } = readLock();
   const { dependencies, devDependencies } = z
     .object(lists)
@@ -49,7 +49,7 @@ test('`npm install` does not save the lock, which would drop the mark', () => {
   expect(readFileSync(join(ROOT, '.npmrc'), 'utf8')).toMatch(/^save=false$/m);
 });
 
-test('better-sqlite3 brings its binaries for what the service is run and developed on', () => {
+test('better-sqlite3 has binaries for every platform on which the service runs or is developed', () => {
   const folder = join(ROOT, 'node_modules/better-sqlite3/prebuilds');
   for (const platform of ['linux-x64', 'linux-arm64', 'darwin-arm64']) {
     expect(() => readFileSync(join(folder, `${platform}.node`))).not.toThrow();
@@ -64,7 +64,7 @@ test('no package comes from outside the registry', () => {
   expect(outside).toEqual([]);
 });
 
-test('the lock has the packages of every platform, without which `npm ci` in the image refuses it', () => {
+test('the lock has the packages of every platform, because otherwise `npm ci` in the image refuses it', () => {
   const { packages } = readLock();
   const held = new Set(Object.keys(packages).map((path) => path.replace(/^.*node_modules\//, '')));
   const missing = Object.values(packages).flatMap(({ optionalDependencies = {} }) =>
@@ -73,7 +73,7 @@ test('the lock has the packages of every platform, without which `npm ci` in the
   expect(missing).toEqual([]);
 });
 
-test('`engines` names the Node that runs the service, and an older one installs without a wall of warnings', () => {
+test('`engines` names the Node version that runs the service, and an older one installs without many warnings', () => {
   const { engines, dependencies } = z
     .object({
       engines: z.object({ node: z.string() }),
@@ -82,7 +82,7 @@ test('`engines` names the Node that runs the service, and an older one installs 
     .parse(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')));
   expect(engines.node).toBe('>=24');
   expect(readFileSync(join(ROOT, 'bin/nds.js'), 'utf8')).toContain('const NEEDED_MAJOR = 24;');
-  // npm warns of each package that wants a newer Node than the one npm runs on.
+  // npm warns about each package that requires a newer Node than the one npm runs on.
   expect(readFileSync(join(ROOT, '.npmrc'), 'utf8')).toMatch(/^loglevel=error$/m);
   expect(Object.keys(dependencies)).not.toContain('node');
 });

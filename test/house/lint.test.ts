@@ -17,7 +17,7 @@ export function tick(store: Store): void {
 }
 `;
 
-/** How often the linter, with the rules of this repository, complains about what nobody handles. */
+/** How often the linter, with the rules of this repository, complains about unhandled promises. */
 function countFloating(source: string): number {
   const folder = temporaryFolder();
   const { linter } = z
@@ -33,7 +33,7 @@ function countFloating(source: string): number {
   return stderr.split(' lint/nursery/noFloatingPromises ').length - 1;
 }
 
-test('the linter finds promises that nobody handles', () => {
+test('the linter finds unhandled promises', () => {
   expect(countFloating(FLOATING)).toBe(3);
   expect(countFloating(FLOATING.replaceAll(/^ {2}(.*);$/gm, '  void $1;'))).toBe(0);
 });

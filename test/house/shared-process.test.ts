@@ -1,4 +1,4 @@
-// Tests whose files share a process change nothing that the next file would find changed.
+// Test files that share a process must not change anything that the next file would find changed.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -6,11 +6,11 @@ import { expect, test } from 'vitest';
 import { OWN_PROCESS_FILES, SHARING_FOLDERS } from '../../vitest.config.ts';
 
 const TESTS = resolve(import.meta.dirname, '..');
-/** Mocks and false timers, the process's variables and folder, globals and prototypes. */
+/** Mocks and fake timers, the process's variables and folder, globals and prototypes. */
 const CHANGES =
   /\bvi\.|^\s*process\.(?:chdir|umask)\(|(?:process\.env(?:\.\w+|\[[^\]]+\])?|globalThis[.[].*|\.prototype[.[].*) (?:\?\?|\|\|)?= |(?:defineProperty|assign)\((?:globalThis|process|\w+\.prototype)/m;
 
-/** Another file may have left something that ends in this moment. */
+/** A handle that another file left may end at this moment. */
 const COUNTS =
   /\/proc\/self|getActiveResourcesInfo|process\.(?:memoryUsage|cpuUsage|resourceUsage)/;
 
@@ -19,7 +19,7 @@ function needsOwnProcess(name: string): boolean {
   return CHANGES.test(text) || COUNTS.test(text);
 }
 
-test('files that share a process leave it as it was, and count nothing that it has', () => {
+test('files that share a process leave it as it was, and do not count its handles', () => {
   const needing = SHARING_FOLDERS.flatMap((folder) => {
     const names = readdirSync(join(TESTS, folder), { recursive: true, encoding: 'utf8' });
     const files = names.filter((name) => name.endsWith('.ts'));

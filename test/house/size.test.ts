@@ -1,4 +1,4 @@
-// The size of files and folders, and that nothing stands twice: what keeps the source readable in an afternoon.
+// The size of files and folders, and that no code is repeated: the source stays readable in an afternoon.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -8,10 +8,10 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const CODE = /\.[jt]s$/;
 const MAX_LINES = 300;
 const MAX_FILES = 20;
-/** Shorter pieces of code are alike by chance. */
+/** Shorter pieces of code may be equal by chance. */
 const REPEATED_LINES = 6;
 
-/** Our own code: what npm installed beside it is left out. */
+/** Our own code, without what npm installed beside it. */
 function filesBelow(folder: string): readonly string[] {
   return readdirSync(join(ROOT, folder), { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile() && CODE.test(entry.name))
@@ -55,9 +55,9 @@ test('no folder of src has more than 20 files', () => {
   expect([...counts].filter(([, count]) => count > MAX_FILES)).toEqual([]);
 });
 
-test('no six lines of src stand twice', () => {
+test('no six lines of src are repeated', () => {
   const places = new Map<string, string[]>();
-  // The tables of one database look like those of the other, so that who knows one knows both.
+  // The tables of one database look like those of the other on purpose, so that a reader of one understands both.
   const files = filesBelow('src').filter(
     (file) => !/^src\/stores\/postgres\/.*schema\.ts$/.test(file),
   );

@@ -1,4 +1,5 @@
-// Pieces of HTML of the page: what others wrote is escaped, what a key may not do has no button, and figures are drawn.
+// Pieces of HTML of the page: texts that others wrote are escaped, actions that a key may not do have no button, and
+// figures are drawn.
 
 import { expect, test } from 'vitest';
 import type { History, Hour } from '../../src/core/finding/history.ts';
@@ -21,7 +22,7 @@ import {
 
 const MARKUP = '"><img src=x onerror=alert(1)>';
 
-test('what others wrote is text, in content and in attributes', async () => {
+test('texts that others wrote stay text, in content and in attributes', async () => {
   const { device } = sampleDevice(3);
   const hurtful = { ...device, user: MARKUP, locale: MARKUP, handles: { [MARKUP]: MARKUP } };
   const shown = await renderDevices({
@@ -60,7 +61,7 @@ test('what others wrote is text, in content and in attributes', async () => {
   for (const html of [String(shown), String(log), String(endpoints)]) {
     expect(html).toContain('&lt;img');
     expect(html).not.toContain('<img');
-    // A button without a body or a question has these empty.
+    // These attributes are empty for a button without a body or a question.
     expect(html.replaceAll(/ data-(?:body|ask)=""/g, '')).not.toMatch(/"">/);
   }
 });
@@ -69,7 +70,7 @@ function hour(beganAtMs: number, counts: Partial<Hour> = {}): Hour {
   return { beganAtMs, delivered: 0, queued: 0, failed: 0, refused: 0, ...counts };
 }
 
-test('draws an hour without pushes, and one in which little failed so that it is seen', async () => {
+test('draws an hour without pushes, and makes a few failures visible', async () => {
   const hours = [
     hour(0),
     hour(3_600_000, { delivered: 10_000, failed: 1, p50Ms: 40, p99Ms: 2_000 }),
@@ -124,30 +125,30 @@ async function answerWith(count: number, nowMs = CALLED + 3_600_000): Promise<st
   return String(await renderAnswer({ answer, question: 'x', scopes: new Set(), nowMs }));
 }
 
-test('an answer is asked for again while a phone may still say something', async () => {
+test('the page asks for an answer again while receipts may still come', async () => {
   expect(await answerWith(1, CALLED + 119_999)).toContain('data-grows="yes"');
   expect(await answerWith(1, CALLED + 120_000)).toContain('data-grows="no"');
 });
 
-test('the words of a phone have the colour of what they say', async () => {
+test('the words about a phone have the colour of what they say', async () => {
   const html = await answerWith(1);
   expect(html).toContain('<b class="badge good">phone</b><span>started');
   expect(html).toContain('<b class="badge bad">phone</b><span>failed (quota)');
   expect(html).toContain('<b class="badge wait">knock</b>');
 });
 
-test('a few deliveries are told in full, each by its mark, and many in a line each', async () => {
+test('a few deliveries are shown completely, each with its mark, and many in one line each', async () => {
   const few = await answerWith(2);
   expect(few).toContain(`<p>[2] <b class="badge good">delivered</b>`);
   expect(few).toContain('<span>[1] started');
   const many = await answerWith(4);
   expect(many.match(/<li id="d-/g)).toHaveLength(4);
   expect(many).not.toContain('class="timeline"');
-  // The list of what happens now is another one.
+  // That id is of the list of current events.
   expect(many).not.toContain('id="log"');
 });
 
-test('every outcome has a colour, and what nobody knows is bad', () => {
+test('every outcome has a colour, and an unknown one counts as bad', () => {
   expect(toneOf('delivered')).toBe('good');
   expect(toneOf('try 2')).toBe('dull');
   expect(toneOf('expired')).toBe('bad');

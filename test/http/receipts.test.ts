@@ -1,4 +1,4 @@
-// When a receipt is taken: behind its answer, whatever its id, and also if the phone has gone.
+// When a receipt is processed: after its answer, whatever its id, and also if the phone has gone.
 
 import type { ServerResponse } from 'node:http';
 import { Hono } from 'hono';
@@ -19,7 +19,7 @@ const LIMIT = { burst: 1, perSecond: 1 };
 interface Taken {
   readonly id: string;
   readonly body: string;
-  /** When the id was looked at. */
+  /** Whether the answer was already sent when the id was checked. */
   readonly isAnswered: boolean;
 }
 
@@ -61,17 +61,17 @@ async function setup() {
   return { url: `http://127.0.0.1:${server.port}`, clock, taken, invalid, faults };
 }
 
-test('an id is looked at when its answer is out, so that time says nothing of it', async () => {
+test('an id is checked after its answer is sent, so that the time reveals nothing about it', async () => {
   const { url, taken, invalid } = await setup();
   for (const id of ['valid', 'guessed']) {
     expect((await send(url, { path: `/r/${id}`, body: id })).status).toBe(204);
-    // The answer was read, so that all that belongs to it has happened.
+    // The answer was read, so everything that belongs to it has happened.
     expect(taken.at(-1)).toEqual({ id, body: id, isAnswered: true });
   }
   expect(invalid).toEqual([{ isAnswered: true, isLimited: false }]);
 });
 
-test('a phone that breaks off in its body is heard all the same', async () => {
+test('a receipt counts even if the phone breaks the connection within its body', async () => {
   const { url, taken } = await setup();
   const phone = await RawSocket.open(url);
   phone.write('POST /r/valid HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{"stage"');
@@ -81,7 +81,7 @@ test('a phone that breaks off in its body is heard all the same', async () => {
   expect(taken).toEqual([{ id: 'valid', body: '{"stage"', isAnswered: false }]);
 });
 
-test('a fault of our own is reported and stops nothing', async () => {
+test('a bug is reported and stops nothing', async () => {
   const { url, taken, faults } = await setup();
   expect((await send(url, { path: '/r/faulty', body: '' })).status).toBe(204);
   expect(faults).toMatchObject([{ name: 'internal_fault', where: 'receipts' }]);
@@ -89,7 +89,7 @@ test('a fault of our own is reported and stops nothing', async () => {
   expect(taken).toHaveLength(2);
 });
 
-test('invalid ids are many or few for each address by itself, and a second brings one back', async () => {
+test('invalid ids are limited for each address separately, and after a second one more is checked', async () => {
   const { url, clock, invalid } = await setup();
   const guess = async (address: string) => {
     const headers = { 'x-real-ip': address };

@@ -1,4 +1,4 @@
-// What becomes of connections that say nothing, too little or too much.
+// What happens to connections that send nothing, too little or too much.
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Server } from 'node:http';
@@ -80,7 +80,7 @@ test('a head has 10 s and a whole request 30 s, which is looked at every second'
   });
 });
 
-test('a connection that sends nothing is closed without a word', async () => {
+test('a connection that sends nothing is closed without an answer', async () => {
   const { open } = await setup();
   const silent = await open();
   expect(await silent.untilEnd()).toBe('');
@@ -93,7 +93,7 @@ test('one that sends half a request gets an answer, and is destroyed even if it 
   expect(await half.untilEnd()).toContain('"code":"bad_request"');
   expect(half.socket.closed).toBe(false);
   clock.advance(1_000);
-  // The next bytes find no connection: it is reset.
+  // The connection is gone, so the next bytes cause a reset.
   const gone = new Promise((resolve) => half.socket.once('close', resolve));
   half.write(': a\r\n');
   await new Promise((resolve) => setImmediate(resolve));
@@ -102,7 +102,7 @@ test('one that sends half a request gets an answer, and is destroyed even if it 
   expect(clock.timers).toBe(0);
 });
 
-test('a half-sent request behind a good one takes its time as well', async () => {
+test('a half-sent request after a complete one has the same time limit', async () => {
   const { clock, open } = await setup();
   const raw = await open();
   raw.write(`${GET}GET /quick HT`);
@@ -110,7 +110,7 @@ test('a half-sent request behind a good one takes its time as well', async () =>
   clock.advance(1_000);
 });
 
-test('silent, half-sent and idle connections make room, those that wait for an answer stay', async () => {
+test('silent, half-sent and idle connections are closed for new ones, those that wait for an answer stay', async () => {
   const { open, untilAsked, release, refused } = await setup(4);
   const waiting = await open();
   waiting.write(rawPost('/slow', 'body'));
@@ -120,7 +120,7 @@ test('silent, half-sent and idle connections make room, those that wait for an a
   const halfBody = await open();
   halfBody.write('POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc');
   const silent = await open();
-  // Each newcomer takes the place of the one that was quiet longest.
+  // Each new connection replaces the one that was silent longest.
   for (let times = 0; times < 10; times += 1) {
     const newcomer = await open();
     newcomer.write(GET);
@@ -132,7 +132,7 @@ test('silent, half-sent and idle connections make room, those that wait for an a
   expect(refused()).toBe(0);
 });
 
-test('600 silent connections refuse nobody', async () => {
+test('600 silent connections cause no refusals', async () => {
   const { open, refused } = await setup(500);
   const silent = [];
   for (let number = 0; number < 600; number += 1) silent.push(open());
@@ -159,7 +159,7 @@ test('when all wait for an answer, one more is closed', async () => {
   for (const raw of waiting) expect(await raw.head()).toContain('200 OK');
 });
 
-test('the requests of one connection are carried out one after the other', async () => {
+test('the requests of one connection are handled one after the other', async () => {
   const { open, asked, untilAsked, release } = await setup();
   const raw = await open();
   raw.write(rawPost('/slow', 'first') + rawPost('/slow', 'second') + GET);
@@ -176,7 +176,7 @@ test('the requests of one connection are carried out one after the other', async
   }
 });
 
-test('a request behind `connection: close` is not carried out', async () => {
+test('a request after `connection: close` is not handled', async () => {
   const { open, asked, untilAsked, release } = await setup();
   const first = rawPost('/slow', 'first', ['Connection: close']);
   const raw = await open();
@@ -190,7 +190,7 @@ test('a request behind `connection: close` is not carried out', async () => {
   expect(asked).toEqual(['first']);
 });
 
-test('a request before bytes that are no HTTP gets its answer, and they get none', async () => {
+test('a request before bytes that are not HTTP gets its answer, and the bytes get none', async () => {
   const garbage = [
     'BREW / HTTP/9\r\n\r\n',
     'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n',
@@ -202,7 +202,7 @@ test('a request before bytes that are no HTTP gets its answer, and they get none
     const raw = await open();
     raw.write(rawPost('/slow', 'first') + bytes);
     await untilAsked(1);
-    // The half head falls due while the answer is on its way.
+    // The half head reaches its time limit while the answer is on its way.
     if (bytes.endsWith('Ho')) await new Promise((resolve) => setTimeout(resolve, 1_500));
     await release();
     const answers = (await raw.untilEnd()).split(/(?=HTTP\/1\.1 )/);
@@ -212,7 +212,7 @@ test('a request before bytes that are no HTTP gets its answer, and they get none
   }
 });
 
-test('a caller that ends its side behind its request gets the answer', async () => {
+test('a caller that closes its side after its request gets the answer', async () => {
   const { open, untilAsked, release } = await setup();
   const raw = await open();
   raw.socket.end(rawPost('/slow', 'last words'));
@@ -221,7 +221,7 @@ test('a caller that ends its side behind its request gets the answer', async () 
   expect(await raw.untilEnd()).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*slow 1$/);
 });
 
-test('closing ends what is idle at once and the others with their answers', async () => {
+test('closing ends idle connections at once and the others after their answers', async () => {
   const { server, open, untilAsked, release } = await setup();
   const silent = await open();
   const idle = await open();

@@ -1,4 +1,4 @@
-// How many costly signatures are verified a second, and who waits when more come, in virtual time.
+// How many costly signatures are verified a second, and which calls wait when more come, in virtual time.
 
 import { expect, test } from 'vitest';
 import { ServiceError } from '../../src/core/errors.ts';
@@ -23,7 +23,7 @@ function setup() {
     verified += 1;
     return true;
   };
-  /** Moves the clock on; what was admitted meanwhile goes on before the next step. */
+  /** Moves the clock on; calls that were admitted meanwhile continue before the next step. */
   const pass = async (ms: number): Promise<void> => {
     clock.advance(ms);
     await new Promise((resolve) => setImmediate(resolve));
@@ -53,7 +53,7 @@ test('verifies no more than 1,500 a second', async () => {
   }
 });
 
-/** The shares of the good calls that are verified, at other URLs and at the one that gets the forgeries. */
+/** The shares of the valid calls that are verified, at other URLs and at the one that gets the forgeries. */
 async function flood({ perSecond, forgers, lsp }: Flood) {
   const { call, pass } = setup();
   const atOthers: Promise<boolean>[] = [];
@@ -79,17 +79,17 @@ async function flood({ perSecond, forgers, lsp }: Flood) {
 
 interface Flood {
   readonly perSecond: number;
-  /** Their addresses. */
+  /** The addresses of the forgers. */
   readonly forgers: readonly string[];
   readonly lsp: string;
 }
 
-test('1,000 forgeries a second at one URL displace nobody, though all have one address', async () => {
+test('1,000 forgeries a second at one URL push out no valid call, even if all have one address', async () => {
   const passed = await flood({ perSecond: 1_000, forgers: ['proxy'], lsp: 'proxy' });
   expect(passed).toEqual({ atOthers: 1, atThis: 1 });
 });
 
-test('3,000 a second: every good call at other URLs passes, and 9 of 10 at this one, where addresses are known', async () => {
+test('3,000 a second: every valid call at other URLs passes, and 9 of 10 at this one, if addresses are known', async () => {
   for (const forgers of [1, 8]) {
     const addresses = Array.from({ length: forgers }, (_, number) => `forger ${number}`);
     const passed = await flood({ perSecond: 3_000, forgers: addresses, lsp: 'lsp' });
@@ -100,7 +100,7 @@ test('3,000 a second: every good call at other URLs passes, and 9 of 10 at this 
   expect(passed.atOthers).toBe(1);
 });
 
-test('forgeries at many URLs do not displace a good call at another one', async () => {
+test('forgeries at many URLs do not push out a valid call at another one', async () => {
   const { call, pass } = setup();
   const good: Promise<boolean>[] = [];
   for (let step = 0; step < 300; step += 1) {
@@ -114,7 +114,7 @@ test('forgeries at many URLs do not displace a good call at another one', async 
   expect((await Promise.all(good)).filter((isPassed) => !isPassed)).toEqual([]);
 });
 
-test('a call waits 500 ms at most, and of more than 50 the newest of the largest crowd goes', async () => {
+test('a call waits 500 ms at most, and if more than 50 wait the newest of the largest group is refused', async () => {
   const { clock, call, pass } = setup();
   const first = Array.from({ length: 200 }, (_, number) => {
     return call({ url: `${number}`, address: 'lsp' });

@@ -1,4 +1,4 @@
-// The service's own log in a process of its own: every line comes out, in order, and one that cannot come out ends nothing.
+// The service's own log in a separate process: every line is written, in order, and a failing output ends nothing.
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ const LOG = new URL('../../src/observe/log.ts', import.meta.url).href;
 const SYSTEM = new URL('../../src/service/system.ts', import.meta.url).href;
 const line = z.object({ level: z.string(), event: z.string(), number: z.number() });
 
-/** Makes a log and does this with it. */
+/** A program that makes a log and runs this script with it. */
 function programOf(script: string): readonly string[] {
   const program = `import { createLog } from '${LOG}';
     import { createSystemClock } from '${SYSTEM}';
@@ -22,7 +22,7 @@ function programOf(script: string): readonly string[] {
   return ['--input-type=module', '--eval', program];
 }
 
-/** What such a process says. */
+/** The lines that such a process writes. */
 function linesOf(script: string): Promise<readonly z.output<typeof line>[]> {
   return new Promise((resolve) => {
     execFile(process.execPath, programOf(script), { maxBuffer: 16_000_000 }, (_error, stdout) => {
@@ -36,7 +36,7 @@ for (const [end, script] of [
   ['when nothing is left to do', ''],
   ['when it was closed', 'await log.close(); process.exit(0);'],
 ] as const) {
-  test(`every line comes out in order ${end}`, async () => {
+  test(`every line is written in order ${end}`, async () => {
     for (const count of [1, 1_000, 20_000]) {
       const lines = await linesOf(`for (let n = 0; n < ${count}; n += 1) say(n); ${script}`);
       expect(lines.map(({ number }) => number)).toEqual(Array.from({ length: count }, (_, n) => n));
@@ -48,7 +48,7 @@ for (const [end, script] of [
   ['it exits', 'process.exit(0);'],
   ['an error escapes', "setImmediate(() => { throw new Error('escaped'); });"],
 ] as const) {
-  test(`the last lines come out when ${end} unannounced`, async () => {
+  test(`the last lines are written when ${end} without notice`, async () => {
     const lines = await linesOf(`for (let n = 0; n < 20; n += 1) say(n); ${script}`);
     expect(lines.map(({ number }) => number)).toEqual(Array.from({ length: 20 }, (_, n) => n));
   });
@@ -61,7 +61,7 @@ test('a full pipe that does not block gets every line', async () => {
   expect(lines.map(({ number }) => number)).toEqual(Array.from({ length: 20_000 }, (_, n) => n));
 });
 
-/** Says lines for a while, as many in all as would fill any pipe, and ends well. */
+/** Logs for a while, more than would fill any pipe, and ends with 0. */
 const CHATTER = `for (let round = 0; round < 50; round += 1) {
   for (let n = 0; n < 200; n += 1) say(n);
   await new Promise((resolve) => setTimeout(resolve, 2));
@@ -74,7 +74,7 @@ test('a full disk does not end the process', async () => {
   expect(await once(child, 'exit')).toEqual([7, null]);
 });
 
-test('nor does a pipe that nobody reads any more', async () => {
+test('nor does a pipe that is not read any more', async () => {
   const child = spawn(process.execPath, programOf(CHATTER), {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -83,7 +83,7 @@ test('nor does a pipe that nobody reads any more', async () => {
   expect(await once(child, 'exit')).toEqual([7, null]);
 });
 
-test('a fault of our own is logged with its stack, and those of its causes', async () => {
+test('a bug is logged with its stack, and those of its causes', async () => {
   const run = promisify(execFile);
   const fault =
     "{ name: 'internal_fault', where: 'retrier', cause: new Error('ours', { cause: new TypeError('the reason') }) }";
@@ -98,7 +98,7 @@ test('a fault of our own is logged with its stack, and those of its causes', asy
   });
 });
 
-test('closing waits neither for a full disk nor for a pipe that nobody reads', async () => {
+test('closing waits neither for a full disk nor for a pipe that is not read', async () => {
   const full = openSync('/dev/full', 'w');
   for (const stdout of [full, 'pipe'] as const) {
     const fill = 'void process.stdout; for (let n = 0; n < 20_000; n += 1) say(n);';
@@ -111,7 +111,7 @@ test('closing waits neither for a full disk nor for a pipe that nobody reads', a
   }
 });
 
-test('a line of a terminal is one that a person can read', () => {
+test('a terminal gets lines that a person can read', () => {
   const json = JSON.stringify({
     level: 'info',
     time: '2026-01-02T03:04:05.678Z',
@@ -125,7 +125,7 @@ test('a line of a terminal is one that a person can read', () => {
   );
 });
 
-test('a terminal gets such lines, and nothing else does', async () => {
+test('only a terminal gets such lines', async () => {
   const run = promisify(execFile);
   const command = [process.execPath, ...programOf('say(1);')].map(quoted).join(' ');
   // util-linux: runs a command in a terminal of its own.

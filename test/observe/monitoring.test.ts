@@ -1,4 +1,4 @@
-// What watches the service names what the service shows: alerts, dashboard and documentation.
+// Alerts, dashboard and documentation name only what the service provides.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -38,12 +38,12 @@ beforeAll(async () => {
   samples = samplesIn(page);
 });
 
-/** The receipt's address as the phone gets it. */
+/** The receipt's address in the push that the phone got. */
 function pushedKey({ sandbox }: Setup): string {
   return sandbox.received().at(-1)?.data.nds ?? 'null';
 }
 
-/** The series that an expression reads, each with the labels by which it chooses. */
+/** The series that an expression reads, each with the labels by which it selects. */
 function selectorsIn(expression: string) {
   const pattern = /\b((?:nds|http_server|process)[a-z0-9_:]*)(?:\{([^}]*)\})?/g;
   return [...expression.matchAll(pattern)].map(([, name = '', labels = '']) => ({
@@ -52,7 +52,10 @@ function selectorsIn(expression: string) {
   }));
 }
 
-/** What an expression names and nobody shows; Prometheus adds `instance` and `job` to each series. */
+/**
+ * Series and labels in an expression that the service does not have; Prometheus adds `instance` and `job` to each
+ * series.
+ */
 function missingIn(expression: string): readonly string[] {
   const rules = [...alerts.matchAll(/- record: (\S+)/g)].map(([, name]) => name);
   return selectorsIn(expression).flatMap(({ name, labels }) => {
@@ -64,7 +67,7 @@ function missingIn(expression: string): readonly string[] {
   });
 }
 
-/** The text of every rule, alerts and records alike. */
+/** The text of every rule, both alerts and records. */
 const rules = alerts
   .split(/^ +- (?=alert:|record:)/m)
   .slice(1)

@@ -1,5 +1,5 @@
-// Every answer of APNs and what it means, as the sandbox gives it over the wire; the pure table for what the
-// sandbox cannot say.
+// Every answer of APNs and its meaning, as the sandbox gives it over the wire; and the pure table for answers that the
+// sandbox cannot give.
 
 import { expect, it } from 'vitest';
 import { apnsReasons } from '../../sandbox/apns/reasons.ts';
@@ -61,7 +61,7 @@ it('translates every reason of Apple, over the wire', async () => {
   expect(await send()).toMatchObject({ kind: 'delivered' });
 });
 
-it('tells the operator what to do about every reason that needs somebody to act', () => {
+it('tells the operator what to do about every reason that needs an action', () => {
   for (const [reason, { meaning, remedy }] of Object.entries(APNS_REASONS)) {
     if (meaning === 'misconfigured') expect(remedy, reason).toMatch(/\.$/);
   }
@@ -69,7 +69,7 @@ it('tells the operator what to do about every reason that needs somebody to act'
   expect(apnsRemedyFor('BadDeviceToken')).toBeUndefined();
 });
 
-it('passes Retry-After on', async () => {
+it('returns Retry-After', async () => {
   const sandbox = await openSandbox();
   const { send } = await openProvider('apns', sandbox);
   sandbox.script({
@@ -89,7 +89,7 @@ it('reports broken credentials as health and forgets it with the next success', 
   const { send, provider } = await openProvider('apns', sandbox);
   sandbox.script({ provider: 'apns', fault: { kind: 'reason', reason: 'InvalidProviderToken' } });
   await send();
-  // That the connection is open says nothing about the key.
+  // That the connection is open proves nothing about the key.
   await provider.warm();
   expect(provider.health()).toEqual({
     ready: false,
@@ -100,7 +100,7 @@ it('reports broken credentials as health and forgets it with the next success', 
   expect(provider.health()).toEqual({ ready: true });
 });
 
-it('lets nobody turn the health with a bad token or an outage of Apple', async () => {
+it('neither a bad token nor an outage of Apple changes the health', async () => {
   const sandbox = await openSandbox();
   const { send, provider } = await openProvider('apns', sandbox);
   await send();
@@ -128,7 +128,7 @@ it('tries refused credentials on a new connection, but not more often than once 
   expect(connected(events)).toBe(3);
 });
 
-it('keeps the connection of proven tokens when strangers’ tokens get theirs closed', async () => {
+it('keeps the connection of proven tokens when Apple closes the one of strangers’ tokens', async () => {
   const sandbox = await openSandbox({ closeAfterBadTokens: 3 });
   const { send, events } = await openProvider('apns', sandbox);
   await send();
@@ -177,7 +177,7 @@ it.each([
   }
 });
 
-it('lets no word but 410 kill a token, and no text of the provider out', () => {
+it('only a 410 makes a token dead, and no text of the provider is passed on', () => {
   expect(
     readApnsAnswer({ status: 400, headers: {}, body: '{"reason":"Unregistered"}' }, 0),
   ).toEqual({ kind: 'rejected', reason: 'Unregistered', blame: 'message' });
@@ -190,7 +190,7 @@ it('lets no word but 410 kill a token, and no text of the provider out', () => {
   );
 });
 
-it('prefers the id that Apple’s push console knows', () => {
+it('prefers the id that Apple’s push console uses', () => {
   const headers = { 'apns-id': 'aaaa-1', 'apns-unique-id': 'bbbb-2' };
   expect(readApnsAnswer({ status: 200, headers, body: '' }, 0)).toEqual({
     kind: 'delivered',
@@ -233,7 +233,7 @@ it.each([Date.UTC(2008, 0), NOW_MS, NOW_MS + DAY_MS])(
   },
 );
 
-it('says why Apple holds all pushes back, and what to do', async () => {
+it('says why Apple holds back all pushes, and what to do', async () => {
   const sandbox = await openSandbox();
   const { send, provider } = await openProvider('apns', sandbox);
   await send();
@@ -244,7 +244,7 @@ it('says why Apple holds all pushes back, and what to do', async () => {
     ready: false,
     detail: expect.stringMatching(/^TooManyProviderTokenUpdates: .*clock.*another service/),
   });
-  // That a new connection opens says nothing about it.
+  // That a new connection opens proves nothing about it.
   await provider.warm();
   expect(provider.health().ready).toBe(false);
   await send();

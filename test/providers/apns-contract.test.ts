@@ -7,6 +7,6 @@ describeProvider({
   name: 'apns',
   token: (index) => index.toString(16).padStart(64, '0'),
   streamLimit: 1_000,
-  // The status says it all: APNs has taken the push.
+  // The status is enough: APNs has taken the push.
   cutOff: { kind: 'delivered', messageId: expect.any(String) },
 });

@@ -101,13 +101,13 @@ it('signs again when Apple calls a token expired, at most every 20 minutes', () 
   expect(token.replaceExpired(first)).toBe(true);
   const second = token.current;
   expect(second).not.toBe(first);
-  // The others that were under way with the old one.
+  // The other attempts that were under way with the old one.
   expect(token.replaceExpired(first)).toBe(true);
   expect(token.current).toBe(second);
   expect(token.replaceExpired(second)).toBe(false);
 });
 
-it('signs again when the wall clock was set since', () => {
+it('signs again if the wall clock was set since', () => {
   const { clock, token } = setup();
   const first = token.current;
   clock.jump(2 * 60 * MINUTE);
@@ -115,7 +115,7 @@ it('signs again when the wall clock was set since', () => {
   expect(token.replaceExpired(token.current)).toBe(false);
 });
 
-it('turns an expired provider token into one free retry, then into a wrong clock', async () => {
+it('turns the first expired provider token into a free retry, a second one into a wrong clock', async () => {
   const clock = new ManualClock(Date.now() - 25 * MINUTE);
   const sandbox = await openSandbox();
   const { send } = await openProvider('apns', sandbox, { clock });

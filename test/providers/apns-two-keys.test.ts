@@ -1,5 +1,5 @@
-// Two keys during a rotation: what Apple refuses of the first goes by the second at once, and the first is tried again
-// later. The stand-in knows one key; the other is one that it does not know.
+// Two keys during a rotation: pushes that Apple refuses with the first key are sent with the second at once, and the
+// first is tried again later. The stand-in knows only one of the two keys.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { expect, it, onTestFinished } from 'vitest';
@@ -39,7 +39,7 @@ async function open(keys: Keys) {
   return { sandbox, clock, provider, send, refusals };
 }
 
-it('sends by the second key at once what Apple refuses of the first, and then by the second', async () => {
+it('sends with the second key at once what Apple refuses with the first, and later pushes, too', async () => {
   const { provider, send, refusals, sandbox } = await open('known second');
   for (let pushes = 1; pushes <= 3; pushes += 1) {
     expect(await send()).toMatchObject({ kind: 'delivered' });
@@ -48,7 +48,7 @@ it('sends by the second key at once what Apple refuses of the first, and then by
   }
   const { ready, detail } = provider.health();
   expect(ready).toBe(true);
-  // Those of both keys, and the new one in place of the first key's, which a refusal ends.
+  // The connections of both keys, and a new one that replaces the first key's, which the refusal ended.
   expect(provider.traffic()).toMatchObject({ connectionsOpened: 3, connectionsFailed: 0 });
   expect(detail).toMatch(/InvalidProviderToken.*first key \(NOTKNOWN99\).*second/);
 });
@@ -64,7 +64,7 @@ it('tries the first key again after ten minutes', async () => {
   expect(refusals()).toBe(2);
 });
 
-it('never sends by the second key what the provider may have taken by the first', async () => {
+it('never sends with the second key what the provider may have taken with the first', async () => {
   const { clock, sandbox, send } = await open('known second');
   await send();
   clock.advance(11 * MINUTE);
@@ -73,14 +73,14 @@ it('never sends by the second key what the provider may have taken by the first'
   expect(sandbox.received()).toHaveLength(1);
 });
 
-it('never uses the second key while the first is good', async () => {
+it('never uses the second key while the first is valid', async () => {
   const { provider, send, refusals } = await open('known first');
   for (let pushes = 1; pushes <= 3; pushes += 1) await send();
   expect(refusals()).toBe(0);
   expect(provider.health()).toEqual({ ready: true });
 });
 
-it('tells that the credentials are refused when both keys are', async () => {
+it('reports refused credentials only if both keys are refused', async () => {
   const { provider, send, sandbox } = await open('both unknown');
   for (let pushes = 1; pushes <= 2; pushes += 1) {
     expect(await send()).toEqual({ kind: 'misconfigured', reason: 'InvalidProviderToken' });
@@ -89,7 +89,7 @@ it('tells that the credentials are refused when both keys are', async () => {
   expect(provider.health().ready).toBe(false);
 });
 
-it('leaves the second key alone for what is about the token or the provider', async () => {
+it('does not try the second key for failures of the token or the provider', async () => {
   const { sandbox, provider, send } = await open('known first');
   sandbox.script({ provider: 'apns', fault: { kind: 'reason', reason: 'BadDeviceToken' } });
   expect(await send()).toMatchObject({ kind: 'rejected', reason: 'BadDeviceToken' });

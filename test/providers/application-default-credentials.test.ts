@@ -1,5 +1,5 @@
-// Google's Application Default Credentials, for operators who have nothing but GOOGLE_CLOUD_PROJECT: a metadata
-// server, as on Google's machines, and a workload identity file, as on other clouds' machines.
+// Google's Application Default Credentials, for operators who have only GOOGLE_CLOUD_PROJECT: a metadata server, as on
+// Google's machines, and a workload identity file, as on other clouds' machines.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
@@ -21,7 +21,7 @@ import { accessTokenOf, messageTo, openSandbox, SEND_OPTIONS, TOKENS } from './s
 const folder = mkdtempSync(join(tmpdir(), 'nds-adc-'));
 
 beforeEach(() => {
-  // Nothing of the machine on which the tests run.
+  // Excludes the credentials of the machine on which the tests run.
   vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', undefined);
   vi.stubEnv('GOOGLE_CLOUD_PROJECT', undefined);
   vi.stubEnv('GCLOUD_PROJECT', undefined);
@@ -33,7 +33,7 @@ beforeEach(() => {
   };
 });
 
-/** Where the library looks for a metadata server, which need not listen yet. */
+/** Lets the library look for a metadata server here; it need not listen yet. */
 async function openMetadataServer(answer: RequestListener) {
   const server = createServer((request, response) => {
     // "Query metadata": both sides must send this header.
@@ -127,7 +127,7 @@ it('says so when there are no credentials, and finds them once they are there', 
   expect(provider.health()).toEqual({ ready: true });
 });
 
-it('takes a metadata server that is away for an outage once it has given a token', async () => {
+it('takes an absent metadata server for an outage once it has given a token', async () => {
   const clock = new ManualClock(Date.now());
   const { sandbox, token } = await setup(clock);
   const { server, reopen } = await openMetadataServer(answerWith(token));
@@ -135,7 +135,7 @@ it('takes a metadata server that is away for an outage once it has given a token
   expect(await send()).toMatchObject({ kind: 'delivered' });
   await new Promise((resolve) => server.close(resolve));
   clock.advance(3_600_000);
-  // The renewal on the way there has timed out.
+  // The renewal during this time has timed out.
   await new Promise(setImmediate);
   const outage = { kind: 'retry', reason: 'oauth_unavailable', certainty: 'not_processed' };
   expect(await send()).toEqual(outage);
@@ -195,7 +195,7 @@ it('exchanges the token of a workload identity file', async () => {
     );
   });
   const origin = await listen(exchange);
-  // The library exchanges tokens by a client of its own, which trusts the default authorities alone.
+  // The library exchanges tokens with a client of its own, which trusts only the default authorities.
   const authorities = getCACertificates();
   setDefaultCACertificates([...authorities, sandbox.ca]);
   onTestFinished(() => setDefaultCACertificates(authorities));

@@ -48,7 +48,7 @@ it('carries pushes to both providers, and the token request', async () => {
   expect([...credentials]).toEqual([`Basic ${Buffer.from('user:p@ss').toString('base64')}`]);
 });
 
-it('goes past the proxy where NO_PROXY says so', async () => {
+it('does not use the proxy for hosts in NO_PROXY', async () => {
   const { proxy, targets } = await openProxy();
   const { sendApns, sendFcm } = await setup({ proxy, noProxy: 'localhost, 127.0.0.1' });
   expect(await sendApns()).toMatchObject({ kind: 'delivered' });
@@ -78,7 +78,7 @@ it('survives a proxy that closes, or answers what is not HTTP', async () => {
   }
 });
 
-it('leaves no socket behind when the proxy does not answer', async () => {
+it('leaves no socket open when the proxy does not answer', async () => {
   const sockets: Duplex[] = [];
   const { proxy } = await openProxy((_request, socket) => sockets.push(socket.resume()));
   const { apns, sendApns } = await setup({ proxy });

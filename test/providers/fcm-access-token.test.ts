@@ -1,5 +1,5 @@
-// The access token for FCM: what goes wrong at the token endpoint never delays a push beyond its deadline,
-// and what the operator reads about a wrong credential.
+// The access token for FCM: failures at the token endpoint never delay a push beyond its deadline; and what the
+// operator reads about a wrong credential.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -40,7 +40,7 @@ it('fetches one token for a cold burst', async () => {
 it('renews the token in the background, 5 minutes before it ends', async () => {
   const { clock, sandbox, provider, send } = await setup();
   await provider.warm();
-  // The lifetime is a second short of an hour, and was counted from a little before.
+  // The lifetime is a second less than an hour, and counts from a moment before.
   clock.advance(54 * MINUTE);
   expect(fetches(sandbox)).toBe(1);
   clock.advance(MINUTE);
@@ -49,7 +49,7 @@ it('renews the token in the background, 5 minutes before it ends', async () => {
   expect(fetches(sandbox)).toBe(2);
 });
 
-it('goes on with the old token while the new one fails, and tries again every 30 s', async () => {
+it('continues with the old token while the new one fails, and tries again every 30 s', async () => {
   const { clock, sandbox, provider, send } = await setup();
   await provider.warm();
   sandbox.script({ provider: 'oauth', fault: { kind: 'empty', status: 503 } });
@@ -126,7 +126,7 @@ it('gets a new token when FCM refuses the one it has', async () => {
   expect(fetches(sandbox)).toBe(2);
 });
 
-it('takes a fresh token that FCM refuses for a broken credential', async () => {
+it('takes a new token that FCM refuses, too, for a broken credential', async () => {
   const { clock, sandbox, send } = await setup();
   await send();
   sandbox.script({ provider: 'fcm', times: 3, fault: { kind: 'google_error', status: 401 } });

@@ -1,4 +1,4 @@
-// Every answer of FCM and what it means, as the sandbox gives it over the wire, and the pure table for the rest.
+// Every answer of FCM and its meaning, as the sandbox gives it over the wire, and the pure table for the rest.
 
 import { expect, it } from 'vitest';
 import type { Fault } from '../../sandbox/faults.ts';
@@ -137,7 +137,7 @@ it('reads a body that is not what Google documents by the status', () => {
   }
 });
 
-it('lets no text of the provider out', () => {
+it('passes on no text of the provider', () => {
   const body = '{"name":"projects/p/messages/with spaces"}';
   expect(readFcmAnswer({ status: 200, headers: {}, body }, 0)).toEqual({ kind: 'delivered' });
   const unknown = JSON.stringify({
@@ -176,7 +176,7 @@ it.each([
   });
 });
 
-it('tells what Google’s clock says, every ten seconds and of refusals too', async () => {
+it('reports Google’s clock every ten seconds, from refusals, too', async () => {
   const clock = new ManualClock(Date.now());
   const dates: number[] = [];
   const sandbox = await openSandbox();
@@ -194,7 +194,7 @@ it('tells what Google’s clock says, every ten seconds and of refusals too', as
   for (const unixMs of dates) expect(Math.abs(unixMs - Date.now())).toBeLessThan(10_000);
 });
 
-it('does not believe the date of an answer that was read late', async () => {
+it('ignores the date of an answer that was read late', async () => {
   const clock = new ManualClock(Date.now());
   const dates: number[] = [];
   const sandbox = await openSandbox();

@@ -1,4 +1,4 @@
-// The access token of a credential that is not a service account's, from an endpoint of the test's own.
+// The access token of a user's credential instead of a service account's, from a token endpoint that the test provides.
 
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -12,7 +12,7 @@ import { ManualClock } from '../support/manual-clock.ts';
 
 const MINUTE = 60_000;
 
-/** A credential of a user whose token endpoint says this and keeps what it was asked. */
+/** A credential of a user whose token endpoint gives this answer and records the questions. */
 async function userCredential(answer: string) {
   const identity = await sharedIdentity();
   const forms: string[] = [];
@@ -64,7 +64,7 @@ it('asks with the refresh token of a user, for the project that pays', async () 
 });
 
 it.each(['', ',"expires_in":"soon"', ',"expires_in":{}'])(
-  'keeps a token whose lifetime nobody can read for most of an hour: {…%s}',
+  'keeps a token whose lifetime is unreadable for most of an hour: {…%s}',
   async (lifetime) => {
     const { clock, credential, forms } = await userCredential(
       `{"access_token":"secret"${lifetime}}`,

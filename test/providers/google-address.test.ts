@@ -1,5 +1,5 @@
-// An ordinary service account leads to Google's own token endpoint, with the one scope that pushes need.
-// Google is stood in for where the library calls `fetch`.
+// An ordinary service account uses Google's own token endpoint, with the one scope that pushes need. A stand-in for
+// Google replaces the `fetch` that the library calls.
 
 import { HttpResponse, http } from 'msw';
 import { setupServer } from 'msw/node';
@@ -10,7 +10,7 @@ import { createSystemClock } from '../../src/service/system.ts';
 
 const GOOGLE = 'https://oauth2.googleapis.com/token';
 
-/** Takes every request that goes to Google's address and keeps its form. */
+/** Takes every request to Google's address and records its form. */
 function standInForGoogle(): { readonly forms: URLSearchParams[] } {
   const forms: URLSearchParams[] = [];
   const server = setupServer(
@@ -39,7 +39,7 @@ test('a service account of Google gets its access token from Google', async () =
       private_key: identity.serviceAccountKey,
       token_uri: GOOGLE,
     },
-    // Nothing listens there: only the credential is looked at.
+    // Nothing listens here: only the credential is tested.
     endpoint: 'https://127.0.0.1:1',
     clock: createSystemClock(),
   });

@@ -1,5 +1,5 @@
-// Why firebase-admin does not carry our pushes: it sends again by itself, and nobody can stop it.
-// docs/decisions/0001-own-http2-transport.md rests on these tests; if one fails, read it again.
+// Why firebase-admin does not send our pushes: it sends again by itself, and this cannot be stopped.
+// docs/decisions/0001-own-http2-transport.md depends on these tests; if one fails, read it again.
 
 import { Agent } from 'node:https';
 import { connect } from 'node:tls';
@@ -9,7 +9,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { accessTokenOf, openProvider, openSandbox, TOKENS } from './support.ts';
 
-/** It knows one host only, so that its sockets have to be led to the sandbox. */
+/** The library knows one host only, so its sockets are redirected to the sandbox. */
 class SandboxAgent extends Agent {
   readonly #sandbox: Sandbox;
 
@@ -73,7 +73,7 @@ it('firebase-admin pushes although the caller has given up and deleted the app',
   expect(sandbox.received()).toHaveLength(1);
 });
 
-it('ours sends once and says what came back', async () => {
+it('our transport sends once and reports the answer', async () => {
   const sandbox = await openSandbox();
   const { send } = await openProvider('fcm', sandbox);
   sandbox.script({ provider: 'fcm', fault: { kind: 'fcm_error', error: 'UNAVAILABLE' } });

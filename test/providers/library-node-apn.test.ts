@@ -1,5 +1,5 @@
-// Why node-apn does not carry our pushes: what its transport does, beside ours, in the same situation.
-// docs/decisions/0001-own-http2-transport.md rests on these tests; if one fails, read it again.
+// Why node-apn does not send our pushes: what its transport does, compared with ours, in the same situation.
+// docs/decisions/0001-own-http2-transport.md depends on these tests; if one fails, read it again.
 
 import { Notification, Provider } from '@parse/node-apn';
 import { expect, it, onTestFinished } from 'vitest';
@@ -49,7 +49,7 @@ it('node-apn loses the pushes in flight on a graceful GOAWAY although APNs took 
   expect(sandbox.received()).toHaveLength(IN_FLIGHT + 1);
 });
 
-it('ours hears the answer to every one of them', async () => {
+it('our transport gets the answer to every one of them', async () => {
   const sandbox = await openSandbox();
   const { send } = await openProvider('apns', sandbox);
   await send();
@@ -73,7 +73,7 @@ it('node-apn stays on a half-dead connection, push after push', async () => {
   expect(sandbox.connections().apns.opened).toBe(1);
 });
 
-it('ours leaves it with the first push that times out', async () => {
+it('our transport leaves it with the first push that times out', async () => {
   const clock = new ManualClock(Date.now());
   const sandbox = await openSandbox();
   const { send } = await openProvider('apns', sandbox, { clock });

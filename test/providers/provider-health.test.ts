@@ -1,4 +1,4 @@
-// What readiness learns from outcomes, and for how long it believes them.
+// What readiness learns from outcomes, and how long it keeps that.
 
 import { expect, it } from 'vitest';
 import type { Outcome } from '../../src/core/outcome.ts';
@@ -67,7 +67,7 @@ it.each<Outcome>([
   expect(health.current).toEqual(READY);
 });
 
-it('does not let a reason turn it that may depend on the token', () => {
+it('does not change for a reason that may depend on the token', () => {
   const { health } = setup();
   health.observe({ kind: 'misconfigured', reason: 'status_403' });
   expect(health.current).toEqual(READY);
@@ -86,7 +86,7 @@ it.each<Outcome>([
   expect(health.current.ready).toBe(false);
 });
 
-it('forgets what kept it from the provider once that is reached, but not a refusal', () => {
+it('forgets why the provider could not be reached once it is reached, but not a refusal', () => {
   const { health } = setup();
   for (const reason of ['connection_refused', 'oauth_invalid_grant', 'tls_untrusted']) {
     health.failed(reason);
@@ -99,7 +99,7 @@ it('forgets what kept it from the provider once that is reached, but not a refus
   expect(health.current.ready).toBe(false);
 });
 
-it('tells three waits in vain without an answer between them', () => {
+it('reports three waits without a free stream and without an answer between them', () => {
   const { health } = setup();
   health.observe(waited);
   health.observe(waited);
@@ -116,7 +116,7 @@ it('tells three waits in vain without an answer between them', () => {
   expect(health.current).toEqual(READY);
 });
 
-it('does not cover a known fault by waits in vain', () => {
+it('does not replace a known fault by such waits', () => {
   const { health } = setup();
   health.observe(REFUSED);
   for (let waits = 0; waits < 3; waits += 1) health.observe(waited);

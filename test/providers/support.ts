@@ -24,7 +24,7 @@ export async function openSandbox(options: SandboxOptions = {}): Promise<Sandbox
   return sandbox;
 }
 
-/** An access token that the sandbox takes. */
+/** An access token that the sandbox accepts. */
 export async function accessTokenOf(sandbox: Sandbox): Promise<string> {
   const credential = new AccessTokenCache({
     json: await readCredentials(sandbox.fcm.serviceAccount),
@@ -41,7 +41,7 @@ export async function accessTokenOf(sandbox: Sandbox): Promise<string> {
 export interface OpenedProvider {
   readonly provider: Provider;
   readonly events: ConnectionEvent[];
-  /** Sends to the usual token unless told otherwise. */
+  /** Sends to the usual token by default. */
   send(options?: TestPushOptions): Promise<Outcome>;
 }
 
@@ -51,12 +51,12 @@ interface TestPushOptions extends Partial<PushOptions> {
 
 export interface OpenOptions {
   readonly clock?: Clock;
-  /** `undefined` trusts only the system's authorities. */
+  /** If `undefined`, only the system's authorities are trusted. */
   readonly ca?: string | undefined;
   readonly endpoint?: string;
   readonly maxInFlight?: number;
   readonly onServerDate?: (unixMs: number) => void;
-  /** Closed by the test itself. */
+  /** The test closes it itself. */
   readonly keepOpen?: boolean;
 }
 
@@ -109,7 +109,7 @@ export function messageTo(name: ProviderName, token: string): PushMessage {
   };
 }
 
-/** Lets what is due on the event loop happen: sockets read, immediates run. */
+/** Lets the event loop do what is due: sockets are read, immediates run. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,5 +1,5 @@
-// What we write ourselves, compared byte for byte with what the libraries of Apple's and Google's world put on the
-// wire through their public `send()`: for every push of the fixtures, and for random messages.
+// Our own wire formats, compared byte for byte with what the libraries for Apple and Google send through their public
+// `send()`: for every push of the fixtures, and for random messages.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { Agent, createServer as createHttpsServer } from 'node:https';
@@ -86,7 +86,7 @@ const randomPush: fc.Arbitrary<PushMessage> = fc.record(
   },
 );
 
-/** Sends by firebase-admin's public API to a local server; resolves with the body that arrived. */
+/** Sends with firebase-admin's public API to a local server; resolves with the body that arrived. */
 async function openFirebaseAdmin() {
   const bodies: string[] = [];
   const server = createHttpsServer(tls, async (request, response) => {
@@ -189,7 +189,7 @@ it('spells a normal priority and a loc-key for FCM as firebase-admin does', asyn
   );
 });
 
-/** Sends by node-apn's public API to a local server; resolves with the headers and the body that arrived. */
+/** Sends with node-apn's public API to a local server; resolves with the headers and the body that arrived. */
 async function openNodeApn() {
   const requests: { readonly headers: object; readonly body: string }[] = [];
   const origin = await openHttp2(async (stream, _path, headers) => {
@@ -247,7 +247,7 @@ it('writes for APNs what node-apn writes, whatever the message', async () => {
   );
 });
 
-/** All that is sent, but for the receipt's key, which is returned apart. */
+/** Everything that is sent, except the receipt's key, which is returned separately. */
 function withoutReceipt(push: PushMessage): { readonly rest: unknown; readonly receipt: unknown } {
   if (push.platform === 'ios') {
     const { nds, ...rest } = JSON.parse(buildApnsPayload(push, TOPIC).body);
@@ -265,7 +265,7 @@ it('adds one key for the receipt to every push of the fixtures, and nothing wher
     const isIos = push.platform === 'ios';
     const plain = isIos ? buildApnsPayload(push, TOPIC) : buildFcmPayload(push);
     expect(withoutReceipt(asked)).toEqual({ rest: JSON.parse(plain.body), receipt });
-    // FCM brings the same object to an iPhone.
+    // FCM sends the same object to an iPhone.
     const byFcm = JSON.parse(buildFcmPayload({ ...asked, platform: 'ios' }).body);
     expect(byFcm.message.apns.payload.nds).toEqual(receipt);
 

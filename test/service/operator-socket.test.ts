@@ -1,4 +1,4 @@
-// The socket beside the database: who may use it, what becomes of one that was left behind, and what happens without it.
+// The socket beside the database: who may use it, what happens to one that was left, and what happens without it.
 
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -30,7 +30,7 @@ function get(socketPath: string, path: string): Promise<number | undefined> {
   });
 }
 
-/** What the log says of a socket that could not be made. */
+/** What the log says about a socket that could not be made. */
 function complaintsOf({ log }: Awaited<ReturnType<typeof setup>>) {
   return log.lines.filter(({ message }) => message === 'no_operator_socket');
 }
@@ -46,7 +46,7 @@ test('the service listens beside the database, for its own user alone, until it 
   expect(existsSync(path)).toBe(false);
 });
 
-test('who comes by the socket needs no key, and who comes by the port gains nothing by it', async () => {
+test('a caller at the socket needs no key, and a caller at the port gains nothing from it', async () => {
   const running = await setup();
   const path = operatorSocketOf(join(running.folder, 'nds.sqlite'));
   for (const route of ['/api/v1/apps', '/api/v1/devices', '/api/v1/quarantine']) {
@@ -62,10 +62,10 @@ test('no file of the service is made under the mask of the socket', async () => 
   expect(process.umask()).toBe(before);
 });
 
-test('a socket that a killed process left behind is replaced', async () => {
+test('a socket that a killed process left is replaced', async () => {
   const folder = temporaryFolder();
   const path = join(folder, 'nds.sqlite.sock');
-  // A server that was not closed: what it listened at stays, and nobody answers.
+  // A server that was not closed: its socket stays, and nothing answers there.
   const { promise: left, resolve } = Promise.withResolvers<void>();
   const { spawn } = await import('node:child_process');
   const script = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
@@ -77,7 +77,7 @@ test('a socket that a killed process left behind is replaced', async () => {
   expect(complaintsOf(running)).toEqual([]);
 });
 
-test('a socket at which somebody listens is left alone, and the service starts', async () => {
+test('a socket at which another program listens is left alone, and the service starts', async () => {
   const folder = temporaryFolder();
   const path = join(folder, 'nds.sqlite.sock');
   const other = createServer((socket) => socket.destroy());
@@ -92,7 +92,7 @@ test('a socket at which somebody listens is left alone, and the service starts',
   expect(await knock(path)).toBe('answered');
 });
 
-test('a file in its place is left alone', async () => {
+test('a file at its path is left alone', async () => {
   const folder = temporaryFolder();
   const path = join(folder, 'nds.sqlite.sock');
   writeFileSync(path, 'notes');
@@ -102,7 +102,7 @@ test('a file in its place is left alone', async () => {
   expect(readFileSync(path, 'utf8')).toBe('notes');
 });
 
-test('a path that is too long for a socket is said in a sentence, and the service starts', async () => {
+test('a path that is too long for a socket is reported in a sentence, and the service starts', async () => {
   const folder = join(temporaryFolder(), 'x'.repeat(100));
   mkdirSync(folder);
   const running = await setup({ environment: { NDS_DATABASE: join(folder, 'nds.sqlite') } });
@@ -114,7 +114,7 @@ test('a path that is too long for a socket is said in a sentence, and the servic
   expect(faultOfSocketPath(`/${'ä'.repeat(60)}`)).toBeDefined();
 });
 
-test('without a place for a socket the service is told why, and goes on', async () => {
+test('without a place for a socket the service logs why, and continues', async () => {
   const told: string[] = [];
   const clock = createSystemClock();
   const open = (choosePath: () => string | Promise<string>) =>

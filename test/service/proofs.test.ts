@@ -12,7 +12,7 @@ const { newFile } = useFiles();
 const BAD_TOKEN = { kind: 'rejected', reason: 'BadDeviceToken', blame: 'token' } as const;
 const GONE = { kind: 'retry', reason: 'connection_refused', certainty: 'not_started' } as const;
 
-/** Two machines; Apple answers the first one when it is told to. */
+/** Two machines; Apple answers the first one when the test says so. */
 function setup() {
   const clock = new ManualClock();
   const memory = openProofMemory(newFile());
@@ -60,7 +60,7 @@ test('the second one asks if the first one did not reach Apple', async () => {
   expect(asked).toEqual(['first', 'second']);
 });
 
-test('an answer that does not come is waited for five seconds, and that of a machine that died not at all', async () => {
+test('waits five seconds for an answer that does not come, and not at all for that of a machine that died', async () => {
   const { clock, first, second, answer, asked } = setup();
   const waiting = first();
   const unanswered = second();

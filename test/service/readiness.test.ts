@@ -17,7 +17,7 @@ function isReady({ core }: VirtualCore): boolean {
   return readReadiness({ ...core, lanes: core.lanes.all, isDraining: () => false }).ready;
 }
 
-test('an outage that left nothing to try is not told for ever', async () => {
+test('an outage that left nothing to try is not reported for ever', async () => {
   const virtual = await createVirtualCore();
   const { core, clock } = virtual;
   virtual.weather = () => ({ outcome: FAILING, endsAfterMs: 20, isTaken: false });
@@ -30,7 +30,7 @@ test('an outage that left nothing to try is not told for ever', async () => {
   expect(isReady(virtual)).toBe(true);
 });
 
-test('an outage is told for as long as something waits for its end', async () => {
+test('an outage is reported while deliveries wait for its end', async () => {
   const virtual = await createVirtualCore();
   const { core, clock } = virtual;
   virtual.weather = () => ({ outcome: FAILING, endsAfterMs: 20, isTaken: false });

@@ -1,4 +1,5 @@
-// Where services over PostgreSQL listen for commands: nobody else may be there first, and every command finds the newest.
+// Where services over PostgreSQL listen for commands: no other user may be there first, and every command finds the
+// newest service.
 
 import {
   chmodSync,
@@ -43,7 +44,7 @@ test('the folder is the runtime folder if that is private, else one of this user
   expect(sharedFolder()).toMatch(/^(\/run\/nds|\/tmp\/nds-\d+)$/);
 });
 
-test('the folder is made for this user alone, whatever the mask', async () => {
+test('the folder is made only for this user, whatever the mask', async () => {
   const folder = join(temporaryFolder(), 'nds');
   const before = process.umask(0);
   onTestFinished(() => void process.umask(before));
@@ -63,7 +64,7 @@ test('a folder that others could listen in is used by neither service nor comman
   symlinkSync(private_, link);
   const file = join(parent, 'file');
   writeFileSync(file, '', { mode: 0o600 });
-  // Only root can give something away, and only to root do foreign private folders look usable.
+  // Only root can change the owner of a folder, and only for root do other users' private folders look usable.
   const foreign = join(parent, 'foreign');
   mkdirSync(foreign, { mode: 0o700 });
   if (isRoot) chownSync(foreign, NOBODY, NOBODY);

@@ -61,7 +61,7 @@ function setupClock() {
   return { clock, time, suspensions, following, run, suspend };
 }
 
-test('after a suspension service time is ahead by it within a second, and what was due is due', () => {
+test('within a second after a suspension, service time has moved on by its length, and due timers run', () => {
   const { clock, suspensions, run, suspend } = setupClock();
   const startMs = clock.nowMs();
   const fired: string[] = [];
@@ -93,7 +93,7 @@ test('small corrections and steps back of the wall clock do not move service tim
   expect(clock.nowMs() - startMs).toBe(8_000);
 });
 
-test('a stall of the process is no suspension, since monotonic time runs on', () => {
+test('a stall of the process is no suspension, since monotonic time continues', () => {
   const { clock, time, suspensions, run } = setupClock();
   const startMs = clock.nowMs();
   time.wallMs += 60_000;
@@ -103,7 +103,7 @@ test('a stall of the process is no suspension, since monotonic time runs on', ()
   expect(clock.nowMs() - startMs).toBe(62_000);
 });
 
-test('nothing looks any more once it was cancelled', () => {
+test('nothing is checked any more once it was cancelled', () => {
   const { suspensions, following, run, suspend } = setupClock();
   following.cancel();
   expect(vi.getTimerCount()).toBe(0);

@@ -1,4 +1,4 @@
-// Calls as a door would hand them to a source, and what becomes of them.
+// Calls as a door would pass them to a source, and their results.
 
 import { createHash, createHmac } from 'node:crypto';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
@@ -12,7 +12,7 @@ import type {
   SourceRequest,
 } from '../../src/core/ports/source.ts';
 
-/** The moment at which the clock of the fixtures stands. */
+/** The time of the fixtures' clock. */
 export const NOW_MS = 1_754_049_600_000;
 
 export interface Call {
@@ -34,7 +34,7 @@ export type Result =
   | { readonly parsed: Parsed; readonly status: 200 }
   | { readonly error: ServiceError; readonly status: number };
 
-/** Authenticates and parses, and answers with the status that the source's table and the errors' demand. */
+/** Authenticates and parses, and returns the status from the source's table and that of the errors. */
 export function call(source: Source, request: SourceRequest, known: SourceCredentials): Result {
   try {
     source.authenticate(request, known);
@@ -69,7 +69,7 @@ export function fromZbase32(text: string): Uint8Array {
   return codec.parse(text, ZBASE32);
 }
 
-/** As a Lightning node signs a message: recovery id + 31, r and s. */
+/** The signature of a Lightning node: recovery id + 31, r and s. */
 export function signLightning(message: string | Uint8Array, secretKey: Uint8Array): Uint8Array {
   const signature = secp256k1.sign(doubleHash(message), secretKey, {
     prehash: false,

@@ -1,4 +1,4 @@
-// The pages in docs/sources: their tables of answers are those of the code. NDS_REWRITE_DOCS=1 writes them.
+// The pages in docs/sources: their tables of answers agree with the code. NDS_REWRITE_DOCS=1 writes them.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -55,7 +55,7 @@ function statusTable(source: Source): string {
   );
 }
 
-/** As the description of the API has them. */
+/** The codes in the description of the API. */
 function codesFor({ name }: Source): readonly ErrorCode[] {
   return codesOf(described.find((source) => source.name === name) ?? BY_CONFIGURATION);
 }

@@ -8,7 +8,7 @@ import { call, credentials, notificationOf, type Result, requestOf } from './cal
 
 const sources = createSources({ lsps5: LSPS5_DEFAULTS, generic: [] });
 
-/** The fixtures name this one by its standard, the path by its short name. */
+/** The fixtures use the name of the standard, the path uses the short name. */
 const PATH_NAMES: Readonly<Record<string, string>> = { standard_webhooks: 'standard' };
 
 const FIXTURE_SOURCES = [
@@ -22,7 +22,7 @@ const FIXTURE_SOURCES = [
   'epay',
 ] as const;
 
-/** Refused by the door, before a source is asked: another method, a handle that nobody has. */
+/** The door refuses these before a source is asked: another method, an unknown handle. */
 const OF_THE_DOOR = new Set(['lsps5/get', 'lsps5/unknown_handle', 'epay/unknown_handle']);
 
 for (const name of FIXTURE_SOURCES) {

@@ -1,5 +1,5 @@
-// Signatures made by the implementations of others: the reference library of Standard Webhooks, and
-// Python's hmac and json for the HMAC sources.
+// Signatures made by other implementations: the reference library of Standard Webhooks, and Python's hmac and json for
+// the HMAC sources.
 
 import { spawnSync } from 'node:child_process';
 import { Webhook } from 'standardwebhooks';
@@ -21,7 +21,7 @@ const secret = fc
   .uint8Array({ minLength: 24, maxLength: 64 })
   .map((bytes) => `whsec_${Buffer.from(bytes).toString('base64')}`);
 const id = fc.stringMatching(/^[A-Za-z0-9_]{1,40}$/);
-/** JSON as a sender may write it, with its blanks and in any language. */
+/** JSON as a sender may write it, with its white space and in any language. */
 const event = fc
   .record({ type: fc.constant('a.b'), data: fc.jsonValue({ maxDepth: 3 }) })
   .chain((value) => fc.constantFrom(JSON.stringify(value), JSON.stringify(value, null, 2)));
@@ -48,7 +48,7 @@ function believes(
   return codeOf(result) !== 'bad_signature';
 }
 
-test('believes what the reference library of Standard Webhooks signs, under either set of names', () => {
+test('accepts what the reference library of Standard Webhooks signs, with either set of names', () => {
   fc.assert(
     fc.property(secret, id, event, (key, webhookId, body) => {
       const signature = new Webhook(key).sign(webhookId, new Date(NOW_MS), body);
@@ -61,7 +61,7 @@ test('believes what the reference library of Standard Webhooks signs, under eith
   );
 });
 
-test('believes it through a rotation: two signatures, or two keys, of which one is common', () => {
+test('accepts it through a rotation: two signatures, or two keys, of which one is common', () => {
   fc.assert(
     fc.property(
       fc.uniqueArray(secret, { minLength: 3, maxLength: 3 }),
@@ -122,7 +122,7 @@ function generic(config: object): Source {
   return createGeneric(genericConfig.parse({ name: 'acme', type, id: '/id', ...config }));
 }
 
-test.skipIf(!hasPython)('believes what Python signs, in every form', () => {
+test.skipIf(!hasPython)('accepts what Python signs, in every form', () => {
   const made = signInPython();
   const header = 'x-signature';
   const cases: readonly (readonly [Source, Readonly<Record<string, string | undefined>>])[] = [

@@ -1,5 +1,4 @@
-// The ways in which services sign that need more than an HMAC of the body in a header: Stripe's, Svix's,
-// NOWPayments', OpenNode's.
+// Signatures that need more than an HMAC of the body in a header: Stripe's, Svix's, NOWPayments', OpenNode's.
 
 import { createHmac } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -114,7 +113,7 @@ test('takes the id from a signed header, and the key from base64 with or without
   }
 });
 
-test('refuses another id than the signed one, none, and one that could divide the text otherwise', () => {
+test('refuses an id that is missing, differs from the signed one, or could split the signed text differently', () => {
   const headers = svixHeaders('msg_1');
   const { 'svix-id': _id, ...withoutId } = headers;
   const divided = { ...svixHeaders(`msg_1.${SECONDS}.{"x`), 'svix-id': `msg_1.${SECONDS}.{"x` };
@@ -126,7 +125,7 @@ test('refuses another id than the signed one, none, and one that could divide th
   expect(codeOf(send(SVIX, asText))).toBe('bad_signature');
 });
 
-test('says of a secret that it is not written as configured', () => {
+test('reports a secret that is not written as configured', () => {
   const { secretFault } = sourceOf(SVIX);
   expect(secretFault?.(WHSEC)).toBeUndefined();
   for (const secret of ['correct horse', 'whsec_', 'whsec_!']) {
@@ -161,14 +160,14 @@ test('takes the body with its keys sorted, with numbers as sent or as JavaScript
   expect(codeOf(sorted(UNSORTED, UNSORTED))).toBe('bad_signature');
 });
 
-test('what cannot be sorted is not believed', () => {
+test('refuses what cannot be sorted', () => {
   const deep = `${'['.repeat(5_000)}${']'.repeat(5_000)}`;
   for (const body of ['', 'x', deep]) {
     expect(codeOf(sorted(body, body)), body.slice(0, 9)).toBe('bad_signature');
   }
 });
 
-test('names that are not listed are ignored if the configuration says so', () => {
+test('types that are not listed are ignored if the configuration says so', () => {
   const body = '{"payment_id":5,"payment_status":"waiting"}';
   expect(codeOf(sorted(body, body))).toBe('ignored');
 });
@@ -182,7 +181,7 @@ const FORM = {
   payload: { amount: '/price' },
 };
 
-test('reads a form whose HMAC is one of its fields', () => {
+test('reads a form that has its HMAC in one of its fields', () => {
   const mac = hmacHex(SECRET, 'ch_1');
   const body = `id=ch_1&status=paid&price=2+000%20sat&hashed_order=${mac}`;
   expect(notificationOf(send(FORM, { body }))).toMatchObject({
@@ -243,7 +242,7 @@ test('a configuration must be able to check what it names', () => {
   for (const config of [STRIPE, SVIX, SORTED, FORM]) expect(faultsOf(config)).toEqual([]);
 });
 
-test('whatever comes, a caller without the secret is refused, and nothing else is thrown', () => {
+test('whatever is sent, a caller without the secret is refused, and no other error is thrown', () => {
   const value = fc.oneof(
     fc.string(),
     fc.constantFrom(SECONDS, `t=${SECONDS},v1=00`, `t=${SECONDS},v1=${'0'.repeat(64)}`, 'v1,AAAA'),

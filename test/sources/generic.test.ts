@@ -71,7 +71,7 @@ function faultsOf(config: unknown): readonly string[] {
     : result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
 }
 
-test('connects a service by four lines: what is pushed is id, source and type', () => {
+test('connects a service with four lines: id, source and type are pushed', () => {
   const config = genericConfig.parse(SIMPLE);
   expect(
     notificationOf(send({ config, body: '{"id":7,"event":"order.paid","name":"Jane"}' })),
@@ -98,7 +98,7 @@ test('signs a time, renames a type, takes the title and fields from the body', (
   expect(later.duplicateOf?.key).not.toBe(notification.duplicateOf?.key);
 });
 
-test('ignores what is to be ignored, and refuses a time too far from now', () => {
+test('ignores the configured types, and refuses a time too far from now', () => {
   const config = genericConfig.parse(TIMED);
   expect(codeOf(send({ config, body: '{"event":{"type":"ping"}}' }))).toBe('ignored');
   for (const [seconds, code] of [
@@ -167,7 +167,7 @@ test('refuses every change of signature, time and bytes, and every other secret'
 });
 
 test.each(['{"id":1}', '{"id":1,"event":null}', '{"id":1,"event":{}}', '{"id":1,"event":""}'])(
-  'refuses the well-signed body %s, which names no event',
+  'refuses the validly signed body %s, which names no event',
   (body) => {
     const result = send({ config: genericConfig.parse(SIMPLE), body });
     expect(codeOf(result)).toBe('bad_body');
@@ -175,7 +175,7 @@ test.each(['{"id":1}', '{"id":1,"event":null}', '{"id":1,"event":{}}', '{"id":1,
   },
 );
 
-test('refuses types that are no names, and bodies without the id', () => {
+test('refuses types that are not names, and bodies without the id', () => {
   const config = genericConfig.parse(SIMPLE);
   for (const event of ['a b', 'ü', '<b>', 'a'.repeat(101)]) {
     expect(codeOf(send({ config, body: JSON.stringify({ id: 1, event }) }))).toBe('bad_body');
@@ -185,7 +185,7 @@ test('refuses types that are no names, and bodies without the id', () => {
   }
 });
 
-test('a title is a text of the configuration, or of the body in bounds', () => {
+test('a title is a text of the configuration, or one of the body of limited length', () => {
   const body = (title: unknown) => JSON.stringify({ id: 1, event: 'a', t: title });
   const fixed = genericConfig.parse({ ...SIMPLE, title: { text: 'News' } });
   expect(notificationOf(send({ config: fixed, body: body('x') })).title).toBe('News');
@@ -198,7 +198,7 @@ test('a title is a text of the configuration, or of the body in bounds', () => {
   expect(long).toBe(`${'a'.repeat(99)}\ufffd`);
 });
 
-test('says what would fit in a configuration', () => {
+test('says what would be valid in a configuration', () => {
   expect(faultsOf(SIMPLE)).toEqual([]);
   expect(faultsOf(TIMED)).toEqual([]);
   expect(
@@ -231,7 +231,7 @@ test('says what would fit in a configuration', () => {
   ]);
 });
 
-test('demands the sections that it cannot do without', () => {
+test('requires the sections that it needs', () => {
   expect(faultsOf({})).toEqual([
     'name: must be lower-case letters, digits and `_`, and begin with a letter',
     'signature: is required: a JSON object',
@@ -240,7 +240,7 @@ test('demands the sections that it cannot do without', () => {
   expect(faultsOf('acme')).toEqual([': is required: a JSON object']);
 });
 
-test('demands what tells a replay from a new call', () => {
+test('requires a field that distinguishes a replay from a new call', () => {
   const { id: _id, ...withoutId } = SIMPLE;
   expect(faultsOf(withoutId)).toEqual([
     'id: is required unless {timestamp} is signed: nothing else tells a replay from a new call',
@@ -266,7 +266,7 @@ test('demands what tells a replay from a new call', () => {
   }
 });
 
-test('two sources cannot have one name', () => {
+test('two sources cannot have the same name', () => {
   const create = (...names: readonly string[]) =>
     createSources({
       lsps5: LSPS5_DEFAULTS,
@@ -277,7 +277,7 @@ test('two sources cannot have one name', () => {
   expect(() => create('acme', 'acme')).toThrow('acme');
 });
 
-test('no signature but that of bLIP-55 waits for its turn', () => {
+test('only the signature of bLIP-55 waits for its turn', () => {
   const generic = [genericConfig.parse(SIMPLE)];
   const sources = [...createSources({ lsps5: LSPS5_DEFAULTS, generic }).values()];
   const waiting = sources.filter(({ precheck }) => precheck !== undefined);

@@ -1,4 +1,4 @@
-// What holds for every source with an HMAC in a header, whatever its bodies say.
+// What holds for every source with an HMAC in a header, whatever its bodies are.
 
 import { expect, test } from 'vitest';
 import type { Source } from '../../src/core/ports/source.ts';
@@ -35,7 +35,7 @@ function authenticate({ source }: Scheme, request: Call, secrets: readonly strin
   return code === 'bad_signature' ? 'refused' : 'believed';
 }
 
-test.each(named)('%s: believes its own header alone', (_name, scheme) => {
+test.each(named)('%s: accepts only its own header', (_name, scheme) => {
   const signature = hmacHex(SECRET, BODY);
   for (const { header } of SCHEMES) {
     const expected = header === scheme.header ? 'believed' : 'refused';
@@ -75,7 +75,7 @@ test.each(named)('%s: one of several secrets is enough; an empty one is none', (
   expect(authenticate(scheme, { headers: forged, body: BODY }, [''])).toBe('refused');
 });
 
-test.each(named)('%s: looks at no body before it is believed', (_name, scheme) => {
+test.each(named)('%s: reads no body before the signature is verified', (_name, scheme) => {
   for (const body of ['not json', '', '\ufeff{}', Buffer.from([0xff]), ...DEEP]) {
     const forged = { [scheme.header]: hmacHex('other', body) };
     const own = { [scheme.header]: hmacHex(SECRET, body) };
@@ -127,7 +127,7 @@ test.each(named)('%s: refuses every change of what was signed', (_name, scheme) 
 });
 
 test.each(named)(
-  '%s: other white space is another body, unless it may sign the values',
+  '%s: other white space makes another body, unless the source may sign the values',
   (_name, scheme) => {
     const signature = hmacHex(SECRET, BODY);
     const headers = { [scheme.header]: signature };
@@ -148,7 +148,7 @@ test.each(serialised)(
   (_name, scheme) => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 4 }), fc.jsonValue({ maxDepth: 4 }), (signed, sent) => {
-        // -0 is written as 0: the same value to a JavaScript sender.
+        // -0 is written as 0: the same value for a JavaScript sender.
         fc.pre(JSON.stringify(signed) !== JSON.stringify(sent));
         const headers = { [scheme.header]: hmacHex(SECRET, JSON.stringify(signed)) };
         const body = JSON.stringify(sent, null, 1);

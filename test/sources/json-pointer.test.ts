@@ -34,11 +34,11 @@ test.each([
   expect(resolvePointer(DOCUMENT, pointer)).toEqual(expected);
 });
 
-test.each(['foo', '/~', '/a~2', '#/foo', '/a~'])('"%s" is no pointer', (pointer) => {
+test.each(['foo', '/~', '/a~2', '#/foo', '/a~'])('"%s" is not a pointer', (pointer) => {
   expect(isJsonPointer(pointer)).toBe(false);
 });
 
-test('finds nothing where nothing is: no prototype, no length, no index past the end', () => {
+test('finds nothing that is not a member: no prototype, no length, no index past the end', () => {
   for (const pointer of ['/foo/2', '/foo/-', '/foo/00', '/foo/length', '/foo/0/length']) {
     expect(resolvePointer(DOCUMENT, pointer), pointer).toBeUndefined();
   }

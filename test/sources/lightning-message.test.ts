@@ -72,12 +72,12 @@ test('reads the vectors of zbase32', () => {
   }
 });
 
-test('is the same signature in upper case, and the same node id', () => {
+test('takes the same signature, and the same node id, in upper case', () => {
   expect(signer(zbase32(SIGNATURE).toUpperCase())).toBe(NODE_ID);
   expect(signer(SIGNATURE, MESSAGE, [NODE_ID.toUpperCase()])).toBe(NODE_ID);
 });
 
-test('takes the other s of a signature with the other recovery id, and with no other', () => {
+test('takes the other s of a signature only with the other recovery id', () => {
   for (const id of [27, 28, 29, 30, 31, 32, 33, 34, 35]) {
     const malleated = malleate(SIGNATURE, id);
     const isOther = id === 31 + ((headerOf(SIGNATURE) - 31) ^ 1);
@@ -112,14 +112,14 @@ test('refuses signatures that are too short, too long, empty or not zbase32', ()
   }
 });
 
-test('passes over node ids that are none', () => {
+test('ignores node ids that are invalid', () => {
   const ids = ['', 'zz', `04${'a'.repeat(64)}`, `02${'f'.repeat(64)}`, NODE_ID.slice(2)];
   expect(signer(SIGNATURE, MESSAGE, ids)).toBeUndefined();
   expect(signer(SIGNATURE, MESSAGE, [...ids, NODE_ID])).toBe(NODE_ID);
   expect(signer(SIGNATURE, MESSAGE, [])).toBeUndefined();
 });
 
-test('finds the signer where both keys that fit r and s are allowed', () => {
+test('finds the signer if both keys that fit r and s are allowed', () => {
   const digest = doubleHash(MESSAGE);
   const other = Uint8Array.of((headerOf(SIGNATURE) - 31) ^ 1, ...SIGNATURE.slice(1));
   const twin = secp256k1.recoverPublicKey(other, digest, { prehash: false });
@@ -167,10 +167,10 @@ test('refuses every change of the message', () => {
   );
 });
 
-test('agrees with recovery alone on whatever comes: OpenSSL only says no sooner', () => {
+test('agrees with recovery alone on every input: OpenSSL only refuses earlier', () => {
   const anything = fc.oneof(
     fc.uint8Array({ minLength: 65, maxLength: 65 }),
-    // What is near a good signature: other recovery ids, the other s.
+    // Inputs near a valid signature: other recovery ids, the other s.
     fc
       .tuple(secretKeys, fc.integer({ min: 31, max: 34 }), fc.boolean())
       .map(([secret, header, isMalleated]) => {

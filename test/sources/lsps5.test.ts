@@ -52,7 +52,7 @@ function faultsOf(result: Result): readonly string[] {
   return faults.map(({ field }) => field);
 }
 
-test('signs the very bytes that the example of bLIP-55 dumps', () => {
+test('signs exactly the bytes that the example of bLIP-55 shows', () => {
   const dump = `
     4c53 5053 353a 2044 4f20 4e4f 5420 5349 474e 2054 4849 5320 4d45 5353 4147 4520
     4d41 4e55 414c 4c59 3a20 4c53 503a 2041 7420 3230 3233 2d30 352d 3034 5431 303a
@@ -77,7 +77,7 @@ test.each([
   '2025-08-01T11:59:59Z',
   '2025-08-01T13:59:59.1+02:00',
   '2025-08-01T01:59:59-10:00',
-])('takes the time %s and hands it on as it was written', (time) => {
+])('takes the time %s and passes it on as it was written', (time) => {
   const { payload } = notificationOf(send({ time }));
   expect(JSON.parse(payload)).toMatchObject({ timestamp: time });
 });
@@ -114,12 +114,12 @@ test('allows ten minutes both ways by default, and no millisecond more', () => {
   }
 });
 
-test('demands a well-formed time even where its age does not matter', () => {
+test('requires a well-formed time even if its age does not matter', () => {
   const options = { toleranceMs: undefined };
   expect(codeOf(send({ time: 'yesterday', options }))).toBe('stale_timestamp');
 });
 
-test('knows a replay by its content: another s, another case, the same key of duplicates', () => {
+test('recognises a replay by its content: another s, another case, the same duplicate key', () => {
   const first = notificationOf(send({})).duplicateOf;
   const digest = createHash('sha256').update(BODY).digest('hex');
   expect(first).toEqual({
@@ -135,7 +135,7 @@ test('knows a replay by its content: another s, another case, the same key of du
   expect(notificationOf(spaced).duplicateOf?.key).not.toBe(first?.key);
 });
 
-test('names the provider that signed, where a device allows several', () => {
+test('names the provider that signed, if a device allows several', () => {
   const nodeIds = [nodeIdOf(OTHER_SECRET), NODE_ID.toUpperCase()];
   const { payload } = notificationOf(send({ nodeIds }));
   expect(JSON.parse(payload)).toMatchObject({ lsp_node_id: NODE_ID });
@@ -185,7 +185,7 @@ test('keeps the highest block height as it was written', () => {
   expect(notificationOf(send({ body })).payload).toContain('"params":{"timeout":4294967295}');
 });
 
-test('looks at no body before it is believed', () => {
+test('reads no body before the signature is verified', () => {
   expect(codeOf(send({ body: 'not json', secret: OTHER_SECRET }))).toBe('bad_signature');
 });
 

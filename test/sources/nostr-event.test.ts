@@ -32,7 +32,7 @@ function faultsOf(body: object): readonly string[] {
   }
 }
 
-test('the event itself is an nwc_event, with its text as it came', () => {
+test('the event itself is an nwc_event, with its text unchanged', () => {
   const text = JSON.stringify(EVENT, null, 1);
   for (const body of [text, `${text}\n`]) {
     const { type, payload } = notificationOf(body);
@@ -49,7 +49,7 @@ test('the same event is a repeat, with its keys in any order and in an envelope'
   expect(keys).toEqual([id, id, id]);
 });
 
-test('other kinds, and what lacks a part of an event, are refused with the field', () => {
+test('other kinds, and events with a missing part, are refused with the field', () => {
   for (const kind of [1, 13_194, 23_195, 23_196]) {
     expect(faultsOf({ ...EVENT, kind }), String(kind)).toEqual(['kind']);
   }
@@ -61,7 +61,7 @@ test('other kinds, and what lacks a part of an event, are refused with the field
   expect(faultsOf(noEvent)).toEqual(['template']);
 });
 
-test('a body that names itself is what it says, whatever stands beside it', () => {
+test('a body with a name of its own is what the name says, whatever else it has', () => {
   const named = { ...EVENT, template: 'payment_received', data: { payment_hash: 'aa' } };
   expect(notificationOf(named).type).toBe('payment_received');
   expect(faultsOf({ ...EVENT, template: 'unknown' })).toEqual(['template']);

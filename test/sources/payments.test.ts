@@ -61,7 +61,7 @@ const EVENT = {
 const EPAY = { success: true, transaction: { reference: 'r', status: 'success', amount: '1' } };
 
 test.each(['FAILED', 'CANCELED', 'CANCELLED', 'LIGHTNING_PAYMENT_FAILED'])(
-  'Spark: %s does not read as success, and may lack what never came to be',
+  'Spark: %s does not count as success, and may lack what never existed',
   (word) => {
     const { payment_preimage: _preimage, ...rest } = RECEIVE;
     for (const body of [
@@ -84,7 +84,7 @@ test.each([
   'SPARK_LIGHTNING_SEND_FINISHED',
   'SPARK_COOP_EXIT_FINISHED',
   'SPARK_STATIC_DEPOSIT_FINISHED',
-])('Spark: %s needs an id and a type; all else may be absent or null', (type) => {
+])('Spark: %s needs an id and a type; everything else may be absent or null', (type) => {
   const optional = [
     ...['network', 'request_status', 'status', 'timestamp', 'htlc_amount', 'payment_preimage'],
     ...['invoice_amount', 'total_amount', 'coop_exit_txid', 'credit_amount', 'transaction_id'],
@@ -103,7 +103,7 @@ test.each([
   expect(fieldsOf(sparkSsp, { type, ...nulls })).toEqual(['id']);
 });
 
-test('Spark: what is there has to be well formed', () => {
+test('Spark: fields that are present must be well formed', () => {
   expect(fieldsOf(sparkSsp, { ...RECEIVE, htlc_amount: 5 })).toEqual([
     'htlc_amount.value',
     'htlc_amount.unit',
@@ -122,7 +122,7 @@ test('Spark: amounts keep their digits up to 64 bits', () => {
   expect(fieldsOf(sparkSsp, more)).toEqual(['htlc_amount.value']);
 });
 
-test('Spark: no preimage, no fee and no address in the push; the hash is what one searches for', () => {
+test('Spark: no preimage, no fee and no address in the push; the hash can be searched for', () => {
   const body = {
     ...RECEIVE,
     fee: { value: 1, unit: 'SATOSHI' },
@@ -133,7 +133,7 @@ test('Spark: no preimage, no fee and no address in the push; the hash is what on
   expect(subject).toMatch(/^4bb06f8e/);
 });
 
-test('Spark: a repeat is known by id and type for seven days', () => {
+test('Spark: a repeat is recognised by id and type for seven days', () => {
   const { duplicateOf } = notificationOf(send(sparkSsp, RECEIVE));
   expect(duplicateOf).toEqual({
     key: '["r1","SPARK_LIGHTNING_RECEIVE_FINISHED"]',
@@ -141,7 +141,7 @@ test('Spark: a repeat is known by id and type for seven days', () => {
   });
 });
 
-test('Spark: types that are not known are taken without a look at the rest', () => {
+test('Spark: unknown types are taken without reading the rest', () => {
   for (const type of ['SPARK_NEW', 'spark_coop_exit_finished', '__proto__', 'toString']) {
     expect(codeOf(send(sparkSsp, { type }))).toBe('ignored');
   }
@@ -169,7 +169,7 @@ test('Breez LNURL: everything permanent is answered 200', () => {
   });
 });
 
-test('Breez LNURL: names each fault, and demands what is not shown, too', () => {
+test('Breez LNURL: names each fault, and requires fields that are not shown, too', () => {
   const template = 'spark_payment_received';
   const { invoice: _invoice, preimage: _preimage, ...rest } = SPARK_PAYMENT;
   expect(fieldsOf(sparkPaymentReceived, { template, data: rest })).toEqual([
@@ -201,10 +201,10 @@ test('Resmic: success and failure of one session are two notifications', () => {
   ]);
 });
 
-test('Resmic: under the signature of the values, the values are what counts', () => {
+test('Resmic: if the signature covers the values, only the values count', () => {
   const signed = '{"session_id":"s","status":false}';
   const twice = '{"status":true,"session_id":"s","status":false}';
-  // JSON.parse keeps the last of two, and puts it where the first one stood.
+  // JSON.parse keeps the last of two, at the place of the first one.
   expect(codeOf(send(resmic, twice, signed))).toBe('bad_signature');
   const reordered = '{"session_id":"x","session_id":"s","status":false}';
   expect(notificationOf(send(resmic, reordered, signed)).type).toBe('payment_failed');
@@ -231,7 +231,7 @@ test('PaymentFlow: amounts are whole numbers that can be written as they came', 
   expect(notificationOf(send(paymentflow, withAmount('-5'))).payload).toContain('"amount":-5,');
 });
 
-test('PaymentFlow: digits that nobody signed do not get into the push', () => {
+test('PaymentFlow: digits that are not signed do not get into the push', () => {
   const body = JSON.stringify(EVENT).replace('"amount":5', '"amount":5.00000000000000000001');
   expect(notificationOf(send(paymentflow, body, JSON.stringify(EVENT))).payload).toContain(
     '"amount":5,',

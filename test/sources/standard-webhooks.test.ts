@@ -54,7 +54,7 @@ function ed25519(seed: Uint8Array) {
 }
 
 test('takes the published vectors of the reference libraries', () => {
-  // libraries/go and libraries/javascript of standard-webhooks: the secret, the id and the time are theirs.
+  // From libraries/go and libraries/javascript of standard-webhooks: the secret, the id and the time are theirs.
   const vector = {
     id: 'msg_p5jXN8AQM9LWM0D4loKWxJek',
     time: '1614265330',
@@ -64,7 +64,7 @@ test('takes the published vectors of the reference libraries', () => {
   const v1 = 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=';
   const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
   expect(signV1(vector, secret)).toBe(v1);
-  // Well signed, though it has no type.
+  // Validly signed, but without a type.
   expect(codeOf(send({ ...vector, signature: v1, secrets: [secret] }))).toBe('bad_body');
   expect(codeOf(send({ ...vector, signature: v1 }))).toBe('bad_signature');
 
@@ -76,7 +76,7 @@ test('takes the published vectors of the reference libraries', () => {
   expect(codeOf(send({ ...vector, signature: v1a, secrets: [secret] }))).toBe('bad_signature');
 });
 
-test('one entry that fits under one key is enough, wherever both stand', () => {
+test('one entry that fits one key is enough, wherever the two are', () => {
   const key = ed25519(Buffer.alloc(32, 9));
   const keys = [OTHER_SECRET, key.whpk, SECRET];
   const noise = ['v2,AAAA', 'v1', ',', '', 'v1,', 'v1,AAAA', 'v1a,AAAA', signV1({ id: 'other' })];
@@ -113,7 +113,7 @@ test('takes the names that Svix uses for the three headers', () => {
   });
 });
 
-test('where both sets of names are whole, webhook-* counts', () => {
+test('if both sets of names are complete, webhook-* counts', () => {
   const good = { ...signedHeaders('svix-', { id: 'msg_svix' }), ...signedHeaders('webhook-') };
   expect(notificationOf(sendHeaders(good)).subject).toBe(ID);
   const forged = { ...signedHeaders('svix-'), ...signedHeaders('webhook-', {}, OTHER_SECRET) };
@@ -137,7 +137,7 @@ test('a mixture of both sets of names is refused', () => {
   expect(codeOf(sendHeaders({}))).toBe('bad_signature');
 });
 
-test('looks at sixteen entries and no more', () => {
+test('reads sixteen entries and no more', () => {
   const noise = Array.from({ length: 16 }, () => 'v1,AAAA');
   expect(codeOf(send({ signature: [...noise.slice(1), signV1({})].join(' ') }))).toBe(
     'notification',
@@ -177,13 +177,13 @@ test.each(['', '-1', '+1', '1e9', '0x1', ' 1', '5x', `${TIME}.0`, '9'.repeat(400
   (time) => expect(codeOf(send({ time }))).toBe('stale_timestamp'),
 );
 
-test('refuses ids that could divide the signed text otherwise', () => {
+test('refuses ids that could split the signed text differently', () => {
   const ids = ['', 'a b', 'a,b', 'a"b', 'a{b', 'é', 'a'.repeat(257)];
   for (const id of ids) expect(codeOf(send({ id })), id).toBe('bad_signature');
   expect(codeOf(send({ id: 'evt.01-A_b:c' }))).toBe('notification');
 });
 
-test('no key fits nothing: none, an empty one, one of the wrong length, a private one', () => {
+test('without a usable key nothing is accepted: no key, an empty one, one of the wrong length, a private one', () => {
   const keys = ['', 'whsec_', `whsec_${Buffer.alloc(23).toString('base64')}`, 'whsk_AAAA', 'x'];
   const long = `whsec_${Buffer.alloc(65).toString('base64')}`;
   const short = `whpk_${Buffer.alloc(31).toString('base64')}`;
@@ -227,7 +227,7 @@ test.each([
   expect('error' in result && result.error.details.faults?.[0]?.field).toBe(field);
 });
 
-test('a body of the Breez family means what it means elsewhere, and is known by the webhook-id', () => {
+test('a body of the Breez family means the same as elsewhere, and its key is the webhook-id', () => {
   const received = notificationOf(
     send({ body: '{"type":"payment_received","data":{"payment_hash":"aa"}}' }),
   );
@@ -249,7 +249,7 @@ test('an invoice.request inside is a question as elsewhere', () => {
   expect(result.parsed.notification('https://nds/r').type).toBe('invoice_request');
 });
 
-test('an event whose name is one of Breez but whose data is not stays an event', () => {
+test('an event with a name of Breez but other data stays an event', () => {
   const body = '{"type":"payment_received","data":{"order":5}}';
   expect(notificationOf(send({ body })).payload).toContain('"data":{"order":5}');
 });

@@ -29,11 +29,11 @@ test.each([
 ])('reads %s', (text, expected) => expect(parseRfc3339(text)).toBe(expected));
 
 test.each(['2023-02-29T00:00:00Z', '2025-00-01T00:00:00Z', '2025-08-32T00:00:00Z'])(
-  'refuses %s, which is no day',
+  'refuses %s, which is not a day',
   (text) => expect(parseRfc3339(text)).toBeUndefined(),
 );
 
-test('takes digits for a number and nothing else', () => {
+test('takes only digits for a number', () => {
   expect(parseDigits('0001754049600')).toBe(1_754_049_600);
   for (const text of ['', '1.0', '-1', '1e3', '٣', ' 1', '1'.repeat(16)]) {
     expect(parseDigits(text), text).toBeUndefined();

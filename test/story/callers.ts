@@ -1,4 +1,4 @@
-// Failures of one phone or one caller: what a support question is about.
+// Failures of one phone or one caller: the usual causes of support questions.
 
 import { send } from '../support/callers.ts';
 import { deleteDevice, registerPhone, wake } from '../support/device-calls.ts';
@@ -8,7 +8,7 @@ import { ANDROID_TOKEN, IOS_TOKEN, notifyPath } from '../support/service.ts';
 import { lsps5Call } from '../support/signed-calls.ts';
 import { byFind, inMetrics, open, type Story } from './stage.ts';
 
-/** What the caller says when it asks what became of its payment. */
+/** What the caller names when it asks about its payment. */
 const HASH = '4bb06f8e4e3a7715d201d573d0aa423762e55dabd61a2c02278fa56cc6d294e0';
 
 export const CALLERS: readonly Story[] = [

@@ -1,4 +1,4 @@
-// Failures of what surrounds the service: providers, network, disk, clock.
+// Failures around the service: providers, network, disk, clock.
 
 import { rmSync } from 'node:fs';
 import { androidToken } from '../support/driven-service.ts';
@@ -19,7 +19,7 @@ export const CIRCUMSTANCES: readonly Story[] = [
     happens: async (onEnd) => {
       const running = await open(onEnd);
       await running.sandbox.startOutage('fcm', { kind: 'status_503' });
-      // Three rounds from at least two phones: one phone's bad luck is no outage.
+      // Three rounds from at least two phones: one phone's failures are not an outage.
       for (const round of [1, 2, 3]) {
         const phones = [androidToken(1), androidToken(2)];
         await Promise.all(phones.map((token) => running.notify(token, `payment number ${round}`)));

@@ -1,4 +1,4 @@
-// Failures of credentials and settings: what an operator gets wrong.
+// Failures of credentials and settings: typical mistakes of operators.
 
 import { APNS_KEY } from '../support/credentials.ts';
 import { registerPhone, wake } from '../support/device-calls.ts';
@@ -6,10 +6,10 @@ import { iosToken } from '../support/driven-service.ts';
 import type { Setup } from '../support/service.ts';
 import { atReadyz, byDoctor, byFind, inMetrics, open, type Story } from './stage.ts';
 
-/** One of those that the devices were woken for. */
+/** One of the payments for which the devices were woken. */
 const PAYMENT = 'payment number 1';
 
-/** Registers devices and wakes each, as many as readiness needs to believe it. */
+/** Registers devices and wakes each; enough of them for readiness to count them. */
 async function wakeDevices(running: Setup, platform: 'ios' | 'android'): Promise<void> {
   for (let number = 0; number < 3; number += 1) {
     const token = platform === 'ios' ? iosToken(number) : `phone-${number}:APA91b`;

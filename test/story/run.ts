@@ -1,4 +1,4 @@
-// `npm run story`: puts each failure into a running service and prints where it showed, and in which words.
+// `npm run story`: causes each failure in a running service and prints where it showed, and in which words.
 
 import type { Sign } from './stage.ts';
 import { STORIES } from './stories.ts';
@@ -17,7 +17,7 @@ function show({ where, code, words }: Sign): string {
   return fold(`${where.padEnd(WHERE_COLUMNS)}${code}  ${words}`);
 }
 
-/** At blanks, with what follows below the code. */
+/** Breaks lines at spaces; later lines are indented below the code. */
 function fold(text: string): string {
   const lines: string[] = [];
   let line = '  ';

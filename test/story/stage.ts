@@ -10,7 +10,7 @@ import { type OnEnd, type Setup, type SetupOptions, setup } from '../support/ser
 
 export interface Sign {
   readonly where: 'nds doctor' | 'nds find' | '/readyz' | '/metrics';
-  /** Stable: what an alert or a program may look for. */
+  /** Stable: an alert or a program may search for it. */
   readonly code: string;
   /** For people. */
   readonly words: string;
@@ -18,9 +18,9 @@ export interface Sign {
 
 export interface Story {
   readonly failure: string;
-  /** Puts the failure into a service, lets calls come, and looks. */
+  /** Causes the failure in a service, makes calls, and returns the signs. */
   happens(onEnd: OnEnd): Promise<readonly Sign[]>;
-  /** Where it must show, and by which code. */
+  /** Where it must show, and with which code. */
   readonly shows: readonly { readonly where: Sign['where']; readonly code: string }[];
   /** What the words of the first sign must name. */
   readonly names: RegExp;
@@ -35,7 +35,7 @@ export function open(onEnd: OnEnd, options: SetupOptions = {}): Promise<Setup> {
   });
 }
 
-/** What `nds doctor` says of a check, with these variables changed; an empty one counts as not set. */
+/** What `nds doctor` says about a check, with these variables changed; an empty value means that it is not set. */
 export async function byDoctor(
   { environment }: Setup,
   check: string,
@@ -48,13 +48,13 @@ export async function byDoctor(
   return { where: 'nds doctor', code, words: found.text };
 }
 
-/** What `nds find` says of anything that an operator has in hand. */
+/** What `nds find` says about anything that an operator has. */
 export async function byFind(running: Setup, known: string): Promise<Sign> {
   const { verdict } = await findIn(running, known, Date.now());
   return { where: 'nds find', code: verdict.code, words: verdict.sentence };
 }
 
-/** What readiness complains of. */
+/** What readiness reports. */
 export function atReadyz({ service }: Setup, check: string): Sign {
   const found = service.readiness().checks[check];
   if (found === undefined) throw new Error(`readiness has no check ${check}`);

@@ -1,5 +1,5 @@
-// The examples of docs/wallet are what their languages' grammars can read, short, and send what the service reads. No
-// phone's compiler is here.
+// The examples of docs/wallet: the parsers of their languages can read them, they are short, and they send what the
+// service reads. They are not compiled here.
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -38,7 +38,7 @@ test.each(EXAMPLES)('$file reads and sends the names of the contract', ({ file }
   for (const name of ['nds', 'r', 'n', 'stage', 't', 'why', 'shown']) {
     expect(text, name).toContain(`"${name}"`);
   }
-  // A second at most, and nothing is waited for.
+  // A timeout of a second at most, and nothing waits for the answer.
   expect(text).toMatch(/timeoutInterval: 1\)|readTimeout = 1_000/);
 });
 

@@ -1,4 +1,4 @@
-// Mails to servers that take them, refuse them, hang and lie: what each is called, and that it ends.
+// Mails to servers that take them, refuse them, hang or lie: which outcome each one is, and that each attempt ends.
 
 import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
@@ -78,7 +78,7 @@ test('encrypts by STARTTLS, and logs in', async () => {
   expect(mails[0]?.raw).not.toContain(MAIL_PASSWORD);
 });
 
-test('a name that holds a line break adds no header and no recipient', async () => {
+test('a name that contains a line break adds no header and no recipient', async () => {
   const { port, mails } = await startMailbox();
   const { sender } = await setup({ port, ...PLAIN });
   const app = 'a\r\nBcc: x@evil.example\r\n\r\nbody';
@@ -93,7 +93,7 @@ test('a name that holds a line break adds no header and no recipient', async () 
   ]);
 });
 
-test('speaks TLS from the start to smtps, and nothing but plain text if told so', async () => {
+test('speaks TLS from the start with smtps, and only plain text if configured so', async () => {
   const secure = await startMailbox({ secure: true, disabledCommands: [] });
   const result = await send({ port: secure.port, isSecure: true });
   expect(result.verdict).toBe('delivered');
@@ -103,7 +103,7 @@ test('speaks TLS from the start to smtps, and nothing but plain text if told so'
   expect(open.mails[0]?.isEncrypted).toBe(false);
 });
 
-test('sends nothing in clear text where STARTTLS is missing, and nothing to a false certificate', async () => {
+test('sends nothing in plain text if STARTTLS is missing, and nothing to a false certificate', async () => {
   const without = await startMailbox();
   expect(await send({ port: without.port, password: MAIL_PASSWORD })).toMatchObject({
     verdict: 'failed',
@@ -121,7 +121,7 @@ test('sends nothing in clear text where STARTTLS is missing, and nothing to a fa
   expect(without.mails).toEqual([]);
 });
 
-test('says no password to a server that offers a login and no STARTTLS', async () => {
+test('sends no password to a server that offers a login but no STARTTLS', async () => {
   const heard: string[] = [];
   const answers = [
     '220 hi\r\n',
@@ -135,7 +135,7 @@ test('says no password to a server that offers a login and no STARTTLS', async (
   expect(heard.join('')).not.toContain('AUTH');
 });
 
-test('takes a final refusal of the recipient or the mail for one, and nothing else', async () => {
+test('only a permanent refusal of the recipient or the mail counts as final', async () => {
   const box = await startMailbox();
   const to = { port: box.port, ...PLAIN };
   const refuse = async (step: 'recipient' | 'mail', status: number) => {
@@ -169,7 +169,7 @@ test('takes a final refusal of the recipient or the mail for one, and nothing el
   });
 });
 
-test('names what is wrong with a server that is none, or lies', async () => {
+test('names the fault of a server that is no mail server, or lies', async () => {
   const reasonOf = async (answers: readonly string[], to: Partial<To> = PLAIN) => {
     const { verdict, reason } = await send({ port: await scripted(answers), ...to });
     expect(verdict).toBe('failed');
@@ -177,7 +177,7 @@ test('names what is wrong with a server that is none, or lies', async () => {
   };
   const ok = '250 ok\r\n';
   expect(await reasonOf([])).toBe('connection_lost');
-  // 250 in answer to DATA, and closed before the mail was taken.
+  // 250 as the answer to DATA, and closed before the mail was taken.
   expect(await reasonOf(['220 hi\r\n', ok, ok, ok, ok])).toBe('connection_lost');
   expect(await reasonOf(['421 busy\r\n'])).toBe('connection_lost');
   expect(await reasonOf(['HTTP/1.1 400 Bad Request\r\n\r\n'])).toBe('bad_answer');
@@ -191,7 +191,7 @@ test('names what is wrong with a server that is none, or lies', async () => {
   expect((await send({ ...unused, host: 'no-such-host.invalid' })).reason).toBe('unknown_host');
 });
 
-test('gives up a server that hangs or drips after a minute, and at once when the service stops', async () => {
+test('gives up a server that hangs or is slow after a minute, and at once when the service stops', async () => {
   const arrived = Promise.withResolvers<void>();
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
@@ -212,7 +212,7 @@ test('gives up a server that hangs or drips after a minute, and at once when the
   clock.advance(59_999);
   expect(clock.timers).toBe(1);
   clock.advance(1);
-  // The library's own limits are in real time, and would end it as well.
+  // The library's own limits use real time, and would end it, too.
   expect(clock.timers).toBe(0);
   expect(await sending).toEqual({ verdict: 'failed', status: undefined, reason: 'timeout' });
   const again = send();
@@ -220,7 +220,7 @@ test('gives up a server that hangs or drips after a minute, and at once when the
   expect((await again).verdict).toBe('failed');
 });
 
-test('says what is missing where no mail server is configured', async () => {
+test('says what is missing if no mail server is configured', async () => {
   const sender = createMailSender({ clock: new ManualClock(), settings: undefined });
   expect(sender.fault).toContain('NDS_SMTP_URL');
   const result = await sender.send({ to: 'ops@example.com', id: 'evt_1', mail: { kind: 'test' } });

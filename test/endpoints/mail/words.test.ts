@@ -1,4 +1,4 @@
-// What mails say, as text and as HTML: escaped, bounded, with what the operator does next.
+// The words of mails, as text and as HTML: escaped, of limited length, with what the operator should do next.
 
 import { expect, test } from 'vitest';
 import type { DigestCount, Mail, Trouble } from '../../../src/core/ports/events.ts';
@@ -62,7 +62,7 @@ test('a digest of hundreds of kinds stays small, and its sum is right', () => {
   expect(text.length + html.length).toBeLessThan(20_000);
 });
 
-test('what others wrote is text: no markup, no further lines', () => {
+test('texts that others wrote stay text: no markup, no further lines', () => {
   const app = '<img src=x onerror=alert(1)>';
   const reason = '"><script>alert(1)</script>\r\nSubject: another\u2028line';
   for (const { text, html } of [alertOf({ app, reason }), digestOf([{ ...COUNT, app, reason }])]) {

@@ -1,4 +1,5 @@
-// The client alone, against peers that no sandbox plays: silent, foreign, verbose, and half-dead.
+// The client alone, against peers that no sandbox plays: silent ones, other protocols, too long answers, half-dead
+// connections.
 
 import { createSecureServer, type ServerHttp2Stream } from 'node:http2';
 import { createServer, type Socket } from 'node:net';
@@ -8,7 +9,7 @@ import { ManualClock } from '../../support/manual-clock.ts';
 import { turn } from '../support.ts';
 import { listen, openClient, openHttp2, openStallingProxy, REQUEST, tls } from './peers.ts';
 
-it('gives up a peer that never answers the handshake, and everyone who waits for it', async () => {
+it('gives up a peer that never answers the handshake, and every request that waits for it', async () => {
   const clock = new ManualClock();
   const { client, request } = openClient(await listen(createServer()), { clock });
   const outcomes = [request(), request({ timeoutMs: 5_000 })];
@@ -21,13 +22,13 @@ it('gives up a peer that never answers the handshake, and everyone who waits for
   expect(clock.timers).toBe(0);
 });
 
-it('knows a server without HTTP/2', async () => {
+it('recognises a server without HTTP/2', async () => {
   const { client, request } = openClient(await listen(createTlsServer(tls)));
   expect(await request()).toEqual({ kind: 'failure', reason: 'not_http2' });
   await client.close();
 });
 
-it('knows a server without TLS', async () => {
+it('recognises a server without TLS', async () => {
   const server = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
   const { client, request } = openClient(await listen(server));
   expect(await request()).toEqual({
@@ -37,7 +38,7 @@ it('knows a server without TLS', async () => {
   await client.close();
 });
 
-it('knows a name that does not exist', async () => {
+it('recognises a name that does not exist', async () => {
   const { client, request } = openClient('https://nowhere.invalid');
   expect(await request()).toEqual({
     kind: 'failure',
@@ -60,7 +61,7 @@ it('reads at most 64 KiB of an answer', async () => {
   await client.close();
 });
 
-it('does not guess what an error without its body meant', async () => {
+it('does not guess the meaning of an error without its body', async () => {
   const sockets: Socket[] = [];
   const server = createSecureServer(tls);
   server.on('connection', (socket: Socket) => sockets.push(socket));
@@ -80,7 +81,7 @@ it('does not guess what an error without its body meant', async () => {
   await client.close();
 });
 
-it('takes a 200 for a 200 although its body never ends', async () => {
+it('takes a 200 as a success although its body never ends', async () => {
   const clock = new ManualClock();
   const started = Promise.withResolvers<void>();
   const origin = await openHttp2((stream) => {
@@ -98,7 +99,7 @@ it('takes a 200 for a 200 although its body never ends', async () => {
   await client.close();
 });
 
-it('sends the first request alone until the peer says how many it takes', async () => {
+it('sends only the first request until the peer says how many it takes', async () => {
   const streams: ServerHttp2Stream[] = [];
   const server = createSecureServer({ ...tls, settings: { maxConcurrentStreams: 2 } });
   let most = 0;
@@ -115,7 +116,7 @@ it('sends the first request alone until the peer says how many it takes', async 
   await client.close();
 });
 
-it('keeps to a limit that the peer lowers while all of the former one is in use', async () => {
+it('respects a limit that the peer lowers while all of the former one is in use', async () => {
   const streams: ServerHttp2Stream[] = [];
   const server = createSecureServer({ ...tls, settings: { maxConcurrentStreams: 5 } });
   server.on('stream', (stream: ServerHttp2Stream) => streams.push(stream));
@@ -129,8 +130,8 @@ it('keeps to a limit that the peer lowers while all of the former one is in use'
   const inFlight: number[] = [];
   for (let answered = 1; answered <= 9; answered += 1) {
     streams[answered - 1]?.respond({ ':status': 200 }, { endStream: true });
-    // The server sends a PING ahead of an answer, so that only after a second one it has seen what the client
-    // did upon the answer.
+    // The server sends a PING ahead of an answer, so only after a second PING has it seen the client's reaction to the
+    // answer.
     await new Promise<void>((resolve) => session?.ping(() => resolve()));
     await new Promise<void>((resolve) => session?.ping(() => resolve()));
     inFlight.push(streams.length - answered);
@@ -142,7 +143,7 @@ it('keeps to a limit that the peer lowers while all of the former one is in use'
   await client.close();
 });
 
-it('says that a request cannot be written, and carries on', async () => {
+it('reports that a request cannot be written, and continues', async () => {
   const origin = await openHttp2((stream) =>
     stream.respond({ ':status': 200 }, { endStream: true }),
   );
@@ -156,7 +157,7 @@ it('says that a request cannot be written, and carries on', async () => {
   await client.close();
 });
 
-it('bounds how many wait, and how long', async () => {
+it('limits how many wait, and how long', async () => {
   const clock = new ManualClock();
   const { client, request } = openClient(await listen(createServer()), { clock });
   const waiting = Array.from({ length: 10_000 }, () => request({ waitMs: 1_000 }));
@@ -171,7 +172,7 @@ it('bounds how many wait, and how long', async () => {
   expect(clock.timers).toBe(0);
 });
 
-it('takes unsent bytes back by a reset, not by a close that would still deliver them', async () => {
+it('withdraws unsent bytes by a reset, not by a close that would still deliver them', async () => {
   const clock = new ManualClock();
   const seen: string[] = [];
   const target = await openHttp2((stream) => {
@@ -193,7 +194,7 @@ it('takes unsent bytes back by a reset, not by a close that would still deliver 
   await client.close();
 });
 
-it('reconnects unasked when a used connection ends, so that the next request finds one', async () => {
+it('reconnects by itself when a used connection ends, so that the next request finds one', async () => {
   const origin = await openHttp2((stream) => {
     stream.respond({ ':status': 200 }, { endStream: true });
   });
@@ -209,7 +210,7 @@ it('reconnects unasked when a used connection ends, so that the next request fin
   await client.close();
 });
 
-it('does not reconnect unasked to a peer that closes every connection unused', async () => {
+it('does not reconnect by itself to a peer that closes every connection unused', async () => {
   const { client, events } = openClient(await openHttp2(() => undefined));
   await client.warm();
   client.retire();
@@ -220,7 +221,7 @@ it('does not reconnect unasked to a peer that closes every connection unused', a
   ]);
 });
 
-it('leaves no socket and no timer behind', async () => {
+it('leaves no socket and no timer open', async () => {
   const sockets = () =>
     process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
   const origin = await openHttp2((stream) => {

@@ -1,4 +1,4 @@
-// How many connections the client keeps: one more when all are full, up to a bound.
+// How many connections the client keeps: one more when all are full, up to a limit.
 
 import { createServer } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
@@ -17,7 +17,7 @@ import {
   tls,
 } from './peers.ts';
 
-/** Nothing here is about idle connections that die. */
+/** These tests are not about idle connections that die. */
 const NEVER_MS = 1e9;
 
 /** A peer that takes `streams` on each connection, and a client that may open up to ten. */
@@ -64,7 +64,7 @@ async function pass(clock: ManualClock, ms: number, stepMs = 100): Promise<void>
 it('has 1,000 in flight at a peer that takes 100 on a connection', async () => {
   const { peer, client, events } = await setup(100);
   const results = send(client, 1_000);
-  // No time passes, and nothing is answered: nobody waits for anybody.
+  // No time passes, and nothing is answered, so no request waits for another.
   await peer.untilHeld(1_000);
   expect(peer.held()).toEqual(Array.from({ length: 10 }, () => 100));
   peer.release();
@@ -85,7 +85,7 @@ it('never has more connections than it may', async () => {
   await client.close();
 });
 
-it('stays with one connection as long as that takes everything', async () => {
+it('stays with one connection as long as that is enough', async () => {
   const { peer, client, events } = await setup(100);
   const results = send(client, 100);
   await peer.untilHeld(100);
@@ -98,7 +98,7 @@ it('stays with one connection as long as that takes everything', async () => {
   await client.close();
 });
 
-it('does not take the gate before the first valid push for a full connection', async () => {
+it('does not take the limit before the first valid push for a full connection', async () => {
   const { peer, client, events } = await setup(1);
   const results = send(client, 300);
   await peer.untilHeld(1);
@@ -112,7 +112,7 @@ it('does not take the gate before the first valid push for a full connection', a
   await client.close();
 });
 
-it('sends on over the others while a fresh connection keeps silent', async () => {
+it('continues over the others while a fresh connection is silent', async () => {
   const peer = createHoldingPeer(2);
   const silent = createTlsServer({ ...tls, ALPNProtocols: ['h2'] }, (socket) => {
     socket.on('error', () => undefined);
@@ -134,7 +134,7 @@ it('sends on over the others while a fresh connection keeps silent', async () =>
   await client.close();
 });
 
-it('dials once at a time and seldom when further connections fail, and nobody pays for it', async () => {
+it('dials one connection at a time and seldom when further ones fail, and no request is lost because of it', async () => {
   const clock = new ManualClock();
   const peer = createHoldingPeer(10);
   const front = createServer((socket) => peer.server.emit('connection', socket));
@@ -218,7 +218,7 @@ it('sends over fresh connections only after retiring several', async () => {
   await client.close();
 });
 
-it('leaves no socket and no timer of several connections behind', async () => {
+it('leaves no socket and no timer of several connections open', async () => {
   const sockets = () =>
     process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
   const before = sockets();

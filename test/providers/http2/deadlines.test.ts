@@ -1,4 +1,4 @@
-// When a request stops waiting, and what may still be heard of it afterwards.
+// When a request stops waiting, and which later answers it still gets.
 
 import type { ServerHttp2Stream } from 'node:http2';
 import { Worker } from 'node:worker_threads';
@@ -17,7 +17,7 @@ import {
 } from './peers.ts';
 
 const TIMEOUT = { kind: 'failure', reason: 'timeout' };
-/** Nothing here is about idle connections that die. */
+/** These tests are not about idle connections that die. */
 const NEVER_MS = 1e9;
 
 async function turns(count: number): Promise<void> {
@@ -32,7 +32,7 @@ async function pass(clock: ManualClock, ms: number): Promise<void> {
   }
 }
 
-/** A request to `/slow` that the peer holds, on a connection that has shown itself alive. */
+/** A request to `/slow` that the peer holds, on a connection that has been answered before. */
 async function setup() {
   const clock = new ManualClock();
   const held: ServerHttp2Stream[] = [];
@@ -56,7 +56,7 @@ async function setup() {
   return { clock, proxy, held, closed, late, result, ...opened };
 }
 
-it('tells an answer that comes after the deadline, once', async () => {
+it('reports an answer that comes after the deadline, once', async () => {
   const { clock, client, held, late, result, events, request } = await setup();
   await pass(clock, 2_000);
   expect(await result).toEqual(TIMEOUT);
@@ -73,7 +73,7 @@ it('tells an answer that comes after the deadline, once', async () => {
   expect(clock.timers).toBe(0);
 });
 
-it('listens for 10 s and then lets go of stream and connection', async () => {
+it('listens for 10 s and then closes the stream and the connection', async () => {
   const { clock, client, closed, held, late, result } = await setup();
   await pass(clock, 11_750);
   expect(await result).toEqual(TIMEOUT);
@@ -101,7 +101,7 @@ it('resets a connection that falls silent while it listens', async () => {
   await client.close();
 });
 
-it('does not listen where nobody wants to hear', async () => {
+it('does not listen if no late answer is wanted', async () => {
   const { clock, client, closed, held, request, result } = await setup();
   held.length = 0;
   const deaf = request({ timeoutMs: 1_000 }, { ...REQUEST, headers: { ':path': '/slow' } });
@@ -124,7 +124,7 @@ it('closes without waiting for late answers', async () => {
   expect(clock.timers).toBe(0);
 });
 
-it('does not listen for what times out while it closes', async () => {
+it('does not listen for requests that time out while it closes', async () => {
   const { clock, client, late, result } = await setup();
   const closed = client.close();
   await pass(clock, 2_000);
@@ -178,7 +178,7 @@ it('does not take a pause of this process for a silent provider', async () => {
   const before = Atomics.load(answered, 0);
   const result = request({ timeoutMs: 20 });
   await turns(3);
-  // This thread stands still until the answer lies in the socket and the deadline is long over.
+  // This thread stands still until the answer is in the socket and the deadline is long over.
   while (Atomics.load(answered, 0) === before) Atomics.wait(answered, 0, before, 5_000);
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
   expect(await result).toMatchObject({ status: 200 });

@@ -1,4 +1,4 @@
-// Hosts with several addresses, on lines where some lead nowhere: time is the test's, sockets are real ones that
+// Hosts with several addresses, on networks where some do not work: the test controls the time, and real sockets
 // connect or fail when the test says so.
 
 import { connect, createServer, Socket } from 'node:net';
@@ -66,7 +66,7 @@ it('keeps a pending address when another fails: 300 ms round trip beside a famil
   expect(result()).toBe(V4.address);
 });
 
-it('goes on at once when an address fails', () => {
+it('continues at once when an address fails', () => {
   const { connects, fails, result, startedAtMs } = setup([V6, V4]);
   fails(V6, 'EHOSTUNREACH');
   connects(V4);
@@ -74,7 +74,7 @@ it('goes on at once when an address fails', () => {
   expect(result()).toBe(V4.address);
 });
 
-it('tries the next address beside one that is silent, and leaves both their time', () => {
+it('tries the next address beside one that is silent, and gives time to both', () => {
   const { clock, connects, destroyed, result, startedAtMs } = setup([V6, V6_B, V4, V4_B]);
   clock.advance(1_500);
   // Families take turns, and each address has at least half of the time.
@@ -121,7 +121,7 @@ it('connects over the address that works', async () => {
   const origin = new URL(
     await openHttp2((stream) => stream.respond({ ':status': 200 }, { endStream: true })),
   );
-  // A port of this machine where nobody listens: refused at once.
+  // A port of this machine at which nothing listens, so it is refused at once.
   const closed = createServer();
   const closedPort = Number(new URL(await listen(closed)).port);
   await new Promise((resolve) => closed.close(resolve));

@@ -1,4 +1,4 @@
-// When a connection counts as dead: the rule alone, with a peer made of numbers.
+// When a connection counts as dead: only the rule, with a simulated peer.
 
 import { expect, it } from 'vitest';
 import { Liveness } from '../../../src/providers/http2/liveness.ts';
@@ -91,7 +91,7 @@ it('needs at most 1.5 s on a busy connection', async () => {
   expect(peer.deadAtMs - diedAtMs).toBeLessThanOrEqual(1_500);
 });
 
-it('finds out before the next push that an idle connection has died', async () => {
+it('notices before the next push that an idle connection has died', async () => {
   const { peer, pass } = setup();
   await pass(14_900);
   expect(peer.pings).toBe(0);
@@ -114,7 +114,7 @@ it('lets an idle connection rest when it answers', async () => {
   expect(peer).toMatchObject({ pings: 1, deadAtMs: -1 });
 });
 
-it('says nothing any more once stopped', async () => {
+it('reports nothing once stopped', async () => {
   const { clock, peer, liveness, write, pass } = setup();
   write();
   clock.advance(500);

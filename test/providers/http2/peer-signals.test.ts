@@ -1,4 +1,4 @@
-// What a peer may say of streams and of the connection: limits, refusals, resets, GOAWAY.
+// What a peer may signal about streams and the connection: limits, refusals, resets, GOAWAY.
 
 import {
   constants,
@@ -13,7 +13,7 @@ import { createHoldingPeer, listen, openClient, openHttp2, REQUEST, tls } from '
 
 const to = (path: string) => ({ ...REQUEST, headers: { ':path': path } });
 
-it('takes a connection that allows no streams any more out of use and opens another', async () => {
+it('stops using a connection that allows no more streams, and opens another', async () => {
   const peer = createHoldingPeer(10);
   const { client, request, events } = openClient(await listen(peer.server));
   const first = request();
@@ -44,7 +44,7 @@ it('opens at most one connection a second to a peer that never allows a stream',
     sessions += 1;
   });
   const { client, request } = openClient(await listen(server), { clock, maxConnections: 10 });
-  // The first on each connection is written before the peer's SETTINGS are known, and refused.
+  // The first request on each connection is written before the peer's SETTINGS are known, and refused.
   const results = Array.from({ length: 50 }, () => request({ waitMs: 3_500 }));
   for (let passed = 0; passed < 3_500; passed += 100) {
     for (let turns = 0; turns < 30; turns += 1) await turn();
@@ -65,7 +65,7 @@ it.each([
   [constants.NGHTTP2_CANCEL, 'stream_reset'],
   [constants.NGHTTP2_INTERNAL_ERROR, 'stream_reset'],
   [constants.NGHTTP2_ENHANCE_YOUR_CALM, 'stream_reset'],
-])('tells a stream reset with code %i as %s and keeps the connection', async (code, reason) => {
+])('reports a stream reset with code %i as %s and keeps the connection', async (code, reason) => {
   const origin = await openHttp2((stream, path) => {
     if (path === '/reset') stream.close(code);
     else stream.respond({ ':status': 200 }, { endStream: true });
@@ -96,7 +96,7 @@ it('knows which requests a GOAWAY with an error covers, and which certainly not'
   await client.close();
 });
 
-it('hears the answers to all that a graceful GOAWAY covers', async () => {
+it('gets the answers to all requests that a graceful GOAWAY covers', async () => {
   const peer = createHoldingPeer(20);
   const { client, request } = openClient(await listen(peer.server));
   const results = Array.from({ length: 20 }, () => request());

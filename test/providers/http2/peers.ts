@@ -41,7 +41,7 @@ export async function listen(server: Server): Promise<string> {
 
 export type OpenClientOptions = Partial<Omit<PoolOptions, 'origin' | 'onEvent'>>;
 
-/** A client of one connection unless told otherwise. */
+/** A client of one connection by default. */
 export function openClient(origin: string, options: OpenClientOptions = {}) {
   const events: PoolEvent[] = [];
   const client = new Http2Client({
@@ -81,11 +81,11 @@ export interface HoldingPeer {
   readonly sessions: readonly ServerHttp2Session[];
   /** Unanswered requests, by connection. */
   held(): readonly number[];
-  /** Answers all that is held with 200, and what comes later at once. */
+  /** Answers every held request with 200, and later ones at once. */
   release(): void;
   /** Answers the oldest request that is held. */
   answerOne(): void;
-  /** Resolves when so many requests are held. */
+  /** Resolves when this many requests are held. */
   untilHeld(count: number): Promise<void>;
 }
 
@@ -129,7 +129,7 @@ export function createHoldingPeer(streams: number): HoldingPeer {
   };
 }
 
-/** Forwards bytes until told to stall: then it neither reads nor writes, as a dead path does. */
+/** Forwards bytes until `stall` is called: then it neither reads nor writes, like a dead path. */
 export async function openStallingProxy(target: string) {
   const port = Number(new URL(target).port);
   const ends: string[] = [];

@@ -1,4 +1,4 @@
-// A machine that others called dead while its claim was on its way sends nothing of what it got.
+// A machine that others declared dead while its claim was on its way sends nothing of what it got.
 
 import { expect, test } from 'vitest';
 import type { Store } from '../../../src/core/ports/store.ts';
@@ -23,7 +23,7 @@ function setup(meanwhile: { readonly epoch?: number; readonly isFresh?: boolean 
   return { nodes, claims, claimDue };
 }
 
-test('what a living machine claimed is its own', async () => {
+test('what a living machine claimed belongs to it', async () => {
   const { claimDue } = setup();
   await expect(claimDue(claim({}))).resolves.toBe(CLAIMED);
 });
@@ -37,7 +37,7 @@ test.each([
   expect(claims).toEqual([1]);
 });
 
-test('a machine that is not among the living claims nothing', async () => {
+test('a machine that is not among the living ones claims nothing', async () => {
   const { nodes, claims, claimDue } = setup();
   nodes.isFresh = false;
   await expect(claimDue(claim({}))).rejects.toMatchObject({ reason: 'unreachable' });

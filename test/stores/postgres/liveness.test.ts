@@ -1,11 +1,11 @@
-// Who counts as dead, in virtual time.
+// Which machines count as dead, in virtual time.
 
 import { expect, test } from 'vitest';
 import { MachineLiveness } from '../../../src/stores/postgres/machines/liveness.ts';
 
 const still = { id: 'still', beat: 7, epoch: 1 };
 
-/** Reads once a second from `fromMs` on; what the last read found dead. */
+/** Reads once a second from `fromMs` on; returns which machines the last read found dead. */
 function watch(
   liveness: MachineLiveness,
   { fromMs, seconds }: { fromMs: number; seconds: number },
@@ -18,19 +18,19 @@ function watch(
   return dead;
 }
 
-test('declares dead whose counter stood still for six seconds, and nobody else', () => {
+test('declares only those machines dead whose counter stood still for six seconds', () => {
   const liveness = new MachineLiveness();
   expect(watch(liveness, { fromMs: 0, seconds: 5 })).toEqual([]);
   expect(watch(liveness, { fromMs: 6_000, seconds: 0 })).toEqual(['still']);
 });
 
-test('declares nobody dead after fewer than four reads, however long they took', () => {
+test('declares no machine dead after fewer than four reads, however long they took', () => {
   const liveness = new MachineLiveness();
   for (const nowMs of [0, 10_000, 20_000]) expect(liveness.read([still], nowMs)).toEqual([]);
   expect(liveness.read([still], 20_001)).toEqual([still]);
 });
 
-test('counts again from the start after a read that failed: a restart of the database makes nobody dead', () => {
+test('counts from the start after a failed read: a restart of the database makes no machine dead', () => {
   const liveness = new MachineLiveness();
   watch(liveness, { fromMs: 0, seconds: 5 });
   liveness.readFailed();
@@ -38,7 +38,7 @@ test('counts again from the start after a read that failed: a restart of the dat
   expect(watch(liveness, { fromMs: 21_000, seconds: 0 })).toEqual(['still']);
 });
 
-test('counts again from the start when the counter or the epoch changes', () => {
+test('counts from the start when the counter or the epoch changes', () => {
   for (const change of [{ beat: 8 }, { epoch: 2 }]) {
     const liveness = new MachineLiveness();
     watch(liveness, { fromMs: 0, seconds: 5 });

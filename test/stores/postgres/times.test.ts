@@ -7,19 +7,19 @@ import { ManualClock } from '../../support/manual-clock.ts';
 const NOW = Date.UTC(2026, 0, 1);
 const answered = { sentAtMs: NOW, answeredAtMs: NOW + 10 };
 
-test('takes clocks that differ by no more than the answer’s way for equal', () => {
+test('takes clocks for equal if they differ by no more than the time of the answer', () => {
   const times = new Times(new ManualClock(NOW));
   times.measure(NOW + 40, answered);
   expect(times.at(NOW)).toBe('2026-01-01T00:00:00.000Z');
   expect(times.from(NOW)).toBe(NOW);
 });
 
-test('stores a moment as the database’s own, and reads it as this machine’s', () => {
+test('stores a time by the database’s clock, and reads it by this machine’s', () => {
   const times = new Times(new ManualClock(NOW));
   times.measure(NOW + 5_005, answered);
   expect(times.at(NOW)).toBe('2026-01-01T00:00:05.000Z');
   expect(times.from(NOW + 5_000)).toBe(NOW);
-  // A little drift is no change: what is planned would move to and fro.
+  // A little drift does not count, because planned times would move back and forth.
   times.measure(NOW + 5_040, answered);
   expect(times.aheadMs).toBe(5_000);
   times.measure(NOW + 4_905, answered);
@@ -36,7 +36,7 @@ test('rounds ends down and everything else to the nearest millisecond', () => {
   expect(() => times.at(9e15)).toThrow(RangeError);
 });
 
-test('stores a moment of a wall clock that was set as the database’s, and reads it as that clock goes now', () => {
+test('after the wall clock was set, stores its times by the database’s clock, and reads them by the new wall clock', () => {
   const clock = new ManualClock(NOW);
   const times = new Times(clock);
   times.measure(NOW + 5_005, answered);

@@ -38,7 +38,7 @@ const SECRET = {
   },
 };
 
-/** Everything beside the database: the file itself, -wal, -shm. */
+/** The bytes of all files of the database: the file itself, -wal, -shm. */
 function bytesOnDisk(file: string): Buffer {
   const directory = dirname(file);
   return Buffer.concat(readdirSync(directory).map((name) => readFileSync(join(directory, name))));
@@ -57,7 +57,7 @@ function change(file: string, sql: string): void {
   db.close();
 }
 
-test('writes nothing of a device to the disk in the clear, whatever becomes of it', async () => {
+test('writes nothing about a device to the disk as plain text, whatever happens to it', async () => {
   const file = newFile();
   const { store, devices } = await open(file);
   const isClean = () => !bytesOnDisk(file).includes('SECRET');
@@ -79,7 +79,7 @@ test('writes nothing of a device to the disk in the clear, whatever becomes of i
   expect(bytesOnDisk(file).includes('spark_ssp')).toBe(true);
 });
 
-test('overwrites what was sealed when a device is replaced or deleted', async () => {
+test('overwrites the encrypted content when a device is replaced or deleted', async () => {
   const file = newFile();
   const { store, devices } = await open(file);
   await add(devices, SECRET);
@@ -98,12 +98,12 @@ test('overwrites what was sealed when a device is replaced or deleted', async ()
   expect(inspect(file, 'SELECT count(*) FROM handles')).toEqual([3]);
 });
 
-test('seals devices again when the key was replaced, and leaves nothing under the old one', async () => {
+test('encrypts devices again when the key was replaced, and leaves nothing under the old one', async () => {
   const file = newFile();
   const before = await open(file);
   const all = Array.from({ length: 1_203 }, (_, number) => sampleDevice(number));
   await Promise.all(all.map((added) => add(before.devices, added)));
-  // Makes SQLite move rows between pages, which leaves copies of them behind.
+  // Makes SQLite move rows between pages, which leaves copies of them.
   const longer = all.filter((_, index) => index % 3 === 0).map(withLongToken);
   await Promise.all(longer.map((replaced) => before.devices.replaceDevice(replaced)));
   const gone = all.filter((_, index) => index % 3 !== 0).map(({ device }) => device.id);
@@ -146,7 +146,7 @@ test('takes a device that cannot be decrypted for missing, and lets it register 
   expect(result).toEqual({ kind: 'added', device: again.device });
 });
 
-test('opens what was sealed for one device as no other’s', async () => {
+test('what was encrypted for one device cannot be decrypted for another', async () => {
   const file = newFile();
   const { devices } = await open(file);
   for (const number of [1, 2]) await add(devices, sampleDevice(number));
@@ -183,7 +183,7 @@ test('writes nothing to a device that was seen today and is not dead', async () 
   await expect(store.settle(tomorrow)).rejects.toThrow('written');
 });
 
-test('reads through no table but those that are small', async () => {
+test('scans only tables that are small', async () => {
   const file = newFile();
   await open(file);
   const db = new Database(file);
@@ -233,7 +233,7 @@ test('reads through no table but those that are small', async () => {
   );
 });
 
-test('keeps its count of devices right when an operation is undone', async () => {
+test('keeps its count of devices right when an operation is rolled back', async () => {
   const file = newFile();
   const { devices } = await open(file);
   const malformed = sampleDevice(3);

@@ -1,4 +1,4 @@
-// What SQLite promises the service: batches, locks of others, a crash at any moment, a bounded WAL.
+// What SQLite promises the service: batches, locks of other processes, a crash at any moment, a limited WAL.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,12 +23,12 @@ import { useFiles } from './files.ts';
 const { newFile, open } = useFiles(tmpdir());
 const INSERTING_PROCESS = fileURLToPath(new URL('./inserting-process.ts', import.meta.url));
 
-/** Another process's connection, as far as SQLite can tell. */
+/** A connection that SQLite cannot distinguish from another process's. */
 function connect(file: string): Database.Database {
   return new Database(file, { timeout: 0 });
 }
 
-test('commits what comes in together as one transaction', async () => {
+test('commits operations that arrive together as one transaction', async () => {
   const batches: number[] = [];
   const { store } = await open(newFile(), { onBatch: (operations) => batches.push(operations) });
   const deliveries = Array.from({ length: 500 }, (_, number) => sampleDelivery(number));
@@ -37,7 +37,7 @@ test('commits what comes in together as one transaction', async () => {
   expect(batches).toEqual([500]);
 });
 
-test('sends what comes in during a commit as the next transaction, in order', async () => {
+test('commits operations that arrive during a commit as the next transaction, in order', async () => {
   const batches: number[] = [];
   const { store } = await open(newFile(), { onBatch: (operations) => batches.push(operations) });
   const first = store.insert(accept(sampleDelivery(0)));
@@ -50,7 +50,7 @@ test('sends what comes in during a commit as the next transaction, in order', as
   expect(found.map(({ id }) => id)).toEqual([3, 2, 1, 0].map(sampleId));
 });
 
-test('lets an operation that fails by itself spoil none of its neighbours', async () => {
+test('an operation that fails by itself does not affect its neighbours', async () => {
   const { store } = await open(newFile());
   const troubles: string[] = [];
   store.onTrouble((reason) => troubles.push(reason));
@@ -78,7 +78,7 @@ test('lets an operation that fails by itself spoil none of its neighbours', asyn
 });
 
 test.each([Number.MAX_VALUE, -1e19, 2 ** 63, Number.NaN, Number.POSITIVE_INFINITY, 0.5])(
-  'refuses a time of %d, or rounds it, and goes on',
+  'refuses a time of %d, or rounds it, and continues',
   async (absurd) => {
     const { store } = await open(newFile());
     const [delivery, neighbour] = [sampleDelivery(1), sampleDelivery(2)];
@@ -101,7 +101,7 @@ test.each([Number.MAX_VALUE, -1e19, 2 ** 63, Number.NaN, Number.POSITIVE_INFINIT
   },
 );
 
-test('runs on while another process holds the write lock, and writes when it lets go', async () => {
+test('continues while another process holds the write lock, and writes when the lock is free', async () => {
   const file = newFile();
   const { store } = await open(file);
   const other = connect(file);
@@ -137,7 +137,7 @@ test('refuses as locked when the lock is held for longer, and recovers by itself
   await store.insert(accept(sampleDelivery(1)));
 });
 
-test('refuses as busy what exceeds the bound, and nothing else', async () => {
+test('refuses as busy only what exceeds the limit', async () => {
   const { store } = await open(newFile(), { maxPendingOperations: 10 });
   const writes = Array.from({ length: 12 }, (_, number) =>
     store.insert(accept(sampleDelivery(number))),

@@ -1,4 +1,4 @@
-// Sick disks and damaged files: what is refused, with which reason, and how the store gets well again.
+// Failing disks and damaged files: what is refused, for which reason, and how the store recovers.
 
 import { closeSync, openSync, readFileSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import Database from 'better-sqlite3';
@@ -26,7 +26,7 @@ async function makeDatabase(): Promise<string> {
   return file;
 }
 
-test('refuses inserts as full, settles what it has, and takes inserts again when there is room', async () => {
+test('refuses inserts as full, settles existing deliveries, and takes inserts again when there is room', async () => {
   const { store } = await open(newFile(), { maxFileBytes: 400_000 });
   const notification = { ...sampleDelivery(0).notification, payload: 'x'.repeat(4_000) };
   const deliveries = Array.from({ length: 100 }, (_, number) =>
@@ -77,7 +77,7 @@ test('refuses a file that is no database, and says how to restore it', async () 
   await expect(opening).rejects.toThrow(/restore a backup/);
 });
 
-test('refuses a file that was cut', async () => {
+test('refuses a truncated file', async () => {
   const file = await makeDatabase();
   truncateSync(file, 8_192);
 
@@ -105,7 +105,7 @@ test('finds a damaged page after an unclean end', async () => {
   await expect(open(crashed)).rejects.toMatchObject({ kind: 'corrupt_database' });
 });
 
-test('goes on with a database whose last end was unclean', async () => {
+test('continues with a database that was not closed cleanly', async () => {
   const file = newFile();
   const { store } = await open(file);
   await store.insert(accept(sampleDelivery(1)));
@@ -117,7 +117,7 @@ test('goes on with a database whose last end was unclean', async () => {
   expect(await reopened.store.recover({ nowMs: NOW })).toBe(1);
 });
 
-test('refuses a database of a newer version that says so', async () => {
+test('refuses a database of a newer version that forbids it', async () => {
   const file = await makeDatabase();
   const db = new Database(file);
   db.exec("INSERT INTO migrations (tag, hash) VALUES ('9999_later', 'x')");

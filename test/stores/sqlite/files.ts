@@ -1,4 +1,4 @@
-// Databases in a directory of their own, removed after each test with whatever was opened in it.
+// Databases in a folder of their own, removed after each test together with everything opened in it.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

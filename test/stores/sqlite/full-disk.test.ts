@@ -18,7 +18,7 @@ function mount(options: string): string {
   return folder;
 }
 
-/** Takes every byte that is left, then every page that such a big write left over. */
+/** Takes every byte that is left, then every page that such a large write left free. */
 function fill(folder: string): void {
   for (const bytes of [4_000_000, 4_096]) {
     try {

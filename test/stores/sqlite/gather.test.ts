@@ -1,5 +1,5 @@
-// What the log in SQLite knows of a key against the contract of every adapter, and the same from the service's own reader
-// and from a command's.
+// Searches in the log in SQLite against the contract of every adapter; the service's own reader and a command's reader
+// find the same.
 
 import { expect, test } from 'vitest';
 import { openReadOnly } from '../../../src/stores/sqlite/read-only.ts';
@@ -19,7 +19,7 @@ test('a command reads what a thread of the service reads', async () => {
   const reading = openReadOnly({ file, keys: KEYS });
   for (const { key } of LOG_CASES) {
     const question = { keys: [key], limit: 10 };
-    // The sign of life beside the file is for those who cannot ask the service.
+    // The sign of life beside the file is for readers that cannot ask the service.
     const { aliveUntilMs, ...found } = reading.gather(question);
     expect(aliveUntilMs).toBeGreaterThan(0);
     expect(found).toEqual(await opened.log.gather(question));

@@ -1,4 +1,4 @@
-// One process owns a database, and a file that goes away or is damaged under a running service is noticed.
+// One process owns a database. If the file disappears or is damaged under a running service, this is noticed.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -32,7 +32,7 @@ import { useFiles } from './files.ts';
 const { newFile, open } = useFiles();
 const INSERTING_PROCESS = fileURLToPath(new URL('./inserting-process.ts', import.meta.url));
 
-test('lets no second process have the database, and says who holds it until that one is gone', async () => {
+test('refuses a second process, and says who owns the database until that one is gone', async () => {
   const file = newFile();
   const child = spawn(process.execPath, [INSERTING_PROCESS, file], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -51,7 +51,7 @@ test('lets no second process have the database, and says who holds it until that
   await open(file);
 });
 
-test('lets nobody else have the database by a symbolic link', async () => {
+test('a symbolic link does not let another process have the database', async () => {
   const [file, link] = [newFile(), newFile()];
   symlinkSync(file, link);
   await open(file);
@@ -75,7 +75,7 @@ test('a command after a crash leaves the last sign of life of the service', asyn
   expect(existsSync(`${file}.owner.json`)).toBe(false);
 });
 
-test('takes the lock again if somebody removed its file', async () => {
+test('takes the lock again if its file was removed', async () => {
   const file = newFile();
   const { store } = await open(file);
   for (const name of [`${file}.owner`, `${file}.owner.json`]) rmSync(name);
@@ -83,7 +83,7 @@ test('takes the lock again if somebody removed its file', async () => {
   await expect(open(file)).rejects.toMatchObject({ kind: 'database_in_use' });
 });
 
-test('takes no more while another one has the lock whose file was removed', async () => {
+test('takes no more once another process has the lock whose file was removed', async () => {
   const file = newFile();
   const { store } = await open(file);
   rmSync(`${file}.owner`);
@@ -93,7 +93,7 @@ test('takes no more while another one has the lock whose file was removed', asyn
   await store.probe();
 });
 
-test('lets the next one have it when the first was closed, and leaves no owner behind', async () => {
+test('lets the next process have it when the first has closed it, and leaves no owner recorded', async () => {
   const file = newFile();
   const { store } = await open(file);
   expect(JSON.parse(readFileSync(`${file}.owner.json`, 'utf8'))).toMatchObject({
@@ -106,7 +106,7 @@ test('lets the next one have it when the first was closed, and leaves no owner b
   await open(file);
 });
 
-test('says that there is another owner even if nobody wrote who it is', async () => {
+test('says that there is another owner even if none was recorded', async () => {
   const file = newFile();
   await open(file);
   writeFileSync(`${file}.owner.json`, '{"pid": 1');
@@ -114,7 +114,7 @@ test('says that there is another owner even if nobody wrote who it is', async ()
   await expect(open(file)).rejects.toThrow(/in use by another process/);
 });
 
-test('does not start where no lock can be had, and says so', async () => {
+test('does not start if no lock is possible, and says so', async () => {
   const file = newFile();
   mkdirSync(`${file}.owner`);
   const opening = open(file);
@@ -123,7 +123,7 @@ test('does not start where no lock can be had, and says so', async () => {
   await expect(opening).rejects.toThrow(/^NDS_DATABASE names .*lock on .*cannot be taken/);
 });
 
-/** A store with a settled delivery in its file, and what its listener heard. */
+/** A store with a settled delivery in its file, and the events that its listener got. */
 async function setup() {
   const file = newFile();
   const clock = new ManualClock();
@@ -168,7 +168,7 @@ function overwritePages(file: string, first: number, count: number): void {
 }
 
 test.each(DAMAGES)(
-  'notices within a second that its file was %s, and takes nothing more',
+  'notices within a second that its file was %s, and takes no more',
   async (_, reason, damage) => {
     const { file, clock, store, heard, told } = await setup();
     damage(file);
@@ -194,7 +194,7 @@ test('confirms no delivery that goes to a file which was deleted a moment ago', 
   });
 });
 
-test('promises no retry from a file which was deleted a moment ago, and keeps what is over', async () => {
+test('promises no retry from a file that was deleted a moment ago, but records ends', async () => {
   const { file, store } = await setup();
   const [waits, ends] = [sampleDelivery(500), sampleDelivery(501)];
   await Promise.all([waits, ends].map((delivery) => store.insert(accept(delivery))));
@@ -241,7 +241,7 @@ test('notices a WAL that was emptied, and starts again with what the file had', 
   expect(await next.findDeliveries({ status: 'delivered', limit: 300 })).toHaveLength(200);
 });
 
-test('notices a WAL that was emptied and written to since', async () => {
+test('notices a WAL that was emptied and has been written to since', async () => {
   const { file, clock, store, heard, told } = await setup();
   const delivery = sampleDelivery(500);
   await store.insert(accept(delivery));
@@ -255,7 +255,7 @@ test('notices a WAL that was emptied and written to since', async () => {
   });
 });
 
-test('goes on when another process emptied the WAL by a checkpoint', async () => {
+test('continues when another process emptied the WAL by a checkpoint', async () => {
   const { file, store } = await setup();
   await store.insert(accept(sampleDelivery(500)));
   const other = new Database(file);
@@ -267,7 +267,7 @@ test('goes on when another process emptied the WAL by a checkpoint', async () =>
   expect(await store.findDeliveries({ status: 'queued', limit: 9 })).toHaveLength(2);
 });
 
-test('goes on when the WAL is back at its path', async () => {
+test('continues when the WAL is back at its path', async () => {
   const { file, store } = await setup();
   renameSync(`${file}-wal`, `${file}.aside`);
   await expect(store.probe()).rejects.toMatchObject({ reason: 'moved' });
@@ -277,7 +277,7 @@ test('goes on when the WAL is back at its path', async () => {
   expect(await store.findDeliveries({ status: 'queued', limit: 9 })).toHaveLength(1);
 });
 
-test('goes on when the file is back at its path', async () => {
+test('continues when the file is back at its path', async () => {
   const { file, store } = await setup();
   renameSync(file, `${file}.aside`);
   await expect(store.probe()).rejects.toMatchObject({ reason: 'moved' });
@@ -287,7 +287,7 @@ test('goes on when the file is back at its path', async () => {
   expect(await store.findDeliveries({ status: 'queued', limit: 9 })).toHaveLength(1);
 });
 
-test('tells of the trouble that a query met', async () => {
+test('reports the trouble that a query met', async () => {
   const { file, store, heard } = await setup();
   overwritePages(file, 1, statSync(file).size / 4_096 - 1);
   await expect(store.findDeliveries({ limit: 1 })).rejects.toMatchObject({ reason: 'corrupt' });

@@ -1,4 +1,5 @@
-// The memory of when Apple was asked beside an SQLite file: shared by processes, kept over restarts, and no more than that.
+// The record of when Apple was asked, beside an SQLite file: shared by processes and kept over restarts, with no other
+// content.
 
 import { statSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';

@@ -1,4 +1,4 @@
-// The wall clock is set back while quarantines last: each ends after its own length at the latest, and not with the step.
+// The wall clock is set back while quarantines last: each still ends after its own length at the latest.
 
 import { tmpdir } from 'node:os';
 import { expect, test } from 'vitest';
@@ -9,7 +9,7 @@ const { newFile, open } = useFiles(tmpdir());
 const HOUR_MS = 3_600_000;
 const HOLD_MS = 30_000;
 
-test('a quarantine from before the clock was set back ends after its length, and its row goes', async () => {
+test('a quarantine from before the clock was set back ends after its length, and its row is deleted', async () => {
   const file = newFile();
   const { store } = await open(file);
   await store.quarantine(quarantineEntry('a', { sinceMs: NOW, untilMs: NOW + HOLD_MS }));

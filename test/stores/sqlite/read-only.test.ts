@@ -1,4 +1,4 @@
-// Reading the log without changing anything: beside a running service, of a stopped one, after a crash, as another
+// Reading the log without changing anything: beside a running service, from a stopped one, after a crash, as another
 // user, and from a copy in a folder that cannot be written.
 
 import {
@@ -34,7 +34,7 @@ async function setup() {
   return { file, store, lookupKey, expected };
 }
 
-/** Names and bytes of everything in the folder of the database. */
+/** Names and contents of all files in the folder of the database. */
 function contentsOf(file: string): unknown {
   const folder = dirname(file);
   return readdirSync(folder)
@@ -57,7 +57,7 @@ test('reads beside a running service', async () => {
   expect(read_.equals(lookupKey)).toBe(true);
 });
 
-test('reads what a stopped service left, and changes and makes nothing', async () => {
+test('reads what a stopped service left, and neither changes nor makes a file', async () => {
   const { file, store, expected } = await setup();
   await store.close();
   const before = contentsOf(file);
@@ -75,7 +75,7 @@ test('reads beside a service that holds the write lock', async () => {
   other.close();
 });
 
-test('reads under whichever of the configured keys the file is', async () => {
+test('reads a file under any of the configured keys', async () => {
   const { file, store, expected } = await setup();
   await store.close();
   const before = contentsOf(file);
@@ -85,7 +85,7 @@ test('reads under whichever of the configured keys the file is', async () => {
   expect(() => read(file, { current: KEY_B, previous: [] })).toThrow(/made with another secret/);
 });
 
-test('finds by everything that the store itself finds by', async () => {
+test('finds by every key by which the store itself finds', async () => {
   const { file, store } = await setup();
   const { id, tokenHash, subjectHash = '' } = sampleDelivery(2);
   const queries = [{ id }, { tokenHash }, { subjectHash }, { status: 'queued' }] as const;
@@ -127,7 +127,7 @@ async function readAsNobody(file: string): Promise<string> {
   return (await runAsNobody(code, { modules: ['src/stores/sqlite/read-only.ts'] })).trim();
 }
 
-/** A folder that everybody may read and nobody but root may write, with these files of the database. */
+/** A folder that every user may read and only root may write, with these files of the database. */
 function copyForNobody(file: string, suffixes: readonly string[]): string {
   const folder = `${dirname(file)}/copy`;
   mkdirSync(folder);
@@ -148,7 +148,7 @@ test.runIf(isRoot)('reads a copy in a folder that cannot be written, as another 
   expect(readdirSync(dirname(copy))).toEqual(['nds.sqlite']);
 });
 
-test.runIf(isRoot)('says what to copy when a WAL lies beside such a copy', async () => {
+test.runIf(isRoot)('says what to copy when such a copy has a WAL', async () => {
   const { file } = await setup();
   const copy = copyForNobody(file, ['', '-wal']);
 

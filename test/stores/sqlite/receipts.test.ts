@@ -1,4 +1,4 @@
-// The receipts in SQLite against the contract of every adapter, and what is left of a phone that was forgotten.
+// The receipts in SQLite against the contract of every adapter, and what remains of a phone that was forgotten.
 
 import { expect, test } from 'vitest';
 import { FORGOTTEN_TOKEN } from '../../../src/core/ports/operating.ts';
@@ -10,7 +10,7 @@ const { newFile, open } = useFiles();
 
 receiptStoreContract(() => open(newFile()));
 
-test('a forgotten phone has no history, and a receipt that comes later makes none', async () => {
+test('a forgotten phone has no history, and a later receipt makes none', async () => {
   const { store, receipts, operating } = await open(newFile());
   const delivery = sampleDelivery(1);
   const { id: deliveryId, tokenHash } = delivery;

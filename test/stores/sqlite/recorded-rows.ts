@@ -1,4 +1,4 @@
-// Refusals, outages and gaps as they lie in a file, read beside the store that writes it.
+// Refusals, outages and gaps as they are in a file, read beside the store that writes it.
 
 import Database from 'better-sqlite3';
 import type { Gap, Outage, Refusal } from '../../../src/core/ports/records.ts';

@@ -1,5 +1,5 @@
-// The SQLite log against the contract of the Records port, and what of it is SQLite's own: what was told joins the end
-// of its delivery in one batch, and the file beside the log shows when its process was alive last.
+// The SQLite log against the contract of the Records port, and what is specific to SQLite: the answer to a caller is
+// written in one batch with the end of its delivery, and the file beside the log shows when its process was last alive.
 
 import { cpSync, statSync } from 'node:fs';
 import { expect, test } from 'vitest';
@@ -20,7 +20,7 @@ describeRecords(async () => {
 
 const TOLD = { deliveryId: sampleId(1), told: 'delivered', status: 200, atMs: NOW };
 
-test('sends no message and no transaction of their own for what callers were told', async () => {
+test('uses no separate message or transaction to record the answers to callers', async () => {
   const batches: number[] = [];
   const { store, records } = await open(newFile(), { onBatch: (size) => batches.push(size) });
   batches.length = 0;
@@ -37,7 +37,7 @@ test('sends no message and no transaction of their own for what callers were tol
   expect(batches).toEqual([1, 1, 3]);
 });
 
-test('writes what callers were told before it closes', async () => {
+test('writes the answers to callers before it closes', async () => {
   const file = newFile();
   const first = await open(file);
   await first.store.insert(accept(sampleDelivery(1)));
@@ -79,7 +79,7 @@ function copyOf(file: string): string {
 
 const KEEP = { preserveTimestamps: true };
 
-test('refuses rows that name somebody in clear', async () => {
+test('refuses rows that name somebody as plain text', async () => {
   const { records } = await open(newFile());
   for (const name of ['tokenHash', 'handleHash', 'subjectHash', 'addressHash']) {
     const write = adding(sampleRefusal(1, { [name]: 'dQw4w9WgXcQ:APA91b' }));

@@ -1,5 +1,5 @@
-// A million calls that strangers invent, each another one: the log stays small, and the one refusal of a real device from
-// before is found in it.
+// A million invented calls by strangers, each different: the log stays small, and the one earlier refusal of a real
+// device is still found in it.
 
 import { statSync } from 'node:fs';
 import { expect, test } from 'vitest';
@@ -28,7 +28,7 @@ const REAL: RefusedCall = {
   isKnown: true,
 };
 
-/** Handles, tokens, subjects and addresses that nobody ever had. */
+/** Handles, tokens, subjects and addresses that never existed. */
 function invention(number: number): RefusedCall {
   const hash = number.toString(16).padStart(32, '0');
   return {
@@ -44,7 +44,7 @@ function invention(number: number): RefusedCall {
   };
 }
 
-test('a flood of a million inventions does not wash out the refusal of a real device', async () => {
+test('a flood of a million invented calls does not push out the refusal of a real device', async () => {
   const file = newFile();
   const clock = new ManualClock();
   const { store, records } = await open(file);

@@ -1,5 +1,5 @@
-// The tables as migrated against the schema they are generated from, the declared rows against what SQLite returns,
-// and what a person sees in the `sqlite3` shell.
+// The migrated tables compared with the schema that they are generated from, the declared rows with what SQLite
+// returns, and what a person sees in the `sqlite3` shell.
 
 import { readFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
@@ -62,7 +62,7 @@ test('has exactly the tables, columns, indexes and checks of the schema, every t
       .get(name);
     const constraints = [...(made ?? '').matchAll(/CONSTRAINT "(\w+)" CHECK/g)];
     expect(constraints.map(([, check]) => check)).toEqual(checks.map((check) => check.name));
-    // A number as the key is the row's own; any other key would be kept twice.
+    // A numeric key is the rowid itself; any other key would be stored twice.
     const isNumbered = columns.some((column) => column.primary && column.dataType === 'number');
     expect(made?.endsWith('STRICT, WITHOUT ROWID'), name).toBe(!isNumbered);
   }
@@ -79,7 +79,7 @@ test('has exactly the tables, columns, indexes and checks of the schema, every t
 
 const OUTAGE = { app: 'default', provider: 'fcm', reason: 'timeout', beganAtMs: NOW } as const;
 
-/** A database with rows of every table, with and without what may be absent. */
+/** A database with rows in every table, with and without the optional values. */
 async function makeFullDatabase(): Promise<string> {
   const file = newFile();
   const { store, devices, receipts, records, events } = await open(file);
@@ -151,7 +151,7 @@ test('returns the rows that the statements declare', async () => {
     const optional = Object.entries(value.columns).filter(([, column]) => column.endsWith('?'));
     for (const [key] of optional) {
       const column = key.slice(key.indexOf('.') + 1);
-      // A column that is declared optional is so in the tables as well.
+      // A column that is declared optional is optional in the tables, too.
       expect(
         found.some((row) => valueIn(row, column) === null),
         `${name}.${column}`,
@@ -252,7 +252,7 @@ function tablesOf(db: Database.Database): readonly unknown[] {
     .all();
 }
 
-test('the questions in docs/tables.md can be asked', async () => {
+test('the queries in docs/tables.md run', async () => {
   const db = new Database(await makeFullDatabase(), { readonly: true });
   const questions = [...PAGE.matchAll(/^```sql\n([\s\S]*?)^```/gm)].map(([, sql = '']) => sql);
   expect(questions.length).toBeGreaterThan(2);

@@ -29,7 +29,7 @@ const SECRET = sampleDelivery(1, {
   },
 });
 
-/** Everything beside the database: the file itself, -wal, -shm. */
+/** The bytes of all files of the database: the file itself, -wal, -shm. */
 function bytesOnDisk(file: string): Buffer {
   const directory = dirname(file);
   return Buffer.concat(readdirSync(directory).map((name) => readFileSync(join(directory, name))));
@@ -55,7 +55,7 @@ test('writes neither token nor payload, title or app_data to the disk', async ()
   expect(bytesOnDisk(file).includes('SECRET')).toBe(false);
 });
 
-test('overwrites what was sealed when the delivery settles', async () => {
+test('overwrites the encrypted content when the delivery settles', async () => {
   const file = newFile();
   const { store } = await open(file);
   await store.insert(accept(SECRET));
@@ -69,7 +69,7 @@ test('overwrites what was sealed when the delivery settles', async () => {
   expect(bytesOnDisk(file).includes(sealed.subarray(40))).toBe(false);
 });
 
-test('seals the lookup key as well, and keeps it for the life of the database', async () => {
+test('encrypts the lookup key as well, and keeps it for the life of the database', async () => {
   const file = newFile();
   const first = await open(file);
   await first.store.close();
@@ -107,7 +107,7 @@ test('refuses a database made with an unknown key, and says what to do', async (
   await expect(opening).rejects.toThrow(/NDS_SECRET .*NDS_SECRET_PREVIOUS.*restore/);
 });
 
-test('seals everything again when the key was replaced, and then needs the old one no more', async () => {
+test('encrypts everything again when the key was replaced, and then does not need the old one', async () => {
   const file = newFile();
   const before = await open(file);
   await before.store.insert(accept(SECRET));
@@ -128,7 +128,7 @@ test('seals everything again when the key was replaced, and then needs the old o
   expect(deliveries).toEqual([SECRET]);
 });
 
-test('seals every row again when the key was replaced, and changes nothing else', async () => {
+test('encrypts every row again when the key was replaced, and changes nothing else', async () => {
   const file = newFile();
   const before = await open(file);
   const deliveries = Array.from({ length: 1_203 }, (_, number) => sampleDelivery(number));
@@ -165,7 +165,7 @@ test('settles a delivery that cannot be decrypted as misconfigured', async () =>
   ]);
 });
 
-test('opens what it sealed, for the same context and under the same key only', () => {
+test('decrypts only for the same context and under the same key', () => {
   const sealer = new Sealer(KEY_A);
   const other = new Sealer(KEY_B);
   const bytes = fc.uint8Array({ maxLength: 300 });
@@ -179,7 +179,7 @@ test('opens what it sealed, for the same context and under the same key only', (
   fc.assert(rule);
 });
 
-test('opens nothing that was changed or cut', () => {
+test('decrypts nothing that was changed or truncated', () => {
   const sealer = new Sealer(KEY_A);
   const sealed = sealer.seal(Buffer.from('token'), 'row');
   const position = fc.nat({ max: sealed.length - 1 });

@@ -32,7 +32,7 @@ function setup() {
   return { file, link, workers, crashes, insert };
 }
 
-test('refuses what a dying worker took with it and goes on with a new one', async () => {
+test('refuses the operations of a dying worker and continues with a new one', async () => {
   const { file, link, workers, crashes, insert } = setup();
   await link.open();
   const other = new Database(file);
@@ -54,7 +54,7 @@ test('refuses what a dying worker took with it and goes on with a new one', asyn
   await link.close();
 });
 
-test('starts a new worker with the next operation when one died idle', async () => {
+test('starts a new worker with the next operation if one died idle', async () => {
   const { link, workers, crashes, insert } = setup();
   await link.open();
   await workers[0]?.terminate();
@@ -65,7 +65,7 @@ test('starts a new worker with the next operation when one died idle', async () 
   await link.close();
 });
 
-test('refuses what waits for a worker that dies while it opens, instead of trying for ever', async () => {
+test('refuses operations that wait for a worker that dies while it opens, instead of trying for ever', async () => {
   const { link, workers, insert } = setup();
   const opening = link.open();
   const waiting = insert(1);

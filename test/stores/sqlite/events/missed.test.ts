@@ -10,7 +10,7 @@ const { newFile, open } = useFiles();
 
 missedReceiptsContract(() => open(newFile()));
 
-test('finds what is over by an index, however much waits', async () => {
+test('finds receipts whose time is over by an index, however many wait', async () => {
   const file = newFile();
   await (await open(file)).store.close();
   const db = new Database(file, { readonly: true });

@@ -1,4 +1,4 @@
-// Events in SQLite against the contract of every adapter, and what of them is SQLite's own.
+// Events in SQLite against the contract of every adapter, and what is specific to SQLite.
 
 import { readFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
