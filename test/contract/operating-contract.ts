@@ -48,10 +48,7 @@ async function deliver({ store }: OpenedOperating, numbers: readonly number[], d
 
 const range = (length: number, from = 1) => Array.from({ length }, (_, index) => from + index);
 
-/**
- * A user with two devices, whose rows name the device and the token. Another user has the token of the second device,
- * too.
- */
+/** A user with two devices, whose rows name device and token; another user has the second token, too. */
 async function setupUser(opened: OpenedOperating) {
   const { store, devices } = opened;
   await add(devices, sampleDevice(1, { user: 'alice' }));
