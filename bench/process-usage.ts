@@ -16,7 +16,7 @@ export function cpuUs(pid: number): number {
   return ticksOf(fields[UTIME_AFTER_NAME], fields[STIME_AFTER_NAME]);
 }
 
-/** The same for the process, its children, and those of their children that have ended, µs. */
+/** The same for the process and its children, both running and ended, µs. */
 export function treeCpuUs(pid: number): number {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
   const running = children === '' ? [] : children.split(' ').map(Number);
