@@ -9,7 +9,7 @@ export default defineConfig({
     maxWorkers: 1,
     retry: 0,
     allowOnly: false,
-    testTimeout: 120_000,
+    testTimeout: 240_000,
     hookTimeout: 60_000,
   },
 });

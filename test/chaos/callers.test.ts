@@ -191,7 +191,7 @@ async function setup() {
   return { sandbox, environment, file: join(folder, 'nds.sqlite'), callers };
 }
 
-test('keeps its promises to the real callers through kills', { timeout: 120_000 }, async () => {
+test('keeps its promises to the real callers through kills', async () => {
   const seed = seedFrom('NDS_CHAOS_SEED');
   const chance = createChance(seed);
   const { sandbox, environment, file, callers } = await setup();
