@@ -121,6 +121,7 @@ export function wireCore(given: {
     ids,
     policy,
     ledger,
+    store,
     quarantine,
     doubt,
     duplicates,

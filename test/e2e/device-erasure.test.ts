@@ -115,6 +115,31 @@ test('deliveries to the token itself end, too, unless another device has the tok
   await deleteDevice(running, devices[1]?.id ?? '');
   expect(await logOf(running, id)).toMatchObject({ status: 'rejected', reason: 'device_deleted' });
   expect(sealedRows(running).open).toBe(0);
+
+  // The token in the URL still works, and the same event is as new as any other.
+  const again = successOf(await byToken());
+  expect(again.status).toBe('delivered');
+  expect(again.id).not.toBe(id);
+  expect(running.sandbox.received()).toHaveLength(1);
+});
+
+test('a caller is not told that a push waits which ended with its device', async () => {
+  const running = await start();
+  const device = await registerPhone(running);
+  running.sandbox.script({ provider: 'fcm', times: 2, fault: { kind: 'hang' } });
+  const waiting = wake(running, device, 'aa');
+  await running.sandbox.waitForRequests(({ provider }) => provider === 'fcm', 1);
+  await running.service.store.probe();
+  await deleteDevice(running, device.id);
+  running.clock.advance(2 * SECOND);
+  await running.sandbox.waitForRequests(({ provider }) => provider === 'fcm', 2);
+  running.clock.advance(2 * SECOND);
+  const refused = await waiting;
+  expect(refusalOf(refused)).toBe('422 token_rejected');
+  expect(JSON.parse(refused.text)).toMatchObject({
+    reason: 'device_deleted',
+    detail: 'The device was deleted while its push waited.',
+  });
 });
 
 test('another wallet on the same phone loses nothing', async () => {

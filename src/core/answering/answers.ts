@@ -37,6 +37,9 @@ export function refusalFor(delivery: Delivery, end: SendEnd): ServiceError {
     case 'unregistered':
       return new ServiceError('token_unregistered', details);
     case 'rejected': {
+      if (reason === 'device_deleted') {
+        return new ServiceError('token_rejected', { ...details, detail: DEVICE_DELETED });
+      }
       const isMessage = outcome?.kind === 'rejected' && outcome.blame === 'message';
       return new ServiceError(isMessage ? 'message_rejected' : 'token_rejected', details);
     }
@@ -58,6 +61,7 @@ export function refusalFor(delivery: Delivery, end: SendEnd): ServiceError {
 }
 
 const EXPIRED_RETRY_SECONDS = 8;
+const DEVICE_DELETED = 'The device was deleted while its push waited.';
 
 export function tokenThrottled(
   heldForMs: number,

@@ -10,6 +10,7 @@ import type { Ids } from '../ports/ids.ts';
 import type { Observer } from '../ports/observer.ts';
 import { type Store, StoreUnavailableError } from '../ports/store.ts';
 import type { SendEnd } from '../sending/endings.ts';
+import { findEnd } from '../sending/find-end.ts';
 import type { Lane } from '../sending/lane.ts';
 import type { Ledger } from '../sending/ledger.ts';
 import type { Sender } from '../sending/sender.ts';
@@ -173,7 +174,7 @@ export class Repeats {
       this.#isKnownToStand(first) ? resolve(undefined) : reject(storeUnavailable()),
     );
     try {
-      const renewed = this.#renew(repeat, first.id);
+      const renewed = this.#renew(repeat, first);
       renewed.catch(() => {});
       return await Promise.race([renewed, over]);
     } finally {
@@ -191,8 +192,9 @@ export class Repeats {
   }
 
   /** Refuses a delivery that may not be queued now; changes nothing if the delivery has ended meanwhile. */
-  async #renew({ delivery, lane }: Repeat, deliveryId: string): Promise<Renewed> {
-    const { clock, ledger, sender, policy, duplicates, onRenewed } = this.#parts;
+  async #renew({ delivery, lane }: Repeat, first: First): Promise<Renewed> {
+    const { id: deliveryId } = first;
+    const { clock, ledger, sender, policy, onRenewed } = this.#parts;
     const { notification, expiresAtMs } = delivery;
     if (!lane.mayQueue(notification.lifetimeMs)) {
       const details = { deliveryId, isRepeat: true, retryAfterSeconds: 1 };
@@ -208,13 +210,27 @@ export class Repeats {
     });
     if (renewed === 'unavailable') throw storeUnavailable();
     if (renewed === 'closed') {
-      // Another machine may have ended it: the store is asked again who has the key.
-      if (this.#isShared && !duplicates.hasArrived(deliveryId)) duplicates.release(deliveryId);
+      await this.#noteClosed(first);
       return renewed;
     }
     sender.renew(deliveryId, expiresAtMs);
     onRenewed(lane, dueAtMs);
     return renewed;
+  }
+
+  /**
+   * The store says that the delivery has ended. Another machine may have ended it, and then the store is asked again who
+   * has the key; or it ended with its device, and this call is the first. A key that only the store has is still held.
+   */
+  async #noteClosed({ id, held }: First): Promise<void> {
+    const { duplicates } = this.#parts;
+    if (duplicates.hasArrived(id)) return;
+    if (!this.#isShared) {
+      if (held === undefined || duplicates.hasFailed(id)) return;
+      const end = await findEnd(this.#parts, id);
+      if (end?.status === 'delivered') return duplicates.close(id);
+    }
+    duplicates.release(id);
   }
 
   /**

@@ -167,8 +167,7 @@ export class Run {
   #expiresAtMs: number | undefined;
   /** Writes the attempt that was under way when the delivery was proven, and the proof, to the log. */
   recording: Promise<void> | undefined;
-  /** The store said that another machine has the delivery, or ended it. */
-  isLost = false;
+  #isLost = false;
 
   /** Service time; the delivery has been leased since then, or a little longer. */
   readonly beganAtMs: number;
@@ -184,6 +183,15 @@ export class Run {
 
   get provenBy(): Proof | undefined {
     return this.#provenBy;
+  }
+
+  /** The store said that another machine has the delivery, or that it has ended. */
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
+  lose(): void {
+    this.#isLost = true;
   }
 
   prove(proof: Proof): void {

@@ -9,7 +9,7 @@ import type { Settlement } from '../ports/store.ts';
 import type { ProviderName } from '../target.ts';
 import type { Duplicates } from '../tokens/duplicates.ts';
 import type { Proof } from './attempts.ts';
-import type { Ledger } from './ledger.ts';
+import { type FindEndParts, findEnd } from './find-end.ts';
 
 /** How a run ended. */
 export interface SendEnd {
@@ -33,11 +33,10 @@ export function endOf(outcome: Exclude<Outcome, { kind: 'retry' }>): SendEnd {
   return { next: { status: outcome.kind, reason: outcome.reason }, outcome };
 }
 
-export interface EndingsParts {
+export interface EndingsParts extends FindEndParts {
   readonly owner: string;
   readonly clock: Clock;
   readonly policy: Policy;
-  readonly ledger: Ledger;
   readonly duplicates: Duplicates;
   readonly observer: Observer;
   /** Called for every delivery that ends as delivered while this process has its content. */
@@ -108,13 +107,33 @@ export class Endings {
     return this.#tellWatcher(delivery.id, { ...end, next });
   }
 
-  /** The delivery stays queued; resolves to true if a row says so, or will say so when the store works again. */
+  /**
+   * The delivery stays queued; resolves to true if a row says so, or will say so when the store works again. `onLost` is
+   * called before if the lease is lost: the row then says something else.
+   */
   recordQueued(
     delivery: Delivery,
     stored: Promise<boolean>,
-    { next, attempt }: { readonly next: Next; readonly attempt?: Attempt | undefined },
+    {
+      next,
+      attempt,
+      onLost,
+    }: {
+      readonly next: Next;
+      readonly attempt?: Attempt | undefined;
+      readonly onLost: () => void;
+    },
   ): Promise<boolean> {
-    return this.#record(delivery, stored, { next, attempt });
+    return this.#record(delivery, stored, { next, attempt }, onLost);
+  }
+
+  /** The end of a delivery whose lease was lost, as the log has it; undefined while it is open there. */
+  async endedBeside({ id }: Delivery): Promise<SendEnd | undefined> {
+    const next = await findEnd(this.#parts, id);
+    if (next === undefined) return undefined;
+    if (next.status === 'delivered') this.#parts.duplicates.close(id);
+    else this.#parts.duplicates.release(id);
+    return this.#tellWatcher(id, { next });
   }
 
   /** Another attempt follows at once under the same lease; `onLost` is called if that lease is lost. */

@@ -200,9 +200,7 @@ export class Sender {
           return this.#later(current, stored, sending, { outcome, attempt });
         }
         // The next record waits for this one, so that the log gets them in order.
-        const onLost = () => {
-          run.isLost = true;
-        };
+        const onLost = () => run.lose();
         stored = this.#endings.recordRetryAtOnce(current, stored, { attempt, onLost });
         continue;
       }
@@ -289,9 +287,12 @@ export class Sender {
     const { next } = end;
     const { attempt } = failed;
     if (next.status !== 'queued') return this.#endings.settle(delivery, stored, { end, attempt });
-    const recorded = this.#endings.recordQueued(delivery, stored, { next, attempt });
+    const onLost = () => run.lose();
+    const recorded = this.#endings.recordQueued(delivery, stored, { next, attempt, onLost });
     const isRecorded = await recorded;
     if (run.provenBy !== undefined) return this.#endProven(delivery, recorded, run.provenBy);
+    const ended = run.isLost ? await this.#endings.endedBeside(delivery) : undefined;
+    if (ended !== undefined) return ended;
     if (isRecorded) this.#parts.onQueued(lane, next.dueAtMs);
     else if (await options.stored) return this.#endings.refused(delivery);
     return end;

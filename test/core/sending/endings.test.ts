@@ -32,6 +32,7 @@ async function setup(given = {}) {
     owner: OWNER,
     clock,
     policy: DEFAULT_POLICY,
+    store,
     ledger,
     duplicates,
     observer,
@@ -92,7 +93,8 @@ test('an interrupted delivery that arrives is simply delivered', async () => {
 test('a late answer settles a delivery that waits, and replaces the attempt it belongs to', async () => {
   const { endings, delivery, watched, row } = await setup();
   const attempt = attemptOf(1, FAILED);
-  await endings.recordQueued(delivery, STORED, { next: { status: 'queued', dueAtMs: 9 }, attempt });
+  const next = { status: 'queued', dueAtMs: 9 } as const;
+  await endings.recordQueued(delivery, STORED, { next, attempt, onLost: expect.unreachable });
   await endings.confirm(delivery, { attempts: [attemptOf(1, DELIVERED)] });
   expect(row()?.status).toBe('delivered');
   expect(row()?.attempts.get(1)?.outcome.kind).toBe('delivered');
