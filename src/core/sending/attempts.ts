@@ -225,7 +225,8 @@ const SKEW_TOLERANCE_MS = 5_000;
  */
 export class Skew {
   readonly #clock: Clock;
-  #offsetMs = 0;
+  /** Google's time less service time: unlike wall time, nobody sets that between two answers. */
+  #aheadOfServiceMs: number | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -233,24 +234,27 @@ export class Skew {
 
   /** Google's answer, read now, carried this time (Unix milliseconds). */
   note(serverUnixMs: number): void {
-    this.#offsetMs = serverUnixMs - this.#clock.wallMs();
+    this.#aheadOfServiceMs = serverUnixMs - this.#clock.nowMs();
   }
 
   /** Milliseconds to add to this machine's wall time to get the true time; 0 within the tolerance. */
   get correctionMs(): number {
-    return Math.abs(this.#offsetMs) > SKEW_TOLERANCE_MS ? this.#offsetMs : 0;
+    const { offsetMs } = this;
+    return Math.abs(offsetMs) > SKEW_TOLERANCE_MS ? offsetMs : 0;
   }
 
   /** How far Google's clock is ahead of this machine's by the last measurement; 0 before the first. */
   get offsetMs(): number {
-    return this.#offsetMs;
+    if (this.#aheadOfServiceMs === undefined) return 0;
+    return this.#aheadOfServiceMs + this.#clock.nowMs() - this.#clock.wallMs();
   }
 
   /** What readiness says about it. */
   get detail(): string | undefined {
-    if (this.correctionMs === 0) return undefined;
-    const seconds = Math.round(Math.abs(this.#offsetMs) / 1_000);
-    const direction = this.#offsetMs > 0 ? 'behind' : 'ahead of';
+    const { correctionMs } = this;
+    if (correctionMs === 0) return undefined;
+    const seconds = Math.round(Math.abs(correctionMs) / 1_000);
+    const direction = correctionMs > 0 ? 'behind' : 'ahead of';
     return `the clock of this machine is ${seconds} s ${direction} Google's: synchronise it`;
   }
 }
