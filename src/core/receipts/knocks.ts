@@ -148,7 +148,7 @@ export class Knocks {
     if (!this.#mayKnock(watch)) return;
     const quietAtMs = this.#quietAtMs(watch.delivery);
     if (quietAtMs > this.#parts.clock.nowMs()) this.#wakeAt(watch, quietAtMs);
-    else void this.#knock(watch);
+    else void this.#tryKnock(watch);
   }
 
   #mayKnock(watch: Watch): boolean {
@@ -176,7 +176,21 @@ export class Knocks {
     return Math.max(phone.heardAtMs, ...others.map(({ atMs }) => atMs)) + QUIET_MS;
   }
 
-  /** Never rejects. */
+  /** Never rejects: an adapter that throws ends this knock as a fault of ours. */
+  async #tryKnock(watch: Watch): Promise<void> {
+    try {
+      await this.#knock(watch);
+    } catch (cause) {
+      const { id: deliveryId } = watch.delivery;
+      this.#parts.observer.observe({
+        name: 'internal_fault',
+        where: 'receipts',
+        deliveryId,
+        cause,
+      });
+    }
+  }
+
   async #knock(watch: Watch): Promise<void> {
     const { clock, ids, ledger, store, observer } = this.#parts;
     const { delivery, lane, receipt } = watch;

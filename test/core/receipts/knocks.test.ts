@@ -1,6 +1,6 @@
 // The second knock in virtual time: when it is sent, with what, and everything that prevents it.
 
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { ReceiptKey } from '../../../src/core/ports/provider.ts';
 import { call, type VirtualCore } from '../../support/virtual-core.ts';
 import {
@@ -43,6 +43,29 @@ test('knocks once when the slowest wake so far and a second have passed, and the
   expect(results(virtual)).toEqual(['rescued']);
   const wake = await virtual.receipts.findWake(told.id ?? '');
   expect(wake).toMatchObject({ knockOutcome: 'delivered', knockResult: 'rescued' });
+});
+
+test('an adapter that throws ends its knock, and nothing else', async () => {
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown) => unhandled.push(reason);
+  process.on('unhandledRejection', note);
+  onTestFinished(() => {
+    process.off('unhandledRejection', note);
+  });
+  const virtual = await start();
+  await wakes(virtual, [100, 100, 100, 100, 100]);
+  pay(virtual);
+  await virtual.clock.run(1_000);
+  virtual.faults.set('prepare', new Error('a fault for the test'));
+  await virtual.clock.run(2 * MINUTE);
+  expect(unhandled).toEqual([]);
+  expect(knocksOf(virtual)).toEqual([]);
+  expect(virtual.events).toContainEqual(
+    expect.objectContaining({ name: 'internal_fault', where: 'receipts' }),
+  );
+  pay(virtual);
+  await virtual.clock.run(2 * MINUTE);
+  expect(knocksOf(virtual)).toHaveLength(1);
 });
 
 test('a receipt for the first push that comes after the knock makes it late; none makes it useless', async () => {
