@@ -197,6 +197,9 @@ export class Repeats {
     const { clock, ledger, sender, policy, onRenewed } = this.#parts;
     const { notification, expiresAtMs } = delivery;
     if (!lane.mayQueue(notification.lifetimeMs)) {
+      // Of a key from before a restart only the log knows whether its delivery has ended.
+      const end = first.held === undefined ? await findEnd(this.#parts, deliveryId) : undefined;
+      if (end !== undefined) return 'closed';
       const details = { deliveryId, isRepeat: true, retryAfterSeconds: 1 };
       throw new ServiceError('provider_unavailable', details);
     }

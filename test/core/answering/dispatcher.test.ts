@@ -177,6 +177,18 @@ test('a repeat is refused in an old outage if a first call would be', async () =
   expect(repeat.details?.retryAfterSeconds).toBe(1);
 });
 
+test('a repeat of what was delivered before a restart is a duplicate in an old outage, too', async () => {
+  const virtual = await createVirtualCore();
+  const given = { duplicateOf: { key: 'a', windowMs: HOUR } };
+  const first = await tell(virtual, 'a', given);
+  await virtual.restart();
+  answer(virtual, REFUSED, 2);
+  for (let n = 0; n < 60; n += 1) await tell(virtual, `t${n}`);
+  await virtual.clock.run(55 * SECOND);
+  expect(await tell(virtual, 'a new one')).toMatchObject({ code: 'provider_unavailable' });
+  expect(await tell(virtual, 'a', given)).toMatchObject({ status: 'duplicate', id: first.id });
+});
+
 test('quarantined tokens are refused without a push or a row', async () => {
   const virtual = await createVirtualCore();
   answer(virtual, { kind: 'unregistered', reason: 'UNREGISTERED' });
