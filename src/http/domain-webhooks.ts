@@ -9,7 +9,7 @@ import type { Device } from '../core/ports/devices.ts';
 import type { Source } from '../core/ports/source.ts';
 import type { HttpContext } from './context.ts';
 import { type DeliveryParts, deliverToUser } from './deliver.ts';
-import { reading } from './handle.ts';
+import { readingInTime } from './handle.ts';
 import {
   authenticate,
   readSignedCall,
@@ -41,7 +41,9 @@ async function handleFrom(parts: DomainParts, c: HttpContext, source: Source): P
   const parsed = source.parse(request, credentials);
   const user = parsed.kind === 'notification' ? parsed.user : undefined;
   const devices =
-    user === undefined ? [] : await reading(() => parts.registry.findByUser(app, user));
+    user === undefined
+      ? []
+      : await readingInTime(parts.clock, () => parts.registry.findByUser(app, user));
   const recipients = onePerTarget(devices).map((device) => recipientOf(device, source.name));
   return await deliverToUser(parts, c, { parsed, app, recipients });
 }

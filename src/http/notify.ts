@@ -8,6 +8,7 @@ import { NOTIFY_DOOR } from '../core/devices/doors.ts';
 import { recipientOf } from '../core/devices/registry.ts';
 import { ServiceError } from '../core/errors.ts';
 import type { Fault } from '../core/fault.ts';
+import type { Clock } from '../core/ports/clock.ts';
 import type { DeviceStore } from '../core/ports/devices.ts';
 import type { Ids } from '../core/ports/ids.ts';
 import type { Parsed } from '../core/ports/source.ts';
@@ -26,6 +27,7 @@ import type { AddressLimit } from './limits/address-limit.ts';
 import type { ClientAddressOf } from './limits/client-address.ts';
 
 export interface NotifyParts extends DeliveryParts {
+  readonly clock: Clock;
   readonly ids: Ids;
   readonly devices: DeviceStore;
   /** Reads a body of the Breez family; throws `bad_body`. */

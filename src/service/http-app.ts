@@ -149,6 +149,7 @@ function notifyParts({
   log,
 }: HttpAppParts): Omit<NotifyParts, keyof DeliveryParts | 'clientAddressOf'> {
   return {
+    clock,
     ids,
     devices,
     parse: parseBreezBody,
