@@ -91,6 +91,20 @@ export function storeLeasesContract(setup: () => Promise<Store>): void {
     expect(await store.settle(settlement(sampleDelivery(1)))).toBe(false);
   });
 
+  test('marks as interrupted what an owner leaves without a recorded attempt', async () => {
+    const store = await setup();
+    await store.insert(accept(sampleDelivery(1)));
+    await store.insert(accept(sampleDelivery(2)));
+    const keep = { keepLeaseUntilMs: NOW + 20_000 };
+    const next = { status: 'queued', dueAtMs: NOW } as const;
+    await store.settle(settlement(sampleDelivery(2), next, keep));
+    await store.releaseLeases(OWNER);
+
+    const { deliveries } = await store.claimDue(claim({ nowMs: NOW }));
+    const interrupted = deliveries.map(({ id, interrupted }) => [id, interrupted]);
+    expect(Object.fromEntries(interrupted)).toEqual({ [sampleId(1)]: true, [sampleId(2)]: false });
+  });
+
   test('leases a delivery to one of many claims that come in together', async () => {
     const store = await setup();
     for (const number of [1, 2, 3, 4, 5, 6]) await wait(store, number, NOW);

@@ -77,6 +77,27 @@ test('a push that outlasts the grace period is queued for the next process', asy
   expect(push?.apns?.id).toBe((await inFlight).body.id);
 });
 
+test('what the grace period did not see the end of was perhaps pushed, whatever the next process hears', async () => {
+  const { running, pay, clock, untilAsked, store, drift } = await setupDriven({
+    environment: { NDS_ATTEMPT_TIMEOUT: '10s' },
+  });
+  running.sandbox.script({ provider: 'apns', fault: HANG });
+  const inFlight = pay(IOS_TOKEN, 'aa');
+  await untilAsked(1);
+  const stopped = running.service.stop();
+  await drift(6 * SECOND);
+  const { id } = (await inFlight).body;
+  await stopped;
+  running.sandbox.script({ provider: 'apns', fault: { kind: 'reason', reason: 'BadDeviceToken' } });
+  await running.restart();
+  await store.idle();
+  clock.advance(0);
+  await untilAsked(2);
+  await running.service.settled();
+  const [row] = await running.service.store.findDeliveries({ id, limit: 1 });
+  expect(row).toMatchObject({ status: 'rejected', reason: 'interrupted' });
+});
+
 test('deliveries that wait in the queue go out with the next process', async () => {
   const { running, pay, elapse } = await setupDriven();
   running.sandbox.script({ provider: 'fcm', fault: { kind: 'fcm_error', error: 'UNAVAILABLE' } });

@@ -41,7 +41,7 @@ export function requeue(
   row.leaseUntilMs = keepLeaseUntilMs ?? 0;
 }
 
-export function release(row: Row, dueAtMs: number): void {
+function release(row: Row, dueAtMs: number): void {
   row.dueAtMs = dueAtMs;
   row.owner = undefined;
   row.leaseUntilMs = 0;

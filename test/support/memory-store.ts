@@ -14,7 +14,7 @@ import {
   type Store,
   StoreUnavailableError,
 } from '../../src/core/ports/store.ts';
-import { dateBack, end, giveUp, record, release, requeue, rowOf } from './memory-row-changes.ts';
+import { dateBack, end, giveUp, record, requeue, rowOf } from './memory-row-changes.ts';
 import { choose, hasten, isFree, least, type Row, search, usefulUntil } from './memory-rows.ts';
 
 export interface Key {
@@ -112,7 +112,7 @@ export class MemoryStore implements Store {
   async releaseLeases(owner: string): Promise<void> {
     this.#enter('releaseLeases');
     for (const row of this.queue) {
-      if (row.owner === owner) release(row, 0);
+      if (row.owner === owner) giveUp(row, 0);
     }
   }
 

@@ -58,7 +58,10 @@ export interface Store {
    */
   mayRetry(leasedAtMs: number): boolean;
 
-  /** Gives up every lease of `owner`: what is still queued is due at once. */
+  /**
+   * Gives up every lease of `owner`, which ends: what is still queued is due at once, and `interrupted` if no attempt of
+   * it was recorded.
+   */
   releaseLeases(owner: string): Promise<void>;
 
   /**

@@ -52,7 +52,9 @@ export function preparePlans({ database, sealer, times }: PlanParts) {
 
     async releaseLeases(owner: string): Promise<void> {
       await database.run(
-        `UPDATE queue SET due_at = 'epoch', lease_owner = NULL, lease_until = NULL WHERE row_id IN (
+        `UPDATE queue q SET due_at = 'epoch', lease_owner = NULL, lease_until = NULL,
+           interrupted = q.interrupted OR d.attempts = 0
+         FROM deliveries d WHERE d.row_id = q.row_id AND q.row_id IN (
            SELECT row_id FROM queue WHERE lease_owner = $1 ORDER BY row_id FOR UPDATE)`,
         [owner],
         { statementMs: MANY_ROWS_MS },

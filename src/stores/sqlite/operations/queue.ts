@@ -168,8 +168,11 @@ function prepareHasten(db: Database.Database) {
 }
 
 function prepareRestart(db: Database.Database) {
+  const perhapsSent = `interrupted = max(interrupted,
+    (SELECT attempts = 0 FROM deliveries d WHERE d.row_id = queue.row_id))`;
   const release = db.prepare(
-    `UPDATE queue SET due_at_ms = 0, lease_owner = NULL, lease_until_ms = NULL WHERE lease_owner = ?`,
+    `UPDATE queue SET due_at_ms = 0, lease_owner = NULL, lease_until_ms = NULL, ${perhapsSent}
+     WHERE lease_owner = ?`,
   );
   // A receipt in the future, or an end further away than the lifetime, means that the clock was set back.
   const dateBack = db.prepare<{ nowMs: number }>(
@@ -187,9 +190,7 @@ function prepareRestart(db: Database.Database) {
      WHERE received_at_ms > @nowMs AND row_id IN (SELECT row_id FROM queue)`,
   );
   const resumeLeased = db.prepare<{ nowMs: number }>(
-    `UPDATE queue SET due_at_ms = @nowMs, lease_owner = NULL, lease_until_ms = NULL,
-       interrupted = max(interrupted,
-         (SELECT attempts = 0 FROM deliveries d WHERE d.row_id = queue.row_id))
+    `UPDATE queue SET due_at_ms = @nowMs, lease_owner = NULL, lease_until_ms = NULL, ${perhapsSent}
      WHERE lease_owner IS NOT NULL`,
   );
   const countOpen = db.prepare<[], number>('SELECT count(*) FROM queue').pluck();
