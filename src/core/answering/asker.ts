@@ -271,6 +271,11 @@ export class Asker {
   }
 }
 
-function noReply({ dispatch }: Wait): ServiceError {
-  return new ServiceError('no_reply', { deliveryId: dispatch?.delivery.id });
+function noReply({ dispatch, pushedAtMs }: Wait): ServiceError {
+  const deliveryId = dispatch?.delivery.id;
+  const detail = pushedAtMs === undefined ? { detail: NOT_ACCEPTED } : {};
+  return new ServiceError('no_reply', { deliveryId, ...detail });
 }
+
+const NOT_ACCEPTED =
+  'The provider did not accept the push in time, and no reply came. Repeat the call to push again.';

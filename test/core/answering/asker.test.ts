@@ -18,10 +18,11 @@ const REPLY = new TextEncoder().encode('{"invoice":"lni1"}');
 interface Heard {
   body?: Uint8Array;
   code?: string;
+  message?: string;
   atMs?: number;
 }
 
-async function setup(environment: Readonly<Record<string, string>> = {}) {
+async function setup(environment: Readonly<Record<string, string>> = {}, deadlineMs = DEADLINE_MS) {
   const virtual = await createVirtualCore({ environment });
   const replyIds: string[] = [];
   const ask = (token: string, key = 'question', hungUp = new AbortController()): Heard => {
@@ -30,11 +31,11 @@ async function setup(environment: Readonly<Record<string, string>> = {}) {
       replyIds.push(replyId);
       return notificationOf({ type: 'invoice_request', lifetimeMs: DEADLINE_MS });
     };
-    const question = { recipient: recipientOf(token), key, deadlineMs: DEADLINE_MS, notification };
+    const question = { recipient: recipientOf(token), key, deadlineMs, notification };
     virtual.core.asker.ask(question, hungUp.signal).then(
       ({ body }) => Object.assign(heard, { body, atMs: virtual.atMs }),
-      ({ code }: { readonly code?: string }) =>
-        Object.assign(heard, { code: code ?? 'not a ServiceError', atMs: virtual.atMs }),
+      ({ code = 'not a ServiceError', message }: Error & { readonly code?: string }) =>
+        Object.assign(heard, { code, message, atMs: virtual.atMs }),
     );
     return heard;
   };
@@ -88,11 +89,25 @@ test('silence is answered at the deadline of the first caller', async () => {
   await virtual.clock.run(20 * SECOND);
   const second = ask('a');
   await virtual.clock.run(40 * SECOND);
-  expect([first, second]).toEqual([
+  expect([first, second]).toMatchObject([
     { code: 'no_reply', atMs: DEADLINE_MS },
     { code: 'no_reply', atMs: DEADLINE_MS },
   ]);
   expect(endsOf(virtual)).toEqual(['silent']);
+});
+
+test('a caller is told that the push was sent only if it was', async () => {
+  const { virtual, ask } = await setup({}, 20 * SECOND);
+  virtual.weather = () => ({ outcome: REFUSED, endsAfterMs: 20, isTaken: false });
+  const unsent = ask('a');
+  await virtual.clock.run(20 * SECOND);
+  virtual.weather = CALM;
+  await virtual.clock.run(20 * SECOND);
+  const sent = ask('b');
+  await virtual.clock.run(20 * SECOND);
+  expect([unsent.code, sent.code]).toEqual(['no_reply', 'no_reply']);
+  expect(unsent.message).toContain('did not accept the push');
+  expect(sent.message).not.toContain('did not accept the push');
 });
 
 test('a reply counts once, and not after its caller has left', async () => {
