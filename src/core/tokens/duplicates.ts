@@ -67,6 +67,9 @@ export class Duplicates {
     const entry: Entry = { deliveryId, end, key, expiresAtMs, isOpen: true };
     // A repeat that is refused for the same reason has its own handler; this one only keeps Node quiet.
     end.catch(() => {});
+    // Another machine, or the end of its device, may have ended the delivery that held it.
+    const earlier = this.#byKey.get(key);
+    if (earlier !== undefined) this.#remove(earlier);
     this.#byKey.set(key, entry);
     this.#byDelivery.set(deliveryId, entry);
     if (this.#byKey.size > this.#options.maxKeys) this.#forgetOldest();

@@ -56,6 +56,18 @@ test('the key of a second delivery is not lost when the first one ends', () => {
   expect(duplicates.find('aa')?.deliveryId).toBe('another id');
 });
 
+test('a delivery whose key another one took is forgotten, and the key is as new as any', () => {
+  const { duplicates, hold } = setup(2);
+  hold('aa');
+  hold('bb');
+  duplicates.hold('aa', { deliveryId: 'another id', end: Promise.resolve() }, WINDOW_MS);
+  duplicates.close('id of aa');
+  expect(duplicates.hasArrived('id of aa')).toBe(false);
+  hold('cc');
+  expect(duplicates.find('bb')).toBeUndefined();
+  expect(duplicates.find('aa')?.deliveryId).toBe('another id');
+});
+
 test('a repeat waits for the first answer only until it is known that the push was taken', () => {
   const { duplicates, hold } = setup();
   const end = Promise.withResolvers<unknown>().promise;
