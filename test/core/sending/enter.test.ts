@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { SharedDatabase } from '../../support/shared-database.ts';
 import { call, createVirtualCore } from '../../support/virtual-core.ts';
+import { DEAD } from './one-delivery.ts';
 import { DELIVERED, LOST } from './samples.ts';
 
 /** Long enough for others to declare the machine dead. */
@@ -66,5 +67,19 @@ test('a delivery that another machine leased meanwhile is not sent after its wai
   });
   await clock.run(4 * BUSY_MS);
   expect(virtual.pushes.map(({ token }) => token)).toEqual(['a', 'b']);
+  expect(lane).toMatchObject({ inFlight: 0, queued: 0 });
+});
+
+test('what waited for its place is not sent if its token died meanwhile', async () => {
+  const virtual = await createVirtualCore({ environment: { NDS_MAX_IN_FLIGHT: '4' } });
+  virtual.weather = () => ({ outcome: DEAD, endsAfterMs: BUSY_MS, isTaken: false });
+  call(virtual, 'a');
+  const told = call(virtual, 'a', { payload: '{"payment_hash":"another"}' });
+  await virtual.clock.run(10);
+  const [lane] = virtual.core.lanes.all;
+  expect(lane).toMatchObject({ inFlight: 1, queued: 1 });
+  await virtual.clock.run(3 * BUSY_MS);
+  expect(told.code).toBe('token_unregistered');
+  expect(virtual.pushes).toHaveLength(1);
   expect(lane).toMatchObject({ inFlight: 0, queued: 0 });
 });
