@@ -73,13 +73,23 @@ export const httpsOrigin = z
 /** Only what the transport can use; the message repeats nothing, because a proxy's URL may hold a password. */
 export const egressProxy = z.string().transform((value, context) => {
   const url = URL.canParse(value) ? new URL(value) : undefined;
-  if (url?.protocol === 'http:' && url.hostname !== '') return url;
-  context.addIssue({
-    code: 'custom',
-    message: 'must be http://host:port, with user:password@ before the host if needed',
-  });
+  const isProxy = url?.protocol === 'http:' && url.hostname !== '';
+  if (isProxy && isPercentEncoded(url.username) && isPercentEncoded(url.password)) return url;
+  const message = isProxy
+    ? 'must have user and password percent-encoded: a % in them is written %25'
+    : 'must be http://host:port, with user:password@ before the host if needed';
+  context.addIssue({ code: 'custom', message });
   return z.NEVER;
 });
+
+function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** A base URL, to which paths are added. */
 export const webUrl = z

@@ -239,6 +239,7 @@ test('refuses addresses that nothing can listen at or be added to', () => {
     ['NOTIFY_EXTERNAL_URL', 'https://example.com/nds/'],
     ['APNS_ENDPOINT', 'https://api.push.apple.com:2197/'],
     ['FCM_ENDPOINT', 'https://127.0.0.1:8443'],
+    ['HTTPS_PROXY', 'http://user:a%25b@proxy:3128'],
   ];
   const bad: readonly (readonly [string, string])[] = [
     ['NOTIFY_HTTP_ADDRESS', '8080'],
@@ -254,6 +255,9 @@ test('refuses addresses that nothing can listen at or be added to', () => {
     ['APNS_ENDPOINT', 'http://api.push.apple.com'],
     ['APNS_ENDPOINT', 'https://api.push.apple.com/3/device'],
     ['FCM_ENDPOINT', 'fcm.googleapis.com'],
+    ['HTTPS_PROXY', 'socks5://proxy:1080'],
+    ['HTTPS_PROXY', 'http://user:a%b@proxy:3128'],
+    ['NDS_ENDPOINT_PROXY', 'http://a%b:password@proxy:3128'],
     ['NDS_TRUSTED_ADDRESS_HEADER', 'X Forwarded For'],
   ];
   for (const [name, value] of good) expect(readSettings({ [name]: value }).faults).toEqual([]);

@@ -119,3 +119,8 @@ it('refuses a proxy that it cannot use, without naming its password', async () =
   await expect(setup({ proxy })).rejects.toThrow(/^HTTPS_PROXY must be http:\/\/host:port[^s]*/);
   await expect(setup({ proxy })).rejects.not.toThrow(/secret/);
 });
+
+it('refuses a password that is not percent-encoded before any connection needs it', async () => {
+  const proxy = new URL('http://user:se%cret@proxy:3128');
+  await expect(setup({ proxy })).rejects.toThrow(/^HTTPS_PROXY must have .* percent-encoded$/);
+});

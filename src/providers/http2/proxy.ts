@@ -13,10 +13,25 @@ export interface ProxyOptions {
 
 /** @throws an error for the operator if the proxy is none that the service can use; it names no password. */
 export function assertUsableProxy({ proxy }: ProxyOptions): void {
-  if (proxy === undefined || (proxy.protocol === 'http:' && proxy.hostname !== '')) return;
-  throw new Error(
-    'HTTPS_PROXY must be http://host:port, with user:password@ before the host if needed',
-  );
+  if (proxy === undefined) return;
+  if (proxy.protocol !== 'http:' || proxy.hostname === '') {
+    throw new Error(
+      'HTTPS_PROXY must be http://host:port, with user:password@ before the host if needed',
+    );
+  }
+  try {
+    credentialsOf(proxy);
+  } catch {
+    // The cause would quote the password.
+    throw new Error('HTTPS_PROXY must have user and password percent-encoded');
+  }
+}
+
+/** @throws if user or password are not percent-encoded. */
+function credentialsOf({ username, password }: URL): string | undefined {
+  if (username === '') return undefined;
+  const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return `Basic ${Buffer.from(user).toString('base64')}`;
 }
 
 /** The proxy for requests to `url`; `undefined` if they go directly. */
@@ -47,11 +62,8 @@ export function openTunnel(
   { proxy, authority }: { readonly proxy: URL; readonly authority: string },
   handlers: TunnelHandlers,
 ): void {
-  const headers: Record<string, string> = { host: authority };
-  if (proxy.username !== '') {
-    const user = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
-    headers['proxy-authorization'] = `Basic ${Buffer.from(user).toString('base64')}`;
-  }
+  const credentials = credentialsOf(proxy);
+  const headers = { host: authority, ...(credentials && { 'proxy-authorization': credentials }) };
   const connect = request({
     method: 'CONNECT',
     path: authority,
