@@ -115,6 +115,7 @@ function createTransporter(options: TokenOptions, signal: AbortSignal): gaxios.G
   const { json } = options;
   const tokenUri = json === 'default' ? undefined : json.token_uri;
   const transporter = new gaxios.Gaxios({
+    agent: PLACEHOLDER,
     retryConfig: { retry: 0, noResponseRetries: 0 },
   });
   transporter.interceptors.request.add({
@@ -133,6 +134,12 @@ function createTransporter(options: TokenOptions, signal: AbortSignal): gaxios.G
   });
   return transporter;
 }
+
+/**
+ * Each request gets an agent of its own. Without one before, the library makes one for a proxy of the environment: of
+ * `http_proxy`, too, which is not a setting of this service, and it throws if that has no scheme.
+ */
+const PLACEHOLDER = new HttpAgent();
 
 /** Always ours: the library would read the proxy from the environment by rules of its own. */
 function agentFor(url: URL, options: TokenOptions): HttpAgent {
@@ -153,7 +160,7 @@ let loading: Promise<unknown> | undefined;
 
 /** The library imports its fetch with its first request, so a first request to `data:,` loads it. */
 function loadLibrary(): Promise<unknown> {
-  loading ??= new gaxios.Gaxios().request({ url: 'data:,' });
+  loading ??= new gaxios.Gaxios({ agent: PLACEHOLDER }).request({ url: 'data:,' });
   return loading;
 }
 
