@@ -185,6 +185,22 @@ test('strangers at a slow provider do not use up the last moment of a delivery t
   expect(push?.atMs).toBeLessThanOrEqual(52 * SECOND);
 });
 
+test('a last moment does not pass although every place is taken', async () => {
+  const virtual = await createVirtualCore({ environment: { NDS_MAX_IN_FLIGHT: '8' } });
+  const [lane] = virtual.core.lanes.all;
+  if (lane === undefined) throw new Error('no lane');
+  virtual.weather = awayUntil(SECOND / 2);
+  call(virtual, 'a');
+  await virtual.clock.run(100);
+  const before = virtual.pushes.length;
+  while (lane.freePlaces('proven') > 0) await lane.enter('proven', { waitMs: 0 });
+  await virtual.clock.run(60 * SECOND);
+  const [push, ...more] = virtual.pushes.slice(before);
+  expect(more).toEqual([]);
+  expect(push?.atMs).toBeGreaterThan(51 * SECOND);
+  expect(push?.atMs).toBeLessThanOrEqual(52 * SECOND);
+});
+
 test('while all places are taken it claims nothing that it could not send', async () => {
   const virtual = await createVirtualCore({ environment: { NDS_MAX_IN_FLIGHT: '8' } });
   virtual.weather = (push) => ({ ...CALM(push), endsAfterMs: 1_500 });
@@ -199,13 +215,38 @@ test('while all places are taken it claims nothing that it could not send', asyn
   expect(new Set(arrivals(virtual)).size).toBe(40);
 });
 
+
 test('a delivery that was claimed after a stop is not sent', async () => {
   const virtual = await createVirtualCore();
   await leave(virtual, 'a');
+  const { claimDue } = virtual.store;
+  let claims = 0;
+  virtual.store.claimDue = async (claim) => {
+    claims += 1;
+    const claimed = await claimDue.call(virtual.store, claim);
+    virtual.core.retrier.stop();
+    return claimed;
+  };
   virtual.core.retrier.start();
-  virtual.core.retrier.stop();
   await virtual.clock.run(60 * SECOND);
+  expect(claims).toBe(1);
   expect(virtual.pushes).toEqual([]);
+});
+
+test('what falls due while a claim is under way does not wait for the end of a lease', async () => {
+  const virtual = await createVirtualCore();
+  virtual.weather = awayUntil(SECOND / 2);
+  const { claimDue } = virtual.store;
+  virtual.store.claimDue = async (claim) => {
+    const claimed = await claimDue.call(virtual.store, claim);
+    await new Promise<void>((resolve) => virtual.clock.after(2 * SECOND, resolve));
+    return claimed;
+  };
+  virtual.core.retrier.start();
+  await virtual.clock.run(10);
+  call(virtual, 'a');
+  await virtual.clock.run(8 * SECOND);
+  expect(arrivals(virtual)).toEqual(['a']);
 });
 
 test('a failing store stops retries only while it fails', async () => {
