@@ -70,6 +70,24 @@ test('a key of seven days lasts over a restart and ends after seven days', async
   expect(running.sandbox.received()).toHaveLength(2);
 });
 
+test('a repeat during the last try gives the delivery a new life', async () => {
+  const { pay, running, elapse, drift, asked, untilAsked, rows } = await setupDriven();
+  running.sandbox.script({ provider: 'fcm', times: Infinity, fault: FAILING });
+  const first = await pay(ANDROID_TOKEN, 'aa');
+  await elapse(51 * SECOND);
+  running.sandbox.clearFaults();
+  running.sandbox.script({ provider: 'fcm', fault: { kind: 'hang' } });
+  const before = asked();
+  await drift(600);
+  await untilAsked(before + 1);
+  const repeat = await pay(ANDROID_TOKEN, 'aa');
+  expect(repeat.body).toEqual({ id: first.body.id, status: 'duplicate' });
+  await drift(2 * SECOND);
+  await running.sandbox.waitFor(() => true, 1);
+  await running.service.settled();
+  expect(await rows()).toMatchObject([{ id: first.body.id, status: 'delivered' }]);
+});
+
 test('a first try that was refused blocks no second one, however long its window', async () => {
   const { pay, announce, running } = await setupDriven();
   for (const call of [() => pay(ANDROID_TOKEN, 'aa'), () => announce('one')]) {

@@ -133,6 +133,16 @@ test('a caller that hangs up frees its place, and the others go on waiting', asy
   expect(stays.body).toEqual(REPLY);
 });
 
+test('a caller that left before anything was sent causes no push', async () => {
+  const { virtual, ask } = await setup();
+  const hungUp = new AbortController();
+  hungUp.abort();
+  expect(ask('a', 'question', hungUp).code).toBeUndefined();
+  await virtual.clock.run(60 * SECOND);
+  expect(virtual.pushes).toEqual([]);
+  expect(virtual.core.exchange.size).toBe(0);
+});
+
 test('when the last caller hangs up the push continues, and nothing is held for it', async () => {
   const { virtual, ask } = await setup();
   const hungUp = new AbortController();

@@ -122,6 +122,45 @@ test('a repeat of a queued delivery renews its useful life and is answered with 
   expect(virtual.store.rows.size).toBe(1);
 });
 
+test('a repeat of queued news has it tried within a second or two', async () => {
+  const virtual = await createVirtualCore();
+  const given = { ...NEWS, duplicateOf: { key: 'a', windowMs: HOUR } };
+  answer(virtual, FAILED);
+  const first = await tell(virtual, 'a', given);
+  await virtual.clock.run(130 * SECOND);
+  virtual.weather = CALM;
+  const before = virtual.pushes.length;
+  expect(await tell(virtual, 'a', given)).toMatchObject({ status: 'duplicate', id: first.id });
+  await virtual.clock.run(2 * SECOND);
+  expect(virtual.pushes).toHaveLength(before + 1);
+});
+
+test('a caller that was refused because the store was slow repeats what has arrived meanwhile', async () => {
+  const virtual = await createVirtualCore();
+  const { insert } = virtual.store;
+  virtual.store.insert = async (accepted) => {
+    await new Promise<void>((resolve) => virtual.clock.after(6 * SECOND, resolve));
+    await insert.call(virtual.store, accepted);
+  };
+  answer(virtual, DELIVERED, 5_500);
+  const first = call(virtual, 'a');
+  await virtual.clock.run(8 * SECOND);
+  expect(first).toMatchObject({ code: 'store_unavailable', atMs: 5 * SECOND });
+  expect(await tell(virtual)).toMatchObject({ status: 'duplicate' });
+  expect(virtual.pushes).toHaveLength(1);
+});
+
+test('what a caller was told is queued is kept although the credentials turn out to be wrong', async () => {
+  const virtual = await createVirtualCore();
+  answer(virtual, { kind: 'misconfigured', reason: 'PERMISSION_DENIED' }, 6 * SECOND);
+  const told = call(virtual, 'a', NEWS);
+  await virtual.clock.run(7 * SECOND);
+  expect(told).toMatchObject({ status: 'queued', atMs: 5 * SECOND });
+  virtual.weather = CALM;
+  await virtual.clock.run(70 * SECOND);
+  expect(virtual.store.rows.get(told.id ?? '')?.status).toBe('delivered');
+});
+
 test('a repeat is answered within five seconds, too, however slow the store is', async () => {
   const virtual = await createVirtualCore();
   answer(virtual, DELIVERED, 60 * SECOND);

@@ -215,8 +215,7 @@ test('while all places are taken it claims nothing that it could not send', asyn
   expect(new Set(arrivals(virtual)).size).toBe(40);
 });
 
-
-test('a delivery that was claimed after a stop is not sent', async () => {
+test('a delivery whose claim was answered after a stop is not sent', async () => {
   const virtual = await createVirtualCore();
   await leave(virtual, 'a');
   const { claimDue } = virtual.store;
