@@ -274,6 +274,18 @@ test('after a drain every new call is refused, and waiting ones can be answered 
   expect(waiting.status).toBe('queued');
 });
 
+test('a call that waits for the store when the drain begins is refused, too', async () => {
+  const virtual = await createVirtualCore();
+  virtual.store.findDuplicate = () =>
+    new Promise((resolve) => virtual.clock.after(100, () => resolve(undefined)));
+  const told = call(virtual, 'a', { ...NEWS, duplicateOf: { key: 'a', windowMs: HOUR } });
+  await virtual.clock.run(50);
+  virtual.core.dispatcher.drain();
+  await virtual.clock.run(SECOND);
+  expect(told.code).toBe('shutting_down');
+  expect(virtual.pushes).toEqual([]);
+});
+
 test('an app or a provider that is not configured is refused before anything else', async () => {
   const virtual = await createVirtualCore();
   const told = await tell(virtual, 'aa', { provider: 'apns' });
