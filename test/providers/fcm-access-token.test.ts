@@ -115,6 +115,16 @@ it('waits for a hanging token endpoint no longer than the push may wait', async 
   expect(sandbox.received()).toHaveLength(1);
 });
 
+it('asks for no token after it was closed', async () => {
+  const { clock, sandbox, provider } = await setup();
+  sandbox.script({ provider: 'oauth', fault: { kind: 'hang' } });
+  const warmed = provider.warm();
+  await fetched(sandbox, 1);
+  await provider.close();
+  await warmed;
+  expect(clock.timers).toBe(0);
+});
+
 it('gets a new token when FCM refuses the one it has', async () => {
   const { sandbox, send } = await setup();
   await send();
