@@ -1,7 +1,7 @@
 // The clock of this machine compared with Google's: what is corrected, and what readiness says.
 
 import { expect, test } from 'vitest';
-import { Skew } from '../../../src/core/sending/attempts.ts';
+import { Skew } from '../../../src/core/sending/skew.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
 function setup(offsetMs: number) {
@@ -54,3 +54,17 @@ test('the last answer counts: after the clock was set right there is no skew', (
   skew.note(clock.wallMs());
   expect(skew.detail).toBeUndefined();
 });
+
+// Service time is moved on within a second after a suspension; before, the wall clock seems to have been set.
+test.each([
+  { offsetMs: 0, correctedMs: 0 },
+  { offsetMs: -61_000, correctedMs: -61_000 },
+  { offsetMs: 61_000, correctedMs: 0 },
+])(
+  'just after a suspension a clock $offsetMs ms off is corrected by $correctedMs',
+  ({ offsetMs, correctedMs }) => {
+    const { clock, skew } = setup(offsetMs);
+    clock.jump(3_600_000);
+    expect(skew.correctionMs).toBe(correctedMs);
+  },
+);
