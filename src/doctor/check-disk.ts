@@ -2,6 +2,7 @@
 
 import { statfsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { counted } from '../core/counted.ts';
 import type { Finding, FindingCode } from '../service/findings.ts';
 
 /** What a delivery to a registered device takes in the log, with its attempt (docs/performance.md). */
@@ -60,7 +61,7 @@ export function daysLeft(
 
 function wordsOf(days: number): string {
   return Number.isFinite(days)
-    ? `full in ${Math.floor(days)} days at the present rate`
+    ? `full in ${days < 1 ? 'less than a day' : counted(Math.floor(days), 'day', 'days')} at the present rate`
     : 'enough for NDS_RETENTION at the present rate';
 }
 

@@ -1,6 +1,7 @@
 // `nds find` and GET /api/v1/find: was it sent, and what happened? One question, everything that the log knows about it
 // in one timeline, and one sentence that says what happened and what to do.
 
+import { counted } from '../counted.ts';
 import type { Evidence, KeyKind, LogQuestion } from '../ports/log.ts';
 import { type Gap, type Outage, REPEATED, type Refusal } from '../ports/records.ts';
 import type { LoggedDelivery, QuarantineEntry } from '../ports/store.ts';
@@ -205,13 +206,9 @@ function countOthers(
   return [
     ...(deliveries.length === 0
       ? []
-      : [`${plural(deliveries.length, 'delivery')} (${statuses.join(', ')})`]),
-    ...(calls === 0 ? [] : [`${calls === 1 ? '1 call' : `${calls} calls`} refused`]),
+      : [`${counted(deliveries.length, 'delivery', 'deliveries')} (${statuses.join(', ')})`]),
+    ...(calls === 0 ? [] : [`${counted(calls, 'call', 'calls')} refused`]),
   ].join(', ');
-}
-
-function plural(count: number, word: string): string {
-  return count === 1 ? `1 ${word}` : `${count} ${word.replace(/y$/, 'ies')}`;
 }
 
 function judgeNothing(evidence: Evidence, judged: Judged): Verdict {

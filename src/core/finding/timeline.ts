@@ -1,5 +1,6 @@
 // Everything that was found, as the lines of one timeline, the oldest first.
 
+import { counted } from '../counted.ts';
 import type { Evidence } from '../ports/log.ts';
 import type { DeliveryWake } from '../ports/receipts.ts';
 import { type Gap, type Outage, REPEATED, type Refusal } from '../ports/records.ts';
@@ -133,7 +134,7 @@ function entriesOfGap({ kind, beganAtMs, endedAtMs, unlogged }: Gap): readonly T
       ? ['stopped', 'nds was not running', 'started']
       : [
           'log stops',
-          `the database took no rows; ${unlogged} pushes are not in the log`,
+          `the database took no rows; ${counted(unlogged, 'push is', 'pushes are')} not in the log`,
           'log goes on',
         ];
   if (endedAtMs === undefined) {
