@@ -193,6 +193,18 @@ export const FINDINGS = {
     remedy:
       'Correct the URL, its name in DNS, or NDS_ENDPOINT_NETWORKS; docs/events.md has the rule.',
   },
+  service_ready: { level: 'ok', title: 'The running service can deliver.' },
+  service_silent: { level: 'ok', title: 'No service can be asked how it is.' },
+  service_degraded: {
+    level: 'warning',
+    title: 'The running service delivers, and pushes fail that should not.',
+    remedy: 'Do what the text says; docs/troubleshooting.md explains it under Readyz is red.',
+  },
+  service_not_ready: {
+    level: 'broken',
+    title: 'The running service cannot deliver, or cannot write its log.',
+    remedy: 'Do what the text says; docs/troubleshooting.md explains it under Readyz is red.',
+  },
   check_failed: {
     level: 'warning',
     title: 'A check failed because of an internal error.',

@@ -13,6 +13,8 @@ import { type Configured, likelyCause } from './configured.ts';
 export interface ReadinessParts {
   readonly lanes: readonly Lane[];
   readonly ledger: Ledger;
+  /** Since when the log has a gap, wall time; undefined while it has none. */
+  readonly logStoppedAtMs?: (() => number | undefined) | undefined;
   readonly doubt: Doubt;
   readonly skew: Skew;
   readonly receipts?: Pick<Receipts, 'isDeaf'> | undefined;
@@ -35,7 +37,7 @@ const UNSAFE_COMMITS =
 
 /** Uses only what is known already; asks neither providers nor disk. */
 export function readReadiness(parts: ReadinessParts): Readiness {
-  const checks: Record<string, ReadinessCheck> = { store: storeCheck(parts.ledger) };
+  const checks: Record<string, ReadinessCheck> = { store: storeCheck(parts) };
   for (const lane of parts.lanes) {
     checks[`${lane.app}/${lane.provider.name}`] = laneCheck(lane, parts);
   }
@@ -49,9 +51,12 @@ export function readReadiness(parts: ReadinessParts): Readiness {
   return { ready, node: parts.node, checks };
 }
 
-function storeCheck(ledger: Ledger): ReadinessCheck {
+function storeCheck({ ledger, logStoppedAtMs }: ReadinessParts): ReadinessCheck {
   const { trouble } = ledger;
-  return trouble === undefined ? { ready: true } : { ready: false, detail: storeRemedy(trouble) };
+  if (trouble === undefined) return { ready: true };
+  const sinceMs = logStoppedAtMs?.();
+  const since = sinceMs === undefined ? undefined : new Date(sinceMs).toISOString();
+  return { ready: false, detail: storeRemedy(trouble), since };
 }
 
 function laneCheck(lane: Lane, { doubt, configuredFor }: ReadinessParts): ReadinessCheck {

@@ -18,6 +18,8 @@ export interface ApiRequest {
 }
 
 export interface Api {
+  /** What the service says of itself at /readyz, ready or not. */
+  readiness(): Promise<unknown>;
   /** Returns the JSON of a 2xx. Throws an `ApiRefusedError` if the service refuses. */
   call(method: Method, path: string, given?: ApiRequest): Promise<unknown>;
   /** Returns the body of a 2xx as it is. */
@@ -42,15 +44,24 @@ export class ApiRefusedError extends Error {
   }
 }
 
-export function createApi(socketPath: string): Api {
+export function createApi(socketPath: string, timeoutMs = TIMEOUT_MS): Api {
   const text = async (method: Method, path: string, given: ApiRequest = {}) => {
-    const { status, body, retryAfter } = await exchange(socketPath, { method, path, ...given });
+    const { status, body, retryAfter } = await exchange(socketPath, {
+      method,
+      path,
+      timeoutMs,
+      ...given,
+    });
     if (status >= 200 && status < 300) return body;
     const { code, message } = describeRefusal(status, parseLoosely(body), retryAfter);
     throw new ApiRefusedError(status, code, message);
   };
   return {
     text,
+    readiness: async () => {
+      const asked = { method: 'GET', path: '/readyz', timeoutMs } as const;
+      return parseLoosely((await exchange(socketPath, asked)).body);
+    },
     call: async (method, path, given) => {
       const body = await text(method, path, given);
       return body === '' ? {} : parseLoosely(body);
@@ -61,6 +72,7 @@ export function createApi(socketPath: string): Api {
 interface Sent extends ApiRequest {
   readonly method: Method;
   readonly path: string;
+  readonly timeoutMs: number;
 }
 
 interface Answer {
@@ -70,14 +82,17 @@ interface Answer {
   readonly retryAfter: string | undefined;
 }
 
-function exchange(socketPath: string, { method, path, query = {}, body }: Sent): Promise<Answer> {
+function exchange(
+  socketPath: string,
+  { method, path, timeoutMs, query = {}, body }: Sent,
+): Promise<Answer> {
   const bytes = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
   const outgoing = request({
     socketPath,
     method,
     path: `${path}${queryOf(query)}`,
     agent: false,
-    timeout: TIMEOUT_MS,
+    timeout: timeoutMs,
     headers: {
       host: 'localhost',
       accept: 'application/json',

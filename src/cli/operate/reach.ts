@@ -1,5 +1,6 @@
 // Finds the service that uses the command's database, and does what is possible without one.
 
+import { z } from 'zod';
 import type { Environment } from '../../config/config.ts';
 import { showPath } from '../../config/files.ts';
 import { serveOffline } from '../../offline.ts';
@@ -47,6 +48,37 @@ export async function withDatabase<Result>(
     return await ask(createApi(offline.path));
   } finally {
     await offline.close();
+  }
+}
+
+/** Long enough for a busy service; a command that only wants to know more does not wait for one that hangs. */
+const READINESS_WITHIN_MS = 2_000;
+
+const readiness = z.looseObject({
+  ready: z.boolean(),
+  checks: z.record(
+    z.string(),
+    z.looseObject({
+      ready: z.boolean(),
+      detail: z.string().optional(),
+      since: z.string().optional(),
+    }),
+  ),
+});
+
+export type ServiceState = z.output<typeof readiness>;
+
+/** What the running service says of itself; undefined if none can be asked. Throws only for faults of the settings. */
+export async function readServiceState(
+  environment: Environment,
+): Promise<ServiceState | undefined> {
+  const found = await findService(environment);
+  if (!('path' in found)) return undefined;
+  try {
+    return readiness.parse(await createApi(found.path, READINESS_WITHIN_MS).readiness());
+  } catch {
+    // It hangs or is ending: what it has written so far counts.
+    return undefined;
   }
 }
 

@@ -1,7 +1,6 @@
 // Accept, push, answer. A notification for a target is checked in a fixed order (duplicate, quarantine, rate,
 // place in flight), its row is written while the push is sent, and the caller is answered within the answer deadline.
 
-import { counted } from '../counted.ts';
 import type { Delivery } from '../delivery.ts';
 import { ServiceError } from '../errors.ts';
 import { isRace, type Notification, usefulUntilMs } from '../notification.ts';
@@ -193,7 +192,7 @@ export class Dispatcher {
     const push = this.#build(delivery, lane);
     const { excessBytes } = push;
     if (excessBytes > 0) {
-      const detail = `The push would be ${counted(excessBytes, 'byte', 'bytes')} larger than the provider takes.`;
+      const detail = `The push would be ${excessBytes} bytes larger than the provider takes.`;
       throw new ServiceError('push_too_large', { detail, excessBytes });
     }
     return { delivery, lane, push };

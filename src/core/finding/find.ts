@@ -62,12 +62,25 @@ export async function find(
   return {
     asked: askedFor(found, shown, evidence),
     found,
-    verdict: judgeAll(evidence, { deliveries, completeSinceMs, nowMs, isTooShort }),
+    verdict: withSickStore(
+      judgeAll(evidence, { deliveries, completeSinceMs, nowMs, isTooShort }),
+      gaps,
+    ),
     deliveries,
     evidence,
     timeline: evidence.found.length === 0 ? [] : timelineOf(evidence),
     completeSinceMs,
   };
+}
+
+/** The database takes no rows now, so the log cannot contain that. */
+export function withOpenGap(evidence: Evidence, beganAtMs: number): Evidence {
+  const gap: Gap = { kind: 'store', beganAtMs, unlogged: 0 };
+  return { ...evidence, gaps: [...evidence.gaps, gap] };
+}
+
+function isOpenGapOfStore({ kind, endedAtMs }: Gap): boolean {
+  return kind === 'store' && endedAtMs === undefined;
 }
 
 /** A running service gives a sign of life each second. */
@@ -100,8 +113,20 @@ function relevant(evidence: Evidence): Evidence {
   return {
     ...evidence,
     outages: evidence.outages.filter(isRelevant),
-    gaps: calls.length === 0 ? gaps : gaps.filter((gap) => touchedBy(gap).length > 0),
+    gaps:
+      calls.length === 0
+        ? gaps
+        : gaps.filter((gap) => isOpenGapOfStore(gap) || touchedBy(gap).length > 0),
   };
+}
+
+/** Whatever the log says, it ends where the gap began. */
+function withSickStore({ code, sentence }: Verdict, gaps: readonly Gap[]): Verdict {
+  const gap = gaps.find(isOpenGapOfStore);
+  if (gap === undefined) return { code, sentence };
+  const since = momentOf(gap.beganAtMs);
+  const sick = `The database has taken no rows since ${since} (\`nds doctor\` says why): of pushes that succeeded at once since then only the output has a line, \`delivery_settled\`.`;
+  return { code, sentence: `${sick} Until then: ${sentence}` };
 }
 
 /** The later of the retention's begin and the log's own; nothing is known about earlier times. */
@@ -242,14 +267,14 @@ function judgeNothing(evidence: Evidence, judged: Judged): Verdict {
 
 const MAX_GAPS_TOLD = 2;
 
-/** Of the time since when the log is complete. */
+/** Of the time since when the log is complete; the one that is open is told first. */
 function tellGaps({ gaps }: Evidence, sinceMs: number, nowMs: number): string {
-  const open = gaps.filter(({ endedAtMs = nowMs }) => endedAtMs > sinceMs);
-  if (open.length === 0) return '';
-  const told = open.slice(-MAX_GAPS_TOLD).map(({ beganAtMs, endedAtMs, kind }) => {
+  const within = gaps.filter((gap) => !isOpenGapOfStore(gap) && (gap.endedAtMs ?? nowMs) > sinceMs);
+  if (within.length === 0) return '';
+  const told = within.slice(-MAX_GAPS_TOLD).map(({ beganAtMs, endedAtMs, kind }) => {
     const length = durationOf((endedAtMs ?? nowMs) - beganAtMs);
     return `${length} at ${momentOf(beganAtMs)} (${kind === 'stopped' ? 'nds did not run' : 'no rows were written'})`;
   });
-  const more = open.length > told.length ? ` and ${open.length - told.length} more` : '';
+  const more = within.length > told.length ? ` and ${within.length - told.length} more` : '';
   return `, except for ${told.join(' and ')}${more}`;
 }

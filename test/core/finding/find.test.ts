@@ -172,6 +172,21 @@ test('for what nobody knows it says since when the log is complete, and where it
   });
 });
 
+test('a database that takes no rows is said first, whatever is in the log', async () => {
+  const gap = { kind: 'store', beganAtMs: CALLED + 3_600_000, unlogged: 0 } as const;
+  // It began long after this delivery had ended.
+  const answer = await answerFor({ found: ['user'], deliveries: [sampleLogged()], gaps: [gap] });
+  expect(answer.verdict).toEqual({
+    code: 'delivered',
+    sentence: expect.stringMatching(
+      /^The database has taken no rows since 2026-11-26 19:12:22 .* Until then: Delivered 43 ms/,
+    ),
+  });
+  expect(textOf(answer)).toContain('19:12:22.682  log stops  the database takes no rows\n');
+  const nothing = await answerFor({ gaps: [gap] });
+  expect(nothing.verdict.sentence).not.toContain('except for');
+});
+
 test('says that a part was not looked for because it is too short', async () => {
   const short = 'A part of a hash or id needs 8 characters or more from its beginning.';
   for (const text of ['4bb06f8', '4BB06F8…', '4bb06f8...']) {
