@@ -98,6 +98,12 @@ export const FINDINGS = {
     title: 'The disk of the log is full: what would have to wait is refused with 503.',
     remedy: 'Free some space or enlarge the volume.',
   },
+  open_files_few: {
+    level: 'warning',
+    title: 'The operating system allows fewer open files than NDS_MAX_CONNECTIONS needs.',
+    remedy:
+      'Raise the limit where the service is started (systemd: LimitNOFILE, Docker: --ulimit nofile), or lower NDS_MAX_CONNECTIONS.',
+  },
   clock_ok: { level: 'ok', title: 'The clock agrees with Google’s.' },
   clock_off: {
     level: 'warning',
