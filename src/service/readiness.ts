@@ -1,5 +1,6 @@
 // What /readyz says: able to deliver or not, and what an operator has to fix.
 
+import { nameOfProvider, stateOf } from '../core/finding/words.ts';
 import type { Receipts } from '../core/receipts/receipts.ts';
 import type { Skew } from '../core/sending/attempts.ts';
 import type { Lane } from '../core/sending/lane.ts';
@@ -62,7 +63,10 @@ function storeCheck({ ledger, logStoppedAtMs }: ReadinessParts): ReadinessCheck 
 function laneCheck(lane: Lane, { doubt, configuredFor }: ReadinessParts): ReadinessCheck {
   const health = lane.provider.health();
   if (!health.ready) return broken(health.detail);
-  if (lane.isFailing) return broken('the provider does not answer');
+  if (lane.failure !== undefined) {
+    const name = nameOfProvider(lane.provider.name);
+    return broken(`${name} is ${stateOf(lane.failure)} (${lane.failure})`);
+  }
   const { app } = lane;
   const { name } = lane.provider;
   const figures = doubt.refusals(app, name);

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { askService, expectReadable } from '../support/command.ts';
 import { expectNothingSecret, imported, USER, withDevice } from '../support/operated.ts';
+import { OPERATOR_ENVIRONMENT, operate, told } from '../support/operator-calls.ts';
 import { ANDROID_TOKEN, IOS_TOKEN, setup } from '../support/service.ts';
 
 test('importing devices again makes no further handles, and faults name their line', async () => {
@@ -86,4 +87,16 @@ test('devices are listed and shown without their URLs, and revoked', async () =>
   expect((await nds('devices', 'revoke', id)).stdout).toMatch(/^Deleted/);
   const gone = await nds('devices', 'show', id);
   expect([gone.code, gone.stderr.includes('404 unknown_device')]).toEqual([1, true]);
+});
+
+test('what an operator mistypes is no refused call', async () => {
+  const running = await setup({ environment: OPERATOR_ENVIRONMENT });
+  const { environment } = running;
+  const ID = '01a219cd-970d-71cf-867d-9332ecd8c762';
+  const { code, stderr } = await askService(['devices', 'show', ID], { environment });
+  expect([code, stderr]).toEqual([1, expect.stringContaining('unknown_device')]);
+  const call = { method: 'GET', path: '/refusals?code=unknown_device' } as const;
+  expect(told(await operate(running, call))).toMatchObject({
+    refusals: [{ code: 'unknown_device', source: 'operator' }],
+  });
 });
