@@ -5,7 +5,6 @@ import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { askService, expectReadable } from '../support/command.ts';
 import { expectNothingSecret, imported, USER, withDevice } from '../support/operated.ts';
-import { OPERATOR_ENVIRONMENT, operate, told } from '../support/operator-calls.ts';
 import { ANDROID_TOKEN, IOS_TOKEN, setup } from '../support/service.ts';
 
 test('importing devices again makes no further handles, and faults name their line', async () => {
@@ -90,13 +89,12 @@ test('devices are listed and shown without their URLs, and revoked', async () =>
 });
 
 test('what an operator mistypes is no refused call', async () => {
-  const running = await setup({ environment: OPERATOR_ENVIRONMENT });
-  const { environment } = running;
-  const ID = '01a219cd-970d-71cf-867d-9332ecd8c762';
-  const { code, stderr } = await askService(['devices', 'show', ID], { environment });
-  expect([code, stderr]).toEqual([1, expect.stringContaining('unknown_device')]);
-  const call = { method: 'GET', path: '/refusals?code=unknown_device' } as const;
-  expect(told(await operate(running, call))).toMatchObject({
-    refusals: [{ code: 'unknown_device', source: 'operator' }],
-  });
+  const { running, nds } = await withDevice();
+  const end = await nds('devices', 'show', '01a219cd-970d-71cf-867d-9332ecd8c762');
+  expect([end.code, end.stderr]).toEqual([1, expect.stringContaining('unknown_device')]);
+  // Writes what was noted last.
+  await running.service.stop();
+  const { stdout } = await nds('stats', '--json');
+  expect(stdout).toContain('why_not');
+  expect(stdout).not.toContain('unknown_device');
 });

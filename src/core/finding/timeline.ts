@@ -16,13 +16,16 @@ export interface TimelineEntry {
   readonly deliveryId?: string | undefined;
 }
 
+/** How old the last sign of life of a killed process may be. */
+const SIGN_OF_LIFE_MS = 1_000;
+
 export function timelineOf(evidence: Evidence): readonly TimelineEntry[] {
   const { deliveries, refusals, outages, gaps, quarantined } = evidence;
   const entries = [
     ...deliveries.flatMap(entriesOfDelivery),
     // The delivery counts its repeats itself.
     ...refusals.filter((refusal) => !isOfDelivery(refusal, deliveries)).map(entryOfRefusal),
-    ...outages.flatMap(entriesOfOutage),
+    ...outages.flatMap((outage) => entriesOfOutage(outage, gaps)),
     ...gaps.flatMap(entriesOfGap),
     ...quarantined.map(entryOfQuarantine),
   ];
@@ -113,19 +116,26 @@ function entryOfRefusal(refusal: Refusal): TimelineEntry {
   return { atMs: lastAtMs, what, text: `${status} ${code} (${call}${times})`, deliveryId };
 }
 
-function entriesOfOutage({
-  provider,
-  reason,
-  beganAtMs,
-  endedAtMs,
-}: Outage): readonly TimelineEntry[] {
+function entriesOfOutage(
+  { provider, reason, beganAtMs, endedAtMs }: Outage,
+  gaps: readonly Gap[],
+): readonly TimelineEntry[] {
   const began = {
     atMs: beganAtMs,
     what: 'outage',
     text: `${provider}  ${stateOf(reason)}: ${reason}`,
   };
-  if (endedAtMs === undefined) return [began];
+  if (endedAtMs === undefined || isEndedByStop(endedAtMs, gaps)) return [began];
   return [began, { atMs: endedAtMs, what: 'recovered', text: provider }];
+}
+
+/** A stop of nds ends every outage in the log: nobody saw the provider recover. */
+function isEndedByStop(endedAtMs: number, gaps: readonly Gap[]): boolean {
+  return gaps.some(
+    ({ kind, beganAtMs }) =>
+      // What happened in its last second may have moved the stop.
+      kind === 'stopped' && endedAtMs <= beganAtMs && endedAtMs > beganAtMs - SIGN_OF_LIFE_MS,
+  );
 }
 
 function entriesOfGap({ kind, beganAtMs, endedAtMs, unlogged }: Gap): readonly TimelineEntry[] {

@@ -85,6 +85,19 @@ test('an outage and a stop of the service are in the line of time', async () => 
   expect(evidence.outages.map(({ provider }) => provider)).toEqual(['fcm', 'apns']);
 });
 
+test('an outage that a stop of nds ended is not said to be over', async () => {
+  const stoppedAtMs = CALLED + 5_000;
+  const outages: readonly Outage[] = [
+    { ...DOWN, beganAtMs: CALLED - 1_000, endedAtMs: stoppedAtMs },
+  ];
+  const gap = { kind: 'stopped', beganAtMs: stoppedAtMs, endedAtMs: CALLED + 9_000 } as const;
+  const gaps = [{ ...gap, unlogged: 0 }];
+  const { timeline } = await answerFor({ found: ['user'], deliveries: [LATE], outages, gaps });
+  const said = timeline.map(({ what }) => what);
+  expect(said).toEqual(expect.arrayContaining(['outage', 'stopped', 'started']));
+  expect(said).not.toContain('recovered');
+});
+
 const WAITING = sampleLogged({ status: 'queued', settledAtMs: undefined, attempts: [] });
 
 test('a service that was killed does not count as running, although it could not record its end', async () => {
