@@ -1,6 +1,7 @@
 // `nds token show|release TOKEN`: shows whether pushes to a token are sent, and ends its quarantine or hold.
 
 import { z } from 'zod';
+import { wrap } from '../../core/finding/wrap.ts';
 import { tokenFault } from '../../core/target.ts';
 import type { Context } from '../context.ts';
 import { print } from '../print.ts';
@@ -97,8 +98,6 @@ async function findEntries(api: Api, known: readonly string[]): Promise<readonly
 }
 
 function inWords({ app, provider, kind, reason, since, until }: Entry): string {
-  return (
-    `Not sent to at ${app}/${provider}: ${KINDS[kind] ?? kind} (${reason}).\n` +
-    `  since ${since}\n  until ${until}\n`
-  );
+  const sentence = `Not sent to at ${app}/${provider}: ${KINDS[kind] ?? kind} (${reason}).`;
+  return `${wrap(sentence, 2)}\n  since ${since}\n  until ${until}\n`;
 }

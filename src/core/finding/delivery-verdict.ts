@@ -200,7 +200,7 @@ const REJECTIONS: Readonly<Record<string, Rejection>> = {
   BadDeviceToken: {
     code: 'bad_token',
     text: (provider) =>
-      `${provider} does not know this token (BadDeviceToken): it is of the other environment (builds of Xcode have sandbox tokens, all others production), or mistyped.`,
+      `${provider} does not know this token (BadDeviceToken): it is of the other environment (builds of Xcode have sandbox tokens, all others production: compare APNS_ENVIRONMENT with the build), or mistyped.`,
   },
   DeviceTokenNotForTopic: {
     code: 'wrong_topic',

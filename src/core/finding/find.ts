@@ -8,10 +8,10 @@ import type { LoggedDelivery, QuarantineEntry } from '../ports/store.ts';
 import { REFUSALS_KEPT_MS } from '../records/refusals.ts';
 import { afterWhatHappened, isPresentStop, ofLane, overlapping } from './cause.ts';
 import { judgeDelivery, type Verdict } from './delivery-verdict.ts';
+import { isOpenGapOfStore, judgeNothing, withSickStore } from './nothing-verdict.ts';
 import { type Names, parseQuestion } from './question.ts';
 import { judgeRefusals } from './refusal-verdict.ts';
 import { type TimelineEntry, timelineOf } from './timeline.ts';
-import { durationOf, momentOf } from './words.ts';
 
 export interface FindParts extends Names {
   readonly gather: (question: LogQuestion) => Evidence | Promise<Evidence>;
@@ -79,10 +79,6 @@ export function withOpenGap(evidence: Evidence, beganAtMs: number): Evidence {
   return { ...evidence, gaps: [...evidence.gaps, gap] };
 }
 
-function isOpenGapOfStore({ kind, endedAtMs }: Gap): boolean {
-  return kind === 'store' && endedAtMs === undefined;
-}
-
 /** A running service gives a sign of life each second. */
 const SILENT_AFTER_MS = 5_000;
 
@@ -118,15 +114,6 @@ function relevant(evidence: Evidence): Evidence {
         ? gaps
         : gaps.filter((gap) => isOpenGapOfStore(gap) || touchedBy(gap).length > 0),
   };
-}
-
-/** Whatever the log says, it ends where the gap began. */
-function withSickStore({ code, sentence }: Verdict, gaps: readonly Gap[]): Verdict {
-  const gap = gaps.find(isOpenGapOfStore);
-  if (gap === undefined) return { code, sentence };
-  const since = momentOf(gap.beganAtMs);
-  const sick = `The database has taken no rows since ${since} (\`nds doctor\` says why): of pushes that succeeded at once since then only the output has a line, \`delivery_settled\`.`;
-  return { code, sentence: `${sick} Until then: ${sentence}` };
 }
 
 /** The later of the retention's begin and the log's own; nothing is known about earlier times. */
@@ -234,47 +221,4 @@ function countOthers(
       : [`${counted(deliveries.length, 'delivery', 'deliveries')} (${statuses.join(', ')})`]),
     ...(calls === 0 ? [] : [`${counted(calls, 'call', 'calls')} refused`]),
   ].join(', ');
-}
-
-function judgeNothing(evidence: Evidence, judged: Judged): Verdict {
-  const { completeSinceMs, nowMs, isTooShort } = judged;
-  const { devices, refusals, quarantined } = evidence;
-  const [repeat] = refusals;
-  if (repeat !== undefined) return judgeRefusals([repeat, ...refusals.slice(1)], []);
-  const since = momentOf(completeSinceMs);
-  const gaps = tellGaps(evidence, completeSinceMs, nowMs);
-  const [device] = devices;
-  const [entry] = quarantined;
-  if (entry !== undefined) {
-    const { sinceMs, untilMs, reason } = entry;
-    const sentence = `No call since ${since}${gaps}; pushes to this token would be refused until ${momentOf(untilMs)}: ${reason} since ${momentOf(sinceMs)}.`;
-    return { code: 'quarantined', sentence };
-  }
-  if (device === undefined) {
-    const short = isTooShort
-      ? ' A part of a hash or id needs 8 characters or more from its beginning.'
-      : '';
-    const sentence = `Nothing known about it: no call that names it came since ${since}${gaps}.${short} Either the caller never called, or it called another address; a call that was refused before it was read is found by its device, user or URL.`;
-    return { code: 'nothing_known', sentence };
-  }
-  if (device.deadSinceMs !== undefined) {
-    const sentence = `Never called since ${since}${gaps}; its token has been dead since ${momentOf(device.deadSinceMs)}, so the wallet must register again.`;
-    return { code: 'device_dead', sentence };
-  }
-  const sentence = `Never called since ${since}${gaps}: the caller has another URL, or did not call; compare its URL with the one of this device.`;
-  return { code: 'never_called', sentence };
-}
-
-const MAX_GAPS_TOLD = 2;
-
-/** Of the time since when the log is complete; the one that is open is told first. */
-function tellGaps({ gaps }: Evidence, sinceMs: number, nowMs: number): string {
-  const within = gaps.filter((gap) => !isOpenGapOfStore(gap) && (gap.endedAtMs ?? nowMs) > sinceMs);
-  if (within.length === 0) return '';
-  const told = within.slice(-MAX_GAPS_TOLD).map(({ beganAtMs, endedAtMs, kind }) => {
-    const length = durationOf((endedAtMs ?? nowMs) - beganAtMs);
-    return `${length} at ${momentOf(beganAtMs)} (${kind === 'stopped' ? 'nds did not run' : 'no rows were written'})`;
-  });
-  const more = within.length > told.length ? ` and ${within.length - told.length} more` : '';
-  return `, except for ${told.join(' and ')}${more}`;
 }

@@ -160,7 +160,7 @@ const CASES: readonly Case[] = [
   {
     is: { status: 'rejected', reason: 'BadDeviceToken', provider: 'apns' },
     code: 'bad_token',
-    says: 'Not delivered: APNs does not know this token (BadDeviceToken): it is of the other environment (builds of Xcode have sandbox tokens, all others production), or mistyped.',
+    says: 'Not delivered: APNs does not know this token (BadDeviceToken): it is of the other environment (builds of Xcode have sandbox tokens, all others production: compare APNS_ENVIRONMENT with the build), or mistyped.',
   },
   {
     is: { status: 'rejected', reason: 'INVALID_ARGUMENT', told: 'token_rejected' },

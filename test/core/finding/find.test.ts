@@ -200,6 +200,23 @@ test('a database that takes no rows is said first, whatever is in the log', asyn
   expect(nothing.verdict.sentence).not.toContain('except for');
 });
 
+test('what nobody knows may have come while nothing was logged, or nds does not run now', async () => {
+  const unlogged = { kind: 'store', beganAtMs: CALLED - 60_000, endedAtMs: CALLED } as const;
+  const missed = await answerFor({ gaps: [{ ...unlogged, unlogged: 3 }] });
+  expect(missed.verdict.sentence).toContain(
+    'Either it came while no rows were written, the caller never called, or',
+  );
+  const device = await answerFor({ found: ['device'], devices: [DEVICE] });
+  expect(device.verdict.sentence).toContain(`\`nds devices show ${DEVICE_ID} --urls\``);
+  const stopped = await answerFor({ aliveUntilMs: CALLED });
+  expect(stopped.verdict).toEqual({
+    code: 'nothing_known',
+    sentence: expect.stringMatching(
+      /^nds has not been running since 2026-11-26 18:12:22: start it\. Until then: Nothing known/,
+    ),
+  });
+});
+
 test('says that a part was not looked for because it is too short', async () => {
   const short = 'A part of a hash or id needs 8 characters or more from its beginning.';
   for (const text of ['4bb06f8', '4BB06F8…', '4bb06f8...']) {
