@@ -14,6 +14,8 @@ export interface TimelineEntry {
   readonly text: string;
   /** The delivery that it belongs to. */
   readonly deliveryId?: string | undefined;
+  /** Of an attempt. */
+  readonly attempt?: { readonly number: number; readonly end: string } | undefined;
 }
 
 /** How old the last sign of life of a killed process may be. */
@@ -29,7 +31,36 @@ export function timelineOf(evidence: Evidence): readonly TimelineEntry[] {
     ...gaps.flatMap(entriesOfGap),
     ...quarantined.map(entryOfQuarantine),
   ];
-  return entries.toSorted((one, other) => one.atMs - other.atMs);
+  return shorten(entries.toSorted((one, other) => one.atMs - other.atMs));
+}
+
+/** Equal attempts of a delivery in a row, from this many on, are its first one, a line, and its last one. */
+const MANY_ATTEMPTS = 5;
+
+/** An outage of hours has hundreds of attempts that end alike; the delivery has each of them. */
+function shorten(entries: readonly TimelineEntry[]): readonly TimelineEntry[] {
+  const runs: TimelineEntry[][] = [];
+  for (const entry of entries) {
+    const run = runs.at(-1);
+    if (run !== undefined && isAlike(run.at(-1), entry)) run.push(entry);
+    else runs.push([entry]);
+  }
+  return runs.flatMap((run) => {
+    const [first, second] = run;
+    const [beforeLast, last] = run.slice(-2);
+    if (run.length < MANY_ATTEMPTS || !first || !second || !beforeLast || !last) return run;
+    const what = `try ${second.attempt?.number}-${beforeLast.attempt?.number}`;
+    const until = new Date(beforeLast.atMs).toISOString().slice(11, 19);
+    return [first, { ...second, what, text: `${second.attempt?.end} each, until ${until}` }, last];
+  });
+}
+
+function isAlike(one: TimelineEntry | undefined, other: TimelineEntry): boolean {
+  return (
+    other.attempt !== undefined &&
+    one?.attempt?.end === other.attempt.end &&
+    one.deliveryId === other.deliveryId
+  );
 }
 
 function isOfDelivery(
@@ -45,12 +76,16 @@ export function entriesOfDelivery(delivery: LoggedDelivery): readonly TimelineEn
   const { id: deliveryId, provider, receivedAtMs, attempts } = delivery;
   const entries: TimelineEntry[] = [
     { atMs: receivedAtMs, what: 'received', text: callOf(delivery), deliveryId },
-    ...attempts.map(({ number, startedAtMs, latencyMs, outcome, reason }) => ({
-      atMs: startedAtMs,
-      what: `try ${number}`,
-      text: `${provider}  ${endOf(outcome, reason)} after ${latencyMs} ms`,
-      deliveryId,
-    })),
+    ...attempts.map(({ number, startedAtMs, latencyMs, outcome, reason }) => {
+      const end = `${provider}  ${endOf(outcome, reason)}`;
+      return {
+        atMs: startedAtMs,
+        what: `try ${number}`,
+        text: `${end} after ${latencyMs} ms`,
+        deliveryId,
+        attempt: { number, end },
+      };
+    }),
   ];
   const { told, toldStatus, toldAtMs, repeats, repeatedAtMs, answeredAtMs } = delivery;
   if (told !== undefined && toldAtMs !== undefined) {
