@@ -33,9 +33,11 @@ export async function find(options: FindOptions, environment: Environment): Prom
     const nowMs = createSystemClock().wallMs();
     const sinceMs = options.sinceMs === undefined ? undefined : nowMs - options.sinceMs;
     if (text === undefined) {
-      const newest = await log.findDeliveries({ limit });
+      const newest = await log.findDeliveries({ app, sinceMs, limit });
       print(
-        json ? inJson(newest.map((delivery) => deliveryAsJson(delivery))) : newestAsText(newest),
+        json
+          ? inJson(newest.map((delivery) => deliveryAsJson(delivery)))
+          : newestAsText(newest, { isFiltered: app !== undefined || sinceMs !== undefined }),
       );
       return newest.length === 0 ? 1 : 0;
     }
