@@ -213,12 +213,15 @@ test('a lock that another process holds on the file delays no push, and its end 
 });
 
 test('a file that was deleted under the running service is noticed within seconds', async () => {
-  const { pay, store, file, storeCheck, elapse, sandbox } = await setup();
+  const { running, pay, store, file, storeCheck, elapse, sandbox } = await setup();
   await pay(ANDROID_TOKEN, 'aa');
   await store.idle();
   rmSync(file);
   await elapse(2 * SECOND, SECOND);
   expect(storeCheck()).toMatchObject({ ready: false, detail: expect.stringMatching(/deleted/) });
+  expect(await checkService(running.environment)).toMatchObject([
+    { code: 'service_not_ready', text: expect.stringMatching(/deleted/) },
+  ]);
   expect((await pay(androidToken(1), 'bb')).body).toMatchObject({
     status: 'delivered',
     logged: false,

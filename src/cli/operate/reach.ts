@@ -1,5 +1,7 @@
 // Finds the service that uses the command's database, and does what is possible without one.
 
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { Environment } from '../../config/config.ts';
 import { showPath } from '../../config/files.ts';
@@ -94,10 +96,10 @@ type FoundService =
 async function findService(environment: Environment): Promise<FoundService> {
   const database = readDatabase(environment);
   if ('server' in database) return await findShared(database.server);
-  requireFile(database.file);
-  const path = operatorSocketOf(database.file);
+  const path = socketOf(database.file);
   const state = await knock(path);
   if (state === 'answered') return { path };
+  requireFile(database.file);
   return { reason: reasonOf(state, path), settings: state === undefined ? database : undefined };
 }
 
@@ -109,6 +111,11 @@ async function findShared(server: string): Promise<FoundService> {
     `No service on this PostgreSQL listens in ${folder}: start one on this machine by \`nds serve\`, or run this command where ` +
     'one runs, in its container if it has one, as its user and with its NDS_DATABASE.';
   return { reason };
+}
+
+/** The service answers there also after its file was moved away. */
+function socketOf(file: string): string {
+  return existsSync(file) ? operatorSocketOf(file) : `${resolve(file)}.sock`;
 }
 
 function reasonOf(state: 'forbidden' | undefined, path: string): string {
