@@ -6,6 +6,8 @@ import type { Environment } from '../config/config.ts';
 import { type FindParts, find as findInLog, withOpenGap } from '../core/finding/find.ts';
 import { newestAsText, textOf } from '../core/finding/find-text.ts';
 import { deliveryAsJson, findResultAsJson } from '../core/finding/json.ts';
+import { describeSickStore } from '../core/finding/nothing-verdict.ts';
+import { wrap } from '../core/finding/wrap.ts';
 import type { Evidence } from '../core/ports/log.ts';
 import { createSystemClock } from '../service/system.ts';
 import { readServiceState, type ServiceState } from './operate/reach.ts';
@@ -34,11 +36,11 @@ export async function find(options: FindOptions, environment: Environment): Prom
     const sinceMs = options.sinceMs === undefined ? undefined : nowMs - options.sinceMs;
     if (text === undefined) {
       const newest = await log.findDeliveries({ app, sinceMs, limit });
-      print(
-        json
-          ? inJson(newest.map((delivery) => deliveryAsJson(delivery)))
-          : newestAsText(newest, { isFiltered: app !== undefined || sinceMs !== undefined }),
-      );
+      if (json) print(inJson(newest.map((delivery) => deliveryAsJson(delivery))));
+      else {
+        print(newestAsText(newest, { isFiltered: app !== undefined || sinceMs !== undefined }));
+        print(sickStoreNote(await readServiceState(environment)));
+      }
       return newest.length === 0 ? 1 : 0;
     }
     const gather = withServiceState(log.gather, await readServiceState(environment));
@@ -49,6 +51,12 @@ export async function find(options: FindOptions, environment: Environment): Prom
   } finally {
     await log.close();
   }
+}
+
+/** The newest calls may be missing. */
+function sickStoreNote(state: ServiceState | undefined): string {
+  const since = state?.checks.store?.since;
+  return since === undefined ? '' : `${wrap(describeSickStore(Date.parse(since)), 0)}\n`;
 }
 
 /** As the service itself would answer. */

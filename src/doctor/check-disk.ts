@@ -28,19 +28,25 @@ export function checkDisk(options: DiskOptions): Finding {
   const { bavail, blocks, bsize } = statfsSync(folder);
   const freeBytes = bavail * bsize;
   const days = daysLeft(options, freeBytes);
-  const forecast = days === undefined ? '' : `, ${wordsOf(days)}`;
-  return {
-    check,
-    code: verdictOf({ freeBytes, share: bavail / Math.max(1, blocks), days }),
-    text: `${sizeOf(freeBytes)} free at ${folder}${forecast}`,
-  };
+  const room = { freeBytes, share: bavail / Math.max(1, blocks), days };
+  return { check, code: verdictOf(room), text: describeRoom(room, folder) };
 }
 
-export function verdictOf(room: {
+/** Without a forecast for a full disk: `enough` would contradict it. */
+export function describeRoom(room: Room, folder: string): string {
+  const { freeBytes, days } = room;
+  const free = `${sizeOf(freeBytes)} free at ${folder}`;
+  const isFull = verdictOf(room) === 'disk_full';
+  return days === undefined || isFull ? free : `${free}, ${wordsOf(days)}`;
+}
+
+interface Room {
   readonly freeBytes: number;
   readonly share: number;
   readonly days: number | undefined;
-}): FindingCode {
+}
+
+export function verdictOf(room: Room): FindingCode {
   const { freeBytes, share, days = Number.POSITIVE_INFINITY } = room;
   if (freeBytes < FULL_BYTES) return 'disk_full';
   const isLow = days < LOW_DAYS || (share < LOW_SHARE && freeBytes < PLENTY_BYTES);

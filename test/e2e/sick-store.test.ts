@@ -124,6 +124,8 @@ test('find does not say that no call came while the store takes no rows', async 
     );
     expect(log.gaps).toEqual([expect.objectContaining({ kind: 'store', unlogged: 0 })]);
   }
+  const { stdout: newest } = await askService(['find'], { environment: running.environment });
+  expect(newest).toMatch(/^No delivery is in the log\.\nThe database has taken no rows since 2025/);
   const since = running.service.readiness().checks.store?.since;
   expect(since).toMatch(/^2025-08-01T12:00:0/);
   store.repair();

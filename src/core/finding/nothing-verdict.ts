@@ -74,7 +74,10 @@ export function isOpenGapOfStore({ kind, endedAtMs }: Gap): boolean {
 export function withSickStore({ code, sentence }: Verdict, gaps: readonly Gap[]): Verdict {
   const gap = gaps.find(isOpenGapOfStore);
   if (gap === undefined) return { code, sentence };
-  const since = momentOf(gap.beganAtMs);
-  const sick = `The database has taken no rows since ${since} (\`nds doctor\` says why): of pushes that succeeded at once since then only the output has a line, \`delivery_settled\`.`;
-  return { code, sentence: `${sick} Until then: ${sentence}` };
+  return { code, sentence: `${describeSickStore(gap.beganAtMs)} Until then: ${sentence}` };
+}
+
+export function describeSickStore(beganAtMs: number): string {
+  const since = momentOf(beganAtMs);
+  return `The database has taken no rows since ${since} (\`nds doctor\` says why): of pushes that succeeded at once since then only the output has a line, \`delivery_settled\`.`;
 }
