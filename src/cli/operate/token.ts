@@ -38,6 +38,8 @@ const KINDS: Readonly<Record<string, string>> = {
   throttled: 'the provider holds it back',
 };
 
+const RELEASED = 'Released: the next call is sent. Pushes that wait already keep their time.\n';
+
 type Asked = (api: Api, fingerprints: readonly string[]) => Promise<number>;
 
 /** Returns 0 if pushes to the token are sent, 1 if not. */
@@ -65,7 +67,7 @@ export function releaseToken(token: string, options: TokenOptions, context: Cont
     }
     const isReleased = released.length > 0;
     if (options.json) print(`${JSON.stringify({ released })}\n`);
-    else print(isReleased ? 'Released: the next call is sent.\n' : 'It was not held.\n');
+    else print(isReleased ? RELEASED : 'It was not held.\n');
     return isReleased ? 0 : 1;
   });
 }

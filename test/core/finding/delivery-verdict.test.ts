@@ -125,7 +125,7 @@ const CASES: readonly Case[] = [
       attempts: [1, 2, 3, 4].map((at) => attempt(at, at, 'timeout')),
     },
     code: 'perhaps_delivered',
-    says: 'Perhaps delivered: FCM took 4 tries without an answer, and the phone may have got one of them.',
+    says: 'Perhaps delivered: FCM left 4 tries unanswered, and the phone may have got one of them.',
   },
   {
     is: { ...EXPIRED, reason: 'interrupted' },
@@ -204,6 +204,22 @@ const CASES: readonly Case[] = [
     says: 'It is being sent at this moment.',
   },
   {
+    is: { status: 'queued', settledAtMs: undefined, attempts: [], told: 'queued' },
+    around: { nowMs: CALLED + 40 },
+    code: 'queued',
+    says: 'Waiting for its first try; it is tried automatically until 18:13:14.',
+  },
+  {
+    is: {
+      status: 'expired',
+      settledAtMs: CALLED + 9,
+      reason: 'QUOTA_EXCEEDED',
+      attempts: [attempt(1, 2, 'QUOTA_EXCEEDED')],
+    },
+    code: 'expired_throttled',
+    says: 'Not delivered: FCM held the token back (QUOTA_EXCEEDED), and no other try could start in the 52 s for which the push was useful.',
+  },
+  {
     is: { status: 'queued', settledAtMs: undefined, attempts: [attempt(1, 2, 'timeout')] },
     around: { nowMs: CALLED + 5_000 },
     code: 'queued',
@@ -271,7 +287,12 @@ const CASES: readonly Case[] = [
     says: 'Waiting for its next try after timeout; it is tried automatically until 18:13:54.',
   },
   {
-    is: { ...RENEWED, ...EXPIRED, attempts: [attempt(1, 2, 'timeout')] },
+    is: {
+      ...RENEWED,
+      ...EXPIRED,
+      settledAtMs: CALLED + 92_000,
+      attempts: [attempt(1, 2, 'timeout')],
+    },
     code: 'expired',
     says: 'Not delivered: a try ended with timeout, until the 92 s for which the push was useful were over.',
   },
