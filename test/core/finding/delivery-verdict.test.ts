@@ -204,22 +204,6 @@ const CASES: readonly Case[] = [
     says: 'It is being sent at this moment.',
   },
   {
-    is: { status: 'queued', settledAtMs: undefined, attempts: [], told: 'queued' },
-    around: { nowMs: CALLED + 40 },
-    code: 'queued',
-    says: 'Waiting for its first try; it is tried automatically until 18:13:14.',
-  },
-  {
-    is: {
-      status: 'expired',
-      settledAtMs: CALLED + 9,
-      reason: 'QUOTA_EXCEEDED',
-      attempts: [attempt(1, 2, 'QUOTA_EXCEEDED')],
-    },
-    code: 'expired_throttled',
-    says: 'Not delivered: FCM held the token back (QUOTA_EXCEEDED), and no other try could start in the 52 s for which the push was useful.',
-  },
-  {
     is: { status: 'queued', settledAtMs: undefined, attempts: [attempt(1, 2, 'timeout')] },
     around: { nowMs: CALLED + 5_000 },
     code: 'queued',

@@ -85,41 +85,6 @@ test('an outage and a stop of the service are in the line of time', async () => 
   expect(evidence.outages.map(({ provider }) => provider)).toEqual(['fcm', 'apns']);
 });
 
-test('attempts that end alike are shortened, and their delivery keeps each of them', async () => {
-  const tries = (count: number) => [
-    ...Array.from({ length: count }, (_, index) =>
-      attempt(index + 1, 1_000 * index, 'UNAVAILABLE'),
-    ),
-    attempt(count + 1, 1_000 * count),
-  ];
-  const after = async (count: number) => {
-    const deliveries = [sampleLogged({ attempts: tries(count) })];
-    const answer = await answerFor({ found: ['subject'], deliveries });
-    expect(findResultAsJson(answer).deliveries[0]?.attempts).toHaveLength(count + 1);
-    return textOf(answer);
-  };
-  expect(await after(40)).toContain(
-    '18:12:22.682  try 1      fcm  UNAVAILABLE after 41 ms\n' +
-      '18:12:23.682  try 2-39   fcm  UNAVAILABLE each, until 18:13:00\n' +
-      '18:13:01.682  try 40     fcm  UNAVAILABLE after 41 ms\n' +
-      '18:13:02.682  try 41     fcm  delivered after 41 ms\n',
-  );
-  expect(await after(4)).toContain('try 3      fcm  UNAVAILABLE after');
-});
-
-test('an outage that a stop of nds ended is not said to be over', async () => {
-  const stoppedAtMs = CALLED + 5_000;
-  const outages: readonly Outage[] = [
-    { ...DOWN, beganAtMs: CALLED - 1_000, endedAtMs: stoppedAtMs },
-  ];
-  const gap = { kind: 'stopped', beganAtMs: stoppedAtMs, endedAtMs: CALLED + 9_000 } as const;
-  const gaps = [{ ...gap, unlogged: 0 }];
-  const { timeline } = await answerFor({ found: ['user'], deliveries: [LATE], outages, gaps });
-  const said = timeline.map(({ what }) => what);
-  expect(said).toEqual(expect.arrayContaining(['outage', 'stopped', 'started']));
-  expect(said).not.toContain('recovered');
-});
-
 const WAITING = sampleLogged({ status: 'queued', settledAtMs: undefined, attempts: [] });
 
 test('a service that was killed does not count as running, although it could not record its end', async () => {
