@@ -123,7 +123,7 @@ test('a delivery queued for the sandbox goes to the sandbox after a restart', as
   expect(counts(both)).toEqual([0, 1]);
 });
 
-test('the app of the plain variables is told which variable has its environment', async () => {
+test('a refusal names APNS_ENVIRONMENT to an app of the plain variables', async () => {
   const running = await setup();
   const path = notifyPath(IOS_TOKEN, { environment: 'production' });
   const refused = await send(running.service.url, { path, body: paymentBody('a1') });

@@ -175,7 +175,7 @@ function judgeExpired(delivery: LoggedDelivery, around: Surroundings): Verdict {
   const isWoken = (delivery.wake?.receipts.length ?? 0) > 0;
   const not = isWoken ? 'Not delivered in time' : 'Not delivered';
   const { settledAtMs = receivedAtMs } = delivery;
-  // The caller was told at once that it was hopeless.
+  // The caller got a refusal at once.
   const isGivenUp = settledAtMs - receivedAtMs < usefulMs - GIVEN_UP_MS;
   const end = isGivenUp ? `and no other try could start in ${useful}` : `until ${useful} were over`;
   return { code, sentence: `${not}: ${cause.text}, ${end}.` };
@@ -258,7 +258,7 @@ function judgeQueued(delivery: LoggedDelivery, around: Surroundings): Verdict {
     return { code: 'queued_outage', sentence };
   }
   const last = attempts.at(-1);
-  // A caller that was told `queued` was told that it waits.
+  // An answer `queued` means that the push waits.
   const isNew = told === undefined && nowMs - receivedAtMs < SENDING_FOR_MS;
   if (last === undefined && isNew) {
     return { code: 'sending', sentence: 'It is being sent at this moment.' };

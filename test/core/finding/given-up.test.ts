@@ -1,4 +1,4 @@
-// Deliveries of which the caller was told at once what becomes of them.
+// Deliveries that ended, or were queued, before their caller had its answer.
 
 import { expect, test } from 'vitest';
 import { judgeDelivery } from '../../../src/core/finding/delivery-verdict.ts';

@@ -33,7 +33,7 @@ test.each([
   });
 });
 
-test('several outages are told from the first one to the end of the last one', () => {
+test('names several outages from the start of the first one to the end of the last one', () => {
   const again = { ...OUTAGE, beganAtMs: CALLED + 20_000, endedAtMs: CALLED + 30_000 };
   const first = { ...OUTAGE, beganAtMs: CALLED - 1_000 };
   const attempts = [attempt(1, 2, 'UNAVAILABLE'), attempt(2, 30_100)];
