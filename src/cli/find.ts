@@ -6,13 +6,12 @@ import type { Environment } from '../config/config.ts';
 import { type FindParts, find as findInLog, withOpenGap } from '../core/finding/find.ts';
 import { newestAsText, textOf } from '../core/finding/find-text.ts';
 import { deliveryAsJson, findResultAsJson } from '../core/finding/json.ts';
-import { describeSickStore } from '../core/finding/nothing-verdict.ts';
-import { wrap } from '../core/finding/wrap.ts';
 import type { Evidence } from '../core/ports/log.ts';
 import { createSystemClock } from '../service/system.ts';
 import { readServiceState, type ServiceState } from './operate/reach.ts';
 import { print } from './print.ts';
 import { findLog, namesFor } from './read-log.ts';
+import { sickStoreNote } from './sick-store-note.ts';
 import { argumentOrInput } from './standard-input.ts';
 
 export interface FindOptions {
@@ -39,7 +38,7 @@ export async function find(options: FindOptions, environment: Environment): Prom
       if (json) print(inJson(newest.map((delivery) => deliveryAsJson(delivery))));
       else {
         print(newestAsText(newest, { isFiltered: app !== undefined || sinceMs !== undefined }));
-        print(sickStoreNote(await readServiceState(environment)));
+        print(await sickStoreNote(environment));
       }
       return newest.length === 0 ? 1 : 0;
     }
@@ -51,12 +50,6 @@ export async function find(options: FindOptions, environment: Environment): Prom
   } finally {
     await log.close();
   }
-}
-
-/** The newest calls may be missing. */
-function sickStoreNote(state: ServiceState | undefined): string {
-  const since = state?.checks.store?.since;
-  return since === undefined ? '' : `${wrap(describeSickStore(Date.parse(since)), 0)}\n`;
 }
 
 /** As the service itself would answer. */
