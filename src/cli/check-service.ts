@@ -9,17 +9,18 @@ import { readServiceState } from './operate/reach.ts';
 const CHECK = 'service';
 
 /** Never rejects. */
-export async function checkService(environment: Environment): Promise<readonly Finding[]> {
-  let state: Awaited<ReturnType<typeof readServiceState>>;
-  try {
-    state = await readServiceState(environment);
-  } catch {
-    // No database is configured or made yet, which is a finding of its own.
-    return [];
-  }
+export async function checkService(
+  environment: Environment,
+  withinMs?: number,
+): Promise<readonly Finding[]> {
+  const state = await readServiceState(environment, withinMs);
   if (state === undefined) {
     const text = 'none answers: none runs on this database, or it runs as another user';
     return [{ check: CHECK, code: 'service_silent', text }];
+  }
+  if (state === 'hangs') {
+    const text = 'it listens for commands, and does not answer';
+    return [{ check: CHECK, code: 'service_hangs', text }];
   }
   const problems = Object.entries(state.checks).filter(
     ([, { ready, detail }]) => !ready || detail !== undefined,

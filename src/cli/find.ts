@@ -55,9 +55,9 @@ export async function find(options: FindOptions, environment: Environment): Prom
 /** As the service itself would answer. */
 function withServiceState(
   gather: FindParts['gather'],
-  state: ServiceState | undefined,
+  state: ServiceState | 'hangs' | undefined,
 ): FindParts['gather'] {
-  if (state === undefined) return gather;
+  if (state === undefined || state === 'hangs') return gather;
   const { since } = state.checks.store ?? {};
   return async (question) => {
     // The service answered: on a disk that takes nothing, its last sign of life in the file may be old.

@@ -7,6 +7,7 @@ import { readServiceState } from './operate/reach.ts';
 
 /** Empty if the database is well, or no service can be asked. */
 export async function sickStoreNote(environment: Environment): Promise<string> {
-  const since = (await readServiceState(environment))?.checks.store?.since;
+  const state = await readServiceState(environment);
+  const since = state === 'hangs' ? undefined : state?.checks.store?.since;
   return since === undefined ? '' : `${wrap(describeSickStore(Date.parse(since)), 0)}\n`;
 }

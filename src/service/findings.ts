@@ -206,6 +206,11 @@ export const FINDINGS = {
     title: 'The running service delivers, and pushes fail that should not.',
     remedy: 'Do what the text says; docs/troubleshooting.md explains it under Readyz is red.',
   },
+  service_hangs: {
+    level: 'broken',
+    title: 'The service runs, and does not answer.',
+    remedy: 'Look at the load of the machine; end the service and start it again.',
+  },
   service_not_ready: {
     level: 'broken',
     title: 'The running service cannot deliver, or cannot write its log.',

@@ -2,9 +2,10 @@
 // being stored, readiness says what is wrong, and the service recovers by itself.
 
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { checkService } from '../../src/cli/check-service.ts';
 import type { StoreUnavailableError } from '../../src/core/ports/store.ts';
@@ -17,7 +18,7 @@ import { registerPhone, wake } from '../support/device-calls.ts';
 import { androidToken, iosToken, SECOND, setupDriven } from '../support/driven-service.ts';
 import { KEYS, OPERATOR_ENVIRONMENT } from '../support/operator-calls.ts';
 import { REGISTRY_ENVIRONMENT } from '../support/registry.ts';
-import { ANDROID_TOKEN, createTestLog, IOS_TOKEN } from '../support/service.ts';
+import { ANDROID_TOKEN, createTestLog, IOS_TOKEN, temporaryFolder } from '../support/service.ts';
 
 const UNAVAILABLE = { kind: 'fcm_error', error: 'UNAVAILABLE' } as const;
 const REASONS: readonly (readonly [StoreUnavailableError['reason'], RegExp])[] = [
@@ -153,6 +154,15 @@ test('doctor tells what the running service says of itself', async () => {
   store.repair();
   await service.stop();
   expect(await found()).toMatchObject([{ code: 'service_silent' }]);
+});
+
+test('doctor finds a service that hangs', async () => {
+  const folder = temporaryFolder();
+  const NDS_DATABASE = join(folder, 'nds.sqlite');
+  const silent = createServer();
+  await new Promise<void>((resolve) => silent.listen(`${NDS_DATABASE}.sock`, resolve));
+  onTestFinished(() => void silent.close());
+  expect(await checkService({ NDS_DATABASE }, 50)).toMatchObject([{ code: 'service_hangs' }]);
 });
 
 test('permanent refusals are answered as usual while the store fails', async () => {

@@ -70,17 +70,19 @@ const readiness = z.looseObject({
 
 export type ServiceState = z.output<typeof readiness>;
 
-/** What the running service says of itself; undefined if none can be asked. Throws only for faults of the settings. */
+/** What the running service says of itself; undefined if none can be asked. Never rejects. */
 export async function readServiceState(
   environment: Environment,
-): Promise<ServiceState | undefined> {
-  const found = await findService(environment);
-  if (!('path' in found)) return undefined;
+  withinMs = READINESS_WITHIN_MS,
+): Promise<ServiceState | 'hangs' | undefined> {
+  // Faults of the settings, or of the folder of the socket, are for the commands that need the service.
+  const found = await findService(environment).catch(() => undefined);
+  if (found === undefined || !('path' in found)) return undefined;
   try {
-    return readiness.parse(await createApi(found.path, READINESS_WITHIN_MS).readiness());
+    return readiness.parse(await createApi(found.path, withinMs).readiness());
   } catch {
-    // It hangs or is ending: what it has written so far counts.
-    return undefined;
+    // Or it is ending.
+    return 'hangs';
   }
 }
 
