@@ -143,6 +143,7 @@ export async function startService(
       ...core,
       lanes: core.lanes.all,
       isDraining: () => core.draining,
+      logStoppedAtMs: () => recorder.openGap()?.beganAtMs,
       node: storing.owner,
       commitsAreSafe: storing.commitsAreSafe,
       others: () => endpointChecks(endpoints, clock),

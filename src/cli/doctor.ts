@@ -5,6 +5,7 @@ import { wrap } from '../core/finding/wrap.ts';
 import { examine } from '../doctor/examine.ts';
 import { endsDeploy, type Finding, type Level, levelOf, remedyOf } from '../service/findings.ts';
 import { createSystemClock } from '../service/system.ts';
+import { checkService } from './check-service.ts';
 import { readEnvironment } from './environment.ts';
 import { print } from './print.ts';
 
@@ -39,7 +40,8 @@ async function examineHere(): Promise<readonly Finding[]> {
     if (!(error instanceof ConfigError)) throw error;
     return error.faults.map((text) => ({ check: 'settings', code: 'settings_wrong', text }));
   }
-  return await examine(environment, createSystemClock());
+  const found = await examine(environment, createSystemClock());
+  return [...found, ...(await checkService(environment))];
 }
 
 /**

@@ -5,6 +5,7 @@ import { type Service, startService } from '../main.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { stackOf } from '../observe/stack.ts';
 import { levelOf, remedyOf } from '../service/findings.ts';
+import { openFilesFault, readOpenFileLimit } from '../service/open-files.ts';
 import { prepare } from '../service/prepare.ts';
 import { createSystemClock } from '../service/system.ts';
 import { readEnvironmentOnce } from './environment.ts';
@@ -26,6 +27,8 @@ export async function serve(): Promise<number> {
     const prepared = await prepare(read.environment, clock);
     log = createLog(prepared.config.logLevel, clock);
     for (const detail of prepared.ignored) log.say('warn', 'variable_ignored', { detail });
+    const detail = openFilesFault(readOpenFileLimit(), prepared.config.maxConnections);
+    if (detail !== undefined) log.say('warn', 'open_files_few', { detail });
     service = await startService(prepared, log, { clock, changedNames });
   } catch (error) {
     await log?.close();

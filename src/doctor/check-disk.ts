@@ -2,6 +2,7 @@
 
 import { statfsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { counted } from '../core/counted.ts';
 import type { Finding, FindingCode } from '../service/findings.ts';
 
 /** What a delivery to a registered device takes in the log, with its attempt (docs/performance.md). */
@@ -27,19 +28,25 @@ export function checkDisk(options: DiskOptions): Finding {
   const { bavail, blocks, bsize } = statfsSync(folder);
   const freeBytes = bavail * bsize;
   const days = daysLeft(options, freeBytes);
-  const forecast = days === undefined ? '' : `, ${wordsOf(days)}`;
-  return {
-    check,
-    code: verdictOf({ freeBytes, share: bavail / Math.max(1, blocks), days }),
-    text: `${sizeOf(freeBytes)} free at ${folder}${forecast}`,
-  };
+  const room = { freeBytes, share: bavail / Math.max(1, blocks), days };
+  return { check, code: verdictOf(room), text: describeRoom(room, folder) };
 }
 
-export function verdictOf(room: {
+/** Without a forecast for a full disk: `enough` would contradict it. */
+export function describeRoom(room: Room, folder: string): string {
+  const { freeBytes, days } = room;
+  const free = `${sizeOf(freeBytes)} free at ${folder}`;
+  const isFull = verdictOf(room) === 'disk_full';
+  return days === undefined || isFull ? free : `${free}, ${wordsOf(days)}`;
+}
+
+interface Room {
   readonly freeBytes: number;
   readonly share: number;
   readonly days: number | undefined;
-}): FindingCode {
+}
+
+export function verdictOf(room: Room): FindingCode {
   const { freeBytes, share, days = Number.POSITIVE_INFINITY } = room;
   if (freeBytes < FULL_BYTES) return 'disk_full';
   const isLow = days < LOW_DAYS || (share < LOW_SHARE && freeBytes < PLENTY_BYTES);
@@ -60,7 +67,7 @@ export function daysLeft(
 
 function wordsOf(days: number): string {
   return Number.isFinite(days)
-    ? `full in ${Math.floor(days)} days at the present rate`
+    ? `full in ${days < 1 ? 'less than a day' : counted(Math.floor(days), 'day', 'days')} at the present rate`
     : 'enough for NDS_RETENTION at the present rate';
 }
 

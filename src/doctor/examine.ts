@@ -16,6 +16,7 @@ import { checkDatabase, checkSecret, type DatabaseCheck } from './check-database
 import { checkDisk } from './check-disk.ts';
 import { checkEndpoints } from './check-endpoints.ts';
 import { checkClock, checkExternalUrl } from './check-network.ts';
+import { checkOpenFiles } from './check-open-files.ts';
 import { checkPostgres } from './check-postgres.ts';
 import type { GetOptions } from './http-get.ts';
 
@@ -46,7 +47,16 @@ export async function examine(environment: Environment, clock: Clock): Promise<r
     checkEndpoints(prepared, clock),
   ]);
   const lanes = await proveAll(prepared, clock, { stored, skewMs: skewOf(compared) });
-  return [settings, ...stored.findings, compared.finding, external.finding, ...lanes, ...endpoints];
+  const files = checkOpenFiles(config.maxConnections);
+  return [
+    settings,
+    ...stored.findings,
+    ...files,
+    compared.finding,
+    external.finding,
+    ...lanes,
+    ...endpoints,
+  ];
 }
 
 interface Stored {

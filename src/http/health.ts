@@ -17,6 +17,8 @@ export interface ReadinessCheck {
   /** For an app at a provider: `degraded` means ready, but pushes fail that should not. */
   readonly status?: 'ready' | 'degraded' | 'broken';
   readonly detail?: string | undefined;
+  /** ISO 8601, of the database: since when it takes no rows. */
+  readonly since?: string | undefined;
 }
 
 export function handleHealth(c: HttpContext): Response {

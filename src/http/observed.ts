@@ -107,5 +107,9 @@ function doorOf(c: HttpContext): { readonly door: string; readonly isCall: boole
     return { door: c.get('source') ?? CALL_DOORS[call] ?? call, isCall: true };
   }
   const other = Object.keys(OTHER_DOORS).find(isBelow);
-  return other === undefined ? undefined : { door: OTHER_DOORS[other] ?? other, isCall: false };
+  if (other === undefined) return undefined;
+  // Every caller at the socket is an operator, also at the routes that a backend calls.
+  const isOperator = c.env.principal !== undefined;
+  const door = isOperator ? OPERATOR_SOURCE : (OTHER_DOORS[other] ?? other);
+  return { door, isCall: false };
 }

@@ -73,6 +73,11 @@ export const SPOKEN = {
     when: 'a variable of breez/notify is set that has no effect here; once, at the start',
     fields: ['detail'],
   },
+  open_files_few: {
+    level: 'warn',
+    when: 'the process may open fewer files than NDS_MAX_CONNECTIONS needs; once, at the start',
+    fields: ['detail'],
+  },
   secret_beside_database: {
     level: 'warn',
     when: 'NDS_SECRET is not set, and the secret is kept beside the database',

@@ -98,6 +98,12 @@ export const FINDINGS = {
     title: 'The disk of the log is full: what would have to wait is refused with 503.',
     remedy: 'Free some space or enlarge the volume.',
   },
+  open_files_few: {
+    level: 'warning',
+    title: 'The operating system allows fewer open files than NDS_MAX_CONNECTIONS needs.',
+    remedy:
+      'Raise the limit where the service is started (systemd: LimitNOFILE, Docker: --ulimit nofile), or lower NDS_MAX_CONNECTIONS.',
+  },
   clock_ok: { level: 'ok', title: 'The clock agrees with Google’s.' },
   clock_off: {
     level: 'warning',
@@ -192,6 +198,23 @@ export const FINDINGS = {
     title: 'Events may not go to the address of an endpoint, or its name cannot be looked up.',
     remedy:
       'Correct the URL, its name in DNS, or NDS_ENDPOINT_NETWORKS; docs/events.md has the rule.',
+  },
+  service_ready: { level: 'ok', title: 'The running service can deliver.' },
+  service_silent: { level: 'ok', title: 'No service can be asked how it is.' },
+  service_degraded: {
+    level: 'warning',
+    title: 'The running service delivers, and pushes fail that should not.',
+    remedy: 'Do what the text says; docs/troubleshooting.md explains it under Readyz is red.',
+  },
+  service_hangs: {
+    level: 'broken',
+    title: 'The service runs, and does not answer.',
+    remedy: 'Look at the load of the machine; end the service and start it again.',
+  },
+  service_not_ready: {
+    level: 'broken',
+    title: 'The running service cannot deliver, or cannot write its log.',
+    remedy: 'Do what the text says; docs/troubleshooting.md explains it under Readyz is red.',
   },
   check_failed: {
     level: 'warning',

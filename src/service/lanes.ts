@@ -64,8 +64,9 @@ export class AppLanes implements Lanes {
     const inJson = 'of this app in NDS_APPS or NDS_APPS_FILE';
     const provider = providerFor(target.platform, target.token);
     if (provider === 'apns' && this.byKey.has(laneKey(app, 'apns'))) {
+      const plain = app === DEFAULT_APP ? 'APNS_ENVIRONMENT, or for both environments ' : '';
       return new ServiceError('provider_not_configured', {
-        detail: `This token is of APNs’ ${environment} environment, which this app is not configured for: set \`environment\` of apns ${inJson}.`,
+        detail: `This token is of APNs’ ${environment} environment, which this app is not configured for: set ${plain}\`environment\` of apns ${inJson}.`,
       });
     }
     const variables = app === DEFAULT_APP ? WHAT_TO_SET[provider] : `${provider} ${inJson}`;

@@ -2,6 +2,7 @@
 
 import { ConfigError } from '../config/config.ts';
 import { ServiceError } from '../core/errors.ts';
+import { withOpenGap } from '../core/finding/find.ts';
 import { Operations } from '../core/operating/operations.ts';
 import type { LogReader } from '../core/ports/log.ts';
 import type { Recorder } from '../core/records/recorder.ts';
@@ -47,7 +48,7 @@ export function operatorParts(
     },
     devices,
     events,
-    log: withOpenGap(parts.logReader, recorder),
+    log: knowingOpenGap(parts.logReader, recorder),
     endpoints: parts.endpoints,
     findNames: () => {
       return { fingerprint: ids.fingerprint, apps: appNames(), doors: devices.registry.doors };
@@ -61,11 +62,11 @@ export function operatorParts(
 }
 
 /** "Nothing came" would be wrong for calls that the store could not take. */
-function withOpenGap(log: LogReader, recorder: Pick<Recorder, 'openGap'>): LogReader {
+function knowingOpenGap(log: LogReader, recorder: Pick<Recorder, 'openGap'>): LogReader {
   const gather: LogReader['gather'] = async (question) => {
     const evidence = await log.gather(question);
     const gap = recorder.openGap();
-    return gap === undefined ? evidence : { ...evidence, gaps: [...evidence.gaps, gap] };
+    return gap === undefined ? evidence : withOpenGap(evidence, gap.beganAtMs);
   };
   return { countPage: log.countPage, gather };
 }

@@ -1,5 +1,6 @@
 // What /readyz says: able to deliver or not, and what an operator has to fix.
 
+import { nameOfProvider, stateOf } from '../core/finding/words.ts';
 import type { Receipts } from '../core/receipts/receipts.ts';
 import type { Lane } from '../core/sending/lane.ts';
 import type { Ledger } from '../core/sending/ledger.ts';
@@ -13,6 +14,8 @@ import { type Configured, likelyCause } from './configured.ts';
 export interface ReadinessParts {
   readonly lanes: readonly Lane[];
   readonly ledger: Ledger;
+  /** Since when the log has a gap, wall time; undefined while it has none. */
+  readonly logStoppedAtMs?: (() => number | undefined) | undefined;
   readonly doubt: Doubt;
   readonly skew: Skew;
   readonly receipts?: Pick<Receipts, 'isDeaf'> | undefined;
@@ -35,7 +38,7 @@ const UNSAFE_COMMITS =
 
 /** Uses only what is known already; asks neither providers nor disk. */
 export function readReadiness(parts: ReadinessParts): Readiness {
-  const checks: Record<string, ReadinessCheck> = { store: storeCheck(parts.ledger) };
+  const checks: Record<string, ReadinessCheck> = { store: storeCheck(parts) };
   for (const lane of parts.lanes) {
     checks[`${lane.app}/${lane.provider.name}`] = laneCheck(lane, parts);
   }
@@ -49,15 +52,21 @@ export function readReadiness(parts: ReadinessParts): Readiness {
   return { ready, node: parts.node, checks };
 }
 
-function storeCheck(ledger: Ledger): ReadinessCheck {
+function storeCheck({ ledger, logStoppedAtMs }: ReadinessParts): ReadinessCheck {
   const { trouble } = ledger;
-  return trouble === undefined ? { ready: true } : { ready: false, detail: storeRemedy(trouble) };
+  if (trouble === undefined) return { ready: true };
+  const sinceMs = logStoppedAtMs?.();
+  const since = sinceMs === undefined ? undefined : new Date(sinceMs).toISOString();
+  return { ready: false, detail: storeRemedy(trouble), since };
 }
 
 function laneCheck(lane: Lane, { doubt, configuredFor }: ReadinessParts): ReadinessCheck {
   const health = lane.provider.health();
   if (!health.ready) return broken(health.detail);
-  if (lane.isFailing) return broken('the provider does not answer');
+  if (lane.failure !== undefined) {
+    const name = nameOfProvider(lane.provider.name);
+    return broken(`${name} is ${stateOf(lane.failure)} (${lane.failure})`);
+  }
   const { app } = lane;
   const { name } = lane.provider;
   const figures = doubt.refusals(app, name);

@@ -4,7 +4,8 @@
 import { expect, test } from 'vitest';
 import { askService, expectReadable } from '../support/command.ts';
 import { androidToken } from '../support/driven-service.ts';
-import { imported, withDevice } from '../support/operated.ts';
+import { imported, PAYMENT_HASH, withDevice } from '../support/operated.ts';
+import { ANDROID_TOKEN } from '../support/service.ts';
 
 /** One handle in 64 begins with a dash. That none of this many does happens once in seven million times. */
 const DEVICES = 1_000;
@@ -106,6 +107,15 @@ test('a log without deliveries is reported as such', async () => {
     stderr: '',
   });
   expect(await nds('find', '--json')).toEqual({ code: 1, stdout: '[]\n', stderr: '' });
+});
+
+test('the newest deliveries are those of the app and time that are asked for', async () => {
+  const { running, nds } = await withDevice();
+  await running.notify(ANDROID_TOKEN, PAYMENT_HASH);
+  await running.service.settled();
+  const of = async (...args: readonly string[]) => (await nds('find', ...args)).stdout;
+  expect(await of('--app', 'default', '--since', '1h')).toContain('payment_received');
+  expect(await of('--app', 'other')).toBe('No such delivery is in the log.\n');
 });
 
 test('an error of the arguments says what to do', async () => {

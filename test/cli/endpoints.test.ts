@@ -176,7 +176,10 @@ test('errors say what to do, without the address or a secret', async () => {
       'must be the name of an event or of a group',
     ],
     [['redeliver', id], 'event must be given, or `since` in its place'],
-    [['redeliver', id, 'evt_x'], 'events are kept for 24 hours at most. (404 unknown_event)'],
+    [
+      ['redeliver', id, 'evt_x'],
+      'No event has this id, or it is older than 24 hours: `nds endpoints attempts ID` lists the last calls. (404 unknown_event)',
+    ],
     [['redeliver', id, '--since', 'noon'], 'since must be a time such as'],
     [['rotate', 'ep_none'], '(404 unknown_endpoint)'],
   ] as const) {

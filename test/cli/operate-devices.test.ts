@@ -87,3 +87,14 @@ test('devices are listed and shown without their URLs, and revoked', async () =>
   const gone = await nds('devices', 'show', id);
   expect([gone.code, gone.stderr.includes('404 unknown_device')]).toEqual([1, true]);
 });
+
+test('what an operator mistypes is no refused call', async () => {
+  const { running, nds } = await withDevice();
+  const end = await nds('devices', 'show', '01a219cd-970d-71cf-867d-9332ecd8c762');
+  expect([end.code, end.stderr]).toEqual([1, expect.stringContaining('unknown_device')]);
+  // Writes what was noted last.
+  await running.service.stop();
+  const { stdout } = await nds('stats', '--json');
+  expect(stdout).toContain('why_not');
+  expect(stdout).not.toContain('unknown_device');
+});

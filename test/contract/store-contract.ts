@@ -167,6 +167,10 @@ function testsOfTheLog(setup: () => Promise<Store>): void {
     expect(await found({ status: 'delivered' })).toEqual([sampleId(2)]);
     expect(await found({ status: 'rejected' })).toEqual([sampleId(4)]);
     expect(await found({ status: 'expired' })).toEqual([]);
+    expect(await found({ app: 'default' })).toHaveLength(4);
+    expect(await found({ app: 'other' })).toEqual([]);
+    expect(await found({ sinceMs: 0 })).toHaveLength(4);
+    expect(await found({ sinceMs: sampleDelivery(1).receivedAtMs + 1 })).toEqual([]);
     expect(await found({ id: 'no-uuid' })).toEqual([]);
     expect(await found({ tokenHash: 'nonsense' })).toEqual([]);
   });

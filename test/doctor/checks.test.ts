@@ -3,7 +3,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { daysLeft, verdictOf } from '../../src/doctor/check-disk.ts';
+import { daysLeft, describeRoom, verdictOf } from '../../src/doctor/check-disk.ts';
 import { checkClock } from '../../src/doctor/check-network.ts';
 import { endsDeploy } from '../../src/service/findings.ts';
 import { findingOf } from '../../src/service/proof-findings.ts';
@@ -22,6 +22,17 @@ test.each([
   ['disk_full', 1_000, 0.5, 900],
 ] as const)('%s with %d bytes free', (code, freeBytes, share, days) => {
   expect(verdictOf({ freeBytes, share, days })).toBe(code);
+});
+
+test('a full disk has no forecast', () => {
+  const room = { freeBytes: 1_000_000, share: 0.5, days: Number.POSITIVE_INFINITY };
+  expect(describeRoom(room, '/data')).toBe('0 MiB free at /data');
+  expect(describeRoom({ ...room, freeBytes: GIB }, '/data')).toBe(
+    '1.0 GiB free at /data, enough for NDS_RETENTION at the present rate',
+  );
+  expect(describeRoom({ ...room, freeBytes: GIB, days: 1.5 }, '/data')).toContain(
+    'full in 1 day at',
+  );
 });
 
 test('the predicted days end with the retention', () => {

@@ -14,7 +14,7 @@ import {
   wake,
 } from '../support/device-calls.ts';
 import { register } from '../support/registry.ts';
-import { ANDROID_TOKEN, IOS_TOKEN, notifyPath, type Setup } from '../support/service.ts';
+import { ANDROID_TOKEN, IOS_TOKEN, notifyPath, type Setup, setup } from '../support/service.ts';
 
 const APP = 'wallet';
 const BAD_TOKEN = { kind: 'reason', reason: 'BadDeviceToken' } as const;
@@ -123,12 +123,20 @@ test('a delivery queued for the sandbox goes to the sandbox after a restart', as
   expect(counts(both)).toEqual([0, 1]);
 });
 
+test('a refusal names APNS_ENVIRONMENT to an app of the plain variables', async () => {
+  const running = await setup();
+  const path = notifyPath(IOS_TOKEN, { environment: 'production' });
+  const refused = await send(running.service.url, { path, body: paymentBody('a1') });
+  expect(refusalOf(refused)).toBe('502 provider_not_configured');
+  expect(problemOf(refused).detail).toContain('set APNS_ENVIRONMENT, or for both environments');
+});
+
 test('an app with one environment refuses tokens that are said to be of the other', async () => {
   const { running } = await startBoth();
   const old = { app: 'old', environment: 'production' };
   const refused = await push(running, 'a1', old);
   expect(refusalOf(refused)).toBe('502 provider_not_configured');
-  expect(problemOf(refused).detail).toContain('production environment');
+  expect(problemOf(refused).detail).toMatch(/production environment.*: set `environment` of apns/);
   const good: readonly Readonly<Record<string, string>>[] = [
     { app: 'old' },
     { app: 'old', environment: 'sandbox' },

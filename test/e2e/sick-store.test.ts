@@ -2,19 +2,23 @@
 // being stored, readiness says what is wrong, and the service recovers by itself.
 
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { checkService } from '../../src/cli/check-service.ts';
 import type { StoreUnavailableError } from '../../src/core/ports/store.ts';
 import { startService } from '../../src/main.ts';
 import { prepare } from '../../src/service/prepare.ts';
 import { createSystemClock } from '../../src/service/system.ts';
 import { problemOf, refusalOf } from '../support/callers.ts';
+import { askService } from '../support/command.ts';
 import { registerPhone, wake } from '../support/device-calls.ts';
 import { androidToken, iosToken, SECOND, setupDriven } from '../support/driven-service.ts';
 import { KEYS, OPERATOR_ENVIRONMENT } from '../support/operator-calls.ts';
 import { REGISTRY_ENVIRONMENT } from '../support/registry.ts';
-import { ANDROID_TOKEN, createTestLog, IOS_TOKEN } from '../support/service.ts';
+import { ANDROID_TOKEN, createTestLog, IOS_TOKEN, temporaryFolder } from '../support/service.ts';
 
 const UNAVAILABLE = { kind: 'fcm_error', error: 'UNAVAILABLE' } as const;
 const REASONS: readonly (readonly [StoreUnavailableError['reason'], RegExp])[] = [
@@ -58,7 +62,11 @@ for (const [reason, remedy] of REASONS) {
       },
     });
     expect(Number(refused.retryAfter)).toBeGreaterThan(0);
-    expect(storeCheck()).toEqual({ ready: false, detail: expect.stringMatching(remedy) });
+    expect(storeCheck()).toEqual({
+      ready: false,
+      detail: expect.stringMatching(remedy),
+      since: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+    });
     await elapse(10 * SECOND, SECOND);
     expect(told('store_failed')).toBe(1);
     expect(sandbox.received()).toHaveLength(1);
@@ -88,6 +96,11 @@ test('a handle that a damaged database cannot look up is 503, and the answer doe
   expect(running.sandbox.received()).toEqual([]);
 });
 
+const found = z.looseObject({
+  verdict: z.looseObject({ sentence: z.string() }),
+  log: z.looseObject({ gaps: z.array(z.unknown()) }),
+});
+
 test('find does not say that no call came while the store takes no rows', async () => {
   const { running, pay, store, elapse } = await setupDriven({ environment: OPERATOR_ENVIRONMENT });
   const ask = async () => {
@@ -96,11 +109,60 @@ test('find does not say that no call came while the store takes no rows', async 
     });
     return await found.text();
   };
-  expect(await ask()).not.toContain('no rows were written');
+  const command = async () => {
+    const args = ['find', 'deadbeef', '--json'];
+    return (await askService(args, { environment: running.environment })).stdout;
+  };
+  expect(await ask()).not.toContain('has taken no rows');
+  expect(await command()).not.toContain('has taken no rows');
   store.fail('full');
   await pay(ANDROID_TOKEN, 'aa');
   await elapse(10 * SECOND, SECOND);
-  expect(await ask()).toContain('(no rows were written)');
+  for (const answer of [await ask(), await command()]) {
+    const { verdict, log } = found.parse(JSON.parse(answer));
+    expect(verdict.sentence).toMatch(
+      /^The database has taken no rows since 2025-08-01 12:00:0\d .*`delivery_settled`\. Until then: Nothing/,
+    );
+    expect(log.gaps).toEqual([expect.objectContaining({ kind: 'store', unlogged: 0 })]);
+  }
+  for (const read of [['find'], ['stats']]) {
+    const { stdout } = await askService(read, { environment: running.environment });
+    expect(stdout).toMatch(/^No (delivery|calls).*\nThe database has taken no rows since 2025/m);
+  }
+  const since = running.service.readiness().checks.store?.since;
+  expect(since).toMatch(/^2025-08-01T12:00:0/);
+  store.repair();
+  await elapse(SECOND);
+  expect(await command()).not.toContain('has taken no rows');
+});
+
+test('doctor tells what the running service says of itself', async () => {
+  const { running, pay, store, elapse } = await setupDriven();
+  const { environment, service } = running;
+  const found = async () => await checkService(environment);
+  expect(await found()).toMatchObject([{ code: 'service_ready' }]);
+  store.fail('full');
+  await pay(ANDROID_TOKEN, 'aa');
+  await elapse(10 * SECOND, SECOND);
+  expect(await found()).toEqual([
+    {
+      check: 'service',
+      code: 'service_not_ready',
+      text: expect.stringMatching(/^store since 2025-08-01 12:00:0\d: the disk is full/),
+    },
+  ]);
+  store.repair();
+  await service.stop();
+  expect(await found()).toMatchObject([{ code: 'service_silent' }]);
+});
+
+test('doctor finds a service that hangs', async () => {
+  const folder = temporaryFolder();
+  const NDS_DATABASE = join(folder, 'nds.sqlite');
+  const silent = createServer();
+  await new Promise<void>((resolve) => silent.listen(`${NDS_DATABASE}.sock`, resolve));
+  onTestFinished(() => void silent.close());
+  expect(await checkService({ NDS_DATABASE }, 50)).toMatchObject([{ code: 'service_hangs' }]);
 });
 
 test('permanent refusals are answered as usual while the store fails', async () => {
@@ -165,12 +227,15 @@ test('a lock that another process holds on the file delays no push, and its end 
 });
 
 test('a file that was deleted under the running service is noticed within seconds', async () => {
-  const { pay, store, file, storeCheck, elapse, sandbox } = await setup();
+  const { running, pay, store, file, storeCheck, elapse, sandbox } = await setup();
   await pay(ANDROID_TOKEN, 'aa');
   await store.idle();
   rmSync(file);
   await elapse(2 * SECOND, SECOND);
-  expect(storeCheck()).toEqual({ ready: false, detail: expect.stringMatching(/deleted/) });
+  expect(storeCheck()).toMatchObject({ ready: false, detail: expect.stringMatching(/deleted/) });
+  expect(await checkService(running.environment)).toMatchObject([
+    { code: 'service_not_ready', text: expect.stringMatching(/deleted/) },
+  ]);
   expect((await pay(androidToken(1), 'bb')).body).toMatchObject({
     status: 'delivered',
     logged: false,

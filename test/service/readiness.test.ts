@@ -13,8 +13,12 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const FAILING = { kind: 'retry', reason: 'INTERNAL', certainty: 'answered' } as const;
 
-function isReady({ core }: VirtualCore): boolean {
-  return readReadiness({ ...core, lanes: core.lanes.all, isDraining: () => false }).ready;
+function readinessOf({ core }: VirtualCore) {
+  return readReadiness({ ...core, lanes: core.lanes.all, isDraining: () => false });
+}
+
+function isReady(virtual: VirtualCore): boolean {
+  return readinessOf(virtual).ready;
 }
 
 test('an outage that left nothing to try is not reported for ever', async () => {
@@ -26,6 +30,12 @@ test('an outage that left nothing to try is not reported for ever', async () => 
   }
   await clock.run(2 * MINUTE);
   expect(isReady(virtual)).toBe(false);
+  expect(Object.values(readinessOf(virtual).checks)).toContainEqual({
+    ready: false,
+    status: 'broken',
+    // It answers: `does not answer` would send an operator to the network.
+    detail: 'FCM is failing (INTERNAL)',
+  });
   await clock.run(10 * MINUTE);
   expect(isReady(virtual)).toBe(true);
 });

@@ -15,7 +15,7 @@ export const CIRCUMSTANCES: readonly Story[] = [
       { where: 'nds find', code: 'queued_outage' },
       { where: 'nds doctor', code: 'fcm_unreachable' },
     ],
-    names: /the provider does not answer/,
+    names: /FCM is failing \(UNAVAILABLE\)/,
     happens: async (onEnd) => {
       const running = await open(onEnd);
       await running.sandbox.startOutage('fcm', { kind: 'status_503' });

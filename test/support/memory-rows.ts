@@ -65,6 +65,8 @@ export function search(rows: readonly Row[], query: DeliveryQuery): readonly Log
     .filter(({ delivery, status }) => {
       if (query.id !== undefined && delivery.id !== query.id) return false;
       if (query.status !== undefined && status !== query.status) return false;
+      if (query.app !== undefined && delivery.target.app !== query.app) return false;
+      if (delivery.receivedAtMs < (query.sinceMs ?? 0)) return false;
       if (query.tokenHash !== undefined && delivery.tokenHash !== query.tokenHash) return false;
       return query.subjectHash === undefined || delivery.subjectHash === query.subjectHash;
     })

@@ -50,7 +50,7 @@ export function faultOfFile(file: string): string | undefined {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     return code === 'ENOENT' || code === 'ENOTDIR'
-      ? 'does not exist: give the file of the service, which it makes at its first start'
+      ? 'does not exist: give the file of the service, which it makes at its first start; if it was there before, `nds doctor` says more'
       : 'cannot be read by this user: run the command as the user of the service';
   }
   return statSync(file).isDirectory() ? 'is a folder: give the path of a file' : undefined;

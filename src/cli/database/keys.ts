@@ -3,6 +3,7 @@
 
 import { realpathSync } from 'node:fs';
 import { hasMadeSecret, replaceMadeSecret, type Secrets } from '../../config/secret.ts';
+import { counted } from '../../core/counted.ts';
 import { openKeys } from '../../stores/sqlite/file/keys.ts';
 import { openWriting } from '../../stores/sqlite/file/open-database.ts';
 import { takeOwnership } from '../../stores/sqlite/file/owner.ts';
@@ -70,11 +71,11 @@ function reseal(file: string, secrets: Secrets): number | undefined {
 
 function wordsFor({ configuredSecret }: DatabaseSettings, rows: number | undefined): string {
   if (configuredSecret === undefined) {
-    return `${rows ?? 0} rows are encrypted by a new secret in the .secret file beside the database.\n`;
+    return `${counted(rows ?? 0, 'row is', 'rows are')} encrypted by a new secret in the .secret file beside the database.\n`;
   }
   if (rows !== undefined) {
     return (
-      `${rows} rows are encrypted by the present NDS_SECRET.\n` +
+      `${counted(rows, 'row is', 'rows are')} encrypted by the present NDS_SECRET.\n` +
       'Remove NDS_SECRET_PREVIOUS, and the .secret file if there is one.\n'
     );
   }

@@ -1,8 +1,8 @@
 // A client of the service's own routes, over a Unix socket that asks for no key.
 
 import { request } from 'node:http';
-import { z } from 'zod';
 import { parseLoosely } from './loose-json.ts';
+import { describeRefusal } from './refusals.ts';
 
 /** Longer than any route takes; only a service that hangs reaches this limit. */
 const TIMEOUT_MS = 120_000;
@@ -18,6 +18,8 @@ export interface ApiRequest {
 }
 
 export interface Api {
+  /** What the service says of itself at /readyz, ready or not. */
+  readiness(): Promise<unknown>;
   /** Returns the JSON of a 2xx. Throws an `ApiRefusedError` if the service refuses. */
   call(method: Method, path: string, given?: ApiRequest): Promise<unknown>;
   /** Returns the body of a 2xx as it is. */
@@ -42,22 +44,24 @@ export class ApiRefusedError extends Error {
   }
 }
 
-const problem = z.looseObject({
-  code: z.string(),
-  detail: z.string().optional(),
-  title: z.string().optional(),
-  reason: z.string().optional(),
-  errors: z.array(z.looseObject({ field: z.string(), message: z.string() })).optional(),
-});
-
-export function createApi(socketPath: string): Api {
+export function createApi(socketPath: string, timeoutMs = TIMEOUT_MS): Api {
   const text = async (method: Method, path: string, given: ApiRequest = {}) => {
-    const { status, body } = await exchange(socketPath, { method, path, ...given });
+    const { status, body, retryAfter } = await exchange(socketPath, {
+      method,
+      path,
+      timeoutMs,
+      ...given,
+    });
     if (status >= 200 && status < 300) return body;
-    throw refusalOf(status, body);
+    const { code, message } = describeRefusal(status, parseLoosely(body), retryAfter);
+    throw new ApiRefusedError(status, code, message);
   };
   return {
     text,
+    readiness: async () => {
+      const asked = { method: 'GET', path: '/readyz', timeoutMs } as const;
+      return parseLoosely((await exchange(socketPath, asked)).body);
+    },
     call: async (method, path, given) => {
       const body = await text(method, path, given);
       return body === '' ? {} : parseLoosely(body);
@@ -65,32 +69,30 @@ export function createApi(socketPath: string): Api {
   };
 }
 
-function refusalOf(status: number, body: string): ApiRefusedError {
-  const parsed = problem.safeParse(parseLoosely(body));
-  if (!parsed.success) return new ApiRefusedError(status, 'unknown', `the service says ${status}`);
-  const { code, detail, title, reason, errors = [] } = parsed.data;
-  const fields = errors.map(({ field, message }) => `${field} ${message}`);
-  const [said = ''] = [fields.join('; '), detail, title].filter((words) => words);
-  const because = reason === undefined ? '' : `, ${reason}`;
-  return new ApiRefusedError(status, code, `${said} (${status} ${code}${because})`);
-}
-
 interface Sent extends ApiRequest {
   readonly method: Method;
   readonly path: string;
+  readonly timeoutMs: number;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  /** Seconds. */
+  readonly retryAfter: string | undefined;
 }
 
 function exchange(
   socketPath: string,
-  { method, path, query = {}, body }: Sent,
-): Promise<{ readonly status: number; readonly body: string }> {
+  { method, path, timeoutMs, query = {}, body }: Sent,
+): Promise<Answer> {
   const bytes = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
   const outgoing = request({
     socketPath,
     method,
     path: `${path}${queryOf(query)}`,
     agent: false,
-    timeout: TIMEOUT_MS,
+    timeout: timeoutMs,
     headers: {
       host: 'localhost',
       accept: 'application/json',
@@ -113,7 +115,9 @@ function exchange(
       });
       response.on('error', fail);
       response.on('end', () => {
-        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() });
+        const { statusCode: status = 0, headers } = response;
+        const retryAfter = headers['retry-after'];
+        resolve({ status, body: Buffer.concat(chunks).toString(), retryAfter });
       });
     });
     outgoing.end(bytes);

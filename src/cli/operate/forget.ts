@@ -1,6 +1,7 @@
 // `nds forget USER|TOKEN`: deletes devices, handles and quarantine, and removes fingerprint and device from the log.
 
 import { z } from 'zod';
+import { counted } from '../../core/counted.ts';
 import type { Context } from '../context.ts';
 import { print } from '../print.ts';
 import { argumentOrInput } from '../standard-input.ts';
@@ -57,11 +58,7 @@ async function pathsOf(
 
 function inWords({ devices, deliveries }: Forgotten): string {
   return (
-    `Forgotten: ${count(devices, 'device')} with handles and quarantine.\n` +
-    `${count(deliveries, 'delivery', 'deliveries')} in the log name neither token nor device any more.\n`
+    `Forgotten: ${counted(devices, 'device', 'devices')} with handles and quarantine.\n` +
+    `${counted(deliveries, 'delivery', 'deliveries')} in the log name neither token nor device any more.\n`
   );
-}
-
-function count(number: number, one: string, many = `${one}s`): string {
-  return `${number} ${number === 1 ? one : many}`;
 }

@@ -1,5 +1,8 @@
 // Finds the service that uses the command's database, and does what is possible without one.
 
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { z } from 'zod';
 import type { Environment } from '../../config/config.ts';
 import { showPath } from '../../config/files.ts';
 import { serveOffline } from '../../offline.ts';
@@ -50,6 +53,39 @@ export async function withDatabase<Result>(
   }
 }
 
+/** Long enough for a busy service; a command that only wants to know more does not wait for one that hangs. */
+const READINESS_WITHIN_MS = 2_000;
+
+const readiness = z.looseObject({
+  ready: z.boolean(),
+  checks: z.record(
+    z.string(),
+    z.looseObject({
+      ready: z.boolean(),
+      detail: z.string().optional(),
+      since: z.string().optional(),
+    }),
+  ),
+});
+
+export type ServiceState = z.output<typeof readiness>;
+
+/** What the running service says of itself; undefined if none can be asked. Never rejects. */
+export async function readServiceState(
+  environment: Environment,
+  withinMs = READINESS_WITHIN_MS,
+): Promise<ServiceState | 'hangs' | undefined> {
+  // Faults of the settings, or of the folder of the socket, are for the commands that need the service.
+  const found = await findService(environment).catch(() => undefined);
+  if (found === undefined || !('path' in found)) return undefined;
+  try {
+    return readiness.parse(await createApi(found.path, withinMs).readiness());
+  } catch {
+    // Or it is ending.
+    return 'hangs';
+  }
+}
+
 type FoundService =
   | { readonly path: string }
   | {
@@ -62,10 +98,10 @@ type FoundService =
 async function findService(environment: Environment): Promise<FoundService> {
   const database = readDatabase(environment);
   if ('server' in database) return await findShared(database.server);
-  requireFile(database.file);
-  const path = operatorSocketOf(database.file);
+  const path = socketOf(database.file);
   const state = await knock(path);
   if (state === 'answered') return { path };
+  requireFile(database.file);
   return { reason: reasonOf(state, path), settings: state === undefined ? database : undefined };
 }
 
@@ -77,6 +113,11 @@ async function findShared(server: string): Promise<FoundService> {
     `No service on this PostgreSQL listens in ${folder}: start one on this machine by \`nds serve\`, or run this command where ` +
     'one runs, in its container if it has one, as its user and with its NDS_DATABASE.';
   return { reason };
+}
+
+/** The service answers there also after its file was moved away. */
+function socketOf(file: string): string {
+  return existsSync(file) ? operatorSocketOf(file) : `${resolve(file)}.sock`;
 }
 
 function reasonOf(state: 'forbidden' | undefined, path: string): string {

@@ -1,6 +1,7 @@
 // `nds send TO`: sends a test push through the running service, and shows the way that it took.
 
 import { z } from 'zod';
+import { counted } from '../../core/counted.ts';
 import { wrap } from '../../core/finding/wrap.ts';
 import type { Platform } from '../../core/target.ts';
 import type { Context } from '../context.ts';
@@ -87,7 +88,9 @@ function inWords(result: Pushed, { watch }: { readonly watch: boolean }): string
       ({ number, outcome, reason, latency_ms: ms }) =>
         `try ${number}   ${withReason(outcome, reason)} after ${ms} ms`,
     ),
-    ...(reply === undefined ? [] : [`reply   ${reply.bytes} bytes after ${reply.after_ms} ms`]),
+    ...(reply === undefined
+      ? []
+      : [`reply   ${counted(reply.bytes, 'byte', 'bytes')} after ${reply.after_ms} ms`]),
     sentenceOf(result, watch),
     ...(result.logged === false ? ['The database could not take the row.'] : []),
     `nds find ${id}`,

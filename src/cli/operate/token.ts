@@ -1,6 +1,7 @@
 // `nds token show|release TOKEN`: shows whether pushes to a token are sent, and ends its quarantine or hold.
 
 import { z } from 'zod';
+import { wrap } from '../../core/finding/wrap.ts';
 import { tokenFault } from '../../core/target.ts';
 import type { Context } from '../context.ts';
 import { print } from '../print.ts';
@@ -37,6 +38,8 @@ const KINDS: Readonly<Record<string, string>> = {
   throttled: 'the provider holds it back',
 };
 
+const RELEASED = 'Released: the next call is sent. Pushes that wait already keep their time.\n';
+
 type Asked = (api: Api, fingerprints: readonly string[]) => Promise<number>;
 
 /** Returns 0 if pushes to the token are sent, 1 if not. */
@@ -64,7 +67,7 @@ export function releaseToken(token: string, options: TokenOptions, context: Cont
     }
     const isReleased = released.length > 0;
     if (options.json) print(`${JSON.stringify({ released })}\n`);
-    else print(isReleased ? 'Released: the next call is sent.\n' : 'It was not held.\n');
+    else print(isReleased ? RELEASED : 'It was not held.\n');
     return isReleased ? 0 : 1;
   });
 }
@@ -97,8 +100,6 @@ async function findEntries(api: Api, known: readonly string[]): Promise<readonly
 }
 
 function inWords({ app, provider, kind, reason, since, until }: Entry): string {
-  return (
-    `Not sent to at ${app}/${provider}: ${KINDS[kind] ?? kind} (${reason}).\n` +
-    `  since ${since}\n  until ${until}\n`
-  );
+  const sentence = `Not sent to at ${app}/${provider}: ${KINDS[kind] ?? kind} (${reason}).`;
+  return `${wrap(sentence, 2)}\n  since ${since}\n  until ${until}\n`;
 }

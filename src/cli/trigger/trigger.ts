@@ -149,7 +149,8 @@ function inWords(
   const { status, afterMs, deliveryId, deliveryStatus } = posted;
   const problem = problemOf(posted);
   const told = deliveryStatus ?? problem?.code ?? (isSuccess(posted) ? 'a reply' : 'refused');
-  const known = subject ?? deliveryId ?? problem?.request_id;
+  // A call that was refused before its body was read is in the log by its request alone.
+  const known = problem?.request_id ?? subject ?? deliveryId;
   const lines = [
     `${caller} → ${origin}`,
     `${status} ${told} after ${afterMs} ms`,

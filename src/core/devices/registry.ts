@@ -4,6 +4,7 @@
 //   app       an app key ships inside the app, so it may only add: it never reads or overwrites another device
 //   self      a wallet that signed its registration: as with `app`, and its public key is its user
 
+import { counted } from '../counted.ts';
 import { ServiceError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type {
@@ -256,10 +257,10 @@ export class Registry {
     registrar: Registrar,
   ): ServiceError {
     const { maxPerUser, maxDevices } = this.#parts;
-    let detail = `The service holds ${maxDevices} devices (NDS_MAX_DEVICES).`;
+    let detail = `The service holds ${counted(maxDevices, 'device', 'devices')} (NDS_MAX_DEVICES).`;
     const limit = refused.kind === 'too_many_of_user' ? 'max_devices_per_user' : 'max_devices';
     if (refused.kind === 'too_many_of_user') {
-      detail = `A user may have ${maxPerUser} devices (NDS_MAX_DEVICES_PER_USER).`;
+      detail = `A user may have ${counted(maxPerUser, 'device', 'devices')} (NDS_MAX_DEVICES_PER_USER).`;
     } else if (registrar !== 'backend') {
       detail = `The service holds ${publicShareOf(maxDevices)} devices; the last tenth of NDS_MAX_DEVICES is reserved for the backend.`;
     }

@@ -3,7 +3,14 @@
 
 import type { Gap, Outage } from '../ports/records.ts';
 import type { LoggedAttempt, LoggedDelivery } from '../ports/store.ts';
-import { durationOf, momentOf, nameOfProvider, providerTroubleOf, stateOf } from './words.ts';
+import {
+  durationOf,
+  momentOf,
+  nameOfProvider,
+  providerTroubleOf,
+  stateOf,
+  timesOf,
+} from './words.ts';
 
 export interface Cause {
   readonly kind: 'stopped' | 'outage' | 'throttled' | 'other';
@@ -32,9 +39,13 @@ export function findCause(delivery: LoggedDelivery, { outages, gaps }: Circumsta
   const failed = (
     taken === undefined ? attempts : attempts.slice(0, attempts.indexOf(taken))
   ).filter(({ outcome }) => outcome === 'retry');
-  const [outage] = overlapping(ofLane(delivery, outages), waited);
+  const during = overlapping(ofLane(delivery, outages), waited);
+  const [outage] = during;
   if (outage !== undefined) {
-    const text = `${nameOfProvider(provider)} was ${stateOf(outage.reason)} ${periodOf(outage, receivedAtMs)}`;
+    // A restart divides an outage, and an outage may come again.
+    const period = { beganAtMs: outage.beganAtMs, endedAtMs: during.at(-1)?.endedAtMs };
+    const times = during.length === 1 ? '' : `${timesOf(during.length)} `;
+    const text = `${nameOfProvider(provider)} was ${stateOf(outage.reason)} ${times}${periodOf(period, receivedAtMs)}`;
     return { kind: 'outage', text };
   }
   const [first, ...others] = failed;

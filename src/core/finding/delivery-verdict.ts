@@ -22,6 +22,8 @@ export interface Surroundings extends Circumstances {
 /** From here on a push counts as late: callers are promised that most take less time. */
 const LATE_FROM_MS = 1_000;
 const SENDING_FOR_MS = 10_000;
+/** A delivery that ends so long before its useful life does has not waited for it. */
+const GIVEN_UP_MS = 5_000;
 
 export function judgeDelivery(delivery: LoggedDelivery, around: Surroundings): Verdict {
   const { code, sentence } = judgeEnd(delivery, around);
@@ -163,7 +165,7 @@ function judgeLate(delivery: LoggedDelivery, afterMs: number, around: Surroundin
 function judgeExpired(delivery: LoggedDelivery, around: Surroundings): Verdict {
   const { receivedAtMs, lifetimeMs, reason } = delivery;
   if (reason === 'uncertain') {
-    const sentence = `Perhaps delivered: ${nameOfProvider(delivery.provider)} took ${delivery.attempts.length} tries without an answer, and the phone may have got one of them.`;
+    const sentence = `Perhaps delivered: ${nameOfProvider(delivery.provider)} left ${delivery.attempts.length} tries unanswered, and the phone may have got one of them.`;
     return { code: 'perhaps_delivered', sentence };
   }
   const usefulMs = usefulUntilMs(lifetimeEndMs(delivery), lifetimeMs) - receivedAtMs;
@@ -172,7 +174,11 @@ function judgeExpired(delivery: LoggedDelivery, around: Surroundings): Verdict {
   const code = cause.kind === 'other' ? 'expired' : `expired_${cause.kind}`;
   const isWoken = (delivery.wake?.receipts.length ?? 0) > 0;
   const not = isWoken ? 'Not delivered in time' : 'Not delivered';
-  return { code, sentence: `${not}: ${cause.text}, until ${useful} were over.` };
+  const { settledAtMs = receivedAtMs } = delivery;
+  // The caller got a refusal at once.
+  const isGivenUp = settledAtMs - receivedAtMs < usefulMs - GIVEN_UP_MS;
+  const end = isGivenUp ? `and no other try could start in ${useful}` : `until ${useful} were over`;
+  return { code, sentence: `${not}: ${cause.text}, ${end}.` };
 }
 
 function judgeRejected({ provider, reason = '', told, app }: LoggedDelivery): Verdict {
@@ -200,7 +206,7 @@ const REJECTIONS: Readonly<Record<string, Rejection>> = {
   BadDeviceToken: {
     code: 'bad_token',
     text: (provider) =>
-      `${provider} does not know this token (BadDeviceToken): it is of the other environment (builds of Xcode have sandbox tokens, all others production), or mistyped.`,
+      `${provider} does not know this token (BadDeviceToken): it is of the other environment (builds of Xcode have sandbox tokens, all others production: compare APNS_ENVIRONMENT with the build), or mistyped.`,
   },
   DeviceTokenNotForTopic: {
     code: 'wrong_topic',
@@ -224,7 +230,7 @@ const REJECTIONS: Readonly<Record<string, Rejection>> = {
 };
 
 function judgeQueued(delivery: LoggedDelivery, around: Surroundings): Verdict {
-  const { receivedAtMs, lifetimeMs, provider, attempts } = delivery;
+  const { receivedAtMs, lifetimeMs, provider, attempts, told } = delivery;
   const { nowMs } = around;
   const endsAtMs = usefulUntilMs(lifetimeEndMs(delivery), lifetimeMs);
   const until = `until ${momentOf(endsAtMs, receivedAtMs)}`;
@@ -252,7 +258,9 @@ function judgeQueued(delivery: LoggedDelivery, around: Surroundings): Verdict {
     return { code: 'queued_outage', sentence };
   }
   const last = attempts.at(-1);
-  if (last === undefined && nowMs - receivedAtMs < SENDING_FOR_MS) {
+  // An answer `queued` means that the push waits.
+  const isNew = told === undefined && nowMs - receivedAtMs < SENDING_FOR_MS;
+  if (last === undefined && isNew) {
     return { code: 'sending', sentence: 'It is being sent at this moment.' };
   }
   const why =

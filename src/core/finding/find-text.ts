@@ -118,8 +118,13 @@ function listOf({ deliveries, evidence }: FindResult): readonly string[] {
 }
 
 /** The newest deliveries, for `nds find` without anything to find. */
-export function newestAsText(deliveries: readonly LoggedDelivery[]): string {
-  if (deliveries.length === 0) return 'No delivery is in the log.\n';
+export function newestAsText(
+  deliveries: readonly LoggedDelivery[],
+  { isFiltered }: { readonly isFiltered: boolean },
+): string {
+  if (deliveries.length === 0) {
+    return isFiltered ? 'No such delivery is in the log.\n' : 'No delivery is in the log.\n';
+  }
   const lines = withDays(deliveries.toReversed(), {
     atMs: ({ receivedAtMs }) => receivedAtMs,
     line: lineOfDelivery,

@@ -1,16 +1,17 @@
 // `nds find` and GET /api/v1/find: was it sent, and what happened? One question, everything that the log knows about it
 // in one timeline, and one sentence that says what happened and what to do.
 
+import { counted } from '../counted.ts';
 import type { Evidence, KeyKind, LogQuestion } from '../ports/log.ts';
 import { type Gap, type Outage, REPEATED, type Refusal } from '../ports/records.ts';
 import type { LoggedDelivery, QuarantineEntry } from '../ports/store.ts';
 import { REFUSALS_KEPT_MS } from '../records/refusals.ts';
 import { afterWhatHappened, isPresentStop, ofLane, overlapping } from './cause.ts';
 import { judgeDelivery, type Verdict } from './delivery-verdict.ts';
+import { isOpenGapOfStore, judgeNothing, withSickStore } from './nothing-verdict.ts';
 import { type Names, parseQuestion } from './question.ts';
 import { judgeRefusals } from './refusal-verdict.ts';
 import { type TimelineEntry, timelineOf } from './timeline.ts';
-import { durationOf, momentOf } from './words.ts';
 
 export interface FindParts extends Names {
   readonly gather: (question: LogQuestion) => Evidence | Promise<Evidence>;
@@ -61,12 +62,21 @@ export async function find(
   return {
     asked: askedFor(found, shown, evidence),
     found,
-    verdict: judgeAll(evidence, { deliveries, completeSinceMs, nowMs, isTooShort }),
+    verdict: withSickStore(
+      judgeAll(evidence, { deliveries, completeSinceMs, nowMs, isTooShort }),
+      gaps,
+    ),
     deliveries,
     evidence,
     timeline: evidence.found.length === 0 ? [] : timelineOf(evidence),
     completeSinceMs,
   };
+}
+
+/** The database takes no rows now, so the log cannot contain that. */
+export function withOpenGap(evidence: Evidence, beganAtMs: number): Evidence {
+  const gap: Gap = { kind: 'store', beganAtMs, unlogged: 0 };
+  return { ...evidence, gaps: [...evidence.gaps, gap] };
 }
 
 /** A running service gives a sign of life each second. */
@@ -99,7 +109,10 @@ function relevant(evidence: Evidence): Evidence {
   return {
     ...evidence,
     outages: evidence.outages.filter(isRelevant),
-    gaps: calls.length === 0 ? gaps : gaps.filter((gap) => touchedBy(gap).length > 0),
+    gaps:
+      calls.length === 0
+        ? gaps
+        : gaps.filter((gap) => isOpenGapOfStore(gap) || touchedBy(gap).length > 0),
   };
 }
 
@@ -205,54 +218,7 @@ function countOthers(
   return [
     ...(deliveries.length === 0
       ? []
-      : [`${plural(deliveries.length, 'delivery')} (${statuses.join(', ')})`]),
-    ...(calls === 0 ? [] : [`${calls === 1 ? '1 call' : `${calls} calls`} refused`]),
+      : [`${counted(deliveries.length, 'delivery', 'deliveries')} (${statuses.join(', ')})`]),
+    ...(calls === 0 ? [] : [`${counted(calls, 'call', 'calls')} refused`]),
   ].join(', ');
-}
-
-function plural(count: number, word: string): string {
-  return count === 1 ? `1 ${word}` : `${count} ${word.replace(/y$/, 'ies')}`;
-}
-
-function judgeNothing(evidence: Evidence, judged: Judged): Verdict {
-  const { completeSinceMs, nowMs, isTooShort } = judged;
-  const { devices, refusals, quarantined } = evidence;
-  const [repeat] = refusals;
-  if (repeat !== undefined) return judgeRefusals([repeat, ...refusals.slice(1)], []);
-  const since = momentOf(completeSinceMs);
-  const gaps = tellGaps(evidence, completeSinceMs, nowMs);
-  const [device] = devices;
-  const [entry] = quarantined;
-  if (entry !== undefined) {
-    const { sinceMs, untilMs, reason } = entry;
-    const sentence = `No call since ${since}${gaps}; pushes to this token would be refused until ${momentOf(untilMs)}: ${reason} since ${momentOf(sinceMs)}.`;
-    return { code: 'quarantined', sentence };
-  }
-  if (device === undefined) {
-    const short = isTooShort
-      ? ' A part of a hash or id needs 8 characters or more from its beginning.'
-      : '';
-    const sentence = `Nothing known about it: no call that names it came since ${since}${gaps}.${short} Either the caller never called, or it called another address; a call that was refused before it was read is found by its device, user or URL.`;
-    return { code: 'nothing_known', sentence };
-  }
-  if (device.deadSinceMs !== undefined) {
-    const sentence = `Never called since ${since}${gaps}; its token has been dead since ${momentOf(device.deadSinceMs)}, so the wallet must register again.`;
-    return { code: 'device_dead', sentence };
-  }
-  const sentence = `Never called since ${since}${gaps}: the caller has another URL, or did not call; compare its URL with the one of this device.`;
-  return { code: 'never_called', sentence };
-}
-
-const MAX_GAPS_TOLD = 2;
-
-/** Of the time since when the log is complete. */
-function tellGaps({ gaps }: Evidence, sinceMs: number, nowMs: number): string {
-  const open = gaps.filter(({ endedAtMs = nowMs }) => endedAtMs > sinceMs);
-  if (open.length === 0) return '';
-  const told = open.slice(-MAX_GAPS_TOLD).map(({ beganAtMs, endedAtMs, kind }) => {
-    const length = durationOf((endedAtMs ?? nowMs) - beganAtMs);
-    return `${length} at ${momentOf(beganAtMs)} (${kind === 'stopped' ? 'nds did not run' : 'no rows were written'})`;
-  });
-  const more = open.length > told.length ? ` and ${open.length - told.length} more` : '';
-  return `, except for ${told.join(' and ')}${more}`;
 }

@@ -1,5 +1,6 @@
 // Everything that was found, as the lines of one timeline, the oldest first.
 
+import { counted } from '../counted.ts';
 import type { Evidence } from '../ports/log.ts';
 import type { DeliveryWake } from '../ports/receipts.ts';
 import { type Gap, type Outage, REPEATED, type Refusal } from '../ports/records.ts';
@@ -13,7 +14,12 @@ export interface TimelineEntry {
   readonly text: string;
   /** The delivery that it belongs to. */
   readonly deliveryId?: string | undefined;
+  /** Of an attempt. */
+  readonly attempt?: { readonly number: number; readonly end: string } | undefined;
 }
+
+/** How old the last sign of life of a killed process may be. */
+const SIGN_OF_LIFE_MS = 1_000;
 
 export function timelineOf(evidence: Evidence): readonly TimelineEntry[] {
   const { deliveries, refusals, outages, gaps, quarantined } = evidence;
@@ -21,11 +27,40 @@ export function timelineOf(evidence: Evidence): readonly TimelineEntry[] {
     ...deliveries.flatMap(entriesOfDelivery),
     // The delivery counts its repeats itself.
     ...refusals.filter((refusal) => !isOfDelivery(refusal, deliveries)).map(entryOfRefusal),
-    ...outages.flatMap(entriesOfOutage),
+    ...outages.flatMap((outage) => entriesOfOutage(outage, gaps)),
     ...gaps.flatMap(entriesOfGap),
     ...quarantined.map(entryOfQuarantine),
   ];
-  return entries.toSorted((one, other) => one.atMs - other.atMs);
+  return shorten(entries.toSorted((one, other) => one.atMs - other.atMs));
+}
+
+/** Equal attempts of a delivery in a row, from this many on, are its first one, a line, and its last one. */
+const MANY_ATTEMPTS = 5;
+
+/** An outage of hours has hundreds of attempts that end alike; the delivery has each of them. */
+function shorten(entries: readonly TimelineEntry[]): readonly TimelineEntry[] {
+  const runs: TimelineEntry[][] = [];
+  for (const entry of entries) {
+    const run = runs.at(-1);
+    if (run !== undefined && isAlike(run.at(-1), entry)) run.push(entry);
+    else runs.push([entry]);
+  }
+  return runs.flatMap((run) => {
+    const [first, second] = run;
+    const [beforeLast, last] = run.slice(-2);
+    if (run.length < MANY_ATTEMPTS || !first || !second || !beforeLast || !last) return run;
+    const what = `try ${second.attempt?.number}-${beforeLast.attempt?.number}`;
+    const until = new Date(beforeLast.atMs).toISOString().slice(11, 19);
+    return [first, { ...second, what, text: `${second.attempt?.end} each, until ${until}` }, last];
+  });
+}
+
+function isAlike(one: TimelineEntry | undefined, other: TimelineEntry): boolean {
+  return (
+    other.attempt !== undefined &&
+    one?.attempt?.end === other.attempt.end &&
+    one.deliveryId === other.deliveryId
+  );
 }
 
 function isOfDelivery(
@@ -41,12 +76,16 @@ export function entriesOfDelivery(delivery: LoggedDelivery): readonly TimelineEn
   const { id: deliveryId, provider, receivedAtMs, attempts } = delivery;
   const entries: TimelineEntry[] = [
     { atMs: receivedAtMs, what: 'received', text: callOf(delivery), deliveryId },
-    ...attempts.map(({ number, startedAtMs, latencyMs, outcome, reason }) => ({
-      atMs: startedAtMs,
-      what: `try ${number}`,
-      text: `${provider}  ${endOf(outcome, reason)} after ${latencyMs} ms`,
-      deliveryId,
-    })),
+    ...attempts.map(({ number, startedAtMs, latencyMs, outcome, reason }) => {
+      const end = `${provider}  ${endOf(outcome, reason)}`;
+      return {
+        atMs: startedAtMs,
+        what: `try ${number}`,
+        text: `${end} after ${latencyMs} ms`,
+        deliveryId,
+        attempt: { number, end },
+      };
+    }),
   ];
   const { told, toldStatus, toldAtMs, repeats, repeatedAtMs, answeredAtMs } = delivery;
   if (told !== undefined && toldAtMs !== undefined) {
@@ -112,19 +151,26 @@ function entryOfRefusal(refusal: Refusal): TimelineEntry {
   return { atMs: lastAtMs, what, text: `${status} ${code} (${call}${times})`, deliveryId };
 }
 
-function entriesOfOutage({
-  provider,
-  reason,
-  beganAtMs,
-  endedAtMs,
-}: Outage): readonly TimelineEntry[] {
+function entriesOfOutage(
+  { provider, reason, beganAtMs, endedAtMs }: Outage,
+  gaps: readonly Gap[],
+): readonly TimelineEntry[] {
   const began = {
     atMs: beganAtMs,
     what: 'outage',
     text: `${provider}  ${stateOf(reason)}: ${reason}`,
   };
-  if (endedAtMs === undefined) return [began];
+  if (endedAtMs === undefined || isEndedByStop(endedAtMs, gaps)) return [began];
   return [began, { atMs: endedAtMs, what: 'recovered', text: provider }];
+}
+
+/** A stop of nds ends every outage in the log: nobody saw the provider recover. */
+function isEndedByStop(endedAtMs: number, gaps: readonly Gap[]): boolean {
+  return gaps.some(
+    ({ kind, beganAtMs }) =>
+      // What happened in its last second may have moved the stop.
+      kind === 'stopped' && endedAtMs <= beganAtMs && endedAtMs > beganAtMs - SIGN_OF_LIFE_MS,
+  );
 }
 
 function entriesOfGap({ kind, beganAtMs, endedAtMs, unlogged }: Gap): readonly TimelineEntry[] {
@@ -133,7 +179,7 @@ function entriesOfGap({ kind, beganAtMs, endedAtMs, unlogged }: Gap): readonly T
       ? ['stopped', 'nds was not running', 'started']
       : [
           'log stops',
-          `the database took no rows; ${unlogged} pushes are not in the log`,
+          `the database took no rows; ${counted(unlogged, 'push is', 'pushes are')} not in the log`,
           'log goes on',
         ];
   if (endedAtMs === undefined) {

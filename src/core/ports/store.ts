@@ -227,6 +227,9 @@ export interface DeliveryQuery {
   readonly tokenHash?: string;
   readonly subjectHash?: string;
   readonly status?: DeliveryStatus;
+  readonly app?: string | undefined;
+  /** Received then or later, wall time. */
+  readonly sinceMs?: number | undefined;
   /** 1 to 1,000. */
   readonly limit: number;
 }

@@ -96,9 +96,15 @@ function describeReceipt({ stage, why, n }: Receipt, at: string): string {
 
 function describeSilence(wake: DeliveryWake, nowMs: number): string {
   if (nowMs < lifetimeEndMs(wake)) return 'no receipt yet';
-  const { answered, pushes } = answeredOf(wake);
   if (!wake.isSender) return 'no receipt; this phone has never sent one before';
-  return `no receipt; this phone sent one for ${answered} of its last ${pushes} pushes`;
+  const { answered, pushes } = answeredOf(wake);
+  if (pushes === 0) return 'no receipt; this phone has sent one before';
+  if (pushes > 1)
+    return `no receipt; this phone sent one for ${answered} of its last ${pushes} pushes`;
+  // With a receipt the only push that counts is another one than this.
+  return answered === 1
+    ? 'no receipt; this phone sent one for another push'
+    : 'no receipt; this phone sent one before its last push';
 }
 
 function secondsOf(ms: number): string {

@@ -28,6 +28,7 @@ export interface ProviderFailure {
   readonly round: number;
   readonly tokenHash: string;
   readonly nowMs: number;
+  readonly reason: string;
   readonly retryAfterMs?: number | undefined;
 }
 
@@ -38,6 +39,7 @@ export class Breaker {
   /** The first failure after the last success. */
   #failingSinceMs: number | undefined;
   #failedAtMs = 0;
+  #reason: string | undefined;
   #open = false;
   #probes = 0;
   /** The probe under way, by its number. */
@@ -46,6 +48,11 @@ export class Breaker {
 
   get isOpen(): boolean {
     return this.#open;
+  }
+
+  /** Of the last failure. */
+  get reason(): string | undefined {
+    return this.#reason;
   }
 
   /** How long ago the provider failed last; meaningless while closed. */
@@ -97,10 +104,11 @@ export class Breaker {
   }
 
   /** The provider failed an attempt. Returns true if this opened the breaker. */
-  failed({ round, tokenHash, nowMs, retryAfterMs = 0 }: ProviderFailure): boolean {
+  failed({ round, tokenHash, nowMs, reason, retryAfterMs = 0 }: ProviderFailure): boolean {
     if (this.#isForgotten(nowMs)) this.succeeded();
     this.#failingSinceMs ??= nowMs;
     this.#failedAtMs = nowMs;
+    this.#reason = reason;
     if (this.#tokens.size < TOKENS_TO_OPEN) this.#tokens.add(tokenHash);
     const pauseMs = Math.max(this.#pauseMs(nowMs), Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS));
     if (round === this.#round) {

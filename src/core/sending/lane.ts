@@ -104,11 +104,12 @@ export class Lane {
   }
 
   /**
-   * Whether the provider failed and may still fail. Without traffic nothing probes an open breaker, and after a while
+   * For which reason the provider failed and may still fail; undefined if it does not. Without traffic nothing probes an open breaker, and after a while
    * it no longer says anything about the provider.
    */
-  get isFailing(): boolean {
-    return this.isOpen && this.#breaker.failureAgeMs(this.#clock.nowMs()) < LATELY_MS;
+  get failure(): string | undefined {
+    const isLate = this.#breaker.failureAgeMs(this.#clock.nowMs()) >= LATELY_MS;
+    return this.isOpen && !isLate ? this.#breaker.reason : undefined;
   }
 
   /** When the next probe may go; meaningless while the breaker is closed. */
@@ -246,9 +247,9 @@ export class Lane {
       case 'uncertain':
       case 'unanswered':
       case 'answered': {
-        const { retryAfterMs } = outcome;
+        const { retryAfterMs, reason } = outcome;
         const nowMs = this.#clock.nowMs();
-        return this.#breaker.failed({ round, tokenHash, nowMs, retryAfterMs })
+        return this.#breaker.failed({ round, tokenHash, nowMs, reason, retryAfterMs })
           ? 'opened'
           : undefined;
       }

@@ -9,6 +9,9 @@ const check = z.object({
   ready: z.boolean(),
   status: z.enum(['ready', 'degraded', 'broken']).optional(),
   detail: z.string().optional(),
+  since: z.iso.datetime().optional().meta({
+    description: 'Of `store`: since when the database takes no rows.',
+  }),
 });
 const readiness = z
   .object({

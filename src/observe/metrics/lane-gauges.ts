@@ -20,7 +20,7 @@ export function createLaneGauges(registry: Registry, parts: LaneGaugesParts): ()
   const registers = [registry];
   const breakers = new Gauge({
     name: 'nds_breaker_status',
-    help: 'Apps whose breaker at the provider is in this state: open while the provider does not answer.',
+    help: 'Apps whose breaker at the provider is in this state: open while the provider fails or does not answer.',
     labelNames: ['provider', 'state'],
     registers,
   });

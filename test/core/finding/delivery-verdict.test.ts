@@ -125,7 +125,7 @@ const CASES: readonly Case[] = [
       attempts: [1, 2, 3, 4].map((at) => attempt(at, at, 'timeout')),
     },
     code: 'perhaps_delivered',
-    says: 'Perhaps delivered: FCM took 4 tries without an answer, and the phone may have got one of them.',
+    says: 'Perhaps delivered: FCM left 4 tries unanswered, and the phone may have got one of them.',
   },
   {
     is: { ...EXPIRED, reason: 'interrupted' },
@@ -160,7 +160,7 @@ const CASES: readonly Case[] = [
   {
     is: { status: 'rejected', reason: 'BadDeviceToken', provider: 'apns' },
     code: 'bad_token',
-    says: 'Not delivered: APNs does not know this token (BadDeviceToken): it is of the other environment (builds of Xcode have sandbox tokens, all others production), or mistyped.',
+    says: 'Not delivered: APNs does not know this token (BadDeviceToken): it is of the other environment (builds of Xcode have sandbox tokens, all others production: compare APNS_ENVIRONMENT with the build), or mistyped.',
   },
   {
     is: { status: 'rejected', reason: 'INVALID_ARGUMENT', told: 'token_rejected' },
@@ -271,7 +271,12 @@ const CASES: readonly Case[] = [
     says: 'Waiting for its next try after timeout; it is tried automatically until 18:13:54.',
   },
   {
-    is: { ...RENEWED, ...EXPIRED, attempts: [attempt(1, 2, 'timeout')] },
+    is: {
+      ...RENEWED,
+      ...EXPIRED,
+      settledAtMs: CALLED + 92_000,
+      attempts: [attempt(1, 2, 'timeout')],
+    },
     code: 'expired',
     says: 'Not delivered: a try ended with timeout, until the 92 s for which the push was useful were over.',
   },

@@ -172,6 +172,38 @@ test('for what nobody knows it says since when the log is complete, and where it
   });
 });
 
+test('a database that takes no rows is said first, whatever is in the log', async () => {
+  const gap = { kind: 'store', beganAtMs: CALLED + 3_600_000, unlogged: 0 } as const;
+  // It began long after this delivery had ended.
+  const answer = await answerFor({ found: ['user'], deliveries: [sampleLogged()], gaps: [gap] });
+  expect(answer.verdict).toEqual({
+    code: 'delivered',
+    sentence: expect.stringMatching(
+      /^The database has taken no rows since 2026-11-26 19:12:22 .* Until then: Delivered 43 ms/,
+    ),
+  });
+  expect(textOf(answer)).toContain('19:12:22.682  log stops  the database takes no rows\n');
+  const nothing = await answerFor({ gaps: [gap] });
+  expect(nothing.verdict.sentence).not.toContain('except for');
+});
+
+test('what nobody knows may have come while nothing was logged, or nds does not run now', async () => {
+  const unlogged = { kind: 'store', beganAtMs: CALLED - 60_000, endedAtMs: CALLED } as const;
+  const missed = await answerFor({ gaps: [{ ...unlogged, unlogged: 3 }] });
+  expect(missed.verdict.sentence).toContain(
+    'Either it came while no rows were written, the caller never called, or',
+  );
+  const device = await answerFor({ found: ['device'], devices: [DEVICE] });
+  expect(device.verdict.sentence).toContain(`\`nds devices show ${DEVICE_ID} --urls\``);
+  const stopped = await answerFor({ aliveUntilMs: CALLED });
+  expect(stopped.verdict).toEqual({
+    code: 'nothing_known',
+    sentence: expect.stringMatching(
+      /^nds has not been running since 2026-11-26 18:12:22: start it\. Until then: Nothing known/,
+    ),
+  });
+});
+
 test('says that a part was not looked for because it is too short', async () => {
   const short = 'A part of a hash or id needs 8 characters or more from its beginning.';
   for (const text of ['4bb06f8', '4BB06F8…', '4bb06f8...']) {

@@ -33,6 +33,16 @@ test.each([
   });
 });
 
+test('names several outages from the start of the first one to the end of the last one', () => {
+  const again = { ...OUTAGE, beganAtMs: CALLED + 20_000, endedAtMs: CALLED + 30_000 };
+  const first = { ...OUTAGE, beganAtMs: CALLED - 1_000 };
+  const attempts = [attempt(1, 2, 'UNAVAILABLE'), attempt(2, 30_100)];
+  expect(judge({ settledAtMs: CALLED + 30_200, attempts }, [first, again])).toEqual({
+    code: 'delivered_late_outage',
+    sentence: 'Delivered 30 s late: FCM was failing twice from 18:12:21 to 18:12:52.',
+  });
+});
+
 test('names the outcome of every earlier try', () => {
   const attempts = [
     attempt(1, 2, 'timeout'),

@@ -128,7 +128,7 @@ const CASES: readonly {
       wake: wakeOf([started(53_000)], { acceptedAtMs: undefined }),
     },
     code: 'perhaps_delivered',
-    says: 'Perhaps delivered: FCM took 4 tries without an answer, and the phone may have got one of them. The phone started at +53.0 s, too late for a push that was useful for 52 s.',
+    says: 'Perhaps delivered: FCM left 4 tries unanswered, and the phone may have got one of them. The phone started at +53.0 s, too late for a push that was useful for 52 s.',
   },
 ];
 

@@ -96,6 +96,16 @@ test('silence is shown with what the phone did before, and never explained', () 
   }
 });
 
+test('a history of one push, or of none, reads as a sentence', () => {
+  for (const [recent, says] of [
+    ['1', 'no receipt; this phone sent one for another push'],
+    ['0', 'no receipt; this phone sent one before its last push'],
+    ['', 'no receipt; this phone has sent one before'],
+  ] as const) {
+    expect(describeWake(wakeOf([], { recent }))).toBe(`Apple took it at +41 ms, ${says}`);
+  }
+});
+
 test('a second push and what answered it are shown', () => {
   const wake = wakeOf([at(8_000, 'started', { n: 2 })], { knockedAtMs: NOW + 6_000 });
   expect(describeWake(wake)).toBe(

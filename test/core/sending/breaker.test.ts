@@ -17,7 +17,13 @@ function setup() {
   const fail = (tokenHash: string, retryAfterMs?: number): boolean => {
     const pass = admit();
     breaker.end(pass);
-    return breaker.failed({ round: pass.round, tokenHash, nowMs, retryAfterMs });
+    return breaker.failed({
+      round: pass.round,
+      tokenHash,
+      nowMs,
+      reason: 'INTERNAL',
+      retryAfterMs,
+    });
   };
   const open = () => {
     for (const token of ['a', 'b', 'a']) fail(token);
@@ -47,7 +53,7 @@ test('everything in flight when a failure came belongs to its round', () => {
   const { admit, breaker, now } = setup();
   const passes = Array.from({ length: 50 }, admit);
   for (const [n, { round }] of passes.entries()) {
-    breaker.failed({ round, tokenHash: `token ${n}`, nowMs: now() });
+    breaker.failed({ round, tokenHash: `token ${n}`, nowMs: now(), reason: 'INTERNAL' });
   }
   expect(breaker.isOpen).toBe(false);
 });
@@ -117,7 +123,7 @@ test('a Retry-After stays valid, whatever else fails before it is over', () => {
   fail('b');
   fail('a', 8 * SECOND);
   wait(SECOND);
-  breaker.failed({ round: inFlight.round, tokenHash: 'c', nowMs: now() });
+  breaker.failed({ round: inFlight.round, tokenHash: 'c', nowMs: now(), reason: 'INTERNAL' });
   expect(pauseMs()).toBe(7 * SECOND);
 });
 

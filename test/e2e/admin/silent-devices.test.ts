@@ -43,7 +43,9 @@ test('a device is shown with its last wake, and since when it is silent until it
   const since = /<b class="badge bad">silent<\/b> since<\/dt><dd><time datetime="([^"]+)"/;
 
   await push();
-  expect(await shown()).not.toContain('last wake');
+  const first = await shown();
+  expect(first).not.toContain('last wake');
+  expect(first).toContain('<dt>receipts</dt><dd>none for its last push</dd>');
   const day = await wake();
   expect(await shown()).toContain(`<dt>last wake</dt><dd><time datetime="${day}`);
   for (let pushes = 0; pushes < 5; pushes += 1) {

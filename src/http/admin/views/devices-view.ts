@@ -1,10 +1,11 @@
 // Registered devices: their users, their doors, their last deliveries, and what can be revoked.
 
 import { html } from 'hono/html';
+import { counted } from '../../../core/counted.ts';
 import { shortId } from '../../../core/finding/lines.ts';
 import type { Device } from '../../../core/ports/devices.ts';
 import type { LoggedDelivery } from '../../../core/ports/store.ts';
-import type { WakeHistory } from '../../../core/receipts/history.ts';
+import { answeredOf, type WakeHistory } from '../../../core/receipts/history.ts';
 import {
   badge,
   button,
@@ -53,14 +54,20 @@ ${last.length === 0 ? NOTHING : html`<ul class="last">${last.map((one) => html`<
 }
 
 function renderWakes({ recent, lastWakeAtMs, silentSinceMs, demotedAtMs }: WakeHistory): Html {
-  const answered = recent.replaceAll('0', '').length;
-  return html`<dt>receipts</dt><dd>for ${answered} of its last ${recent.length} pushes</dd>${lastWakeAtMs === undefined ? '' : html`<dt>last wake</dt><dd>${timeOf(lastWakeAtMs, 'day')}</dd>`}${silentSinceMs === undefined ? '' : html`<dt>${badge('silent')} since</dt><dd>${timeOf(silentSinceMs, 'day')}</dd>`}${demotedAtMs === undefined ? '' : html`<dt>demoted</dt><dd>${timeOf(demotedAtMs, 'day')}</dd>`}`;
+  return html`<dt>receipts</dt><dd>${receiptsIn(recent)}</dd>${lastWakeAtMs === undefined ? '' : html`<dt>last wake</dt><dd>${timeOf(lastWakeAtMs, 'day')}</dd>`}${silentSinceMs === undefined ? '' : html`<dt>${badge('silent')} since</dt><dd>${timeOf(silentSinceMs, 'day')}</dd>`}${demotedAtMs === undefined ? '' : html`<dt>demoted</dt><dd>${timeOf(demotedAtMs, 'day')}</dd>`}`;
+}
+
+function receiptsIn(recent: string): string {
+  const { answered, pushes } = answeredOf({ recent });
+  if (pushes === 0) return 'no push asked for one yet';
+  if (pushes === 1) return answered === 1 ? 'for its last push' : 'none for its last push';
+  return `for ${answered} of its last ${pushes} pushes`;
 }
 
 /** A URL grants the right to wake the phone, so only keys that may create URLs see it. */
 function renderDoors({ id, handles }: Device, { scopes, urlOf }: DevicesParts): Html {
   const mayHold = scopes.has('register');
-  return html`<details><summary>${Object.keys(handles).length} webhook URLs</summary><ul class="doors">${Object.entries(
+  return html`<details><summary>${counted(Object.keys(handles).length, 'webhook URL', 'webhook URLs')}</summary><ul class="doors">${Object.entries(
     handles,
   ).map(
     ([door, handle]) =>

@@ -1,6 +1,7 @@
 // Several machines over one database: which ones run, and which parts of the page apply to which machine.
 
 import { html } from 'hono/html';
+import { counted } from '../../../core/counted.ts';
 import { durationOf } from '../../../core/finding/words.ts';
 import type { MachineState } from '../../../core/ports/peers.ts';
 import { badge, type Html, NOTHING, timeOf } from './elements.ts';
@@ -35,5 +36,5 @@ function statusOf({ outages }: MachineState, isUnready: boolean): string {
 }
 
 function countOf(deliveries: number): string {
-  return deliveries === 1 ? '1 delivery' : `${deliveries} deliveries`;
+  return counted(deliveries, 'delivery', 'deliveries');
 }

@@ -7,6 +7,7 @@ import { LOGGED_ATTEMPTS, LOGGED_DELIVERIES, type RowOf } from '../../rows.ts';
 import type { Database, Run, Value } from '../database.ts';
 import { columnsOf, rowsOf, selectOf } from '../reading.ts';
 import { readWakes } from '../receipts/wakes.ts';
+import { wall } from '../times.ts';
 
 const MAX_ROWS = 1_000;
 const ATTEMPTS_OF_ROWS = {
@@ -61,10 +62,11 @@ export async function findByRows(
   return await readLogged(run, rowsOf(LOGGED_DELIVERIES, rows));
 }
 
-function conditionOf({ id, tokenHash, subjectHash, status }: DeliveryQuery) {
+function conditionOf(query: DeliveryQuery) {
+  const { id, tokenHash, subjectHash, status, app, sinceMs } = query;
   const conditions: string[] = [];
   const values: Value[] = [];
-  const add = (value: string | undefined, write: (parameter: string) => string) => {
+  const add = (value: Value | undefined, write: (parameter: string) => string) => {
     if (value === undefined) return;
     values.push(value);
     conditions.push(write(`$${values.length}`));
@@ -73,6 +75,9 @@ function conditionOf({ id, tokenHash, subjectHash, status }: DeliveryQuery) {
   add(tokenHash, (parameter) => `token_hash = ${parameter}`);
   add(subjectHash, (parameter) => `subject_hash = ${parameter}`);
   add(status, (parameter) => statusCondition(status, parameter));
+  add(app, (parameter) => `app = ${parameter}`);
+  const since = sinceMs === undefined ? undefined : wall(sinceMs);
+  add(since, (parameter) => `received_at >= ${parameter}`);
   return {
     condition: conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`,
     values,

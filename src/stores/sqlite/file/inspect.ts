@@ -1,6 +1,7 @@
 // Whether a file is a sound database of this version that the configured secret opens. Only reads.
 
 import { statSync } from 'node:fs';
+import { counted } from '../../../core/counted.ts';
 import { DatabaseRefusedError } from '../../refused.ts';
 import type { Keys } from '../../sealing/keys.ts';
 import type { Reading } from '../reading.ts';
@@ -61,7 +62,7 @@ function findDamage(db: Reading): string | undefined {
 function findOrphans(db: Reading): string | undefined {
   const orphans = db.prepare('PRAGMA foreign_key_check').all({}).map(firstValue);
   if (orphans.length === 0) return undefined;
-  return `${orphans.length} rows refer to others that are gone, in ${[...new Set(orphans)].join(', ')}`;
+  return `${counted(orphans.length, 'row refers', 'rows refer')} to others that are gone, in ${[...new Set(orphans)].join(', ')}`;
 }
 
 function firstValue(row: unknown): string {

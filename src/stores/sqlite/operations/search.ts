@@ -23,7 +23,8 @@ export function prepareSearch(db: Reading) {
     statements.set(condition, find);
     const limit = Math.min(MAX_ROWS, Math.max(1, Math.floor(query.limit)));
     const { id = null, tokenHash = null, subjectHash = null, status = null } = query;
-    return find({ id, tokenHash, subjectHash, status, limit }).map((row) =>
+    const { app = null, sinceMs = null } = query;
+    return find({ id, tokenHash, subjectHash, status, app, sinceMs, limit }).map((row) =>
       toLogged(row, findAttempts({ rowId: row.row_id }), findWake(row.id)),
     );
   };
@@ -42,12 +43,15 @@ function prepareFind(db: Reading, condition: string) {
   return prepareRows(db, LOGGED_DELIVERIES, `${condition} ORDER BY row_id DESC LIMIT @limit`);
 }
 
-function conditionOf({ id, tokenHash, subjectHash, status }: DeliveryQuery): string {
+function conditionOf(query: DeliveryQuery): string {
+  const { id, tokenHash, subjectHash, status, app, sinceMs } = query;
   const conditions: string[] = [];
   if (id !== undefined) conditions.push('id = @id');
   if (tokenHash !== undefined) conditions.push('token_hash = @tokenHash');
   if (subjectHash !== undefined) conditions.push('subject_hash = @subjectHash');
   if (status !== undefined) conditions.push(statusCondition(status));
+  if (app !== undefined) conditions.push('app = @app');
+  if (sinceMs !== undefined) conditions.push('received_at_ms >= @sinceMs');
   return conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
 }
 
