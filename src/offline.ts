@@ -9,7 +9,7 @@ import type { Secrets } from './config/secret.ts';
 import { loadSources } from './config/sources.ts';
 import { LiveEvents } from './core/operating/live-events.ts';
 import type { Clock } from './core/ports/clock.ts';
-import { Skew } from './core/sending/skew.ts';
+import { Skew } from './core/sending/attempts.ts';
 import type { Log } from './observe/log.ts';
 import { recoverCore, wireCore } from './service/core.ts';
 import { wireEndpoints } from './service/events/wire-endpoints.ts';

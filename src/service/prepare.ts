@@ -20,7 +20,7 @@ import { nearest } from '../config/unknown-variables.ts';
 import type { ConfiguredEndpoint } from '../core/events/details.ts';
 import { CATALOGUE } from '../core/notification.ts';
 import type { Clock } from '../core/ports/clock.ts';
-import { Skew } from '../core/sending/skew.ts';
+import { Skew } from '../core/sending/attempts.ts';
 import { type AppProvider, openProviders } from './providers.ts';
 
 /** The part of the configuration that a reload can change. */

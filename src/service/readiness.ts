@@ -2,9 +2,9 @@
 
 import { nameOfProvider, stateOf } from '../core/finding/words.ts';
 import type { Receipts } from '../core/receipts/receipts.ts';
+import type { Skew } from '../core/sending/attempts.ts';
 import type { Lane } from '../core/sending/lane.ts';
 import type { Ledger } from '../core/sending/ledger.ts';
-import type { Skew } from '../core/sending/skew.ts';
 import { storeRemedy } from '../core/store-remedies.ts';
 import type { RefusalFigures } from '../core/tokens/device-refusals.ts';
 import type { Doubt } from '../core/tokens/doubt.ts';

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../core/ports/clock.ts';
 import type { ProofMemory } from '../core/ports/proofs.ts';
-import type { Skew } from '../core/sending/skew.ts';
+import type { Skew } from '../core/sending/attempts.ts';
 import { type Finding, levelOf } from './findings.ts';
 import { proveProvider } from './proof-findings.ts';
 import type { AppProvider } from './providers.ts';

@@ -4,7 +4,7 @@
 import { CurrentRules } from '../../src/core/app-rules.ts';
 import { ServiceError } from '../../src/core/errors.ts';
 import type { Store } from '../../src/core/ports/store.ts';
-import { Skew } from '../../src/core/sending/skew.ts';
+import { Skew } from '../../src/core/sending/attempts.ts';
 import { rulesByApp } from '../../src/service/app-rules.ts';
 import { type Core, recoverCore, wireCore } from '../../src/service/core.ts';
 import { stopService } from '../../src/service/lifecycle.ts';

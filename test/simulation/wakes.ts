@@ -7,7 +7,7 @@ import { CurrentRules } from '../../src/core/app-rules.ts';
 import { completeNotification, usefulUntilMs } from '../../src/core/notification.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { Provider, PushMessage } from '../../src/core/ports/provider.ts';
-import { Skew } from '../../src/core/sending/skew.ts';
+import { Skew } from '../../src/core/sending/attempts.ts';
 import { rulesByApp } from '../../src/service/app-rules.ts';
 import { type Core, wireCore } from '../../src/service/core.ts';
 import { createSystemIds } from '../../src/service/system.ts';

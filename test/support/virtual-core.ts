@@ -15,7 +15,7 @@ import type {
   PushOptions,
   ReceiptKey,
 } from '../../src/core/ports/provider.ts';
-import { Skew } from '../../src/core/sending/skew.ts';
+import { Skew } from '../../src/core/sending/attempts.ts';
 import type { ProviderName, Recipient } from '../../src/core/target.ts';
 import { rulesByApp } from '../../src/service/app-rules.ts';
 import { type Core, recoverCore, wireCore } from '../../src/service/core.ts';

@@ -1,5 +1,5 @@
-// One attempt at a provider, and its report to the lane, the quarantine and the observers; and other proof that it
-// arrived.
+// One attempt at a provider, and its report to the lane, the quarantine and the observers; a run, which is a delivery
+// with its attempts and other proof that it arrived; and the clock's skew, which corrects when a push expires.
 
 import type { Attempt, Delivery } from '../delivery.ts';
 import type { Outcome } from '../outcome.ts';
@@ -8,7 +8,6 @@ import type { Clock } from '../ports/clock.ts';
 import type { PreparedPush, PushMessage, ReceiptKey } from '../ports/provider.ts';
 import { type AssessmentParts, assess } from './assessment.ts';
 import type { BreakerChange, Lane, Ticket } from './lane.ts';
-import type { Skew } from './skew.ts';
 
 export interface AttemptsParts extends AssessmentParts {
   readonly clock: Clock;
@@ -149,5 +148,123 @@ export class Attempts {
   }
 }
 
+/** Proof that a push arrived: the provider's late answer to an attempt, or a reply or receipt from the phone. */
+export interface Proof {
+  /** Those that the provider took, in the order of their numbers. */
+  readonly attempts: readonly Attempt[];
+  readonly reason?: 'receipt' | undefined;
+}
+
+export const BY_PHONE: Proof = { attempts: [], reason: 'receipt' };
+
+/**
+ * One delivery while it is being sent. Others change it from outside: a late answer or the phone proves an
+ * earlier attempt, a repeat of the call gives the delivery a new lifetime.
+ */
+export class Run {
+  readonly #proof = Promise.withResolvers<Proof>();
+  #provenBy: Proof | undefined;
+  #expiresAtMs: number | undefined;
+  /** Writes the attempt that was under way when the delivery was proven, and the proof, to the log. */
+  recording: Promise<void> | undefined;
+  #isLost = false;
+
+  /** Service time; the delivery has been leased since then, or a little longer. */
+  readonly beganAtMs: number;
+
+  constructor(beganAtMs: number) {
+    this.beganAtMs = beganAtMs;
+  }
+
+  /** Resolves with proof that the phone got the push; never rejects, and may never resolve. */
+  get proof(): Promise<Proof> {
+    return this.#proof.promise;
+  }
+
+  get provenBy(): Proof | undefined {
+    return this.#provenBy;
+  }
+
+  /** The store said that another machine has the delivery, or that it has ended. */
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
+  lose(): void {
+    this.#isLost = true;
+  }
+
+  prove(proof: Proof): void {
+    if (this.#provenBy !== undefined) return;
+    this.#provenBy = proof;
+    this.#proof.resolve(proof);
+  }
+
+  /** From now on the delivery's lifetime ends at `expiresAtMs`, service time. */
+  renew(expiresAtMs: number): void {
+    this.#expiresAtMs = expiresAtMs;
+  }
+
+  /** The delivery with the lifetime that it has now. */
+  current(delivery: Delivery): Delivery {
+    return this.#expiresAtMs === undefined
+      ? delivery
+      : { ...delivery, expiresAtMs: this.#expiresAtMs };
+  }
+}
+
 /** A mistake of ours, which says nothing about the provider. */
 const FAULT: Outcome = { kind: 'rejected', reason: 'internal_error', blame: 'message' };
+
+/** The header counts whole seconds and an answer takes its time; less than this is no skew. */
+const SKEW_TOLERANCE_MS = 5_000;
+
+/**
+ * How far this machine's clock is from Google's, measured by the Date header of Google's answers. A clock a minute
+ * behind would make APNs store nothing, in silence, because `apns-expiration` had passed.
+ */
+export class Skew {
+  readonly #clock: Clock;
+  #measuredMs = 0;
+  /** When it was measured: wall time less service time, which nobody sets. */
+  #wallAheadMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Google's answer, read now, carried this time (Unix milliseconds). */
+  note(serverUnixMs: number): void {
+    const wallMs = this.#clock.wallMs();
+    this.#measuredMs = serverUnixMs - wallMs;
+    this.#wallAheadMs = wallMs - this.#clock.nowMs();
+  }
+
+  /** Milliseconds to add to this machine's wall time to get the true time; 0 within the tolerance. */
+  get correctionMs(): number {
+    const { offsetMs } = this;
+    return Math.abs(offsetMs) > SKEW_TOLERANCE_MS ? offsetMs : 0;
+  }
+
+  /**
+   * How far Google's clock is ahead of this machine's; 0 before the first measurement. A wall clock that is set right
+   * after it needs no other answer. Nothing beyond what was measured is believed: after a suspension, service time
+   * is behind for a second.
+   */
+  get offsetMs(): number {
+    const setByMs = this.#clock.wallMs() - this.#clock.nowMs() - this.#wallAheadMs;
+    const left = this.#measuredMs - setByMs;
+    return this.#measuredMs < 0
+      ? Math.min(0, Math.max(this.#measuredMs, left))
+      : Math.max(0, Math.min(this.#measuredMs, left));
+  }
+
+  /** What readiness says about it. */
+  get detail(): string | undefined {
+    const { correctionMs } = this;
+    if (correctionMs === 0) return undefined;
+    const seconds = Math.round(Math.abs(correctionMs) / 1_000);
+    const direction = correctionMs > 0 ? 'behind' : 'ahead of';
+    return `the clock of this machine is ${seconds} s ${direction} Google's: synchronise it`;
+  }
+}

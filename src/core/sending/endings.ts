@@ -8,8 +8,8 @@ import type { Observer } from '../ports/observer.ts';
 import type { Settlement } from '../ports/store.ts';
 import type { ProviderName } from '../target.ts';
 import type { Duplicates } from '../tokens/duplicates.ts';
+import type { Proof } from './attempts.ts';
 import { type FindEndParts, findEnd } from './find-end.ts';
-import type { Proof } from './run.ts';
 
 /** How a run ended. */
 export interface SendEnd {

@@ -4,8 +4,8 @@ import type { Delivery } from '../delivery.ts';
 import { lastAttemptMs, usefulUntilMs } from '../notification.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Quarantine } from '../tokens/quarantine.ts';
+import type { Run } from './attempts.ts';
 import type { Lane, Ticket } from './lane.ts';
-import type { Run } from './run.ts';
 
 export interface EnterParts {
   readonly clock: Clock;

@@ -5,6 +5,7 @@
 //      attempt ── delivered, unregistered, rejected, misconfigured ──> settled
 //        │   └── late answer of an earlier attempt: delivered ──> settled
 //   not processed, or uncertain for the first time ──> one more attempt at once, on a fresh connection
+//        │
 //   any other failure ──> queued for the next due time within the useful life, else expired
 
 import type { Attempt, Delivery } from '../delivery.ts';
@@ -12,7 +13,7 @@ import { isTooLate } from '../notification.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { PreparedPush, PushMessage } from '../ports/provider.ts';
-import { Attempts, type AttemptsParts } from './attempts.ts';
+import { Attempts, type AttemptsParts, BY_PHONE, type Proof, Run } from './attempts.ts';
 import {
   deliveredBy,
   type EndedByPhone,
@@ -26,7 +27,6 @@ import { type EnterParts, enterLane } from './enter.ts';
 import type { Lane } from './lane.ts';
 import { type Failed, NOT_TRIED, postpone } from './postpone.ts';
 import { isRetriedAtOnce, isUnanswered } from './retry.ts';
-import { BY_PHONE, type Proof, Run } from './run.ts';
 
 export interface SendOptions {
   /** Whether the row exists; a delivery without one cannot be left for later. */

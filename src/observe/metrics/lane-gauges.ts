@@ -1,8 +1,8 @@
 // What is known at the moment of a scrape about providers and tokens.
 
 import { Counter, Gauge, type Registry } from '@prometheus-io/client';
+import type { Skew } from '../../core/sending/attempts.ts';
 import type { Lane } from '../../core/sending/lane.ts';
-import type { Skew } from '../../core/sending/skew.ts';
 import type { Doubt } from '../../core/tokens/doubt.ts';
 import type { Quarantine } from '../../core/tokens/quarantine.ts';
 

@@ -1,7 +1,7 @@
 // The clock of this machine compared with Google's: what is corrected, and what readiness says.
 
 import { expect, test } from 'vitest';
-import { Skew } from '../../../src/core/sending/skew.ts';
+import { Skew } from '../../../src/core/sending/attempts.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
 function setup(offsetMs: number) {
