@@ -7,7 +7,7 @@ import { durationOf, momentOf } from '../core/finding/words.ts';
 import { createSystemClock } from '../service/system.ts';
 import { print } from './print.ts';
 import { findLog } from './read-log.ts';
-import { sickStoreNote } from './sick-store-note.ts';
+import { serviceNote } from './service-note.ts';
 
 /** Shown if a call was refused before it named an app. */
 const NO_APP = 'no app';
@@ -24,7 +24,7 @@ export async function stats(options: StatsOptions, environment: Environment): Pr
     const sinceMs = createSystemClock().wallMs() - options.sinceMs;
     const read = await readStatistics(log.countPage, { sinceMs });
     if (options.json === true) print(`${JSON.stringify(statisticsAsJson(read), null, 2)}\n`);
-    else print(`${textOf(read, options.sinceMs)}${await sickStoreNote(environment)}`);
+    else print(`${textOf(read, options.sinceMs)}${await serviceNote(environment)}`);
     return 0;
   } finally {
     await log.close();

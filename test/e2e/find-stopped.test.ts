@@ -1,4 +1,4 @@
-// `nds find` while nds does not run: it must say that the waiting push is not being sent.
+// `nds find` while nds does not run or hangs: it must say that the waiting push is not being sent.
 
 import { execFile } from 'node:child_process';
 import { utimesSync } from 'node:fs';
@@ -45,12 +45,17 @@ async function leaveOneWaiting() {
   return { service, environment, find };
 }
 
+/** As if the last sign of life were that old. */
+function ageSignOfLife({ NDS_DATABASE }: Readonly<Record<string, string>>): void {
+  const earlier = Date.now() / 1_000 - 6;
+  utimesSync(`${NDS_DATABASE}.owner.json`, earlier, earlier);
+}
+
 test('says that a service was killed, as soon as its sign of life is overdue', async () => {
   const { service, environment, find } = await leaveOneWaiting();
   service.signal('SIGKILL');
   await service.ended;
-  const earlier = Date.now() / 1_000 - 6;
-  utimesSync(`${environment.NDS_DATABASE}.owner.json`, earlier, earlier);
+  ageSignOfLife(environment);
   const { code, sentence } = await find();
   expect(code).toBe('queued_stopped');
   expect(sentence).toMatch(
@@ -64,4 +69,19 @@ test('says that a service was stopped, at once', async () => {
   service.signal('SIGTERM');
   expect(await service.ended).toMatchObject({ code: 0 });
   expect((await find()).code).toBe('queued_stopped');
+});
+
+test('does not say of a service that hangs that it was stopped, nor to start it', async () => {
+  const { service, environment, find } = await leaveOneWaiting();
+  service.signal('SIGSTOP');
+  ageSignOfLife(environment);
+  const { code, sentence } = await find();
+  expect(code).toBe('queued');
+  expect(sentence).toMatch(
+    /^nds runs and does not answer \(`nds doctor` says what to do\), [a-z ]+\. Waiting for its next try/,
+  );
+  const { stdout } = await run(process.execPath, [NDS, 'stats'], { env: environment });
+  expect(stdout).toContain('\nnds runs and does not answer');
+  service.signal('SIGKILL');
+  await service.ended;
 });
