@@ -5,7 +5,7 @@ import type { Evidence } from '../ports/log.ts';
 import type { DeliveryWake } from '../ports/receipts.ts';
 import { type Gap, type Outage, REPEATED, type Refusal } from '../ports/records.ts';
 import type { LoggedDelivery, QuarantineEntry } from '../ports/store.ts';
-import { stateOf, timesOf } from './words.ts';
+import { momentOf, stateOf, timesOf } from './words.ts';
 
 export interface TimelineEntry {
   readonly atMs: number;
@@ -50,7 +50,7 @@ function shorten(entries: readonly TimelineEntry[]): readonly TimelineEntry[] {
     const [beforeLast, last] = run.slice(-2);
     if (run.length < MANY_ATTEMPTS || !first || !second || !beforeLast || !last) return run;
     const what = `try ${second.attempt?.number}-${beforeLast.attempt?.number}`;
-    const until = new Date(beforeLast.atMs).toISOString().slice(11, 19);
+    const until = momentOf(beforeLast.atMs, second.atMs);
     return [first, { ...second, what, text: `${second.attempt?.end} each, until ${until}` }, last];
   });
 }

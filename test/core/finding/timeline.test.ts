@@ -5,12 +5,12 @@ import { timelineOf } from '../../../src/core/finding/timeline.ts';
 import { attempt, CALLED, sampleEvidence, sampleLogged } from './samples.ts';
 
 /** What the timeline has of a delivery whose first attempts failed. */
-function linesAfter(failures: number): readonly string[] {
+function linesAfter(failures: number, everyMs = 1_000): readonly string[] {
   const attempts = [
     ...Array.from({ length: failures }, (_, index) =>
-      attempt(index + 1, 1_000 * index, 'UNAVAILABLE'),
+      attempt(index + 1, everyMs * index, 'UNAVAILABLE'),
     ),
-    attempt(failures + 1, 1_000 * failures),
+    attempt(failures + 1, everyMs * failures),
   ];
   const timeline = timelineOf(sampleEvidence({ deliveries: [sampleLogged({ attempts })] }));
   return timeline.slice(1).map(({ atMs, what, text }) => `${atMs - CALLED} ${what} ${text}`);
@@ -24,6 +24,10 @@ test('attempts in a row that end alike are shortened to three lines', () => {
     '40000 try 41 fcm  delivered after 41 ms',
   ]);
   expect(linesAfter(4)).toHaveLength(5);
+});
+
+test('shortened attempts that go on until another day name that day', () => {
+  expect(linesAfter(9, 3_600_000)[1]).toMatch(/^3600000 try 2-8 .* until 2026-11-27 01:12:22$/);
 });
 
 test('a provider is not said to recover where a stop of nds ended its outage', () => {
