@@ -42,9 +42,9 @@ export function findCause(delivery: LoggedDelivery, { outages, gaps }: Circumsta
   const during = overlapping(ofLane(delivery, outages), waited);
   const [outage] = during;
   if (outage !== undefined) {
-    // A restart divides an outage, and an outage may come again.
-    const period = { beganAtMs: outage.beganAtMs, endedAtMs: during.at(-1)?.endedAtMs };
-    const times = during.length === 1 ? '' : `${timesOf(during.length)} `;
+    const apart = join(during, gaps);
+    const period = { beganAtMs: outage.beganAtMs, endedAtMs: apart.at(-1)?.endedAtMs };
+    const times = apart.length === 1 ? '' : `${timesOf(apart.length)} `;
     const text = `${nameOfProvider(provider)} was ${stateOf(outage.reason)} ${times}${periodOf(period, receivedAtMs)}`;
     return { kind: 'outage', text };
   }
@@ -52,6 +52,23 @@ export function findCause(delivery: LoggedDelivery, { outages, gaps }: Circumsta
   return first === undefined
     ? untriedCause(delivery)
     : causeOfTries(delivery, { failed: [first, ...others], taken });
+}
+
+/** One outage, the oldest first, is several in the log if several machines saw it, or if nds was stopped in it. */
+function join(outages: readonly Outage[], gaps: readonly Gap[]): readonly Period[] {
+  const apart: Period[] = [];
+  for (const { beganAtMs, endedAtMs } of outages) {
+    const last = apart.at(-1);
+    const { endedAtMs: lastEndMs = Number.POSITIVE_INFINITY } = last ?? {};
+    if (last === undefined || (lastEndMs < beganAtMs && !isEndedByStop(last, gaps))) {
+      apart.push({ beganAtMs, endedAtMs });
+      continue;
+    }
+    const endMs = Math.max(lastEndMs, endedAtMs ?? Number.POSITIVE_INFINITY);
+    const end = Number.isFinite(endMs) ? endMs : undefined;
+    apart[apart.length - 1] = { beganAtMs: last.beganAtMs, endedAtMs: end };
+  }
+  return apart;
 }
 
 /** No try failed: the delivery waited for its first try, or for the provider's answer. */
@@ -145,6 +162,22 @@ export function afterWhatHappened(gap: Gap, deliveries: readonly LoggedDelivery[
   ]);
   const later = moments.filter((atMs) => atMs > beganAtMs && atMs < endedAtMs);
   return { ...gap, beganAtMs: Math.max(beganAtMs, ...later) };
+}
+
+/** How old the last sign of life of a killed process may be. */
+const SIGN_OF_LIFE_MS = 1_000;
+
+/** A stop of nds ends every outage in the log: nobody saw the provider recover. */
+export function isEndedByStop(
+  { endedAtMs }: Pick<Period, 'endedAtMs'>,
+  gaps: readonly Gap[],
+): boolean {
+  if (endedAtMs === undefined) return false;
+  return gaps.some(
+    ({ kind, beganAtMs }) =>
+      // What happened in its last second may have moved the stop.
+      kind === 'stopped' && endedAtMs <= beganAtMs && endedAtMs > beganAtMs - SIGN_OF_LIFE_MS,
+  );
 }
 
 export function ofLane(

@@ -5,6 +5,7 @@ import type { Evidence } from '../ports/log.ts';
 import type { DeliveryWake } from '../ports/receipts.ts';
 import { type Gap, type Outage, REPEATED, type Refusal } from '../ports/records.ts';
 import type { LoggedDelivery, QuarantineEntry } from '../ports/store.ts';
+import { isEndedByStop } from './cause.ts';
 import { momentOf, stateOf, timesOf } from './words.ts';
 
 export interface TimelineEntry {
@@ -17,9 +18,6 @@ export interface TimelineEntry {
   /** Of an attempt. */
   readonly attempt?: { readonly number: number; readonly end: string } | undefined;
 }
-
-/** How old the last sign of life of a killed process may be. */
-const SIGN_OF_LIFE_MS = 1_000;
 
 export function timelineOf(evidence: Evidence): readonly TimelineEntry[] {
   const { deliveries, refusals, outages, gaps, quarantined } = evidence;
@@ -160,17 +158,8 @@ function entriesOfOutage(
     what: 'outage',
     text: `${provider}  ${stateOf(reason)}: ${reason}`,
   };
-  if (endedAtMs === undefined || isEndedByStop(endedAtMs, gaps)) return [began];
+  if (endedAtMs === undefined || isEndedByStop({ endedAtMs }, gaps)) return [began];
   return [began, { atMs: endedAtMs, what: 'recovered', text: provider }];
-}
-
-/** A stop of nds ends every outage in the log: nobody saw the provider recover. */
-function isEndedByStop(endedAtMs: number, gaps: readonly Gap[]): boolean {
-  return gaps.some(
-    ({ kind, beganAtMs }) =>
-      // What happened in its last second may have moved the stop.
-      kind === 'stopped' && endedAtMs <= beganAtMs && endedAtMs > beganAtMs - SIGN_OF_LIFE_MS,
-  );
 }
 
 function entriesOfGap({ kind, beganAtMs, endedAtMs, unlogged }: Gap): readonly TimelineEntry[] {

@@ -2,12 +2,16 @@
 
 import { expect, test } from 'vitest';
 import { judgeDelivery } from '../../../src/core/finding/delivery-verdict.ts';
-import type { Outage } from '../../../src/core/ports/records.ts';
+import type { Gap, Outage } from '../../../src/core/ports/records.ts';
 import type { LoggedDelivery } from '../../../src/core/ports/store.ts';
 import { attempt, CALLED, sampleLogged } from './samples.ts';
 
-function judge(is: Partial<LoggedDelivery>, outages: readonly Outage[] = []) {
-  const around = { outages, gaps: [], quarantined: [], nowMs: CALLED + 60_000 };
+function judge(
+  is: Partial<LoggedDelivery>,
+  outages: readonly Outage[] = [],
+  gaps: readonly Gap[] = [],
+) {
+  const around = { outages, gaps, quarantined: [], nowMs: CALLED + 60_000 };
   return judgeDelivery(sampleLogged(is), around);
 }
 
@@ -41,6 +45,32 @@ test('names several outages from the start of the first one to the end of the la
     code: 'delivered_late_outage',
     sentence: 'Delivered 30 s late: FCM was failing twice from 18:12:21 to 18:12:52.',
   });
+});
+
+const LATE = {
+  settledAtMs: CALLED + 30_200,
+  attempts: [attempt(1, 2, 'UNAVAILABLE'), attempt(2, 30_100)],
+};
+
+test('counts an outage once that two machines saw', () => {
+  const here = { ...OUTAGE, beganAtMs: CALLED - 1_000, endedAtMs: CALLED + 30_000 };
+  const there = { ...OUTAGE, beganAtMs: CALLED + 1_000, endedAtMs: CALLED + 20_000 };
+  expect(judge(LATE, [here, there]).sentence).toBe(
+    'Delivered 30 s late: FCM was failing from 18:12:21 to 18:12:52.',
+  );
+  expect(judge(LATE, [{ ...here, endedAtMs: undefined }, there]).sentence).toBe(
+    'Delivered 30 s late: FCM was failing since 18:12:21.',
+  );
+});
+
+test('counts an outage once in which nds was restarted', () => {
+  const stoppedAtMs = CALLED + 5_000;
+  const before = { ...OUTAGE, beganAtMs: CALLED - 1_000, endedAtMs: stoppedAtMs };
+  const after = { ...OUTAGE, beganAtMs: CALLED + 8_000, endedAtMs: CALLED + 30_000 };
+  const stop = { kind: 'stopped', unlogged: 0, endedAtMs: CALLED + 7_000 } as const;
+  expect(judge(LATE, [before, after], [{ ...stop, beganAtMs: stoppedAtMs }]).sentence).toBe(
+    'Delivered 30 s late: FCM was failing from 18:12:21 to 18:12:52.',
+  );
 });
 
 test('names the outcome of every earlier try', () => {
