@@ -15,7 +15,7 @@ export async function checkService(
 ): Promise<readonly Finding[]> {
   const state = await readServiceState(environment, withinMs);
   if (state === undefined) {
-    const text = 'none answers: none runs on this database, or it runs as another user';
+    const text = 'none can be asked: none runs here on this database, or it runs as another user';
     return [{ check: CHECK, code: 'service_silent', text }];
   }
   if (state === 'hangs') {

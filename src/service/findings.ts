@@ -203,7 +203,7 @@ export const FINDINGS = {
   service_silent: { level: 'ok', title: 'No service can be asked how it is.' },
   service_degraded: {
     level: 'warning',
-    title: 'The running service delivers, and pushes fail that should not.',
+    title: 'The running service delivers, and reports a problem.',
     remedy: 'Do what the text says; docs/troubleshooting.md explains it under Readyz is red.',
   },
   service_hangs: {
@@ -213,7 +213,7 @@ export const FINDINGS = {
   },
   service_not_ready: {
     level: 'broken',
-    title: 'The running service cannot deliver, or cannot write its log.',
+    title: 'The running service reports that it is not ready.',
     remedy: 'Do what the text says; docs/troubleshooting.md explains it under Readyz is red.',
   },
   check_failed: {
