@@ -247,9 +247,9 @@ export class Skew {
   }
 
   /**
-   * How far Google's clock is ahead of this machine's; 0 before the first measurement. A wall clock that is set right
-   * after it needs no other answer. Nothing beyond what was measured is believed: after a suspension, service time
-   * is behind for a second.
+   * How far Google's clock is ahead of this machine's; 0 before the first measurement. A wall clock that is set back
+   * after it needs no other answer. One that is set forward looks like a suspension: service time follows it within a
+   * second, and the skew stays until the next answer. Nothing beyond what was measured is believed meanwhile.
    */
   get offsetMs(): number {
     const setByMs = this.#clock.wallMs() - this.#clock.nowMs() - this.#wallAheadMs;
