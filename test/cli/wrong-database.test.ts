@@ -107,6 +107,14 @@ test('the message names the file that is no database, not the one to be written'
   expect(readFileSync(file, 'utf8')).toBe('garbage');
 });
 
+test('a file that is missing may have been moved, and `nds doctor` says so', async () => {
+  await expectRefused(join(temporaryFolder(), 'nds.sqlite'), {
+    commands: [['find', '12345678'], ['stats'], ...CHANGING],
+    sentence:
+      /NDS_DATABASE names \S+, which does not exist: .*; if it was .* `nds doctor` says more\n/,
+  });
+});
+
 test('a folder is reported as a folder', async () => {
   const folder = temporaryFolder();
   const file = join(folder, 'nds.sqlite');

@@ -235,7 +235,10 @@ test('says what is missing, and never the password', async () => {
   expect(await run(file, { NDS_SECRET })).toContain('NDS_DATABASE must name the PostgreSQL');
   expect(await run(file, { NDS_DATABASE: url })).toContain('NDS_SECRET is required');
   const missing = join(file, '..', 'missing.sqlite');
-  expect(await run(missing, { NDS_DATABASE: url, NDS_SECRET })).toContain('does not exist');
+  const said = await run(missing, { NDS_DATABASE: url, NDS_SECRET });
+  expect(said).toContain('does not exist');
+  // It examines NDS_DATABASE, not this file.
+  expect(said).not.toContain('nds doctor');
   // The file was filled under another key.
   expect(await run(file, { NDS_DATABASE: url, NDS_SECRET })).toContain('another secret');
   const db = new Sqlite(file);

@@ -1,6 +1,6 @@
 // Which database a command works on, and the keys of a file. Faults in other settings must not prevent a restore.
 
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { ConfigError, type Environment, readSettings } from '../../config/config.ts';
 import { isServer, showPath } from '../../config/files.ts';
 import { findSecrets, type Secrets } from '../../config/secret.ts';
@@ -50,7 +50,7 @@ export function faultOfFile(file: string): string | undefined {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     return code === 'ENOENT' || code === 'ENOTDIR'
-      ? 'does not exist: give the file of the service, which it makes at its first start; if it was there before, `nds doctor` says more'
+      ? 'does not exist: give the file of the service, which it makes at its first start'
       : 'cannot be read by this user: run the command as the user of the service';
   }
   return statSync(file).isDirectory() ? 'is a folder: give the path of a file' : undefined;
@@ -58,8 +58,9 @@ export function faultOfFile(file: string): string | undefined {
 
 export function requireFile(file: string): void {
   const fault = faultOfFile(file);
-  if (fault !== undefined)
-    throw new ConfigError([`NDS_DATABASE names ${showPath(file)}, which ${fault}`]);
+  if (fault === undefined) return;
+  const more = existsSync(file) ? '' : '; if it was there before, `nds doctor` says more';
+  throw new ConfigError([`NDS_DATABASE names ${showPath(file)}, which ${fault}${more}`]);
 }
 
 /**
