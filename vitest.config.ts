@@ -37,6 +37,7 @@ export const OWN_PROCESS_FILES = [
   'bench/run',
   'e2e/reply-load',
   'endpoints/egress-proxy',
+  'http/domain-lookup',
   'providers/application-default-credentials',
   'providers/fcm-access-token',
   'providers/http2/client',

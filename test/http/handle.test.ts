@@ -1,18 +1,13 @@
 // How long a call waits for the registry.
 
 import { Hono } from 'hono';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { NOTIFY_DOOR } from '../../src/core/devices/doors.ts';
-import { Registry } from '../../src/core/devices/registry.ts';
 import { ServiceError } from '../../src/core/errors.ts';
 import type { Device } from '../../src/core/ports/devices.ts';
 import type { HttpEnv } from '../../src/http/context.ts';
 import { readingInTime, resolveHandle } from '../../src/http/handle.ts';
-import { refusalOf, send } from '../support/callers.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { REGISTRY_ENVIRONMENT } from '../support/registry.ts';
-import { setup as setupService } from '../support/service.ts';
-import { sparkPaymentCall } from '../support/signed-calls.ts';
 
 const HANDLE = 'AAAAAAAAAAAAAAAAAAAAAA';
 
@@ -60,28 +55,4 @@ test('a fault after the two seconds leaves no unhandled rejection', async () => 
   clock.advance(2_000);
   await expect(read).rejects.toMatchObject({ code: 'store_unavailable' });
   reject(new Error('late'));
-});
-
-test('the call of a domain waits for the registry no longer either', async () => {
-  const clock = new ManualClock();
-  const secret = 'secret-of-the-domain';
-  const NDS_SOURCES = JSON.stringify({ domains: { 'pay.example.com': { secrets: [secret] } } });
-  const { service } = await setupService({
-    clock,
-    environment: { ...REGISTRY_ENVIRONMENT, NDS_SOURCES },
-  });
-  const asked = Promise.withResolvers<void>();
-  const silent = vi.spyOn(Registry.prototype, 'findByUser').mockImplementation(() => {
-    asked.resolve();
-    return new Promise(() => {});
-  });
-  onTestFinished(() => silent.mockRestore());
-  const path = '/api/v1/webhooks/spark_payment_received/pay.example.com';
-  const answer = send(
-    service.url,
-    sparkPaymentCall({ path, secret, user: `02${'ab'.repeat(32)}` }),
-  );
-  await asked.promise;
-  clock.advance(2_000);
-  expect(refusalOf(await answer)).toBe('503 store_unavailable');
 });
