@@ -38,15 +38,12 @@ test('a clock that is ahead is corrected backwards', () => {
   expect(skew.detail).toContain('61 s ahead of');
 });
 
-test.each([-61_000, 61_000])(
-  'a clock that was wrong by %i ms has no skew as soon as it is set right',
-  (offsetMs) => {
-    const { clock, skew } = setup(offsetMs);
-    clock.advance(3_600_000);
-    clock.jump(offsetMs);
-    expect(skew).toMatchObject({ correctionMs: 0, offsetMs: 0, detail: undefined });
-  },
-);
+test('a clock that was ahead has no skew as soon as it is set back', () => {
+  const { clock, skew } = setup(-61_000);
+  clock.advance(3_600_000);
+  clock.jump(-61_000);
+  expect(skew).toMatchObject({ correctionMs: 0, offsetMs: 0, detail: undefined });
+});
 
 test('the last answer counts: after the clock was set right there is no skew', () => {
   const { clock, skew } = setup(61_000);
